@@ -1,0 +1,81 @@
+"""Every exception of the product.
+
+    AmbassadorError
+    ├── ConfigError      theirs: what was asked is wrong; nothing was started (exit code 2)
+    └── RunError         the world's: what was asked is right but cannot be done (exit code 1)
+        ├── PlaneError   a listener or a ruleset could not be installed
+        ├── SourceError  a source could not be read; its last good snapshot stands
+        └── ResolveError a name has no address; the last good answer stands
+
+Any other exception that leaves the program is a bug.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = [
+    "AmbassadorError",
+    "ConfigError",
+    "PlaneError",
+    "Problem",
+    "ResolveError",
+    "RunError",
+    "SourceError",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong in what the user wrote.
+
+    `where` names the variable, argument, flag or file and line; `what` says what is wrong there;
+    `read` is the text as it was found (already free of secrets), `expected` the form it must
+    have, `example` a line that can be typed as it stands. The last three may be empty.
+    """
+
+    where: str
+    what: str
+    read: str = ""
+    expected: str = ""
+    example: str = ""
+
+    def __str__(self) -> str:
+        lines = [f"{self.where}: {self.what}"]
+        for label in ("read", "expected", "example"):
+            text = getattr(self, label)
+            if text:
+                lines.append(f"  {label + ':':<9} {text}")
+        return "\n".join(lines)
+
+
+class AmbassadorError(Exception):
+    """The root: everything the product raises on purpose."""
+
+    exit_code = 1
+
+
+class ConfigError(AmbassadorError):
+    """What was asked is wrong; `problems` lists every finding, not only the first."""
+
+    exit_code = 2
+
+    def __init__(self, *problems: Problem) -> None:
+        self.problems = problems
+        super().__init__("\n".join(str(problem) for problem in problems))
+
+
+class RunError(AmbassadorError):
+    """What was asked is right, but the world does not allow it now."""
+
+
+class PlaneError(RunError):
+    """A listener or a ruleset could not be installed."""
+
+
+class SourceError(RunError):
+    """A source could not be read; its last good snapshot stands."""
+
+
+class ResolveError(RunError):
+    """A name has no address now; the last good answer, if there is one, stands."""

@@ -1,0 +1,120 @@
+"""The nouns of the product, as frozen values: no behaviour beyond what follows from their fields.
+
+A route has a listen address and endpoints. A source yields snapshots of routes; merged they are
+the desired state; a plan of steps leads from the observed state to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+__all__ = [
+    "Address",
+    "Desired",
+    "Endpoint",
+    "Inet",
+    "Pick",
+    "Proto",
+    "Route",
+    "Snapshot",
+    "Unix",
+]
+
+
+class Proto(StrEnum):
+    """What a route carries."""
+
+    TCP = "tcp"
+    UDP = "udp"
+
+
+class Pick(StrEnum):
+    """How a route chooses an endpoint for a new session."""
+
+    ROUNDROBIN = "roundrobin"  # by weight, evenly spread
+    LEAST = "least"  # the fewest open sessions for its weight
+    FIRST = "first"  # the first that works, in the order written
+    RANDOM = "random"  # by weight
+
+
+@dataclass(frozen=True, slots=True)
+class Inet:
+    """A host and one port, or a range of ports `port`..`last` (both included).
+
+    `host` is a name or an IP literal without brackets; empty means every address of this host,
+    IPv4 and IPv6 (listen only).
+    """
+
+    host: str
+    port: int
+    last: int = 0  # 0: one port
+
+    @property
+    def ports(self) -> range:
+        """Every port of this address, in order."""
+        return range(self.port, (self.last or self.port) + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Unix:
+    """A stream socket in the file system; `path` is absolute."""
+
+    path: str
+
+
+Address = Inet | Unix
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One address traffic may go to. A range of ports maps one to one onto the listen range."""
+
+    address: Address
+    proto: Proto = Proto.TCP
+    weight: int = 1  # share of new sessions among endpoints of one route; at least 1
+    backup: bool = False  # picked only while no endpoint without `backup` works
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A named listen address with the endpoints behind it and its options. Times in seconds."""
+
+    name: str
+    listen: Address
+    endpoints: tuple[Endpoint, ...]
+    proto: Proto = Proto.TCP
+    pick: Pick = Pick.ROUNDROBIN
+    connect: float = 5.0  # a client is kept waiting at most this long for an upstream (TCP)
+    idle: float = 60.0  # a UDP flow without a datagram for this long is forgotten
+    keepalive: float = 60.0  # silence before TCP asks whether the peer is still there; 0: never
+    alias: str = ""  # the name the user gave, before a port was added to tell routes apart
+    origin: str = field(default="", compare=False)  # "environment variable REDIS_PORT_6379_TCP"
+
+    def endpoint_port(self, endpoint: Endpoint, listen_port: int) -> int:
+        """Return the port of `endpoint` that belongs to `listen_port` of a range (0 for unix)."""
+        if not isinstance(endpoint.address, Inet):
+            return 0
+        if not isinstance(self.listen, Inet):
+            return endpoint.address.port
+        return endpoint.address.port + listen_port - self.listen.port
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that one source says at one moment: complete, never a delta.
+
+    `notes` are remarks for the user that are no errors ("REDIS_PORT_6379_TCP is empty: counted
+    as not set").
+    """
+
+    source: str
+    routes: tuple[Route, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """The merged wish of all sources: routes by name, no two on one listen address."""
+
+    routes: tuple[Route, ...] = ()
