@@ -1,0 +1,1 @@
+"""House: rules of the code itself. Unit and property: no world. The rest: the real thing."""

@@ -1,0 +1,80 @@
+"""What every test may count on: markers that say what is missing, and nothing left running."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+STRICT = os.environ.get("CI") == "true"  # nothing may be skipped
+
+
+@cache
+def missing_for_root() -> str:
+    """Return why tests marked `root` cannot run here, or an empty string."""
+    if os.geteuid() != 0:
+        return "needs root: sudo ./dev test"
+    probe = subprocess.run(
+        ["unshare", "--net", "--mount", "true"], check=False, capture_output=True
+    )
+    return "needs the right to make network namespaces" if probe.returncode else ""
+
+
+@cache
+def missing_for_docker() -> str:
+    """Return why tests marked `docker` cannot run here, or an empty string."""
+    absent = [name for name in ("dockerd", "docker", "debootstrap") if not shutil.which(name)]
+    return missing_for_root() or (f"needs {', '.join(absent)}: ./dev test" if absent else "")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what cannot run here, each with its reason."""
+    for item in items:
+        for name, missing in (("root", missing_for_root), ("docker", missing_for_docker)):
+            if item.get_closest_marker(name) and missing():
+                item.add_marker(pytest.mark.skip(reason=missing()))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Turn a skip into a failure where nothing may be skipped."""
+    report = yield
+    return _strict(report)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
+    """Do the same for a file that skips as a whole."""
+    report = yield
+    return _strict(report)
+
+
+def _strict(report):
+    if STRICT and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, but CI=true allows no skip: {report.longrepr}"
+    return report
+
+
+def children(pid: int) -> list[str]:
+    """Return the command lines of the living children of process `pid`."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            command = Path(f"/proc/{child}/cmdline")
+            if command.exists():
+                found.append(f"{child}: {command.read_bytes().replace(bytes(1), b' ').decode()}")
+    return found
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_left_running() -> Iterator[None]:
+    before = set(children(os.getpid()))
+    yield
+    left = set(children(os.getpid())) - before
+    assert not left, f"started by a test and still running: {sorted(left)}"

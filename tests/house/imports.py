@@ -1,0 +1,114 @@
+"""Who may import whom, read from the syntax trees, so that nothing has to be run.
+
+A layer may import the layers above it in `LAYERS` and itself. `ADAPTERS` touch the world, do not
+know each other, and only `app` names them. `PURE` layers decide and never touch the world.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+LAYERS: tuple[tuple[str, ...], ...] = (
+    ("errors",),
+    ("model",),
+    ("spec",),
+    ("core", "trackers"),
+    ("ports", "tasks"),
+    ADAPTERS := ("sources", "resolve", "planes.relay", "log", "socket"),
+    ("reconciler",),
+    ("admin",),
+    ("settings",),
+    ("app",),
+    ("demo",),
+    ("cli",),
+)
+PURE = ("errors", "model", "spec", "core", "trackers")
+WORLD = {
+    *("asyncio", "concurrent", "ctypes", "fcntl", "io", "logging", "multiprocessing", "os"),
+    *("pathlib", "random", "secrets", "select", "selectors", "shutil", "signal", "socket"),
+    *("socketserver", "ssl", "subprocess", "sys", "tempfile", "threading", "time"),
+}
+READ_SETTINGS = ("settings", "app", "cli")
+NAME_ADAPTERS = ("app",)
+
+
+def layer_of(module: str) -> str | None:
+    """Return the entry of `LAYERS` that `module` (without "ambassador.") belongs to."""
+    for names in LAYERS:
+        for name in names:
+            if module == name or module.startswith(f"{name}."):
+                return name
+    return None
+
+
+def rank(layer: str) -> int:
+    """Return the height of `layer`: the lower, the closer to the ground."""
+    return next(height for height, names in enumerate(LAYERS) if layer in names)
+
+
+def imported(module: str, tree: ast.AST, is_package: bool) -> Iterator[str]:
+    """Yield the absolute name of everything that `module` imports, at any depth of its code."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parts = module.split(".")
+                parents = parts[: len(parts) - node.level + is_package]
+                base = ".".join([*parents, base] if base else parents)
+            # `from package import name` may name a module of the package or a thing in it
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def violations(package: Path) -> list[str]:
+    """Return one line for each import or module under `package` that breaks a rule."""
+    found = []
+    for path in sorted(package.rglob("*.py")):
+        parts = path.relative_to(package).with_suffix("").parts
+        module = ".".join(part for part in parts if part != "__init__")
+        tree = ast.parse(path.read_text())
+        full = f"{package.name}.{module}".rstrip(".")
+        names = list(imported(full, tree, path.name == "__init__.py"))
+        found += [f"{full}: {why}" for why in _judge(module, names, package.name, tree)]
+    return found
+
+
+def _judge(module: str, names: list[str], root: str, tree: ast.Module) -> Iterator[str]:
+    layer = layer_of(module)
+    if layer is None:
+        # The root and a folder that only holds layers (planes) may do nothing but say so.
+        inside = [name for name in names if name.startswith(f"{root}.")]
+        holds = not module or any(n.startswith(f"{module}.") for names in LAYERS for n in names)
+        if module == "__main__":
+            return
+        if not holds:
+            yield "in no layer of tests/house/imports.py"
+        elif inside or any(isinstance(node, ast.FunctionDef) for node in tree.body):
+            yield "a folder of layers holds no code and imports none"
+        return
+    for name in names:
+        top, _, rest = name.partition(".")
+        if top == root:
+            other = layer_of(rest)
+            yield from _judge_inside(layer, other, name) if other else ()
+        elif layer in PURE and top in WORLD:
+            yield f"pure, but imports {top}"
+        elif layer in PURE and top not in sys.stdlib_module_names:
+            yield f"pure, but imports {top}, which is not of the standard library"
+
+
+def _judge_inside(layer: str, other: str, name: str) -> Iterator[str]:
+    if other == layer:
+        return
+    if other == "settings" and layer not in READ_SETTINGS:
+        yield f"reads {name}; only app and cli may"
+    elif layer in ADAPTERS and other in ADAPTERS:
+        yield f"an adapter, but imports the adapter {name}"
+    elif rank(other) > rank(layer):
+        yield f"imports {name}, which stands above it"
+    elif other in ADAPTERS and layer not in NAME_ADAPTERS:
+        yield f"names the adapter {name}; only {', '.join(NAME_ADAPTERS)} may"
