@@ -1,0 +1,32 @@
+"""How long to try and how long to wait while a client is kept waiting for its upstream."""
+
+from __future__ import annotations
+
+__all__ = ["FIRST_WAIT", "LONGEST_WAIT", "attempt_limit", "backoff"]
+
+FIRST_WAIT = 0.05
+# A service that comes back is found at most this long after it listens again; 1,000 waiting
+# clients then make 2,000 attempts a second, which a machine bears.
+LONGEST_WAIT = 0.5
+_SHORTEST_ATTEMPT = 0.2
+
+
+def backoff(rounds: int, chance: float) -> float:
+    """Return the seconds to wait after `rounds` (from 0) rounds without a success.
+
+    Doubled each round up to LONGEST_WAIT; `chance` in [0, 1) takes away up to half, so that
+    clients who began together do not come back together.
+    """
+    longest = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(rounds, 16))
+    return longest * (1 - chance / 2)
+
+
+def attempt_limit(remaining: float, candidates: int) -> float:
+    """Return the seconds one attempt may take when `remaining` seconds and `candidates`
+    addresses (this one included) are left.
+
+    Never more than half of what remains: a silent address must leave time to ask for its name
+    again and to try what the answer says.
+    """
+    share = remaining / max(2, candidates)
+    return min(remaining, max(share, _SHORTEST_ATTEMPT))

@@ -1,0 +1,59 @@
+"""Choose endpoints for a new session: the order in which to try them.
+
+Evidence decides before taste: an endpoint that failed lately is tried after those that did not,
+and a backup only after those that are none. Among equals the route's `pick` decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import gcd
+
+from ambassador.model import Endpoint, Pick
+
+__all__ = ["cycle", "order"]
+
+
+def cycle(weights: Sequence[int]) -> tuple[int, ...]:
+    """Return one round of indexes in which index i stands weights[i] times (divided by their
+    greatest common divisor), spread as evenly as can be.
+
+    Each place goes to the index that lags most behind its share; ties go to the lower index.
+    """
+    divisor = gcd(*weights) if weights else 1
+    shares = [weight // divisor for weight in weights]
+    total = sum(shares)
+    credit = [0] * len(shares)
+    places = []
+    for _ in range(total):
+        credit = [have + share for have, share in zip(credit, shares, strict=True)]
+        index = max(range(len(credit)), key=credit.__getitem__)
+        credit[index] -= total
+        places.append(index)
+    return tuple(places)
+
+
+def order(
+    endpoints: Sequence[Endpoint],
+    pick: Pick,
+    *,
+    turn: int,
+    places: Sequence[int],
+    open_sessions: Sequence[int],
+    failed: Sequence[bool],
+    chance: float,
+) -> tuple[int, ...]:
+    """Return every index of `endpoints`, the first to try first.
+
+    `turn` counts the sessions of the route, `places` is `cycle` of the weights, `open_sessions`
+    and `failed` have one entry an endpoint, `chance` is in [0, 1).
+    """
+    indexes = range(len(endpoints))
+    if pick is Pick.FIRST:
+        liked = list(indexes)
+    elif pick is Pick.LEAST:
+        liked = sorted(indexes, key=lambda i: open_sessions[i] / endpoints[i].weight)
+    else:
+        start = turn % len(places) if pick is Pick.ROUNDROBIN else int(chance * len(places))
+        liked = list(dict.fromkeys((*places[start:], *places[:start])))
+    return tuple(sorted(liked, key=lambda i: (failed[i], endpoints[i].backup)))

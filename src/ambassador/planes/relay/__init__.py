@@ -1,0 +1,1 @@
+"""The relay: a plane in user space that carries TCP, UDP and unix sockets byte by byte."""

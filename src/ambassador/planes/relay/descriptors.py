@@ -1,0 +1,102 @@
+"""File descriptors are the relay's scarce good: count them, and wait when they run out.
+
+A session needs one for its client and one for its upstream, a UDP flow one. Accepting stops
+while fewer than two are left, so that no accepted client starves for an upstream socket; the
+kernel keeps the others in the listen backlog. Running out all the same (the system's own limit,
+memory) pauses accepting for a moment. Either is said once when it begins and once when it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import resource
+from collections.abc import Callable
+from pathlib import Path
+
+from ambassador import log
+
+__all__ = ["EXHAUSTED", "Descriptors", "raise_limit"]
+
+# accept(2), socket(2): the process's limit, the system's limit, and no kernel memory.
+EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+# Beside sessions: log, admin socket and its clients, DNS queries, files read at a reload.
+_RESERVE = 16
+_PAUSE = 0.1  # seconds between attempts when the system itself has run out
+
+
+def raise_limit() -> int:
+    """Raise the soft limit on descriptors to the hard one and return it (getrlimit(2))."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
+
+
+class Descriptors:
+    """The budget all listeners of the relay share."""
+
+    def __init__(self, limit: int | None = None) -> None:
+        self.limit = limit or resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        self._free = max(2, self.limit - _open_now() - _RESERVE)
+        self._paused: list[Callable[[], None]] = []
+        self._said = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    def available(self, wanted: int = 2) -> bool:
+        """Tell whether `wanted` more descriptors may be used."""
+        return self._free >= wanted
+
+    def take(self, count: int) -> None:
+        """Count `count` descriptors as used."""
+        self._free -= count
+
+    def give(self, count: int) -> None:
+        """Count `count` descriptors as free again and let waiting listeners go on."""
+        self._free += count
+        if self._paused and self.available() and self._timer is None:
+            self._resume()
+
+    def wait(self, resume: Callable[[], None], reason: str = "") -> None:
+        """Call `resume` once descriptors are free: after some are given back, or, with `reason`
+        (an error of the system), after a pause.
+        """
+        self._paused.append(resume)
+        if not self._said:
+            self._said = True
+            why = reason or f"{self.limit} are allowed (ulimit -n)"
+            log.event(
+                log.WARNING,
+                "descriptors_exhausted",
+                f"out of file descriptors: {why}; new clients wait in the listen backlog",
+                limit=self.limit,
+                reason=why,
+            )
+        if reason and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_PAUSE, self._after_pause)
+
+    def recovered(self) -> None:
+        """Say, once, that accepting goes on."""
+        if self._said and not self._paused and self.available(2 + _RESERVE // 2):
+            self._said = False
+            log.event(log.INFO, "descriptors_available", "file descriptors are free again")
+
+    def close(self) -> None:
+        """Forget who waits."""
+        self._paused.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _after_pause(self) -> None:
+        self._timer = None
+        self._resume()
+
+    def _resume(self) -> None:
+        waiting, self._paused = self._paused, []
+        for resume in waiting:
+            resume()
+
+
+def _open_now() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))

@@ -1,0 +1,149 @@
+"""What the relay knows of one route while it runs: counters, and evidence about endpoints."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ambassador import log
+from ambassador.core import pick
+from ambassador.model import Endpoint, Inet, Route
+from ambassador.ports import Resolver
+from ambassador.spec import format_address, format_endpoint
+
+__all__ = ["Candidate", "Counters", "RouteState"]
+
+# An endpoint that failed is tried last for this long; long enough to spare most clients the
+# wait for it, short enough to come back soon after a restart.
+DOUBT = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One address a session may connect to. `address` is an IP literal, or a path (port 0)."""
+
+    endpoint: Endpoint
+    address: str
+    port: int
+
+    def __str__(self) -> str:
+        if not self.port:
+            return f"unix://{self.address}"
+        return format_address(Inet(self.address, self.port))
+
+
+@dataclass(slots=True)
+class Counters:
+    """What a route has carried since it was added; bytes as the relay read them."""
+
+    opened: int = 0
+    open: int = 0
+    refused: int = 0
+    to_upstream: int = 0
+    to_client: int = 0
+
+
+@dataclass(slots=True)
+class _Evidence:
+    open: int = 0
+    failed_at: float | None = None  # the last failure that no success followed
+    failing_since: float | None = None
+
+
+@dataclass(slots=True)
+class RouteState:
+    """The running side of a route; `route` is replaced when it is changed in place."""
+
+    route: Route
+    counters: Counters = field(default_factory=Counters)
+    _turn: int = 0
+    _places: tuple[int, ...] = ()
+    _evidence: dict[Endpoint, _Evidence] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.change(self.route)
+
+    def change(self, route: Route) -> None:
+        """Use `route` for new sessions; what is known of endpoints that stay is kept."""
+        self.route = route
+        self._places = pick.cycle([endpoint.weight for endpoint in route.endpoints])
+        self._evidence = {e: self._evidence.get(e, _Evidence()) for e in route.endpoints}
+
+    def choose(self, now: float) -> list[Endpoint]:
+        """Return every endpoint of the route, the first to try first. `now` in seconds."""
+        endpoints = self.route.endpoints
+        if len(endpoints) == 1:
+            return [endpoints[0]]
+        evidence = [self._evidence[endpoint] for endpoint in endpoints]
+        indexes = pick.order(
+            endpoints,
+            self.route.pick,
+            turn=self._turn,
+            places=self._places,
+            open_sessions=[known.open for known in evidence],
+            failed=[
+                known.failed_at is not None and now < known.failed_at + DOUBT for known in evidence
+            ],
+            chance=random.random(),
+        )
+        self._turn += 1
+        return [endpoints[index] for index in indexes]
+
+    async def candidates(
+        self, endpoint: Endpoint, listen_port: int, resolver: Resolver
+    ) -> Sequence[Candidate]:
+        """Return the addresses of `endpoint` for a client of `listen_port`.
+
+        Raises ResolveError when its name never had an address.
+        """
+        if not isinstance(endpoint.address, Inet):
+            return [Candidate(endpoint, endpoint.address.path, 0)]
+        port = self.route.endpoint_port(endpoint, listen_port)
+        addresses = await resolver.resolve(endpoint.address.host)
+        return [Candidate(endpoint, address, port) for address in addresses]
+
+    def opened(self, endpoint: Endpoint) -> None:
+        """Count a session that was given to `endpoint`."""
+        if known := self._evidence.get(endpoint):
+            known.open += 1
+
+    def closed(self, endpoint: Endpoint) -> None:
+        """Count the end of a session of `endpoint`."""
+        if known := self._evidence.get(endpoint):
+            known.open -= 1
+
+    def failed(self, endpoint: Endpoint, reason: str, now: float) -> None:
+        """Note that `endpoint` could not be reached; the first time is logged."""
+        known = self._evidence.get(endpoint)
+        if known is None:  # changed away meanwhile
+            return
+        known.failed_at = now
+        if known.failing_since is None:
+            known.failing_since = now
+            where = format_endpoint(endpoint)
+            log.event(
+                log.WARNING,
+                "endpoint_unreachable",
+                f"{self.route.name}  cannot reach {where}: {reason}",
+                route=self.route.name,
+                endpoint=where,
+                reason=reason,
+            )
+
+    def reached(self, endpoint: Endpoint, now: float) -> None:
+        """Note that `endpoint` answered; the first time after failures is logged."""
+        known = self._evidence.get(endpoint)
+        if known is None or known.failing_since is None:
+            return
+        seconds = now - known.failing_since
+        known.failed_at = known.failing_since = None
+        where = format_endpoint(endpoint)
+        log.event(
+            log.INFO,
+            "endpoint_reachable",
+            f"{self.route.name}  reaches {where} again, {seconds:.1f} s after it first failed",
+            route=self.route.name,
+            endpoint=where,
+            seconds=round(seconds, 3),
+        )
