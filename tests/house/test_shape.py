@@ -69,9 +69,9 @@ def test_modules_and_classes_are_named_with_our_words():
     assert words("HTTPServerPool") == {"http", "server", "pool"}
     found = [name for name in MODULES if words(name.replace(".", "_")) & BANNED]
     for module, path in MODULES.items():
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ClassDef) and words(node.name) & BANNED:
-                found.append(f"{module}.{node.name}")
+        nodes = ast.walk(ast.parse(path.read_text()))
+        classes = [node.name for node in nodes if isinstance(node, ast.ClassDef)]
+        found += [f"{module}.{name}" for name in classes if words(name) & BANNED]
     assert found == []
 
 
