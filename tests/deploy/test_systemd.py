@@ -69,7 +69,7 @@ def test_a_wrong_line_would_be_found(tmp_path):
 
 # The scale is systemd's own: 0 is sealed, 10 is wide open; an unconfined unit scores 9.6.
 @needs_systemd
-@pytest.mark.parametrize(("old", "confined"), [("", True), ("DynamicUser=yes\n", False)])
+@pytest.mark.parametrize(("old", "confined"), [("", True), ("RestrictNamespaces=yes\n", False)])
 def test_systemd_calls_it_confined(tmp_path, old, confined):
     done = analyze("security", "--offline=true", "--threshold=20", installed(tmp_path, old))
     assert (done.returncode == 0) is confined, done.stdout
