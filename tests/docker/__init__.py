@@ -1,0 +1,1 @@
+"""Scenarios on real Docker engines; `bed` is what they stand on."""
