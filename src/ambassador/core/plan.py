@@ -1,7 +1,8 @@
 """From what is installed to what is desired, as data.
 
-A step touches one route. A route whose listen address stays is changed in place, so its
-listener and its sessions live on; only new sessions see the change.
+A step touches one route. What makes a route the same route is where it listens: its name,
+endpoints and options may change in place, so its listener and its sessions live on and only new
+sessions see the change. (A second port of an alias renames the first route, for instance.)
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class AddRoute:
 
 @dataclass(frozen=True, slots=True)
 class ChangeRoute:
-    """Same name, protocol and listen address; other endpoints or options."""
+    """Same protocol and listen address; another name, other endpoints or options."""
 
     old: Route
     new: Route
@@ -40,22 +41,16 @@ Step = AddRoute | ChangeRoute | RemoveRoute
 
 
 def plan(observed: Iterable[Route], desired: Iterable[Route]) -> tuple[Step, ...]:
-    """Return the steps that lead from `observed` to `desired`; both have unique names.
+    """Return the steps that lead from `observed` to `desired`; neither listens twice anywhere.
 
-    Removals come first, so that a listen address may pass from one route to another.
+    Removals come first, so that an address may pass from one route to another.
     """
-    old = {route.name: route for route in observed}
-    new = {route.name: route for route in desired}
-    removals: list[Step] = []
-    others: list[Step] = []
-    for name, route in old.items():
-        wanted = new.get(name)
-        if wanted is None or (wanted.listen, wanted.proto) != (route.listen, route.proto):
-            removals.append(RemoveRoute(route))
-    for name, route in new.items():
-        installed = old.get(name)
-        if installed is None or (installed.listen, installed.proto) != (route.listen, route.proto):
-            others.append(AddRoute(route))
-        elif installed != route:
-            others.append(ChangeRoute(installed, route))
-    return (*removals, *others)
+    old = {(route.proto, route.listen): route for route in observed}
+    new = {(route.proto, route.listen): route for route in desired}
+    steps: list[Step] = [RemoveRoute(route) for key, route in old.items() if key not in new]
+    for key, route in new.items():
+        if key not in old:
+            steps.append(AddRoute(route))
+        elif old[key] != route:
+            steps.append(ChangeRoute(old[key], route))
+    return tuple(steps)

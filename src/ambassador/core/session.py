@@ -63,6 +63,8 @@ TABLE: dict[tuple[State, Event], tuple[State, tuple[Action, ...]]] = {
     **_LIVE_RESETS,
     # The second side of what is over tells its end too; nothing is left to do.
     **{(State.CLOSED, event): (State.CLOSED, ()) for event in Event},
+    # ... unless its last bytes are still being written to a slow reader.
+    (State.CLOSED, Event.CUT): _RESET_BOTH,
 }
 
 

@@ -40,6 +40,8 @@ class Descriptors:
     def __init__(self, limit: int | None = None) -> None:
         self.limit = limit or resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         self._free = max(2, self.limit - _open_now() - _RESERVE)
+        # Not at the first free one: under pressure that would be said with each session.
+        self._plenty = min(2 + _RESERVE // 2, self._free)
         self._paused: list[Callable[[], None]] = []
         self._said = False
         self._timer: asyncio.TimerHandle | None = None
@@ -78,7 +80,7 @@ class Descriptors:
 
     def recovered(self) -> None:
         """Say, once, that accepting goes on."""
-        if self._said and not self._paused and self.available(2 + _RESERVE // 2):
+        if self._said and not self._paused and self.available(self._plenty):
             self._said = False
             log.event(log.INFO, "descriptors_available", "file descriptors are free again")
 

@@ -9,6 +9,7 @@ EPOLLHUP (epoll_ctl(2): always reported) and is itself one readable descriptor o
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import select
 from collections.abc import Callable
 
@@ -33,7 +34,8 @@ class ResetWatch:
     def remove(self, fd: int) -> None:
         """Watch `fd` no longer; it need not be watched."""
         if self._callbacks.pop(fd, None) is not None:
-            self._epoll.unregister(fd)
+            with contextlib.suppress(OSError):  # a closed descriptor has left the set by itself
+                self._epoll.unregister(fd)
 
     def close(self) -> None:
         """Watch nothing any longer."""

@@ -1,0 +1,137 @@
+"""Find an upstream for a waiting client: try, doubt, resolve again, back off, within a limit."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import random
+import socket
+from collections.abc import Callable
+
+from ambassador.core.connect import attempt_limit, backoff
+from ambassador.errors import ResolveError
+from ambassador.model import Endpoint, Inet
+from ambassador.planes.relay.descriptors import EXHAUSTED
+from ambassador.planes.relay.state import Candidate, RouteState
+from ambassador.ports import Resolver
+
+__all__ = ["UnreachableError", "connect"]
+
+
+class UnreachableError(Exception):
+    """No endpoint answered within the route's `connect`; the text is the last reason."""
+
+
+async def connect(
+    state: RouteState,
+    port: int,
+    resolver: Resolver,
+    is_own: Callable[[str, int], bool],
+) -> tuple[socket.socket, Candidate]:
+    """Return a connected, non-blocking socket for a client of listen port `port`.
+
+    Endpoints are tried in the order the route picks, each at all its addresses, round after
+    round, and their names are asked for again after each failure. `is_own` tells whether an
+    address of this host is one of our own listeners. Raises UnreachableError after
+    `route.connect` seconds.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + state.route.connect
+    rounds = 0
+    while True:
+        endpoints = state.choose(loop.time())
+        for index, endpoint in enumerate(endpoints):
+            others = len(endpoints) - index - 1
+            try:
+                async with asyncio.timeout_at(deadline):
+                    candidates = await state.candidates(endpoint, port, resolver)
+            except (ResolveError, TimeoutError) as error:
+                reason = str(error) or "its name is not resolved in time"
+                state.failed(endpoint, reason, loop.time())
+                continue
+            for place, candidate in enumerate(candidates):
+                limit = attempt_limit(deadline - loop.time(), others + len(candidates) - place)
+                if limit <= 0:
+                    break
+                try:
+                    sock = await _attempt(candidate, limit, is_own)
+                except TimeoutError:
+                    reason = f"{candidate} does not answer"
+                except OSError as error:
+                    reason = f"{candidate}: {_word(error)}"
+                    if error.errno in EXHAUSTED:
+                        break  # ours to bear, not the endpoint's
+                else:
+                    state.reached(endpoint, loop.time())
+                    return sock, candidate
+            else:
+                state.failed(endpoint, reason, loop.time())
+                _doubt(endpoint, resolver)
+        remaining = deadline - loop.time()
+        if remaining <= 0:
+            raise UnreachableError(reason)
+        await asyncio.sleep(min(remaining, backoff(rounds, random.random())))
+        rounds += 1
+
+
+async def _attempt(
+    candidate: Candidate, limit: float, is_own: Callable[[str, int], bool]
+) -> socket.socket:
+    if not candidate.port:
+        return _attempt_unix(candidate.address)
+    family = socket.AF_INET6 if ":" in candidate.address else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    try:
+        async with asyncio.timeout(limit):
+            await asyncio.get_running_loop().sock_connect(sock, (candidate.address, candidate.port))
+        _refuse_ourselves(sock, candidate, is_own)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _attempt_unix(path: str) -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    try:
+        # connect(2): a unix socket connects at once, or fails with EAGAIN when the backlog is
+        # full; it is never "in progress", as the loop's sock_connect would take it.
+        sock.connect(path)
+    except BlockingIOError as error:
+        sock.close()
+        raise OSError(errno.EAGAIN, "its listen backlog is full") from error
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _refuse_ourselves(
+    sock: socket.socket, candidate: Candidate, is_own: Callable[[str, int], bool]
+) -> None:
+    # On this host, with nobody listening, TCP may give a connection its own destination port
+    # as source port: it is then connected to itself (simultaneous open, RFC 9293 section 3.5).
+    own_address, own_port = sock.getsockname()[:2]
+    if own_address != candidate.address:
+        return
+    if own_port == candidate.port:
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "connection refused")
+    if is_own(own_address, candidate.port):
+        raise OSError(errno.ELOOP, "this endpoint is the ambassador itself")
+
+
+def _doubt(endpoint: Endpoint, resolver: Resolver) -> None:
+    if isinstance(endpoint.address, Inet):
+        resolver.doubt(endpoint.address.host)
+
+
+def _word(error: OSError) -> str:
+    # uvloop's errors carry only the number; asyncio's add "Connect call failed (...)".
+    if error.errno is None:
+        return str(error).lower()
+    with contextlib.suppress(ValueError):
+        if error.errno not in (errno.ELOOP, errno.EAGAIN):
+            return os.strerror(error.errno).lower()
+    return (error.strerror or str(error)).lower()

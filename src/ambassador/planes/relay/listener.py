@@ -1,0 +1,125 @@
+"""A bound TCP or unix socket: accept clients and begin their sessions."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+
+from ambassador.planes.relay.descriptors import EXHAUSTED
+from ambassador.planes.relay.session import Session, Surroundings
+from ambassador.planes.relay.sockets import close_listener, tune
+from ambassador.planes.relay.state import RouteState
+
+__all__ = ["StreamListener", "client_name"]
+
+# Accepted in one go before other work has its turn; 1,000 clients at once take 16 turns.
+_BATCH = 64
+# accept(2): the connection died in the backlog, or a network error is pending on it; go on.
+_PASSING = frozenset(
+    {
+        errno.ECONNABORTED, errno.EPROTO, errno.ENETDOWN, errno.ENOPROTOOPT, errno.EHOSTDOWN,
+        errno.ENONET, errno.EHOSTUNREACH, errno.EOPNOTSUPP, errno.ENETUNREACH, errno.EPERM,
+    }
+)  # fmt: skip
+
+
+class StreamListener:
+    """Accepts on one listening socket (one port of a route, or a path)."""
+
+    def __init__(
+        self, around: Surroundings, state: RouteState, sock: socket.socket, port: int
+    ) -> None:
+        self.sock = sock
+        self.port = port
+        self._around = around
+        self._state = state
+        self._sessions: set[Session] = set()
+        self._reading = False
+        tune(sock, state.route.keepalive)
+
+    @property
+    def sessions(self) -> frozenset[Session]:
+        """The open sessions of this listener."""
+        return frozenset(self._sessions)
+
+    def start(self) -> None:
+        """Begin to accept."""
+        if not self._reading and self.sock.fileno() >= 0:
+            self._reading = True
+            asyncio.get_running_loop().add_reader(self.sock.fileno(), self._accept)
+
+    def retune(self) -> None:
+        """Take over changed options of the route for clients accepted from now on."""
+        if self.sock.fileno() >= 0:
+            tune(self.sock, self._state.route.keepalive)
+
+    @property
+    def listening(self) -> bool:
+        """Tell whether the socket is still bound."""
+        return self.sock.fileno() >= 0
+
+    def stop(self) -> None:
+        """Take the clients that wait in the backlog, then stop listening; sessions go on."""
+        if self.sock.fileno() < 0:
+            return
+        self._pause()
+        while self._accept_batch():
+            pass
+        self._pause()
+        close_listener(self.sock)
+
+    def cut(self, reason: str) -> None:
+        """End all sessions now."""
+        for session in list(self._sessions):
+            session.cut(reason)
+
+    def _pause(self) -> None:
+        if self._reading:
+            self._reading = False
+            asyncio.get_running_loop().remove_reader(self.sock.fileno())
+
+    def _accept(self) -> None:
+        self._accept_batch()
+
+    def _accept_batch(self) -> bool:
+        """Accept up to a batch; tell whether there may be more."""
+        descriptors = self._around.descriptors
+        for _ in range(_BATCH):
+            if not descriptors.available():
+                self._pause()
+                descriptors.wait(self.start)
+                return False
+            try:
+                client, address = self.sock.accept()
+            except BlockingIOError:
+                return False
+            except OSError as error:
+                if error.errno in EXHAUSTED:
+                    self._pause()
+                    descriptors.wait(self.start, os.strerror(error.errno).lower())
+                    return False
+                if error.errno in _PASSING:
+                    continue
+                raise
+            descriptors.recovered()
+            client.setblocking(False)
+            self._begin(client, client_name(address))
+        return True
+
+    def _begin(self, client: socket.socket, name: str) -> None:
+        session = Session(
+            self._around, self._state, client, name, self.port, self._sessions.discard
+        )
+        self._sessions.add(session)
+        session.start()
+
+
+def client_name(address: object) -> str:
+    """Return how a log names a client: `192.168.1.9:40312`, `[fd00::9]:40312`, or `unix`."""
+    if not isinstance(address, tuple):
+        return "unix"
+    host, port = address[:2]
+    host = host.removeprefix("::ffff:")  # an IPv4 client of a dual-stack listener
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

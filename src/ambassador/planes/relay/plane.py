@@ -1,0 +1,233 @@
+"""The relay as a plane: performs steps, all or none, and drains."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ambassador import log
+from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
+from ambassador.errors import PlaneError
+from ambassador.model import Address, Inet, Proto, Route, Unix
+from ambassador.planes.relay.descriptors import Descriptors
+from ambassador.planes.relay.listener import StreamListener
+from ambassador.planes.relay.session import Surroundings
+from ambassador.planes.relay.sockets import bind, close_listener, somaxconn
+from ambassador.planes.relay.state import RouteState
+from ambassador.planes.relay.udp import UdpListener
+from ambassador.planes.relay.watch import ResetWatch
+from ambassador.ports import Resolver, RouteStatus
+
+__all__ = ["RelayPlane"]
+
+_Key = tuple[Proto, Address]
+
+
+@dataclass(slots=True)
+class _Installed:
+    state: RouteState
+    listeners: list[StreamListener | UdpListener]
+
+
+class RelayPlane:
+    """Carries TCP, UDP and unix sockets in user space.
+
+    `buffer` is how many bytes one direction of a session may hold unsent before its sender is
+    no longer read (plus at most one read of 256 KiB); `backlog` is asked of listen(2).
+    """
+
+    name = "relay"
+
+    def __init__(self, resolver: Resolver, *, buffer: int, backlog: int) -> None:
+        self._descriptors = Descriptors()
+        self._backlog = backlog
+        self._routes: dict[_Key, _Installed] = {}
+        self._leaving: list[_Installed] = []  # removed, with sessions still open
+        self._around = Surroundings(
+            resolver, self._descriptors, ResetWatch(), buffer, self._is_own
+        )
+        granted = somaxconn()
+        if granted < backlog:
+            log.event(
+                log.WARNING,
+                "backlog_limited",
+                f"net.core.somaxconn is {granted}: more than that many clients at once may have "
+                f"to try again; {backlog} are asked for (sysctl net.core.somaxconn={backlog}, "
+                f"docker run --sysctl net.core.somaxconn={backlog})",
+                somaxconn=granted,
+                backlog=backlog,
+            )
+
+    async def apply(self, steps: Sequence[Step]) -> None:
+        """Perform all steps or none; see ports.Plane."""
+        removed = [step.route for step in steps if isinstance(step, RemoveRoute)]
+        added = [step.route for step in steps if isinstance(step, AddRoute)]
+        sockets, failures = self._bind(added)
+        if failures and removed:  # perhaps what is removed stands in the way
+            for route in removed:
+                self._stop(route)
+            more, failures = self._bind([route for route in added if _key(route) not in sockets])
+            sockets.update(more)
+        if failures:
+            for bound in sockets.values():
+                for sock in bound:
+                    close_listener(sock)
+            self._reopen(removed)
+            raise PlaneError("\n".join(failures))
+        for route in removed:
+            self._stop(route)
+            self._leaving.append(self._routes.pop(_key(route)))
+        for route in added:
+            self._add(route, sockets[_key(route)])
+        for step in steps:
+            if isinstance(step, ChangeRoute):
+                self._change(step.new)
+        self._leaving = [installed for installed in self._leaving if _open(installed)]
+
+    def status(self) -> Sequence[RouteStatus]:
+        """Return one entry a route."""
+        return [self._status(installed) for installed in self._routes.values()]
+
+    async def drain(self, grace: float) -> int:
+        """Stop listening, let sessions end for `grace` seconds, cut the rest.
+
+        UDP flows are carried on meanwhile, but not waited for: nothing tells when one has ended.
+        """
+        for installed in self._routes.values():
+            for listener in installed.listeners:
+                listener.stop()
+        everything = (*self._routes.values(), *self._leaving)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + grace
+        while any(_open(one) for one in everything) and loop.time() < deadline:
+            await asyncio.sleep(0.02)
+        left = sum(_open(one) for one in everything)
+        self._cut("shutdown")
+        while any(_open(one) for one in everything):  # the resets are on their way out
+            await asyncio.sleep(0)
+        return left
+
+    def close(self) -> None:
+        """Cut everything and release all descriptors."""
+        for installed in self._routes.values():
+            for listener in installed.listeners:
+                listener.stop()
+        self._cut("shutdown")
+        self._routes.clear()
+        self._leaving.clear()
+        self._descriptors.close()
+        self._around.watch.close()
+
+    def _bind(self, routes: Sequence[Route]) -> tuple[dict[_Key, list[socket.socket]], list[str]]:
+        """Bind every port of `routes`; return the sockets of those that could be bound whole."""
+        sockets: dict[_Key, list[socket.socket]] = {}
+        failures = []
+        for route in routes:
+            bound = []
+            try:
+                for address in _addresses(route):
+                    bound.append(bind(route.proto, address, self._backlog))
+            except PlaneError as error:
+                for sock in bound:
+                    close_listener(sock)
+                failures.append(f"{route.name}: {error}")
+            else:
+                sockets[_key(route)] = bound
+        return sockets, failures
+
+    def _add(self, route: Route, sockets: Sequence[socket.socket]) -> None:
+        installed = _Installed(RouteState(route), [])
+        self._routes[_key(route)] = installed
+        self._open_listeners(installed, sockets)
+
+    def _open_listeners(self, installed: _Installed, sockets: Sequence[socket.socket]) -> None:
+        state = installed.state
+        for address, sock in zip(_addresses(state.route), sockets, strict=True):
+            port = address.port if isinstance(address, Inet) else 0
+            listener: StreamListener | UdpListener
+            if state.route.proto is Proto.TCP:
+                listener = StreamListener(self._around, state, sock, port)
+            else:
+                listener = UdpListener(
+                    state, sock, port, self._around.resolver, self._descriptors
+                )
+            installed.listeners.append(listener)
+            listener.start()
+
+    def _stop(self, route: Route) -> None:
+        for listener in self._routes[_key(route)].listeners:
+            listener.stop()
+            if isinstance(listener, UdpListener):
+                listener.close()  # its flows answer through the socket that must go
+
+    def _reopen(self, routes: Sequence[Route]) -> None:
+        """Undo `_stop`, as far as nobody else took the address in between."""
+        for route in routes:
+            installed = self._routes[_key(route)]
+            if all(listener.listening for listener in installed.listeners):
+                continue
+            sockets, failures = self._bind([route])
+            for failure in failures:
+                log.event(log.ERROR, "route_lost", failure, route=route.name)
+            if not failures:
+                self._open_listeners(installed, sockets[_key(route)])
+
+    def _change(self, route: Route) -> None:
+        installed = self._routes[_key(route)]
+        installed.state.change(route)
+        for listener in installed.listeners:
+            listener.retune()
+
+    def _status(self, installed: _Installed) -> RouteStatus:
+        counters = installed.state.counters
+        live = [
+            session
+            for listener in installed.listeners
+            if isinstance(listener, StreamListener)
+            for session in listener.sessions
+        ]
+        return RouteStatus(
+            route=installed.state.route,
+            plane=self.name,
+            why="",
+            opened=counters.opened,
+            open=counters.open,
+            refused=counters.refused,
+            to_upstream=counters.to_upstream + sum(session.to_upstream for session in live),
+            to_client=counters.to_client + sum(session.to_client for session in live),
+        )
+
+    def _is_own(self, address: str, port: int) -> bool:
+        return any(
+            isinstance(listen, Inet)
+            and installed.state.route.proto is Proto.TCP
+            and port in listen.ports
+            and listen.host in ("", "::", "0.0.0.0", address)
+            for installed in self._routes.values()
+            for listen in (installed.state.route.listen,)
+        )
+
+    def _cut(self, reason: str) -> None:
+        for installed in (*self._routes.values(), *self._leaving):
+            for listener in installed.listeners:
+                if isinstance(listener, StreamListener):
+                    listener.cut(reason)
+                else:
+                    listener.close()
+
+
+def _key(route: Route) -> _Key:
+    return route.proto, route.listen
+
+
+def _addresses(route: Route) -> list[Address]:
+    if isinstance(route.listen, Unix):
+        return [route.listen]
+    return [Inet(route.listen.host, port) for port in route.listen.ports]
+
+
+def _open(installed: _Installed) -> int:
+    """Count the sessions that can be waited for."""
+    return installed.state.counters.open if installed.state.route.proto is Proto.TCP else 0

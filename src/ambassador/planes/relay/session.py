@@ -1,0 +1,278 @@
+"""One TCP session: an accepted client, a wait for its upstream, then bytes both ways.
+
+What happens when is the table of `core.session`; here are its hands. Bytes do not pass through
+the table: each side writes what it receives straight to its peer, and stops reading while the
+peer's buffer is above the limit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+from ambassador import log
+from ambassador.core.session import Action, Event, State, step
+from ambassador.planes.relay.connect import UnreachableError, connect
+from ambassador.planes.relay.descriptors import Descriptors
+from ambassador.planes.relay.sockets import reset, tune
+from ambassador.planes.relay.state import Candidate, RouteState
+from ambassador.planes.relay.watch import ResetWatch
+from ambassador.ports import Resolver
+from ambassador.tasks import spawn
+
+__all__ = ["Session", "Surroundings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all sessions of a relay share. `buffer`: bytes one direction may hold unsent."""
+
+    resolver: Resolver
+    descriptors: Descriptors
+    watch: ResetWatch
+    buffer: int
+    is_own: Callable[[str, int], bool]
+
+
+class _Side(asyncio.Protocol):
+    """One of the two connections. It reads from its socket and writes to its peer's."""
+
+    __slots__ = (
+        "_attaching", "_doomed", "_early", "_session", "_sock", "closed", "end", "ended",
+        "fd", "lost", "peer", "received", "transport",
+    )  # fmt: skip
+
+    peer: _Side
+
+    def __init__(self, session: Session, sock: socket.socket, end: Event, lost: Event) -> None:
+        self.fd = sock.fileno()
+        self.end = end
+        self.lost = lost
+        self.received = 0
+        self.ended = False
+        self.closed = False
+        self.transport: asyncio.Transport | None = None
+        self._session = session
+        self._sock = sock
+        self._early: list[bytes] = []
+        self._attaching = False
+        self._doomed = False
+
+    async def attach(self) -> None:
+        """Hand the socket to the event loop."""
+        self._attaching = True
+        await asyncio.get_running_loop().connect_accepted_socket(lambda: self, self._sock)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.set_write_buffer_limits(high=self._session.around.buffer)
+        if self._doomed:
+            self.reset()
+            return
+        early, self.peer._early = self.peer._early, []
+        for data in early:
+            self.transport.write(data)
+        if self.peer.ended:
+            self.write_eof()
+
+    def data_received(self, data: bytes) -> None:
+        self.received += len(data)
+        to = self.peer.transport
+        if to is None:  # an upstream that speaks first, before the client is attached
+            self._early.append(data)
+        elif not to.is_closing():
+            to.write(data)
+
+    def eof_received(self) -> bool:
+        self.ended = True
+        self._session.happened(self.end)
+        return True  # the other direction stays open
+
+    def pause_writing(self) -> None:
+        reader = self.peer
+        if reader.transport and not reader.ended and not reader.transport.is_closing():
+            reader.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        reader = self.peer
+        if reader.transport and not reader.ended and not reader.transport.is_closing():
+            reader.transport.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed = True
+        self._session.happened(self.lost)
+
+    def write_eof(self) -> None:
+        """Pass on the peer's end, after all its bytes."""
+        # uvloop raises RuntimeError where asyncio is silent once the transport closes.
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.write_eof()
+
+    def reset(self) -> None:
+        """Close now, with a reset; bytes not yet sent are dropped."""
+        if self.closed:
+            return
+        reset(self._sock)
+        if self.transport is not None:
+            self.transport.abort()
+        elif self._attaching:
+            self._doomed = True  # the loop owns the socket but has not made the connection yet
+        else:
+            self.closed = True
+            self._sock.close()
+
+
+class Session:
+    """One client of a route, from accept to the close of both sides."""
+
+    __slots__ = (
+        "_candidate", "_client", "_connecting", "_done", "_finished", "_started", "_upstream",
+        "around", "client_name", "port", "reason", "state", "status",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        around: Surroundings,
+        state: RouteState,
+        client: socket.socket,
+        client_name: str,
+        port: int,
+        done: Callable[[Session], None],
+    ) -> None:
+        self.around = around
+        self.state = state
+        self.client_name = client_name
+        self.port = port
+        self.status = State.WAITING
+        self.reason = ""
+        self._client = _Side(self, client, Event.CLIENT_END, Event.CLIENT_RESET)
+        self._upstream: _Side | None = None
+        self._candidate: Candidate | None = None
+        self._done = done
+        self._started = asyncio.get_running_loop().time()
+        self._connecting: asyncio.Task[None] | None = None
+        self._finished = False
+
+    @property
+    def to_upstream(self) -> int:
+        """Bytes read from the client."""
+        return self._client.received
+
+    @property
+    def to_client(self) -> int:
+        """Bytes read from the upstream."""
+        return self._upstream.received if self._upstream else 0
+
+    def start(self) -> None:
+        """Look for an upstream and begin to carry."""
+        self.around.descriptors.take(2)
+        self.state.counters.opened += 1
+        self.state.counters.open += 1
+        self._connecting = spawn(self._run(), f"session {self.state.route.name} {self.client_name}")
+
+    def cut(self, reason: str) -> None:
+        """End the session now; both peers see a reset."""
+        self.reason = self.reason or reason
+        self.happened(Event.CUT)
+
+    def happened(self, event: Event) -> None:
+        """Advance the session by `event` and do what the table says."""
+        before = self.status
+        self.status, actions = step(before, event)
+        if before is not self.status:
+            self.reason = self.reason or event.name.lower().replace("_", " ")
+        for action in actions:
+            self._perform(action)
+        if self.status is State.CLOSED:
+            if self._connecting is not None:
+                self._connecting.cancel()
+                self._connecting = None
+            self._finish_when_closed()
+
+    async def _run(self) -> None:
+        watch = self.around.watch
+        watch.add(self._client.fd, lambda: self.happened(Event.CLIENT_RESET))
+        try:
+            upstream, self._candidate = await connect(
+                self.state, self.port, self.around.resolver, self.around.is_own
+            )
+        except UnreachableError as error:
+            self._connecting = None
+            self.reason = f"unreachable: {error}"
+            self.state.counters.refused += 1
+            self.happened(Event.FAILED)
+            return
+        self._connecting = None  # what follows waits for the loop only
+        watch.remove(self._client.fd)
+        tune(upstream, self.state.route.keepalive)
+        self.state.opened(self._candidate.endpoint)
+        self._upstream = _Side(self, upstream, Event.UPSTREAM_END, Event.UPSTREAM_RESET)
+        self._client.peer, self._upstream.peer = self._upstream, self._client
+        self.happened(Event.CONNECTED)
+        await self._upstream.attach()
+        if not self._client.closed:
+            await self._client.attach()
+
+    def _perform(self, action: Action) -> None:
+        client, upstream = self._client, self._upstream
+        match action:
+            case Action.RESET_CLIENT:
+                self.around.watch.remove(client.fd)
+                client.reset()
+            case Action.RESET_UPSTREAM if upstream:
+                self.around.watch.remove(upstream.fd)
+                upstream.reset()
+            case Action.END_CLIENT if upstream:
+                client.write_eof()
+                self._watch(upstream)
+            case Action.END_UPSTREAM if upstream:
+                upstream.write_eof()
+                self._watch(client)
+            case Action.CLOSE if upstream:
+                for side in (client, upstream):
+                    self.around.watch.remove(side.fd)
+                    if side.transport:
+                        side.transport.close()
+
+    def _watch(self, side: _Side) -> None:
+        """Nothing is read from `side` any longer: learn of its reset all the same."""
+        if self.status is not State.CLOSED:
+            self.around.watch.add(side.fd, lambda: self.happened(side.lost))
+
+    def _finish_when_closed(self) -> None:
+        if self._finished or not self._client.closed:
+            return
+        if self._upstream and not self._upstream.closed:
+            return
+        self._finished = True
+        self.around.descriptors.give(2)
+        counters = self.state.counters
+        counters.open -= 1
+        counters.to_upstream += self.to_upstream
+        counters.to_client += self.to_client
+        if self._candidate:
+            self.state.closed(self._candidate.endpoint)
+        self._done(self)
+        if log.enabled(log.DEBUG):
+            self._tell()
+
+    def _tell(self) -> None:
+        name = self.state.route.name
+        seconds = asyncio.get_running_loop().time() - self._started
+        log.event(
+            log.DEBUG,
+            "session_closed",
+            f"{name}  {self.client_name} -> {self._candidate or '-'}  "
+            f"{self.to_upstream} B up  {self.to_client} B down  {seconds:.3f} s  {self.reason}",
+            route=name,
+            client=self.client_name,
+            endpoint=str(self._candidate) if self._candidate else None,
+            to_upstream=self.to_upstream,
+            to_client=self.to_client,
+            seconds=round(seconds, 6),
+            reason=self.reason,
+        )
+
