@@ -32,6 +32,7 @@ def missing_for_docker() -> str:
     return missing_for_root() or (f"needs {', '.join(absent)}: ./dev test" if absent else "")
 
 
+@pytest.hookimpl(trylast=True)  # a folder may mark its own tests first
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what cannot run here, each with its reason."""
     for item in items:
