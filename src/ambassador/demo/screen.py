@@ -1,0 +1,40 @@
+"""What the demonstration shows: one aligned line an event, in colour only where that is wanted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TextIO
+
+__all__ = ["Screen"]
+
+_COLOURS = {"service": "36", "ambassador": "35", "consumer": "34", "good": "32", "bad": "31"}
+
+
+class Screen:
+    """Lines of time since the start, who, and what."""
+
+    def __init__(self, stream: TextIO, environ: Mapping[str, str]) -> None:
+        self._stream = stream
+        self._began = time.monotonic()
+        # https://no-color.org: any value that is not empty
+        self._colour = stream.isatty() and not environ.get("NO_COLOR")
+
+    def say(self, who: str, what: str, mood: str = "") -> None:
+        """Write one line; `mood` is "good", "bad" or empty."""
+        seconds = time.monotonic() - self._began
+        name = self._paint(f"{who:<11}", who)
+        self._write(f"{seconds:5.1f} s  {name} {self._paint(what, mood)}")
+
+    def plain(self, *lines: str) -> None:
+        """Write lines as they are."""
+        for line in lines:
+            self._write(line)
+
+    def _paint(self, text: str, key: str) -> str:
+        code = _COLOURS.get(key) if self._colour else None
+        return f"\x1b[{code}m{text}\x1b[0m" if code else text
+
+    def _write(self, line: str) -> None:
+        self._stream.write(line + "\n")
+        self._stream.flush()
