@@ -17,7 +17,7 @@ from ambassador.planes.relay.descriptors import EXHAUSTED
 from ambassador.planes.relay.state import Candidate, RouteState
 from ambassador.ports import Resolver
 
-__all__ = ["UnreachableError", "connect"]
+__all__ = ["UnreachableError", "connect", "refuse_ourselves", "spoken"]
 
 
 class UnreachableError(Exception):
@@ -60,7 +60,7 @@ async def connect(
                 except TimeoutError:
                     reason = f"{candidate} does not answer"
                 except OSError as error:
-                    reason = f"{candidate}: {_word(error)}"
+                    reason = f"{candidate}: {spoken(error)}"
                     if error.errno in EXHAUSTED:
                         break  # ours to bear, not the endpoint's
                 else:
@@ -86,7 +86,7 @@ async def _attempt(
     try:
         async with asyncio.timeout(limit):
             await asyncio.get_running_loop().sock_connect(sock, (candidate.address, candidate.port))
-        _refuse_ourselves(sock, candidate, is_own)
+        refuse_ourselves(sock, is_own)
     except BaseException:
         sock.close()
         raise
@@ -108,17 +108,21 @@ def _attempt_unix(path: str) -> socket.socket:
     return sock
 
 
-def _refuse_ourselves(
-    sock: socket.socket, candidate: Candidate, is_own: Callable[[str, int], bool]
-) -> None:
-    # On this host, with nobody listening, TCP may give a connection its own destination port
-    # as source port: it is then connected to itself (simultaneous open, RFC 9293 section 3.5).
-    own_address, own_port = sock.getsockname()[:2]
-    if own_address != candidate.address:
+def refuse_ourselves(sock: socket.socket, is_own: Callable[[str, int], bool]) -> None:
+    """Raise OSError when the connected `sock` leads to itself or to one of our listeners.
+
+    On this host, with nobody listening, the kernel may give a socket its own destination port as
+    source port: it is then connected to itself (TCP: simultaneous open, RFC 9293 section 3.5).
+    """
+    try:
+        own, peer = sock.getsockname()[:2], sock.getpeername()[:2]
+    except OSError:  # reset already: nothing of ours does that, the session will see it
         return
-    if own_port == candidate.port:
+    if own == peer:
         raise ConnectionRefusedError(errno.ECONNREFUSED, "connection refused")
-    if is_own(own_address, candidate.port):
+    # To an address of its own the kernel speaks from that address, to 127.0.0.2 from 127.0.0.1.
+    here = own[0] == peer[0] or (own[0].startswith("127.") and peer[0].startswith("127."))
+    if here and is_own(*peer):
         raise OSError(errno.ELOOP, "this endpoint is the ambassador itself")
 
 
@@ -127,7 +131,8 @@ def _doubt(endpoint: Endpoint, resolver: Resolver) -> None:
         resolver.doubt(endpoint.address.host)
 
 
-def _word(error: OSError) -> str:
+def spoken(error: OSError) -> str:
+    """Return the reason of `error` as a log says it: `connection refused`."""
     # uvloop's errors carry only the number; asyncio's add "Connect call failed (...)".
     if error.errno is None:
         return str(error).lower()

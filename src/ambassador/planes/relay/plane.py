@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from ambassador import log
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
@@ -46,7 +47,11 @@ class RelayPlane:
         self._routes: dict[_Key, _Installed] = {}
         self._leaving: list[_Installed] = []  # removed, with sessions still open
         self._around = Surroundings(
-            resolver, self._descriptors, ResetWatch(), buffer, self._is_own
+            resolver,
+            self._descriptors,
+            ResetWatch(),
+            buffer,
+            partial(self._is_own, Proto.TCP),
         )
         granted = somaxconn()
         if granted < backlog:
@@ -151,7 +156,12 @@ class RelayPlane:
                 listener = StreamListener(self._around, state, sock, port)
             else:
                 listener = UdpListener(
-                    state, sock, port, self._around.resolver, self._descriptors
+                    state,
+                    sock,
+                    port,
+                    self._around.resolver,
+                    self._descriptors,
+                    is_own=partial(self._is_own, Proto.UDP),
                 )
             installed.listeners.append(listener)
             listener.start()
@@ -199,10 +209,10 @@ class RelayPlane:
             to_client=counters.to_client + sum(session.to_client for session in live),
         )
 
-    def _is_own(self, address: str, port: int) -> bool:
+    def _is_own(self, proto: Proto, address: str, port: int) -> bool:
         return any(
             isinstance(listen, Inet)
-            and installed.state.route.proto is Proto.TCP
+            and installed.state.route.proto is proto
             and port in listen.ports
             and listen.host in ("", "::", "0.0.0.0", address)
             for installed in self._routes.values()

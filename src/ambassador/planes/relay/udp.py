@@ -9,33 +9,284 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
 import select
 import socket
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from ambassador import log
 from ambassador.core.flows import Flows
-from ambassador.errors import ResolveError
-from ambassador.model import Inet
 from ambassador.planes.relay import pktinfo
-from ambassador.planes.relay.descriptors import EXHAUSTED, Descriptors
+from ambassador.planes.relay.connect import UnreachableError
+from ambassador.planes.relay.descriptors import Descriptors
 from ambassador.planes.relay.flow import UdpFlow
 from ambassador.planes.relay.sockets import close_listener
-from ambassador.planes.relay.state import DOUBT, Candidate, RouteState
+from ambassador.planes.relay.state import Candidate, RouteState
+from ambassador.planes.relay.udp_endpoints import UdpEndpoints
 from ambassador.ports import Resolver
 from ambassador.tasks import spawn
 
 __all__ = ["UdpListener"]
 
 _LARGEST = 65536  # a UDP length field counts to 65,535 (RFC 768)
-# Datagrams in one go before other work of the loop has its turn; about a millisecond.
+# Datagrams in one go before other work of the loop has its turn.
 _BATCH = 64
+# The most that is taken from the socket's buffer when the listener stops.
+_LAST_BATCH = 4096
 # A changed `idle` is noticed after at most this long.
 _LONGEST_SWEEP = 5.0
 # The endpoint cannot be reached, as opposed to: this datagram cannot be sent now.
 _UNREACHABLE = frozenset(
     {errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN}
 )
+
+
+class UdpListener:
+    """Carries the datagrams of one bound socket (one port of a route).
+
+    `is_own` tells whether an address of this host is a UDP listener of ours.
+    """
+
+    def __init__(
+        self,
+        state: RouteState,
+        sock: socket.socket,
+        port: int,
+        resolver: Resolver,
+        descriptors: Descriptors,
+        *,
+        is_own: Callable[[str, int], bool],
+    ) -> None:
+        self._state = state
+        self._sock = sock
+        self._descriptors = descriptors
+        self._endpoints = UdpEndpoints(state, port, resolver, is_own)
+        self._loop = asyncio.get_running_loop()
+        self._space = pktinfo.ask(sock)
+        self._view = memoryview(bytearray(_LARGEST))
+        self._flows: Flows[UdpFlow] = Flows()
+        self._by_descriptor: dict[int, UdpFlow] = {}
+        # uvloop polls a descriptor no longer after its first error, and here every refusal is
+        # one; an epoll set of our own is one descriptor without errors, and cheaper to change.
+        self._epoll: select.epoll | None = None
+        self._accepting = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._exhausted = False
+
+    @property
+    def sessions(self) -> int:
+        """The number of open flows."""
+        return len(self._flows)
+
+    @property
+    def listening(self) -> bool:
+        """Whether new flows are taken."""
+        return self._accepting
+
+    def start(self) -> None:
+        """Begin to take datagrams."""
+        self._epoll = select.epoll()
+        self._epoll.register(self._sock.fileno(), select.EPOLLIN)
+        self._loop.add_reader(self._epoll.fileno(), self._ready)
+        self._descriptors.take(1)
+        self._endpoints.follow()
+        self._accepting = True
+
+    def retune(self) -> None:
+        """Take over a changed route: a flow whose endpoint is gone moves at its next datagram."""
+        self._endpoints.follow()
+        self._sweep()
+
+    def stop(self) -> None:
+        """Take what has arrived, then no new flows; open ones go on."""
+        if self._accepting:
+            self._from_clients(_LAST_BATCH, self._loop.time())
+        self._accepting = False
+
+    def close(self) -> None:
+        """Forget every flow and release everything."""
+        self._accepting = False
+        for flow in self._flows:
+            self._end(flow, "shutdown")
+        self._endpoints.forget()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._epoll is not None:
+            self._loop.remove_reader(self._epoll.fileno())
+            self._epoll.close()
+            self._epoll = None
+            self._descriptors.give(1)
+        close_listener(self._sock)
+
+    def _ready(self) -> None:
+        if self._epoll is None:
+            return
+        now = self._loop.time()
+        listener = self._sock.fileno()
+        ready = self._epoll.poll(0, _BATCH)
+        share = _BATCH // max(1, len(ready))
+        for descriptor, _ in ready:
+            flow = self._by_descriptor.get(descriptor)
+            if flow is not None:
+                self._from_upstream(flow, share, now)
+            elif descriptor == listener:
+                self._from_clients(share, now)
+
+    def _from_clients(self, count: int, now: float) -> None:
+        counters, endpoints = self._state.counters, self._endpoints
+        for _ in range(count):
+            try:
+                size, ancillary, _, client = self._sock.recvmsg_into((self._view,), self._space)
+            except OSError:  # nothing left, or no memory for it
+                return
+            key = (client, pktinfo.origin(ancillary))
+            flow = self._flows.get(key) or self._open(key, now)
+            if flow is None:
+                continue
+            self._flows.use(flow, now)
+            counters.to_upstream += size
+            flow.to_upstream += size
+            datagram = self._view[:size]
+            if flow.held is not None:
+                flow.dropped += not flow.hold(bytes(datagram))
+            elif flow.generation != endpoints.generation or flow.refused:
+                self._hold(flow, datagram)
+            else:
+                self._to_upstream(flow, datagram)
+
+    def _to_upstream(self, flow: UdpFlow, datagram: bytes | memoryview) -> None:
+        if flow.upstream is None:
+            return
+        try:
+            flow.upstream.send(datagram)
+        except OSError as error:
+            if error.errno in _UNREACHABLE:
+                self._endpoints.refused(flow, error)
+            if error.errno == errno.ECONNREFUSED:
+                # The answer to an earlier datagram (udp(7)); this one has not been sent.
+                self._hold(flow, datagram)
+            else:
+                flow.dropped += 1
+
+    def _from_upstream(self, flow: UdpFlow, count: int, now: float) -> None:
+        for _ in range(count):
+            if flow.upstream is None:
+                return
+            try:
+                size = flow.upstream.recv_into(self._view)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._endpoints.refused(flow, error)
+                return
+            self._flows.use(flow, now)
+            self._state.counters.to_client += size
+            flow.to_client += size
+            if not flow.answered:
+                self._endpoints.answered(flow)
+            self._to_client(flow, self._view[:size])
+
+    def _to_client(self, flow: UdpFlow, datagram: memoryview) -> None:
+        try:
+            self._sock.sendmsg((datagram,), flow.ancillary, 0, flow.client)
+        except OSError as error:
+            if error.errno == errno.EINVAL and flow.ancillary:
+                # It spoke to a broadcast or multicast address, which nothing can be sent from.
+                flow.ancillary = ()
+                self._to_client(flow, datagram)
+            else:
+                flow.dropped += 1
+
+    def _open(self, key: tuple[Any, pktinfo.Ancillary], now: float) -> UdpFlow | None:
+        """Return a new flow that has yet to find its endpoint; None when there may be none."""
+        if not self._accepting or not self._room():
+            return None
+        self._descriptors.take(1)
+        flow = UdpFlow(key, *key, used=now, began=now)
+        self._flows.add(flow)
+        self._state.counters.opened += 1
+        self._state.counters.open += 1
+        if self._timer is None:
+            self._sweep()
+        return flow
+
+    def _room(self) -> bool:
+        """Tell whether a descriptor is free, if need be by ending the flow silent longest."""
+        if self._descriptors.available(1):
+            self._exhausted &= not self._descriptors.available()
+            return True
+        if not self._exhausted:
+            self._exhausted = True
+            name = self._state.route.name
+            log.event(
+                log.WARNING,
+                "flows_displaced",
+                f"{name}  out of file descriptors: {self._descriptors.limit} are allowed "
+                "(ulimit -n); each new UDP flow ends the one that has been silent longest",
+                route=name,
+                limit=self._descriptors.limit,
+            )
+        oldest = self._flows.oldest()
+        if oldest is not None:
+            self._end(oldest, "displaced: out of file descriptors")
+        return self._descriptors.available(1)
+
+    def _hold(self, flow: UdpFlow, datagram: bytes | memoryview) -> None:
+        """Keep `datagram` until `flow` has found an endpoint."""
+        flow.dropped += not flow.hold(bytes(datagram))
+        flow.task = spawn(self._settle(flow), f"flow of {self._state.route.name}")
+
+    async def _settle(self, flow: UdpFlow) -> None:
+        generation = self._endpoints.generation
+        try:
+            found = await self._endpoints.find(flow)
+        except UnreachableError as error:
+            flow.task = None
+            self._state.counters.refused += 1
+            self._end(flow, f"unreachable: {error}")
+            return
+        flow.task = None
+        if found is not None:
+            self._part(flow)
+            self._join(flow, *found)
+        flow.generation, flow.refused = generation, False
+        for datagram in flow.release():
+            if flow.held is None:
+                self._to_upstream(flow, datagram)
+            else:  # refused meanwhile; the order stays
+                flow.dropped += not flow.hold(datagram)
+
+    def _join(self, flow: UdpFlow, upstream: socket.socket, candidate: Candidate) -> None:
+        flow.upstream, flow.candidate, flow.answered = upstream, candidate, False
+        self._by_descriptor[upstream.fileno()] = flow
+        if self._epoll is not None:
+            self._epoll.register(upstream.fileno(), select.EPOLLIN)
+        self._state.opened(candidate.endpoint)
+
+    def _part(self, flow: UdpFlow) -> None:
+        if flow.upstream is not None and flow.candidate is not None:
+            del self._by_descriptor[flow.upstream.fileno()]
+            flow.upstream.close()  # which takes it out of the epoll set, too (epoll(7))
+            self._state.closed(flow.candidate.endpoint)
+            flow.upstream = flow.candidate = None
+
+    def _end(self, flow: UdpFlow, reason: str) -> None:
+        if flow.task is not None:
+            flow.task.cancel()
+        self._flows.remove(flow)
+        flow.tell(self._state.route.name, self._loop.time(), reason)
+        self._part(flow)
+        self._state.counters.open -= 1
+        self._descriptors.give(1)
+
+    def _sweep(self) -> None:
+        """End idle flows and come again when the next one may be idle."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        now, limit = self._loop.time(), self._state.route.idle
+        for flow in self._flows.idle(now, limit):
+            self._end(flow, "idle")
+        if (moment := self._flows.next_idle(limit)) is not None:
+            self._timer = self._loop.call_at(min(moment, now + _LONGEST_SWEEP), self._sweep)

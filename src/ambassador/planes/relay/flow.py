@@ -1,0 +1,98 @@
+"""One UDP flow: what is known of it, and its connected upstream socket."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import deque
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ambassador import log
+from ambassador.planes.relay.connect import refuse_ourselves
+from ambassador.planes.relay.listener import client_name
+from ambassador.planes.relay.pktinfo import Ancillary
+from ambassador.planes.relay.state import Candidate
+
+__all__ = ["UdpFlow", "connect_datagrams"]
+
+# What a flow keeps while its endpoint is looked for: a client that hears nothing sends little,
+# and one that sends much must not fill our memory.
+_HELD_DATAGRAMS = 16
+_HELD_BYTES = 128 * 1024
+
+
+@dataclass(slots=True, eq=False)
+class UdpFlow:
+    """A client address that speaks to one local address. Times in seconds of the loop."""
+
+    key: Hashable
+    client: Any  # as recvmsg(2) gave it, for sendmsg(2)
+    ancillary: Ancillary  # makes an answer leave from the address the client spoke to
+    used: float
+    began: float
+    generation: int = -1  # of the routes and names its endpoint was chosen by
+    candidate: Candidate | None = None
+    upstream: socket.socket | None = None
+    held: deque[bytes] | None = None  # datagrams in order, while an endpoint is looked for
+    task: asyncio.Task[None] | None = None  # which does that
+    refused: bool = False  # by its endpoint, and no answer has come since
+    answered: bool = False
+    to_upstream: int = 0
+    to_client: int = 0
+    dropped: int = 0
+    _held_bytes: int = field(default=0, repr=False)
+
+    def hold(self, datagram: bytes) -> bool:
+        """Keep `datagram` until an endpoint is found; tell whether there was room."""
+        if self.held is None:
+            self.held = deque()
+            self._held_bytes = 0
+        if len(self.held) >= _HELD_DATAGRAMS or self._held_bytes + len(datagram) > _HELD_BYTES:
+            return False
+        self.held.append(datagram)
+        self._held_bytes += len(datagram)
+        return True
+
+    def release(self) -> deque[bytes]:
+        """Return what was held, in order, and hold no more."""
+        held, self.held = self.held or deque(), None
+        return held
+
+    def tell(self, route: str, now: float, reason: str) -> None:
+        """Log the end of the flow, at debug level."""
+        if not log.enabled(log.DEBUG):
+            return
+        client, seconds = client_name(self.client), now - self.began
+        log.event(
+            log.DEBUG,
+            "session_closed",
+            f"{route}  {client} -> {self.candidate or '-'}  {self.to_upstream} B up  "
+            f"{self.to_client} B down  {seconds:.3f} s  {reason}",
+            route=route,
+            client=client,
+            endpoint=str(self.candidate) if self.candidate else None,
+            to_upstream=self.to_upstream,
+            to_client=self.to_client,
+            seconds=round(seconds, 6),
+            reason=reason,
+            dropped=self.dropped,
+        )
+
+
+def connect_datagrams(candidate: Candidate, is_own: Callable[[str, int], bool]) -> socket.socket:
+    """Return a non-blocking socket that exchanges datagrams with `candidate` alone.
+
+    Raises OSError, also when the endpoint is one of our listeners: each datagram would make a
+    new flow there, for ever.
+    """
+    family = socket.AF_INET6 if ":" in candidate.address else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    try:
+        sock.connect((candidate.address, candidate.port))
+        refuse_ourselves(sock, is_own)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
