@@ -89,6 +89,7 @@ class Route:
     idle: float = 60.0  # a UDP flow without a datagram for this long is forgotten
     keepalive: float = 60.0  # silence before TCP asks whether the peer is still there; 0: never
     alias: str = ""  # the name the user gave, before a port was added to tell routes apart
+    port: int = 0  # the port in the name of the link variable, wherever it listens; 0: none
     origin: str = field(default="", compare=False)  # "environment variable REDIS_PORT_6379_TCP"
 
     def endpoint_port(self, endpoint: Endpoint, listen_port: int) -> int:

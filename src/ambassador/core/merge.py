@@ -1,0 +1,110 @@
+"""From what the sources say to what is desired."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import combinations
+
+from ambassador.core.names import named
+from ambassador.errors import ConfigError, Problem
+from ambassador.model import Address, Desired, Inet, Route, Snapshot, Unix
+from ambassador.spec import format_address, format_name, unmapped
+
+__all__ = ["merge", "overlap"]
+
+_ALL_IPV4 = "0.0.0.0"
+_ALL = ("", "::")  # a socket on :: takes IPv4 too unless told otherwise (RFC 3493 section 5.3)
+
+
+def merge(snapshots: Iterable[Snapshot]) -> Desired:
+    """Return all routes of `snapshots`, in order, each with a name of its own.
+
+    Raises ConfigError that names every pair of routes that would listen on one address, and
+    every route that would connect to itself.
+    """
+    routes = named(route for snapshot in snapshots for route in snapshot.routes)
+    problems = [
+        _listen_problem(
+            second,
+            f"listens on {format_address(second.listen)}, which belongs to {_origin(first)}"
+            + (
+                f" ({format_address(first.listen)})"
+                if format_address(first.listen) != format_address(second.listen)
+                else ""
+            ),
+            "one route for each listen address",
+            routes,
+        )
+        for first, second in combinations(routes, 2)
+        if first.proto is second.proto and overlap(first.listen, second.listen)
+    ]
+    problems += [
+        _listen_problem(
+            route,
+            f"its endpoint {format_address(endpoint.address)} is where it listens itself",
+            "an endpoint elsewhere, or another port to listen on",
+            routes,
+        )
+        for route in routes
+        for endpoint in route.endpoints
+        if _leads_back(route.listen, endpoint.address)
+    ]
+    if problems:
+        raise ConfigError(*problems)
+    return Desired(routes)
+
+
+def overlap(first: Address, second: Address) -> bool:
+    """Return whether two sockets of one protocol cannot listen on these addresses at once."""
+    if isinstance(first, Unix) or isinstance(second, Unix):
+        return first == second
+    if first.ports.start >= second.ports.stop or second.ports.start >= first.ports.stop:
+        return False
+    return _covers(first.host, second.host) or _covers(second.host, first.host)
+
+
+def _covers(host: str, other: str) -> bool:
+    """Return whether a socket listening on `host` is reached by way of the IP literal `other`."""
+    if host in _ALL:
+        return True
+    address, met = unmapped(host), unmapped(other)
+    if host == _ALL_IPV4:
+        return met is not None and met.version == 4
+    return address is not None and address == met
+
+
+def _leads_back(listen: Address, endpoint: Address) -> bool:
+    if isinstance(listen, Unix) or isinstance(endpoint, Unix):
+        return listen == endpoint
+    if endpoint.port != listen.port:
+        return False
+    if listen.host in (*_ALL, _ALL_IPV4):
+        met = unmapped("127.0.0.1" if endpoint.host == "localhost" else endpoint.host)
+        here = met is not None and (met.is_loopback or met.is_unspecified)
+        return here and met is not None and _covers(listen.host, str(met))
+    return _covers(listen.host, "127.0.0.1" if endpoint.host == "localhost" else endpoint.host)
+
+
+def _origin(route: Route) -> str:
+    return route.origin or f"route {route.name}"
+
+
+def _listen_problem(route: Route, what: str, expected: str, routes: Iterable[Route]) -> Problem:
+    example = ""
+    if route.port:
+        example = f"{format_name(route)}_LISTEN={format_address(_elsewhere(route, routes))}"
+    return Problem(_origin(route), what, format_address(route.listen), expected, example)
+
+
+def _elsewhere(route: Route, routes: Iterable[Route]) -> Address:
+    """Return a listen address for `route` that no route of its protocol has."""
+    taken = [other.listen for other in routes if other.proto is route.proto]
+    if isinstance(route.listen, Unix):
+        return replace(route.listen, path=f"{route.listen.path}.2")
+    length = len(route.listen.ports)
+    for first in (*range(route.listen.port, 65537 - length), *range(1024, route.listen.port)):
+        free = Inet(route.listen.host, first, first + length - 1 if length > 1 else 0)
+        if first != route.listen.port and not any(overlap(free, other) for other in taken):
+            return free
+    return route.listen

@@ -1,0 +1,276 @@
+"""Routes from environment variables and arguments.
+
+Both are assignments of the same form; docs/routes.md has the rules for people. Nothing is read
+but what the source is handed, so `read` always says the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from ambassador.core.names import is_called, named
+from ambassador.errors import ConfigError, Problem
+from ambassador.model import Endpoint, Inet, Route, Snapshot
+from ambassador.spec import OPTIONS, meant, nearest, parse_host, parse_ports, parse_variable, shown
+from ambassador.spec.assignment import Assignment, Link, gather, route_of
+from ambassador.spec.ranges import join_ranges
+from ambassador.spec.variable import DOCKER, is_foreign
+
+__all__ = ["EnvironmentSource"]
+
+_FORM = "ALIAS_PORT_<port>_<TCP|UDP>=<endpoint>, or HOST PORT"
+_EXAMPLE = "REDIS_PORT_6379_TCP=tcp://192.168.1.52:6379"
+_BLANKS = " \t\r\n"  # at the end of a value: the shell of the first ambassador dropped them
+
+
+class EnvironmentSource:
+    """The variables of `environ` and the `arguments` of the command line; an argument wins over
+    the variable of the same name.
+
+    `routes` lists the names that are taken from the environment; in a pod (`in_pod`, or a
+    KUBERNETES_SERVICE_HOST) there must be such a list, because kubelet sets link variables for
+    every service of the namespace.
+    """
+
+    name = "environment"
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        arguments: Sequence[str] = (),
+        *,
+        routes: Sequence[str] = (),
+        in_pod: bool = False,
+    ) -> None:
+        self._environ = dict(environ)
+        self._arguments = tuple(argument for argument in arguments if argument)
+        self._wanted = tuple(routes)
+        self._in_pod = in_pod or "KUBERNETES_SERVICE_HOST" in environ
+
+    def read(self) -> Snapshot:
+        """Return the routes; none at all is no error here. Raises ConfigError."""
+        notes: list[str] = []
+        problems: list[Problem] = []
+        found = self._from_environment(notes)
+        arguments = self._arguments
+        if len(arguments) == 2 and not any("=" in argument for argument in arguments):
+            # The maintained fork looks at the environment only when it has no arguments.
+            unused = [one.name for one in found if _is_main(one.name)]
+            notes += [f"{name} is not used: the arguments are HOST PORT" for name in unused]
+            return Snapshot(self.name, (_host_and_port(*arguments),), tuple(notes))
+        given = self._from_arguments(problems)
+        assignments = {one.name: one for one in (*found, *given)}
+        links = join_ranges(gather(_not_empty(assignments.values(), notes)))
+        empty = {name for name, one in assignments.items() if not one.value}
+        links = [link for link in links if _belongs(link, links, empty, problems, notes)]
+        routes: list[tuple[Route, Link]] = []
+        for link in self._selected(links, problems, notes):
+            try:
+                routes.append((route_of(link), link))
+            except ConfigError as error:
+                problems += error.problems
+        if problems:
+            raise ConfigError(*problems)
+        return Snapshot(self.name, named(_without_echoes(routes, notes)), tuple(notes))
+
+    def _from_environment(self, notes: list[str]) -> list[Assignment]:
+        result = []
+        for name, value in self._environ.items():
+            if parse_variable(name) is None or is_foreign(name, self._environ):
+                continue
+            if name.startswith("AMBASSADOR_"):
+                if _is_main(name):
+                    notes.append(f"{name} makes no route: AMBASSADOR_ is for settings")
+                continue
+            where = f"environment variable {shown(name)}"
+            result.append(Assignment(where, name, value.rstrip(_BLANKS)))
+        return result
+
+    def _from_arguments(self, problems: list[Problem]) -> list[Assignment]:
+        result: dict[str, Assignment] = {}
+        for argument in self._arguments:
+            name, equals, value = argument.partition("=")
+            problem = _misused(argument) if equals else _no_assignment(argument)
+            if problem is None and name in result:
+                problem = Problem(f"argument {shown(name)}", "is given twice", shown(value))
+            if problem is not None:
+                problems.append(problem)
+                continue
+            where = f"argument {shown(name)}"
+            result[name] = Assignment(where, name, value.rstrip(_BLANKS), argument=True)
+        return list(result.values())
+
+    def _selected(
+        self, links: Sequence[Link], problems: list[Problem], notes: list[str]
+    ) -> list[Link]:
+        """Return the links that make routes: those of arguments, and of the rest the wanted."""
+        if not self._in_pod and not self._wanted:
+            return list(links)
+        explicit = [link for link in links if _has_argument(link)]
+        others = [link for link in links if not _has_argument(link)]
+        if self._wanted:
+            problems += [
+                _unknown_route(wanted, links)
+                for wanted in self._wanted
+                # /etc/hosts may still know the name when the environment has no links at all.
+                if links and not any(_is_link_called(wanted, link) for link in links)
+            ]
+            taken = [link for link in others if any(_is_link_called(w, link) for w in self._wanted)]
+            return [*explicit, *taken]
+        aliases = list(dict.fromkeys(link.alias for link in others))
+        if aliases and explicit:
+            notes.append(f"not taken without AMBASSADOR_ROUTES: {', '.join(aliases)}")
+        elif aliases:
+            problems.append(_pod_problem(aliases))
+        return explicit
+
+
+def _not_empty(assignments: Iterable[Assignment], notes: list[str]) -> list[Assignment]:
+    result = []
+    for one in assignments:
+        variable = parse_variable(one.name)
+        if one.value:
+            result.append(one)
+        elif variable is not None and variable.companion not in DOCKER:
+            notes.append(f"{one.name} is empty: counted as not set")
+    return result
+
+
+def _belongs(
+    link: Link, links: Sequence[Link], empty: set[str], problems: list[Problem], notes: list[str]
+) -> bool:
+    """Return whether `link` makes a route; say what is wrong with options that belong to none."""
+    if link.mains:
+        return True
+    for key, option in link.options.items():
+        variable = parse_variable(option.name)
+        main = variable.main if variable is not None else ""
+        if main in empty:
+            notes.append(f"{option.name} is not used: {main} is empty")
+            continue
+        if key.lower() not in OPTIONS and not option.argument:
+            continue  # somebody else's variable that only looks like ours
+        near = nearest(main, [other.mains[0].name for other in links if other.mains])
+        what = f"there is no {main} this option could belong to"
+        what += f', did you mean "{near}"?' if near else ""
+        example = f"{main}=tcp://192.168.1.52:{link.port}"
+        problems.append(Problem(option.where, what, shown(option.value), "", example))
+    return False
+
+
+def _is_main(name: str) -> bool:
+    variable = parse_variable(name)
+    return variable is not None and not variable.companion
+
+
+def _has_argument(link: Link) -> bool:
+    everything = (*link.mains, *link.companions.values(), *link.options.values())
+    return any(one.argument for one in everything)
+
+
+def _is_link_called(name: str, link: Link) -> bool:
+    port = int(link.port) if len(link.port) <= 5 else 0
+    return is_called(name, link.alias, port, link.proto.lower())
+
+
+def _unknown_route(wanted: str, links: Sequence[Link]) -> Problem:
+    aliases = list(dict.fromkeys(link.alias for link in links))
+    what = f'there is no route "{shown(wanted)}"{meant(wanted.lower(), aliases)}'
+    return Problem("AMBASSADOR_ROUTES", what, expected=f"one or more of {', '.join(aliases)}")
+
+
+def _pod_problem(aliases: Sequence[str]) -> Problem:
+    return Problem(
+        "AMBASSADOR_ROUTES",
+        "is not set, and this is a pod: Kubernetes sets variables for every service, so the "
+        f"routes must be named; found: {', '.join(aliases)}",
+        expected="the names of the routes, with commas between them",
+        example=f"AMBASSADOR_ROUTES={','.join(aliases)}",
+    )
+
+
+def _misused(argument: str) -> Problem | None:
+    """Return what is wrong with the name of an assignment that is an argument."""
+    name, _, value = argument.partition("=")
+    where, read = f"argument {shown(name)}", shown(value)
+    if name.startswith("AMBASSADOR_"):
+        flag = name.removeprefix("AMBASSADOR_").lower()
+        if parse_variable(name) is None:
+            what = "a setting is an environment variable or a flag"
+            return Problem(where, what, read, example=f"--{shown(flag)} {read}")
+        what = "makes no route: AMBASSADOR_ is for settings"
+        return Problem(where, what, read, "another alias", _EXAMPLE)
+    variable = parse_variable(name)
+    if variable is None:
+        what = "is no link variable"
+        if parse_variable(name.upper()) is not None:
+            return Problem(
+                where, what, read, "_PORT_ and _TCP in capitals", f"{name.upper()}={read}"
+            )
+        return Problem(where, what, read, _FORM, _EXAMPLE)
+    if name.startswith("KUBERNETES_"):
+        return Problem(where, "makes no route: KUBERNETES_ is ignored", read, "another alias")
+    return None
+
+
+def _no_assignment(argument: str) -> Problem:
+    where = f"argument {shown(argument)}"
+    host, colon, port = argument.rpartition("://")[2].rpartition(":")
+    try:
+        inet = replace(parse_ports(port), host=parse_host(host))
+    except ConfigError:
+        inet = None
+    if not colon or inet is None:
+        return Problem(where, "is neither an assignment nor HOST PORT", "", _FORM, _EXAMPLE)
+    what = "is no assignment; HOST PORT are two arguments"
+    return Problem(where, what, "", _FORM, f"ambassador {inet.host} {port}")
+
+
+def _host_and_port(host: str, port: str) -> Route:
+    where = f"arguments {shown(host)} {shown(port)}"
+    problems: list[Problem] = []
+    address = Inet("192.168.1.52", 6379)
+    try:
+        address = replace(address, host=parse_host(host, where))
+    except ConfigError as error:
+        problems += error.problems
+    try:
+        address = replace(parse_ports(port, where), host=address.host)
+    except ConfigError as error:
+        problems += error.problems
+    if problems:
+        example = f"ambassador {address.host} {address.port}, or {_EXAMPLE}"
+        raise ConfigError(*(replace(p, expected="HOST PORT", example=example) for p in problems))
+    name_like = not any(char in address.host for char in ":%") and not address.host[-1].isdigit()
+    alias = address.host.lower() if name_like else f"port-{address.port}"
+    return Route(
+        alias,
+        replace(address, host=""),
+        (Endpoint(address),),
+        alias=alias,
+        port=address.port,
+        origin=where,
+    )
+
+
+def _without_echoes(routes: Sequence[tuple[Route, Link]], notes: list[str]) -> list[Route]:
+    """Return the routes, each once.
+
+    For one link Compose 1 had the engine set variables under three aliases (redis, redis_1,
+    project_redis_1); they all mean the same. What a user wrote twice is left for `merge` to find.
+    """
+    best: dict[Route, Route] = {}
+    for route, link in routes:
+        if link.is_injected:
+            bare = replace(route, name="", alias="")
+            held = best.setdefault(bare, route)
+            best[bare] = min(held, route, key=lambda one: (len(one.alias), one.alias))
+    result = []
+    for route, link in routes:
+        kept = best[replace(route, name="", alias="")] if link.is_injected else route
+        if kept is route:
+            result.append(route)
+        else:
+            notes.append(f"{route.origin} says the same as {kept.origin}: one route")
+    return result

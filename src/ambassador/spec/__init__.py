@@ -1,0 +1,82 @@
+"""The grammar of routes: text to model and back, with `parse(format(x)) == x`.
+
+    assignment  ALIAS_PORT_<port>_<TCP|UDP>=endpoints      REDIS_PORT_6379_TCP=tcp://db1:6379
+                ALIAS_PORT_<port>_<TCP|UDP>_<OPTION>=value  REDIS_PORT_6379_TCP_CONNECT=2s
+    endpoints   endpoint[,endpoint...]
+    endpoint    tcp://HOST:PORTS[?option[&option]]   HOST is a name, an IPv4 address or [IPV6]
+                udp://HOST:PORTS[?option[&option]]
+                unix:///PATH[?option[&option]]       %XX in PATH stands for a byte
+                option: backup, weight=1..1000
+    listen      PORTS, :PORTS, ADDRESS:PORTS, [IPV6]:PORTS, localhost:PORTS, unix:///PATH
+    PORTS       PORT or PORT-PORT, 1..65535, both ends included
+    duration    500ms, 5s, 2m, 1h, a plain number of seconds, off where 0 makes sense
+    size        4096, 64KiB, 1MiB
+
+`options.OPTIONS` is the table of route options. Whatever is malformed raises ConfigError, and
+nothing else does; see docs/routes.md for the same grammar with explanations.
+"""
+
+from ambassador.spec.address import (
+    format_address,
+    is_ip,
+    parse_host,
+    parse_listen,
+    parse_ports,
+    unmapped,
+)
+from ambassador.spec.endpoint import (
+    format_endpoint,
+    format_endpoints,
+    parse_endpoint,
+    parse_endpoints,
+)
+from ambassador.spec.options import OPTIONS, Option, format_options, parse_option
+from ambassador.spec.text import meant, nearest, shown
+from ambassador.spec.values import (
+    format_duration,
+    format_size,
+    parse_duration,
+    parse_keepalive,
+    parse_pick,
+    parse_size,
+    parse_word,
+)
+from ambassador.spec.variable import (
+    Variable,
+    default_listen,
+    format_assignments,
+    format_name,
+    parse_variable,
+)
+
+__all__ = [
+    "OPTIONS",
+    "Option",
+    "Variable",
+    "default_listen",
+    "format_address",
+    "format_assignments",
+    "format_duration",
+    "format_endpoint",
+    "format_endpoints",
+    "format_name",
+    "format_options",
+    "format_size",
+    "is_ip",
+    "meant",
+    "nearest",
+    "parse_duration",
+    "parse_endpoint",
+    "parse_endpoints",
+    "parse_host",
+    "parse_keepalive",
+    "parse_listen",
+    "parse_option",
+    "parse_pick",
+    "parse_ports",
+    "parse_size",
+    "parse_variable",
+    "parse_word",
+    "shown",
+    "unmapped",
+]

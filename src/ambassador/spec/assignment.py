@@ -1,0 +1,186 @@
+"""Assignments that belong together, and the route they make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ambassador.errors import ConfigError, Problem
+from ambassador.model import Address, Endpoint, Inet, Proto, Route
+from ambassador.spec.address import format_address, parse_ports
+from ambassador.spec.endpoint import format_endpoint, parse_endpoints
+from ambassador.spec.options import OPTIONS, applicable, parse_option
+from ambassador.spec.text import meant, shown
+from ambassador.spec.variable import DOCKER, default_listen, parse_variable
+
+__all__ = ["Assignment", "Link", "gather", "route_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One NAME=VALUE; `where` says whose it is: "environment variable REDIS_PORT_6379_TCP"."""
+
+    where: str
+    name: str
+    value: str
+    argument: bool = False
+
+
+@dataclass(slots=True)
+class Link:
+    """All assignments that speak of one port of one alias, as they were found.
+
+    `companions` has what the engine sets beside a link variable, `options` what a user does.
+    `mains` has more than one where names differ in case only. `problems` were found on the way.
+    """
+
+    alias: str  # lower case
+    port: str
+    proto: str
+    mains: list[Assignment] = field(default_factory=list)
+    companions: dict[str, Assignment] = field(default_factory=dict)
+    options: dict[str, Assignment] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def is_wished(self) -> bool:
+        """Whether somebody wants a route here: a link variable or the start of a range is set."""
+        return bool(self.mains) or "START" in self.companions
+
+    @property
+    def is_injected(self) -> bool:
+        """Whether the engine wrote it: nobody sets _ADDR by hand."""
+        address = self.companions.get("ADDR")
+        return address is not None and not address.argument
+
+    @property
+    def name(self) -> str:
+        """The name of the link variable, the alias in capitals."""
+        return f"{self.alias.upper()}_PORT_{self.port}_{self.proto}"
+
+
+def gather(assignments: Iterable[Assignment]) -> list[Link]:
+    """Return the links that `assignments` speak of, in the order of their first mention.
+
+    A name that is no link variable is left out.
+    """
+    links: dict[tuple[str, str, str], Link] = {}
+    for assignment in assignments:
+        variable = parse_variable(assignment.name)
+        if variable is None:
+            continue
+        key = (variable.alias.lower(), variable.port, variable.proto)
+        link = links.setdefault(key, Link(*key))
+        if not variable.companion:
+            link.mains.append(assignment)
+        elif variable.companion in DOCKER:
+            link.companions[variable.companion] = assignment
+        else:
+            link.options[variable.companion] = assignment
+    return list(links.values())
+
+
+def route_of(link: Link) -> Route:
+    """Return the route of `link`, named by its alias alone. Raises ConfigError with all findings.
+
+    `link` has at least one main assignment.
+    """
+    main = link.mains[0]
+    problems = [*link.problems, *_name_problems(link)]
+    if problems:
+        raise ConfigError(*problems)
+    proto, port = Proto(link.proto.lower()), int(link.port)
+    endpoints: tuple[Endpoint, ...] = ()
+    try:
+        endpoints = parse_endpoints(main.value, main.where, proto, port)
+    except ConfigError as error:
+        problems += [replace(p, example=f"{main.name}={p.example}") for p in error.problems]
+    options, found = _options(link, proto)
+    problems += found
+    listen = options.pop("listen", None)
+    if endpoints and not ("LISTEN" in link.options and listen is None):
+        listen = listen or default_listen(port, endpoints)
+        problems += _range_problems(main, listen, endpoints)
+    if problems:
+        raise ConfigError(*problems)
+    # An empty alias was as good as any other to the first ambassador.
+    alias = link.alias or f"port-{port}"
+    route = Route(alias, listen, endpoints, proto, alias=alias, port=port, origin=main.where)
+    return replace(route, **options)
+
+
+def _name_problems(link: Link) -> list[Problem]:
+    main, *others = link.mains
+    if link.proto == "SCTP":
+        what = "SCTP is not carried, only TCP and UDP are"
+        example = f"{main.name.removesuffix('SCTP')}TCP=tcp://192.168.1.52:{link.port}"
+        return [Problem(main.where, what, shown(main.value), "_TCP or _UDP", example)]
+    if any(char.isspace() or not char.isprintable() for char in link.alias):
+        what = "the alias holds a blank or a control character"
+        example = f"REDIS_PORT_{link.port}_{link.proto}={shown(main.value)}"
+        return [Problem(main.where, what, shown(main.name), "ALIAS_PORT_6379_TCP", example)]
+    try:
+        parse_ports(link.port, main.where)
+    except ConfigError as error:
+        what = f"{error.problems[0].what} (in the name)"
+        return [Problem(main.where, what, main.name, "a port from 1 to 65535")]
+    what = f"says the same as {main.where}, but for capitals"
+    return [Problem(other.where, what, shown(other.value), "one of the two") for other in others]
+
+
+def _options(link: Link, proto: Proto) -> tuple[dict[str, Any], list[Problem]]:
+    values: dict[str, Any] = {}
+    problems = []
+    known = [key.upper() for key in applicable(proto)]
+    for key, assignment in link.options.items():
+        option = OPTIONS.get(key.lower()) if key.isupper() else None
+        if option is None:
+            what = f"the option {shown(key)} is unknown{meant(key.upper(), known)}"
+            problems.append(
+                Problem(
+                    assignment.where, what, shown(assignment.value), f"one of {', '.join(known)}"
+                )
+            )
+            continue
+        try:
+            values[option.key] = parse_option(option.key, assignment.value, proto, assignment.where)
+        except ConfigError as error:
+            for found in error.problems:
+                example = f"{assignment.name}={found.example}" if found.example else ""
+                problems.append(replace(found, example=example))
+    return values, problems
+
+
+def _range_problems(
+    main: Assignment, listen: Address, endpoints: Sequence[Endpoint]
+) -> list[Problem]:
+    """Check that every port of the listen range has its port at each endpoint."""
+    count = len(listen.ports) if isinstance(listen, Inet) else 1
+    if isinstance(listen, Inet) and listen.ports.stop > 65536:
+        what = f"the range would listen beyond port 65535: {format_address(listen)}"
+        return [Problem(main.where, what, shown(main.value), "fewer ports")]
+    problems = []
+    for endpoint in endpoints:
+        address = endpoint.address
+        there = len(address.ports) if isinstance(address, Inet) else 1
+        if there == count:
+            continue
+        what = (
+            f"the endpoint has {_ports(there)}, the listen address {format_address(listen)} "
+            f"has {_ports(count)}"
+        )
+        expected = "ranges of one length; port follows port in order"
+        example = ""
+        if isinstance(address, Inet) and address.port + count <= 65536:
+            last = address.port + count - 1 if count > 1 else 0
+            fitting = replace(endpoint, address=Inet(address.host, address.port, last))
+            example = f"{main.name}={format_endpoint(fitting)}"
+        problems.append(
+            Problem(main.where, what, shown(format_endpoint(endpoint)), expected, example)
+        )
+    return problems
+
+
+def _ports(count: int) -> str:
+    return "one port" if count == 1 else f"{count} ports"

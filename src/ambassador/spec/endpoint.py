@@ -1,0 +1,161 @@
+"""Endpoints as URLs, one or a list with commas between them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from ambassador.errors import ConfigError, Problem
+from ambassador.model import Endpoint, Inet, Proto, Unix
+from ambassador.spec.address import (
+    format_address,
+    read_authority,
+    read_host,
+    read_ports,
+    read_unix,
+    salvaged,
+)
+from ambassador.spec.text import Malformed, meant, refuse_blanks, shown, told
+
+__all__ = ["format_endpoint", "format_endpoints", "parse_endpoint", "parse_endpoints"]
+
+SCHEMES = ("tcp", "udp", "unix")
+OPTIONS = ("backup", "weight")
+HEAVIEST = 1000
+_FORMS = {
+    Proto.TCP: "tcp://HOST:PORT or unix:///PATH",
+    Proto.UDP: "udp://HOST:PORT",
+    None: "tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH",
+}
+_QUERY = f"?backup, ?weight=1 to {HEAVIEST}, or both: ?backup&weight=2"
+_WEIGHT = re.compile(r"[1-9]\d{0,3}", re.ASCII)
+
+
+def parse_endpoint(
+    text: str, where: str = "endpoint", proto: Proto | None = None, port: int = 6379
+) -> Endpoint:
+    """Return the endpoint of one URL.
+
+    With `proto` the scheme must agree with it. `port` only completes the example of an error.
+    Raises ConfigError.
+    """
+
+    def read(text: str) -> Endpoint:
+        try:
+            return _endpoint(text, proto)
+        except Malformed as found:
+            example = found.example or _example(text, proto, port)
+            raise Malformed(found.what, found.expected or _FORMS[proto], example) from None
+
+    return told(where, text, read)
+
+
+def parse_endpoints(
+    text: str, where: str = "endpoints", proto: Proto | None = None, port: int = 6379
+) -> tuple[Endpoint, ...]:
+    """Return the endpoints of a list with commas. Raises ConfigError with all that is wrong;
+    the example of each problem is the whole list as it could be.
+    """
+    found: list[Endpoint] = []
+    corrected: list[str] = []
+    problems: list[Problem] = []
+    for element in text.split(","):
+        if not element:
+            problems.append(Problem(where, "an element of the list is empty", shown(text)))
+            continue
+        try:
+            endpoint = parse_endpoint(element, where, proto, port)
+        except ConfigError as error:
+            problems += error.problems
+            corrected.append(error.problems[0].example)
+            continue
+        if any(endpoint.address == other.address for other in found):
+            what = "an endpoint is there twice"
+            problems.append(Problem(where, what, shown(element), "another ?weight=N instead"))
+            continue
+        found.append(endpoint)
+        corrected.append(format_endpoint(endpoint))
+    if problems:
+        example = ",".join(corrected) or _example("", proto, port)
+        expected = f"{_FORMS[proto]}, with commas between several"
+        raise ConfigError(
+            *(Problem(p.where, p.what, p.read, p.expected or expected, example) for p in problems)
+        )
+    return tuple(found)
+
+
+def _endpoint(text: str, proto: Proto | None) -> Endpoint:
+    refuse_blanks(text)
+    before, found, rest = text.partition("://")
+    scheme = before.lower()  # RFC 3986 section 3.1: schemes know no case
+    if not found and scheme.partition(":")[0] != "unix":
+        raise Malformed("the scheme is missing")
+    if found and scheme not in SCHEMES:
+        raise Malformed(f'the scheme "{shown(before)}" is unknown{meant(scheme, SCHEMES)}')
+    location, question, query = rest.partition("?")
+    if scheme == "unix" or not found:
+        if proto is Proto.UDP:
+            raise Malformed("the scheme unix contradicts the protocol UDP")
+        address: Inet | Unix = read_unix(f"unix://{location}" if found else text)
+        carries = Proto.TCP
+    else:
+        carries = Proto(scheme)
+        if proto is not None and carries is not proto:
+            raise Malformed(f"the scheme {scheme} contradicts the protocol {proto.upper()}")
+        address = _inet(location)
+    weight, backup = _options(query) if question else (1, False)
+    return Endpoint(address, carries, weight, backup)
+
+
+def _inet(location: str) -> Inet:
+    authority = re.split(r"[/#]", location, maxsplit=1)[0]
+    host, ports = read_authority(location if "@" in location else authority)
+    inet = Inet(read_host(host), *read_ports(ports))
+    if authority != location:
+        raise Malformed(f'"{shown(location[len(authority) :])}" follows the port')
+    return inet
+
+
+def _options(query: str) -> tuple[int, bool]:
+    weight, backup = 1, False
+    seen = set()
+    for option in query.split("&"):
+        key, equals, value = option.partition("=")
+        if not key:
+            raise Malformed("an option is empty", _QUERY)
+        if key not in OPTIONS:
+            what = f'the option "{shown(key)}" is unknown{meant(key, OPTIONS)}'
+            raise Malformed(what, _QUERY)
+        if key in seen:
+            raise Malformed(f'the option "{key}" is there twice', _QUERY)
+        seen.add(key)
+        if key == "backup":
+            if equals:
+                raise Malformed('the option "backup" has no value', _QUERY)
+            backup = True
+        else:
+            if not _WEIGHT.fullmatch(value) or int(value) > HEAVIEST:
+                raise Malformed(f'the weight "{shown(value)}" is not 1 to {HEAVIEST}', _QUERY)
+            weight = int(value)
+    return weight, backup
+
+
+def _example(text: str, proto: Proto | None, port: int) -> str:
+    before = text.partition("://")[0].lower()
+    scheme = before if before in ("tcp", "udp") else "tcp"
+    return f"{proto or scheme}://{salvaged(text, port)}"
+
+
+def format_endpoint(endpoint: Endpoint) -> str:
+    """Return the URL of `endpoint`; options that have their default are left out."""
+    address = format_address(endpoint.address)
+    url = address if isinstance(endpoint.address, Unix) else f"{endpoint.proto}://{address}"
+    options = ["backup"] if endpoint.backup else []
+    if endpoint.weight != 1:
+        options.append(f"weight={endpoint.weight}")
+    return f"{url}?{'&'.join(options)}" if options else url
+
+
+def format_endpoints(endpoints: Iterable[Endpoint]) -> str:
+    """Return the URLs of `endpoints` with commas between them."""
+    return ",".join(format_endpoint(endpoint) for endpoint in endpoints)

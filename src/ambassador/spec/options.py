@@ -1,0 +1,129 @@
+"""The options of a route: one table for every way to write them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ambassador.errors import ConfigError, Problem
+from ambassador.model import Pick, Proto, Route, Unix
+from ambassador.spec.address import format_address, parse_listen
+from ambassador.spec.text import nearest, shown
+from ambassador.spec.values import format_duration, parse_duration, parse_keepalive, parse_pick
+
+__all__ = ["OPTIONS", "Option", "format_options", "parse_option"]
+
+_BOTH = (Proto.TCP, Proto.UDP)
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option: `key` is the field of Route, the key in a file, and in capitals the end of a
+    companion variable. `parse` takes the text and where it stands and raises ConfigError.
+    """
+
+    key: str
+    parse: Callable[[str, str], Any]
+    format: Callable[[Any], str]
+    protos: tuple[Proto, ...]
+    default: str  # as it would be written
+    example: str
+    help: str
+
+
+OPTIONS: Mapping[str, Option] = {
+    option.key: option
+    for option in (
+        Option(
+            "listen",
+            parse_listen,
+            format_address,
+            _BOTH,
+            "the port of the variable, on all addresses",
+            "127.0.0.1:7000",
+            "where clients connect",
+        ),
+        Option(
+            "pick",
+            parse_pick,
+            str,
+            _BOTH,
+            Pick.ROUNDROBIN.value,
+            "least",
+            "how an endpoint is chosen for a new session: " + ", ".join(p.value for p in Pick),
+        ),
+        Option(
+            "connect",
+            parse_duration,
+            format_duration,
+            (Proto.TCP,),
+            "5s",
+            "500ms",
+            "how long a client is kept waiting for an endpoint that answers",
+        ),
+        Option(
+            "idle",
+            parse_duration,
+            format_duration,
+            (Proto.UDP,),
+            "60s",
+            "5m",
+            "a flow without a datagram for this long is forgotten",
+        ),
+        Option(
+            "keepalive",
+            parse_keepalive,
+            format_duration,
+            (Proto.TCP,),
+            "60s",
+            "2m",
+            "silence before TCP asks whether the other side is still there; off: never",
+        ),
+    )
+}
+
+
+def parse_option(key: str, text: str, proto: Proto, where: str = "option") -> Any:
+    """Return the value of the option `key` (lower case) for a route of `proto`.
+
+    Raises ConfigError: unknown key, an option of the other protocol, a malformed value.
+    """
+    option = OPTIONS.get(key)
+    if option is None:
+        near = nearest(key, OPTIONS)
+        known = ", ".join(applicable(proto))
+        what = f'the option "{shown(key)}" is unknown'
+        what += f', did you mean "{near}"?' if near else ""
+        raise ConfigError(Problem(where, what, expected=f"one of {known}"))
+    if proto not in option.protos:
+        what = f'the option "{key}" is for {option.protos[0].upper()}, the route is {proto.upper()}'
+        raise ConfigError(Problem(where, what, expected=f"one of {', '.join(applicable(proto))}"))
+    try:
+        value = option.parse(text, where)
+    except ConfigError as error:
+        raise ConfigError(
+            *(
+                Problem(p.where, p.what, p.read, p.expected, p.example or option.example)
+                for p in error.problems
+            )
+        ) from None
+    if proto is Proto.UDP and isinstance(value, Unix):
+        what = "a UDP route cannot listen on a unix socket"
+        raise ConfigError(Problem(where, what, shown(text), "ADDRESS:PORT", ":5353"))
+    return value
+
+
+def applicable(proto: Proto) -> tuple[str, ...]:
+    """Return the keys of the options a route of `proto` may have."""
+    return tuple(key for key, option in OPTIONS.items() if proto in option.protos)
+
+
+def format_options(route: Route) -> dict[str, str]:
+    """Return the options of `route` that differ from the defaults; `listen` is always there."""
+    plain = Route(route.name, route.listen, route.endpoints, route.proto)
+    return {
+        key: OPTIONS[key].format(getattr(route, key))
+        for key in applicable(route.proto)
+        if key == "listen" or getattr(route, key) != getattr(plain, key)
+    }

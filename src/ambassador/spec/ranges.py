@@ -1,0 +1,146 @@
+"""Ranges of ports as Docker writes them: <NAME>_START and <NAME>_END beside the single variables.
+
+For a link to a container that exposes 7000-7003/tcp Docker sets
+
+    X_PORT_7000_TCP_START=tcp://172.17.0.2:7000     X_PORT_7003_TCP_END=tcp://172.17.0.2:7003
+    X_PORT_7000_TCP_PORT_START=7000                 X_PORT_7000_TCP_PORT_END=7003
+
+and X_PORT_7000_TCP to X_PORT_7003_TCP as well. Its search for neighbours counts 53/tcp and
+53/udp as two steps (moby, daemon/links/links.go, nextContiguous), so a range it wrote may have
+gaps or end in another protocol; the single variables are always right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ambassador.errors import ConfigError, Problem
+from ambassador.model import Endpoint, Inet, Proto
+from ambassador.spec.address import format_address
+from ambassador.spec.assignment import Assignment, Link
+from ambassador.spec.endpoint import format_endpoint, parse_endpoint
+from ambassador.spec.text import shown
+
+__all__ = ["join_ranges"]
+
+_LARGEST = 65535
+
+
+def join_ranges(links: Sequence[Link]) -> list[Link]:
+    """Return `links` with each range as one link on its first port, whose endpoint is a range.
+
+    The single variables inside a range are dropped when they say the same; what contradicts is
+    a problem of the link of the range.
+    """
+    taken_in: set[int] = set()
+    for link in links:
+        if "START" in link.companions and id(link) not in taken_in:
+            taken_in |= _join(link, links)
+    left = [link for link in links if id(link) not in taken_in]
+    for link in left:
+        end = link.companions.get("END")
+        if end is not None and not link.mains:
+            link.mains = [end]
+            link.problems.append(Problem(end.where, "the range has no start", shown(end.value)))
+    return left
+
+
+def _join(link: Link, links: Sequence[Link]) -> set[int]:
+    """Make `link` the link of its range and return the identities of those it takes in."""
+    start = link.companions["START"]
+    siblings = {
+        int(other.port): other
+        for other in links
+        if (other.alias, other.proto) == (link.alias, link.proto) and len(other.port) <= 5
+    }
+    first = int(link.port) if len(link.port) <= 5 else 0
+    last = _last_port(link, first, siblings)
+    inside = [siblings[port] for port in range(first + 1, last + 1) if port in siblings]
+    by_docker = "PORT_END" in link.companions
+    if link.mains and by_docker and sum(bool(other.mains) for other in inside) < last - first:
+        return set()
+    singles = link.mains
+    link.mains = singles or [start]
+    end = siblings[last].companions.get("END") if last in siblings else None
+    if end is None or last <= first:
+        if not singles:
+            link.problems.append(_endless(link, start))
+        return set()
+    try:
+        whole = _range(_single(start, link), _single(end, link), last - first, start, end)
+    except ConfigError as error:
+        link.problems += error.problems
+        return set()
+    for other, mains in ((link, singles), *((other, other.mains) for other in inside)):
+        step = int(other.port) - first
+        wished = f"{link.proto.lower()}://{format_address(Inet(whole.host, whole.port + step))}"
+        link.problems += [
+            _contradiction(main, wished, start) for main in mains if main.value != wished
+        ]
+        if other is not link:
+            link.problems += [_misplaced(option, other, link) for option in other.options.values()]
+    url = f"{link.proto.lower()}://{format_address(whole)}"
+    link.mains = [Assignment(start.where, link.name, url, start.argument)]
+    return {id(other) for other in inside}
+
+
+def _last_port(link: Link, first: int, siblings: dict[int, Link]) -> int:
+    """Return the port the range ends with, 0 when nothing says so."""
+    stated = link.companions.get("PORT_END")
+    if stated is not None:
+        text = stated.value
+        return int(text) if text.isascii() and text.isdigit() and len(text) <= 5 else 0
+    ends = [p for p, other in siblings.items() if p > first and "END" in other.companions]
+    return min(ends, default=0)
+
+
+def _single(assignment: Assignment, link: Link) -> Endpoint:
+    try:
+        proto = None if link.proto == "SCTP" else Proto(link.proto.lower())
+        return parse_endpoint(assignment.value, assignment.where, proto, int(link.port))
+    except ConfigError as error:
+        raise ConfigError(
+            *(
+                Problem(p.where, p.what, p.read, p.expected, f"{assignment.name}={p.example}")
+                for p in error.problems
+            )
+        ) from None
+
+
+def _range(low: Endpoint, high: Endpoint, steps: int, start: Assignment, end: Assignment) -> Inet:
+    address = low.address
+    if not isinstance(address, Inet) or address.last or address.port + steps > _LARGEST:
+        raise ConfigError(Problem(start.where, "cannot start a range", shown(start.value)))
+    wished = Inet(address.host, address.port + steps)
+    if high.address != wished:
+        what = f"does not fit {start.name}, which is {steps} ports before"
+        url = format_endpoint(Endpoint(wished, low.proto))
+        raise ConfigError(Problem(end.where, what, shown(end.value), url, f"{end.name}={url}"))
+    return Inet(address.host, address.port, address.port + steps)
+
+
+def _contradiction(main: Assignment, wished: str, start: Assignment) -> Problem:
+    what = f"contradicts the range that begins with {start.name}"
+    return Problem(main.where, what, shown(main.value), wished, f"{main.name}={wished}")
+
+
+def _misplaced(option: Assignment, inner: Link, link: Link) -> Problem:
+    what = f"port {inner.port} is inside a range, whose options stand at its first port"
+    name = option.name.replace(f"_PORT_{inner.port}_", f"_PORT_{link.port}_")
+    return Problem(option.where, what, example=f"{name}={shown(option.value)}")
+
+
+def _endless(link: Link, start: Assignment) -> Problem:
+    example = f"{link.alias.upper()}_PORT_{int(link.port) + 3}_{link.proto}_END={_end_of(start)}"
+    return Problem(start.where, "the range has no end", shown(start.value), example=example)
+
+
+def _end_of(start: Assignment) -> str:
+    try:
+        endpoint = parse_endpoint(start.value)
+    except ConfigError as error:
+        return error.problems[0].example
+    address = endpoint.address
+    if not isinstance(address, Inet) or address.port + 3 > _LARGEST:
+        return "tcp://192.168.1.52:7003"
+    return format_endpoint(Endpoint(Inet(address.host, address.port + 3), endpoint.proto))

@@ -1,0 +1,124 @@
+"""Names of link variables: <ALIAS>_PORT_<port>_<TCP|UDP>[_<COMPANION>].
+
+An alias may hold anything that is no blank; the last `_PORT_<port>_` counts, as in the first
+ambassador's `.*_PORT_([0-9]*)_TCP`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ambassador.model import Endpoint, Inet, Route
+from ambassador.spec.endpoint import format_endpoints
+from ambassador.spec.options import format_options
+
+__all__ = [
+    "DOCKER",
+    "Variable",
+    "default_listen",
+    "format_assignments",
+    "format_name",
+    "is_foreign",
+    "is_injected_setting",
+    "is_link",
+    "parse_variable",
+]
+
+# What Docker sets beside a link variable (moby, daemon/links/links.go); START and END matter for
+# ranges, the rest repeats what the link variable says.
+DOCKER = ("ADDR", "PORT", "PROTO", "START", "END", "PORT_START", "PORT_END")
+_NAME = re.compile(
+    r"(?P<alias>.*)_PORT_(?P<port>[0-9]+)_(?P<proto>TCP|UDP|SCTP)(?:_(?P<companion>.+))?", re.DOTALL
+)
+_INJECTED_SETTING = re.compile(
+    r"AMBASSADOR(_.+)?_(PORT_[0-9]+_(TCP|UDP|SCTP)(_.+)?|SERVICE_HOST|SERVICE_PORT(_.+)?)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """The parts of a name. `alias` and `port` as they were written; `companion` may be empty."""
+
+    alias: str
+    port: str
+    proto: str
+    companion: str = ""
+
+    @property
+    def main(self) -> str:
+        """The name of the link variable this one belongs to."""
+        return f"{self.alias}_PORT_{self.port}_{self.proto}"
+
+
+def parse_variable(name: str) -> Variable | None:
+    """Return the parts of `name`, None when it is no link variable nor a companion of one."""
+    match = _NAME.fullmatch(name)
+    if match is None:
+        return None
+    return Variable(match["alias"], match["port"], match["proto"], match["companion"] or "")
+
+
+def is_link(alias: str, environ: Mapping[str, str]) -> bool:
+    """Return whether a container is linked as `alias`: the engine then sets its name or ports."""
+    if f"{alias}_NAME" in environ or f"{alias}_PORT" in environ:
+        return True
+    variables = (parse_variable(name) for name in environ if name.startswith(f"{alias}_PORT_"))
+    return any(variable is not None and variable.alias == alias for variable in variables)
+
+
+def is_foreign(name: str, environ: Mapping[str, str]) -> bool:
+    """Return whether `name` looks like a link variable but only speaks of somebody else's.
+
+    That is Kubernetes' own, the environment of a linked container (<LINK>_ENV_...), and a named
+    port of a Kubernetes service: "6379-tcp" gives REDIS_SERVICE_PORT_6379_TCP=6379.
+    """
+    if name.startswith("KUBERNETES_"):
+        return True
+    position = name.find("_ENV_", 1)
+    while position > 0:
+        if is_link(name[:position], environ):
+            return True
+        position = name.find("_ENV_", position + 1)
+    before, service, _ = name.rpartition("_SERVICE_PORT_")
+    return bool(service) and f"{before}_SERVICE_HOST" in environ and environ[name].isdigit()
+
+
+def is_injected_setting(name: str, environ: Mapping[str, str]) -> bool:
+    """Return whether Docker or Kubernetes set `name`, which begins with AMBASSADOR_, for a link
+    or a service whose own name begins with "ambassador".
+    """
+    if _INJECTED_SETTING.fullmatch(name):
+        return True
+    if name.endswith("_PORT"):
+        return "://" in environ[name]
+    if name.endswith("_NAME") and environ[name].startswith("/"):  # Docker: /web/ambassador
+        return True
+    position = name.find("_ENV_")
+    return position > 0 and is_link(name[:position], environ)
+
+
+def default_listen(port: int, endpoints: Sequence[Endpoint]) -> Inet:
+    """Return where a variable listens by its name alone: on its port, or where the endpoint is a
+    range on as many ports from there on.
+    """
+    address = endpoints[0].address
+    length = len(address.ports) if isinstance(address, Inet) else 1
+    return Inet("", port, port + length - 1 if length > 1 else 0)
+
+
+def format_name(route: Route) -> str:
+    """Return the name of the link variable that makes `route`."""
+    return f"{(route.alias or route.name).upper()}_PORT_{route.port}_{route.proto.upper()}"
+
+
+def format_assignments(route: Route) -> tuple[str, ...]:
+    """Return the assignments that make `route`, as the arguments of `ambassador run`."""
+    name = format_name(route)
+    options = format_options(route)
+    if route.listen == default_listen(route.port, route.endpoints):
+        del options["listen"]
+    pairs = {name: format_endpoints(route.endpoints)}
+    pairs |= {f"{name}_{key.upper()}": value for key, value in options.items()}
+    return tuple(f"{key}={value}" for key, value in pairs.items())
