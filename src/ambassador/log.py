@@ -21,7 +21,7 @@ _COLOURS = {DEBUG: "\x1b[2m", WARNING: "\x1b[33m", ERROR: "\x1b[31m"}
 _RESET = "\x1b[0m"
 
 
-def event(level: int, name: str, message: str, **fields: Any) -> None:
+def event(level: int, name: str, message: str, /, **fields: Any) -> None:
     """Log one event: its name (snake_case, stable), a sentence for people, and its fields."""
     if _logger.isEnabledFor(level):
         _logger.log(level, message, extra={"event": name, "fields": fields})

@@ -17,7 +17,7 @@ def backoff(rounds: int, chance: float) -> float:
     Doubled each round up to LONGEST_WAIT; `chance` in [0, 1) takes away up to half, so that
     clients who began together do not come back together.
     """
-    longest = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(rounds, 16))
+    longest = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(rounds, 16))
     return longest * (1 - chance / 2)
 
 

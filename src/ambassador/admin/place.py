@@ -1,0 +1,37 @@
+"""Where the admin socket is, for the program that serves it and the one that asks."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+__all__ = ["candidates", "usable"]
+
+
+def candidates(environ: Mapping[str, str]) -> Iterator[Path]:
+    """Yield where the socket may be, the best place first.
+
+    /run/ambassador is made by the image and by systemd; XDG_RUNTIME_DIR is the user's own
+    (XDG Base Directory Specification); /dev/shm is a file system in memory that a container has
+    even when its root is read-only.
+    """
+    yield Path("/run/ambassador/admin.sock")
+    if runtime := environ.get("XDG_RUNTIME_DIR"):
+        yield Path(runtime, "ambassador", "admin.sock")
+    yield Path(f"/dev/shm/ambassador-{os.geteuid()}/admin.sock")
+
+
+def usable(path: Path) -> bool:
+    """Make the folder of `path` if need be (mode 0700) and tell whether we may serve there: it
+    is ours to write, and not a folder another user has made in a place that all may write.
+    """
+    folder = path.parent
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        status = folder.stat()
+    except OSError:
+        return False
+    foreign = status.st_uid not in (os.geteuid(), 0)
+    return os.access(folder, os.W_OK | os.X_OK) and stat.S_ISDIR(status.st_mode) and not foreign

@@ -1,0 +1,178 @@
+"""Puts the concrete parts together and runs them: the only module that knows them all.
+
+Stop order, each line with its limit:
+
+    1  readiness is taken back                                        at once
+    2  clients that wait in the backlogs are accepted, then listeners close    at once
+    3  open sessions may end                        `grace`, or a second signal
+    4  what is left is cut, both sides see a reset                    at once
+    5  the admin socket goes, names are asked for no longer           0.2 s
+    6  exit code 0
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ambassador import log
+from ambassador.admin.place import candidates, usable
+from ambassador.admin.server import AdminServer
+from ambassador.errors import RunError
+from ambassador.planes.relay.descriptors import raise_limit
+from ambassador.planes.relay.plane import RelayPlane
+from ambassador.ports import Source
+from ambassador.reconciler import Reconciler
+from ambassador.resolve.resolver import NameResolver
+from ambassador.settings import Settings
+from ambassador.sources.env import EnvironmentSource
+from ambassador.sources.hosts import HostsSource
+from ambassador.tasks import spawn
+
+__all__ = ["App", "new_loop", "serve", "sources"]
+
+_SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+
+
+def sources(
+    settings: Settings, environ: Mapping[str, str], arguments: Sequence[str]
+) -> tuple[Source, ...]:
+    """Return where routes come from, the plainest word first."""
+    return (
+        EnvironmentSource(
+            environ, arguments, routes=settings.routes, in_pod=_SERVICE_ACCOUNT.is_dir()
+        ),
+        HostsSource(hostname=socket.gethostname(), ports=settings.ports),
+    )
+
+
+def new_loop(settings: Settings) -> asyncio.AbstractEventLoop:
+    """Return the event loop that `settings` ask for."""
+    if settings.loop == "asyncio":
+        return asyncio.SelectorEventLoop()
+    import uvloop  # noqa: PLC0415 (25 ms that `--loop asyncio` and other verbs are spared)
+
+    return uvloop.new_event_loop()
+
+
+class App:
+    """A whole ambassador inside the running event loop."""
+
+    def __init__(self, settings: Settings, sources: Sequence[Source]) -> None:
+        self._settings = settings
+        self._resolver = NameResolver()
+        self._plane = RelayPlane(
+            self._resolver, buffer=settings.buffer, backlog=settings.backlog
+        )
+        self.reconciler = Reconciler(sources, self._plane)
+        self._admin: AdminServer | None = None
+
+    async def start(self) -> None:
+        """Install every route, then serve the admin socket.
+
+        Raises ConfigError and RunError, with nothing left running.
+        """
+        try:
+            self._admin = self._bind_admin()
+            await self.reconciler.start()
+        except BaseException:
+            await self._close()
+            raise
+        if self._admin is not None:
+            await self._admin.start()
+
+    async def stop(self, hurry: asyncio.Event | None = None) -> None:
+        """Stop as the numbered list above says; `hurry`, when set, ends line 3."""
+        grace = self._settings.grace
+        draining = spawn(self.reconciler.stop(grace), "drain")
+        hurried = spawn((hurry or asyncio.Event()).wait(), "hurry")
+        await asyncio.wait({draining, hurried}, return_when=asyncio.FIRST_COMPLETED)
+        hurried.cancel()
+        if not draining.done():
+            draining.cancel()
+            log.event(log.WARNING, "sessions_cut", "open sessions are cut without further grace")
+        elif left := draining.result():
+            log.event(
+                log.WARNING,
+                "sessions_cut",
+                f"{left} sessions were still open after {grace:g} s and are cut",
+                sessions=left,
+            )
+        await asyncio.wait({draining})
+        await self._close()
+
+    async def _close(self) -> None:
+        self._plane.close()
+        if self._admin is not None:
+            await self._admin.stop()
+        self._resolver.close()
+
+    def _bind_admin(self) -> AdminServer | None:
+        """Take the admin socket. A place the user named must be free; else do without."""
+        named = self._settings.admin
+        if named == "off":
+            return None
+        if named:
+            server = AdminServer(Path(named), self.reconciler)
+            server.bind()
+            return server
+        failure = "no folder for it can be written"
+        for path in candidates(os.environ):
+            if not usable(path):
+                continue
+            server = AdminServer(path, self.reconciler)
+            try:
+                server.bind()
+            except RunError as error:
+                failure = str(error)
+            else:
+                return server
+        log.event(
+            log.WARNING,
+            "no_admin",
+            f"no admin socket: {failure}; `ambassador status` and `healthcheck` cannot ask this "
+            "ambassador (AMBASSADOR_ADMIN=PATH gives it one of its own)",
+            reason=failure,
+        )
+        return None
+
+
+async def serve(settings: Settings, sources: Sequence[Source]) -> None:
+    """Run until SIGTERM or SIGINT; SIGHUP reloads; a second signal ends the grace.
+
+    Raises ConfigError and RunError when it cannot start, with nothing left running.
+    """
+    loop = asyncio.get_running_loop()
+    stop, hurry = asyncio.Event(), asyncio.Event()
+
+    def ask_to_stop(name: str) -> None:
+        (hurry if stop.is_set() else stop).set()
+        log.event(log.INFO, "signal", f"{name}: stopping", signal=name)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ask_to_stop, number.name)
+    if os.getpid() == 1:
+        loop.add_signal_handler(signal.SIGCHLD, _reap)
+    raise_limit()
+    app = App(settings, sources)
+    loop.add_signal_handler(
+        signal.SIGHUP, lambda: spawn(app.reconciler.reload(), "reload on SIGHUP")
+    )
+    await app.start()
+    await stop.wait()
+    await app.stop(hurry)
+    log.event(log.INFO, "stopped", "stopped")
+
+
+def _reap() -> None:
+    """Take leave of orphans: as process 1 every process of the container whose parent is gone
+    is our child, and stays a zombie until we ask for it (wait(2)).
+    """
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass

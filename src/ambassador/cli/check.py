@@ -1,0 +1,76 @@
+"""`ambassador check`: what `run` would do, without doing it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from ambassador.app import sources
+from ambassador.cli.flags import setting_flags
+from ambassador.cli.text import table
+from ambassador.core.describe import describe_endpoint, describe_listen
+from ambassador.errors import ConfigError
+from ambassador.model import Route
+from ambassador.reconciler import read
+from ambassador.settings import SETTINGS, Settings
+from ambassador.spec import format_address, format_endpoint, format_options
+
+__all__ = ["command"]
+
+
+@click.command("check")
+@click.argument("assignments", nargs=-1, metavar="[ASSIGNMENT... | HOST PORT]")
+@setting_flags(*SETTINGS)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, errors included.")
+def command(assignments: tuple[str, ...], as_json: bool, **flags: str | None) -> int:
+    """Read everything that `run` would read, show the routes, start nothing.
+
+    Exit 0 when `run` would start, 2 when something is wrong.
+    """
+    try:
+        settings = Settings.from_environ(os.environ, flags)
+        desired, snapshots = read(sources(settings, os.environ, assignments))
+    except ConfigError as error:
+        if not as_json:
+            raise
+        print(json.dumps({"errors": [asdict(problem) for problem in error.problems]}, indent=2))
+        return error.exit_code
+    notes = [*settings.notes, *(note for snapshot in snapshots for note in snapshot.notes)]
+    if as_json:
+        routes = [_as_json(route) for route in desired.routes]
+        print(json.dumps({"routes": routes, "notes": notes}, indent=2))
+    else:
+        print(_text(desired.routes, notes))
+    return 0
+
+
+def _as_json(route: Route) -> dict[str, Any]:
+    return {
+        "name": route.name,
+        "proto": str(route.proto),
+        "listen": format_address(route.listen),
+        "endpoints": [format_endpoint(endpoint) for endpoint in route.endpoints],
+        "options": format_options(route),
+        "origin": route.origin,
+    }
+
+
+def _text(routes: Sequence[Route], notes: Sequence[str]) -> str:
+    rows = [
+        (
+            route.name,
+            describe_listen(route),
+            ", ".join(describe_endpoint(endpoint) for endpoint in route.endpoints),
+            " ".join(f"{key}={value}" for key, value in format_options(route).items()) or "-",
+            route.origin,
+        )
+        for route in routes
+    ]
+    lines = [table(("ROUTE", "LISTEN", "ENDPOINTS", "OPTIONS", "FROM"), rows)]
+    lines += [f"note: {note}" for note in notes]
+    return "\n".join(lines)

@@ -1,0 +1,47 @@
+"""`ambassador status`: what the running ambassador does, as a table or JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import click
+
+from ambassador.admin import client
+from ambassador.admin.views import StatusView
+from ambassador.cli.text import size, table
+
+__all__ = ["command"]
+
+_HEAD = ("ROUTE", "LISTEN", "ENDPOINTS", "PLANE", "OPEN", "OPENED", "REFUSED", "UP", "DOWN")
+
+
+@click.command("status")
+@click.option("--admin", default="", metavar="PATH", help="The admin socket to ask.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(admin: str, as_json: bool) -> None:
+    """Show every route of the running ambassador: where it listens and leads, open sessions,
+    sessions opened and refused since it began, and bytes to the upstream and to the client.
+    """
+    path = client.find(os.environ, admin or os.environ.get("AMBASSADOR_ADMIN", ""))
+    view = client.status(path)
+    print(json.dumps(view.as_json(), indent=2) if as_json else _text(view))
+
+
+def _text(view: StatusView) -> str:
+    rows = [
+        (
+            route.name,
+            route.listen,
+            ", ".join(route.endpoints),
+            route.plane,
+            str(route.open),
+            str(route.opened),
+            str(route.refused),
+            size(route.to_upstream),
+            size(route.to_client),
+        )
+        for route in view.routes
+    ]
+    first = f"{view.phase} for {view.uptime:.0f} s, ambassador {view.version}, pid {view.pid}"
+    return f"{first}\n\n{table(_HEAD, rows)}"

@@ -1,0 +1,41 @@
+"""What people read: errors, tables, colour only where it is welcome."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TextIO
+
+__all__ = ["complain", "size", "table", "wants_colour"]
+
+
+def wants_colour(stream: TextIO) -> bool:
+    """Tell whether `stream` is a terminal whose owner does not mind (https://no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def complain(text: str) -> None:
+    """Write an error to stderr."""
+    word = "\x1b[1;31merror\x1b[0m" if wants_colour(sys.stderr) else "error"
+    print(f"{word}: {text}", file=sys.stderr)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return aligned columns, two blanks apart, under `head`."""
+    lines = [list(head), *(list(row) for row in rows)]
+    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def size(count: int) -> str:
+    """Return bytes for people: `0 B`, `1.5 KiB`, `3.2 GiB`."""
+    amount = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if amount < 1024:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} TiB"

@@ -1,0 +1,94 @@
+"""The table of verbs, and the rule for what is meant when none is named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from ambassador import __version__
+from ambassador.cli.text import complain
+from ambassador.errors import AmbassadorError, ConfigError, Problem
+from ambassador.spec import meant
+
+__all__ = ["VERBS", "invoke"]
+
+# The verb, where it is (attribute `command`), and its line in --help, so that --help imports none.
+VERBS = {
+    "run": ("ambassador.cli.run", "Listen and forward: the routes of the environment."),
+    "check": ("ambassador.cli.check", "Read everything, show the routes, start nothing."),
+    "status": ("ambassador.cli.status", "Show what the running ambassador does."),
+    "healthcheck": ("ambassador.cli.healthcheck", "Exit 0 when the running one takes clients."),
+    "demo": ("ambassador.cli.demo", "Watch a service move while its consumer goes on."),
+    "completion": ("ambassador.cli.completion", "Print the completion script of a shell."),
+}
+
+_OWN_FLAGS = ("--help", "-h", "--version")
+
+
+class _Verbs(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = import_module(VERBS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs"):
+            formatter.write_dl([(verb, line) for verb, (_, line) in VERBS.items()])
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not ctx.resilient_parsing and (not args or args[0] not in (*VERBS, *_OWN_FLAGS)):
+            _refuse_mistyped_verb(args)
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+def _refuse_mistyped_verb(args: Sequence[str]) -> None:
+    word = args[0] if args else "-"
+    if len(args) > 1 and args[1].isdigit():
+        return  # HOST PORT
+    if word.startswith("-") or "=" in word or not meant(word, VERBS):
+        return
+    raise ConfigError(
+        Problem(
+            f"argument {word}",
+            f"is no verb{meant(word, VERBS)}",
+            expected=f"one of {', '.join(VERBS)}, an assignment, or HOST PORT",
+            example="ambassador run REDIS_PORT_6379_TCP=tcp://192.168.1.52:6379",
+        )
+    )
+
+
+@click.group(
+    cls=_Verbs,
+    invoke_without_command=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Without a verb, `run` is meant: ambassador REDIS_PORT_6379_TCP=tcp://HOST:6379, "
+    "or ambassador HOST PORT.",
+)
+@click.version_option(__version__, prog_name="ambassador", message="%(prog)s %(version)s")
+def _group() -> None:
+    """A small, fast go-between in front of a network service."""
+
+
+def invoke(arguments: Sequence[str]) -> int:
+    """Run what `arguments` say and return the exit code; errors are told on stderr."""
+    try:
+        result = _group.main(list(arguments), prog_name="ambassador", standalone_mode=False)
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else "ambassador"
+        complain(f"{error.format_message()}\n  help:     {where} --help")
+        return 2
+    except click.exceptions.Abort:
+        return 130
+    except AmbassadorError as error:
+        complain(str(error))
+        return error.exit_code
+    return result if isinstance(result, int) else 0
+
+

@@ -1,0 +1,28 @@
+"""A route as one line of text, the same in the log, in `check` and in `status`."""
+
+from __future__ import annotations
+
+from ambassador.model import Endpoint, Proto, Route
+from ambassador.spec import format_address
+
+__all__ = ["describe", "describe_endpoint", "describe_listen"]
+
+
+def describe(route: Route) -> str:
+    """Return `redis  :6379 -> 192.168.1.52:6379`."""
+    endpoints = ", ".join(describe_endpoint(endpoint) for endpoint in route.endpoints)
+    return f"{route.name}  {describe_listen(route)} -> {endpoints}"
+
+
+def describe_listen(route: Route) -> str:
+    """Return `:6379`, or `:53/udp`: TCP is what is meant where nothing is said."""
+    text = format_address(route.listen)
+    return f"{text}/udp" if route.proto is Proto.UDP else text
+
+
+def describe_endpoint(endpoint: Endpoint) -> str:
+    """Return `db1:5432`, with what makes it unlike the others: `db2:5432 (backup)`."""
+    text = format_address(endpoint.address)
+    marks = [f"weight {endpoint.weight}"] if endpoint.weight != 1 else []
+    marks += ["backup"] if endpoint.backup else []
+    return f"{text} ({', '.join(marks)})" if marks else text

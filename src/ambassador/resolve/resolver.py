@@ -1,0 +1,167 @@
+"""The resolver: what is known of each name, asked again by its TTL and on doubt."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+
+from ambassador import log
+from ambassador.errors import ResolveError
+from ambassador.resolve.answer import Answer
+from ambassador.resolve.dns import NameServers
+from ambassador.resolve.hosts import HostsFile
+from ambassador.tasks import spawn
+
+__all__ = ["NameResolver"]
+
+_PATIENCE = 1.0  # seconds to wait for a new answer before the last good one is used
+_AT_MOST_EVERY = 0.2  # seconds between two questions for one name, however often it is doubted
+_RETRY = 1.0  # seconds after a failed question
+_RETRY_LONGEST = 30.0
+
+_Changed = Callable[[Sequence[str]], None]
+
+
+@dataclass(slots=True)
+class _Name:
+    host: str
+    addresses: tuple[str, ...] = ()
+    answered_at: float = 0.0
+    asked_at: float = -_AT_MOST_EVERY
+    expires: float = 0.0
+    failure: str = ""
+    retry: float = _RETRY
+    question: asyncio.Task[None] | None = None
+    timer: asyncio.TimerHandle | None = None
+    watchers: list[_Changed] = field(default_factory=list)
+
+
+class NameResolver:
+    """Implements ports.Resolver over /etc/hosts, DNS and the system."""
+
+    def __init__(
+        self, hosts: HostsFile | None = None, name_servers: NameServers | None = None
+    ) -> None:
+        self._hosts = hosts or HostsFile()
+        self._name_servers = name_servers or NameServers()
+        self._names: dict[str, _Name] = {}
+
+    async def resolve(self, host: str) -> Sequence[str]:
+        """Return the addresses of `host`; see ports.Resolver."""
+        if _is_literal(host):
+            return (host,)
+        name = self._name(host)
+        now = asyncio.get_running_loop().time()
+        if name.addresses and now < name.expires:
+            return name.addresses
+        question = self._ask(name)
+        await asyncio.wait({question}, timeout=_PATIENCE if name.addresses else None)
+        if not name.addresses:
+            raise ResolveError(name.failure)
+        return name.addresses
+
+    def doubt(self, host: str) -> None:
+        """Ask again at the next `resolve`; see ports.Resolver."""
+        name = self._names.get(host)
+        if name is not None:
+            name.expires = 0.0
+            if name.watchers:
+                self._ask(name)
+
+    def watch(self, host: str, changed: _Changed) -> Callable[[], None]:
+        """Keep `host` resolved; see ports.Resolver."""
+        if _is_literal(host):
+            return lambda: None
+        name = self._name(host)
+        name.watchers.append(changed)
+        self._ask(name)
+
+        def unwatch() -> None:
+            if changed in name.watchers:
+                name.watchers.remove(changed)
+            if not name.watchers and name.timer is not None:
+                name.timer.cancel()
+                name.timer = None
+
+        return unwatch
+
+    def close(self) -> None:
+        """Ask nothing any longer."""
+        for name in self._names.values():
+            name.watchers.clear()
+            if name.timer is not None:
+                name.timer.cancel()
+            if name.question is not None:
+                name.question.cancel()
+
+    def _name(self, host: str) -> _Name:
+        return self._names.setdefault(host, _Name(host))
+
+    def _ask(self, name: _Name) -> asyncio.Task[None]:
+        if name.question is None or name.question.done():
+            name.question = spawn(self._question(name), f"resolve {name.host}")
+        return name.question
+
+    async def _question(self, name: _Name) -> None:
+        loop = asyncio.get_running_loop()
+        early = name.asked_at + _AT_MOST_EVERY - loop.time()
+        if early > 0:
+            await asyncio.sleep(early)
+        name.asked_at = loop.time()
+        try:
+            answer = self._hosts.ask(name.host) or await self._name_servers.ask(name.host)
+        except ResolveError as error:
+            self._failed(name, str(error), loop.time())
+        else:
+            self._answered(name, answer, loop.time())
+        if name.watchers:
+            if name.timer is not None:
+                name.timer.cancel()
+            name.timer = loop.call_at(name.expires, self._ask, name)
+
+    def _failed(self, name: _Name, failure: str, now: float) -> None:
+        if not name.failure:
+            kept = ", ".join(name.addresses)
+            rest = f"; going on with {kept}, {now - name.answered_at:.0f} s old" if kept else ""
+            log.event(
+                log.WARNING,
+                "name_unresolved",
+                f"{failure}{rest}",
+                name=name.host,
+                reason=failure,
+                kept=list(name.addresses),
+            )
+        name.failure = failure
+        name.expires = now + name.retry
+        name.retry = min(name.retry * 2, _RETRY_LONGEST)
+
+    def _answered(self, name: _Name, answer: Answer, now: float) -> None:
+        old, name.addresses = name.addresses, answer.addresses
+        if name.failure or (old and set(old) != set(answer.addresses)):
+            now_at = ", ".join(answer.addresses)
+            was = f" (was {', '.join(old)})" if old and old != answer.addresses else ""
+            log.event(
+                log.INFO,
+                "name_resolved",
+                f"{name.host} is at {now_at}{was}",
+                name=name.host,
+                addresses=list(answer.addresses),
+                before=list(old),
+            )
+        name.failure = ""
+        name.retry = _RETRY
+        name.answered_at = now
+        name.expires = now + answer.ttl
+        if set(old) != set(answer.addresses):
+            for changed in tuple(name.watchers):
+                changed(answer.addresses)
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
