@@ -37,15 +37,15 @@ def _folded(name: str) -> str:
     return name.lower().replace("-", "_")
 
 
-def _forms_of(route: Route) -> tuple[str, ...]:
+def _parts(route: Route) -> tuple[str, int, str]:
     port = route.port or (route.listen.port if isinstance(route.listen, Inet) else 0)
-    return forms(route.alias or route.name, port, route.proto)
+    return route.alias or route.name, port, route.proto
 
 
 def named(routes: Iterable[Route]) -> tuple[Route, ...]:
     """Return `routes` in their order with the shortest names that tell them apart."""
     routes = tuple(routes)
-    possible = [_forms_of(route) for route in routes]
+    possible = [forms(*_parts(route)) for route in routes]
     level = [0] * len(routes)
     while True:
         names = [options[depth] for options, depth in zip(possible, level, strict=True)]
@@ -87,11 +87,7 @@ def find(routes: Iterable[Route], name: str, where: str = "route") -> Route:
     exact = [route for route in routes if route.name == name]
     if exact:
         return exact[0]
-    fitting = [
-        route
-        for route in routes
-        if is_called(name, route.alias or route.name, route.port, route.proto)
-    ]
+    fitting = [route for route in routes if is_called(name, *_parts(route))]
     if len(fitting) == 1:
         return fitting[0]
     names = [route.name for route in fitting or routes]

@@ -141,8 +141,8 @@ def read_host(host: str) -> str:
     if is_ip(host):
         return host
     labels = host.removesuffix(".").split(".")
-    # The last label of a name is not all digits (RFC 3696 section 2): this is a mistyped address.
-    if labels[-1].isascii() and labels[-1].isdigit():
+    # Docker allows a name like nginx.1, but only digits are a mistyped address.
+    if all(label.isascii() and label.isdigit() for label in labels):
         raise Malformed(f'"{shown(host)}" is not an IPv4 address')
     if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
         raise Malformed(f'"{shown(host)}" is not a host name')
@@ -180,7 +180,7 @@ def read_unix(text: str) -> Unix:
     """Return the socket of `unix:///PATH`; in the path %XX stands for a byte."""
     expected = "unix:///PATH, an absolute path"
     raw = text.removeprefix("unix:")
-    plain = re.fullmatch(r"/*(?:run/)?([\w.-][\w./-]{0,50}[\w-])/*", raw, re.ASCII)
+    plain = re.fullmatch(r"/*(?:run/)?([\w.-][\w./-]{0,50}[\w-]|\w)/*", raw, re.ASCII)
     example = f"unix:///run/{plain[1] if plain else 'redis.sock'}"
     if not raw.startswith("//"):
         raise Malformed("unix is followed by :// and a path", expected, example)

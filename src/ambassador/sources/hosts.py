@@ -1,0 +1,253 @@
+"""Routes from the aliases in /etc/hosts: all that is left of a link when no variable is set.
+
+Docker 29 no longer sets link variables (deprecated in 28.4, off in 29.0), but `--link redis:redis`
+still writes "172.17.0.2 redis 3f2a9c0d1e2f" and `--add-host` "172.17.0.2 redis". The line has no
+port, so the alias must be a usual name or the ports be given. The endpoint keeps the name: an
+address that changes is followed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import ip_address
+from pathlib import Path
+
+from ambassador.core.names import is_called, named
+from ambassador.errors import ConfigError, Problem, SourceError
+from ambassador.model import Endpoint, Inet, Proto, Route, Snapshot
+from ambassador.spec import parse_host, shown
+
+__all__ = ["USUAL_PORTS", "HostsSource", "usual_ports"]
+
+# What the official images EXPOSE to their clients, which is what a link variable used to name;
+# where Dokku's plugins link a service, the ports they expose.
+USUAL_PORTS: Mapping[str, tuple[int, ...]] = {
+    "activemq": (61616, 8161),
+    "arangodb": (8529,),
+    "beanstalkd": (11300,),
+    "cassandra": (9042,),
+    "clickhouse": (9000, 8123),
+    "cockroachdb": (26257, 8080),
+    "consul": (8500,),
+    "couchdb": (5984,),
+    "dragonfly": (6379,),
+    "elasticsearch": (9200, 9300),
+    "etcd": (2379,),
+    "graphite": (80, 81, 2003, 8126),
+    "httpd": (80,),
+    "influxdb": (8086,),
+    "kafka": (9092,),
+    "keydb": (6379,),
+    "mariadb": (3306,),
+    "meilisearch": (7700,),
+    "memcached": (11211,),
+    "minio": (9000,),
+    "mongo": (27017,),
+    "mongodb": (27017,),
+    "mosquitto": (1883,),
+    "mssql": (1433,),
+    "mysql": (3306,),
+    "nats": (4222, 8222),
+    "neo4j": (7687, 7474),
+    "nginx": (80,),
+    "openldap": (389, 636),
+    "opensearch": (9200, 9300),
+    "oracle": (1521,),
+    "percona": (3306,),
+    "pg": (5432,),
+    "postgis": (5432,),
+    "postgres": (5432,),
+    "postgresql": (5432,),
+    "pulsar": (6650, 8080),
+    "qdrant": (6333, 6334),
+    "rabbitmq": (5672, 15672),
+    "redis": (6379,),
+    "redpanda": (9092,),
+    "rethinkdb": (28015, 29015, 8080),
+    "scylla": (9042,),
+    "solr": (8983,),
+    "statsd": (8126,),
+    "temporal": (7233,),
+    "timescaledb": (5432,),
+    "typesense": (8108,),
+    "valkey": (6379,),
+    "vault": (8200,),
+    "zookeeper": (2181,),
+}
+USUAL_UDP_PORTS: Mapping[str, tuple[int, ...]] = {"graphite": (8125,), "statsd": (8125,)}
+
+# Names of the container itself and of its host, which no link made.
+_OURS = re.compile(
+    r"localhost(\..*)?|.*\.localhost|localhost\d*|ip6-.*|.*\.(docker|containers)\.internal|broadcasthost",
+    re.IGNORECASE,
+)
+_CONTAINER_ID = re.compile(r"[0-9a-f]{12}")
+
+
+class HostsSource:
+    """The links in the file at `path`, but for the lines of the container itself (`hostname`).
+
+    `ports` replaces the usual ports where one alias could be meant; `routes` names the aliases
+    that are taken, all when empty.
+    """
+
+    name = "hosts"
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        hostname: str = "",
+        ports: Sequence[int] = (),
+        routes: Sequence[str] = (),
+    ) -> None:
+        self._path = path
+        self._hostname = hostname
+        self._ports = tuple(ports)
+        self._wanted = tuple(routes)
+
+    def read(self) -> Snapshot:
+        """Return the routes, at least one.
+
+        Raises ConfigError that says which variable to set when there is none, and SourceError
+        when the file cannot be read.
+        """
+        try:
+            text = self._path.read_text(errors="surrogateescape")
+        except OSError as error:
+            raise SourceError(f"{self._path}: {error.strerror or error}") from error
+        aliases = dict(self._aliases(text))
+        if self._wanted:
+            _check_wanted(self._wanted, list(aliases))
+            aliases = {
+                alias: where
+                for alias, where in aliases.items()
+                if any(_is_about(name, alias) for name in self._wanted)
+            }
+        if not aliases:
+            raise ConfigError(_nothing())
+        ports = self._ports_of(list(aliases))
+        routes = [
+            _route(alias, port, proto, aliases[alias])
+            for alias, pairs in ports.items()
+            for port, proto in pairs
+            if not self._wanted or any(is_called(w, alias, port, proto) for w in self._wanted)
+        ]
+        unknown = [alias for alias in aliases if not ports[alias]]
+        if not routes:
+            raise ConfigError(*(_unknown(alias, aliases[alias]) for alias in unknown))
+        notes = [
+            f"{aliases[alias]} makes no route: its port is not known; "
+            f"{_assignment(alias, 6379)} would say it"
+            for alias in unknown
+        ]
+        return Snapshot(self.name, named(routes), tuple(notes))
+
+    def _aliases(self, text: str) -> Iterator[tuple[str, str]]:
+        """Yield each alias and where it stands, in the order of the file."""
+        ours = {self._hostname, self._hostname.partition(".")[0]} - {""}
+        for number, line in enumerate(text.splitlines(), 1):
+            address, *names = line.partition("#")[0].split() or [""]
+            if not _is_elsewhere(address) or not ours.isdisjoint(names):
+                continue
+            names = [name for name in names if not _OURS.fullmatch(name) and _is_host(name)]
+            if not names:
+                continue
+            linked = len(names) > 1 and _CONTAINER_ID.fullmatch(names[1])
+            known = [] if linked else [name for name in names if usual_ports(name)]
+            alias = (known or names)[0]
+            yield alias, f"{self._path} line {number} ({shown(alias)})"
+
+    def _ports_of(self, aliases: Sequence[str]) -> dict[str, list[tuple[int, Proto]]]:
+        ports = {alias: usual_ports(alias) for alias in aliases}
+        if self._ports:
+            unknown = [alias for alias, usual in ports.items() if not usual]
+            meant = aliases if len(aliases) == 1 else unknown
+            if len(meant) != 1:
+                raise ConfigError(_ambiguous(aliases, self._ports))
+            ports[meant[0]] = [(port, Proto.TCP) for port in self._ports]
+        return ports
+
+
+def usual_ports(alias: str) -> list[tuple[int, Proto]]:
+    """Return the ports an alias usually has; redis_1, redis-2 and nginx.1 count as redis, nginx."""
+    name = alias.lower()
+    if name not in USUAL_PORTS:
+        name = re.sub(r"[-_.]?\d+$", "", name)
+    tcp = [(port, Proto.TCP) for port in USUAL_PORTS.get(name, ())]
+    return tcp + [(port, Proto.UDP) for port in USUAL_UDP_PORTS.get(name, ())]
+
+
+def _route(alias: str, port: int, proto: Proto, where: str) -> Route:
+    endpoint = Endpoint(Inet(alias, port), proto)
+    name = alias.lower()
+    return Route(name, Inet("", port), (endpoint,), proto, alias=name, origin=where)
+
+
+def _is_elsewhere(address: str) -> bool:
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return False
+    return not (ip.is_loopback or ip.is_multicast or ip.is_unspecified)
+
+
+def _is_host(name: str) -> bool:
+    try:
+        parse_host(name)
+    except ConfigError:
+        return False
+    return True
+
+
+def _assignment(alias: str, port: int) -> str:
+    # Docker's own form of an alias in a variable
+    return f"-e {re.sub('[-.]', '_', alias).upper()}_PORT_{port}_TCP=tcp://{alias}:{port}"
+
+
+def _nothing() -> Problem:
+    return Problem(
+        "no route",
+        "neither an argument nor a variable nor a link in /etc/hosts makes one",
+        expected="an argument or a variable ALIAS_PORT_<port>_<TCP|UDP>=<endpoint>",
+        example="-e REDIS_PORT_6379_TCP=tcp://192.168.1.52:6379",
+    )
+
+
+def _unknown(alias: str, where: str) -> Problem:
+    return Problem(
+        where,
+        "is a link without variables, and the port is not known by its name "
+        "(Docker 29 no longer sets link variables)",
+        expected="a link variable with the port, or -e AMBASSADOR_PORTS=<port>,...",
+        example=_assignment(alias, 6379),
+    )
+
+
+def _ambiguous(aliases: Sequence[str], ports: Sequence[int]) -> Problem:
+    return Problem(
+        "AMBASSADOR_PORTS",
+        f"could mean any of {', '.join(aliases)} in /etc/hosts",
+        ",".join(map(str, ports)),
+        "a link variable for each",
+        " ".join(_assignment(alias, port) for alias in aliases for port in ports),
+    )
+
+
+def _is_about(name: str, alias: str) -> bool:
+    """Return whether `name` is `alias`, or `alias` with a port."""
+    short = re.sub(r"-\d+(-(tcp|udp))?$", "", name)
+    return is_called(name, alias, 0, "") or is_called(short, alias, 0, "")
+
+
+def _check_wanted(wanted: Sequence[str], aliases: Sequence[str]) -> None:
+    missing = [name for name in wanted if not any(_is_about(name, alias) for alias in aliases)]
+    expected = f"one or more of {', '.join(aliases)}" if aliases else _nothing().expected
+    if missing:
+        raise ConfigError(
+            *(
+                Problem("AMBASSADOR_ROUTES", f'there is no route "{shown(name)}"', "", expected)
+                for name in missing
+            )
+        )
