@@ -1,4 +1,4 @@
-"""Colour only on a terminal and only when it is wanted; columns that line up."""
+"""Colour only where it is wanted, and columns that line up."""
 
 import io
 
@@ -7,29 +7,17 @@ import pytest
 from ambassador.demo.screen import Screen
 
 
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
-
-
-@pytest.mark.parametrize(
-    ("stream", "environ", "coloured"),
-    [
-        (Terminal(), {}, True),
-        (Terminal(), {"NO_COLOR": ""}, True),
-        (Terminal(), {"NO_COLOR": "1"}, False),
-        (io.StringIO(), {}, False),
-    ],
-)
-def test_colour(stream, environ, coloured):
-    Screen(stream, environ).say("consumer", "no error", "good")
-    assert ("\x1b[32mno error\x1b[0m" in stream.getvalue()) is coloured
-    assert ("\x1b" in stream.getvalue()) is coloured
+@pytest.mark.parametrize("colour", [True, False])
+def test_colour(colour):
+    stream = io.StringIO()
+    Screen(stream, colour=colour).say("consumer", "no error", "good")
+    assert ("\x1b[32mno error\x1b[0m" in stream.getvalue()) is colour
+    assert ("\x1b" in stream.getvalue()) is colour
 
 
 def test_lines_line_up_and_end():
     stream = io.StringIO()
-    screen = Screen(stream, {})
+    screen = Screen(stream, colour=False)
     screen.say("service", "one")
     screen.say("ambassador", "two")
     screen.plain("", "Next:")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from typing import TextIO
 
 __all__ = ["Screen"]
@@ -14,11 +13,10 @@ _COLOURS = {"service": "36", "ambassador": "35", "consumer": "34", "good": "32",
 class Screen:
     """Lines of time since the start, who, and what."""
 
-    def __init__(self, stream: TextIO, environ: Mapping[str, str]) -> None:
+    def __init__(self, stream: TextIO, *, colour: bool) -> None:
         self._stream = stream
+        self._colour = colour
         self._began = time.monotonic()
-        # https://no-color.org: any value that is not empty
-        self._colour = stream.isatty() and not environ.get("NO_COLOR")
 
     def say(self, who: str, what: str, mood: str = "") -> None:
         """Write one line; `mood` is "good", "bad" or empty."""

@@ -40,9 +40,9 @@ async def tell(screen: Screen, start: Start, seconds: float = 10.0) -> Tally:
         screen.say("service", f"{await _version(old)} on 127.0.0.1:{old.port}")
         port = free_port()
         variables = _link(port, old)
+        for name, value in variables.items():
+            screen.say("ambassador", f"{name}={value}")
         async with start(variables) as ambassador:
-            for name, value in variables.items():
-                screen.say("ambassador", f"{name}={value}")
             screen.say(
                 "consumer", f"connects to 127.0.0.1:{port} for each INCR, five times a second"
             )
@@ -77,7 +77,6 @@ async def _move(
     await _until(lambda: new.copies(old), "the copy is in sync")
     screen.say("service", f"a copy of it on 127.0.0.1:{new.port} is in sync")
     await ambassador.change(_link(port, new))
-    screen.say("ambassador", f"route redis moved to tcp://127.0.0.1:{new.port}")
 
     async def left() -> bool:
         return await old.clients() == 0 and await new.copies(old)

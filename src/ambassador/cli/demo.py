@@ -1,0 +1,66 @@
+"""`ambassador demo`: watch a service move while its consumer goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from functools import partial
+
+import click
+
+from ambassador.app import App, new_loop, sources
+from ambassador.cli.text import wants_colour
+from ambassador.demo.consumer import Tally
+from ambassador.demo.screen import Screen
+from ambassador.demo.stage import staged
+from ambassador.demo.story import Start, tell
+from ambassador.settings import Settings
+
+__all__ = ["command"]
+
+_NEXT = """
+Next, with a service of your own:
+
+  ambassador check REDIS_PORT_6379_TCP=tcp://192.168.1.52:6379    what that would do
+  ambassador run   REDIS_PORT_6379_TCP=tcp://192.168.1.52:6379    do it
+  ambassador --help                                               everything else
+"""
+
+
+@click.command("demo")
+@click.option("--seconds", default=10.0, show_default=True, type=click.FloatRange(min=1))
+def command(seconds: float) -> int:
+    """Start a Valkey, an ambassador in front of it and a consumer; move the service to a second
+    Valkey while the consumer goes on; exit 0 when the consumer saw no error and lost no count.
+
+    It uses free ports of 127.0.0.1, asks nothing, and leaves nothing behind.
+    """
+    settings = Settings(admin="off")
+    screen = Screen(sys.stdout, colour=wants_colour(sys.stdout))
+    start = partial(
+        staged,
+        screen,
+        lambda source: App(settings, [source]),
+        lambda variables: sources(settings, variables, ())[0].read(),
+    )
+    try:
+        with asyncio.Runner(loop_factory=lambda: new_loop(settings)) as runner:
+            tally = runner.run(_tell(screen, start, seconds))
+    except asyncio.CancelledError:  # by SIGTERM or SIGHUP; what Ctrl-C does, Runner does itself
+        raise KeyboardInterrupt from None
+    if tally.flawless:
+        screen.plain(*_NEXT.rstrip().splitlines())
+    return 0 if tally.flawless else 1
+
+
+async def _tell(screen: Screen, start: Start, seconds: float) -> Tally:
+    task = asyncio.current_task()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if task is not None:
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    try:
+        return await tell(screen, start, seconds)
+    except asyncio.CancelledError:
+        screen.say("consumer", "stopped before the end; nothing is left running", "bad")
+        raise

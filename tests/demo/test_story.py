@@ -1,0 +1,78 @@
+"""The story, told quickly, with an ambassador that moves and with one that does not."""
+
+import asyncio
+import io
+import logging
+from contextlib import asynccontextmanager
+
+import pytest
+
+from ambassador.app import App, sources
+from ambassador.demo.screen import Screen
+from ambassador.demo.stage import staged
+from ambassador.demo.story import tell
+from ambassador.demo.valkey import free_port
+from ambassador.errors import RunError
+from ambassador.settings import Settings
+
+SETTINGS = Settings(admin="off")
+QUICK = {"REDIS_PORT_6379_TCP_CONNECT": "200ms"}
+
+
+def stage(screen, variables):
+    return staged(
+        screen,
+        lambda source: App(SETTINGS, [source]),
+        lambda variables: sources(SETTINGS, variables, ())[0].read(),
+        {**variables, **QUICK},
+    )
+
+
+def told(start, seconds=1.5):
+    stream = io.StringIO()
+    screen = Screen(stream, colour=False)
+    tally = asyncio.run(tell(screen, lambda variables: start(screen, variables), seconds))
+    return tally, stream.getvalue()
+
+
+def test_the_consumer_sees_no_error_while_the_service_moves():
+    tally, text = told(stage)
+    assert tally.flawless
+    assert tally.visits == tally.asked >= 5
+    assert "no error, no count lost" in text
+    # both have answered: the move has happened
+    old, new = text.partition(" on 127.0.0.1:")[2][:6], text.partition("copy of it on")[2][:17]
+    assert str(tally.answered_by) in new
+    assert str(tally.answered_by) not in old
+
+
+def test_an_ambassador_that_does_not_move_is_found_out():
+    class Deaf:
+        async def change(self, variables):
+            pass
+
+    @asynccontextmanager
+    async def start(screen, variables):
+        async with stage(screen, variables):
+            yield Deaf()
+
+    tally, text = told(start)
+    assert not tally.flawless
+    assert tally.errors
+    assert tally.errors[0] in text
+    assert " failed, " in text
+
+
+def test_a_change_that_the_ambassador_refuses_ends_the_story():
+    async def scenario():
+        screen = Screen(io.StringIO(), colour=False)
+        variables = {
+            "REDIS_PORT_6379_TCP": "tcp://127.0.0.1:1",
+            "REDIS_PORT_6379_TCP_LISTEN": f"127.0.0.1:{free_port()}",
+        }
+        async with stage(screen, variables) as ambassador:
+            await ambassador.change({"REDIS_PORT_6379_TCP": "nonsense://"})
+
+    with pytest.raises(RunError, match="did not take"):
+        asyncio.run(scenario())
+    assert logging.getLogger("ambassador").handlers == []
