@@ -40,6 +40,7 @@ async def connect(
     loop = asyncio.get_running_loop()
     deadline = loop.time() + state.route.connect
     rounds = 0
+    reason = "its name is not resolved in time"
     while True:
         endpoints = state.choose(loop.time())
         for index, endpoint in enumerate(endpoints):
@@ -47,8 +48,10 @@ async def connect(
             try:
                 async with asyncio.timeout_at(deadline):
                     candidates = await state.candidates(endpoint, port, resolver)
-            except (ResolveError, TimeoutError) as error:
-                reason = str(error) or "its name is not resolved in time"
+            except TimeoutError:
+                break
+            except ResolveError as error:
+                reason = str(error)
                 state.failed(endpoint, reason, loop.time())
                 continue
             for place, candidate in enumerate(candidates):

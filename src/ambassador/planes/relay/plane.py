@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -30,6 +30,7 @@ _Key = tuple[Proto, Address]
 class _Installed:
     state: RouteState
     listeners: list[StreamListener | UdpListener]
+    unwatch: list[Callable[[], None]]
 
 
 class RelayPlane:
@@ -143,7 +144,7 @@ class RelayPlane:
         return sockets, failures
 
     def _add(self, route: Route, sockets: Sequence[socket.socket]) -> None:
-        installed = _Installed(RouteState(route), [])
+        installed = _Installed(RouteState(route), [], self._watch_names(route))
         self._routes[_key(route)] = installed
         self._open_listeners(installed, sockets)
 
@@ -166,7 +167,17 @@ class RelayPlane:
             installed.listeners.append(listener)
             listener.start()
 
+    def _watch_names(self, route: Route) -> list[Callable[[], None]]:
+        """Keep the names of the endpoints resolved, so that no client waits for DNS."""
+        return [
+            self._around.resolver.watch(endpoint.address.host, lambda _: None)
+            for endpoint in route.endpoints
+            if isinstance(endpoint.address, Inet)
+        ]
+
     def _stop(self, route: Route) -> None:
+        for unwatch in self._routes[_key(route)].unwatch:
+            unwatch()
         for listener in self._routes[_key(route)].listeners:
             listener.stop()
             if isinstance(listener, UdpListener):
@@ -182,10 +193,14 @@ class RelayPlane:
             for failure in failures:
                 log.event(log.ERROR, "route_lost", failure, route=route.name)
             if not failures:
+                installed.unwatch = self._watch_names(route)
                 self._open_listeners(installed, sockets[_key(route)])
 
     def _change(self, route: Route) -> None:
         installed = self._routes[_key(route)]
+        watched, installed.unwatch = installed.unwatch, self._watch_names(route)
+        for unwatch in watched:
+            unwatch()
         installed.state.change(route)
         for listener in installed.listeners:
             listener.retune()

@@ -182,7 +182,7 @@ class Session:
         """Advance the session by `event` and do what the table says."""
         before = self.status
         self.status, actions = step(before, event)
-        if before is not self.status:
+        if before is not self.status and event is not Event.CONNECTED:
             self.reason = self.reason or event.name.lower().replace("_", " ")
         for action in actions:
             self._perform(action)

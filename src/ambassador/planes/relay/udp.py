@@ -11,18 +11,19 @@ import asyncio
 import errno
 import select
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ambassador import log
 from ambassador.core.flows import Flows
+from ambassador.model import Endpoint
 from ambassador.planes.relay import pktinfo
 from ambassador.planes.relay.connect import UnreachableError
 from ambassador.planes.relay.descriptors import Descriptors
 from ambassador.planes.relay.flow import UdpFlow
 from ambassador.planes.relay.sockets import close_listener
 from ambassador.planes.relay.state import Candidate, RouteState
-from ambassador.planes.relay.udp_endpoints import UdpEndpoints
+from ambassador.planes.relay.udp_endpoints import NameUnknownError, UdpEndpoints
 from ambassador.ports import Resolver
 from ambassador.tasks import spawn
 
@@ -151,7 +152,7 @@ class UdpListener:
             if flow.held is not None:
                 flow.dropped += not flow.hold(bytes(datagram))
             elif flow.generation != endpoints.generation or flow.refused:
-                self._hold(flow, datagram)
+                self._aim(flow, datagram)
             else:
                 self._to_upstream(flow, datagram)
 
@@ -165,7 +166,7 @@ class UdpListener:
                 self._endpoints.refused(flow, error)
             if error.errno == errno.ECONNREFUSED:
                 # The answer to an earlier datagram (udp(7)); this one has not been sent.
-                self._hold(flow, datagram)
+                self._aim(flow, datagram)
             else:
                 flow.dropped += 1
 
@@ -232,30 +233,60 @@ class UdpListener:
             self._end(oldest, "displaced: out of file descriptors")
         return self._descriptors.available(1)
 
-    def _hold(self, flow: UdpFlow, datagram: bytes | memoryview) -> None:
-        """Keep `datagram` until `flow` has found an endpoint."""
-        flow.dropped += not flow.hold(bytes(datagram))
-        flow.task = spawn(self._settle(flow), f"flow of {self._state.route.name}")
-
-    async def _settle(self, flow: UdpFlow) -> None:
-        generation = self._endpoints.generation
+    def _aim(self, flow: UdpFlow, datagram: bytes | memoryview) -> None:
+        """Find the endpoint of `flow`, then send; keep `datagram` while a name is asked for."""
+        order = self._endpoints.order()
         try:
-            found = await self._endpoints.find(flow)
-        except UnreachableError as error:
-            flow.task = None
-            self._state.counters.refused += 1
-            self._end(flow, f"unreachable: {error}")
-            return
+            self._settle(flow, order)
+        except NameUnknownError as unknown:
+            flow.dropped += not flow.hold(bytes(datagram))
+            flow.task = spawn(
+                self._ask(flow, order, unknown.endpoint), f"flow of {self._state.route.name}"
+            )
+        else:
+            self._to_upstream(flow, datagram)
+
+    async def _ask(self, flow: UdpFlow, order: list[Endpoint], endpoint: Endpoint) -> None:
+        """Ask for names until `flow` has an endpoint, or none is left to ask for."""
+        while True:
+            generation = self._endpoints.generation
+            try:
+                await self._endpoints.ask(endpoint)
+            except UnreachableError as error:
+                order.remove(endpoint)
+                if not order and flow.upstream is None:
+                    flow.task = None
+                    self._refuse(flow, error)
+                    return
+            if generation != self._endpoints.generation:
+                order = self._endpoints.order()
+            try:
+                self._settle(flow, order)
+                break
+            except NameUnknownError as unknown:
+                endpoint = unknown.endpoint
         flow.task = None
-        if found is not None:
-            self._part(flow)
-            self._join(flow, *found)
-        flow.generation, flow.refused = generation, False
         for datagram in flow.release():
             if flow.held is None:
                 self._to_upstream(flow, datagram)
             else:  # refused meanwhile; the order stays
                 flow.dropped += not flow.hold(datagram)
+
+    def _settle(self, flow: UdpFlow, order: Sequence[Endpoint]) -> None:
+        """Join `flow` with the endpoint it shall have, or end it."""
+        try:
+            found = self._endpoints.find(flow, order)
+        except UnreachableError as error:
+            self._refuse(flow, error)
+            return
+        if found is not None:
+            self._part(flow)
+            self._join(flow, *found)
+        flow.generation, flow.refused = self._endpoints.generation, False
+
+    def _refuse(self, flow: UdpFlow, error: UnreachableError) -> None:
+        self._state.counters.refused += 1
+        self._end(flow, f"unreachable: {error}")
 
     def _join(self, flow: UdpFlow, upstream: socket.socket, candidate: Candidate) -> None:
         flow.upstream, flow.candidate, flow.answered = upstream, candidate, False

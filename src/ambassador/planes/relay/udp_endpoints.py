@@ -1,4 +1,8 @@
-"""Where the flows of one UDP listener go: names that are followed, refusals that are remembered."""
+"""Where the flows of one UDP listener go: names that are followed, refusals that are remembered.
+
+A new flow must not wait a turn of the loop, or a burst of first datagrams would have to be kept;
+so what a name means is remembered for as long as its watch tells of no change.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +17,17 @@ from ambassador.planes.relay.descriptors import EXHAUSTED
 from ambassador.planes.relay.flow import UdpFlow, connect_datagrams
 from ambassador.planes.relay.state import DOUBT, Candidate, RouteState
 from ambassador.ports import Resolver
+from ambassador.spec import is_ip
 
-__all__ = ["UdpEndpoints"]
+__all__ = ["NameUnknownError", "UdpEndpoints"]
+
+
+class NameUnknownError(Exception):
+    """The name of `endpoint` has to be asked for first."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        super().__init__()
 
 
 class UdpEndpoints:
@@ -37,6 +50,7 @@ class UdpEndpoints:
         self._is_own = is_own
         self._loop = asyncio.get_running_loop()
         self._unwatch: list[Callable[[], None]] = []
+        self._known: dict[Endpoint, list[Candidate]] = {}
         self._refused_until: dict[str, float] = {}  # by address
 
     def follow(self) -> None:
@@ -52,23 +66,34 @@ class UdpEndpoints:
             unwatch()
         self._unwatch = []
 
-    async def find(self, flow: UdpFlow) -> tuple[socket.socket, Candidate] | None:
+    def order(self) -> list[Endpoint]:
+        """Return the endpoints for one flow, the first to try first."""
+        return self._state.choose(self._loop.time())
+
+    async def ask(self, endpoint: Endpoint) -> None:
+        """Learn the addresses of `endpoint`. Raises UnreachableError when it has none."""
+        generation = self.generation
+        try:
+            found = await self._state.candidates(endpoint, self._port, self._resolver)
+        except ResolveError as error:
+            self._state.failed(endpoint, str(error), self._loop.time())
+            raise UnreachableError(str(error)) from error
+        if generation == self.generation:
+            self._known[endpoint] = list(found)
+
+    def find(
+        self, flow: UdpFlow, order: Sequence[Endpoint]
+    ) -> tuple[socket.socket, Candidate] | None:
         """Return a connected socket for `flow` and where it leads; None when the one it has may
         stay: the endpoint shall see the same client for as long as it can.
 
-        Raises UnreachableError.
+        Raises UnreachableError, and NameUnknownError for one of `order` to be asked for.
         """
-        if await self._may_stay(flow):
+        if self._may_stay(flow, order):
             return None
-        reason = ""
-        for endpoint in self._state.choose(self._loop.time()):
-            try:
-                candidates = await self._state.candidates(endpoint, self._port, self._resolver)
-            except ResolveError as error:
-                reason = str(error)
-                self._state.failed(endpoint, reason, self._loop.time())
-                continue
-            for candidate in self._trusted_first(candidates):
+        reason = "it has no endpoint"
+        for endpoint in order:
+            for candidate in self._trusted_first(self._candidates(endpoint)):
                 if candidate == flow.candidate:
                     return None
                 try:
@@ -94,19 +119,27 @@ class UdpEndpoints:
             self._refused_until.pop(flow.candidate.address, None)
             self._state.reached(flow.candidate.endpoint, self._loop.time())
 
-    async def _may_stay(self, flow: UdpFlow) -> bool:
+    def _may_stay(self, flow: UdpFlow, order: Sequence[Endpoint]) -> bool:
         mine = flow.candidate
         if mine is None or flow.refused:
             return False
-        for endpoint in self._state.route.endpoints:
-            if endpoint.address != mine.endpoint.address:
-                continue
-            try:
-                now = await self._state.candidates(endpoint, self._port, self._resolver)
-            except ResolveError:
-                return True
-            return any((c.address, c.port) == (mine.address, mine.port) for c in now)
-        return False
+        where = (mine.address, mine.port)
+        return any(
+            (candidate.address, candidate.port) == where
+            for endpoint in order
+            if endpoint.address == mine.endpoint.address
+            for candidate in self._candidates(endpoint)
+        )
+
+    def _candidates(self, endpoint: Endpoint) -> list[Candidate]:
+        known = self._known.get(endpoint)
+        if known is None:
+            address = endpoint.address
+            if not isinstance(address, Inet) or not is_ip(address.host):
+                raise NameUnknownError(endpoint)
+            port = self._state.route.endpoint_port(endpoint, self._port)
+            known = self._known[endpoint] = [Candidate(endpoint, address.host, port)]
+        return known
 
     def _trusted_first(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         now = self._loop.time()
@@ -119,3 +152,4 @@ class UdpEndpoints:
 
     def _changed(self, _: Sequence[str] = ()) -> None:
         self.generation += 1
+        self._known.clear()
