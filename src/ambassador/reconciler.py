@@ -81,9 +81,7 @@ class Reconciler:
                     error=str(error),
                 )
                 return False
-            log.event(
-                log.INFO, "reloaded", f"reloaded: {len(steps)} changes", changes=len(steps)
-            )
+            log.event(log.INFO, "reloaded", f"reloaded: {len(steps)} changes", changes=len(steps))
             return True
 
     def status(self) -> Sequence[RouteStatus]:

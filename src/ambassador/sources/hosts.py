@@ -96,7 +96,7 @@ class HostsSource:
 
     def __init__(
         self,
-        path: Path,
+        path: Path = Path("/etc/hosts"),
         *,
         hostname: str = "",
         ports: Sequence[int] = (),

@@ -28,13 +28,16 @@ __all__ = ["Session", "Surroundings"]
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What all sessions of a relay share. `buffer`: bytes one direction may hold unsent."""
+    """What all sessions of a relay share. `buffer`: bytes one direction may hold unsent;
+    `ended` is set each time a session has ended.
+    """
 
     resolver: Resolver
     descriptors: Descriptors
     watch: ResetWatch
     buffer: int
     is_own: Callable[[str, int], bool]
+    ended: asyncio.Event
 
 
 class _Side(asyncio.Protocol):
@@ -138,6 +141,7 @@ class Session:
         around: Surroundings,
         state: RouteState,
         client: socket.socket,
+        *,
         client_name: str,
         port: int,
         done: Callable[[Session], None],
@@ -256,6 +260,7 @@ class Session:
         if self._candidate:
             self.state.closed(self._candidate.endpoint)
         self._done(self)
+        self.around.ended.set()
         if log.enabled(log.DEBUG):
             self._tell()
 
@@ -275,4 +280,3 @@ class Session:
             seconds=round(seconds, 6),
             reason=self.reason,
         )
-
