@@ -1,6 +1,7 @@
 """What holds of pick for every set of weights, sessions and failures."""
 
 from collections import Counter
+from itertools import pairwise
 from math import gcd
 
 from hypothesis import given
@@ -55,9 +56,7 @@ def test_every_endpoint_is_tried_once(situation, kind):
 @given(situations(), st.sampled_from(Pick))
 def test_evidence_goes_before_taste(situation, kind):
     endpoints, facts = situation
-    ranks = [
-        (facts["failed"][i], endpoints[i].backup) for i in order(endpoints, kind, **facts)
-    ]
+    ranks = [(facts["failed"][i], endpoints[i].backup) for i in order(endpoints, kind, **facts)]
     assert ranks == sorted(ranks)
 
 
@@ -65,7 +64,7 @@ def test_evidence_goes_before_taste(situation, kind):
 def test_least_never_passes_over_one_with_fewer_sessions_for_its_weight(situation):
     endpoints, facts = situation
     chosen = order(endpoints, Pick.LEAST, **facts)
-    for before, after in zip(chosen, chosen[1:], strict=False):
+    for before, after in pairwise(chosen):
         if (facts["failed"][before], endpoints[before].backup) == (
             facts["failed"][after],
             endpoints[after].backup,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
-from ambassador.model import Endpoint, Inet, Pick, Proto, Route, Unix
+from ambassador.model import Address, Endpoint, Inet, Pick, Proto, Route, Unix
 from ambassador.planes.relay.plane import RelayPlane
 from ambassador.ports import RouteStatus
 from tests.names import StaticResolver
@@ -32,10 +32,16 @@ def endpoint(where: int | str, proto: Proto = Proto.TCP, **options: Any) -> Endp
 
 
 def route(
-    listen: int | str, *endpoints: int | str | Endpoint, proto: Proto = Proto.TCP, **options: Any
+    listen: int | str | Address,
+    *endpoints: int | str | Endpoint,
+    proto: Proto = Proto.TCP,
+    **options: Any,
 ) -> Route:
     """Return a route that listens at a port of all addresses, at `host:port`, or at a path."""
-    address = endpoint(listen, proto).address if isinstance(listen, str) else Inet("", listen)
+    if isinstance(listen, str):
+        address = endpoint(listen, proto).address
+    else:
+        address = Inet("", listen) if isinstance(listen, int) else listen
     return Route(
         name=options.pop("name", "demo"),
         listen=address,

@@ -11,7 +11,7 @@ from ambassador.model import Endpoint, Inet, Proto
 from tests.names import StaticResolver
 from tests.ports import free_port
 from tests.relay.peers import port_of
-from tests.relay.running import endpoint, route
+from tests.relay.running import route
 from tests.wait import until
 
 LOCAL = "127.0.0.1"
@@ -21,7 +21,7 @@ def udp(port, *endpoints, **options):
     return route(port, *endpoints, proto=Proto.UDP, **options)
 
 
-def exchange(client, port, service, question=b"question", answer=b"answer", host=LOCAL):
+def exchange(client, port, service, question=b"question", answer=b"answer", *, host=LOCAL):
     """Send a question through the relay, answer it, and return the address the relay used."""
     client.sendto(question, (host, port))
     data, flow = service.recvfrom(65536)
@@ -50,7 +50,7 @@ def test_datagrams_of_every_size_pass_whole(relay, peers, host, size):
     service, port = peers.datagrams(host), free_port()
     relay.add(udp(port, f"[{host}]:{port_of(service)}"))
     datagram = bytes(i % 251 for i in range(size))
-    exchange(peers.datagrams(host), port, service, datagram, datagram[::-1], host)
+    exchange(peers.datagrams(host), port, service, datagram, datagram[::-1], host=host)
 
 
 def test_a_datagram_too_large_for_the_other_family_is_dropped_and_the_flow_lives(relay, peers):
@@ -294,14 +294,7 @@ def test_endpoints_share_the_flows(relay, peers):
 def test_a_range_of_ports_is_mapped_one_to_one(relay, peers):
     first, behind = free_port(3), free_port(3)
     services = [peers.datagrams(LOCAL, behind + i) for i in range(3)]
-    relay.add(
-        route(1, proto=Proto.UDP).__class__(
-            name="demo",
-            listen=Inet("", first, first + 2),
-            endpoints=(Endpoint(Inet(LOCAL, behind, behind + 2), Proto.UDP),),
-            proto=Proto.UDP,
-        )
-    )
+    relay.add(udp(Inet("", first, first + 2), Endpoint(Inet(LOCAL, behind, behind + 2), Proto.UDP)))
     for i, service in enumerate(services):
         exchange(peers.datagrams(), first + i, service)
 
