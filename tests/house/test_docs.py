@@ -41,7 +41,7 @@ def test_every_relative_link_leads_somewhere(document):
 def commands(text: str, program: str) -> set[str]:
     """Return the first words after `program` in the code of a document."""
     code = "\n".join(re.findall(r"^(?: {4}|```).*$", text, re.M) + re.findall(r"`([^`\n]+)`", text))
-    return set(re.findall(rf"(?:^|[\s`]){re.escape(program)} ([a-z]+)\b(?![.:])", code))
+    return set(re.findall(rf"(?:^|[\s`(]){re.escape(program)} ([a-z]+)\b(?![.:])", code))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
