@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tests.ports import free_port
+from tests.relay.echo import Echo
 
 __all__ = ["PATIENCE", "Peers", "is_reset", "port_of", "read_all", "read_exactly", "reset"]
 
@@ -57,6 +58,12 @@ class Peers:
         sock.connect((host, where))
         return sock
 
+    def echo(self, where: str = "127.0.0.1", port: int = 0, backlog: int = 4096) -> Echo:
+        """Start an endpoint that returns what it is sent."""
+        echo = Echo(self.listen(where, port, backlog))
+        self._stack.callback(echo.close)
+        return echo
+
     def datagrams(self, host: str = "127.0.0.1", port: int = 0) -> socket.socket:
         """Return a bound socket for datagrams."""
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -65,8 +72,8 @@ class Peers:
         return sock
 
 
-def port_of(sock: socket.socket) -> int:
-    return sock.getsockname()[1]
+def port_of(sock: socket.socket | Echo) -> int:
+    return sock.getsockname()[1] if isinstance(sock, socket.socket) else sock.port
 
 
 def reset(sock: socket.socket) -> None:

@@ -98,10 +98,12 @@ class _Side(asyncio.Protocol):
         reader = self.peer
         if reader.transport and not reader.ended and not reader.transport.is_closing():
             reader.transport.pause_reading()
+            self._session.watch(reader)
 
     def resume_writing(self) -> None:
         reader = self.peer
         if reader.transport and not reader.ended and not reader.transport.is_closing():
+            self._session.around.watch.remove(reader.fd)
             reader.transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -231,18 +233,18 @@ class Session:
                 upstream.reset()
             case Action.END_CLIENT if upstream:
                 client.write_eof()
-                self._watch(upstream)
+                self.watch(upstream)
             case Action.END_UPSTREAM if upstream:
                 upstream.write_eof()
-                self._watch(client)
+                self.watch(client)
             case Action.CLOSE if upstream:
                 for side in (client, upstream):
                     self.around.watch.remove(side.fd)
                     if side.transport:
                         side.transport.close()
 
-    def _watch(self, side: _Side) -> None:
-        """Nothing is read from `side` any longer: learn of its reset all the same."""
+    def watch(self, side: _Side) -> None:
+        """Nothing is read from `side` now: learn of its reset all the same."""
         if self.status is not State.CLOSED:
             self.around.watch.add(side.fd, lambda: self.happened(side.lost))
 

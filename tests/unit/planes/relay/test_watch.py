@@ -120,3 +120,22 @@ def test_one_of_two_that_are_reset_together_may_remove_the_other(run, pair):
         return calls
 
     assert run(watching()) == [1]
+
+
+def test_a_unix_peer_that_closed_is_not_told_but_one_that_left_bytes_unread_is(run):
+    async def watching():
+        watch, calls, seen = ResetWatch(), [], asyncio.Event()
+        ours, theirs = socket.socketpair()
+        other, unread = socket.socketpair()
+        with ours, other:
+            watch.add(ours.fileno(), lambda: calls.append(1))
+            watch.add(other.fileno(), seen.set)
+            theirs.close()
+            await turns()
+            other.send(b"unread")
+            unread.close()
+            await seen.wait()
+            watch.close()
+        return calls
+
+    assert run(watching()) == []
