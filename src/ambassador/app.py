@@ -47,7 +47,7 @@ def sources(
         EnvironmentSource(
             environ, arguments, routes=settings.routes, in_pod=_SERVICE_ACCOUNT.is_dir()
         ),
-        HostsSource(hostname=socket.gethostname(), ports=settings.ports),
+        HostsSource(hostname=socket.gethostname(), ports=settings.ports, routes=settings.routes),
     )
 
 
