@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 
+from ambassador.core.hostsfile import parse_hosts
 from ambassador.core.names import is_called, named
 from ambassador.errors import ConfigError, Problem, SourceError
 from ambassador.model import Endpoint, Inet, Proto, Route, Snapshot
@@ -138,25 +139,24 @@ class HostsSource:
         if not routes:
             raise ConfigError(*(_unknown(alias, aliases[alias]) for alias in unknown))
         notes = [
-            f"{aliases[alias]} makes no route: its port is not known; "
-            f"{_assignment(alias, 6379)} would say it"
+            f"{aliases[alias]} makes no route: its name does not tell the port; "
+            f"{_assignment(alias, 6379)} would"
             for alias in unknown
         ]
         return Snapshot(self.name, named(routes), tuple(notes))
 
     def _aliases(self, text: str) -> Iterator[tuple[str, str]]:
         """Yield each alias and where it stands, in the order of the file."""
-        for number, line in enumerate(text.splitlines(), 1):
-            address, *names = line.partition("#")[0].split() or [""]
-            if not _is_elsewhere(address) or self._hostname in names:
+        for line in parse_hosts(text):
+            if not _is_elsewhere(line.address) or self._hostname in line.names:
                 continue
-            names = [name for name in names if not _OURS.fullmatch(name) and _is_host(name)]
+            names = [name for name in line.names if not _OURS.fullmatch(name) and _is_host(name)]
             if not names:
                 continue
             linked = len(names) > 1 and _CONTAINER_ID.fullmatch(names[1])
             known = [] if linked else [name for name in names if usual_ports(name)]
             alias = (known or names)[0]
-            yield alias, f"{self._path} line {number} ({shown(alias)})"
+            yield alias, f"the link {shown(alias)} in {self._path}"
 
     def _ports_of(self, aliases: Sequence[str]) -> dict[str, list[tuple[int, Proto]]]:
         ports = {alias: usual_ports(alias) for alias in aliases}
@@ -185,10 +185,7 @@ def _route(alias: str, port: int, proto: Proto, where: str) -> Route:
 
 
 def _is_elsewhere(address: str) -> bool:
-    try:
-        ip = ip_address(address)
-    except ValueError:
-        return False
+    ip = ip_address(address.partition("%")[0])  # the zone may be anything
     return not (ip.is_loopback or ip.is_multicast or ip.is_unspecified)
 
 
@@ -217,7 +214,7 @@ def _nothing() -> Problem:
 def _unknown(alias: str, where: str) -> Problem:
     return Problem(
         where,
-        "is a link without variables, and the port is not known by its name "
+        "has no variables, and its name does not tell the port "
         "(Docker 29 no longer sets link variables)",
         expected="a link variable with the port, or -e AMBASSADOR_PORTS=<port>,...",
         example=_assignment(alias, 6379),
