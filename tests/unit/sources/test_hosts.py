@@ -69,6 +69,18 @@ def test_one_alias_with_two_addresses_is_one_link(source):
     assert len(source(REDIS, "fd00::2\tredis 3f2a9c0d1e2f x").read().routes) == 1
 
 
+def test_one_container_under_three_aliases_is_one_link(source):
+    lines = [
+        f"172.17.0.2\t{alias} 3f2a9c0d1e2f project_redis_1"
+        for alias in ("project_redis_1", "redis_1", "redis", "store")
+    ]
+    assert [route.name for route in source(*lines).read().routes] == ["redis"]
+
+
+def test_one_name_in_two_spellings_is_one_link(source):
+    assert len(source("172.17.0.2\tredis", "172.17.0.2\tREDIS").read().routes) == 1
+
+
 def test_the_name_keeps_its_case_for_the_resolver(source):
     (route,) = source("172.17.0.2\tRedis").read().routes
     assert (route.name, route.endpoints[0].address) == ("redis", Inet("Redis", 6379))
@@ -200,6 +212,8 @@ def test_a_wanted_route_that_is_not_there_is_an_error(source):
     (problem,) = problems(source(REDIS, routes=["redis", "db"]))
     assert problem.what == 'there is no route "db"'
     assert problem.expected == "one or more of redis"
+    (problem,) = problems(source(REDIS, routes=["redis-7000"]))
+    assert problem.what.startswith('there is no route "redis-7000"')
     (problem,) = problems(source(routes=["db"]))
     assert "ALIAS_PORT_" in problem.expected
 
