@@ -38,6 +38,7 @@ def test_any_environment_gives_routes_or_a_config_error(environ, arguments, chos
         assert all(line.isprintable() for line in str(error).splitlines())
         return
     assert source.read() == snapshot
+    assert all(note.isprintable() for note in snapshot.notes)
     assert len({route.name for route in routes}) == len(routes)
     for route in routes:
         assert find(routes, route.name) is route

@@ -108,7 +108,7 @@ _parts = st.sampled_from(
 )
 link_names = st.builds(
     "{}_PORT_{}_{}{}".format,
-    st.sampled_from(["A", "a", "B", "REDIS", "", "X Y", "A_ENV_B"]),
+    st.sampled_from(["A", "a", "B", "REDIS", "", "X Y", "A_ENV_B", "\x1b[1m", "\udcff"]),
     st.sampled_from(["1", "2", "3", "4", "6379", "0", "01", "65536", "9" * 30]),
     st.sampled_from(["TCP", "UDP", "SCTP"]),
     st.sampled_from(
