@@ -86,6 +86,7 @@ def test_values(name, text, value):
         ("backlog", "0", "is no number from 1 to 65535"),
         ("backlog", "65536", "is no number from 1 to 65535"),
         ("backlog", "1" * 5000, "is no number from 1 to 65535"),
+        ("backlog", "000000001" + "9" * 20, "is no number from 1 to 65535"),
         ("backlog", "many", "is no number from 1 to 65535"),
         ("admin", "run/a.sock", "is no absolute path"),
         ("admin", "/" + "a" * 107, "is too long for a socket"),
