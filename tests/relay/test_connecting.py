@@ -185,9 +185,7 @@ def test_a_round_through_two_routes_is_refused_too(relay, peers, caplog):
     assert "this endpoint is the ambassador itself" in caplog.text
 
 
-def test_a_unix_endpoint_that_is_the_listener_itself_is_refused_too(
-    relay, peers, caplog, tmp_path
-):
+def test_a_unix_endpoint_that_is_the_listener_itself_is_refused_too(relay, peers, caplog, tmp_path):
     path = str(tmp_path / "round")
     relay.add(route(path, Endpoint(Unix(path)), connect=0.3))
     assert peers.connect(path).recv(1) == b""  # unix sockets know no reset

@@ -14,6 +14,7 @@ from ambassador.core.connect import attempt_limit, backoff
 from ambassador.errors import ResolveError
 from ambassador.model import Endpoint, Inet
 from ambassador.planes.relay.descriptors import EXHAUSTED
+from ambassador.planes.relay.sockets import reset
 from ambassador.planes.relay.state import Candidate, RouteState
 from ambassador.ports import Resolver
 
@@ -92,6 +93,7 @@ async def _attempt(
             await asyncio.get_running_loop().sock_connect(sock, (candidate.address, candidate.port))
         refuse_itself(sock)
     except BaseException:
+        reset(sock)  # it may be connected since: the client has gone with a reset
         sock.close()
         raise
     return sock
