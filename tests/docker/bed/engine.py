@@ -101,8 +101,8 @@ class Engine:
         return str(self.inspect(name)["NetworkSettings"]["IPAddress"])
 
     def logs(self, name: str) -> str:
-        """Return both outputs of a container so far."""
-        done = self.client("logs", name)
+        """Return both outputs of a container so far, or why there are none."""
+        done = self.client("logs", name, ok=None)
         return done.stdout + done.stderr
 
     def running(self, name: str) -> bool:
