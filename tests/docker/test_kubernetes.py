@@ -1,4 +1,4 @@
-"""The Kubernetes example: its schema, and its containers as the kubelet would start them.
+"""The Kubernetes example: its containers as the kubelet would start them.
 
 No cluster is here: one container's network is shared by the others, as in a pod, and what the
 manifest says is translated to the engine's words; a key without a translation is an error.
@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import kubernetes_validate
-import pytest
 import yaml
 
 from .bed import resp
@@ -104,18 +102,6 @@ def start_pod(host: Engine) -> str:
     address = host.container_address("redis")
     resp.first_pong(host, address)
     return address
-
-
-@pytest.mark.parametrize("version", ["1.29", "1.37"])
-def test_the_manifest_satisfies_the_schema_of_kubernetes(version: str) -> None:
-    kubernetes_validate.validate(manifest(), version, strict=True)
-
-
-def test_a_wrong_key_would_not_satisfy_it() -> None:
-    wrong = manifest()
-    wrong["spec"]["template"]["spec"]["initContainers"][0]["readOnlyRootFilesystem"] = True
-    with pytest.raises(kubernetes_validate.ValidationError):
-        kubernetes_validate.validate(wrong, "1.37", strict=True)
 
 
 def test_the_consumer_of_the_pod_reaches_the_service_through_its_own_loopback(
