@@ -12,10 +12,12 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from ambassador.admin import client
+from ambassador.errors import RunError
 from tests.namespace import Namespace
 from tests.wait import until
 
-__all__ = ["COMMAND", "Program", "clean_environ", "with_etc"]
+__all__ = ["COMMAND", "Program", "clean_environ", "is_ready", "with_etc"]
 
 COMMAND = (sys.executable, "-m", "ambassador")
 _WITHIN = 15.0
@@ -103,6 +105,14 @@ class Program:
 
 def _start(*command: str, **options: Any) -> subprocess.Popen[Any]:
     return subprocess.Popen(command, **options)
+
+
+def is_ready(admin: Path) -> bool:
+    """Tell whether the ambassador at the socket `admin` takes clients."""
+    try:
+        return client.ready(admin, 5)[0]
+    except RunError:
+        return False
 
 
 def clean_environ(**more: str) -> dict[str, str]:

@@ -7,9 +7,8 @@ import time
 import pytest
 
 from ambassador.admin import client
-from ambassador.errors import RunError
 from tests.ports import free_port
-from tests.program import Program
+from tests.program import Program, is_ready
 from tests.relay.peers import is_reset, port_of
 from tests.wait import until
 
@@ -47,13 +46,6 @@ def run(request, peers, tmp_path):
             pass
 
 
-def answers(run) -> bool:
-    try:
-        return client.ready(run.admin, 5)[0]
-    except RunError:
-        return False
-
-
 def exchange(one: socket.socket, other: socket.socket) -> None:
     one.sendall(b"question")
     assert other.recv(100) == b"question"
@@ -64,7 +56,7 @@ def exchange(one: socket.socket, other: socket.socket) -> None:
 def test_1_readiness_is_taken_back_at_once(run):
     it = run()
     it.session()
-    until(lambda: answers(it), what="it is ready")
+    until(lambda: is_ready(it.admin), what="it is ready")
     it.program.send(signal.SIGTERM)
     until(lambda: client.ready(it.admin, 5) == (False, "stopping"), AT_ONCE)
 
@@ -149,7 +141,7 @@ def test_4_what_is_left_is_cut_and_both_sides_see_a_reset(run, peers):
 
 def test_5_the_admin_socket_goes_though_somebody_holds_it(run):
     it = run()
-    until(lambda: answers(it), what="it is ready")
+    until(lambda: is_ready(it.admin), what="it is ready")
     with socket.socket(socket.AF_UNIX) as held:
         held.connect(str(it.admin))
         began = time.monotonic()

@@ -7,10 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from ambassador.admin import client
-from ambassador.errors import RunError
 from tests.ports import free_port
-from tests.program import COMMAND, Program, clean_environ
+from tests.program import COMMAND, Program, clean_environ, is_ready
 from tests.wait import until
 
 Done = subprocess.CompletedProcess
@@ -44,13 +42,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     )
     with Program(*arguments, AMBASSADOR_ADMIN=str(admin)) as program:
         program.admin, program.ports = admin, ports
-
-        def answers() -> bool:
-            try:
-                return client.ready(admin, 5)[0]
-            except RunError:
-                return False
-
-        until(answers, 15)
+        until(lambda: is_ready(admin), 15)
         yield program
         assert program.stop() == 0
