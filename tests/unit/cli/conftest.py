@@ -40,7 +40,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
         f"REDIS_PORT_{ports[0]}_TCP=tcp://127.0.0.1:1,tcp://db2:2?backup",
         f"DNS_PORT_{ports[1]}_UDP=udp://127.0.0.1:53",
     )
-    with Program(*arguments, AMBASSADOR_ADMIN=str(admin)) as program:
+    with Program(*arguments, AMBASSADOR_ADMIN=str(admin), AMBASSADOR_GRACE="0") as program:
         program.admin, program.ports = admin, ports
         until(lambda: is_ready(admin), 15)
         yield program
