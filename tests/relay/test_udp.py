@@ -152,7 +152,14 @@ def test_drain_forwards_what_has_arrived_and_does_not_wait_for_silent_flows(rela
     service, port = peers.datagrams(), free_port()
     relay.add(udp(port, port_of(service)))
     exchange(peers.datagrams(), port, service)
-    assert relay.drain(grace=20) == 0
+    late = peers.datagrams()
+
+    async def send_then_drain():
+        late.sendto(b"late", (LOCAL, port))
+        return await relay.plane.drain(20)
+
+    assert relay.await_(send_then_drain(), within=5) == 0
+    assert service.recv(10) == b"late"
     assert relay.status().open == 0
 
 
