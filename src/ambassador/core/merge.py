@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import combinations
 
 from ambassador.core.names import named
 from ambassador.errors import ConfigError, Problem
-from ambassador.model import Address, Desired, Inet, Route, Snapshot, Unix
+from ambassador.model import Address, Desired, Inet, Proto, Route, Snapshot, Unix
 from ambassador.spec import format_address, format_name, unmapped
 
 __all__ = ["merge", "overlap"]
@@ -36,7 +36,7 @@ def merge(snapshots: Iterable[Snapshot]) -> Desired:
             "one route for each listen address",
             routes,
         )
-        for first, second in combinations(routes, 2)
+        for first, second in _pairs(routes)
         if first.proto is second.proto and overlap(first.listen, second.listen)
     ]
     problems += [
@@ -53,6 +53,28 @@ def merge(snapshots: Iterable[Snapshot]) -> Desired:
     if problems:
         raise ConfigError(*problems)
     return Desired(routes)
+
+
+def _pairs(routes: Sequence[Route]) -> list[tuple[Route, Route]]:
+    """Return the pairs of routes that may be in each other's way: a port in common, or paths.
+
+    5,000 routes make 12 million pairs, 15 s to look at; in the order of their ports only those
+    meet that matter.
+    """
+    paths = [place for place, route in enumerate(routes) if isinstance(route.listen, Unix)]
+    met = list(combinations(paths, 2))
+    spans = sorted(
+        (route.proto, route.listen.ports.start, route.listen.ports.stop, place)
+        for place, route in enumerate(routes)
+        if isinstance(route.listen, Inet)
+    )
+    reaching: list[tuple[Proto, int, int, int]] = []
+    for span in spans:
+        proto, start, _, place = span
+        reaching = [other for other in reaching if other[0] is proto and other[2] > start]
+        met += [(min(place, other[3]), max(place, other[3])) for other in reaching]
+        reaching.append(span)
+    return [(routes[first], routes[second]) for first, second in sorted(met)]
 
 
 def overlap(first: Address, second: Address) -> bool:
