@@ -62,6 +62,7 @@ ROUTES = tuple(
         descriptors=2 * number + 500,
         most_rounds=2,
         number=number,
+        weight=1 if number < 5000 else 2,
     )
     for number in (1, 100, 5000)
 )

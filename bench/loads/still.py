@@ -69,5 +69,5 @@ IDLE = Load(
     descriptors=10500,
     most_rounds=3,
     number=5000,
-    weight=2,
+    weight=3,
 )

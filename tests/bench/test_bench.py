@@ -92,6 +92,38 @@ def runs(pid: int) -> bool:
         return False
 
 
+SMALL_MACHINE = """
+import os, resource, runpy
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+runpy.run_module("bench", run_name="__main__")
+"""
+
+
+@pytest.mark.root
+def test_a_small_machine_is_told_what_it_lacks_and_measures_the_rest(tmp_path):
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c", SMALL_MACHINE, *TINY, "--into", str(tmp_path)),
+            *("--only", "shared,direct,get1,sessions9000"),
+        ],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        cwd=ROOT,
+        env={**os.environ, "AMBASSADOR_BENCH_CACHE": str(tmp_path)},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "bench: one core only" in done.stdout
+    assert "bench: 4096 open files a process" in done.stdout
+    text = (tmp_path / "benchmarks.md").read_text()
+    assert "- one core only" in text
+    assert "- direct: needs 18500 open files in a process, 4096 are allowed" in text
+    measured = json.loads((tmp_path / "benchmarks.json").read_text())["samples"]
+    assert [sample["load"] for sample in measured if sample["values"]] == ["get1"]
+
+
 def test_an_unknown_part_is_one_line():
     done = subprocess.run(
         [sys.executable, "-m", "bench", "--only", "gets"],
