@@ -137,8 +137,8 @@ have the median over the rounds, with minimum and maximum in brackets.
 - **Memory of a session**: proportional set size of all its processes with {LOADS["idle"].number:,}
   sessions that have answered once, less the size before, by their number. What the kernel keeps
   for sockets is not in it and is the same for all.
-- **Start**: from starting the command to the first answer through it, the median of
-  {LOADS["start"].number} starts.
+- **Start**: from starting the command to the first answer through it, in fresh namespaces; the
+  median of {LOADS["start"].number} starts.
 """
 
 
