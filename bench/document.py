@@ -123,6 +123,9 @@ around it, in two topologies:
 
 {shapes}
 
+In *shared* too, ambassador and service have an address of their own, on the loopback interface:
+a kernel forwards nothing to 127.0.0.1.
+
 In a round every load goes through all peers, one right after the other, and another peer comes
 first each time; so a slow minute hits them alike. A ratio is taken within a round. The tables
 have the median over the rounds, with minimum and maximum in brackets.

@@ -16,7 +16,7 @@ from bench.errors import Missing
 from bench.peers import PEERS
 from bench.processes import environment
 
-__all__ = ["cores", "describe", "git", "raise_descriptors", "source_mark", "versions"]
+__all__ = ["cores", "describe", "git", "raise_descriptors", "source_mark", "version_in", "versions"]
 
 ROOT = Path(__file__).parent.parent
 _ENOUGH = 20000  # more is not used, and nginx reserves memory for each
@@ -91,7 +91,12 @@ def _version(command: Sequence[str]) -> str:
     done = subprocess.run(
         command, check=False, capture_output=True, text=True, timeout=20, env=environment()
     )
-    match = re.search(r"\d+\.\d+(\.\d+)*", done.stdout + done.stderr)
+    return version_in((done.stdout + done.stderr).replace(command[0], ""))
+
+
+def version_in(text: str) -> str:
+    """Return the first version number in what a program prints about itself."""
+    match = re.search(r"\d+\.\d+(\.\d+)*", text)
     return match[0] if match else "unknown"
 
 

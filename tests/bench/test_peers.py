@@ -2,10 +2,12 @@
 
 import json
 import subprocess
+from dataclasses import replace
 
 import pytest
 
 from bench.errors import Missing
+from bench.machine import version_in, versions
 from bench.peers import OTHERS, OURS, PEERS
 from bench.peers.ambassador import assignments
 from bench.peers.peer import Forward, Limits
@@ -38,6 +40,29 @@ def test_envoy_may_open_as_many_as_the_others():
     (text,) = PEERS["envoy"].files([LOOPBACK], None, Limits(descriptors=4000)).values()
     (cluster,) = json.loads(text)["static_resources"]["clusters"]
     assert cluster["circuit_breakers"]["thresholds"][0]["max_connections"] == 1499
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ("socat by Gerhard Rieger\nsocat version 1.7.4.4 on 06 Nov 2022", "1.7.4.4"),
+        ("HAProxy version 2.6.12-1+deb12u4 2025/10/04", "2.6.12"),
+        ("  version: 9e5580933739775e8bce/1.40.0/Clean/RELEASE/BoringSSL", "1.40.0"),
+        ("segmentation fault", "unknown"),
+    ],
+)
+def test_a_version_is_found_in_what_a_program_says_of_itself(text, version):
+    assert version_in(text) == version
+
+
+def test_the_path_of_a_program_is_not_its_version(tmp_path, monkeypatch):
+    program = tmp_path / "python3.11" / "thing"
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\necho "$0 version 7.5"\n')
+    program.chmod(0o755)
+    peer = replace(PEERS["envoy"], find=lambda: str(program), version=lambda path: (path,))
+    monkeypatch.setattr("bench.machine.PEERS", {"envoy": peer})
+    assert versions()["envoy"] == "7.5"
 
 
 def test_our_assignments_name_the_address_only_where_it_is_not_all():
