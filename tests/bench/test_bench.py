@@ -14,17 +14,21 @@ from bench.processes import tree
 from tests.wait import until
 
 ROOT = Path(__file__).parents[2]
+TOOLS = ("redis-server", "redis-benchmark", "socat")
+MISSING = [name for name in TOOLS if not shutil.which(name)]
 TINY = ("--rounds", "1", "--seconds", "0.05")
 
 
 @pytest.fixture(params=[pytest.param("root", marks=pytest.mark.root), "none"])
 def bench(request, tmp_path):
     """Start the bench with arguments; with namespaces, or on a machine that has none."""
+    if MISSING:
+        pytest.skip(f"needs {', '.join(MISSING)}: ./dev test")
     path = os.environ["PATH"]
     if request.param == "none":
         path = str(tmp_path / "bin")
         Path(path).mkdir()
-        for name in ("redis-server", "redis-benchmark", "socat", "setpriv"):
+        for name in (*TOOLS, "setpriv"):
             if found := shutil.which(name):
                 (Path(path) / name).symlink_to(found)
     begun = []
