@@ -65,7 +65,10 @@ def import_redis(engine: Engine, tar: Path) -> None:
     command, cli = ("--change", f"CMD {RUN_REDIS}"), ("--change", f"ENTRYPOINT {RUN_CLI}")
     engine.docker("import", "--change", "EXPOSE 6379", *command, str(tar), REDIS, within=120)
     engine.docker("create", "--name", "cli", REDIS)
-    engine.docker("commit", *cli, "--change", "CMD []", "cli", REDIS_CLI)
+    # On a dumb terminal redis-cli edits no line, so it does not ask where the cursor is.
+    engine.docker(
+        "commit", *cli, "--change", "ENV TERM=dumb", "--change", "CMD []", "cli", REDIS_CLI
+    )
     engine.docker("rm", "cli")
 
 
