@@ -1,7 +1,7 @@
 # Also builds on python:3.13-slim, and with the builder of Docker 20.10: no BuildKit syntax here.
 ARG BASE=debian:trixie-slim
 
-FROM ${BASE} AS python
+FROM ${BASE} AS runtime
 # Debian's image has no Python. python:3.13-slim has one, but its standard library is not
 # compiled: a read-only container would compile what it imports at every start.
 RUN set -eu; \
@@ -14,7 +14,7 @@ RUN set -eu; \
     cd "$stdlib"; \
     rm -rf test idlelib turtledemo pydoc_data
 
-FROM python AS build
+FROM runtime AS build
 RUN set -eu; \
     apt-get update -q; \
     apt-get install -qy --no-install-recommends binutils ca-certificates; \
@@ -40,7 +40,7 @@ RUN set -eu; \
     /opt/ambassador/bin/python3 -m compileall -q --invalidation-mode unchecked-hash \
       /opt/ambassador/lib
 
-FROM python
+FROM runtime
 LABEL org.opencontainers.image.title="ambassador" \
       org.opencontainers.image.description="A small, fast, observable go-between in front of a network service" \
       org.opencontainers.image.licenses="MIT"
