@@ -23,6 +23,7 @@ from pathlib import Path
 from ambassador import log
 from ambassador.admin.place import candidates, usable
 from ambassador.admin.server import AdminServer
+from ambassador.core.hostsfile import HostsLine, parse_hosts
 from ambassador.errors import RunError
 from ambassador.planes.relay.descriptors import raise_limit
 from ambassador.planes.relay.plane import RelayPlane
@@ -36,6 +37,7 @@ from ambassador.tasks import spawn
 
 __all__ = ["App", "new_loop", "serve", "sources"]
 
+_HOSTS = Path("/etc/hosts")
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
@@ -45,10 +47,21 @@ def sources(
     """Return where routes come from, the plainest word first."""
     return (
         EnvironmentSource(
-            environ, arguments, routes=settings.routes, in_pod=_SERVICE_ACCOUNT.is_dir()
+            environ,
+            arguments,
+            routes=settings.routes,
+            in_pod=_SERVICE_ACCOUNT.is_dir(),
+            hosts=_hosts(),
         ),
         HostsSource(hostname=socket.gethostname(), ports=settings.ports, routes=settings.routes),
     )
+
+
+def _hosts() -> tuple[HostsLine, ...]:
+    try:
+        return parse_hosts(_HOSTS.read_text(errors="replace"))
+    except OSError:
+        return ()  # no file: nothing is named
 
 
 def new_loop(settings: Settings) -> asyncio.AbstractEventLoop:
