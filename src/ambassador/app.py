@@ -66,9 +66,7 @@ class App:
     def __init__(self, settings: Settings, sources: Sequence[Source]) -> None:
         self._settings = settings
         self._resolver = NameResolver()
-        self._plane = RelayPlane(
-            self._resolver, buffer=settings.buffer, backlog=settings.backlog
-        )
+        self._plane = RelayPlane(self._resolver, buffer=settings.buffer, backlog=settings.backlog)
         self.reconciler = Reconciler(sources, self._plane)
         self._admin: AdminServer | None = None
 

@@ -56,13 +56,16 @@ class AmbassadorError(Exception):
 
 
 class ConfigError(AmbassadorError):
-    """What was asked is wrong; `problems` lists every finding, not only the first."""
+    """What was asked is wrong; `problems` lists every finding, not only the first, and `notes`
+    what was passed over on the way and may be the cause (an empty variable).
+    """
 
     exit_code = 2
 
-    def __init__(self, *problems: Problem) -> None:
+    def __init__(self, *problems: Problem, notes: tuple[str, ...] = ()) -> None:
         self.problems = problems
-        super().__init__("\n".join(str(problem) for problem in problems))
+        self.notes = notes
+        super().__init__("\n".join([*map(str, problems), *(f"note: {note}" for note in notes)]))
 
 
 class RunError(AmbassadorError):

@@ -14,7 +14,7 @@ from ambassador import log
 from ambassador.core.describe import describe
 from ambassador.core.merge import merge
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step, plan
-from ambassador.errors import AmbassadorError
+from ambassador.errors import AmbassadorError, ConfigError
 from ambassador.model import Desired, Snapshot
 from ambassador.ports import Plane, RouteStatus, Source
 
@@ -37,7 +37,11 @@ def read(sources: Sequence[Source]) -> tuple[Desired, tuple[Snapshot, ...]]:
     """
     snapshots: list[Snapshot] = []
     for source in sources:
-        snapshots.append(source.read())
+        try:
+            snapshots.append(source.read())
+        except ConfigError as error:
+            notes = tuple(note for snapshot in snapshots for note in snapshot.notes)
+            raise ConfigError(*error.problems, notes=(*notes, *error.notes)) from None
         if snapshots[-1].routes:
             break
     return merge(snapshots), tuple(snapshots)
@@ -81,9 +85,7 @@ class Reconciler:
                     error=str(error),
                 )
                 return False
-            log.event(
-                log.INFO, "reloaded", f"reloaded: {len(steps)} changes", changes=len(steps)
-            )
+            log.event(log.INFO, "reloaded", f"reloaded: {len(steps)} changes", changes=len(steps))
             return True
 
     def status(self) -> Sequence[RouteStatus]:

@@ -87,6 +87,29 @@ def test_a_consumer_that_saw_an_error_makes_it_fail(monkeypatch, capsys):
     assert "Next" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("on_path", "started_as", "typed"),
+    [
+        (True, "/opt/bin/ambassador", "ambassador"),
+        (False, ".venv/bin/ambassador", ".venv/bin/ambassador"),
+        (False, "/usr/lib/ambassador/__main__.py", "python3 -m ambassador"),
+    ],
+)
+def test_what_to_type_next_works_here(monkeypatch, tmp_path, capsys, on_path, started_as, typed):
+    async def lucky(_screen, _start, _seconds):
+        tally = demo.Tally(asked=1)
+        tally.heard(1, 6379, 0.001)
+        return tally
+
+    monkeypatch.setattr(demo, "tell", lucky)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    if on_path:
+        (tmp_path / "ambassador").touch(0o755)
+    monkeypatch.setattr(sys, "argv", [started_as, "demo"])
+    assert invoke(["demo"]) == 0
+    assert f"\n  {typed} check REDIS_PORT_6379_TCP=" in capsys.readouterr().out
+
+
 def test_help_says_what_it_does(capsys):
     assert invoke(["demo", "--help"]) == 0
     assert "asks nothing" in capsys.readouterr().out

@@ -2,17 +2,12 @@
 
 import asyncio
 import io
-import logging
 from contextlib import asynccontextmanager
-
-import pytest
 
 from ambassador.app import App, sources
 from ambassador.demo.screen import Screen
 from ambassador.demo.stage import staged
 from ambassador.demo.story import tell
-from ambassador.demo.valkey import free_port
-from ambassador.errors import RunError
 from ambassador.settings import Settings
 
 SETTINGS = Settings(admin="off")
@@ -61,18 +56,3 @@ def test_an_ambassador_that_does_not_move_is_found_out():
     assert tally.errors
     assert tally.errors[0] in text
     assert " failed, " in text
-
-
-def test_a_change_that_the_ambassador_refuses_ends_the_story():
-    async def scenario():
-        screen = Screen(io.StringIO(), colour=False)
-        variables = {
-            "REDIS_PORT_6379_TCP": "tcp://127.0.0.1:1",
-            "REDIS_PORT_6379_TCP_LISTEN": f"127.0.0.1:{free_port()}",
-        }
-        async with stage(screen, variables) as ambassador:
-            await ambassador.change({"REDIS_PORT_6379_TCP": "nonsense://"})
-
-    with pytest.raises(RunError, match="did not take"):
-        asyncio.run(scenario())
-    assert logging.getLogger("ambassador").handlers == []

@@ -1,8 +1,8 @@
 """The command line: one file a verb, imported only when it is used.
 
-    ambassador run [ASSIGNMENT...]     also what is meant when no verb is given
-    ambassador HOST PORT               the same, for one route on PORT
-    ambassador check | status | healthcheck | demo | completion
+ambassador run [ASSIGNMENT...]     also what is meant when no verb is given
+ambassador HOST PORT               the same, for one route on PORT
+ambassador check | status | healthcheck | demo | completion
 """
 
 from __future__ import annotations

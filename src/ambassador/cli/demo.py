@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
 import sys
 from functools import partial
@@ -19,13 +20,11 @@ from ambassador.settings import Settings
 
 __all__ = ["command"]
 
-_NEXT = """
-Next, with a service of your own:
-
-  ambassador check REDIS_PORT_6379_TCP=tcp://192.168.1.52:6379    what that would do
-  ambassador run   REDIS_PORT_6379_TCP=tcp://192.168.1.52:6379    do it
-  ambassador --help                                               everything else
-"""
+_NEXT = (
+    ("check REDIS_PORT_6379_TCP=tcp://192.168.1.52:6379", "what that would do"),
+    ("run REDIS_PORT_6379_TCP=tcp://192.168.1.52:6379", "do it"),
+    ("--help", "everything else"),
+)
 
 
 @click.command("demo")
@@ -50,8 +49,18 @@ def command(seconds: float) -> int:
     except asyncio.CancelledError:  # by SIGTERM or SIGHUP; what Ctrl-C does, Runner does itself
         raise KeyboardInterrupt from None
     if tally.flawless:
-        screen.plain(*_NEXT.rstrip().splitlines())
+        rows = [(f"{_program()} {arguments}", f"# {why}") for arguments, why in _NEXT]
+        width = max(len(line) for line, _ in rows)
+        screen.plain("", "Next, with a service of your own:", "")
+        screen.plain(*(f"  {line:<{width}}  {why}" for line, why in rows))
     return 0 if tally.flawless else 1
+
+
+def _program() -> str:
+    """Return what to type for `ambassador` on this machine."""
+    if shutil.which("ambassador"):
+        return "ambassador"
+    return sys.argv[0] if sys.argv[0].endswith("/ambassador") else "python3 -m ambassador"
 
 
 async def _tell(screen: Screen, start: Start, seconds: float) -> Tally:

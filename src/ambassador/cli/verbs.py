@@ -90,5 +90,3 @@ def invoke(arguments: Sequence[str]) -> int:
         complain(str(error))
         return error.exit_code
     return result if isinstance(result, int) else 0
-
-

@@ -1,1 +1,1 @@
-"""Pure decisions over frozen values: no loop, clock, socket or log; time and chance are arguments."""
+"""Pure decisions over frozen values: no loop, clock, socket or log; time is an argument."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import ip_address
 
 from ambassador import log
@@ -159,6 +160,7 @@ class NameResolver:
                 changed(answer.addresses)
 
 
+@lru_cache(maxsize=4096)  # asked for each session
 def _is_literal(host: str) -> bool:
     try:
         ip_address(host.partition("%")[0])

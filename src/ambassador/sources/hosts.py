@@ -96,7 +96,7 @@ class HostsSource:
 
     def __init__(
         self,
-        path: Path,
+        path: Path = Path("/etc/hosts"),
         *,
         hostname: str = "",
         ports: Sequence[int] = (),
@@ -146,10 +146,9 @@ class HostsSource:
 
     def _aliases(self, text: str) -> Iterator[tuple[str, str]]:
         """Yield each alias and where it stands, in the order of the file."""
-        ours = {self._hostname, self._hostname.partition(".")[0]} - {""}
         for number, line in enumerate(text.splitlines(), 1):
             address, *names = line.partition("#")[0].split() or [""]
-            if not _is_elsewhere(address) or not ours.isdisjoint(names):
+            if not _is_elsewhere(address) or self._hostname in names:
                 continue
             names = [name for name in names if not _OURS.fullmatch(name) and _is_host(name)]
             if not names:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from ipaddress import AddressValueError, IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import quote, unquote_to_bytes
 
 from ambassador.model import Address, Inet, Unix
@@ -28,8 +28,8 @@ LISTEN = ":PORT, ADDRESS:PORT, [IPV6]:PORT, any of them with PORT-PORT, or unix:
 # sun_path holds 108 bytes with the closing NUL (unix(7)).
 LONGEST_PATH = 107
 _LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?", re.ASCII)
+_ZONE = re.compile(r"[\w.-]{1,15}", re.ASCII)  # a name of an interface; IFNAMSIZ is 16 with NUL
 _NUMBER = re.compile(r"\d{1,5}", re.ASCII)
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://", re.ASCII)
 _PATH_SAFE = "/!$'()*+:;=@~-._"  # what a path may hold besides letters and digits unescaped
 
 
@@ -44,13 +44,13 @@ def parse_listen(text: str, where: str = "listen") -> Address:
 def _listen(text: str) -> Address:
     try:
         refuse_blanks(text)
-        if text.startswith("unix:"):
-            return read_unix(text)
-        if _SCHEME.match(text):
-            raise Malformed("a listen address has no scheme")
         if "?" in text:
             raise Malformed("a listen address has no options")
-        if is_ip(text):
+        if text.startswith("unix:"):
+            return read_unix(text)
+        if "://" in text:
+            raise Malformed("a listen address has no scheme")
+        if is_ip(text) and ":" not in text:
             raise Malformed("the port is missing")
         host, ports = read_authority(text if ":" in text else f":{text}")
         if host == "localhost":
@@ -104,12 +104,10 @@ def read_authority(text: str) -> tuple[str, str]:
         match = re.fullmatch(r"\[([^\[\]]*)\](?::(.*))?", text, re.DOTALL)
         if match is None:
             raise Malformed("the brackets do not enclose an IPv6 address")
-        host, ports = match[1], match[2] or ""
-        try:
-            host = str(IPv6Address(host.replace("%25", "%")))  # RFC 6874 escapes the % of a zone
-        except AddressValueError:
-            raise Malformed(f'"{shown(host)}" is not an IPv6 address') from None
-        _check_zone(host)
+        host, ports = match[1].replace("%25", "%"), match[2] or ""  # RFC 6874: %25 before a zone
+        if ":" not in host or not is_ip(host):
+            raise Malformed(f'"{shown(host)}" is not an IPv6 address')
+        host = str(IPv6Address(host))
     else:
         if text.count(":") > 1:
             raise Malformed("an IPv6 address stands in brackets")
@@ -119,19 +117,14 @@ def read_authority(text: str) -> tuple[str, str]:
     return host, ports
 
 
-def _check_zone(host: str) -> None:
-    zone = host.partition("%")[2]
-    if zone and not re.fullmatch(r"[\w.-]{1,15}", zone, re.ASCII):  # IFNAMSIZ is 16 with its NUL
-        raise Malformed(f'"{shown(zone)}" is no name of an interface')
-
-
 def is_ip(host: str) -> bool:
     """Return whether `host` is an IP literal, without brackets."""
     try:
         ip_address(host)
     except ValueError:
         return False
-    return True
+    _, percent, zone = host.partition("%")
+    return not percent or _ZONE.fullmatch(zone) is not None
 
 
 def read_host(host: str) -> str:
@@ -206,10 +199,11 @@ def salvaged(text: str, port: int, host: str = "192.168.1.52") -> str:
 
     `port` is taken where none can be read, `host` where no host can.
     """
-    rest = _SCHEME.sub("", text.strip(), count=1).rpartition("@")[2]
+    before, scheme, after = text.strip().partition("://")
+    rest = (after if scheme else before).rpartition("@")[2]
     rest = re.split(r"[/?#\s]", rest, maxsplit=1)[0]
     before, colon, ports = rest.rpartition(":")
-    if not colon or (is_ip(rest.strip("[]")) and not is_ip(before)):
+    if not colon or (is_ip(rest.strip("[]")) and not is_ip(before.strip("[]"))):
         before, ports = rest, ""  # the last group of an IPv6 address is no port
     with suppress(Malformed):
         host = read_host(before.strip("[]"))

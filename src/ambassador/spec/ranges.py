@@ -39,7 +39,7 @@ def join_ranges(links: Sequence[Link]) -> list[Link]:
     left = [link for link in links if id(link) not in taken_in]
     for link in left:
         end = link.companions.get("END")
-        if end is not None and not link.mains:
+        if end is not None and not link.mains and link.proto != "SCTP":
             link.mains = [end]
             link.problems.append(Problem(end.where, "the range has no start", shown(end.value)))
     return left
@@ -48,6 +48,9 @@ def join_ranges(links: Sequence[Link]) -> list[Link]:
 def _join(link: Link, links: Sequence[Link]) -> set[int]:
     """Make `link` the link of its range and return the identities of those it takes in."""
     start = link.companions["START"]
+    if link.proto == "SCTP":
+        link.mains = link.mains or [start]  # refused as a whole, whatever its range
+        return set()
     siblings = {
         int(other.port): other
         for other in links
@@ -70,7 +73,7 @@ def _join(link: Link, links: Sequence[Link]) -> set[int]:
         whole = _range(_single(start, link), _single(end, link), last - first, start, end)
     except ConfigError as error:
         link.problems += error.problems
-        return set()
+        return {id(other) for other in inside}
     for other, mains in ((link, singles), *((other, other.mains) for other in inside)):
         step = int(other.port) - first
         wished = f"{link.proto.lower()}://{format_address(Inet(whole.host, whole.port + step))}"
@@ -96,7 +99,7 @@ def _last_port(link: Link, first: int, siblings: dict[int, Link]) -> int:
 
 def _single(assignment: Assignment, link: Link) -> Endpoint:
     try:
-        proto = None if link.proto == "SCTP" else Proto(link.proto.lower())
+        proto = Proto(link.proto.lower())
         return parse_endpoint(assignment.value, assignment.where, proto, int(link.port))
     except ConfigError as error:
         raise ConfigError(

@@ -110,7 +110,12 @@ class StreamListener:
 
     def _begin(self, client: socket.socket, name: str) -> None:
         session = Session(
-            self._around, self._state, client, name, self.port, self._sessions.discard
+            self._around,
+            self._state,
+            client,
+            client_name=name,
+            port=self.port,
+            done=self._sessions.discard,
         )
         self._sessions.add(session)
         session.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -53,6 +54,7 @@ class RelayPlane:
             ResetWatch(),
             buffer,
             partial(self._is_own, Proto.TCP),
+            asyncio.Event(),
         )
         granted = somaxconn()
         if granted < backlog:
@@ -105,15 +107,18 @@ class RelayPlane:
             for listener in installed.listeners:
                 listener.stop()
         everything = (*self._routes.values(), *self._leaving)
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + grace
-        while any(_open(one) for one in everything) and loop.time() < deadline:
-            await asyncio.sleep(0.02)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                await self._until_ended(everything)
         left = sum(_open(one) for one in everything)
         self._cut("shutdown")
-        while any(_open(one) for one in everything):  # the resets are on their way out
-            await asyncio.sleep(0)
+        await self._until_ended(everything)  # the resets are on their way out
         return left
+
+    async def _until_ended(self, routes: Sequence[_Installed]) -> None:
+        while any(_open(installed) for installed in routes):
+            self._around.ended.clear()
+            await self._around.ended.wait()
 
     def close(self) -> None:
         """Cut everything and release all descriptors."""
@@ -134,7 +139,7 @@ class RelayPlane:
             bound = []
             try:
                 for address in _addresses(route):
-                    bound.append(bind(route.proto, address, self._backlog))
+                    bound.append(bind(route.proto, address, self._backlog))  # noqa: PERF401 (undo)
             except PlaneError as error:
                 for sock in bound:
                     close_listener(sock)

@@ -28,13 +28,16 @@ __all__ = ["Session", "Surroundings"]
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What all sessions of a relay share. `buffer`: bytes one direction may hold unsent."""
+    """What all sessions of a relay share. `buffer`: bytes one direction may hold unsent;
+    `ended` is set each time a session has ended.
+    """
 
     resolver: Resolver
     descriptors: Descriptors
     watch: ResetWatch
     buffer: int
     is_own: Callable[[str, int], bool]
+    ended: asyncio.Event
 
 
 class _Side(asyncio.Protocol):
@@ -95,10 +98,12 @@ class _Side(asyncio.Protocol):
         reader = self.peer
         if reader.transport and not reader.ended and not reader.transport.is_closing():
             reader.transport.pause_reading()
+            self._session.watch(reader)
 
     def resume_writing(self) -> None:
         reader = self.peer
         if reader.transport and not reader.ended and not reader.transport.is_closing():
+            self._session.around.watch.remove(reader.fd)
             reader.transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -138,6 +143,7 @@ class Session:
         around: Surroundings,
         state: RouteState,
         client: socket.socket,
+        *,
         client_name: str,
         port: int,
         done: Callable[[Session], None],
@@ -227,18 +233,18 @@ class Session:
                 upstream.reset()
             case Action.END_CLIENT if upstream:
                 client.write_eof()
-                self._watch(upstream)
+                self.watch(upstream)
             case Action.END_UPSTREAM if upstream:
                 upstream.write_eof()
-                self._watch(client)
+                self.watch(client)
             case Action.CLOSE if upstream:
                 for side in (client, upstream):
                     self.around.watch.remove(side.fd)
                     if side.transport:
                         side.transport.close()
 
-    def _watch(self, side: _Side) -> None:
-        """Nothing is read from `side` any longer: learn of its reset all the same."""
+    def watch(self, side: _Side) -> None:
+        """Nothing is read from `side` now: learn of its reset all the same."""
         if self.status is not State.CLOSED:
             self.around.watch.add(side.fd, lambda: self.happened(side.lost))
 
@@ -256,6 +262,7 @@ class Session:
         if self._candidate:
             self.state.closed(self._candidate.endpoint)
         self._done(self)
+        self.around.ended.set()
         if log.enabled(log.DEBUG):
             self._tell()
 
@@ -275,4 +282,3 @@ class Session:
             seconds=round(seconds, 6),
             reason=self.reason,
         )
-

@@ -68,7 +68,10 @@ class RouteState:
         """Use `route` for new sessions; what is known of endpoints that stay is kept."""
         self.route = route
         self._places = pick.cycle([endpoint.weight for endpoint in route.endpoints])
-        self._evidence = {e: self._evidence.get(e, _Evidence()) for e in route.endpoints}
+        # Of one that left, its open sessions: it may come back before they end.
+        busy = {endpoint: known for endpoint, known in self._evidence.items() if known.open}
+        stay = {e: self._evidence.get(e) or _Evidence() for e in route.endpoints}
+        self._evidence = busy | stay
 
     def choose(self, now: float) -> list[Endpoint]:
         """Return every endpoint of the route, the first to try first. `now` in seconds."""
@@ -112,11 +115,13 @@ class RouteState:
         """Count the end of a session of `endpoint`."""
         if known := self._evidence.get(endpoint):
             known.open -= 1
+            if not known.open and endpoint not in self.route.endpoints:
+                del self._evidence[endpoint]
 
     def failed(self, endpoint: Endpoint, reason: str, now: float) -> None:
         """Note that `endpoint` could not be reached; the first time is logged."""
         known = self._evidence.get(endpoint)
-        if known is None:  # changed away meanwhile
+        if known is None or endpoint not in self.route.endpoints:  # changed away meanwhile
             return
         known.failed_at = now
         if known.failing_since is None:

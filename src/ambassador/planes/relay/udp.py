@@ -254,8 +254,7 @@ class UdpListener:
                 await self._endpoints.ask(endpoint)
             except UnreachableError as error:
                 order.remove(endpoint)
-                if not order and flow.upstream is None:
-                    flow.task = None
+                if not order:
                     self._refuse(flow, error)
                     return
             if generation != self._endpoints.generation:
@@ -286,6 +285,7 @@ class UdpListener:
 
     def _refuse(self, flow: UdpFlow, error: UnreachableError) -> None:
         self._state.counters.refused += 1
+        flow.task = None  # which is who calls, if there is one
         self._end(flow, f"unreachable: {error}")
 
     def _join(self, flow: UdpFlow, upstream: socket.socket, candidate: Candidate) -> None:

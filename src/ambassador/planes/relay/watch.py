@@ -4,6 +4,9 @@ An event loop stops polling a socket once its peer has ended (and before we read
 the upstream is not yet connected), so a reset that comes then would stay unseen until the next
 write: perhaps for ever. One epoll set with no requested events reports just EPOLLERR and
 EPOLLHUP (epoll_ctl(2): always reported) and is itself one readable descriptor of the loop.
+
+EPOLLHUP alone is no reset: a unix socket has it as soon as its peer has closed, with bytes of
+the peer perhaps still to be read. It lasts, so the set is edge-triggered.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ __all__ = ["ResetWatch"]
 
 
 class ResetWatch:
-    """Call back once when a watched socket is reset (or shut down in both directions)."""
+    """Call back once when a watched socket is reset, or fails in another way."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -28,7 +31,7 @@ class ResetWatch:
     def add(self, fd: int, reset: Callable[[], None]) -> None:
         """Watch `fd`; `remove` it before it is closed."""
         if fd not in self._callbacks:
-            self._epoll.register(fd, 0)
+            self._epoll.register(fd, select.EPOLLET)
         self._callbacks[fd] = reset
 
     def remove(self, fd: int) -> None:
@@ -44,7 +47,9 @@ class ResetWatch:
         self._epoll.close()
 
     def _ready(self) -> None:
-        for fd, _ in self._epoll.poll(0):
+        for fd, events in self._epoll.poll(0):
+            if not events & select.EPOLLERR:
+                continue
             callback = self._callbacks.get(fd)
             self.remove(fd)
             if callback is not None:

@@ -1,0 +1,64 @@
+from dataclasses import dataclass
+
+from ambassador.core.flows import Flows
+
+
+@dataclass(eq=False)
+class Flow:
+    key: str
+    used: float = 0.0
+
+
+def kept(*flows):
+    table = Flows()
+    for flow in flows:
+        table.add(flow)
+    return table
+
+
+def test_a_flow_is_found_by_its_key_until_it_is_removed():
+    flow = Flow("a")
+    table = kept(flow)
+    assert table.get("a") is flow
+    assert table.get("b") is None
+    assert flow in table
+    assert Flow("a") not in table
+    table.remove(flow)
+    assert table.get("a") is None
+    assert len(table) == 0
+    assert table.oldest() is None
+
+
+def test_the_oldest_is_the_one_not_used_for_longest():
+    a, b, c = Flow("a"), Flow("b"), Flow("c")
+    table = kept(a, b, c)
+    table.use(a, 1.0)
+    table.use(b, 2.0)
+    assert table.oldest() is c
+    table.use(c, 3.0)
+    assert table.oldest() is a
+    assert list(table) == [a, b, c]
+
+
+def test_idle_flows_are_those_silent_for_the_limit():
+    a, b, c = Flow("a", 1.0), Flow("b", 2.0), Flow("c", 3.0)
+    table = kept(a, b, c)
+    assert table.idle(10.0, 8.0) == [a, b]
+    assert table.idle(10.0, 9.1) == []
+    assert table.idle(13.0, 10.0) == [a, b, c]
+
+
+def test_the_next_idle_moment_is_that_of_the_oldest():
+    a, b = Flow("a", 1.0), Flow("b", 2.0)
+    table = kept(a, b)
+    assert table.next_idle(60.0) == 61.0
+    table.use(a, 5.0)
+    assert table.next_idle(60.0) == 62.0
+    assert kept().next_idle(60.0) is None
+
+
+def test_flows_may_be_removed_while_they_are_walked():
+    table = kept(Flow("a"), Flow("b"))
+    for flow in table:
+        table.remove(flow)
+    assert len(table) == 0

@@ -1,0 +1,80 @@
+"""Every cell of the table, and the promises that hold over all paths through it."""
+
+from itertools import product
+
+import pytest
+
+from ambassador.core.session import TABLE, Action, Event, State, step
+
+RESET_BOTH = (Action.RESET_CLIENT, Action.RESET_UPSTREAM)
+RESETS = (Event.CLIENT_RESET, Event.UPSTREAM_RESET, Event.CUT)
+
+# (state, event): what a reader of RFC 9293 expects; None: cannot happen.
+EXPECTED = {
+    (State.WAITING, Event.CONNECTED): (State.OPEN, ()),
+    (State.WAITING, Event.FAILED): (State.CLOSED, (Action.RESET_CLIENT,)),
+    (State.WAITING, Event.CLIENT_END): None,  # nobody reads yet
+    (State.WAITING, Event.UPSTREAM_END): None,
+    (State.WAITING, Event.CLIENT_RESET): (State.CLOSED, (Action.RESET_CLIENT,)),
+    (State.WAITING, Event.UPSTREAM_RESET): None,
+    (State.WAITING, Event.CUT): (State.CLOSED, (Action.RESET_CLIENT,)),
+    (State.OPEN, Event.CLIENT_END): (State.CLIENT_ENDED, (Action.END_UPSTREAM,)),
+    (State.OPEN, Event.UPSTREAM_END): (State.UPSTREAM_ENDED, (Action.END_CLIENT,)),
+    (State.CLIENT_ENDED, Event.CLIENT_END): None,
+    (State.CLIENT_ENDED, Event.UPSTREAM_END): (
+        State.CLOSED,
+        (Action.END_CLIENT, Action.CLOSE),
+    ),
+    (State.UPSTREAM_ENDED, Event.UPSTREAM_END): None,
+    (State.UPSTREAM_ENDED, Event.CLIENT_END): (
+        State.CLOSED,
+        (Action.END_UPSTREAM, Action.CLOSE),
+    ),
+    (State.CLOSED, Event.CUT): (State.CLOSED, RESET_BOTH),
+}
+for live in (State.OPEN, State.CLIENT_ENDED, State.UPSTREAM_ENDED):
+    EXPECTED |= {(live, event): (State.CLOSED, RESET_BOTH) for event in RESETS}
+    EXPECTED |= {(live, event): None for event in (Event.CONNECTED, Event.FAILED)}
+for late in set(Event) - {Event.CUT}:
+    EXPECTED[State.CLOSED, late] = (State.CLOSED, ())
+
+
+@pytest.mark.parametrize(
+    ("state", "event"), list(product(State, Event)), ids=lambda value: value.name.lower()
+)
+def test_every_cell(state, event):
+    expected = EXPECTED[state, event]
+    if expected is None:
+        with pytest.raises(KeyError):
+            step(state, event)
+    else:
+        assert step(state, event) == expected
+
+
+def test_the_table_has_no_cell_beyond_these():
+    assert set(TABLE) == {cell for cell, outcome in EXPECTED.items() if outcome is not None}
+
+
+def paths(state=State.WAITING, actions=()):
+    """Yield the actions of every way from the first state to CLOSED."""
+    if state is State.CLOSED:
+        yield actions
+        return
+    for event in Event:
+        if (state, event) in TABLE:
+            following, more = step(state, event)
+            yield from paths(following, actions + more)
+
+
+def test_each_path_ends_and_ends_each_side_in_one_way():
+    count = 0
+    for actions in paths():
+        count += 1
+        assert actions.count(Action.END_CLIENT) <= 1
+        assert actions.count(Action.END_UPSTREAM) <= 1
+        closed, cut = Action.CLOSE in actions, Action.RESET_CLIENT in actions
+        assert closed != cut
+        if closed:
+            assert {Action.END_CLIENT, Action.END_UPSTREAM} < set(actions)
+            assert actions[-1] is Action.CLOSE
+    assert count == 3 + 3 + 2 * (1 + 3)

@@ -1,0 +1,144 @@
+import asyncio
+import logging
+
+import pytest
+
+from ambassador.errors import ResolveError
+from ambassador.model import Endpoint, Inet, Pick, Route, Unix
+from ambassador.planes.relay.state import DOUBT, Candidate, RouteState
+from tests.names import StaticResolver
+
+A, B = (Endpoint(Inet(host, 6379)) for host in ("10.0.0.1", "10.0.0.2"))
+
+
+def state(*endpoints, **options):
+    return RouteState(Route("redis", Inet("", 6379), endpoints or (A, B), **options))
+
+
+def events(caplog):
+    return [record.event for record in caplog.records if hasattr(record, "event")]
+
+
+def test_each_choice_is_the_next_turn():
+    route = state()
+    assert [route.choose(0.0) for _ in range(3)] == [[A, B], [B, A], [A, B]]
+
+
+def test_one_endpoint_is_always_the_choice():
+    route = state(A)
+    route.failed(A, "refused", 1.0)
+    assert route.choose(1.0) == [A]
+
+
+def test_an_endpoint_that_failed_is_tried_last_for_a_while():
+    route = state(pick=Pick.FIRST)
+    route.failed(A, "refused", 10.0)
+    assert route.choose(10.0) == [B, A]
+    assert route.choose(10.0 + DOUBT - 0.1) == [B, A]
+    assert route.choose(10.0 + DOUBT) == [A, B]
+
+
+def test_an_endpoint_that_was_reached_is_trusted_again():
+    route = state(pick=Pick.FIRST)
+    route.failed(A, "refused", 10.0)
+    route.reached(A, 10.5)
+    assert route.choose(11.0) == [A, B]
+
+
+def test_least_counts_what_is_opened_and_closed():
+    route = state(pick=Pick.LEAST)
+    route.opened(A)
+    assert route.choose(0.0) == [B, A]
+    route.closed(A)
+    assert route.choose(0.0) == [A, B]
+
+
+def test_a_change_keeps_what_is_known_of_endpoints_that_stay():
+    route = state(pick=Pick.FIRST)
+    route.failed(A, "refused", 1.0)
+    route.change(Route("redis", Inet("", 6379), (A, Endpoint(Inet("db", 1))), pick=Pick.FIRST))
+    assert route.choose(1.0)[-1] == A
+
+
+def test_a_session_of_an_endpoint_that_left_and_came_back_still_counts():
+    route = state(pick=Pick.LEAST)
+    both = route.route
+    route.opened(A)
+    route.opened(A)
+    route.change(Route("redis", Inet("", 6379), (B,), pick=Pick.LEAST))
+    route.change(both)
+    assert route.choose(0.0) == [B, A]
+    route.closed(A)
+    route.opened(B)
+    route.closed(A)
+    assert route.choose(0.0) == [A, B]
+    route.closed(B)
+    assert route.choose(0.0) == [A, B]  # both at zero, none below
+
+
+def test_what_is_said_of_an_endpoint_that_left_is_not_heard(caplog):
+    route = state(A)
+    route.failed(B, "refused", 1.0)
+    route.reached(B, 2.0)
+    route.opened(B)
+    route.closed(B)
+    assert events(caplog) == []
+
+
+def test_a_failure_and_its_end_are_each_said_once(caplog):
+    caplog.set_level(logging.INFO, "ambassador")
+    route = state()
+    route.reached(A, 0.0)
+    for moment in (1.0, 2.0, 3.0):
+        route.failed(A, "10.0.0.1:6379: connection refused", moment)
+    route.reached(A, 4.25)
+    route.reached(A, 5.0)
+    assert events(caplog) == ["endpoint_unreachable", "endpoint_reachable"]
+    first, second = caplog.records
+    assert first.getMessage() == (
+        "redis  cannot reach tcp://10.0.0.1:6379: 10.0.0.1:6379: connection refused"
+    )
+    assert first.fields == {
+        "route": "redis",
+        "endpoint": "tcp://10.0.0.1:6379",
+        "reason": "10.0.0.1:6379: connection refused",
+    }
+    assert second.fields["seconds"] == 3.25
+    assert "3.2 s after it first failed" in second.getMessage()
+
+
+def test_candidates_are_the_addresses_of_the_name():
+    async def ask():
+        route = state(Endpoint(Inet("db", 5432)))
+        resolver = StaticResolver(db=["10.0.0.7", "fd00::7"])
+        return await route.candidates(route.route.endpoints[0], 6379, resolver)
+
+    assert [str(candidate) for candidate in asyncio.run(ask())] == [
+        "10.0.0.7:5432",
+        "[fd00::7]:5432",
+    ]
+
+
+def test_a_candidate_of_a_range_has_the_port_that_belongs_to_the_listen_port():
+    ranged = Endpoint(Inet("10.0.0.1", 7000, 7009))
+    route = RouteState(Route("ftp", Inet("", 2000, 2009), (ranged,)))
+    (candidate,) = asyncio.run(_candidates(route, 2004))
+    assert candidate.port == 7004
+
+
+def test_a_unix_endpoint_is_one_candidate_and_asks_nobody():
+    route = state(Endpoint(Unix("/run/redis.sock")))
+    resolver = StaticResolver()
+    (candidate,) = asyncio.run(_candidates(route, 6379, resolver))
+    assert candidate == Candidate(route.route.endpoints[0], "/run/redis.sock", 0)
+    assert str(candidate) == "unix:///run/redis.sock"
+    assert resolver.asked == []
+
+
+def test_a_name_without_an_address_is_an_error():
+    with pytest.raises(ResolveError, match="db has no address"):
+        asyncio.run(_candidates(state(Endpoint(Inet("db", 1))), 6379))
+
+
+async def _candidates(route, port, resolver=None):
+    return await route.candidates(route.route.endpoints[0], port, resolver or StaticResolver())
