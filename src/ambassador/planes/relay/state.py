@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ambassador import log
@@ -12,7 +12,10 @@ from ambassador.model import Endpoint, Inet, Route
 from ambassador.ports import Resolver
 from ambassador.spec import format_address, format_endpoint
 
-__all__ = ["Candidate", "Counters", "RouteState"]
+__all__ = ["Candidate", "Counters", "Noticed", "RouteState"]
+
+# Told of evidence about an endpoint of the route so named: it could be reached, or could not.
+Noticed = Callable[[str, Endpoint, bool], None]
 
 # An endpoint that failed is tried last for this long; long enough to spare most clients the
 # wait for it, short enough to come back soon after a restart.
@@ -56,6 +59,7 @@ class RouteState:
     """The running side of a route; `route` is replaced when it is changed in place."""
 
     route: Route
+    noticed: Noticed = lambda _name, _endpoint, _reachable: None
     counters: Counters = field(default_factory=Counters)
     _turn: int = 0
     _places: tuple[int, ...] = ()
@@ -124,6 +128,7 @@ class RouteState:
         if known is None or endpoint not in self.route.endpoints:  # changed away meanwhile
             return
         known.failed_at = now
+        self.noticed(self.route.name, endpoint, False)
         if known.failing_since is None:
             known.failing_since = now
             where = format_endpoint(endpoint)
@@ -143,6 +148,7 @@ class RouteState:
             return
         seconds = now - known.failing_since
         known.failed_at = known.failing_since = None
+        self.noticed(self.route.name, endpoint, True)
         where = format_endpoint(endpoint)
         log.event(
             log.INFO,
