@@ -11,7 +11,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 __all__ = ["Namespace", "Network"]
 
@@ -100,7 +100,7 @@ class Network:
     far         10.78.0.2   fd78::2    another host
     """
 
-    BRIDGED = {"ambassador": 2, "client": 3, "old": 4, "new": 5}
+    BRIDGED: ClassVar = {"ambassador": 2, "client": 3, "old": 4, "new": 5}
 
     def __init__(self) -> None:
         self._made: dict[str, Namespace] = {}

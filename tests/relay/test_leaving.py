@@ -100,7 +100,7 @@ def test_a_drain_cuts_what_is_left_within_its_time(relay, peers, cause):
     for client, _ in sessions:
         assert is_reset(client)
         ended.append(time.monotonic() - began)
-    assert 0.7 < min(ended)
+    assert min(ended) > 0.7
     assert max(ended) < 1.3
 
 
