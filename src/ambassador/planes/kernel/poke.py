@@ -19,10 +19,10 @@ from struct import Struct
 
 from ambassador.errors import PlaneError
 from ambassador.planes.kernel.conntrack import Flow
+from ambassador.planes.kernel.layout import MARK
 
-__all__ = ["MARK", "Poke", "Poker", "segment"]
+__all__ = ["Poke", "Poker", "segment"]
 
-MARK = 0xC07  # what the ruleset knows our segments by
 _SLICE = 0.005  # seconds of sending before other work of the loop has its turn
 
 _SYN, _ACK = 0x02, 0x10  # RFC 9293, section 3.1
