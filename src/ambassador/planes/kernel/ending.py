@@ -96,6 +96,11 @@ class FlowEnder:
         task.add_done_callback(self._again.discard)
         return ended
 
+    @property
+    def busy(self) -> bool:
+        """Whether flows are being drained or cut."""
+        return bool(self._leaving or self._again)
+
     async def settle(self) -> None:
         """Wait until what has been cut has been told to its peers for the last time."""
         if self._again:
