@@ -47,7 +47,7 @@ def sources(
         EnvironmentSource(
             environ, arguments, routes=settings.routes, in_pod=_SERVICE_ACCOUNT.is_dir()
         ),
-        HostsSource(hostname=socket.gethostname(), ports=settings.ports),
+        HostsSource(hostname=socket.gethostname(), ports=settings.ports, routes=settings.routes),
     )
 
 
@@ -155,7 +155,8 @@ async def serve(settings: Settings, sources: Sequence[Source]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ask_to_stop, number.name)
     if os.getpid() == 1:
-        loop.add_signal_handler(signal.SIGCHLD, _reap)
+        # Not the loop's own way: uvloop keeps SIGCHLD for itself and refuses it.
+        signal.signal(signal.SIGCHLD, lambda *_: _reap())
     raise_limit()
     app = App(settings, sources)
     loop.add_signal_handler(

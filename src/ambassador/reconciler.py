@@ -85,7 +85,8 @@ class Reconciler:
                     error=str(error),
                 )
                 return False
-            log.event(log.INFO, "reloaded", f"reloaded: {len(steps)} changes", changes=len(steps))
+            count = f"{len(steps)} change{'' if len(steps) == 1 else 's'}"
+            log.event(log.INFO, "reloaded", f"reloaded: {count}", changes=len(steps))
             return True
 
     def status(self) -> Sequence[RouteStatus]:

@@ -88,7 +88,8 @@ def _size(text: str, where: str) -> int:
 
 
 def _backlog(text: str, where: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= LARGEST_BACKLOG):
+    digits = text.isascii() and text.isdigit() and len(text) <= 5
+    if not digits or not 1 <= int(text) <= LARGEST_BACKLOG:
         what = f"is no number from 1 to {LARGEST_BACKLOG}"
         raise ConfigError(Problem(where, what, shown(text), "a whole number"))
     return int(text)

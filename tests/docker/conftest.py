@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -12,14 +14,34 @@ from .bed.engine import Engine, engine
 from .bed.wire import cable, forwarding
 
 FAR, NEAR = "192.168.1.52", "192.168.1.53"  # the first is the one on Docker's page
+FIGURES = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make room for what the tests measure."""
+    config.stash[FIGURES] = []
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give every test here its marker, and a deadline of its own: the bed is no part of it."""
     for item in items:
-        if item.path.is_relative_to(__file__.rpartition("/")[0]):
+        if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.docker)
             item.add_marker(pytest.mark.timeout(120, func_only=True))
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Print what was measured."""
+    for line in config.stash[FIGURES]:
+        terminalreporter.write_line(f"measured: {line}")
+
+
+@pytest.fixture
+def figure(pytestconfig: pytest.Config) -> Callable[[str], None]:
+    """Return what keeps one line for the end of the run."""
+    return pytestconfig.stash[FIGURES].append
 
 
 @pytest.fixture(scope="session")
@@ -30,20 +52,23 @@ def hosts() -> Iterator[tuple[Engine, Engine]]:
         far = stack.enter_context(engine("far", FAR))
         near = stack.enter_context(engine("near", NEAR))
         stack.enter_context(cable(far, near))
-        images.load(far, images.AMBASSADOR)
-        images.load(near, images.AMBASSADOR, images.AMBASSADOR_PYTHON)
+        images.load([far, near])
         yield far, near
 
 
 @pytest.fixture
 def far(hosts: tuple[Engine, Engine]) -> Iterator[Engine]:
     """The host where Redis is at first, 192.168.1.52; empty."""
-    yield hosts[0]
-    hosts[0].sweep()
+    yield from _swept(hosts[0])
 
 
 @pytest.fixture
 def near(hosts: tuple[Engine, Engine]) -> Iterator[Engine]:
     """The host where the consumer is, 192.168.1.53; empty."""
-    yield hosts[1]
-    hosts[1].sweep()
+    yield from _swept(hosts[1])
+
+
+def _swept(host: Engine) -> Iterator[Engine]:
+    yield host
+    sys.stdout.write(host.all_logs())  # pytest shows it where the test failed
+    host.sweep()

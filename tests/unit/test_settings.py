@@ -86,6 +86,7 @@ def test_values(name, text, value):
         ("backlog", "0", "is no number from 1 to 65535"),
         ("backlog", "65536", "is no number from 1 to 65535"),
         ("backlog", "1" * 5000, "is no number from 1 to 65535"),
+        ("backlog", "000000001" + "9" * 20, "is no number from 1 to 65535"),
         ("backlog", "many", "is no number from 1 to 65535"),
         ("admin", "run/a.sock", "is no absolute path"),
         ("admin", "/" + "a" * 107, "is too long for a socket"),
@@ -140,6 +141,7 @@ def test_what_docker_and_kubernetes_set_for_an_ambassador_is_no_setting():
     assert Settings.from_environ(environ) == Settings()
 
 
+# To write it anew: .venv/bin/python -c "from ambassador import settings
+# print(settings.as_markdown(), end='')" > docs/settings.md
 def test_the_page_of_settings_is_the_table():
-    """Write it anew with: python -c "from ambassador import settings as s; print(s.as_markdown(), end='')" > docs/settings.md"""  # noqa: E501, D400
     assert (ROOT / "docs" / "settings.md").read_text() == as_markdown()

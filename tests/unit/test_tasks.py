@@ -1,62 +1,65 @@
 import asyncio
 import gc
+import weakref
+
+import pytest
 
 from ambassador.tasks import spawn
 
 
-async def turns():
-    for _ in range(5):
-        await asyncio.sleep(0)
-
-
-def test_a_task_has_its_name_and_outlives_the_last_reference():
+def test_a_task_has_its_name_and_result():
     async def main():
-        gate, done = asyncio.Event(), []
+        async def answer():
+            return 42
 
-        async def work():
-            await gate.wait()
-            done.append(asyncio.current_task().get_name())
-
-        spawn(work(), "worker")
-        await turns()
-        gc.collect()
-        gate.set()
-        await turns()
-        return done
-
-    assert asyncio.run(main()) == ["worker"]
-
-
-def test_its_value_can_be_awaited():
-    async def main():
-        async def work():
-            return 7
-
-        return await spawn(work(), "worker")
-
-    assert asyncio.run(main()) == 7
-
-
-def test_a_crash_nobody_awaits_is_said_at_once(caplog):
-    async def main():
-        async def work():
-            raise ValueError("broken")
-
-        spawn(work(), "worker")
-        await turns()
-        assert "task worker failed" in caplog.text
-        assert "ValueError: broken" in caplog.text
+        task = spawn(answer(), "answer")
+        assert task.get_name() == "answer"
+        assert await task == 42
 
     asyncio.run(main())
 
 
-def test_a_cancelled_task_is_no_crash(caplog):
+def test_a_task_nobody_holds_runs_to_its_end():
     async def main():
-        task = spawn(asyncio.Event().wait(), "worker")
-        await turns()
+        done, futures = asyncio.Event(), weakref.WeakSet()
+
+        async def work():
+            waiting = asyncio.get_running_loop().create_future()
+            futures.add(waiting)
+            await waiting
+            done.set()
+
+        spawn(work(), "work")
+        await asyncio.sleep(0)
+        gc.collect()  # task, frame and future hold one another, and nobody else holds them
+        (waiting,) = futures
+        waiting.set_result(None)
+        await asyncio.wait_for(done.wait(), 5)
+
+    asyncio.run(main())
+
+
+def test_a_crash_is_logged_when_it_happens(caplog):
+    async def main():
+        async def crash():
+            raise ValueError("boom")
+
+        task = spawn(crash(), "session redis")
+        await asyncio.wait({task})
+
+    asyncio.run(main())
+    (record,) = caplog.records
+    assert record.getMessage() == "task session redis failed"
+    assert record.exc_info[0] is ValueError
+
+
+def test_a_cancelled_task_says_nothing(caplog):
+    async def main():
+        task = spawn(asyncio.Event().wait(), "waiting")
+        await asyncio.sleep(0)
         task.cancel()
-        await turns()
-        assert task.cancelled()
+        with pytest.raises(asyncio.CancelledError):
+            await task
 
     asyncio.run(main())
     assert caplog.records == []

@@ -27,19 +27,28 @@ class _Connection(http.client.HTTPConnection):
 
 
 def find(environ: Mapping[str, str], named: str = "") -> Path:
-    """Return the admin socket: the one `named`, else the first that is there.
+    """Return the admin socket: the one `named`, else the first that somebody listens on.
 
     Raises RunError when there is none.
     """
-    for path in [Path(named)] if named else candidates(environ):
+    places = [Path(named)] if named else list(candidates(environ))
+    refusals = []
+    for path in places:
         try:
-            if path.is_socket():
-                return path
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as probe:
+                probe.connect(str(path))
+        except BlockingIOError:  # its backlog is full (connect(2))
+            return path
         except PermissionError:
+            refusals.append(str(path))
+        except OSError:
             continue
-    where = named or ", ".join(str(path) for path in candidates(environ))
+        else:
+            return path
+    if refusals:
+        raise RunError(f"not allowed to ask the ambassador at {', '.join(refusals)}")
     raise RunError(
-        f"no ambassador is running here: no admin socket at {where}; "
+        f"no ambassador is running here: nobody answers at {', '.join(map(str, places))}; "
         "start one with: ambassador run REDIS_PORT_6379_TCP=tcp://HOST:6379"
     )
 
@@ -47,7 +56,7 @@ def find(environ: Mapping[str, str], named: str = "") -> Path:
 def ready(path: Path, timeout: float) -> tuple[bool, str]:
     """Return whether the ambassador takes clients, and its phase. Raises RunError."""
     code, body = _get(path, "/readyz", timeout)
-    return code == http.client.OK, body.decode().strip()
+    return code == http.client.OK, body.decode(errors="replace").strip()
 
 
 def status(path: Path, timeout: float = 5.0) -> StatusView:
@@ -55,7 +64,10 @@ def status(path: Path, timeout: float = 5.0) -> StatusView:
     code, body = _get(path, "/v1/status", timeout)
     if code != http.client.OK:
         raise RunError(f"{path} answered {code}: {body.decode(errors='replace').strip()}")
-    return StatusView.from_json(json.loads(body))
+    try:
+        return StatusView.from_json(json.loads(body))
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{path} does not answer like an ambassador of this version") from error
 
 
 def _get(path: Path, url: str, timeout: float) -> tuple[int, bytes]:

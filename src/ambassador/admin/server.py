@@ -34,15 +34,16 @@ class AdminServer:
         self._reconciler = reconciler
         self._started = asyncio.get_running_loop().time()
         self._socket: socket.socket | None = None
+        self._inode = 0
         self._server: uvicorn.Server | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
 
     def bind(self) -> None:
         """Take the path. Raises RunError when another program answers there, or it cannot be."""
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
             _remove_stale(self.path)
-            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
             # Between bind and chmod others could connect; the mask leaves no such moment.
             mask = os.umask(0o177)
             try:
@@ -50,8 +51,13 @@ class AdminServer:
             finally:
                 os.umask(mask)
             sock.listen(64)
+            self._inode = self.path.stat().st_ino
         except OSError as error:
+            sock.close()
             raise RunError(f"admin socket {self.path}: {error.strerror or error}") from error
+        except RunError:
+            sock.close()
+            raise
         self._socket = sock
 
     async def start(self) -> None:
@@ -68,7 +74,9 @@ class AdminServer:
             await self._task
         if self._socket is not None:
             self._socket.close()
-            self.path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # gone already, or the folder is
+                if self.path.stat().st_ino == self._inode:
+                    self.path.unlink()
 
     def _bound(self) -> socket.socket:
         if self._socket is None:
@@ -133,11 +141,15 @@ class AdminServer:
 
 def _remove_stale(path: Path) -> None:
     if not path.is_socket():
+        if path.exists():
+            raise RunError(f"admin socket {path}: a file that is no socket is there")
         return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as probe:
         try:
             probe.connect(str(path))
         except (ConnectionRefusedError, FileNotFoundError):
             path.unlink(missing_ok=True)
             return
+        except BlockingIOError:  # its backlog is full (connect(2)): somebody listens
+            pass
     raise RunError(f"admin socket {path}: another ambassador answers there")

@@ -20,9 +20,9 @@ def main() -> None:
     # As process 1 the kernel delivers only signals we have a handler for (pid_namespaces(7));
     # `docker stop` must not wait for its kill while we are still importing.
     signal.signal(signal.SIGTERM, _stop_at_once)
-    from ambassador.cli.verbs import invoke  # noqa: PLC0415
-
     try:
+        from ambassador.cli.verbs import invoke  # noqa: PLC0415
+
         code = invoke(sys.argv[1:])
         sys.stdout.flush()
     except KeyboardInterrupt:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import os
-
 import click
 
 from ambassador.admin import client
+from ambassador.cli.asked import admin_socket
+from ambassador.cli.flags import setting_flags
 
 __all__ = ["command"]
 
 
 @click.command("healthcheck")
-@click.option("--admin", default="", metavar="PATH", help="The admin socket to ask.")
-@click.option("--timeout", default=3.0, show_default=True, metavar="SECONDS")
-def command(admin: str, timeout: float) -> int:
+@setting_flags("admin")
+@click.option(
+    "--timeout",
+    default=3.0,
+    show_default=True,
+    metavar="SECONDS",
+    type=click.FloatRange(min=0, min_open=True),
+    help="How long to wait for the answer.",
+)
+def command(admin: str | None, timeout: float) -> int:
     """Exit 0 when the running ambassador listens on all its routes, else 1."""
-    path = client.find(os.environ, admin or os.environ.get("AMBASSADOR_ADMIN", ""))
-    good, phase = client.ready(path, timeout)
+    good, phase = client.ready(admin_socket(admin), timeout)
     print(phase)
     return 0 if good else 1

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 
 import click
 
 from ambassador.admin import client
 from ambassador.admin.views import StatusView
+from ambassador.cli.asked import admin_socket
+from ambassador.cli.flags import setting_flags
 from ambassador.cli.text import size, table
 
 __all__ = ["command"]
@@ -17,14 +18,13 @@ _HEAD = ("ROUTE", "LISTEN", "ENDPOINTS", "PLANE", "OPEN", "OPENED", "REFUSED", "
 
 
 @click.command("status")
-@click.option("--admin", default="", metavar="PATH", help="The admin socket to ask.")
+@setting_flags("admin")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(admin: str, as_json: bool) -> None:
+def command(admin: str | None, as_json: bool) -> None:
     """Show every route of the running ambassador: where it listens and leads, open sessions,
     sessions opened and refused since it began, and bytes to the upstream and to the client.
     """
-    path = client.find(os.environ, admin or os.environ.get("AMBASSADOR_ADMIN", ""))
-    view = client.status(path)
+    view = client.status(admin_socket(admin))
     print(json.dumps(view.as_json(), indent=2) if as_json else _text(view))
 
 

@@ -47,6 +47,16 @@ class _Verbs(click.Group):
             args = ["run", *args]
         return super().parse_args(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _ReaderGoneError from error  # click itself would exit with 1
+
+
+class _ReaderGoneError(Exception):
+    """Nobody reads our output any longer."""
+
 
 def _refuse_mistyped_verb(args: Sequence[str]) -> None:
     word = args[0] if args else "-"
@@ -77,13 +87,18 @@ def _group() -> None:
 
 
 def invoke(arguments: Sequence[str]) -> int:
-    """Run what `arguments` say and return the exit code; errors are told on stderr."""
+    """Run what `arguments` say and return the exit code; errors are told on stderr.
+
+    Raises BrokenPipeError when nobody reads stdout any longer.
+    """
     try:
         result = _group.main(list(arguments), prog_name="ambassador", standalone_mode=False)
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "ambassador"
         complain(f"{error.format_message()}\n  help:     {where} --help")
         return 2
+    except _ReaderGoneError as gone:
+        raise BrokenPipeError from gone
     except click.exceptions.Abort:
         return 130
     except AmbassadorError as error:

@@ -92,13 +92,14 @@ def _origin(route: Route) -> str:
 
 def _listen_problem(route: Route, what: str, expected: str, routes: Iterable[Route]) -> Problem:
     example = ""
-    if route.port:
-        example = f"{format_name(route)}_LISTEN={format_address(_elsewhere(route, routes))}"
+    free = _elsewhere(route, routes)
+    if route.port and free is not None:
+        example = f"{format_name(route)}_LISTEN={format_address(free)}"
     return Problem(_origin(route), what, format_address(route.listen), expected, example)
 
 
-def _elsewhere(route: Route, routes: Iterable[Route]) -> Address:
-    """Return a listen address for `route` that no route of its protocol has."""
+def _elsewhere(route: Route, routes: Iterable[Route]) -> Address | None:
+    """Return a listen address for `route` that no route of its protocol has, if there is one."""
     taken = [other.listen for other in routes if other.proto is route.proto]
     if isinstance(route.listen, Unix):
         return replace(route.listen, path=f"{route.listen.path}.2")
@@ -107,4 +108,4 @@ def _elsewhere(route: Route, routes: Iterable[Route]) -> Address:
         free = Inet(route.listen.host, first, first + length - 1 if length > 1 else 0)
         if first != route.listen.port and not any(overlap(free, other) for other in taken):
             return free
-    return route.listen
+    return None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ambassador.errors import ResolveError
 from ambassador.resolve.answer import Answer
+from ambassador.resolve.file import WatchedFile
 
 if TYPE_CHECKING:
     import dns.asyncresolver
@@ -28,8 +29,7 @@ class NameServers:
     """DNS by dnspython, which tells the TTL; set up anew when resolv.conf changes."""
 
     def __init__(self, path: Path = Path("/etc/resolv.conf")) -> None:
-        self._path = path
-        self._seen: tuple[int, int] | None = None
+        self._file = WatchedFile(path)
         self._resolver: dns.asyncresolver.Resolver | None = None
 
     async def ask(self, name: str) -> Answer:
@@ -43,19 +43,21 @@ class NameServers:
 
         try:
             resolver = self._configured()
-            answers = await asyncio.gather(
-                *(resolver.resolve(name, kind, search=True) for kind in ("A", "AAAA")),
-                return_exceptions=True,
-            )
-        except dns.resolver.NoResolverConfiguration as error:
-            return await _ask_system(name, str(error))
+        except (dns.exception.DNSException, ValueError) as error:
+            # libc passes over lines that it cannot read, and over a file that is not there.
+            return await _ask_system(name, f"{self._file.path}: {error}")
+        answers = await asyncio.gather(
+            *(resolver.resolve(name, kind, search=True) for kind in ("A", "AAAA")),
+            return_exceptions=True,
+        )
         addresses: list[str] = []
         ttl = _LONGEST_TTL
         failures: list[BaseException] = []
         for answer in answers:
             if isinstance(answer, dns.resolver.Answer):
                 addresses += [record.to_text() for record in answer]
-                ttl = min(ttl, answer.rrset.ttl if answer.rrset else ttl)
+                # of the whole chain of CNAMEs: each may come to point elsewhere
+                ttl = min(ttl, answer.chaining_result.minimum_ttl)
             else:
                 failures.append(answer)
         if addresses:
@@ -70,15 +72,11 @@ class NameServers:
     def _configured(self) -> dns.asyncresolver.Resolver:
         import dns.asyncresolver  # noqa: PLC0415
 
-        try:
-            stat = self._path.stat()
-            seen = (stat.st_ino, stat.st_mtime_ns)
-        except OSError:
-            seen = None
-        if self._resolver is None or seen != self._seen:
-            resolver = dns.asyncresolver.Resolver(str(self._path))
+        if self._file.changed() or self._resolver is None:
+            self._resolver = None
+            resolver = dns.asyncresolver.Resolver(str(self._file.path))
             resolver.timeout, resolver.lifetime = _ONE_QUERY, _ALL_QUERIES
-            self._resolver, self._seen = resolver, seen
+            self._resolver = resolver
         return self._resolver
 
 
@@ -106,4 +104,7 @@ def _words(failure: BaseException) -> str:
         return "there is no such name"
     if isinstance(failure, dns.resolver.NoAnswer):
         return "the name has none in DNS"
+    if isinstance(failure, dns.resolver.NoNameservers):
+        said = dict.fromkeys(str(error[3]) for error in failure.kwargs.get("errors", ()))
+        return f"the name servers say {', '.join(said)}" if said else "there is no name server"
     return str(failure)

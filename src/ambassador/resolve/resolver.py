@@ -33,6 +33,7 @@ class _Name:
     asked_at: float = -_AT_MOST_EVERY
     expires: float = 0.0
     failure: str = ""
+    doubted: bool = False
     retry: float = _RETRY
     question: asyncio.Task[None] | None = None
     timer: asyncio.TimerHandle | None = None
@@ -58,6 +59,8 @@ class NameResolver:
         if name.addresses and now < name.expires:
             return name.addresses
         question = self._ask(name)
+        if name.addresses and name.failure and not name.doubted:
+            return name.addresses  # clients do not wait for name servers that are away
         await asyncio.wait({question}, timeout=_PATIENCE if name.addresses else None)
         if not name.addresses:
             raise ResolveError(name.failure)
@@ -68,6 +71,7 @@ class NameResolver:
         name = self._names.get(host)
         if name is not None:
             name.expires = 0.0
+            name.doubted = True
             if name.watchers:
                 self._ask(name)
 
@@ -135,6 +139,7 @@ class NameResolver:
                 kept=list(name.addresses),
             )
         name.failure = failure
+        name.doubted = False
         name.expires = now + name.retry
         name.retry = min(name.retry * 2, _RETRY_LONGEST)
 
@@ -152,6 +157,7 @@ class NameResolver:
                 before=list(old),
             )
         name.failure = ""
+        name.doubted = False
         name.retry = _RETRY
         name.answered_at = now
         name.expires = now + answer.ttl

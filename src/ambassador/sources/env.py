@@ -12,7 +12,7 @@ from dataclasses import replace
 from ambassador.core.names import is_called, named
 from ambassador.errors import ConfigError, Problem
 from ambassador.model import Endpoint, Inet, Route, Snapshot
-from ambassador.spec import OPTIONS, meant, nearest, parse_host, parse_ports, parse_variable, shown
+from ambassador.spec import OPTIONS, meant, parse_host, parse_ports, parse_variable, shown
 from ambassador.spec.assignment import Assignment, Link, gather, route_of
 from ambassador.spec.ranges import join_ranges
 from ambassador.spec.variable import DOCKER, is_foreign
@@ -151,9 +151,8 @@ def _belongs(
             continue
         if key.lower() not in OPTIONS and not option.argument:
             continue  # somebody else's variable that only looks like ours
-        near = nearest(main, [other.mains[0].name for other in links if other.mains])
-        what = f"there is no {main} this option could belong to"
-        what += f', did you mean "{near}"?' if near else ""
+        names = [other.mains[0].name for other in links if other.mains]
+        what = f"there is no {main} this option could belong to{meant(main, names)}"
         example = f"{main}=tcp://192.168.1.52:{link.port}"
         problems.append(Problem(option.where, what, shown(option.value), "", example))
     return False
@@ -249,7 +248,6 @@ def _host_and_port(host: str, port: str) -> Route:
         replace(address, host=""),
         (Endpoint(address),),
         alias=alias,
-        port=address.port,
         origin=where,
     )
 

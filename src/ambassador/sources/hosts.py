@@ -9,14 +9,15 @@ address that changes is followed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 
+from ambassador.core.hostsfile import parse_hosts
 from ambassador.core.names import is_called, named
 from ambassador.errors import ConfigError, Problem, SourceError
 from ambassador.model import Endpoint, Inet, Proto, Route, Snapshot
-from ambassador.spec import parse_host, shown
+from ambassador.spec import meant, parse_host, shown
 
 __all__ = ["USUAL_PORTS", "HostsSource", "usual_ports"]
 
@@ -117,7 +118,7 @@ class HostsSource:
             text = self._path.read_text(errors="surrogateescape")
         except OSError as error:
             raise SourceError(f"{self._path}: {error.strerror or error}") from error
-        aliases = dict(self._aliases(text))
+        aliases = self._aliases(text)
         if self._wanted:
             _check_wanted(self._wanted, list(aliases))
             aliases = {
@@ -135,28 +136,39 @@ class HostsSource:
             if not self._wanted or any(is_called(w, alias, port, proto) for w in self._wanted)
         ]
         unknown = [alias for alias in aliases if not ports[alias]]
+        if not routes and not unknown:
+            raise ConfigError(*(_no_such_route(name, list(ports)) for name in self._wanted))
         if not routes:
             raise ConfigError(*(_unknown(alias, aliases[alias]) for alias in unknown))
         notes = [
-            f"{aliases[alias]} makes no route: its port is not known; "
-            f"{_assignment(alias, 6379)} would say it"
+            f"{aliases[alias]} makes no route: its name does not tell the port; "
+            f"{_assignment(alias, 6379)} would"
             for alias in unknown
         ]
         return Snapshot(self.name, named(routes), tuple(notes))
 
-    def _aliases(self, text: str) -> Iterator[tuple[str, str]]:
-        """Yield each alias and where it stands, in the order of the file."""
-        for number, line in enumerate(text.splitlines(), 1):
-            address, *names = line.partition("#")[0].split() or [""]
-            if not _is_elsewhere(address) or self._hostname in names:
+    def _aliases(self, text: str) -> dict[str, str]:
+        """Return each alias with where it stands, in the order of the file.
+
+        One container linked under several aliases is there once, under the most telling.
+        """
+        found: dict[str, list[str]] = {}
+        for line in parse_hosts(text):
+            if not _is_elsewhere(line.address) or self._hostname in line.names:
                 continue
-            names = [name for name in names if not _OURS.fullmatch(name) and _is_host(name)]
+            names = [name for name in line.names if not _OURS.fullmatch(name) and _is_host(name)]
             if not names:
                 continue
-            linked = len(names) > 1 and _CONTAINER_ID.fullmatch(names[1])
-            known = [] if linked else [name for name in names if usual_ports(name)]
-            alias = (known or names)[0]
-            yield alias, f"{self._path} line {number} ({shown(alias)})"
+            if len(names) > 1 and _CONTAINER_ID.fullmatch(names[1]):
+                found.setdefault(names[1], []).append(names[0])
+            else:
+                known = [name for name in names if usual_ports(name)]
+                alias = (known or names)[0]
+                found.setdefault(alias.lower(), []).append(alias)
+        best = [
+            min(aliases, key=lambda a: (not usual_ports(a), len(a))) for aliases in found.values()
+        ]
+        return {alias: f"the link {shown(alias)} in {self._path}" for alias in best}
 
     def _ports_of(self, aliases: Sequence[str]) -> dict[str, list[tuple[int, Proto]]]:
         ports = {alias: usual_ports(alias) for alias in aliases}
@@ -185,10 +197,7 @@ def _route(alias: str, port: int, proto: Proto, where: str) -> Route:
 
 
 def _is_elsewhere(address: str) -> bool:
-    try:
-        ip = ip_address(address)
-    except ValueError:
-        return False
+    ip = ip_address(address.partition("%")[0])  # the zone may be anything
     return not (ip.is_loopback or ip.is_multicast or ip.is_unspecified)
 
 
@@ -217,7 +226,7 @@ def _nothing() -> Problem:
 def _unknown(alias: str, where: str) -> Problem:
     return Problem(
         where,
-        "is a link without variables, and the port is not known by its name "
+        "has no variables, and its name does not tell the port "
         "(Docker 29 no longer sets link variables)",
         expected="a link variable with the port, or -e AMBASSADOR_PORTS=<port>,...",
         example=_assignment(alias, 6379),
@@ -242,11 +251,11 @@ def _is_about(name: str, alias: str) -> bool:
 
 def _check_wanted(wanted: Sequence[str], aliases: Sequence[str]) -> None:
     missing = [name for name in wanted if not any(_is_about(name, alias) for alias in aliases)]
-    expected = f"one or more of {', '.join(aliases)}" if aliases else _nothing().expected
     if missing:
-        raise ConfigError(
-            *(
-                Problem("AMBASSADOR_ROUTES", f'there is no route "{shown(name)}"', "", expected)
-                for name in missing
-            )
-        )
+        raise ConfigError(*(_no_such_route(name, aliases) for name in missing))
+
+
+def _no_such_route(name: str, aliases: Sequence[str]) -> Problem:
+    expected = f"one or more of {', '.join(aliases)}" if aliases else _nothing().expected
+    what = f'there is no route "{shown(name)}"{meant(name.lower(), aliases)}'
+    return Problem("AMBASSADOR_ROUTES", what, "", expected)

@@ -10,7 +10,7 @@ from ambassador.errors import ConfigError, Problem
 from ambassador.model import Pick, Proto, Route, Unix
 from ambassador.spec.address import format_address, parse_listen
 from ambassador.spec.existing import format_existing, parse_existing
-from ambassador.spec.text import nearest, shown
+from ambassador.spec.text import meant, shown
 from ambassador.spec.values import format_duration, parse_duration, parse_keepalive, parse_pick
 
 __all__ = ["OPTIONS", "Option", "format_options", "parse_option"]
@@ -102,11 +102,8 @@ def parse_option(key: str, text: str, proto: Proto, where: str = "option") -> An
     """
     option = OPTIONS.get(key)
     if option is None:
-        near = nearest(key, OPTIONS)
-        known = ", ".join(applicable(proto))
-        what = f'the option "{shown(key)}" is unknown'
-        what += f', did you mean "{near}"?' if near else ""
-        raise ConfigError(Problem(where, what, expected=f"one of {known}"))
+        what = f'the option "{shown(key)}" is unknown{meant(key, OPTIONS)}'
+        raise ConfigError(Problem(where, what, expected=f"one of {', '.join(applicable(proto))}"))
     if proto not in option.protos:
         what = f'the option "{key}" is for {option.protos[0].upper()}, the route is {proto.upper()}'
         raise ConfigError(Problem(where, what, expected=f"one of {', '.join(applicable(proto))}"))

@@ -13,6 +13,7 @@ gaps or end in another protocol; the single variables are always right.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from ambassador.errors import ConfigError, Problem
 from ambassador.model import Endpoint, Inet, Proto
@@ -48,15 +49,15 @@ def join_ranges(links: Sequence[Link]) -> list[Link]:
 def _join(link: Link, links: Sequence[Link]) -> set[int]:
     """Make `link` the link of its range and return the identities of those it takes in."""
     start = link.companions["START"]
-    if link.proto == "SCTP":
-        link.mains = link.mains or [start]  # refused as a whole, whatever its range
+    if link.proto == "SCTP" or len(link.port) > 5:
+        link.mains = link.mains or [start]  # refused by its name, whatever its range
         return set()
     siblings = {
         int(other.port): other
         for other in links
         if (other.alias, other.proto) == (link.alias, link.proto) and len(other.port) <= 5
     }
-    first = int(link.port) if len(link.port) <= 5 else 0
+    first = int(link.port)
     last = _last_port(link, first, siblings)
     inside = [siblings[port] for port in range(first + 1, last + 1) if port in siblings]
     by_docker = "PORT_END" in link.companions
@@ -134,16 +135,11 @@ def _misplaced(option: Assignment, inner: Link, link: Link) -> Problem:
 
 
 def _endless(link: Link, start: Assignment) -> Problem:
-    example = f"{link.alias.upper()}_PORT_{int(link.port) + 3}_{link.proto}_END={_end_of(start)}"
+    """Give as an example a range of four ports."""
+    last, example = int(link.port) + 3, ""
+    with suppress(ConfigError):
+        address = _single(start, link).address
+        if isinstance(address, Inet) and not address.last and address.port + 3 <= _LARGEST:
+            url = f"{link.proto.lower()}://{format_address(Inet(address.host, address.port + 3))}"
+            example = f"{link.alias.upper()}_PORT_{last}_{link.proto}_END={url}"
     return Problem(start.where, "the range has no end", shown(start.value), example=example)
-
-
-def _end_of(start: Assignment) -> str:
-    try:
-        endpoint = parse_endpoint(start.value)
-    except ConfigError as error:
-        return error.problems[0].example
-    address = endpoint.address
-    if not isinstance(address, Inet) or address.port + 3 > _LARGEST:
-        return "tcp://192.168.1.52:7003"
-    return format_endpoint(Endpoint(Inet(address.host, address.port + 3), endpoint.proto))

@@ -53,9 +53,12 @@ class Variable:
 
 
 def parse_variable(name: str) -> Variable | None:
-    """Return the parts of `name`, None when it is no link variable nor a companion of one."""
+    """Return the parts of `name`, None when it is no link variable nor a companion of one.
+
+    A name with control characters is none: nobody means it, and it would end up in logs.
+    """
     match = _NAME.fullmatch(name)
-    if match is None:
+    if match is None or not name.isprintable():
         return None
     return Variable(match["alias"], match["port"], match["proto"], match["companion"] or "")
 
@@ -110,14 +113,18 @@ def default_listen(port: int, endpoints: Sequence[Endpoint]) -> Inet:
 
 def format_name(route: Route) -> str:
     """Return the name of the link variable that makes `route`."""
-    return f"{(route.alias or route.name).upper()}_PORT_{route.port}_{route.proto.upper()}"
+    return f"{(route.alias or route.name).upper()}_PORT_{_port_of(route)}_{route.proto.upper()}"
+
+
+def _port_of(route: Route) -> int:
+    return route.port or (route.listen.port if isinstance(route.listen, Inet) else 0)
 
 
 def format_assignments(route: Route) -> tuple[str, ...]:
     """Return the assignments that make `route`, as the arguments of `ambassador run`."""
     name = format_name(route)
     options = format_options(route)
-    if route.listen == default_listen(route.port, route.endpoints):
+    if route.listen == default_listen(_port_of(route), route.endpoints):
         del options["listen"]
     pairs = {name: format_endpoints(route.endpoints)}
     pairs |= {f"{name}_{key.upper()}": value for key, value in options.items()}

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -69,6 +70,15 @@ class Engine:
         """Run one docker command; return its exit code and both outputs."""
         return run(["docker", *args], within=within, env=self.environment, text=text, ok=ok)
 
+    def post(self, path: str) -> bool:
+        """Send one request to the engine's API, far sooner than a command can; say if it did it."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(f"{self.folder}/docker.sock")
+            connection.sendall(
+                f"POST {path} HTTP/1.1\r\nHost: engine\r\nConnection: close\r\n\r\n".encode()
+            )
+            return b" 204 " in connection.makefile("rb").readline()
+
     @property
     def environment(self) -> dict[str, str]:
         """What a docker or docker-compose command needs to reach this engine."""
@@ -86,6 +96,10 @@ class Engine:
         """Return everything the engine knows of one container or image."""
         return json.loads(self.docker("inspect", name))[0]
 
+    def container_address(self, name: str) -> str:
+        """Return the address of a container on the engine's default network."""
+        return str(self.inspect(name)["NetworkSettings"]["IPAddress"])
+
     def logs(self, name: str) -> str:
         """Return both outputs of a container so far."""
         done = self.client("logs", name)
@@ -99,13 +113,24 @@ class Engine:
         """Wait for a container's end and return its exit code."""
         return int(self.docker("wait", name, within=within))
 
+    def all_logs(self) -> str:
+        """Return what every container here has said, for a test that failed."""
+        names = self.docker("ps", "-a", "--format", "{{.Names}}").split()
+        return "".join(f"--- {name}\n{self.logs(name)[-3000:]}\n" for name in names)
+
     def sweep(self) -> None:
         """Remove every container and every network and volume that was added."""
-        if names := self.docker("ps", "-aq").split():
-            self.docker("rm", "-fv", *names)
-        if self.address:
-            self.docker("network", "prune", "-f")
-            self.docker("volume", "prune", "-f")
+
+        def empty() -> bool:
+            names = self.docker("ps", "-aq").split()
+            if names:
+                # One that was started with --rm may be going away by itself at this moment.
+                self.docker("rm", "-fv", *names, ok=None)
+            return not names
+
+        until(empty, "no container is left")
+        self.docker("network", "prune", "-f")
+        self.docker("volume", "prune", "-f")
 
 
 @contextmanager

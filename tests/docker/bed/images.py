@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import root
@@ -22,8 +25,10 @@ BASES = {
 }
 
 # What the images of Docker's page do: the page's client connects by its link's variables.
-RUN_REDIS = 'CMD ["redis-server", "--bind", "0.0.0.0", "--protected-mode", "no", "--save", ""]'
-RUN_CLI = 'exec redis-cli -h "$REDIS_PORT_6379_TCP_ADDR" -p "$REDIS_PORT_6379_TCP_PORT"'
+RUN_REDIS = '["redis-server", "--bind", "0.0.0.0", "--protected-mode", "no", "--save", ""]'
+RUN_CLI = json.dumps(
+    ["sh", "-c", 'exec redis-cli -h "$REDIS_PORT_6379_TCP_ADDR" -p "$REDIS_PORT_6379_TCP_PORT"']
+)
 
 
 def ambassador(tag: str = AMBASSADOR) -> Path:
@@ -40,21 +45,27 @@ def ambassador(tag: str = AMBASSADOR) -> Path:
     return root.kept(f"image-on-{base.partition(':')[0]}", f"{_sources()} {tar()}", build)
 
 
-def load(engine: Engine, *tags: str) -> None:
-    """Give `engine` Redis and the images of `tags`, made first where the cache lacks them."""
+def load(engines: Sequence[Engine]) -> None:
+    """Give each engine every image, made first where the cache lacks it."""
     with root.locked():
-        cli = f'ENTRYPOINT ["sh", "-c", {_quoted(RUN_CLI)}]'
-        redis = str(root.redis())
-        engine.docker(
-            "import", "--change", "EXPOSE 6379", "--change", RUN_REDIS, redis, REDIS, within=120
-        )
-        engine.docker("import", "--change", cli, redis, REDIS_CLI, within=120)
-        for tag in tags:
-            engine.docker("load", "--input", str(ambassador(tag)), within=120)
+        redis, built = root.redis(), [ambassador(tag) for tag in BASES]
+
+    def fill(engine: Engine) -> None:
+        _import_redis(engine, redis)
+        for tar in built:
+            engine.docker("load", "--input", str(tar), within=120)
+
+    with ThreadPoolExecutor() as threads:  # an engine unpacks on one core
+        list(threads.map(fill, engines))
 
 
-def _quoted(text: str) -> str:
-    return '"' + text.replace('"', '\\"') + '"'
+def _import_redis(engine: Engine, tar: Path) -> None:
+    """Make Redis and its command line two images of one layer."""
+    command, cli = ("--change", f"CMD {RUN_REDIS}"), ("--change", f"ENTRYPOINT {RUN_CLI}")
+    engine.docker("import", "--change", "EXPOSE 6379", *command, str(tar), REDIS, within=120)
+    engine.docker("create", "--name", "cli", REDIS)
+    engine.docker("commit", *cli, "--change", "CMD []", "cli", REDIS_CLI)
+    engine.docker("rm", "cli")
 
 
 def _sources() -> str:

@@ -94,6 +94,11 @@ def test_the_way_out_is_free():
     assert problem.example == "B_PORT_1_TCP_LISTEN=unix:///x.2"
 
 
+def test_there_may_be_no_way_out():
+    (problem,) = problems(route("a", ":1-65535"), route("b", ":1-65535"))
+    assert problem.example == ""
+
+
 def test_without_a_variable_there_is_no_line_to_type():
     (problem,) = problems(route("a", ":1", port=0), route("b", ":1", port=0))
     assert problem.example == ""

@@ -325,6 +325,11 @@ class TestHostAndPort:
         assert what in problem.what
         assert problem.example.startswith(example)
 
+    def test_a_host_that_is_this_one_has_no_line_that_would_help(self):
+        with pytest.raises(ConfigError) as raised:
+            merge([read({}, "127.0.0.1", "80")])
+        assert raised.value.problems[0].example == ""
+
     def test_both_may_be_wrong(self):
         assert len(problems({}, "a b", "x")) == 2
 

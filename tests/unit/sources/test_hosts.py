@@ -43,7 +43,7 @@ def test_a_link_with_a_usual_name_makes_a_route_to_the_name(source):
     assert (route.name, route.alias, route.proto) == ("redis", "redis", Proto.TCP)
     assert route.listen == Inet("", 6379)
     assert route.endpoints == (Endpoint(Inet("redis", 6379)),)
-    assert route.origin.endswith("hosts line 7 (redis)")
+    assert route.origin.startswith("the link redis in /")
     assert (snapshot.source, snapshot.notes) == ("hosts", ())
 
 
@@ -67,6 +67,18 @@ def test_udp_where_it_is_usual(source):
 
 def test_one_alias_with_two_addresses_is_one_link(source):
     assert len(source(REDIS, "fd00::2\tredis 3f2a9c0d1e2f x").read().routes) == 1
+
+
+def test_one_container_under_three_aliases_is_one_link(source):
+    lines = [
+        f"172.17.0.2\t{alias} 3f2a9c0d1e2f project_redis_1"
+        for alias in ("project_redis_1", "redis_1", "redis", "store")
+    ]
+    assert [route.name for route in source(*lines).read().routes] == ["redis"]
+
+
+def test_one_name_in_two_spellings_is_one_link(source):
+    assert len(source("172.17.0.2\tredis", "172.17.0.2\tREDIS").read().routes) == 1
 
 
 def test_the_name_keeps_its_case_for_the_resolver(source):
@@ -112,6 +124,8 @@ def test_the_table_has_lower_case_names_and_ports_that_exist():
         "172.17.0.1\thost.containers.internal gateway.docker.internal",
         "172.17.0.1\tlocalhost.localdomain",
         "172.17.0.7\tredis 4ab5c6d7e8f9",
+        "fe80::1%eth0",
+        "::1%\tredis",
         "172.17.0.7\tre$dis",
     ],
 )
@@ -121,8 +135,12 @@ def test_what_is_no_link_is_left_alone(source, line):
 
 
 def test_the_containers_own_long_name_is_left_alone(source):
-    made = source("172.17.0.9\tredis.example.com redis", REDIS, hostname="redis.example.com")
-    assert made.read().routes[0].origin.endswith("line 8 (redis)")
+    own = "172.17.0.9\tredis.example.com redis"
+    names = [route.name for route in source(own, hostname="other").read().routes]
+    assert names == ["redis"]
+    assert [p.where.split()[2] for p in problems(source(own, hostname="redis.example.com"))] == [
+        "4ab5c6d7e8f9"
+    ]
 
 
 def test_no_link_at_all_says_which_variable_would_make_a_route(source):
@@ -133,7 +151,7 @@ def test_no_link_at_all_says_which_variable_would_make_a_route(source):
 
 def test_a_link_with_an_unknown_name_says_exactly_what_to_add(source):
     (problem,) = problems(source(CACHE))
-    assert problem.where.endswith("hosts line 7 (cache)")
+    assert problem.where.startswith("the link cache in /")
     assert "Docker 29 no longer sets link variables" in problem.what
     assert problem.expected == "a link variable with the port, or -e AMBASSADOR_PORTS=<port>,..."
     assert problem.example == "-e CACHE_PORT_6379_TCP=tcp://cache:6379"
@@ -194,6 +212,8 @@ def test_a_wanted_route_that_is_not_there_is_an_error(source):
     (problem,) = problems(source(REDIS, routes=["redis", "db"]))
     assert problem.what == 'there is no route "db"'
     assert problem.expected == "one or more of redis"
+    (problem,) = problems(source(REDIS, routes=["redis-7000"]))
+    assert problem.what.startswith('there is no route "redis-7000"')
     (problem,) = problems(source(routes=["db"]))
     assert "ALIAS_PORT_" in problem.expected
 

@@ -157,3 +157,19 @@ def test_the_example_of_a_range_without_end_makes_a_range():
 def test_a_range_of_sctp_is_an_error():
     found = problem({"X_PORT_1_SCTP_START": "sctp://h:1", "X_PORT_3_SCTP_END": "sctp://h:3"})
     assert "SCTP is not carried" in found.what
+
+
+@pytest.mark.parametrize("start", ["h:8000", "unix:///x", "tcp://h:65535", "tcp://h:1-4"])
+def test_a_range_without_end_whose_start_is_wrong_too_has_no_example(start):
+    assert problem({"X_PORT_7000_TCP_START": start}).example == ""
+
+
+@pytest.mark.parametrize("digits", [6, 5000])
+def test_a_range_that_starts_at_an_impossible_port_is_an_error(digits):
+    found = problem({f"X_PORT_{'9' * digits}_TCP_START": "tcp://h:1"})
+    assert "(in the name)" in found.what
+
+
+def test_an_end_that_docker_states_but_nobody_set_is_no_end():
+    found = problem({"X_PORT_7000_TCP_START": "tcp://h:1", "X_PORT_7000_TCP_PORT_END": "x"})
+    assert found.what == "the range has no end"

@@ -29,6 +29,8 @@ from ambassador.spec.variable import is_foreign, is_injected_setting, is_link
         ("X_PORT_1_TCPS", None),
         ("X_PORT_\u0661_TCP", None),
         ("PORT_1_TCP", None),
+        ("X\x1b_PORT_1_TCP", None),
+        ("X_PORT_1_TCP\n", None),
         ("", None),
     ],
 )
@@ -132,6 +134,10 @@ def test_the_environment_of_a_link_called_ambassador_is_no_setting():
                 "DNS_PORT_53_UDP_PICK=first",
                 "DNS_PORT_53_UDP_IDLE=5s",
             ),
+        ),
+        (
+            Route("h", Inet("", 80), (Endpoint(Inet("h", 80)),)),
+            ("H_PORT_80_TCP=tcp://h:80",),
         ),
         (
             Route("u", Unix("/a"), (Endpoint(Unix("/b")),), port=1),

@@ -14,10 +14,11 @@ from ambassador.core.connect import attempt_limit, backoff
 from ambassador.errors import ResolveError
 from ambassador.model import Endpoint, Inet
 from ambassador.planes.relay.descriptors import EXHAUSTED
+from ambassador.planes.relay.sockets import reset
 from ambassador.planes.relay.state import Candidate, RouteState
 from ambassador.ports import Resolver
 
-__all__ = ["UnreachableError", "connect", "refuse_ourselves", "spoken"]
+__all__ = ["UnreachableError", "connect", "refuse_itself", "refuse_ourselves", "spoken"]
 
 
 class UnreachableError(Exception):
@@ -84,6 +85,7 @@ async def connect(
 async def _attempt(
     candidate: Candidate, limit: float, is_own: Callable[[str, int], bool]
 ) -> socket.socket:
+    refuse_ourselves(candidate, is_own)
     if not candidate.port:
         return _attempt_unix(candidate.address)
     family = socket.AF_INET6 if ":" in candidate.address else socket.AF_INET
@@ -91,8 +93,9 @@ async def _attempt(
     try:
         async with asyncio.timeout(limit):
             await asyncio.get_running_loop().sock_connect(sock, (candidate.address, candidate.port))
-        refuse_ourselves(sock, is_own)
+        refuse_itself(sock)
     except BaseException:
+        reset(sock)  # it may be connected since: the client has gone with a reset
         sock.close()
         raise
     return sock
@@ -113,22 +116,37 @@ def _attempt_unix(path: str) -> socket.socket:
     return sock
 
 
-def refuse_ourselves(sock: socket.socket, is_own: Callable[[str, int], bool]) -> None:
-    """Raise OSError when the connected `sock` leads to itself or to one of our listeners.
+def refuse_ourselves(candidate: Candidate, is_own: Callable[[str, int], bool]) -> None:
+    """Raise OSError when `candidate` is one of our own listeners. It is not connected to: each
+    connection would make a session that makes a connection, as fast as the machine can.
+    """
+    if is_own(candidate.address, candidate.port) and _is_here(candidate):
+        raise OSError(errno.ELOOP, "this endpoint is the ambassador itself")
 
-    On this host, with nobody listening, the kernel may give a socket its own destination port as
-    source port: it is then connected to itself (TCP: simultaneous open, RFC 9293 section 3.5).
+
+def _is_here(candidate: Candidate) -> bool:
+    if not candidate.port:
+        return True
+    family = socket.AF_INET6 if ":" in candidate.address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.connect((candidate.address, candidate.port))  # for datagrams only a look at routes
+        own: str = probe.getsockname()[0]
+        peer: str = probe.getpeername()[0]
+    # To an address of its own the kernel speaks from that address, to 127.0.0.2 from 127.0.0.1.
+    return own == peer or (own.startswith("127.") and peer.startswith("127."))
+
+
+def refuse_itself(sock: socket.socket) -> None:
+    """Raise OSError when `sock` is connected to itself: on this host, with nobody listening, the
+    kernel may give it its own destination port as source port (TCP: simultaneous open, RFC 9293
+    section 3.5).
     """
     try:
-        own, peer = sock.getsockname()[:2], sock.getpeername()[:2]
-    except OSError:  # reset already: nothing of ours does that, the session will see it
+        itself = sock.getsockname()[:2] == sock.getpeername()[:2]
+    except OSError:  # reset already, by somebody else
         return
-    if own == peer:
+    if itself:
         raise ConnectionRefusedError(errno.ECONNREFUSED, "connection refused")
-    # To an address of its own the kernel speaks from that address, to 127.0.0.2 from 127.0.0.1.
-    here = own[0] == peer[0] or (own[0].startswith("127.") and peer[0].startswith("127."))
-    if here and is_own(*peer):
-        raise OSError(errno.ELOOP, "this endpoint is the ambassador itself")
 
 
 def _doubt(endpoint: Endpoint, resolver: Resolver) -> None:

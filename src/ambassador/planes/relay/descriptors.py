@@ -59,6 +59,8 @@ class Descriptors:
         self._free += count
         if self._paused and self.available() and self._timer is None:
             self._resume()
+        if self._timer is None:
+            self.recovered()
 
     def wait(self, resume: Callable[[], None], reason: str = "") -> None:
         """Call `resume` once descriptors are free: after some are given back, or, with `reason`

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ambassador import log
-from ambassador.planes.relay.connect import refuse_ourselves
+from ambassador.planes.relay.connect import refuse_itself, refuse_ourselves
 from ambassador.planes.relay.listener import client_name
 from ambassador.planes.relay.pktinfo import Ancillary
 from ambassador.planes.relay.state import Candidate
@@ -88,10 +88,11 @@ def connect_datagrams(candidate: Candidate, is_own: Callable[[str, int], bool]) 
     new flow there, for ever.
     """
     family = socket.AF_INET6 if ":" in candidate.address else socket.AF_INET
+    refuse_ourselves(candidate, is_own)
     sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
     try:
         sock.connect((candidate.address, candidate.port))
-        refuse_ourselves(sock, is_own)
+        refuse_itself(sock)
     except BaseException:
         sock.close()
         raise

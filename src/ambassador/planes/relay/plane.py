@@ -238,12 +238,9 @@ class RelayPlane:
 
     def _is_own(self, proto: Proto, address: str, port: int) -> bool:
         return any(
-            isinstance(listen, Inet)
-            and installed.state.route.proto is proto
-            and port in listen.ports
-            and listen.host in ("", "::", "0.0.0.0", address)
+            installed.state.route.proto is proto
+            and _listens(installed.state.route.listen, address, port)
             for installed in self._routes.values()
-            for listen in (installed.state.route.listen,)
         )
 
     def _cut(self, reason: str) -> None:
@@ -273,6 +270,15 @@ def _sessions(listeners: Sequence[StreamListener | UdpListener]) -> list[Session
         if isinstance(listener, StreamListener)
         for session in listener.sessions
     ]
+
+
+def _listens(listen: Address, address: str, port: int) -> bool:
+    if isinstance(listen, Unix):
+        return listen.path == address
+    everywhere = ("", "::", "0.0.0.0")
+    loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # where a connection to them leads
+    own = (*everywhere, loopback.get(address, address))
+    return port in listen.ports and listen.host in own
 
 
 def _open(installed: _Installed) -> int:

@@ -40,6 +40,8 @@ _LONGEST_SWEEP = 5.0
 _UNREACHABLE = frozenset(
     {errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN}
 )
+# What Linux says of a source address that is none: IPv6, and IPv4 over a dual-stack socket.
+_NO_SOURCE = frozenset({errno.EINVAL, errno.ENETUNREACH})
 
 
 class UdpListener:
@@ -189,15 +191,17 @@ class UdpListener:
             self._to_client(flow, self._view[:size])
 
     def _to_client(self, flow: UdpFlow, datagram: memoryview) -> None:
-        try:
-            self._sock.sendmsg((datagram,), flow.ancillary, 0, flow.client)
-        except OSError as error:
-            if error.errno == errno.EINVAL and flow.ancillary:
-                # It spoke to a broadcast or multicast address, which nothing can be sent from.
-                flow.ancillary = ()
-                self._to_client(flow, datagram)
+        for ancillary in (flow.ancillary, ()):
+            try:
+                self._sock.sendmsg((datagram,), ancillary, 0, flow.client)
+            except OSError as error:
+                if error.errno not in _NO_SOURCE:
+                    break
             else:
-                flow.dropped += 1
+                # Without, to one that spoke to a broadcast address: nothing is sent from those.
+                flow.ancillary = ancillary
+                return
+        flow.dropped += 1
 
     def _open(self, key: tuple[Any, pktinfo.Ancillary], now: float) -> UdpFlow | None:
         """Return a new flow that has yet to find its endpoint; None when there may be none."""

@@ -1,0 +1,200 @@
+"""The figures of a run as a page. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from bench.bed import TOPOLOGIES
+from bench.figures import Figures
+from bench.goals import judge
+from bench.loads import LOADS
+from bench.loads.load import Load
+from bench.metrics import METRICS
+from bench.peers import OTHERS, PEERS
+from bench.samples import Run
+from bench.settings import peer_settings
+from bench.text import NOTHING, in_order, span, table
+
+__all__ = ["NAME", "page"]
+
+NAME = "benchmarks"  # of the page, of the figures beside it, of the folder with the pictures
+_REACHED = {True: "reached", False: "**not reached**", None: "not measured"}
+_OTHERS = ", ".join(peer.label for peer in OTHERS)
+
+
+def page(run: Run, pictures: Sequence[str], remarks: str = "") -> str:
+    """Return docs/benchmarks.md."""
+    figures = Figures(run.samples)
+    lines = [
+        "# Benchmarks",
+        "",
+        "Written by `./dev bench`, with the figures beside it in "
+        f"[{NAME}.json]({NAME}.json); not by hand.",
+        "",
+        *_pictures(pictures, ("get",)),
+        *_goals(figures, remarks),
+        *_machine(run),
+        *_missing(run, figures),
+        *_method(),
+        *_topologies(figures),
+        *_pictures(pictures, ("latency", "bulk", "connections", "cost", "still")),
+        *_growth(figures, pictures),
+        *peer_settings(run.versions),
+        *_again(),
+    ]
+    return "\n".join(lines)
+
+
+def _pictures(pictures: Sequence[str], names: Sequence[str]) -> Iterator[str]:
+    for name in names:
+        if name in pictures:
+            yield f"![{name}]({NAME}/{name}.svg)"
+            yield ""
+
+
+def _goals(figures: Figures, remarks: str) -> Iterator[str]:
+    rows = []
+    for outcome in judge(figures):
+        goal = outcome.goal
+        bound = f"{'at most' if goal.at_most else 'at least'} {goal.bound:g}"
+        rows.append((goal.text, bound, span(outcome.found, 2), _REACHED[outcome.reached]))
+    yield "## Figures to reach"
+    yield ""
+    yield f"Medians of ratios within a round. The best peer is the best of {_OTHERS}, by its"
+    yield "median over the run."
+    yield ""
+    yield from table(("what", "to reach", "median (minimum to maximum)", ""), rows)
+    yield ""
+    if remarks:
+        yield remarks
+
+
+def _machine(run: Run) -> Iterator[str]:
+    m = run.machine
+    used = [f"{name} {run.versions[name]}" for name in ("redis-server", "redis-benchmark", "iperf3")
+            if name in run.versions]  # fmt: skip
+    place = f" of {m['virtual']}" if m["virtual"] else ""
+    yield "## The machine"
+    yield ""
+    yield f"{m['cores']} cores{place} ({m['processor']}), {m['memory_gib']} GiB, {m['system']},"
+    yield f"{m['kernel']}, Python {m['python']}; {', '.join(used)}. {run.began}, "
+    yield f"{run.seconds / 60:.0f} minutes, {run.asked['rounds']} rounds of about "
+    yield f"{run.asked['seconds']:g} s a measurement."
+    yield ""
+    if int(m["cores"]) <= 2:
+        yield "Client, go-between and service share these cores: what the client and the service"
+        yield "need is not there for the go-between. The ratios hold for such a machine; a rate"
+        yield "by itself says little."
+        yield ""
+
+
+def _missing(run: Run, figures: Figures) -> Iterator[str]:
+    lines = [f"- {line}" for line in run.remarks]
+    for reason, places in figures.missing().items():
+        where = ", ".join(places) if len(places) <= 4 else f"{len(places)} of its measurements"
+        if not any(reason.partition(": ")[2] in line for line in run.remarks):
+            lines.append(f"- {reason} ({where})")
+    yield "## What is missing"
+    yield ""
+    yield from lines or ["Nothing: every peer was there and every measurement could be taken."]
+    yield ""
+
+
+def _method() -> Iterator[str]:
+    shapes = "; ".join(f"*{name}* is {what}" for name, what in TOPOLOGIES.items())
+    yield f"""\
+## How it is measured
+
+Each go-between runs in a network namespace of its own with its own Redis and iperf3 behind it,
+in two topologies: {shapes}.
+In a round every load goes through all peers, one right after the other, and another peer comes
+first each time; so a slow minute hits them alike. A ratio is taken within a round. The tables
+have the median over the rounds, with minimum and maximum in brackets.
+
+- **GET**: `redis-benchmark -t get`, with 50 connections, with 16 requests at once on each of
+  them, and with one connection.
+- **Bulk**: `iperf3`, one direction, as received.
+- **New connections**: `redis-benchmark -k 0`, a connection for each request.
+- **CPU**: user and system time of all processes of the go-between, before and after. What the
+  kernel does in interrupts on behalf of a packet is charged to whoever runs at that moment, so
+  the kernel plane's 0 means that no process of it runs, not that forwarding is free.
+- **Memory of a session**: proportional set size of all its processes with {LOADS["idle"].number:,}
+  sessions that have answered once, less the size before, by their number. What the kernel keeps
+  for sockets is not in it and is the same for all.
+- **Start**: from starting the command to the first answer through it, the median of
+  {LOADS["start"].number} starts.
+"""
+
+
+def _topologies(figures: Figures) -> Iterator[str]:
+    for topology, what in TOPOLOGIES.items():
+        loads = [
+            load
+            for load in LOADS.values()
+            if load.group not in ("sessions", "routes") and figures.peers(topology, load.key)
+        ]
+        if loads:
+            yield f"## {topology.capitalize()}: {what}"
+            yield ""
+        for load in loads:
+            yield f"### {load.label[0].upper()}{load.label[1:]}"
+            yield ""
+            yield from _table(figures, topology, load)
+            yield ""
+
+
+def _table(figures: Figures, topology: str, load: Load) -> list[str]:
+    head = [""]
+    for name in load.metrics:
+        head.append(f"{METRICS[name].label}, {METRICS[name].unit}")
+        head += [_over(figures, topology, load, name, to) for to in METRICS[name].ratios]
+    rows = []
+    for peer in in_order(figures.peers(topology, load.key)):
+        row = [PEERS[peer].label]
+        for name in load.metrics:
+            place = (topology, load.key, name, peer)
+            row.append(span(figures.value(*place), METRICS[name].digits))
+            row += [span(figures.ratio(*place, to), 2) for to in METRICS[name].ratios]
+        rows.append(row)
+    empty = [n for n in range(1, len(head)) if all(row[n] == NOTHING for row in rows)]
+    keep = [n for n in range(len(head)) if n not in empty]
+    return table([head[n] for n in keep], [[row[n] for n in keep] for row in rows])
+
+
+def _over(figures: Figures, topology: str, load: Load, metric: str, to: str) -> str:
+    if to != "best":
+        return f"over {to}"
+    best = figures.best(topology, load.key, metric)
+    return f"over the best peer ({PEERS[best].label})" if best else "over the best peer"
+
+
+def _growth(figures: Figures, pictures: Sequence[str]) -> Iterator[str]:
+    loads = [
+        load
+        for load in LOADS.values()
+        if load.group in ("sessions", "routes") and figures.peers("shared", load.key)
+    ]
+    if not loads:
+        return
+    yield "## How the cost grows"
+    yield ""
+    for group, members in groupby(loads, key=lambda load: load.group):
+        yield from _pictures(pictures, (group,))
+        for load in members:
+            yield f"### {load.label}"
+            yield ""
+            yield from _table(figures, "shared", load)
+            yield ""
+
+
+def _again() -> list[str]:
+    return [
+        "## Run it yourself",
+        "",
+        "    ./dev bench                       # all of this; installs the peers it lacks (Debian)",
+        "    ./dev bench --only get,haproxy,relay   # a part, into .cache/bench/part",
+        "    ./dev bench --compare             # the newest run beside the committed figures",
+        "    ./dev bench run haproxy           # one peer alone, 127.0.0.1:7000 to 127.0.0.1:6379",
+        "",
+    ]

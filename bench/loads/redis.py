@@ -1,0 +1,91 @@
+"""Redis GET through redis-benchmark: kept connections, one connection, new connections."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from bench.bed import Bed
+from bench.loads.load import Load, Pace
+from bench.parse import parse_redis_csv
+
+__all__ = ["CONNECTIONS", "GET", "SESSIONS"]
+
+TOOLS = (("redis-benchmark", "redis-tools"), ("redis-server", "redis-server"))
+_FIRST = 40  # requests a connection in the run that finds out how fast it goes
+
+
+def run(
+    load: Load, bed: Bed, pace: Pace, *, pipeline: int = 1, keep: bool = True
+) -> Mapping[str, float]:
+    """Run GETs for about `pace.seconds`; return rate, latencies and the peer's cost."""
+    key = (bed.topology, load.key, bed.peer.name)
+    host, port = bed.address()
+    command = ["redis-benchmark", "-h", host, "-p", str(port), "--csv"]
+    options = ["-t", "get", "-c", str(load.number), "-P", str(pipeline), "-k", str(int(keep))]
+    within = 20 + 5 * pace.seconds
+    if key not in pace.rates:
+        bed.client([*command, "-t", "set", "-n", "1", "-c", "1"], within)  # so that GET finds it
+        first = load.number * (_FIRST if keep else 5)
+        found = parse_redis_csv(bed.client([*command, *options, "-n", str(first)], within).output)
+        pace.rates[key] = found["rate"]
+    count = max(int(pace.rates[key] * pace.seconds), 2 * load.number)
+    timed = bed.client([*command, *options, "-n", str(count)], within)
+    values = parse_redis_csv(timed.output)
+    pace.rates[key] = values["rate"]
+    if bed.peer.name != "direct":
+        values["cpu_us"] = timed.cpu_seconds / count * 1e6
+        values["cpu_share"] = timed.cpu_seconds / timed.seconds * 100
+    return values
+
+
+def run_new(load: Load, bed: Bed, pace: Pace) -> Mapping[str, float]:
+    """Run GETs with a connection for each."""
+    values = dict(run(load, bed, pace, keep=False))
+    values["connections"] = values.pop("rate")
+    return values
+
+
+_METRICS = ("rate", "p50_ms", "p99_ms", "cpu_us", "cpu_share")
+
+GET = (
+    Load("get50", "get", "GET, 50 connections", _METRICS, run, TOOLS, number=50),
+    Load(
+        "get50p16",
+        "get",
+        "GET, 50 connections, 16 requests at once on each",
+        _METRICS,
+        partial(run, pipeline=16),
+        TOOLS,
+        number=50,
+    ),
+    Load("get1", "get", "GET, 1 connection", _METRICS, run, TOOLS, number=1),
+)
+CONNECTIONS = (
+    Load(
+        "connections",
+        "connections",
+        "a new connection for each GET, 50 at once",
+        ("connections", "p50_ms", "p99_ms", "cpu_us"),
+        run_new,
+        TOOLS,
+        number=50,
+    ),
+)
+SESSIONS = tuple(
+    Load(
+        f"sessions{number}",
+        "sessions",
+        f"GET, {number:,} connections",
+        ("rate", "p99_ms", "cpu_us"),
+        run,
+        TOOLS,
+        topologies=("shared",),
+        takes=lambda peer: not peer.process_a_session,
+        descriptors=2 * number + 500,
+        most_rounds=2,
+        number=number,
+        weight=1 if number < 9000 else 2,
+    )
+    for number in (10, 100, 1000, 9000)
+)

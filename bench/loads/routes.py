@@ -1,0 +1,67 @@
+"""How the cost grows with routes: time until the last one works, and a new connection's delay."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from statistics import median
+
+from bench.bed import Bed, ask
+from bench.errors import Missing
+from bench.loads.load import Load, Pace
+from bench.peers.peer import Peer
+
+__all__ = ["ROUTES"]
+
+_FIRST_PORT = 10000  # up to 14,999; outgoing connections begin above that
+_ASKED = 200
+# A process a route, or minutes for 5,000 listeners, say nothing that is not known beforehand.
+_PEERS = ("haproxy", "nginx", "relay", "kernel")
+
+
+def run(load: Load, bed: Bed, _pace: Pace) -> Mapping[str, float]:
+    """Start the peer with `load.number` routes to one Redis; return both times."""
+    bed.stop_peer()
+    ports = [_FIRST_PORT + number for number in range(load.number)]
+    host = bed.places.ambassador_host
+    began = time.monotonic()
+    bed.start_peer([bed.forward(port) for port in ports])
+    try:
+        bed.until_through((host, ports[-1]), within=60)
+        applied = time.monotonic() - began
+        delays = [_delay(bed, (host, ports[n * 7919 % len(ports)])) for n in range(_ASKED)]
+    finally:
+        bed.stop_peer()
+        bed.start_peer()
+        bed.until_through()
+    return {"apply_ms": applied * 1000, "first_us": median(delays) * 1e6}
+
+
+def _delay(bed: Bed, address: tuple[str, int]) -> float:
+    began = time.monotonic()
+    with bed.connect(address) as connection:
+        if not ask(connection):
+            raise Missing(f"no answer through port {address[1]}")
+    return time.monotonic() - began
+
+
+def _takes(peer: Peer) -> bool:
+    return peer.name in _PEERS
+
+
+ROUTES = tuple(
+    Load(
+        f"routes{number}",
+        "routes",
+        f"{number:,} route{'s' * (number > 1)}",
+        ("apply_ms", "first_us"),
+        run,
+        (("redis-server", "redis-server"),),
+        topologies=("shared",),
+        takes=_takes,
+        descriptors=2 * number + 500,
+        most_rounds=2,
+        number=number,
+    )
+    for number in (1, 100, 5000)
+)

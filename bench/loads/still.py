@@ -1,0 +1,79 @@
+"""What is seen without load: the start, and the memory of sessions that do nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from statistics import median
+
+from bench.bed import Bed, ask
+from bench.errors import Missing
+from bench.loads.load import Load, Pace
+from bench.peers.peer import Peer
+
+__all__ = ["IDLE", "START"]
+
+_STARTS = 3
+_REDIS = (("redis-server", "redis-server"),)
+
+
+def _is_between(peer: Peer) -> bool:
+    return peer.name != "direct"
+
+
+def start(load: Load, bed: Bed, _pace: Pace) -> Mapping[str, float]:
+    """Start the peer anew `load.number` times; return the median to a first byte through."""
+    took = []
+    for _ in range(load.number):
+        bed.stop_peer()
+        began = time.monotonic()
+        bed.start_peer()
+        bed.until_through()
+        took.append(time.monotonic() - began)
+    return {"start_ms": median(took) * 1000}
+
+
+def idle(load: Load, bed: Bed, _pace: Pace) -> Mapping[str, float]:
+    """Open `load.number` sessions, each used once; return what one costs the peer in memory.
+
+    One after the other, so that a short backlog loses none. In a fresh process: memory that an
+    earlier load left behind would be used again and not be seen.
+    """
+    bed.stop_peer()
+    bed.start_peer()
+    bed.until_through()
+    before = bed.memory_kib()
+    with ExitStack() as held:
+        for _ in range(load.number):
+            if not ask(held.enter_context(bed.connect())):
+                raise Missing("a session of many was closed")
+        after = bed.memory_kib()
+    return {"session_kib": (after - before) / load.number, "process_mib": before / 1024}
+
+
+START = Load(
+    "start",
+    "start",
+    "start of the command to first byte through",
+    ("start_ms",),
+    start,
+    _REDIS,
+    topologies=("shared",),
+    takes=_is_between,
+    number=_STARTS,
+)
+IDLE = Load(
+    "idle",
+    "idle",
+    "memory of 5,000 idle sessions",
+    ("session_kib", "process_mib"),
+    idle,
+    _REDIS,
+    topologies=("shared",),
+    takes=_is_between,
+    descriptors=10500,
+    most_rounds=3,
+    number=5000,
+    weight=2,
+)

@@ -1,0 +1,13 @@
+"""The go-betweens that are measured, in the order of the document."""
+
+from __future__ import annotations
+
+from bench.peers import ambassador, direct, envoy, haproxy, nginx, socat
+from bench.peers.peer import Peer
+
+__all__ = ["OTHERS", "OURS", "PEERS"]
+
+# "The best peer" is the best of these.
+OTHERS: tuple[Peer, ...] = (socat.PEER, haproxy.PEER, nginx.PEER, envoy.PEER)
+OURS: tuple[Peer, ...] = (ambassador.RELAY, ambassador.KERNEL)
+PEERS = {peer.name: peer for peer in (direct.PEER, *OTHERS, *OURS)}

@@ -1,0 +1,50 @@
+"""What the container may not do, and needs not."""
+
+from __future__ import annotations
+
+import pytest
+
+from .bed import resp
+from .bed.command import until
+from .bed.engine import Engine
+from .bed.images import AMBASSADOR, AMBASSADOR_PYTHON, REDIS
+
+HARDENED = ("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
+
+
+@pytest.mark.parametrize("image", [AMBASSADOR, AMBASSADOR_PYTHON])
+@pytest.mark.parametrize("port", [6379, 80])
+def test_a_read_only_container_without_capabilities_serves_any_port(
+    near: Engine, image: str, port: int
+) -> None:
+    near.docker("run", "-d", "--name", "redis", REDIS)
+    redis = near.container_address("redis")
+    near.docker(
+        *("run", "-d", "--name", "ambassador", *HARDENED, "--health-interval", "1s"),
+        *("-e", f"X_PORT_{port}_TCP=tcp://{redis}:6379", image),
+    )
+    resp.first_pong(near, near.container_address("ambassador"), port)
+    near.docker("exec", "ambassador", "ambassador", "healthcheck")
+
+    status = near.docker("exec", "ambassador", "sh", "-c", "cat /proc/[0-9]*/status")
+    facts = [line.split(":\t") for line in status.splitlines()]
+    assert {value for key, value in facts if key == "CapEff"} == {"0" * 16}
+    assert not any("0" in value.split() for key, value in facts if key == "Uid")
+
+
+def test_the_health_check_turns_healthy(near: Engine) -> None:
+    near.docker("run", "-d", "--name", "redis", REDIS)
+    near.docker(
+        *("run", "-d", "--name", "ambassador", "--link", "redis:redis"),
+        *("--health-interval", "0.5s", *HARDENED, AMBASSADOR),
+    )
+
+    def healthy() -> bool:
+        return near.inspect("ambassador")["State"]["Health"]["Status"] == "healthy"
+
+    until(healthy, "the engine calls it healthy", within=15)
+
+
+def test_a_health_check_without_a_daemon_fails(near: Engine) -> None:
+    done = near.client("run", "--rm", AMBASSADOR, "healthcheck", ok=(1,))
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,59 @@
+"""Endpoints that are not there yet, or are somewhere else later."""
+
+from __future__ import annotations
+
+from .bed import resp
+from .bed.command import until
+from .bed.engine import Engine
+from .bed.images import AMBASSADOR, REDIS
+
+
+def run_ambassador(host: Engine, endpoint: str, *args: str) -> None:
+    host.docker(
+        *("run", "-d", "--name", "ambassador", *args),
+        *("-e", f"REDIS_PORT_6379_TCP={endpoint}", AMBASSADOR),
+    )
+
+
+def address_in(host: Engine, network: str, name: str) -> str:
+    return str(host.inspect(name)["NetworkSettings"]["Networks"][network]["IPAddress"])
+
+
+def test_an_endpoint_may_be_absent_at_start_and_appear_later(near: Engine) -> None:
+    near.docker("network", "create", "inner")
+    run_ambassador(near, "tcp://redis:6379", "--network", "inner")
+    address = address_in(near, "inner", "ambassador")
+    assert resp.ask(near, "PING", address) == "gone"
+    assert near.running("ambassador")
+
+    near.docker("run", "-d", "--name", "redis", "--network", "inner", REDIS)
+    resp.first_pong(near, address, within=15)
+
+
+def test_a_client_is_served_whose_endpoint_appears_while_it_waits(near: Engine) -> None:
+    near.docker("run", "-d", "--name", "redis", REDIS, "sleep", "600")
+    run_ambassador(near, f"tcp://{near.container_address('redis')}:6379")
+    address = near.container_address("ambassador")
+    until(lambda: "redis  :6379 -> " in near.logs("ambassador"), "the route starts")
+    with resp.session(near, address) as waiting:
+        waiting.say("PING")
+        until(lambda: "cannot reach" in near.logs("ambassador"), "its first try has failed")
+        near.docker("exec", "-d", "redis", "redis-server", "--protected-mode", "no")
+        assert waiting.hear() == "PONG"
+
+
+def test_a_name_is_resolved_again_when_its_container_is_replaced(near: Engine) -> None:
+    near.docker("network", "create", "inner")
+    near.docker("run", "-d", "--name", "redis", "--network", "inner", REDIS)
+    run_ambassador(near, "tcp://redis:6379", "--network", "inner")
+    address, before = (address_in(near, "inner", name) for name in ("ambassador", "redis"))
+    resp.first_pong(near, address)
+
+    near.docker("rm", "-f", "redis")
+    near.docker("run", "-d", "--name", "holder", "--network", "inner", REDIS, "sleep", "600")
+    near.docker("run", "-d", "--name", "redis", "--network", "inner", REDIS)
+    assert address_in(near, "inner", "holder") == before
+    assert address_in(near, "inner", "redis") != before
+
+    resp.first_pong(near, address, within=15)
+    assert near.inspect("ambassador")["RestartCount"] == 0

@@ -1,0 +1,70 @@
+"""A network namespace for code of this very process: one thread of it is inside.
+
+Sockets belong to the namespace of the thread that makes them, and threads and processes inherit
+that of the thread that starts them (network_namespaces(7)), so what `call` runs is alone on a
+network of its own, with every port free. The namespace ends with its last thread or process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import subprocess
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+__all__ = ["Namespace"]
+
+_CLONE_NEWNET = 0x40000000  # sched.h; os.unshare is of Python 3.12
+_T = TypeVar("_T")
+_WITHIN = 30.0
+
+
+class Namespace:
+    """Has a loopback interface that is up, and nothing else. `close` leaves it."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, "namespace")
+        self._inside = 0
+        try:
+            self._inside = self.call(_enter)
+        except BaseException:
+            self.close()
+            raise
+
+    def call(self, function: Callable[..., _T], *arguments: Any, **named: Any) -> _T:
+        """Call `function` inside and return what it returns. May be called from inside."""
+        if threading.get_ident() == self._inside:
+            return function(*arguments, **named)
+        return self._thread.submit(function, *arguments, **named).result(_WITHIN)
+
+    def run(
+        self,
+        main: Coroutine[Any, Any, _T],
+        loop_factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.SelectorEventLoop,
+    ) -> _T:
+        """Run `main` on an event loop inside."""
+
+        def work() -> _T:
+            with asyncio.Runner(loop_factory=loop_factory) as runner:
+                return runner.run(main)
+
+        return self.call(work)
+
+    def start(self, *command: str, **options: Any) -> subprocess.Popen[Any]:
+        """Start a process inside."""
+        return self.call(subprocess.Popen, command, **options)
+
+    def close(self) -> None:
+        self._thread.shutdown()
+
+
+def _enter() -> int:
+    if ctypes.CDLL(None, use_errno=True).unshare(_CLONE_NEWNET):
+        number = ctypes.get_errno()
+        raise OSError(number, f"unshare: {os.strerror(number)}")
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True, timeout=_WITHIN)
+    return threading.get_ident()
