@@ -7,8 +7,8 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -125,23 +125,24 @@ class Program:
 
     def __init__(self, network: Network, plane: str, *assignments: str) -> None:
         environ = {**os.environ, "AMBASSADOR_PLANE": plane, "AMBASSADOR_LOG": "json"}
-        environ |= {"AMBASSADOR_ADMIN": "off", "AMBASSADOR_LOG_LEVEL": "info"}
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the process)
         self.process = network.ambassador.start(
             *(sys.executable, "-m", "ambassador", "run", *assignments),
-            env=environ,
-            stderr=subprocess.PIPE,
+            env={**environ, "AMBASSADOR_ADMIN": "off"},
+            stderr=self._log,
         )
-        self.started = self._wait_for("route_started")
+        until(lambda: self.events("route_started"), 20, what="it starts")
+        self.started = self.events("route_started")[0]
 
-    def _wait_for(self, event: str) -> dict[str, Any]:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            told: dict[str, Any] = json.loads(line)
-            if told.get("event") == event:
-                return told
-        raise AssertionError(f"it ended without {event}")
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """What it has logged under this name so far. Fails when it has ended."""
+        text = os.pread(self._log.fileno(), 1 << 20, 0)  # leaves its place to the process
+        assert self.process.poll() is None, f"it has ended: {text.decode()}"
+        told = [json.loads(line) for line in text.split(b"\n")[:-1]]
+        return [event for event in told if event["event"] == name]
 
     def kill(self) -> None:
         """End it as the kernel does when memory runs out."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(10)
+        self._log.close()
