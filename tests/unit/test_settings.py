@@ -60,6 +60,9 @@ def test_an_empty_variable_counts_as_not_set_and_is_mentioned():
         ("admin", "/run/a.sock", "/run/a.sock"),
         ("admin", "unix:///run/a.sock", "/run/a.sock"),
         ("plane", "relay", "relay"),
+        ("plane", "kernel", "kernel"),
+        ("keep_rules", "yes", True),
+        ("keep_rules", "no", False),
     ],
 )
 def test_values(name, text, value):
@@ -77,8 +80,8 @@ def test_values(name, text, value):
         ("log", "jsn", 'none of the words, did you mean "json"?'),
         ("level", "warn", 'did you mean "warning"?'),
         ("grace", "soon", "is no duration"),
-        ("plane", "kernel", "this version carries traffic in the relay only"),
-        ("plane", "x", "none of the words"),
+        ("plane", "kernal", 'none of the words, did you mean "kernel"?'),
+        ("keep_rules", "maybe", "none of the words"),
         ("loop", "trio", "none of the words"),
         ("buffer", "1", "too small or too large"),
         ("buffer", "1GiB", "too small or too large"),

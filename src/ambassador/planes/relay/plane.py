@@ -83,6 +83,9 @@ class RelayPlane:
                 backlog=backlog,
             )
 
+    async def prepare(self, steps: Sequence[Step]) -> None:
+        """Nothing can be told before it is tried; see ports.Plane."""
+
     async def apply(self, steps: Sequence[Step]) -> None:
         """Perform all steps or none; see ports.Plane."""
         removed = [step.route for step in steps if isinstance(step, RemoveRoute)]
@@ -114,9 +117,14 @@ class RelayPlane:
                 installed.endings.close()
         self._leaving = [installed for installed in self._leaving if _open(installed)]
 
-    def status(self) -> Sequence[RouteStatus]:
-        """Return one entry a route."""
-        return [self._status(installed) for installed in self._routes.values()]
+    async def measure(self) -> None:
+        """Every number is always up to date; see ports.Plane."""
+
+    def status(self, routes: Sequence[Route] | None = None) -> Sequence[RouteStatus]:
+        """Return one entry for each of `routes`, or for all; see ports.Plane."""
+        if routes is None:
+            return [self._status(installed) for installed in self._routes.values()]
+        return [self._status(self._routes[_key(route)]) for route in routes]
 
     async def drain(self, grace: float) -> int:
         """Stop listening, let sessions end for `grace` seconds, cut the rest.
