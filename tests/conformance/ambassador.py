@@ -17,6 +17,8 @@ import uvloop
 
 from ambassador.model import Address, Endpoint, Inet, Proto, Route, Snapshot
 from ambassador.planes.kernel.conntrack import Conntrack, Flow
+from ambassador.planes.kernel.plane import KernelPlane
+from ambassador.planes.kernel.privilege import look
 from ambassador.planes.relay.plane import RelayPlane
 from ambassador.ports import RouteStatus
 from ambassador.reconciler import Reconciler
@@ -68,17 +70,19 @@ class Ambassador:
         self._wish = _Wish()
         self._loop = LoopThread(network.ambassador, uvloop.new_event_loop)
         self._conntrack = Conntrack()
-        self._planes = self._loop.await_(self._start())
+        self._loop.await_(self._start())
 
-    async def _start(self) -> tuple[Any, ...]:
-        planes: list[Any] = [RelayPlane(self.resolver, buffer=262144, backlog=4096)]
-        if self.plane == "kernel":
-            from ambassador.planes.kernel.plane import KernelPlane  # noqa: PLC0415
-
-            planes.append(KernelPlane(planes[0], self.resolver))
-        self._reconciler = Reconciler((self._wish,), planes[0])
+    async def _start(self) -> None:
+        kernel = KernelPlane(self.resolver, look(), demanded=True, keep_rules=False)
+        self._fronts = (kernel,) if self.plane == "kernel" else ()
+        self._relay = RelayPlane(
+            self.resolver,
+            buffer=262144,
+            backlog=4096,
+            noticed=kernel.noticed if self._fronts else lambda *_: None,
+        )
+        self._reconciler = Reconciler((self._wish,), self._relay, *self._fronts)
         await self._reconciler.start()
-        return tuple(planes)
 
     def set(self, *routes: Route) -> None:
         """Let these be the routes; each must be carried by the plane of this test."""
@@ -105,6 +109,7 @@ class Ambassador:
         self._loop.call(self.resolver.answer, host, *addresses)
 
     def statuses(self) -> list[RouteStatus]:
+        self._loop.await_(self._reconciler.measure())
         return list(self._loop.call(self._reconciler.status))
 
     def status(self, name: str = "redis") -> RouteStatus:
@@ -115,8 +120,9 @@ class Ambassador:
         return self._loop.await_(self._conntrack.flows(proto, list(ports)))
 
     def close(self) -> None:
-        for plane in reversed(self._planes):
-            self._loop.call(plane.close)
+        for front in self._fronts:
+            self._loop.await_(front.close())
+        self._loop.call(self._relay.close)
         self._loop.close()
 
 
@@ -145,4 +151,7 @@ class Program:
         """End it as the kernel does when memory runs out."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(10)
+
+    def close(self) -> None:
+        self.kill()
         self._log.close()

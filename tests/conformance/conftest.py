@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.conformance.ambassador import Ambassador
+from tests.conformance.ambassador import Ambassador, Program
 from tests.conformance.scene import Scene
 from tests.netns import Network
 
@@ -44,3 +44,17 @@ def scene(network: Network, ambassador: Ambassador) -> Iterator[Scene]:
     scene = Scene(network, ambassador)
     yield scene
     scene.close()
+
+
+@pytest.fixture
+def start_program(network: Network) -> Iterator[Callable[..., Program]]:
+    """Start programs; all of them are ended."""
+    programs: list[Program] = []
+
+    def start(plane: str, *assignments: str) -> Program:
+        programs.append(Program(network, plane, *assignments))
+        return programs[-1]
+
+    yield start
+    for program in programs:
+        program.close()

@@ -62,11 +62,12 @@ def test_silence_and_a_late_answer_do_no_harm(scene, ambassador):
     for state in ("established", "fin_wait", "close_wait", "last_ack"):
         scene.network.ambassador.sysctl(**{f"net__netfilter__nf_conntrack_tcp_timeout_{state}": 2})
     listening = scene.endpoint()
-    ambassador.set(route(6379, TO_OLD, TO_OLD6))
+    ambassador.set(route(6379, TO_OLD, name="four"), route(6380, TO_OLD6, name="six"))
     sessions = {}
-    for family in (socket.AF_INET, IPV6):
+    for family, port in ((socket.AF_INET, 6379), (IPV6, 6380)):
         for kind in ("idle", "client ended", "upstream ended"):
-            client, upstream = sessions[family, kind] = scene.session(listening, family=family)
+            client, upstream = scene.session(listening, port, family=family)
+            sessions[family, kind] = client, upstream
             works(client, upstream)
             if kind == "client ended":
                 client.shutdown(socket.SHUT_WR)

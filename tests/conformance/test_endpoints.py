@@ -106,7 +106,20 @@ class Move:
             with pytest.raises(ConnectionRefusedError):
                 self.scene.dial("bridge", 6379)
         else:
-            works(*self.scene.session(self.new))
+            works(*until(self._reach_new, within=1.0, what="a new client reaches the new endpoint"))
+
+    def _reach_new(self):
+        """Return both ends of a new connection, None when it does not lead to the new endpoint:
+        for some milliseconds after a name has changed.
+        """
+        client = self.scene.dial("bridge", 6379)
+        self.new.settimeout(0.1)
+        try:
+            return client, self.scene.accept(self.new)
+        except TimeoutError:
+            return None
+        finally:
+            self.new.settimeout(20)
 
 
 @pytest.fixture(params=["name", "change", "remove"])
@@ -189,12 +202,27 @@ def test_datagrams_follow_at_once(scene, ambassador, cause):
     host = "db" if cause == "name" else "10.77.0.4"
     ambassador.set(route(53, f"{host}:7053", name="dns", proto=Proto.UDP))
     client = scene.dial("bridge", 53, kind=socket.SOCK_DGRAM)
-    for endpoint in (old, new):
+    client.settimeout(0.1)
+
+    def answered_by(endpoint):
+        endpoint.settimeout(0.1)
         client.send(b"?")
-        data, back = endpoint.recvfrom(8)
-        endpoint.sendto(data, back)
-        assert client.recv(8) == b"?"
-        if endpoint is old and cause == "name":
-            ambassador.resolve("db", "10.77.0.5")
-        elif endpoint is old:
-            ambassador.change("dns", "10.77.0.5:7053")
+        with contextlib.suppress(TimeoutError):
+            data, back = endpoint.recvfrom(8)
+            endpoint.sendto(data, back)
+            return client.recv(8) == b"?"
+
+    assert answered_by(old)
+    if cause == "name":
+        ambassador.resolve("db", "10.77.0.5")
+    else:
+        ambassador.change("dns", "10.77.0.5:7053")
+    until(lambda: answered_by(new), within=1.0, what="the new endpoint answers")
+    old.settimeout(0)
+    with contextlib.suppress(BlockingIOError):
+        while old.recv(8):  # what came before the change was through
+            pass
+    for _ in range(10):
+        assert answered_by(new)
+    with pytest.raises(BlockingIOError):
+        old.recv(8)
