@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from socket import AF_INET, AF_INET6
 
 from ambassador import log
 from ambassador.core.ending import due, grace
@@ -116,7 +117,8 @@ class FlowEnder:
         self._leaving.clear()
 
     async def _flows(self, leaving: _Leaving) -> list[Flow]:
-        flows = await self._conntrack.flows(leaving.proto, leaving.ports)
+        families = {AF_INET6 if ":" in host else AF_INET for host, _ in leaving.gone}
+        flows = await self._conntrack.flows(leaving.proto, leaving.ports, families)
         return [flow for flow in flows if flow.upstream in leaving.gone]
 
     async def _end(self, leaving: _Leaving, existing: Existing, flows: list[Flow]) -> None:
