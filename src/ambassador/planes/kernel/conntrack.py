@@ -54,7 +54,8 @@ _U16, _U32, _U64 = Struct(">H"), Struct(">L"), Struct(">Q")
 
 # The kernel (6.18) does not filter both families at once.
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
-# One walk through the table (8 ms for 262,144 buckets, however empty) a port; beyond that, one walk through all of the protocol.
+# One walk through the table a port (8 ms for 262,144 buckets, however empty); beyond that, one
+# walk through all of the protocol.
 _MOST_WALKS = 8
 _BATCH = 100  # deletions in one piece: about 1 ms of the kernel's time
 # Seconds of parsing before other work of the loop has its turn. Not by the loop's clock: uvloop

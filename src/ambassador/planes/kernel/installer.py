@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from time import monotonic
 from typing import NamedTuple
 
 from ambassador import log
@@ -18,7 +19,9 @@ from ambassador.planes.kernel.table import Change, Table
 
 __all__ = ["Installer"]
 
-_SLICE = 0.005  # seconds of work before other work of the loop has its turn
+# Seconds of work before other work of the loop has its turn; not by the loop's clock, which
+# uvloop reads once a turn.
+_SLICE = 0.005
 _KEEP = Existing()
 # Above, one question for all tells which routes have flows at all.
 _MANY = 8
@@ -81,8 +84,7 @@ class Installer:
             change.before.update(carried.ways)
             if carried.counted:
                 change.uncounted += carried.ports
-        loop = asyncio.get_running_loop()
-        pause = loop.time() + _SLICE
+        pause = monotonic() + _SLICE
         for carried in touched:
             wanted = carried.wanted(self._families)
             goals.append(_Goal(carried, wanted, carried.belonging()))
@@ -96,9 +98,9 @@ class Installer:
                 change.counted += carried.ports
             if carried.forgive and carried.route.proto is Proto.TCP:
                 change.forgiven += [port for _, port in carried.ports]
-            if loop.time() > pause:
+            if monotonic() > pause:
                 await asyncio.sleep(0)
-                pause = loop.time() + _SLICE
+                pause = monotonic() + _SLICE
         return change, goals
 
     async def _give_up(
