@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import combinations
 
 from ambassador.core.names import named
 from ambassador.errors import ConfigError, Problem
-from ambassador.model import Address, Desired, Inet, Route, Snapshot, Unix
+from ambassador.model import Address, Desired, Inet, Proto, Route, Snapshot, Unix
 from ambassador.spec import format_address, format_name, unmapped
 
-__all__ = ["merge", "overlap"]
+__all__ = ["collisions", "merge", "overlap"]
 
 _ALL_IPV4 = "0.0.0.0"
 _ALL = ("", "::")  # a socket on :: takes IPv4 too unless told otherwise (RFC 3493 section 5.3)
@@ -36,8 +35,7 @@ def merge(snapshots: Iterable[Snapshot]) -> Desired:
             "one route for each listen address",
             routes,
         )
-        for first, second in combinations(routes, 2)
-        if first.proto is second.proto and overlap(first.listen, second.listen)
+        for first, second in collisions(routes)
     ]
     problems += [
         _listen_problem(
@@ -55,6 +53,27 @@ def merge(snapshots: Iterable[Snapshot]) -> Desired:
     return Desired(routes)
 
 
+def collisions(routes: Sequence[Route]) -> list[tuple[Route, Route]]:
+    """Return every pair of `routes` that cannot both listen, in the order they are written.
+
+    Sorted by their first port, a route can only meet those whose range has not ended yet, so that
+    5,000 routes are compared with their neighbours and not each with each other.
+    """
+    pairs: list[tuple[int, int]] = []
+    reaching: dict[Proto, list[int]] = {}
+    for index in sorted(range(len(routes)), key=lambda index: _first_port(routes[index])):
+        route = routes[index]
+        first = _first_port(route)
+        others = [i for i in reaching.get(route.proto, ()) if _last_port(routes[i]) >= first]
+        pairs += [
+            (min(index, other), max(index, other))
+            for other in others
+            if overlap(route.listen, routes[other].listen)
+        ]
+        reaching[route.proto] = [*others, index]
+    return [(routes[first], routes[second]) for first, second in sorted(pairs)]
+
+
 def overlap(first: Address, second: Address) -> bool:
     """Return whether two sockets of one protocol cannot listen on these addresses at once."""
     if isinstance(first, Unix) or isinstance(second, Unix):
@@ -62,6 +81,14 @@ def overlap(first: Address, second: Address) -> bool:
     if first.ports.start >= second.ports.stop or second.ports.start >= first.ports.stop:
         return False
     return _covers(first.host, second.host) or _covers(second.host, first.host)
+
+
+def _first_port(route: Route) -> int:
+    return route.listen.port if isinstance(route.listen, Inet) else 0
+
+
+def _last_port(route: Route) -> int:
+    return route.listen.ports[-1] if isinstance(route.listen, Inet) else 0
 
 
 def _covers(host: str, other: str) -> bool:
