@@ -14,6 +14,8 @@ __all__ = ["CONSUMERS", "Scene", "ends_with_reset", "reset", "works"]
 IPV6 = socket.AF_INET6
 # Where a consumer is, and which address of the ambassador it dials.
 CONSUMERS = ("bridge", "another host", "the host", "published port", "sidecar", "loopback")
+# What `docker run -p` does: the host leads what comes from elsewhere to the ambassador. It also
+# drops what it cannot place, as many hosts do.
 _PUBLISHED = """
 table ip published {
   chain prerouting  { type nat hook prerouting priority dstnat; fib daddr type local tcp dport 1-65535 jump in; }
@@ -31,7 +33,8 @@ class Scene:
         self.network = network
         self.ambassador = ambassador
         self._open: list[socket.socket] = []
-        self._published = False
+        # Before anything is sent: a flow that is older than the host's tracking is invalid to it.
+        network.host.run("nft", "-f", "-", stdin=_PUBLISHED)
 
     def keep(self, sock: socket.socket) -> socket.socket:
         self._open.append(sock)
@@ -50,7 +53,6 @@ class Scene:
         """Return a socket of `consumer` connected to a port of the ambassador."""
         address = self.network.address("ambassador", family)
         if consumer == "published port":
-            self._publish()
             address = "10.78.0.1"
         elif consumer == "loopback":
             address = "::1" if family == IPV6 else "127.0.0.1"
@@ -74,12 +76,6 @@ class Scene:
     ) -> tuple[socket.socket, socket.socket]:
         """Return both ends of a new connection."""
         return self.dial(consumer, port, **options), self.accept(listening)
-
-    def _publish(self) -> None:
-        """Let the host lead what reaches it from elsewhere to the ambassador (docker run -p)."""
-        if not self._published:
-            self._published = True
-            self.network.host.run("nft", "-f", "-", stdin=_PUBLISHED)
 
     def close(self) -> None:
         for sock in self._open:

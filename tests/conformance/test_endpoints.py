@@ -11,7 +11,7 @@ import pytest
 
 from ambassador.model import Existing, Fate, Proto
 from tests.conformance.ambassador import route
-from tests.conformance.scene import ends_with_reset, works
+from tests.conformance.scene import CONSUMERS, ends_with_reset, works
 from tests.kernel.peers import times_of_resets
 from tests.wait import until
 
@@ -144,9 +144,7 @@ def test_kept_sessions_go_on_and_new_ones_follow(scene, move):
 def test_a_cut_is_told_to_both_sides_and_to_nobody_else(scene, move):
     move = move(CUT)
     sessions = [
-        scene.session(move.old, consumer=consumer)
-        for consumer in ("bridge", "another host", "the host", "sidecar")
-        for _ in range(5)
+        scene.session(move.old, consumer=consumer) for consumer in CONSUMERS for _ in range(5)
     ]
     bystander = scene.session(move.old, 5432)
     began = move()

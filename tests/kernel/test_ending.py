@@ -128,6 +128,15 @@ def test_a_client_that_came_through_a_published_port_learns_of_it(scene):
     upstream.close()
 
 
+@pytest.mark.parametrize("client", ["client", "ambassador"])
+def test_a_flow_to_an_endpoint_beside_the_ambassador_is_cut(scene, client):
+    forward(scene.network, ("tcp", 6379, "10.77.0.2", 7000))
+    with listen(scene.network.ambassador, 7000) as beside:
+        pairs = scene.open(3, upstream=beside, client=client)
+        began = scene.move(gone={("10.77.0.2", 7000)})
+        assert max(times_of_resets(pairs)) - began < 1.0
+
+
 @pytest.mark.parametrize("ended", ["client", "upstream"])
 @pytest.mark.parametrize("family", [socket.AF_INET, IPV6])
 def test_a_half_closed_flow_is_cut(scene, ended, family):
