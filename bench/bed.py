@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -202,6 +202,17 @@ class Bed:
         """Return a connection from the consumer's side to the Redis."""
         with netns.inside(self.places.consumer):
             return socket.create_connection(address or self.address(), within)
+
+    @contextlib.contextmanager
+    def hold(self, count: int) -> Iterator[None]:
+        """Have `count` sessions open, each used once, one opened after the other: a short
+        backlog, such as socat's, loses none. Raises Missing when one is refused.
+        """
+        with contextlib.ExitStack() as held:
+            for number in range(count):
+                if not ask(held.enter_context(self.connect())):
+                    raise Missing(f"session {number + 1} of {count} was closed")
+            yield
 
     def until_through(self, address: tuple[str, int] | None = None, within: float = 10) -> None:
         """Return once a first byte went through and back. Raises Missing."""

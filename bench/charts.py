@@ -28,7 +28,7 @@ _BARS = {
               (("start", "start_ms"), ("idle", "session_kib"))),
 }  # fmt: skip
 _LINES = {
-    "sessions": ("GET with more and more connections", "connections", ("rate", "cpu_us", "p99_ms")),
+    "sessions": ("GET among more and more sessions", "sessions", ("rate", "cpu_us", "p99_ms")),
     "routes": ("More and more routes", "routes", ("apply_ms", "first_us")),
 }
 
@@ -59,9 +59,8 @@ def _panel(figures: Figures, topology: str, load: str, metric: str) -> Bars:
         if size := figures.value(topology, load, metric, peer):
             value = number(size.middle, METRICS[metric].digits)
             bars.append(Bar(PEERS[peer].label, _look(peer), size, value))
-    unit = METRICS[metric].unit
     where = f" ({topology})" if len(LOADS[load].topologies) > 1 else ""
-    return Bars(f"{LOADS[load].label}, {unit}{where}", bars)
+    return Bars(f"{LOADS[load].label}: {METRICS[metric].head}{where}", bars)
 
 
 def _growth(figures: Figures, group: str, x_label: str, metric: str) -> Lines:
@@ -74,8 +73,8 @@ def _growth(figures: Figures, group: str, x_label: str, metric: str) -> Lines:
             if (size := figures.value("shared", load.key, metric, peer))
         ]
         if points:
-            lines.append(Line(PEERS[peer].label, _look(peer), points))
-    return Lines(f"{METRICS[metric].label}, {METRICS[metric].unit}", x_label, lines)
+            lines.append(Line(PEERS[peer].label, _look(peer), list(PEERS).index(peer), points))
+    return Lines(METRICS[metric].head, x_label, lines)
 
 
 def _look(peer: str) -> str:

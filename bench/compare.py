@@ -24,11 +24,11 @@ def comparison(old: Run, new: Run) -> str:
         was, now = (f.ratio(*place, to) if to else f.value(*place) for f in (before, after))
         if was is None or now is None:
             continue
-        what = f"{topology} {LOADS[load].label}: {METRICS[metric].label}, {PEERS[peer].label}"
+        what = f"{topology}, {LOADS[load].label}, {PEERS[peer].label}: "
         digits = 2 if to else METRICS[metric].digits
         rows.append(
             (
-                f"{what} over {to}" if to else f"{what}, {METRICS[metric].unit}",
+                what + (f"{METRICS[metric].label} over {to}" if to else METRICS[metric].head),
                 number(was.middle, digits),
                 number(now.middle, digits),
                 f"{now.middle / was.middle - 1:+.0%}" if was.middle else "",

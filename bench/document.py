@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from textwrap import fill as wrapped
 
 from bench.bed import TOPOLOGIES
 from bench.figures import Figures
@@ -20,7 +20,16 @@ __all__ = ["NAME", "page"]
 
 NAME = "benchmarks"  # of the page, of the figures beside it, of the folder with the pictures
 _REACHED = {True: "reached", False: "**not reached**", None: "not measured"}
+_NOTES = {
+    "sessions": "At most 50 of them are busy with GET, the rest are open and silent. socat, which "
+    "would be a process for each, is left out.",
+    "routes": "Each route has its own port; 200 new connections over all of them are timed.",
+}
 _OTHERS = ", ".join(peer.label for peer in OTHERS)
+
+
+def _fill(text: str) -> str:
+    return wrapped(text, 99, break_long_words=False, break_on_hyphens=False)
 
 
 def page(run: Run, pictures: Sequence[str], remarks: str = "") -> str:
@@ -72,20 +81,23 @@ def _goals(figures: Figures, remarks: str) -> Iterator[str]:
 
 def _machine(run: Run) -> Iterator[str]:
     m = run.machine
-    used = [f"{name} {run.versions[name]}" for name in ("redis-server", "redis-benchmark", "iperf3")
-            if name in run.versions]  # fmt: skip
+    tools = ("redis-server", "redis-benchmark", "iperf3")
+    used = ", ".join(f"{name} {run.versions[name]}" for name in tools if name in run.versions)
     place = f" of {m['virtual']}" if m["virtual"] else ""
     yield "## The machine"
     yield ""
-    yield f"{m['cores']} cores{place} ({m['processor']}), {m['memory_gib']} GiB, {m['system']},"
-    yield f"{m['kernel']}, Python {m['python']}; {', '.join(used)}. {run.began}, "
-    yield f"{run.seconds / 60:.0f} minutes, {run.asked['rounds']} rounds of about "
-    yield f"{run.asked['seconds']:g} s a measurement."
+    yield _fill(
+        f"{m['cores']} cores{place} ({m['processor']}), {m['memory_gib']} GiB, {m['system']}, "
+        f"{m['kernel']}, Python {m['python']}; {used}. {run.began}, {run.seconds / 60:.0f} min: "
+        f"rounds: {run.asked['rounds']}, about {run.asked['seconds']:g} s a measurement."
+    )
     yield ""
     if int(m["cores"]) <= 2:
-        yield "Client, go-between and service share these cores: what the client and the service"
-        yield "need is not there for the go-between. The ratios hold for such a machine; a rate"
-        yield "by itself says little."
+        yield _fill(
+            "Client, go-between and service share these cores: what the client and the service "
+            "need is not there for the go-between. The ratios hold for such a machine; a rate by "
+            "itself says little."
+        )
         yield ""
 
 
@@ -102,18 +114,21 @@ def _missing(run: Run, figures: Figures) -> Iterator[str]:
 
 
 def _method() -> Iterator[str]:
-    shapes = "; ".join(f"*{name}* is {what}" for name, what in TOPOLOGIES.items())
+    shapes = "\n".join(f"- *{name}*: {what}." for name, what in TOPOLOGIES.items())
     yield f"""\
 ## How it is measured
 
-Each go-between runs in a network namespace of its own with its own Redis and iperf3 behind it,
-in two topologies: {shapes}.
+Each go-between has a Redis and an iperf3 of its own behind it, and network namespaces of its own
+around it, in two topologies:
+
+{shapes}
+
 In a round every load goes through all peers, one right after the other, and another peer comes
 first each time; so a slow minute hits them alike. A ratio is taken within a round. The tables
 have the median over the rounds, with minimum and maximum in brackets.
 
 - **GET**: `redis-benchmark -t get`, with 50 connections, with 16 requests at once on each of
-  them, and with one connection.
+  them (pipeline 16), and with one connection.
 - **Bulk**: `iperf3`, one direction, as received.
 - **New connections**: `redis-benchmark -k 0`, a connection for each request.
 - **CPU**: user and system time of all processes of the go-between, before and after. What the
@@ -147,7 +162,7 @@ def _topologies(figures: Figures) -> Iterator[str]:
 def _table(figures: Figures, topology: str, load: Load) -> list[str]:
     head = [""]
     for name in load.metrics:
-        head.append(f"{METRICS[name].label}, {METRICS[name].unit}")
+        head.append(METRICS[name].head)
         head += [_over(figures, topology, load, name, to) for to in METRICS[name].ratios]
     rows = []
     for peer in in_order(figures.peers(topology, load.key)):
@@ -155,11 +170,16 @@ def _table(figures: Figures, topology: str, load: Load) -> list[str]:
         for name in load.metrics:
             place = (topology, load.key, name, peer)
             row.append(span(figures.value(*place), METRICS[name].digits))
-            row += [span(figures.ratio(*place, to), 2) for to in METRICS[name].ratios]
+            row += [_ratio(figures, place, to) for to in METRICS[name].ratios]
         rows.append(row)
     empty = [n for n in range(1, len(head)) if all(row[n] == NOTHING for row in rows)]
     keep = [n for n in range(len(head)) if n not in empty]
     return table([head[n] for n in keep], [[row[n] for n in keep] for row in rows])
+
+
+def _ratio(figures: Figures, place: tuple[str, str, str, str], to: str) -> str:
+    other = figures.best(*place[:3]) if to == "best" else to
+    return "1" if place[3] == other else span(figures.ratio(*place, to), 2)
 
 
 def _over(figures: Figures, topology: str, load: Load, metric: str, to: str) -> str:
@@ -170,22 +190,32 @@ def _over(figures: Figures, topology: str, load: Load, metric: str, to: str) -> 
 
 
 def _growth(figures: Figures, pictures: Sequence[str]) -> Iterator[str]:
-    loads = [
-        load
-        for load in LOADS.values()
-        if load.group in ("sessions", "routes") and figures.peers("shared", load.key)
-    ]
-    if not loads:
-        return
-    yield "## How the cost grows"
-    yield ""
-    for group, members in groupby(loads, key=lambda load: load.group):
+    for group in ("sessions", "routes"):
+        loads = [
+            load
+            for load in LOADS.values()
+            if load.group == group and figures.peers("shared", load.key)
+        ]
+        if not loads:
+            continue
+        yield f"## How the cost grows with {group}"
+        yield ""
+        if note := _NOTES.get(group):
+            yield _fill(note)
+            yield ""
         yield from _pictures(pictures, (group,))
-        for load in members:
-            yield f"### {load.label}"
+        for metric in loads[0].metrics:
+            yield from _growth_table(figures, loads, metric)
             yield ""
-            yield from _table(figures, "shared", load)
-            yield ""
+
+
+def _growth_table(figures: Figures, loads: Sequence[Load], metric: str) -> list[str]:
+    peers = in_order({peer for load in loads for peer in figures.peers("shared", load.key)})
+    rows = []
+    for peer in peers:
+        sizes = [figures.value("shared", load.key, metric, peer) for load in loads]
+        rows.append([PEERS[peer].label, *(span(size, METRICS[metric].digits) for size in sizes)])
+    return table([METRICS[metric].head, *(f"{load.number:,}" for load in loads)], rows)
 
 
 def _again() -> list[str]:

@@ -52,7 +52,7 @@ GOALS: tuple[Goal, ...] = (
     Goal("kernel plane, shared: GET rate over direct", *_SHARED, *_RATE, "direct", 0.95),
     Goal("kernel plane, shared: GET rate over the best peer", *_SHARED, *_RATE, "best", 1.5),
     Goal("kernel plane, three: GET rate over the best peer", *_THREE, *_RATE, "best", 1.15),
-    Goal("the same with 16 requests at once", *_THREE, *_RATE16, "best", 1.3),
+    Goal("the same, pipeline 16", *_THREE, *_RATE16, "best", 1.3),
     Goal("kernel plane, three: p99 over the best peer's", *_THREE, *_P99, "best", 0.6, True),
     Goal("kernel plane, shared: bulk over direct", *_SHARED, *_BULK, "direct", 0.95),
     # 0 by intention; half a percent is what its own timers and the clock's tick may leave.

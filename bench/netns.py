@@ -79,9 +79,9 @@ def make_three(name: str) -> Places:
         _make(inner)
         _ip(
             bridge,
-            f"link add {role} type veth peer name eth0 netns {inner}",
-            f"link set {role} master bridge",
-            f"link set {role} up",
+            f"link add name {role} type veth peer name eth0 netns {inner}",
+            f"link set dev {role} master bridge",
+            f"link set dev {role} up",
         )
         _ip(inner, f"address add 10.77.0.{number}/24 dev eth0", "link set eth0 up")
     return Places(f"{name}c", f"{name}a", f"{name}s", "10.77.0.3", "10.77.0.4")

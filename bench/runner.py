@@ -46,7 +46,7 @@ class Runner:
         self._done = {sample.key for sample in run.samples}
         self._beds: dict[str, Bed] = {}
         self._absent: dict[str, str] = {}
-        self._told: set[str] = set()
+        self._told = list(run.remarks)
 
     def do(self, steps: Sequence[Step]) -> None:
         """Do what is not done yet. Everything started is ended, also after an exception."""
@@ -64,7 +64,6 @@ class Runner:
                 spent += weight
                 took = time.monotonic() - began
                 self._run.seconds = earlier + took
-                self._save()
                 self._show(f"   {spent / total:.0%}, {_left(took / spent * (total - spent))}\n")
         finally:
             self._end_beds()
@@ -80,11 +79,12 @@ class Runner:
                 continue
             sample = self._measure(step, peer)
             self._run.samples.append(sample)
+            self._save()
             self._done.add(sample.key)
             self._show(f" {peer} {_short(step, sample)}")
-            if sample.missing and (line := f"{peer}: {sample.missing}") not in self._told:
-                self._told.add(line)
-                self._show(f"\n   {line}\n  ")
+            if sample.missing and not any(sample.missing in line for line in self._told):
+                self._told.append(f"{peer}: {sample.missing}")
+                self._show(f"\n   {self._told[-1]}\n  ")
 
     def _measure(self, step: Step, peer: str) -> Sample:
         values, missing = {}, shortcoming(step.load, self._limits.descriptors)

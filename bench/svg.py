@@ -20,7 +20,7 @@ text { font: 12px system-ui, sans-serif; fill: #1f2328 }
 .head { font-weight: 600 } .quiet { fill: #59636e }
 .direct { fill: #afb8c1 } .other { fill: #54aeff } .ours { fill: #2da44e }
 .whisker, .axis { stroke: #59636e; stroke-width: 1 }
-.line { fill: none; stroke-width: 2 }
+path.line { fill: none; stroke-width: 2 }
 .line.direct { stroke: #818b98 } .line.other { stroke: #0969da } .line.ours { stroke: #1a7f37 }
 @media (prefers-color-scheme: dark) {
   text { fill: #e6edf3 } .quiet { fill: #9198a1 }
@@ -55,10 +55,11 @@ class Bars:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line through (x, y) points."""
+    """One line through (x, y) points; `dash` tells lines of one look apart."""
 
     label: str
     look: str
+    dash: int
     points: Sequence[tuple[float, float]]
 
 
@@ -132,10 +133,10 @@ def _lines(panel: Lines) -> tuple[int, str]:
     ]
     parts += [_write(across(x), bottom + 16, f"{x:,g}", "quiet", "middle") for x in xs]
     parts.append(_write((_PLOT_LEFT + right) / 2, bottom + 32, panel.x_label, "quiet", "middle"))
-    ends = _apart({n: up(line.points[-1][1]) for n, line in enumerate(panel.lines)})
+    ends = _apart({n: up(line.points[-1][1]) for n, line in enumerate(panel.lines)}, bottom - 6)
     for number, line in enumerate(panel.lines):
         path = "L".join(f"{across(x):.1f} {up(y):.1f}" for x, y in line.points)
-        dash = _DASHES[number % len(_DASHES)]
+        dash = _DASHES[line.dash % len(_DASHES)]
         parts.append(f'<path class="line {line.look}" stroke-dasharray="{dash}" d="M{path}"/>')
         parts += [
             f'<circle class="{line.look}" cx="{across(x):.1f}" cy="{up(y):.1f}" r="3"/>'
@@ -145,13 +146,13 @@ def _lines(panel: Lines) -> tuple[int, str]:
     return bottom + 38, "".join(parts)
 
 
-def _apart(places: Mapping[int, float], least: float = 13) -> dict[int, float]:
-    """Return the places moved down, so that labels do not cover each other."""
+def _apart(places: Mapping[int, float], bottom: float, least: float = 13) -> dict[int, float]:
+    """Return the places moved, none below `bottom`, so that labels do not cover each other."""
     found: dict[int, float] = {}
-    last = -least
-    for number, place in sorted(places.items(), key=lambda item: item[1]):
-        last = max(place, last + least)
-        found[number] = last
+    limit = bottom
+    for number, place in sorted(places.items(), key=lambda item: -item[1]):
+        found[number] = min(place, limit)
+        limit = found[number] - least
     return found
 
 

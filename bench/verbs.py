@@ -33,6 +33,8 @@ def measure(options: Options, level: str, lacks: str) -> int:
     descriptors = machine.raise_descriptors()
     limits = Limits(descriptors, machine.cores())
     steps = plan(options.selection, options.rounds)
+    if level == "none":  # `lacks` says so
+        steps = [step for step in steps if step.topology == "shared"]
     run = _begin(options, _remarks(lacks, limits, options))
     print(
         f"{len(steps)} steps; figures into {options.into / NAME}.md, .json and charts", flush=True

@@ -47,7 +47,11 @@ class StaticResolver:
         return {host for host, watchers in self._watchers.items() if watchers}
 
     def answer(self, host: str, *addresses: str) -> None:
-        """Let `host` have `addresses` from now on. On the loop's thread."""
+        """Let `host` have `addresses` from now on; none leaves the last good answer. On the
+        loop's thread.
+        """
+        if not addresses:
+            return
         self._names[host] = addresses
         for changed in tuple(self._watchers.get(host, ())):
             changed(addresses)

@@ -58,6 +58,15 @@ class Namespace:
         """Start a process inside."""
         return self.call(subprocess.Popen, command, **options)
 
+    def join(self, other: Namespace, mine: str, *theirs: str) -> None:
+        """Lay a wire to `other`, with addresses ("10.9.0.1/24") of this end and of that one."""
+        tid = str(other.call(threading.get_native_id))
+        self.call(_ip, "link", "add", "wire", "type", "veth", "peer", "name", "wire", "netns", tid)
+        for net, addresses in ((self, (mine,)), (other, theirs)):
+            for address in addresses:
+                net.call(_ip, "address", "add", address, "dev", "wire")
+            net.call(_ip, "link", "set", "wire", "up")
+
     def close(self) -> None:
         self._thread.shutdown()
 
@@ -66,5 +75,9 @@ def _enter() -> int:
     if ctypes.CDLL(None, use_errno=True).unshare(_CLONE_NEWNET):
         number = ctypes.get_errno()
         raise OSError(number, f"unshare: {os.strerror(number)}")
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True, timeout=_WITHIN)
+    _ip("link", "set", "lo", "up")
     return threading.get_ident()
+
+
+def _ip(*arguments: str) -> None:
+    subprocess.run(["ip", *arguments], check=True, timeout=_WITHIN)

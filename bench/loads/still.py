@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
 from statistics import median
 
-from bench.bed import Bed, ask
-from bench.errors import Missing
+from bench.bed import Bed
 from bench.loads.load import Load, Pace
 from bench.peers.peer import Peer
 
@@ -37,17 +35,13 @@ def start(load: Load, bed: Bed, _pace: Pace) -> Mapping[str, float]:
 def idle(load: Load, bed: Bed, _pace: Pace) -> Mapping[str, float]:
     """Open `load.number` sessions, each used once; return what one costs the peer in memory.
 
-    One after the other, so that a short backlog loses none. In a fresh process: memory that an
-    earlier load left behind would be used again and not be seen.
+    In a fresh process: memory that an earlier load left behind would be used again, unseen.
     """
     bed.stop_peer()
     bed.start_peer()
     bed.until_through()
     before = bed.memory_kib()
-    with ExitStack() as held:
-        for _ in range(load.number):
-            if not ask(held.enter_context(bed.connect())):
-                raise Missing("a session of many was closed")
+    with bed.hold(load.number):
         after = bed.memory_kib()
     return {"session_kib": (after - before) / load.number, "process_mib": before / 1024}
 
@@ -55,7 +49,7 @@ def idle(load: Load, bed: Bed, _pace: Pace) -> Mapping[str, float]:
 START = Load(
     "start",
     "start",
-    "start of the command to first byte through",
+    "start to first byte through",
     ("start_ms",),
     start,
     _REDIS,
@@ -66,7 +60,7 @@ START = Load(
 IDLE = Load(
     "idle",
     "idle",
-    "memory of 5,000 idle sessions",
+    "5,000 idle sessions",
     ("session_kib", "process_mib"),
     idle,
     _REDIS,

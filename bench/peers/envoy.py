@@ -20,7 +20,7 @@ def configuration(forwards: Sequence[Forward], limits: Limits) -> str:
     """Return envoy.json: everything static, no admin listener."""
     resources = {
         "listeners": [_listener(forward) for forward in forwards],
-        "clusters": [_cluster(forward, limits) for forward in forwards],
+        "clusters": [_cluster(forward, limits.sessions(len(forwards))) for forward in forwards],
     }
     return json.dumps({"static_resources": resources}, indent=1)
 
@@ -44,9 +44,9 @@ def _listener(forward: Forward) -> dict[str, Any]:
     }
 
 
-def _cluster(forward: Forward, limits: Limits) -> dict[str, Any]:
+def _cluster(forward: Forward, sessions: int) -> dict[str, Any]:
     endpoint = {"endpoint": {"address": _address(forward.endpoint)}}
-    most = {"max_connections": limits.sessions, "max_pending_requests": limits.sessions}
+    most = {"max_connections": sessions, "max_pending_requests": sessions}
     return {
         "name": forward.name,
         "type": "STATIC",

@@ -17,7 +17,8 @@ def configuration(forwards: Sequence[Forward], limits: Limits) -> str:
         f"""\
 global
     nbthread {limits.workers}    # as many threads as cores, as it would choose itself
-    maxconn {limits.sessions}    # what the limit of open files allows; its own default is lower
+    # What the limit of open files allows; its own default is lower.
+    maxconn {limits.sessions(len(forwards))}
     maxpipes 200    # pipes for splicing take files too, and would lower maxconn
 defaults
     mode tcp

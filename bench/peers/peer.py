@@ -31,10 +31,9 @@ class Limits:
     descriptors: int = 20000
     workers: int = 2
 
-    @property
-    def sessions(self) -> int:
-        """Sessions at once: two descriptors each, and some for listeners and logs."""
-        return self.descriptors // 2 - 500
+    def sessions(self, routes: int) -> int:
+        """Return sessions at once: two descriptors each, besides listeners, logs and pipes."""
+        return (self.descriptors - 2 * routes) // 2 - 500
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,10 +109,11 @@ class App:
             draining.cancel()
             log.event(log.WARNING, "sessions_cut", "open sessions are cut without further grace")
         elif left := draining.result():
+            what = f"{left} sessions were" if left > 1 else "1 session was"
             log.event(
                 log.WARNING,
                 "sessions_cut",
-                f"{left} sessions were still open after {grace:g} s and are cut",
+                f"{what} still open after {grace:g} s and cut",
                 sessions=left,
             )
         await asyncio.wait({draining})

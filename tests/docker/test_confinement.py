@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import json
+import socket
+from pathlib import Path
+
 import pytest
 
 from .bed import resp
@@ -48,3 +53,18 @@ def test_the_health_check_turns_healthy(near: Engine) -> None:
 def test_a_health_check_without_a_daemon_fails(near: Engine) -> None:
     done = near.client("run", "--rm", AMBASSADOR, "healthcheck", ok=(1,))
     assert "Traceback" not in done.stderr
+
+
+def test_a_kernel_without_ipv6_is_served_on_ipv4(near: Engine, tmp_path: Path) -> None:
+    ipv6 = {"index": 0, "value": socket.AF_INET6, "op": "SCMP_CMP_EQ"}
+    refused = {"action": "SCMP_ACT_ERRNO", "errnoRet": errno.EAFNOSUPPORT, "args": [ipv6]}
+    profile = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["socket"], **refused}]}
+    file = tmp_path / "no-ipv6.json"
+    file.write_text(json.dumps(profile))
+
+    near.docker("run", "-d", "--name", "redis", REDIS)
+    near.docker(
+        *("run", "-d", "--name", "ambassador", "--link", "redis:redis"),
+        *("--security-opt", f"seccomp={file}", AMBASSADOR),
+    )
+    resp.first_pong(near, near.container_address("ambassador"))

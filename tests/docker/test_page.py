@@ -58,6 +58,7 @@ def test_a_consumer_goes_on_when_redis_moves_and_its_ambassador_is_replaced(
     with consumer(near) as shell:
         shell.type("get where")
         shell.wait_for('"192.168.1.52"')
+        shell.wait_for(":6379> ")
         address = near.container_address("redis_ambassador")
 
         start_redis_side(near, name="new_host_ambassador")

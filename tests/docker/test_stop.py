@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ def run_ambassador(host: Engine, *args: str) -> str:
     return address
 
 
-def state(host: Engine) -> dict:
+def state(host: Engine) -> dict[str, Any]:
     return dict(host.inspect("ambassador")["State"])
 
 

@@ -122,3 +122,21 @@ def test_a_flow_that_finds_none_free_and_none_to_displace_is_dropped_until_one_i
             return None
 
     assert until(arrives) in {b"question", b"lost"}
+
+
+def test_flows_take_at_most_half_so_that_tcp_finds_room(start_relay, peers, caplog, leave):
+    echo, service, port, flow = peers.echo(), peers.datagrams(), free_port(), free_port()
+    leave(180 - descriptors())
+    relay = start_relay()
+    leave(None)
+    half = (180 + _RESERVE) // 2
+    relay.add(route(port, echo.port), route(flow, port_of(service), proto=Proto.UDP, name="flow"))
+    for _ in range(half + 10):
+        peers.datagrams().sendto(b"x", ("127.0.0.1", flow))
+        assert service.recv(10) == b"x"
+    status = relay.status("flow")
+    assert (status.opened, status.open) == (half + 10, half)
+    assert f"flow  {half} flows are open" in caplog.text
+    with peers.connect(port) as client:
+        client.sendall(b"x")
+        assert read_exactly(client, 1) == b"x"

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
 from ambassador.model import Endpoint, Inet, Proto
+from tests.namespace import Namespace
 from tests.ports import free_port
-from tests.relay.namespace import in_new_namespace, run
 from tests.relay.peers import Peers, is_reset, read_exactly
 from tests.relay.running import RunningRelay, route
 from tests.wait import until
@@ -31,9 +32,16 @@ def isolated(loop_factory):
                 peers.close()
                 relay.close()
 
-        in_new_namespace(working)
+        net.call(working)
 
-    return isolate
+    net = Namespace()
+    yield isolate
+    net.close()
+
+
+def run(*command):
+    """Run a command in the namespace of the calling thread."""
+    subprocess.run(command, check=True, timeout=10, stdin=subprocess.DEVNULL)
 
 
 def narrow_ephemeral_range(port):

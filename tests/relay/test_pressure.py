@@ -68,12 +68,12 @@ def test_a_slow_reader_blocks_the_sender_and_fills_no_memory(relay, peers, slow)
 
 def test_the_buffer_of_a_session_is_as_large_as_was_asked(start_relay, peers):
     relay = start_relay(buffer=65536)
-    pairs = [connected(relay, peers, {"SO_SNDBUF": 65536}) for _ in range(20)]
+    pairs = [connected(relay, peers, {"SO_SNDBUF": 65536}) for _ in range(8)]
     before = resident()
     for client, _ in pairs:
         assert send_until_held_back(client, 64 * MIB) < 32 * MIB
     # 64 KiB and one read, of at most 256 KiB, each
-    assert resident() - before < 20 * (320 << 10) + 4 * MIB
+    assert resident() - before < 8 * (320 << 10) + 4 * MIB
     for client, upstream in pairs:
         client.close()
         upstream.close()

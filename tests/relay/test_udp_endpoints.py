@@ -170,3 +170,55 @@ def test_an_endpoint_that_is_the_listener_itself_is_refused_with_a_reason(relay,
     until(lambda: relay.status().refused == 1)
     assert "this endpoint is the ambassador itself" in caplog.text
     assert relay.status().opened == 1
+
+
+def test_a_route_that_changes_while_its_name_is_asked_for_is_obeyed(start_relay, peers):
+    relay = start_relay()
+    service, port = peers.datagrams(), free_port()
+    speak = relay.call(relay.resolver.silence, "gone")
+    before = udp(port, "gone:53")
+    relay.add(before)
+    client = peers.datagrams()
+    client.sendto(b"early", (LOCAL, port))
+    until(lambda: "gone" in relay.resolver.asked)
+    relay.change(before, udp(port, port_of(service)))
+    relay.call(speak)  # and it has no address
+    assert service.recv(10) == b"early"
+    assert relay.status().refused == 0
+
+
+def test_a_name_that_changes_while_it_is_asked_for_is_asked_for_again(start_relay, peers):
+    relay = start_relay(resolver=StaticResolver(db=["127.0.0.2"]))
+    service, port = peers.datagrams(), free_port()
+    speak = relay.call(relay.resolver.silence, "db")
+    relay.add(udp(port, f"db:{port_of(service)}"))
+    client = peers.datagrams()
+    client.sendto(b"early", (LOCAL, port))
+    until(lambda: "db" in relay.resolver.asked)
+    relay.call(relay.resolver.answer, "db", LOCAL)
+    relay.call(speak)
+    assert service.recv(10) == b"early"
+
+
+def test_the_next_endpoint_is_asked_for_when_a_name_has_no_address(start_relay, peers, caplog):
+    relay = start_relay(resolver=StaticResolver(db=[LOCAL]))
+    service, port = peers.datagrams(), free_port()
+    relay.add(udp(port, "none:53", f"db:{port_of(service)}", pick="first"))
+    client = peers.datagrams()
+    exchange(client, port, service)
+    assert "cannot reach udp://none:53: none has no address" in caplog.text
+    assert relay.status().refused == 0
+
+
+def test_a_flow_of_a_silent_name_ends_when_it_is_idle(start_relay, peers, caplog):
+    caplog.set_level("DEBUG", "ambassador")
+    relay = start_relay()
+    speak = relay.call(relay.resolver.silence, "db")
+    port = free_port()
+    relay.add(udp(port, "db:53", idle=0.1))
+    peers.datagrams().sendto(b"early", (LOCAL, port))
+    until(lambda: relay.status().opened == 1 and relay.status().open == 0)
+    assert relay.tasks() == set()
+    relay.call(speak)
+    (ended,) = [r.fields for r in caplog.records if getattr(r, "event", "") == "session_closed"]
+    assert (ended["endpoint"], ended["reason"]) == (None, "idle")

@@ -55,9 +55,14 @@ def _as_json(route: Route) -> dict[str, Any]:
         "proto": str(route.proto),
         "listen": format_address(route.listen),
         "endpoints": [format_endpoint(endpoint) for endpoint in route.endpoints],
-        "options": format_options(route),
+        "options": _options(route),
         "origin": route.origin,
     }
+
+
+def _options(route: Route) -> dict[str, str]:
+    """Return the options that are not the default; where it listens is shown already."""
+    return {key: value for key, value in format_options(route).items() if key != "listen"}
 
 
 def _text(routes: Sequence[Route], notes: Sequence[str]) -> str:
@@ -66,7 +71,7 @@ def _text(routes: Sequence[Route], notes: Sequence[str]) -> str:
             route.name,
             describe_listen(route),
             ", ".join(describe_endpoint(endpoint) for endpoint in route.endpoints),
-            " ".join(f"{key}={value}" for key, value in format_options(route).items()) or "-",
+            " ".join(f"{key}={value}" for key, value in _options(route).items()) or "-",
             route.origin,
         )
         for route in routes

@@ -77,6 +77,7 @@ def _refuse_mistyped_verb(args: Sequence[str]) -> None:
 @click.group(
     cls=_Verbs,
     invoke_without_command=False,
+    subcommand_metavar="[VERB] [ARGUMENT...]",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Without a verb, `run` is meant: ambassador REDIS_PORT_6379_TCP=tcp://HOST:6379, "
     "or ambassador HOST PORT.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 __all__ = ["Answer"]
@@ -13,3 +14,8 @@ class Answer:
 
     addresses: tuple[str, ...]
     ttl: float
+
+    @classmethod
+    def of(cls, addresses: Iterable[str], ttl: float) -> Answer:
+        """Return an answer with each of `addresses` once, in their order but IPv4 first."""
+        return cls(tuple(sorted(dict.fromkeys(addresses), key=lambda one: ":" in one)), ttl)

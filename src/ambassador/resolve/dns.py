@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ambassador.errors import ResolveError
 from ambassador.resolve.answer import Answer
 from ambassador.resolve.file import WatchedFile
+from ambassador.resolve.system import ask_system
 
 if TYPE_CHECKING:
     import dns.asyncresolver
@@ -22,7 +22,6 @@ _SHORTEST_TTL = 1.0
 # Docker's own DNS says 600 s of a container whose address may change, and be given to another
 # container, within seconds.
 _LONGEST_TTL = 30.0
-_SYSTEM_TTL = 5.0  # getaddrinfo(3) tells none
 
 
 class NameServers:
@@ -45,7 +44,7 @@ class NameServers:
             resolver = self._configured()
         except (dns.exception.DNSException, ValueError) as error:
             # libc passes over lines that it cannot read, and over a file that is not there.
-            return await _ask_system(name, f"{self._file.path}: {error}")
+            return await ask_system(name, f"{self._file.path}: {error}")
         answers = await asyncio.gather(
             *(resolver.resolve(name, kind, search=True) for kind in ("A", "AAAA")),
             return_exceptions=True,
@@ -61,13 +60,14 @@ class NameServers:
             else:
                 failures.append(answer)
         if addresses:
-            return Answer(tuple(addresses), max(ttl, _SHORTEST_TTL))
+            return Answer.of(addresses, max(ttl, _SHORTEST_TTL))
         for failure in failures:
             if not isinstance(failure, dns.exception.DNSException | OSError):
                 raise failure
         if any(isinstance(failure, dns.exception.Timeout) for failure in failures):
             raise ResolveError(f"{name}: the name servers do not answer")
-        return await _ask_system(name, _words(failures[0]))
+        # Only now, because where DNS has said no, libc too is quick to answer.
+        return await ask_system(name, _words(failures[0]))
 
     def _configured(self) -> dns.asyncresolver.Resolver:
         import dns.asyncresolver  # noqa: PLC0415
@@ -78,19 +78,6 @@ class NameServers:
             resolver.timeout, resolver.lifetime = _ONE_QUERY, _ALL_QUERIES
             self._resolver = resolver
         return self._resolver
-
-
-async def _ask_system(name: str, why: str) -> Answer:
-    """Ask getaddrinfo(3), for names only nsswitch.conf(5) knows (mDNS, the host's own name).
-
-    Only after DNS has said no, or there is none: then libc too is quick to answer.
-    """
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(name, None, type=socket.SOCK_STREAM)
-    except OSError:
-        raise ResolveError(f"{name} has no address: {why}") from None
-    addresses = dict.fromkeys(str(entry[4][0]) for entry in found)
-    return Answer(tuple(sorted(addresses, key=lambda one: ":" in one)), _SYSTEM_TTL)
 
 
 def _import() -> None:

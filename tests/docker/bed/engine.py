@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .command import CommandError, run, until
 
@@ -92,17 +93,18 @@ class Engine:
         """Return `argv` as a command run in the network of this host."""
         return ["nsenter", "-t", str(self.pid), "--net", *argv]
 
-    def inspect(self, name: str) -> dict:
+    def inspect(self, name: str) -> dict[str, Any]:
         """Return everything the engine knows of one container or image."""
-        return json.loads(self.docker("inspect", name))[0]
+        found: list[dict[str, Any]] = json.loads(self.docker("inspect", name))
+        return found[0]
 
     def container_address(self, name: str) -> str:
         """Return the address of a container on the engine's default network."""
         return str(self.inspect(name)["NetworkSettings"]["IPAddress"])
 
     def logs(self, name: str) -> str:
-        """Return both outputs of a container so far."""
-        done = self.client("logs", name)
+        """Return both outputs of a container so far, or why there are none."""
+        done = self.client("logs", name, ok=None)
         return done.stdout + done.stderr
 
     def running(self, name: str) -> bool:

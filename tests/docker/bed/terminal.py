@@ -6,10 +6,13 @@ import os
 import pty
 import select
 import subprocess
-import termios
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+
+# Device status report (ECMA-48, 8.3.35): redis-cli asks where the cursor is to learn how wide
+# the terminal is, and waits for the answer.
+CURSOR_QUERY, CURSOR_ANSWER = b"\x1b[6n", b"\x1b[1;80R"
 
 
 class Terminal:
@@ -32,7 +35,10 @@ class Terminal:
         while text not in self.shown:
             ready, _, _ = select.select([self._master], [], [], deadline - time.monotonic())
             assert ready, f"no {text!r} within {within:g} s: {self.shown!r}"
-            self.shown += os.read(self._master, 4096).decode(errors="replace")
+            read = os.read(self._master, 4096)
+            if CURSOR_QUERY in read:
+                os.write(self._master, CURSOR_ANSWER)
+            self.shown += read.decode(errors="replace")
         self.shown = self.shown.partition(text)[2]
 
 
@@ -40,7 +46,6 @@ class Terminal:
 def terminal(argv: Sequence[str], env: Mapping[str, str]) -> Iterator[Terminal]:
     """Run `argv` on a new terminal, and end it with the block."""
     master, slave = pty.openpty()
-    termios.tcsetwinsize(slave, (24, 80))  # redis-cli asks a terminal without a size for it
     try:
         with subprocess.Popen(
             argv, stdin=slave, stdout=slave, stderr=slave, env={**os.environ, **env}

@@ -84,6 +84,18 @@ def test_one_that_is_too_busy_to_accept_is_found(runtime):
         assert client.find({}) == first
 
 
+@pytest.mark.root
+def test_one_that_belongs_to_another_user_is_told_apart_from_none(serve, runtime):
+    serve(runtime[1])
+    os.seteuid(65534)  # the folders of a test are its user's alone
+    try:
+        with pytest.raises(RunError, match=rf"^not allowed to ask .* at .*{runtime[1]}$"):
+            client.find({})
+    finally:
+        os.seteuid(0)
+    assert client.find({}) == runtime[1]
+
+
 def test_the_one_that_is_named_is_the_only_one_asked(serve, runtime, tmp_path):
     serve(runtime[0])
     missing = tmp_path / "missing.sock"

@@ -36,6 +36,8 @@ _BATCH = 64
 _LAST_BATCH = 4096
 # A changed `idle` is noticed after at most this long.
 _LONGEST_SWEEP = 5.0
+# So many free descriptors end a shortage; at fewer it would be said again and again.
+_PLENTY = 10
 # The endpoint cannot be reached, as opposed to: this datagram cannot be sent now.
 _UNREACHABLE = frozenset(
     {errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN}
@@ -74,12 +76,9 @@ class UdpListener:
         self._epoll: select.epoll | None = None
         self._accepting = False
         self._timer: asyncio.TimerHandle | None = None
-        self._exhausted = False
-
-    @property
-    def sessions(self) -> int:
-        """The number of open flows."""
-        return len(self._flows)
+        # Anybody can make flows, with forged addresses; clients of TCP shall find room, too.
+        self._most = max(1, descriptors.limit // 2)
+        self._crowded = False
 
     @property
     def listening(self) -> bool:
@@ -218,23 +217,26 @@ class UdpListener:
 
     def _room(self) -> bool:
         """Tell whether a descriptor is free, if need be by ending the flow silent longest."""
-        if self._descriptors.available(1):
-            self._exhausted &= not self._descriptors.available()
+        if self._descriptors.available(1) and len(self._flows) < self._most:
+            self._crowded &= not self._descriptors.available(_PLENTY)
             return True
-        if not self._exhausted:
-            self._exhausted = True
+        oldest = self._flows.oldest()
+        if oldest is None:
+            return False
+        if not self._crowded:
+            self._crowded = True
             name = self._state.route.name
             log.event(
                 log.WARNING,
                 "flows_displaced",
-                f"{name}  out of file descriptors: {self._descriptors.limit} are allowed "
-                "(ulimit -n); each new UDP flow ends the one that has been silent longest",
+                f"{name}  {len(self._flows)} flows are open and {self._descriptors.limit} file "
+                "descriptors are allowed (ulimit -n), half of them for flows; each new flow ends "
+                "the one that has been silent longest",
                 route=name,
+                flows=len(self._flows),
                 limit=self._descriptors.limit,
             )
-        oldest = self._flows.oldest()
-        if oldest is not None:
-            self._end(oldest, "displaced: out of file descriptors")
+        self._end(oldest, "displaced")
         return self._descriptors.available(1)
 
     def _aim(self, flow: UdpFlow, datagram: bytes | memoryview) -> None:
@@ -258,7 +260,7 @@ class UdpListener:
                 await self._endpoints.ask(endpoint)
             except UnreachableError as error:
                 order.remove(endpoint)
-                if not order:
+                if not order and generation == self._endpoints.generation:
                     self._refuse(flow, error)
                     return
             if generation != self._endpoints.generation:

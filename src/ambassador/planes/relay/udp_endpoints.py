@@ -153,3 +153,5 @@ class UdpEndpoints:
     def _changed(self, _: Sequence[str] = ()) -> None:
         self.generation += 1
         self._known.clear()
+        now = self._loop.time()
+        self._refused_until = {a: until for a, until in self._refused_until.items() if until > now}

@@ -1,0 +1,171 @@
+"""The parts put together: what is read, where it can be asked, what a failed start leaves."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+import uvloop
+
+from ambassador import app as module
+from ambassador.app import App, new_loop, sources
+from ambassador.errors import ConfigError, PlaneError, Problem, RunError
+from ambassador.model import Endpoint, Inet, Route
+from ambassador.settings import Settings
+from tests.looping import Looping
+from tests.ports import free_port
+from tests.program import COMMAND, Program, clean_environ, is_ready
+from tests.wait import until
+from tests.wishes import Wish
+
+
+def wish(port: int) -> Wish:
+    return Wish(Route("a", Inet("127.0.0.1", port), (Endpoint(Inet("127.0.0.1", 1)),)))
+
+
+@pytest.fixture(params=["uvloop", "asyncio"])
+def looping(request):
+    settings = Settings(loop=request.param)
+    looping = Looping(lambda: new_loop(settings))
+    yield looping
+    looping.close()
+
+
+@pytest.fixture
+def places(tmp_path, monkeypatch):
+    """Let folders of this test be the only places for an admin socket."""
+    places = [tmp_path / "first" / "admin.sock", tmp_path / "second" / "admin.sock"]
+    monkeypatch.setattr(module, "candidates", lambda _environ: iter(places))
+    return places
+
+
+@pytest.fixture
+def started(looping):
+    """Start an app with settings; it ends in the end."""
+    apps = []
+
+    def start(**settings) -> App:
+        apps.append(looping.call(App, Settings(**settings), [wish(free_port())]))
+        looping.do(apps[-1].start())
+        return apps[-1]
+
+    yield start
+    for app in apps:
+        looping.do(app.stop())
+
+
+def test_what_was_said_outright_is_read_first():
+    read = sources(Settings(), {"REDIS_PORT_6379_TCP": "tcp://redis:6379"}, ["h", "80"])
+    assert [source.name for source in read] == ["environment", "hosts"]
+    assert [route.name for route in read[0].read().routes] == ["h"]
+
+
+def test_a_pod_is_known_by_its_service_account(monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "_SERVICE_ACCOUNT", tmp_path)
+    environment, _ = sources(Settings(), {"REDIS_PORT_6379_TCP": "tcp://redis:6379"}, ())
+    with pytest.raises(ConfigError, match="this is a pod"):
+        environment.read()
+    environment, _ = sources(Settings(routes=("redis",)), {"REDIS_PORT_1_TCP": "tcp://r:1"}, ())
+    assert len(environment.read().routes) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("uvloop", uvloop.Loop), ("asyncio", asyncio.SelectorEventLoop)]
+)
+def test_the_loop_is_the_one_that_was_asked_for(name, kind):
+    loop = new_loop(Settings(loop=name))
+    assert isinstance(loop, kind)
+    loop.close()
+
+
+def test_the_admin_socket_is_in_the_first_place_that_can_be(started, places):
+    started()
+    assert is_ready(places[0])
+    started()  # a second ambassador of this user
+    assert is_ready(places[1])
+
+
+def test_a_place_that_cannot_be_written_is_passed_over(started, places):
+    places[0].parent.write_text("not a folder")
+    started()
+    assert is_ready(places[1])
+
+
+def test_without_a_place_it_runs_all_the_same_and_says_so(started, places, caplog):
+    for place in places:
+        place.parent.write_text("not a folder")
+    app = started()
+    assert app.reconciler.phase == "ready"
+    (record,) = [record for record in caplog.records if record.event == "no_admin"]
+    assert "no folder for it can be written" in record.getMessage()
+    assert "AMBASSADOR_ADMIN=PATH" in record.getMessage()
+
+
+def test_a_place_that_was_named_must_be_free(started, places, looping, tmp_path):
+    named = tmp_path / "named.sock"
+    started(admin=str(named))
+    assert is_ready(named)
+    second = looping.call(App, Settings(admin=str(named)), [wish(free_port())])
+    with pytest.raises(RunError, match="another ambassador answers there"):
+        looping.do(second.start())
+    assert is_ready(named)
+    assert not any(place.exists() for place in places)
+
+
+def test_it_may_be_off(started, places):
+    started(admin="off")
+    assert not any(place.exists() for place in places)
+
+
+@pytest.mark.parametrize("wrong", ["config", "port"])
+def test_a_start_that_fails_leaves_nothing(looping, places, wrong):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = free_port()
+        source = wish(port)
+        if wrong == "config":
+            source.error = ConfigError(Problem("X", "is wrong"))
+        else:
+            source.routes += wish(taken.getsockname()[1]).routes
+        app = looping.call(App, Settings(), [source])
+        with pytest.raises((ConfigError, PlaneError)):
+            looping.do(app.start())
+    assert not places[0].exists()
+    with socket.socket() as sock:
+        assert sock.connect_ex(("127.0.0.1", port)) != 0
+
+
+@pytest.mark.root
+def test_as_process_1_it_takes_leave_of_orphans_and_hears_signals():
+    arguments = [*COMMAND, "run", f"A_PORT_{free_port()}_TCP=tcp://127.0.0.1:1"]
+    command = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", *arguments]
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env=clean_environ(AMBASSADOR_ADMIN="off")
+    ) as outside:
+        try:
+            assert "plane relay" in outside.stderr.readline()
+            (first,) = children(outside.pid)
+            inside = ["nsenter", "--pid", "--target", str(first)]
+            script = "exec 3<&0; (exec cat <&3) & exit"
+            with subprocess.Popen([*inside, "sh", "-c", script], stdin=subprocess.PIPE) as shell:
+                until(lambda: len(children(first)) == 1, what="the orphan is adopted")
+                shell.stdin.close()  # it reads to the end, and is over
+            until(lambda: children(first) == [], what="no process and no zombie is left")
+            os.kill(first, signal.SIGTERM)
+            assert outside.wait(10) == 0
+        finally:
+            outside.kill()
+
+
+def children(pid: int) -> list[int]:
+    return [int(number) for number in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_sighup_without_a_change_is_a_reload_of_nothing():
+    with Program(f"A_PORT_{free_port()}_TCP=tcp://127.0.0.1:1") as program:
+        program.started()
+        program.send(signal.SIGHUP)
+        assert program.wait_for("reloaded") == "reloaded: 0 changes"
+        assert program.stop() == 0
