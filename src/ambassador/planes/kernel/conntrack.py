@@ -11,13 +11,15 @@ import os
 import socket
 from collections.abc import Callable, Collection, Iterable, Sequence
 from enum import Enum
-from struct import Struct
+from struct import Struct, calcsize
+from sys import byteorder
 from time import monotonic
 from typing import NamedTuple
 
 from ambassador import log
 from ambassador.errors import PlaneError
 from ambassador.model import Proto
+from ambassador.planes.kernel.layout import LABEL
 from ambassador.planes.kernel.netlink import (
     ACK,
     NEST,
@@ -36,7 +38,7 @@ _GROUP_NEW, _GROUP_DESTROY = 1, 3  # NFNLGRP_CONNTRACK_*
 
 # enum ctattr_type
 _ORIG, _REPLY, _STATUS, _PROTOINFO = 1, 2, 3, 4
-_COUNTERS_ORIG, _COUNTERS_REPLY, _ID, _ZONE, _TIMESTAMP = 9, 10, 12, 18, 20
+_COUNTERS_ORIG, _COUNTERS_REPLY, _ID, _ZONE, _TIMESTAMP, _LABELS = 9, 10, 12, 18, 20, 22
 _FILTER, _STATUS_MASK = 25, 26
 _TUPLE_IP, _TUPLE_PROTO = 1, 2
 _PROTO_NUM, _PROTO_SRC_PORT, _PROTO_DST_PORT = 1, 2, 3
@@ -50,6 +52,7 @@ _SEEN_REPLY = 1 << 1  # IPS_SEEN_REPLY
 _TCP_CONNECTING, _TCP_OVER = (1, 9), (7, 8)
 
 _PROTOCOLS = {Proto.TCP: socket.IPPROTO_TCP, Proto.UDP: socket.IPPROTO_UDP}
+_LONG = calcsize("l")
 _U16, _U32, _U64 = Struct(">H"), Struct(">L"), Struct(">Q")
 
 # The kernel (6.18) does not filter both families at once.
@@ -91,6 +94,7 @@ class Flow(NamedTuple):
     bytes_down: int
     began: float  # seconds since 1970; 0 where the kernel does not note it
     ended: float
+    ours: bool  # our rules translated it; not told with events
     key: bytes  # what names it in a request
 
     @property
@@ -136,26 +140,27 @@ class Conntrack:
     async def flows(
         self, proto: Proto, ports: Collection[int], families: Iterable[int] = _FAMILIES
     ) -> list[Flow]:
-        """Return the translated flows whose clients dialled one of `ports` and that are not over.
+        """Return the flows that our rules translated, whose clients dialled one of `ports` and
+        that are not over.
 
         The kernel walks its table in a thread; what it says is read in slices, so that the loop
         does not stand still however many there are.
         """
-        pieces = await asyncio.to_thread(_dump, proto, ports, families)
+        wanted = frozenset(ports)
+        pieces = await asyncio.to_thread(_dump, proto, wanted, families)
         found: list[Flow] = []
         pause = monotonic() + _SLICE
         for piece in pieces:
             for kind, _, begin, end in messages(piece):
-                if kind == _NEW and (flow := parse(piece, begin, end)) is not None:
+                flow = parse(piece, begin, end) if kind == _NEW else None
+                if flow is None or not flow.ours or flow.state is FlowState.OVER:
+                    continue
+                if flow.proto is proto and flow.listen[1] in wanted:
                     found.append(flow)
             if monotonic() > pause:
                 await asyncio.sleep(0)
                 pause = monotonic() + _SLICE
-        return [
-            flow
-            for flow in found
-            if flow.listen[1] in ports and flow.proto is proto and flow.state is not FlowState.OVER
-        ]
+        return found
 
     async def delete(self, flows: Sequence[Flow]) -> int:
         """Delete the entries of `flows`; return how many there were (some may have ended)."""
@@ -290,6 +295,7 @@ def parse(data: bytes, begin: int, end: int) -> Flow | None:
         bytes_down,
         began,
         ended,
+        _has_label(data, found.get(_LABELS)),
         key,
     )
 
@@ -323,6 +329,17 @@ def _tcp_state(data: bytes, found: dict[int, tuple[int, int]]) -> FlowState:
     if state in _TCP_CONNECTING:
         return FlowState.CONNECTING
     return FlowState.OVER if state in _TCP_OVER else FlowState.ESTABLISHED
+
+
+def _has_label(data: bytes, where: tuple[int, int] | None) -> bool:
+    """Return whether the label of our rules is among those of a flow: a bitmap of the machine's
+    long words.
+    """
+    if where is None:
+        return False
+    word, bit = divmod(LABEL, _LONG * 8)
+    begin = where[0] + word * _LONG
+    return bool(int.from_bytes(data[begin : begin + _LONG], byteorder) >> bit & 1)
 
 
 def _counters(data: bytes, where: tuple[int, int] | None) -> tuple[int, int]:
