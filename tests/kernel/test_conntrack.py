@@ -86,6 +86,26 @@ def test_only_translated_flows_of_the_ports_asked_for_are_told(network, loop, co
         sock.close()
 
 
+def test_what_other_rules_translate_is_not_ours(network, loop, conntrack):
+    network.ambassador.run(
+        "nft",
+        "-f",
+        "-",
+        stdin="""
+        table ip others {
+          chain prerouting { type nat hook prerouting priority dstnat; tcp dport 6379 dnat to 10.77.0.4:7000; }
+          chain postrouting { type nat hook postrouting priority srcnat; masquerade; }
+        }""",  # noqa: E501
+    )
+    listening = listen(network.old, 7000)
+    pairs = open_flows(network, listening, 6379)
+    assert loop.await_(conntrack.flows(Proto.TCP, [6379])) == []
+    for pair in pairs:
+        for sock in pair:
+            sock.close()
+    listening.close()
+
+
 def test_only_the_flows_given_are_deleted_and_those_gone_already_are_not_counted(
     network, loop, conntrack
 ):
