@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from .bed import resp
+from .bed.command import until
 from .bed.engine import Engine
 from .bed.images import AMBASSADOR, AMBASSADOR_PYTHON, REDIS
 
@@ -22,6 +23,7 @@ def start(host: Engine, *args: str, image: str = AMBASSADOR) -> str:
     host.docker("run", "-d", "--name", "ambassador", "-e", endpoint, *args, image)
     address = host.container_address("ambassador")
     resp.first_pong(host, address)
+    until(lambda: "plane" in host.logs("ambassador"), "the route is in the log")
     return address
 
 
@@ -44,8 +46,9 @@ def test_the_capability_is_enough_for_the_user_of_the_image(
         sockets = near.docker("exec", "ambassador", "cat", "/proc/net/tcp6", "/proc/net/tcp")
         established = [line for line in sockets.splitlines() if " 01 " in line]
         assert established == []  # the connection is not one of ours
-    status = near.docker("exec", "ambassador", "ambassador", "status")
-    assert status.splitlines()[-1].split()[:4][0] == "redis"
+    row = near.docker("exec", "ambassador", "ambassador", "status").splitlines()[-1].split()
+    assert (row[0], row[3]) == ("redis", "kernel")
+    assert int(row[5]) >= 2  # the first PONG, and this session
 
 
 @BOTH
@@ -97,7 +100,7 @@ def test_the_rules_of_the_engine_s_own_dns_stay_as_they_are(near: Engine) -> Non
     networks = near.inspect("ambassador")["NetworkSettings"]["Networks"]
     address = networks["inner"]["IPAddress"]
     resp.first_pong(near, address)
-    assert "plane kernel" in near.logs("ambassador")
+    until(lambda: near.logs("ambassador").count("plane kernel") == 2, "both are in the kernel")
     lookup = "import socket; print(socket.gethostbyname('redis'))"
     argv = ("exec", "ambassador", "/opt/ambassador/bin/python3", "-c", lookup)
     redis = near.inspect("redis")["NetworkSettings"]["Networks"]["inner"]["IPAddress"]
