@@ -12,7 +12,8 @@ import pytest
 import uvloop
 
 from ambassador.model import Proto
-from ambassador.planes.kernel.conntrack import Conntrack, FlowEvent, FlowState
+from ambassador.planes.kernel.conntrack import Conntrack, FlowEvent
+from ambassador.planes.kernel.entry import FlowState
 from tests.kernel.forwarding import forward
 from tests.kernel.peers import listen, open_flows, udp
 from tests.loops import LoopThread
