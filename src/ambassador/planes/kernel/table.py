@@ -55,6 +55,10 @@ class Table:
         self._first = ""  # what the first transaction does beside its own changes
         self._stale = False  # something of ours stands there that must not go on as it is
 
+    async def exists(self) -> bool:
+        """Tell whether there is a table of our name, whoever made it."""
+        return await self._nft.table() is not None
+
     async def open(self) -> None:
         """Take the namespace for ourselves and look at what stands there; change nothing."""
         self._lock = _lock()

@@ -1,15 +1,24 @@
 """Whose table it is, and what the first transaction does with it."""
 
 import asyncio
+import os
 
 import pytest
 
 from ambassador.errors import PlaneError
 from ambassador.model import Proto
+from ambassador.planes.kernel import table
 from ambassador.planes.kernel.layout import LAYOUT, skeleton
 from ambassador.planes.kernel.nft import Found
 from ambassador.planes.kernel.ruleset import Share, Way, emptied
 from ambassador.planes.kernel.table import Change, Table, inherit, retire
+
+
+@pytest.fixture(autouse=True)
+def _a_lock_of_our_own(monkeypatch, request):
+    """Another ambassador may run on this machine."""
+    monkeypatch.setattr(table, "_LOCK", f"\0ambassador/{request.node.name}/{os.getpid()}")
+
 
 WAY = Way(Proto.TCP, 6379, False, (Share("10.0.0.1", 1),))
 
@@ -54,14 +63,14 @@ def test_what_no_ambassador_made_is_not_touched(comment):
 
 def use(nft, *changes):
     async def using():
-        table = Table(nft)
-        await table.open()
+        ours = Table(nft)
+        await ours.open()
         try:
             for change in changes:
-                await table.commit(change)
+                await ours.commit(change)
         finally:
-            await table.remove()
-            table.close()
+            await ours.remove()
+            ours.close()
 
     asyncio.run(using())
     return nft.texts
