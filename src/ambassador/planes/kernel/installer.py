@@ -146,7 +146,7 @@ class Installer:
         leaving: list[tuple[Carried, frozenset[Address], Existing]] = []
         for goal, ways, belonged in former:
             carried = goal.carried
-            if back := goal.belongs - belonged:
+            if belonged and (back := goal.belongs - belonged):
                 self._flows.back(carried.route.proto, carried.ports, back)
             if carried.refusal:
                 continue

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
+from time import monotonic
 
 from ambassador import log
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
@@ -33,6 +34,7 @@ __all__ = ["KernelPlane"]
 _DOUBT = 5.0
 # Names that are known at once come with the first transaction; others do not hold it up longer.
 _PATIENCE = 0.3
+_SLICE = 0.005  # seconds of work before other work of the loop has its turn
 
 _Listen = tuple[Proto, Address]
 
@@ -91,7 +93,7 @@ class KernelPlane:
     async def apply(self, steps: Sequence[Step]) -> None:
         """Perform all steps; see ports.Plane. Fails only where the kernel plane is demanded."""
         async with self._lock:
-            replaced, come, bystanders = self._take(steps)
+            replaced, come, bystanders = await self._take(steps)
             touched = [*come, *bystanders]
             try:
                 if self._demanded and (refused := [c for c in touched if c.refusal]):
@@ -190,7 +192,9 @@ class KernelPlane:
         else:
             self._opened = True
 
-    def _take(self, steps: Sequence[Step]) -> tuple[list[Carried], list[Carried], list[Carried]]:
+    async def _take(
+        self, steps: Sequence[Step]
+    ) -> tuple[list[Carried], list[Carried], list[Carried]]:
         """Take over what `steps` say; return what goes, what comes in its place or anew, and
         which others have to make way or may come back.
         """
@@ -216,12 +220,16 @@ class KernelPlane:
         }
         self._swap(replaced, come)
         bystanders = []
+        pause = monotonic() + _SLICE
         for carried in (*come, *neighbours.difference(replaced)):
             carried.learn_literals()
             refusal = self._judge(carried)
             if carried in neighbours and refusal != carried.refusal:
                 bystanders.append(carried)
             carried.refusal = refusal
+            if monotonic() > pause:
+                await asyncio.sleep(0)
+                pause = monotonic() + _SLICE
         return replaced, come, bystanders
 
     def _swap(self, gone: Iterable[Carried], come: Iterable[Carried]) -> None:
