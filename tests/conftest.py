@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -66,10 +67,10 @@ def children(pid: int) -> list[str]:
     """Return the command lines of the living children of process `pid`."""
     found = []
     for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            command = Path(f"/proc/{child}/cmdline")
-            if command.exists():
-                found.append(f"{child}: {command.read_bytes().replace(bytes(1), b' ').decode()}")
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            for child in (task / "children").read_text().split():
+                command = Path(f"/proc/{child}/cmdline").read_bytes()
+                found.append(f"{child}: {command.replace(bytes(1), b' ').decode()}")
     return found
 
 

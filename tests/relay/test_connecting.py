@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import time
@@ -74,6 +75,32 @@ def test_a_silent_endpoint_leaves_time_for_the_next(relay, peers):
     client = peers.connect(port)
     client.sendall(b"question")
     assert read_exactly(client, 8) == b"question"
+
+
+@pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop], ids=["asyncio"])
+def test_an_endpoint_that_resets_at_once_is_tried_again(relay, peers, caplog):
+    """Docker's proxy does this while the program in the container does not listen yet. Only on
+    asyncio can a test be quicker than the loop.
+    """
+    port, listening = free_port(), peers.listen()
+    relay.add(route(port, port_of(listening), connect=8.0))
+
+    async def reset_three():  # on the relay's loop, which sees the connection only after that
+        listening.setblocking(False)
+        for _ in range(3):
+            while True:
+                try:
+                    reset(listening.accept()[0])
+                    break
+                except BlockingIOError:
+                    await asyncio.sleep(0)
+
+    client = peers.connect(port)
+    client.sendall(b"question")
+    relay.await_(reset_three())
+    listening.settimeout(5)
+    assert read_exactly(peers.accept(listening), 8) == b"question"
+    assert "connection reset by peer" in caplog.text
 
 
 def test_a_name_without_address_is_a_reset_after_connect_and_says_which(relay, peers, caplog):

@@ -5,7 +5,6 @@
     engine     one dockerd in namespaces of its own, and its command line
     root       Debian file systems made by debootstrap, kept in the cache
     images     those file systems and this checkout as images
-    terminal   a program on a real terminal
     resp       the smallest Redis client, run inside a host's network
 
 An engine's processes live in one PID namespace, so ending its first process ends them all;

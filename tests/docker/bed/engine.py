@@ -40,6 +40,7 @@ exec dockerd "$@"
 # The overlay keeps a link of /etc/resolv.conf into /run from dangling, and /etc/docker ours.
 # A fresh sysfs shows the interfaces of the new network namespace, which dockerd reads.
 
+PREFIX = "ambassador-bed"  # of the folder and the cgroups of an engine
 NO_NETWORK = ["--bridge", "none", "--iptables=false", "--ip-forward=false", "--ip-masq=false"]
 
 
@@ -143,7 +144,8 @@ def engine(name: str, address: str | None = None) -> Iterator[Engine]:
     out of the machine. Without, it shares the machine's network, makes no bridge and no rule
     in it, and can build images.
     """
-    folder = Path(tempfile.mkdtemp(prefix=f"ambassador-{name}-"))
+    _remove_stale()
+    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}-{os.getpid()}-{name}-"))
     parent = folder.name
     script = [
         *("setpriv", "--pdeathsig", "KILL"),
@@ -163,8 +165,7 @@ def engine(name: str, address: str | None = None) -> Iterator[Engine]:
         yield _started(folder, process, address)
     finally:
         _stop(process)
-        _remove_cgroups(parent)
-        shutil.rmtree(folder)
+        _remove(folder)
 
 
 def _started(folder: Path, process: subprocess.Popen[bytes], address: str | None) -> Engine:
@@ -209,8 +210,17 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait(timeout=10)
 
 
-def _remove_cgroups(parent: str) -> None:
-    """Remove the empty cgroups of that name in every hierarchy, v1 or v2."""
+def _remove_stale() -> None:
+    """Remove what runs have left that were killed; their processes died with them."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}-*"):
+        owner = folder.name.removeprefix(PREFIX).split("-")[1]
+        if not Path("/proc", owner).exists():
+            _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Remove an engine's files and its empty cgroups in every hierarchy, v1 or v2."""
+    parent = folder.name
 
     def gone() -> bool:
         left = [Path("/sys/fs/cgroup") / parent, *Path("/sys/fs/cgroup").glob(f"*/{parent}")]
@@ -223,3 +233,4 @@ def _remove_cgroups(parent: str) -> None:
         return not any(top.exists() for top in left)
 
     until(gone, f"no cgroup {parent}", within=10)
+    shutil.rmtree(folder)

@@ -64,6 +64,7 @@ class RouteState:
     _turn: int = 0
     _places: tuple[int, ...] = ()
     _evidence: dict[Endpoint, _Evidence] = field(default_factory=dict)
+    _doubted: dict[tuple[str, int], float] = field(default_factory=dict)  # until when
 
     def __post_init__(self) -> None:
         self.change(self.route)
@@ -109,6 +110,27 @@ class RouteState:
         port = self.route.endpoint_port(endpoint, listen_port)
         addresses = await resolver.resolve(endpoint.address.host)
         return [Candidate(endpoint, address, port) for address in addresses]
+
+    def trusted_first(self, candidates: Sequence[Candidate], now: float) -> list[Candidate]:
+        """Return `candidates`, those last that did not answer lately: one silent address of a
+        name must not keep every client waiting. When its time is over one client tries it again.
+        """
+        if len(candidates) == 1:
+            return list(candidates)
+        until = {one: self._doubted.get((one.address, one.port), now) for one in candidates}
+        ordered = sorted(candidates, key=lambda one: until[one] > now)
+        if (ordered[0].address, ordered[0].port) in self._doubted:
+            self.address_failed(ordered[0], now)  # for all others, until it has answered
+        return ordered
+
+    def address_failed(self, candidate: Candidate, now: float) -> None:
+        """Note that `candidate` did not answer."""
+        recent = {where: until for where, until in self._doubted.items() if until + DOUBT > now}
+        self._doubted = {**recent, (candidate.address, candidate.port): now + DOUBT}
+
+    def address_answered(self, candidate: Candidate) -> None:
+        """Note that `candidate` answered."""
+        self._doubted.pop((candidate.address, candidate.port), None)
 
     def opened(self, endpoint: Endpoint) -> None:
         """Count a session that was given to `endpoint`."""

@@ -142,3 +142,31 @@ def test_a_name_without_an_address_is_an_error():
 
 async def _candidates(route, port, resolver=None):
     return await route.candidates(route.route.endpoints[0], port, resolver or StaticResolver())
+
+
+def test_an_address_that_did_not_answer_is_tried_last_and_then_by_one_client():
+    route = state(A)
+    first, second = Candidate(A, "10.0.0.1", 6379), Candidate(A, "10.0.0.2", 6379)
+    both = [first, second]
+    assert route.trusted_first(both, 0.0) == both
+    route.address_failed(first, 1.0)
+    assert route.trusted_first(both, 1.0) == [second, first]
+    assert route.trusted_first(both, 1.0 + DOUBT) == both  # it is this client's to find out
+    assert route.trusted_first(both, 1.0 + DOUBT) == [second, first]
+    route.address_answered(first)
+    assert route.trusted_first(both, 1.0 + DOUBT) == both
+
+
+def test_only_the_port_that_failed_is_doubted_and_where_there_is_no_choice_none_is():
+    route = state(A)
+    first, other = Candidate(A, "10.0.0.1", 6379), Candidate(A, "10.0.0.1", 6380)
+    route.address_failed(first, 1.0)
+    assert route.trusted_first([other, first], 1.0) == [other, first]
+    assert route.trusted_first([first], 1.0) == [first]
+
+
+def test_addresses_that_failed_long_ago_are_forgotten():
+    route = state(A)
+    for number in range(100):
+        route.address_failed(Candidate(A, f"10.0.0.{number}", 1), float(number))
+    assert len(route._doubted) <= 2 * DOUBT + 1
