@@ -58,8 +58,8 @@ class Plane:
         self.loop.await_(self.plane.measure())
         return next(s for s in self.loop.call(self.plane.status) if s.route.name == name)
 
-    def noticed(self, name, endpoint, reachable):
-        self.loop.call(self.plane.noticed, name, endpoint, reachable)
+    def noticed(self, name, endpoint, reachable, address=""):
+        self.loop.call(self.plane.noticed, name, endpoint, address, reachable)
 
     def close(self):
         self.loop.await_(self.plane.close())
@@ -274,6 +274,18 @@ def test_an_endpoint_nobody_speaks_of_is_tried_again_after_five_seconds(network,
     plane.noticed("redis", only.endpoints[0], False)
     until(lambda: elements(network) == set())
     until(lambda: elements(network) == {6379}, within=7)
+
+
+def test_one_address_of_a_name_that_cannot_be_reached_is_out_alone(network, new, start):
+    plane = start()
+    plane.resolver.answer("db", OLD, NEW)
+    named = route(6379, "db", name="redis")
+    plane.add(named)
+    plane.noticed("redis", named.endpoints[0], False, OLD)
+    until(lambda: "spread" not in network.ambassador.run("nft", "list", "ruleset"))
+    close(open_flows(network, new, 6379, 4))
+    plane.noticed("redis", named.endpoints[0], True, OLD)
+    until(lambda: "spread" in network.ambassador.run("nft", "list", "ruleset"))
 
 
 def test_a_name_is_followed(network, old, new, start):

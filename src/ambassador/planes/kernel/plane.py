@@ -110,20 +110,23 @@ class KernelPlane:
                 for carried in replaced:
                     carried.stop_watching()
 
-    def noticed(self, name: str, endpoint: Endpoint, reachable: bool) -> None:
-        """Hear from the relay whether it could reach `endpoint` of the route `name`."""
+    def noticed(self, name: str, endpoint: Endpoint, address: str, reachable: bool) -> None:
+        """Hear from the relay whether it could reach `endpoint` of the route `name`, at
+        `address` or (empty) at any of its addresses.
+        """
         carried = self._by_name.get(name)
         if carried is None or carried.refusal or endpoint not in carried.route.endpoints:
             return
+        which = (endpoint, address)
         if reachable:
-            if carried.out.pop(endpoint, None) is not None:
+            if carried.out.pop(which, None) is not None:
                 carried.forgive = True
                 self._change(carried)
             return
-        if endpoint not in carried.out:
+        if which not in carried.out:
             self._change(carried)
         moment = asyncio.get_running_loop().time() + _DOUBT
-        carried.out[endpoint] = moment
+        carried.out[which] = moment
         if self._timer is None and not self._closing:
             self._timer = asyncio.get_running_loop().call_at(moment, self._end_doubts)
 
@@ -311,9 +314,9 @@ class KernelPlane:
         loop = asyncio.get_running_loop()
         later: list[float] = []
         for carried in self._routes.values():
-            for endpoint, until in list(carried.out.items()):
+            for which, until in list(carried.out.items()):
                 if until <= loop.time():
-                    del carried.out[endpoint]
+                    del carried.out[which]
                     self._change(carried)
                 else:
                     later.append(until)

@@ -56,7 +56,7 @@ class RelayPlane:
         *,
         buffer: int,
         backlog: int,
-        noticed: Noticed = lambda _name, _endpoint, _reachable: None,
+        noticed: Noticed = lambda *_: None,
     ) -> None:
         self._descriptors = Descriptors()
         self._backlog = backlog

@@ -91,7 +91,7 @@ def test_an_address_that_left_is_seen_off_by_the_policy_of_the_route(run):
 def test_one_that_cannot_be_reached_keeps_its_open_flows(run):
     one = carried("10.0.0.1", "10.0.0.2")
     run.settle(one)
-    one.out[one.route.endpoints[0]] = 5.0
+    one.out[one.route.endpoints[0], ""] = 5.0
     run.settle(one)
     assert run.flows.seen_off == [("r6379", {("10.0.0.1", 7000)}, KEEP)]
     (way,) = run.table.changes[-1].after.values()
