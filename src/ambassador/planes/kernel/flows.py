@@ -112,14 +112,13 @@ class Flows:
         for proto in Proto:
             numbers = {number for its, number in ports if its is proto}
             if numbers:
-                flows = await self._conntrack.flows(proto, numbers)
-                # What was dialled on loopback is never translated by us.
-                found += [flow for flow in flows if not flow.listen[0].startswith("127.")]
+                found += await self._conntrack.flows(proto, numbers)
         return found
 
     def _tell(self, event: FlowEvent, flow: Flow) -> None:
         route = self._route_of((flow.proto, flow.listen[1]))
-        if route is None:
+        # What was dialled on loopback others have translated (Docker's DNS): we never do.
+        if route is None or flow.listen[0].startswith("127."):
             return
         now = asyncio.get_running_loop().time()
         if event is FlowEvent.NEW:
