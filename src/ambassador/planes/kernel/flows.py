@@ -14,6 +14,7 @@ from ambassador.planes.kernel.ending import FlowEnder
 from ambassador.planes.kernel.entry import Address, Flow
 from ambassador.planes.kernel.poke import Poker
 from ambassador.planes.kernel.ruleset import Port
+from ambassador.tasks import spawn
 
 __all__ = ["Flows", "nearly_full"]
 
@@ -37,6 +38,7 @@ class Flows:
         self._route_of: RouteOf = lambda _port: None
         self._began: dict[int, float] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._hastening: asyncio.TimerHandle | None = None
 
     def open(self, route_of: RouteOf) -> None:
         """Take the sockets; raises PlaneError. `route_of` tells whose a port is.
@@ -49,12 +51,14 @@ class Flows:
             self._poker.open()
         if log.enabled(log.DEBUG):
             self._conntrack.events(self._tell)
+            self._hasten()
         self._check()
 
     def close(self) -> None:
         """Release everything; flows go on."""
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._hastening):
+            if timer is not None:
+                timer.cancel()
         self._ender.close()
         self._poker.close()
         self._conntrack.close()
@@ -143,6 +147,13 @@ class Flows:
             seconds=round(seconds, 6),
             reason="in the kernel",
         )
+
+    def _hasten(self) -> None:
+        """Have the kernel look at its table: what has expired is otherwise removed, and told of,
+        up to a minute later (gc_worker in nf_conntrack_core.c).
+        """
+        spawn(self._conntrack.flows(Proto.TCP, {0}), "look at conntrack")
+        self._hastening = asyncio.get_running_loop().call_later(_CHECK, self._hasten)
 
     def _check(self) -> None:
         """Say once when conntrack's table is about to be full, and come again until then."""
