@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import socket
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -314,3 +315,13 @@ def test_least_is_named_as_the_relay_s(start):
     plane = start()
     plane.add(route(6379, OLD, NEW, name="redis", pick=Pick.LEAST))
     assert plane.status("redis").why == "pick=least needs to know every open session"
+
+
+def test_a_drain_that_fails_is_said_and_holds_nothing_up(network, old, start, picky, caplog):
+    plane = start(nft=picky)
+    plane.add(route(6379, name="redis"))
+    (pair,) = open_flows(network, old, 6379)
+    Path(picky).write_text("#!/bin/sh\necho 'Error: Device or resource busy' >&2; exit 1\n")
+    assert plane.loop.await_(plane.plane.drain(5.0)) == 0
+    assert any("Device or resource busy" in r.message for r in caplog.records)
+    close([pair])

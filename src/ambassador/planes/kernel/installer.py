@@ -65,7 +65,15 @@ class Installer:
             return
         former = [(goal, goal.carried.ways, goal.carried.belongs) for goal in goals]
         self._note(goals)
-        await self._see_off(former, removed)
+        try:
+            await self._see_off(former, removed)
+        except PlaneError as error:
+            log.event(
+                log.WARNING,
+                "flows_left",
+                f"open flows to endpoints that left their route go on: {error}",
+                reason=str(error),
+            )
 
     async def withdraw(self, carried: Sequence[Carried]) -> None:
         """Let new clients of these routes reach the relay; open flows go on, and are counted."""

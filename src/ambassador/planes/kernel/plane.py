@@ -159,8 +159,13 @@ class KernelPlane:
             counted = [carried for carried in self._routes.values() if carried.counted]
             if self._keep_rules or not counted:
                 return 0
-            await self._installer.withdraw(counted)
-        return await self._flows.drain([port for one in counted for port in one.ports], grace)
+            try:
+                await self._installer.withdraw(counted)
+                ports = [port for carried in counted for port in carried.ports]
+                return await self._flows.drain(ports, grace)
+            except PlaneError as error:
+                log.event(log.WARNING, "not_drained", f"flows in the kernel are not seen: {error}")
+                return 0
 
     async def close(self) -> None:
         """Remove the table, unless it is to stay, and let another have the namespace."""

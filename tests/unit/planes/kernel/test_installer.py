@@ -160,6 +160,20 @@ def test_where_even_taking_away_fails_the_former_rules_are_said_to_stay(run, cap
     assert [r.event for r in caplog.records] == ["rules_refused", "rules_left"]
 
 
+def test_flows_that_cannot_be_seen_to_are_no_reason_to_undo_what_is_installed(run, caplog):
+    async def failing(*_):
+        raise PlaneError("netlink: no")
+
+    one = carried("db")
+    one.learn("db", ("10.0.0.1",))
+    run.settle(one)
+    run.flows.left = failing
+    one.learn("db", ("10.0.0.2",))
+    run.settle(one, strict=True)
+    assert one.belongs == {("10.0.0.2", 7000)}
+    assert [r.event for r in caplog.records] == ["flows_left"]
+
+
 def test_withdrawn_routes_are_still_counted(run):
     one = carried()
     run.settle(one)
