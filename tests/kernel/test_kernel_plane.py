@@ -325,3 +325,14 @@ def test_a_drain_that_fails_is_said_and_holds_nothing_up(network, old, start, pi
     assert plane.loop.await_(plane.plane.drain(5.0)) == 0
     assert any("Device or resource busy" in r.message for r in caplog.records)
     close([pair])
+
+
+def test_a_client_at_a_link_local_address_is_left_to_the_relay_at_once(network, start):
+    plane = start()
+    plane.add(route(6379, "fd77::4", name="redis"))
+    text = network.ambassador.run("ip", "-6", "-o", "addr", "show", "dev", "eth0", "scope", "link")
+    address = text.split()[3].partition("/")[0]
+    with network.client.socket(socket.AF_INET6) as sock:
+        scope = network.client.call(socket.if_nametoindex, "eth0")
+        with pytest.raises(ConnectionRefusedError):  # nobody listens behind this plane
+            sock.connect((address, 6379, 0, scope))
