@@ -1,7 +1,7 @@
 # Also builds on python:3.13-slim, and with the builder of Docker 20.10: no BuildKit syntax here.
 ARG BASE=debian:trixie-slim
 
-FROM ${BASE} AS python
+FROM ${BASE} AS runtime
 # Debian's image has no Python. python:3.13-slim has one, but its standard library is not
 # compiled: a read-only container would compile what it imports at every start.
 RUN set -eu; \
@@ -20,7 +20,7 @@ RUN python3 -c 'import os, struct, sys; \
     os.setxattr(os.path.realpath(sys.executable), "security.capability", \
     struct.pack("<5I", 0x02000000, 1 << 12 | 1 << 13, 0, 0, 0))'
 
-FROM python AS build
+FROM runtime AS build
 RUN set -eu; \
     apt-get update -q; \
     apt-get install -qy --no-install-recommends binutils ca-certificates; \
@@ -46,7 +46,7 @@ RUN set -eu; \
     /opt/ambassador/bin/python3 -m compileall -q --invalidation-mode unchecked-hash \
       /opt/ambassador/lib
 
-FROM python
+FROM runtime
 LABEL org.opencontainers.image.title="ambassador" \
       org.opencontainers.image.description="A small, fast, observable go-between in front of a network service" \
       org.opencontainers.image.licenses="MIT"

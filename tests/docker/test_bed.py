@@ -8,7 +8,7 @@ from tempfile import gettempdir
 import pytest
 
 from .bed.command import run
-from .bed.engine import engine
+from .bed.dockerd import engine
 from .bed.images import import_redis
 from .bed.root import locked, redis
 

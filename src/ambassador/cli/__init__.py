@@ -32,7 +32,19 @@ def main() -> None:
     except BrokenPipeError:  # `ambassador check | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    _let_go_of_stderr()
     sys.exit(code)
+
+
+def _let_go_of_stderr() -> None:
+    """Drop what nobody reads any longer: Python 3.13 tries once more at its end, and then exits
+    120 whatever the code was.
+    """
+    try:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def _open_standard_streams() -> None:

@@ -2,7 +2,8 @@
 
     command    run a program, or say exactly how it failed; wait for a condition
     wire       forwarding for containers, and the cable between two hosts
-    engine     one dockerd in namespaces of its own, and its command line
+    engine     what is asked of an engine
+    dockerd    an engine in namespaces of its own, from start to end
     root       Debian file systems made by debootstrap, kept in the cache
     images     those file systems and this checkout as images
     resp       the smallest Redis client, run inside a host's network

@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import root
-from .engine import Engine, engine
+from .dockerd import engine
+from .engine import Engine
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 SOURCES = ("Dockerfile", ".dockerignore", "pyproject.toml", "README.md", "LICENSE", "src")
@@ -77,6 +78,7 @@ def _sources() -> str:
     digest = hashlib.sha256(Path(__file__).read_bytes())
     for name in SOURCES:
         top = CHECKOUT / name
-        for path in sorted(top.rglob("*.py")) if top.is_dir() else [top]:
+        files = (path for path in top.rglob("*") if path.is_file()) if top.is_dir() else [top]
+        for path in sorted(path for path in files if path.suffix != ".pyc"):
             digest.update(f"{path.relative_to(CHECKOUT)}\n".encode() + path.read_bytes())
     return digest.hexdigest()
