@@ -289,17 +289,21 @@ def test_one_address_of_a_name_that_cannot_be_reached_is_out_alone(network, new,
     until(lambda: "spread" in network.ambassador.run("nft", "list", "ruleset"))
 
 
-def test_a_name_is_followed(network, old, new, start):
+def test_a_name_is_followed(network, old, new, start, caplog):
+    caplog.set_level("INFO", "ambassador")
     plane = start()
     plane.add(route(6379, "db", name="redis"))
     assert plane.status("redis").plane == "relay"
     assert plane.status("redis").why == "the address of db is not known"
     plane.loop.call(plane.resolver.answer, "db", OLD)
     until(lambda: plane.status("redis").plane == "kernel")
+    (said,) = until(lambda: [r for r in caplog.records if r.event == "route_plane"])
+    assert said.message.startswith("redis  :6379 -> db:7000  plane kernel (")
     close(open_flows(network, old, 6379))
     plane.loop.call(plane.resolver.answer, "db", NEW)
     until(lambda: NEW in network.ambassador.run("nft", "list", "map", "inet", "ambassador", "to4"))
     close(open_flows(network, new, 6379))
+    assert len([r for r in caplog.records if r.event == "route_plane"]) == 1
 
 
 def test_a_removed_route_is_followed_no_longer(network, start):

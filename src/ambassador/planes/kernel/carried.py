@@ -26,6 +26,7 @@ class Carried:
     ways: dict[Key, Way] = field(default_factory=dict)  # installed
     belongs: frozenset[tuple[str, int]] = frozenset()  # to what `ways` were made from
     counted: bool = False
+    announced: bool = False  # that the kernel has it
     forgive: bool = False  # an endpoint is back: what `down_tcp` says is old
     unwatch: list[Callable[[], None]] = field(default_factory=list)
     opened: int = 0

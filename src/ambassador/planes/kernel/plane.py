@@ -14,6 +14,7 @@ from functools import partial
 from time import monotonic
 
 from ambassador import log
+from ambassador.core.describe import describe
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
 from ambassador.errors import ConfigError, PlaneError, Problem, ResolveError
 from ambassador.model import Address, Endpoint, Proto, Route
@@ -102,6 +103,8 @@ class KernelPlane:
                     await self._learn_names(touched)
                     removed = [c for c in replaced if _listen(c.route) not in self._routes]
                     await self._installer.settle(touched, removed, strict=self._demanded)
+                    for carried in touched:  # the reconciler says which plane each has
+                        carried.announced = bool(carried.ways)
             except PlaneError:
                 self._swap(come, replaced)
                 replaced = come
@@ -312,6 +315,24 @@ class KernelPlane:
                 changed, self._changed = self._changed, set()
                 here = [c for c in changed if self._routes.get(_listen(c.route)) is c]
                 await self._installer.settle(here)
+                for carried in here:
+                    self._announce(carried)
+
+    def _announce(self, carried: Carried) -> None:
+        """Say that the kernel has a route whose names were not known when it was added."""
+        if carried.announced or not carried.ways:
+            return
+        carried.announced = True
+        status, line = carried.status(), describe(carried.route)
+        end = f" ({status.why})" if status.why else ""
+        log.event(
+            log.INFO,
+            "route_plane",
+            f"{line}  plane {status.plane}{end}",
+            route=carried.route.name,
+            plane=status.plane,
+            why=status.why,
+        )
 
     def _end_doubts(self) -> None:
         """Let the kernel try endpoints again that the relay has not spoken of for a while."""
