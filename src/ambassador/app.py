@@ -3,10 +3,11 @@
 Stop order, each line with its limit:
 
     1  readiness is taken back                                        at once
-    2  clients that wait in the backlogs are accepted, then listeners close    at once
-    3  open sessions may end                        `grace`, or a second signal
-    4  what is left is cut, both sides see a reset                    at once
-    5  the admin socket goes, names are asked for no longer           0.2 s
+    2  the kernel forwards no new connections (unless `keep_rules`); clients that wait in the
+       backlogs are accepted, then listeners close                             at once
+    3  open sessions may end, also those in the kernel       `grace`, or a second signal
+    4  what is left is cut, both sides see a reset          at once; in the kernel 1.2 s
+    5  our rules go, the admin socket goes, names are asked for no longer         0.2 s
     6  exit code 0
 """
 
@@ -25,6 +26,10 @@ from ambassador.admin.place import candidates, usable
 from ambassador.admin.server import AdminServer
 from ambassador.core.hostsfile import HostsLine, parse_hosts
 from ambassador.errors import RunError
+from ambassador.planes.kernel.nft import Nft
+from ambassador.planes.kernel.plane import KernelPlane
+from ambassador.planes.kernel.privilege import acquire, look
+from ambassador.planes.kernel.table import retire
 from ambassador.planes.relay.descriptors import raise_limit
 from ambassador.planes.relay.plane import RelayPlane
 from ambassador.ports import Source
@@ -38,6 +43,7 @@ from ambassador.tasks import spawn
 __all__ = ["App", "new_loop", "serve", "sources"]
 
 _HOSTS = Path("/etc/hosts")
+_NOT_OF_THREADS = 0x20000000  # __WNOTHREAD, wait(2)
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
@@ -79,8 +85,15 @@ class App:
     def __init__(self, settings: Settings, sources: Sequence[Source]) -> None:
         self._settings = settings
         self._resolver = NameResolver()
-        self._plane = RelayPlane(self._resolver, buffer=settings.buffer, backlog=settings.backlog)
-        self.reconciler = Reconciler(sources, self._plane)
+        self._kernel = self._kernel_plane()
+        self._relay = RelayPlane(
+            self._resolver,
+            buffer=settings.buffer,
+            backlog=settings.backlog,
+            noticed=self._kernel.noticed if self._kernel else lambda *_: None,
+        )
+        fronts = [self._kernel] if self._kernel else []
+        self.reconciler = Reconciler(sources, self._relay, *fronts)
         self._admin: AdminServer | None = None
 
     async def start(self) -> None:
@@ -90,6 +103,8 @@ class App:
         """
         try:
             self._admin = self._bind_admin()
+            if self._kernel is None:
+                await self._retire_rules()
             await self.reconciler.start()
         except BaseException:
             await self._close()
@@ -119,10 +134,29 @@ class App:
         await self._close()
 
     async def _close(self) -> None:
-        self._plane.close()
+        if self._kernel is not None:
+            await self._kernel.close()
+        self._relay.close()
         if self._admin is not None:
             await self._admin.stop()
         self._resolver.close()
+
+    def _kernel_plane(self) -> KernelPlane | None:
+        if self._settings.plane == "relay":
+            return None
+        acquire()
+        return KernelPlane(
+            self._resolver,
+            look(),
+            demanded=self._settings.plane == "kernel",
+            keep_rules=self._settings.keep_rules,
+        )
+
+    async def _retire_rules(self) -> None:
+        acquire()
+        abilities = look()
+        if not abilities.missing:
+            await retire(Nft(abilities.nft))
 
     def _bind_admin(self) -> AdminServer | None:
         """Take the admin socket. A place the user named must be free; else do without."""
@@ -184,8 +218,9 @@ async def serve(settings: Settings, sources: Sequence[Source]) -> None:
 
 def _reap() -> None:
     """Take leave of orphans: as process 1 every process of the container whose parent is gone
-    is our child, and stays a zombie until we ask for it (wait(2)).
+    is our child, and stays a zombie until we ask for it (wait(2)). Children that a thread of ours
+    started are its own to wait for.
     """
     with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
+        while os.waitpid(-1, os.WNOHANG | _NOT_OF_THREADS)[0]:
             pass

@@ -13,6 +13,8 @@ __all__ = [
     "Address",
     "Desired",
     "Endpoint",
+    "Existing",
+    "Fate",
     "Inet",
     "Pick",
     "Proto",
@@ -36,6 +38,23 @@ class Pick(StrEnum):
     LEAST = "least"  # the fewest open sessions for its weight
     FIRST = "first"  # the first that works, in the order written
     RANDOM = "random"  # by weight
+
+
+class Fate(StrEnum):
+    """What becomes of an open session whose endpoint has left its route."""
+
+    KEEP = "keep"  # it finishes on the old endpoint
+    DRAIN = "drain"  # it may finish within a time, then it is cut
+    CUT = "cut"  # it is cut: both sides see a reset
+
+
+@dataclass(frozen=True, slots=True)
+class Existing:
+    """The policy for open sessions whose endpoint has left the route, whatever the cause."""
+
+    fate: Fate = Fate.KEEP
+    seconds: float = 0.0  # drain: after this time none is left
+    rate: int = 0  # cut: at most so many a second; 0: all at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +107,7 @@ class Route:
     connect: float = 5.0  # a client is kept waiting at most this long for an upstream (TCP)
     idle: float = 60.0  # a UDP flow without a datagram for this long is forgotten
     keepalive: float = 60.0  # silence before TCP asks whether the peer is still there; 0: never
+    existing: Existing = Existing()  # what becomes of open sessions of an endpoint that left (TCP)
     alias: str = ""  # the name the user gave, before a port was added to tell routes apart
     port: int = 0  # the port in the name of the link variable, wherever it listens; 0: none
     origin: str = field(default="", compare=False)  # "environment variable REDIS_PORT_6379_TCP"

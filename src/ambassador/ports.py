@@ -55,21 +55,30 @@ class RouteStatus:
     """What a plane knows of one route now."""
 
     route: Route
-    plane: str
-    why: str  # why this plane; empty when there was no choice
+    plane: str  # what new sessions meet
+    why: str  # why this plane, or what it leaves to another; empty when there is nothing to say
     opened: int  # sessions since the route was added
     open: int  # sessions now
     refused: int  # sessions that found no upstream within the route's `connect`
-    to_upstream: int  # bytes
-    to_client: int  # bytes
+    to_upstream: int  # bytes; those in the kernel with the headers of their packets
+    to_client: int
 
 
 class Plane(Protocol):
-    """What carries the traffic of routes."""
+    """What carries the traffic of routes.
+
+    One plane listens for every route; others may stand in front of it and take sessions that it
+    then never sees. Those answer for all routes too, with the reason where they take none.
+    """
 
     @property
     def name(self) -> str:
-        """The word users write: "relay"."""
+        """The word users write: "relay", "kernel"."""
+
+    async def prepare(self, steps: Sequence[Step]) -> None:
+        """Raise ConfigError or PlaneError where it can be told beforehand that `apply` would
+        fail. Changes nothing that carries traffic.
+        """
 
     async def apply(self, steps: Sequence[Step]) -> None:
         """Perform all steps or none: when one fails (a port is taken), those before it are
@@ -77,10 +86,15 @@ class Plane(Protocol):
         touched.
         """
 
-    def status(self) -> Sequence[RouteStatus]:
-        """Return one entry a route, in the order they were added. Does not block."""
+    async def measure(self) -> None:
+        """Bring the numbers of `status` up to date, where that takes time. Raises PlaneError."""
+
+    def status(self, routes: Sequence[Route] | None = None) -> Sequence[RouteStatus]:
+        """Return one entry for each of `routes`, or for all in the order they were added. Does
+        not block.
+        """
 
     async def drain(self, grace: float) -> int:
-        """Stop listening, take what is waiting in the backlogs, and wait at most `grace` seconds
-        for open sessions to end; then cut the rest. Return how many were cut.
+        """Take no new sessions but those that wait already, and wait at most `grace` seconds for
+        open ones to end; then cut the rest. Return how many were cut.
         """

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
 
 from ambassador import log
 from ambassador.core.describe import describe
 from ambassador.core.merge import merge
-from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step, plan
-from ambassador.errors import AmbassadorError, ConfigError
-from ambassador.model import Desired, Snapshot
+from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step, plan, undo
+from ambassador.errors import AmbassadorError, ConfigError, PlaneError
+from ambassador.model import Desired, Route, Snapshot
 from ambassador.ports import Plane, RouteStatus, Source
 
 __all__ = ["Phase", "Reconciler", "read"]
@@ -48,12 +49,17 @@ def read(sources: Sequence[Source]) -> tuple[Desired, tuple[Snapshot, ...]]:
 
 
 class Reconciler:
-    """Owns the routes: reads the sources, plans, has the plane apply, and says what happened."""
+    """Owns the routes: reads the sources, plans, has the planes apply, and says what happened.
 
-    def __init__(self, sources: Sequence[Source], plane: Plane) -> None:
+    `plane` listens for every route; each of `fronts` stands in front of those before it.
+    """
+
+    def __init__(self, sources: Sequence[Source], plane: Plane, *fronts: Plane) -> None:
         self.phase = Phase.STARTING
         self._sources = sources
         self._plane = plane
+        self._fronts = fronts
+        self._routes: tuple[Route, ...] = ()
         self._lock = asyncio.Lock()
 
     async def start(self) -> None:
@@ -89,9 +95,23 @@ class Reconciler:
             log.event(log.INFO, "reloaded", f"reloaded: {count}", changes=len(steps))
             return True
 
-    def status(self) -> Sequence[RouteStatus]:
-        """Return what the plane knows of each route."""
-        return self._plane.status()
+    def status(self, routes: Sequence[Route] | None = None) -> Sequence[RouteStatus]:
+        """Return what the planes know of each of `routes`, or of all."""
+        statuses = self._plane.status(routes)
+        for front in self._fronts:
+            statuses = [
+                _joined(behind, ahead)
+                for behind, ahead in zip(statuses, front.status(routes), strict=True)
+            ]
+        return statuses
+
+    async def measure(self) -> None:
+        """Bring the numbers of `status` up to date."""
+        for plane in (self._plane, *self._fronts):
+            try:
+                await plane.measure()
+            except PlaneError as error:
+                log.event(log.WARNING, "not_measured", str(error), plane=plane.name)
 
     async def stop(self, grace: float) -> int:
         """Take what waits, let sessions end for `grace` seconds, cut the rest.
@@ -100,30 +120,76 @@ class Reconciler:
         """
         async with self._lock:
             self.phase = Phase.STOPPING
-            return await self._plane.drain(grace)
+            planes = (*reversed(self._fronts), self._plane)
+            return sum(await asyncio.gather(*(plane.drain(grace) for plane in planes)))
 
     async def _lead_to(self, desired: Desired) -> Sequence[Step]:
-        observed = [status.route for status in self._plane.status()]
-        steps = plan(observed, desired.routes)
-        await self._plane.apply(steps)
+        steps = plan(self._routes, desired.routes)
+        await self._apply(steps)
+        self._routes = desired.routes
+        there = [_route(step) for step in steps if not isinstance(step, RemoveRoute)]
+        statuses = iter(self.status(there))
         for step in steps:
-            self._say(step)
+            self._say(step, None if isinstance(step, RemoveRoute) else next(statuses))
         return steps
 
-    def _say(self, step: Step) -> None:
+    async def _apply(self, steps: Sequence[Step]) -> None:
+        """Have every plane perform its part, or none.
+
+        A route is behind before it is in front, and leaves the front before it leaves what is
+        behind: what a front lets through is always taken.
+        """
+        for plane in (self._plane, *self._fronts):
+            await plane.prepare(steps)
+        removals = tuple(step for step in steps if isinstance(step, RemoveRoute))
+        others = tuple(step for step in steps if not isinstance(step, RemoveRoute))
+        parts: list[tuple[Plane, Sequence[Step]]] = [
+            *((front, removals) for front in reversed(self._fronts)),
+            (self._plane, steps),
+            *((front, others) for front in self._fronts),
+        ]
+        for number, (plane, part) in enumerate(parts):
+            try:
+                await plane.apply(part)
+            except AmbassadorError:
+                for former, done in reversed(parts[:number]):
+                    await former.apply(undo(done))
+                raise
+
+    def _say(self, step: Step, status: RouteStatus | None) -> None:
+        route, line = _route(step), describe(_route(step))
+        plane, why = (status.plane, status.why) if status else ("", "")
+        end = f"plane {plane} ({why})" if why else f"plane {plane}"
         match step:
-            case AddRoute(route):
-                name, text = "route_started", f"{describe(route)}  plane {self._plane.name}"
-            case ChangeRoute(new=route):
-                name, text = "route_changed", f"{describe(route)}  plane {self._plane.name}"
-            case RemoveRoute(route):
-                name, text = "route_removed", f"{describe(route)}  removed"
+            case AddRoute():
+                name = "route_started"
+            case ChangeRoute():
+                name = "route_changed"
+            case RemoveRoute():
+                name, end = "route_removed", "removed"
         log.event(
             log.INFO,
             name,
-            text,
+            f"{line}  {end}",
             route=route.name,
-            line=describe(route),
-            plane=self._plane.name,
+            line=line,
+            plane=plane,
+            why=why,
             origin=route.origin,
         )
+
+
+def _route(step: Step) -> Route:
+    return step.new if isinstance(step, ChangeRoute) else step.route
+
+
+def _joined(behind: RouteStatus, ahead: RouteStatus) -> RouteStatus:
+    """Return what two planes know of one route; the one ahead knows who has new sessions."""
+    return replace(
+        ahead,
+        opened=behind.opened + ahead.opened,
+        open=behind.open + ahead.open,
+        refused=behind.refused + ahead.refused,
+        to_upstream=behind.to_upstream + ahead.to_upstream,
+        to_client=behind.to_client + ahead.to_client,
+    )

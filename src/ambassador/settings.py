@@ -46,7 +46,7 @@ class Setting:
     @property
     def flag(self) -> str:
         """The name of the flag."""
-        return f"--{self.name}"
+        return f"--{self.name.replace('_', '-')}"
 
 
 def _names(text: str, where: str) -> tuple[str, ...]:
@@ -71,13 +71,6 @@ def _ports(text: str, where: str) -> tuple[int, ...]:
 
 def _word(*words: str) -> Callable[[str, str], str]:
     return lambda text, where: parse_word(text, words, where)
-
-
-def _plane(text: str, where: str) -> str:
-    if text == "kernel":
-        what = "this version carries traffic in the relay only"
-        raise ConfigError(Problem(where, what, text, "auto or relay"))
-    return parse_word(text, ("auto", "relay"), where)
 
 
 def _size(text: str, where: str) -> int:
@@ -154,11 +147,21 @@ SETTINGS: Mapping[str, Setting] = {
         ),
         Setting(
             "plane",
-            _plane,
-            "auto|relay",
+            _word("auto", "kernel", "relay"),
+            "auto|kernel|relay",
             "auto",
-            "relay",
-            "what carries the traffic",
+            "kernel",
+            "what carries the traffic: nftables in the kernel, or sockets; auto: the kernel where "
+            "a route and the privileges allow it, and each route says which",
+        ),
+        Setting(
+            "keep_rules",
+            lambda text, where: parse_word(text, ("yes", "no"), where) == "yes",
+            "yes|no",
+            "no",
+            "yes",
+            "whether rules in the kernel stay, and forward, when the ambassador stops: for an "
+            "upgrade",
         ),
         Setting(
             "loop",
@@ -207,6 +210,7 @@ class Settings:
     level: str = "info"
     grace: float = 8.0
     plane: str = "auto"
+    keep_rules: bool = False
     loop: str = "uvloop"
     buffer: int = 256 << 10
     backlog: int = 4096
@@ -265,7 +269,7 @@ def _given(
             yield setting, f"environment variable {variable}", text.strip()
     for name, flag in flags.items():
         if flag is not None:
-            yield SETTINGS[name], f"flag --{name}", flag
+            yield SETTINGS[name], f"flag {SETTINGS[name].flag}", flag
 
 
 def _unknown(variable: str, text: str) -> Problem:

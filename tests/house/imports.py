@@ -17,7 +17,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("spec",),
     ("core", "trackers"),
     ("ports", "tasks", "log"),
-    ADAPTERS := ("sources", "resolve", "planes.relay"),
+    ADAPTERS := ("sources", "resolve", "planes.relay", "planes.kernel"),
     ("reconciler",),
     ("admin",),
     ("settings",),

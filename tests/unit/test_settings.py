@@ -60,6 +60,9 @@ def test_an_empty_variable_counts_as_not_set_and_is_mentioned():
         ("admin", "/run/a.sock", "/run/a.sock"),
         ("admin", "unix:///run/a.sock", "/run/a.sock"),
         ("plane", "relay", "relay"),
+        ("plane", "kernel", "kernel"),
+        ("keep_rules", "yes", True),
+        ("keep_rules", "no", False),
     ],
 )
 def test_values(name, text, value):
@@ -77,8 +80,8 @@ def test_values(name, text, value):
         ("log", "jsn", 'none of the words, did you mean "json"?'),
         ("level", "warn", 'did you mean "warning"?'),
         ("grace", "soon", "is no duration"),
-        ("plane", "kernel", "this version carries traffic in the relay only"),
-        ("plane", "x", "none of the words"),
+        ("plane", "kernal", 'none of the words, did you mean "kernel"?'),
+        ("keep_rules", "maybe", "none of the words"),
         ("loop", "trio", "none of the words"),
         ("buffer", "1", "too small or too large"),
         ("buffer", "1GiB", "too small or too large"),
@@ -96,7 +99,7 @@ def test_values(name, text, value):
 def test_a_wrong_value_names_its_place_and_gives_an_example(name, text, what):
     setting = SETTINGS[name]
     (problem,) = problems({}, {name: text})
-    assert problem.where == f"flag --{name}"
+    assert problem.where == f"flag {setting.flag}"
     assert what in problem.what
     assert problem.expected
     assert problem.example == f"{setting.flag} {setting.example}"

@@ -98,6 +98,7 @@ class AdminServer:
             return PlainTextResponse(f"{phase}\n", 200 if phase is Phase.READY else 503)
 
         async def status(_: Request) -> Response:
+            await self._reconciler.measure()
             return JSONResponse(self.status().as_json())
 
         stopping = self._stopping

@@ -27,11 +27,14 @@ def setting_flags(*names: str) -> Callable[[Callable[..., Any]], Callable[..., A
 
 def _flag(setting: Setting) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     default = f" Default: {setting.default}." if setting.default else ""
+    help_text = f"{setting.help[0].upper()}{setting.help[1:]}.{default} [{setting.variable}]"
+    if setting.form == "yes|no":
+        return click.option(setting.flag, setting.name, flag_value="yes", help=help_text)
     return click.option(
         setting.flag,
         setting.name,
         metavar=setting.form,
-        help=f"{setting.help[0].upper()}{setting.help[1:]}.{default} [{setting.variable}]",
+        help=help_text,
         shell_complete=_completion(setting.form.split("|")) if "|" in setting.form else None,
     )
 

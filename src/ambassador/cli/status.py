@@ -14,7 +14,7 @@ from ambassador.cli.text import size, table
 
 __all__ = ["command"]
 
-_HEAD = ("ROUTE", "LISTEN", "ENDPOINTS", "PLANE", "OPEN", "OPENED", "REFUSED", "UP", "DOWN")
+_HEAD = ("ROUTE", "LISTEN", "ENDPOINTS", "PLANE", "OPEN", "OPENED", "REFUSED", "UP", "DOWN", "WHY")
 
 
 @click.command("status")
@@ -22,7 +22,8 @@ _HEAD = ("ROUTE", "LISTEN", "ENDPOINTS", "PLANE", "OPEN", "OPENED", "REFUSED", "
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(admin: str | None, as_json: bool) -> None:
     """Show every route of the running ambassador: where it listens and leads, open sessions,
-    sessions opened and refused since it began, and bytes to the upstream and to the client.
+    sessions opened and refused since it began, bytes to the upstream and to the client, and why it
+    has its plane, or what that leaves to another, where there is something to say.
     """
     view = client.status(admin_socket(admin))
     print(json.dumps(view.as_json(), indent=2) if as_json else _text(view))
@@ -40,8 +41,10 @@ def _text(view: StatusView) -> str:
             str(route.refused),
             size(route.to_upstream),
             size(route.to_client),
+            route.why,
         )
         for route in view.routes
     ]
     first = f"{view.phase} for {view.uptime:.0f} s, ambassador {view.version}, pid {view.pid}"
-    return f"{first}\n\n{table(_HEAD, rows)}"
+    columns = len(_HEAD) if any(route.why for route in view.routes) else len(_HEAD) - 1
+    return f"{first}\n\n{table(_HEAD[:columns], [row[:columns] for row in rows])}"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ambassador.model import Route
 
-__all__ = ["AddRoute", "ChangeRoute", "RemoveRoute", "Step", "plan"]
+__all__ = ["AddRoute", "ChangeRoute", "RemoveRoute", "Step", "plan", "undo"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +54,17 @@ def plan(observed: Iterable[Route], desired: Iterable[Route]) -> tuple[Step, ...
         elif old[key] != route:
             steps.append(ChangeRoute(old[key], route))
     return tuple(steps)
+
+
+def undo(steps: Iterable[Step]) -> tuple[Step, ...]:
+    """Return the steps that lead back from where `steps` led."""
+    back: list[Step] = []
+    for step in steps:
+        match step:
+            case AddRoute(route):
+                back.append(RemoveRoute(route))
+            case ChangeRoute(old, new):
+                back.append(ChangeRoute(new, old))
+            case RemoveRoute(route):
+                back.append(AddRoute(route))
+    return tuple(back)

@@ -10,6 +10,7 @@
     listen      PORTS, :PORTS, ADDRESS:PORTS, [IPV6]:PORTS, localhost:PORTS, unix:///PATH
     PORTS       PORT or PORT-PORT, 1..65535, both ends included
     duration    500ms, 5s, 2m, 1h, a plain number of seconds, off where 0 makes sense
+    existing    keep, drain=duration, cut, cut=1..1000000/s
     size        4096, 64KiB, 1MiB
 
 `options.OPTIONS` is the table of route options. Whatever is malformed raises ConfigError, and
@@ -30,6 +31,7 @@ from ambassador.spec.endpoint import (
     parse_endpoint,
     parse_endpoints,
 )
+from ambassador.spec.existing import format_existing, parse_existing
 from ambassador.spec.options import OPTIONS, Option, format_options, parse_option
 from ambassador.spec.text import meant, nearest, shown
 from ambassador.spec.values import (
@@ -59,6 +61,7 @@ __all__ = [
     "format_duration",
     "format_endpoint",
     "format_endpoints",
+    "format_existing",
     "format_name",
     "format_options",
     "format_size",
@@ -68,6 +71,7 @@ __all__ = [
     "parse_duration",
     "parse_endpoint",
     "parse_endpoints",
+    "parse_existing",
     "parse_host",
     "parse_keepalive",
     "parse_listen",

@@ -9,6 +9,7 @@ from typing import Any
 from ambassador.errors import ConfigError, Problem
 from ambassador.model import Pick, Proto, Route, Unix
 from ambassador.spec.address import format_address, parse_listen
+from ambassador.spec.existing import format_existing, parse_existing
 from ambassador.spec.text import meant, shown
 from ambassador.spec.values import format_duration, parse_duration, parse_keepalive, parse_pick
 
@@ -79,6 +80,16 @@ OPTIONS: Mapping[str, Option] = {
             "60s",
             "2m",
             "silence before TCP asks whether the other side is still there; off: never",
+        ),
+        Option(
+            "existing",
+            parse_existing,
+            format_existing,
+            (Proto.TCP,),
+            "keep",
+            "drain=30s",
+            "what becomes of open connections whose endpoint has left the route: keep, drain=30s, "
+            "cut, cut=50/s",
         ),
     )
 }

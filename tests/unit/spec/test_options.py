@@ -28,7 +28,7 @@ def test_each_default_of_the_table_is_the_default_of_the_route(key):
 
 
 def test_which_options_a_protocol_has():
-    assert applicable(Proto.TCP) == ("listen", "pick", "connect", "keepalive")
+    assert applicable(Proto.TCP) == ("listen", "pick", "connect", "keepalive", "existing")
     assert applicable(Proto.UDP) == ("listen", "pick", "idle")
 
 

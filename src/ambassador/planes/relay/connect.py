@@ -30,16 +30,18 @@ async def connect(
     port: int,
     resolver: Resolver,
     is_own: Callable[[str, int], bool],
+    *,
+    since: float | None = None,
 ) -> tuple[socket.socket, Candidate]:
     """Return a connected, non-blocking socket for a client of listen port `port`.
 
     Endpoints are tried in the order the route picks, each at all its addresses, round after
     round, and their names are asked for again after each failure. `is_own` tells whether an
-    address of this host is one of our own listeners. Raises UnreachableError after
-    `route.connect` seconds.
+    address of this host is one of our own listeners. Raises UnreachableError `route.connect`
+    seconds after `since` (the loop's time; now).
     """
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + state.route.connect
+    deadline = (loop.time() if since is None else since) + state.route.connect
     rounds = 0
     reason = "its name is not resolved in time"
     while True:

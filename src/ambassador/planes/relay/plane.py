@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,10 +14,11 @@ from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
 from ambassador.errors import PlaneError
 from ambassador.model import Address, Inet, Proto, Route, Unix
 from ambassador.planes.relay.descriptors import Descriptors
+from ambassador.planes.relay.leaving import Leaving
 from ambassador.planes.relay.listener import StreamListener
-from ambassador.planes.relay.session import Surroundings
+from ambassador.planes.relay.session import Session, Surroundings
 from ambassador.planes.relay.sockets import bind, close_listener, somaxconn
-from ambassador.planes.relay.state import RouteState
+from ambassador.planes.relay.state import Noticed, RouteState
 from ambassador.planes.relay.udp import UdpListener
 from ambassador.planes.relay.watch import ResetWatch
 from ambassador.ports import Resolver, RouteStatus
@@ -31,21 +32,35 @@ _Key = tuple[Proto, Address]
 class _Installed:
     state: RouteState
     listeners: list[StreamListener | UdpListener]
-    unwatch: list[Callable[[], None]]
+    endings: Leaving
+
+    @property
+    def sessions(self) -> list[Session]:
+        """The open sessions, from all listeners."""
+        return _sessions(self.listeners)
 
 
 class RelayPlane:
     """Carries TCP, UDP and unix sockets in user space.
 
     `buffer` is how many bytes one direction of a session may hold unsent before its sender is
-    no longer read (plus at most one read of 256 KiB); `backlog` is asked of listen(2).
+    no longer read (plus at most one read of 256 KiB); `backlog` is asked of listen(2); `noticed`
+    hears of each failed attempt to reach an endpoint, and of the first that succeeds again.
     """
 
     name = "relay"
 
-    def __init__(self, resolver: Resolver, *, buffer: int, backlog: int) -> None:
+    def __init__(
+        self,
+        resolver: Resolver,
+        *,
+        buffer: int,
+        backlog: int,
+        noticed: Noticed = lambda *_: None,
+    ) -> None:
         self._descriptors = Descriptors()
         self._backlog = backlog
+        self._noticed = noticed
         self._routes: dict[_Key, _Installed] = {}
         self._leaving: list[_Installed] = []  # removed, with sessions still open
         self._around = Surroundings(
@@ -68,6 +83,9 @@ class RelayPlane:
                 backlog=backlog,
             )
 
+    async def prepare(self, steps: Sequence[Step]) -> None:
+        """Nothing can be told before it is tried; see ports.Plane."""
+
     async def apply(self, steps: Sequence[Step]) -> None:
         """Perform all steps or none; see ports.Plane."""
         removed = [step.route for step in steps if isinstance(step, RemoveRoute)]
@@ -86,17 +104,27 @@ class RelayPlane:
             raise PlaneError("\n".join(failures))
         for route in removed:
             self._stop(route)
-            self._leaving.append(self._routes.pop(_key(route)))
+            removed_one = self._routes.pop(_key(route))
+            removed_one.endings.removed()
+            self._leaving.append(removed_one)
         for route in added:
             self._add(route, sockets[_key(route)])
         for step in steps:
             if isinstance(step, ChangeRoute):
                 self._change(step.new)
+        for installed in self._leaving:
+            if not _open(installed):
+                installed.endings.close()
         self._leaving = [installed for installed in self._leaving if _open(installed)]
 
-    def status(self) -> Sequence[RouteStatus]:
-        """Return one entry a route."""
-        return [self._status(installed) for installed in self._routes.values()]
+    async def measure(self) -> None:
+        """Every number is always up to date; see ports.Plane."""
+
+    def status(self, routes: Sequence[Route] | None = None) -> Sequence[RouteStatus]:
+        """Return one entry for each of `routes`, or for all; see ports.Plane."""
+        if routes is None:
+            return [self._status(installed) for installed in self._routes.values()]
+        return [self._status(self._routes[_key(route)]) for route in routes]
 
     async def drain(self, grace: float) -> int:
         """Stop listening, let sessions end for `grace` seconds, cut the rest.
@@ -149,8 +177,10 @@ class RelayPlane:
         return sockets, failures
 
     def _add(self, route: Route, sockets: Sequence[socket.socket]) -> None:
-        installed = _Installed(RouteState(route), [], self._watch_names(route))
-        self._routes[_key(route)] = installed
+        state, listeners = RouteState(route, self._noticed), list[StreamListener | UdpListener]()
+        endings = Leaving(state, self._around.resolver, partial(_sessions, listeners))
+        installed = self._routes[_key(route)] = _Installed(state, listeners, endings)
+        endings.follow()
         self._open_listeners(installed, sockets)
 
     def _open_listeners(self, installed: _Installed, sockets: Sequence[socket.socket]) -> None:
@@ -172,17 +202,8 @@ class RelayPlane:
             installed.listeners.append(listener)
             listener.start()
 
-    def _watch_names(self, route: Route) -> list[Callable[[], None]]:
-        """Keep the names of the endpoints resolved, so that no client waits for DNS."""
-        return [
-            self._around.resolver.watch(endpoint.address.host, lambda _: None)
-            for endpoint in route.endpoints
-            if isinstance(endpoint.address, Inet)
-        ]
-
     def _stop(self, route: Route) -> None:
-        for unwatch in self._routes[_key(route)].unwatch:
-            unwatch()
+        self._routes[_key(route)].endings.forget()
         for listener in self._routes[_key(route)].listeners:
             listener.stop()
             if isinstance(listener, UdpListener):
@@ -198,26 +219,20 @@ class RelayPlane:
             for failure in failures:
                 log.event(log.ERROR, "route_lost", failure, route=route.name)
             if not failures:
-                installed.unwatch = self._watch_names(route)
+                installed.endings.follow()
                 self._open_listeners(installed, sockets[_key(route)])
 
     def _change(self, route: Route) -> None:
         installed = self._routes[_key(route)]
-        watched, installed.unwatch = installed.unwatch, self._watch_names(route)
-        for unwatch in watched:
-            unwatch()
         installed.state.change(route)
+        installed.endings.follow()
+        installed.endings.changed()
         for listener in installed.listeners:
             listener.retune()
 
     def _status(self, installed: _Installed) -> RouteStatus:
         counters = installed.state.counters
-        live = [
-            session
-            for listener in installed.listeners
-            if isinstance(listener, StreamListener)
-            for session in listener.sessions
-        ]
+        live = installed.sessions
         return RouteStatus(
             route=installed.state.route,
             plane=self.name,
@@ -238,6 +253,7 @@ class RelayPlane:
 
     def _cut(self, reason: str) -> None:
         for installed in (*self._routes.values(), *self._leaving):
+            installed.endings.close()
             for listener in installed.listeners:
                 if isinstance(listener, StreamListener):
                     listener.cut(reason)
@@ -253,6 +269,15 @@ def _addresses(route: Route) -> list[Address]:
     if isinstance(route.listen, Unix):
         return [route.listen]
     return [Inet(route.listen.host, port) for port in route.listen.ports]
+
+
+def _sessions(listeners: Sequence[StreamListener | UdpListener]) -> list[Session]:
+    return [
+        session
+        for listener in listeners
+        if isinstance(listener, StreamListener)
+        for session in listener.sessions
+    ]
 
 
 def _listens(listen: Address, address: str, port: int) -> bool:

@@ -16,6 +16,7 @@ from typing import cast
 
 from ambassador import log
 from ambassador.core.session import Action, Event, State, step
+from ambassador.model import Inet
 from ambassador.planes.relay.connect import UnreachableError, connect
 from ambassador.planes.relay.descriptors import Descriptors
 from ambassador.planes.relay.sockets import reset, tune
@@ -139,7 +140,7 @@ class Session:
 
     __slots__ = (
         "_candidate", "_client", "_connecting", "_done", "_finished", "_started", "_upstream",
-        "around", "client_name", "port", "reason", "state", "status",
+        "around", "client_name", "leaving", "port", "reason", "state", "status",
     )  # fmt: skip
 
     def __init__(
@@ -158,6 +159,7 @@ class Session:
         self.port = port
         self.status = State.WAITING
         self.reason = ""
+        self.leaving = False  # its endpoint has left the route
         self._client = _Side(self, client, Event.CLIENT_END, Event.CLIENT_RESET)
         self._upstream: _Side | None = None
         self._candidate: Candidate | None = None
@@ -176,11 +178,30 @@ class Session:
         """Bytes read from the upstream."""
         return self._upstream.received if self._upstream else 0
 
+    @property
+    def place(self) -> tuple[str, int] | None:
+        """The address of its upstream with the first port of its endpoint (0 for a path); None
+        while it has none.
+        """
+        if self._candidate is None:
+            return None
+        address = self._candidate.endpoint.address
+        return self._candidate.address, address.port if isinstance(address, Inet) else 0
+
     def start(self) -> None:
         """Look for an upstream and begin to carry."""
         self.around.descriptors.take(2)
         self.state.counters.opened += 1
         self.state.counters.open += 1
+        self._connect()
+
+    def reconnect(self) -> None:
+        """Look for an upstream anew, in the time that is left, if none has been found yet."""
+        if self._connecting is not None and self.status is State.WAITING:
+            self._connecting.cancel()
+            self._connect()
+
+    def _connect(self) -> None:
         self._connecting = spawn(self._run(), f"session {self.state.route.name} {self.client_name}")
 
     def cut(self, reason: str) -> None:
@@ -207,7 +228,11 @@ class Session:
         watch.add(self._client.fd, lambda: self.happened(Event.CLIENT_RESET))
         try:
             upstream, self._candidate = await connect(
-                self.state, self.port, self.around.resolver, self.around.is_own
+                self.state,
+                self.port,
+                self.around.resolver,
+                self.around.is_own,
+                since=self._started,
             )
         except UnreachableError as error:
             self._connecting = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ambassador import log
@@ -12,7 +12,11 @@ from ambassador.model import Endpoint, Inet, Route
 from ambassador.ports import Resolver
 from ambassador.spec import format_address, format_endpoint
 
-__all__ = ["Candidate", "Counters", "RouteState"]
+__all__ = ["Candidate", "Counters", "Noticed", "RouteState"]
+
+# Told of evidence about an endpoint of the route so named, or about one of its addresses (empty:
+# all of them): it could be reached, or could not.
+Noticed = Callable[[str, Endpoint, str, bool], None]
 
 # An endpoint that failed is tried last for this long; long enough to spare most clients the
 # wait for it, short enough to come back soon after a restart.
@@ -56,6 +60,7 @@ class RouteState:
     """The running side of a route; `route` is replaced when it is changed in place."""
 
     route: Route
+    noticed: Noticed = lambda *_: None
     counters: Counters = field(default_factory=Counters)
     _turn: int = 0
     _places: tuple[int, ...] = ()
@@ -123,10 +128,12 @@ class RouteState:
         """Note that `candidate` did not answer."""
         recent = {where: until for where, until in self._doubted.items() if until + DOUBT > now}
         self._doubted = {**recent, (candidate.address, candidate.port): now + DOUBT}
+        self.noticed(self.route.name, candidate.endpoint, candidate.address, False)
 
     def address_answered(self, candidate: Candidate) -> None:
         """Note that `candidate` answered."""
-        self._doubted.pop((candidate.address, candidate.port), None)
+        if self._doubted.pop((candidate.address, candidate.port), None) is not None:
+            self.noticed(self.route.name, candidate.endpoint, candidate.address, True)
 
     def opened(self, endpoint: Endpoint) -> None:
         """Count a session that was given to `endpoint`."""
@@ -146,6 +153,7 @@ class RouteState:
         if known is None or endpoint not in self.route.endpoints:  # changed away meanwhile
             return
         known.failed_at = now
+        self.noticed(self.route.name, endpoint, "", False)
         if known.failing_since is None:
             known.failing_since = now
             where = format_endpoint(endpoint)
@@ -165,6 +173,7 @@ class RouteState:
             return
         seconds = now - known.failing_since
         known.failed_at = known.failing_since = None
+        self.noticed(self.route.name, endpoint, "", True)
         where = format_endpoint(endpoint)
         log.event(
             log.INFO,

@@ -170,3 +170,21 @@ def test_addresses_that_failed_long_ago_are_forgotten():
     for number in range(100):
         route.address_failed(Candidate(A, f"10.0.0.{number}", 1), float(number))
     assert len(route._doubted) <= 2 * DOUBT + 1
+
+
+def test_who_listens_hears_of_each_failure_and_of_the_first_success_after_it():
+    heard = []
+    route = RouteState(Route("redis", Inet("", 6379), (A, B)), lambda *news: heard.append(news))
+    route.reached(A, 1.0)
+    route.address_answered(Candidate(A, "10.0.0.1", 6379))
+    assert heard == []
+    for now in (2.0, 3.0):
+        route.failed(A, "refused", now)
+    route.reached(A, 4.0)
+    route.reached(A, 5.0)
+    assert heard == [("redis", A, "", False)] * 2 + [("redis", A, "", True)]
+    heard.clear()
+    route.address_failed(Candidate(B, "10.0.0.2", 6379), 6.0)
+    for _ in range(2):
+        route.address_answered(Candidate(B, "10.0.0.2", 6379))
+    assert heard == [("redis", B, "10.0.0.2", False), ("redis", B, "10.0.0.2", True)]

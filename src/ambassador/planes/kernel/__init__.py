@@ -1,0 +1,1 @@
+"""The kernel plane: nftables forwards, and connection tracking remembers."""

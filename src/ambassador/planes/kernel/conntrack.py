@@ -1,0 +1,168 @@
+"""The flows that the kernel forwards: list, delete, and hear of them.
+
+Speaks ctnetlink (include/uapi/linux/netfilter/nfnetlink_conntrack.h) by way of `netlink`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+from collections.abc import Callable, Collection, Iterable, Sequence
+from enum import Enum
+from time import monotonic
+
+from ambassador import log
+from ambassador.errors import PlaneError
+from ambassador.model import Proto
+from ambassador.planes.kernel.entry import Flow, FlowState, naming, parse, wanted
+from ambassador.planes.kernel.netlink import ACK, NetlinkSocket, message, messages
+
+__all__ = ["Conntrack", "FlowEvent"]
+
+_SUBSYSTEM = 1 << 8  # NFNL_SUBSYS_CTNETLINK
+_NEW, _GET, _DELETE = _SUBSYSTEM, _SUBSYSTEM | 1, _SUBSYSTEM | 2  # IPCTNL_MSG_CT_*
+_GROUP_NEW, _GROUP_DESTROY = 1, 3  # NFNLGRP_CONNTRACK_*
+
+# The kernel (6.18) does not filter both families at once.
+_FAMILIES = (socket.AF_INET, socket.AF_INET6)
+# One walk through the table a port (8 ms for 262,144 buckets, however empty); beyond that, one
+# walk through all of the protocol.
+_MOST_WALKS = 8
+_BATCH = 50  # deletions in one piece: about 1 ms of the kernel's time
+# Seconds of parsing before other work of the loop has its turn. Not by the loop's clock: uvloop
+# reads it once a turn.
+_SLICE = 0.002
+_EVENT_BUFFER = 4 << 20  # 20,000 flows that end at once
+
+
+class FlowEvent(Enum):
+    """What the kernel tells of a flow."""
+
+    NEW = "new"
+    ENDED = "ended"
+
+
+class Conntrack:
+    """Access to the table of the network namespace this process is in.
+
+    `open` first; everything raises PlaneError where the kernel refuses.
+    """
+
+    def __init__(self) -> None:
+        self._socket: NetlinkSocket | None = None
+        self._events: NetlinkSocket | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._said_overrun = False
+
+    def open(self) -> None:
+        """Take the descriptor that requests need."""
+        if self._socket is None:
+            self._socket = NetlinkSocket()
+
+    def close(self) -> None:
+        """Release everything; nothing is told any longer."""
+        if self._events is not None and self._loop is not None:
+            self._loop.remove_reader(self._events.sock.fileno())
+            self._events.close()
+            self._events = None
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    async def flows(
+        self, proto: Proto, ports: Collection[int], families: Iterable[int] = _FAMILIES
+    ) -> list[Flow]:
+        """Return the flows that our rules translated, whose clients dialled one of `ports` and
+        that are not over.
+
+        The kernel walks its table in a thread; what it says is read in slices, so that the loop
+        does not stand still however many there are.
+        """
+        among = frozenset(ports)
+        pieces = await asyncio.to_thread(_dump, proto, among, families)
+        found: list[Flow] = []
+        pause = monotonic() + _SLICE
+        for piece in pieces:
+            for kind, _, begin, end in messages(piece):
+                flow = parse(piece, begin, end) if kind == _NEW else None
+                if flow is None or not flow.ours or flow.state is FlowState.OVER:
+                    continue
+                if flow.proto is proto and flow.listen[1] in among:
+                    found.append(flow)
+            if monotonic() > pause:
+                await asyncio.sleep(0)
+                pause = monotonic() + _SLICE
+        return found
+
+    async def delete(self, flows: Sequence[Flow]) -> int:
+        """Delete the entries of `flows`; return how many there were (some may have ended)."""
+        deleted = 0
+        for first in range(0, len(flows), _BATCH):
+            batch = flows[first : first + _BATCH]
+            deleted += len(batch) - self._delete(batch)
+            await asyncio.sleep(0)
+        return deleted
+
+    def events(self, callback: Callable[[FlowEvent, Flow], None]) -> None:
+        """Call `callback` on the running loop's thread for each translated flow that begins or
+        ends from now on. The kernel tells the end of a flow only if somebody listened when it
+        began, and of a TCP connection up to 120 s after its last packet (TIME_WAIT).
+        """
+        self._loop = asyncio.get_running_loop()
+        events = NetlinkSocket((_GROUP_NEW, _GROUP_DESTROY), _EVENT_BUFFER)
+        events.sock.setblocking(False)
+        self._events = events
+        self._loop.add_reader(events.sock.fileno(), self._hear, events, callback)
+
+    def _hear(self, events: NetlinkSocket, callback: Callable[[FlowEvent, Flow], None]) -> None:
+        try:
+            data = events.sock.recv(65536)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            if error.errno != errno.ENOBUFS:
+                raise
+            if not self._said_overrun:
+                self._said_overrun = True
+                log.event(
+                    log.WARNING,
+                    "flow_events_lost",
+                    "more flows begin and end than can be logged; some have no line",
+                )
+            return
+        for kind, _, begin, end in messages(data):
+            event = {_NEW: FlowEvent.NEW, _DELETE: FlowEvent.ENDED}.get(kind)
+            if event and (flow := parse(data, begin, end)) is not None:
+                callback(event, flow)
+
+    def _delete(self, flows: Sequence[Flow]) -> int:
+        """Delete the entries of `flows` and return how many were gone already."""
+        if self._socket is None:
+            raise PlaneError("conntrack is not open")
+        requests = []
+        for place, flow in enumerate(flows):
+            flags = ACK if place == len(flows) - 1 else 0
+            number = self._socket.sequence()
+            requests.append(message(_DELETE, flags, number, flow.family, naming(flow)))
+        errors = self._socket.perform(requests)
+        for error in errors:
+            if error not in (errno.ENOENT, errno.ESTALE):
+                raise PlaneError(f"conntrack: cannot delete: {os.strerror(error).lower()}")
+        return len(errors)
+
+
+def _dump(proto: Proto, ports: Collection[int], families: Iterable[int]) -> list[bytes]:
+    asked = list(ports) if len(ports) <= _MOST_WALKS else [0]
+    # Its own, so that a dump nobody waits for any longer takes no other request's answer.
+    dumping = NetlinkSocket()
+    try:
+        return [
+            piece
+            for family in families
+            for port in asked
+            for piece in dumping.dump(_GET, family, wanted(proto, port))
+        ]
+    finally:
+        dumping.close()

@@ -1,0 +1,85 @@
+"""Why a route cannot be in the kernel. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import ip_address
+
+from ambassador.core.describe import describe_endpoint
+from ambassador.model import Endpoint, Fate, Inet, Pick, Proto, Route, Unix
+from ambassador.spec import format_existing, is_ip
+
+__all__ = ["Abilities", "crowded", "forwardable", "unable", "unsuited"]
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What the kernel plane can count on; a text says why not, and is empty where it can."""
+
+    nft: str  # the path of the program
+    missing: str  # why nothing at all can be in the kernel
+    no_cut: str  # why flows cannot be ended
+    no_ipv4: str  # why packets of other hosts are not forwarded
+    no_ipv6: str
+
+
+def unsuited(route: Route) -> str:
+    """Return why `route` by its nature needs the relay; empty when it does not."""
+    if isinstance(route.listen, Unix):
+        return "it listens on a unix socket"
+    host = route.listen.host
+    if host == "localhost" or (is_ip(host) and ip_address(host.partition("%")[0]).is_loopback):
+        return "it listens on loopback, which only the relay leads elsewhere"
+    if "%" in host:
+        return "it listens on a link-local address"
+    for endpoint in route.endpoints:
+        if not _may_be_forwardable(endpoint):
+            return f"the kernel does not forward to {describe_endpoint(endpoint)}"
+    if route.pick is Pick.LEAST and sum(not endpoint.backup for endpoint in route.endpoints) > 1:
+        return "pick=least needs to know every open session"
+    return ""
+
+
+def unable(route: Route, abilities: Abilities) -> str:
+    """Return what this host lacks for a `route` that is suited; empty when nothing."""
+    if abilities.missing:
+        return abilities.missing
+    if route.proto is Proto.TCP and route.existing.fate is not Fate.KEEP and abilities.no_cut:
+        return f"existing={format_existing(route.existing)} needs more: {abilities.no_cut}"
+    hosts = [e.address.host for e in route.endpoints if isinstance(e.address, Inet)]
+    ipv6_only = all(":" in host for host in hosts)
+    ipv4_only = all(":" not in host and is_ip(host) for host in hosts)
+    if abilities.no_ipv4 and not ipv6_only and (ipv4_only or abilities.no_ipv6):
+        return abilities.no_ipv4
+    return abilities.no_ipv6 if ipv6_only else ""
+
+
+def crowded(routes: Iterable[Route]) -> Collection[tuple[Proto, int]]:
+    """Return the ports that more than one route listens on (at different addresses): flows are
+    counted by port.
+    """
+    ports = Counter(
+        (route.proto, port)
+        for route in routes
+        if isinstance(route.listen, Inet)
+        for port in route.listen.ports
+    )
+    return {port for port, number in ports.items() if number > 1}
+
+
+@lru_cache(4096)
+def forwardable(address: str) -> bool:
+    """Return whether packets of another host may be sent on to the IP literal `address`."""
+    if "%" in address:
+        return False
+    ip = ip_address(address)
+    return not (ip.is_loopback or ip.is_unspecified or ip.is_link_local or ip.is_multicast)
+
+
+def _may_be_forwardable(endpoint: Endpoint) -> bool:
+    if isinstance(endpoint.address, Unix) or endpoint.address.host == "localhost":
+        return False
+    return not is_ip(endpoint.address.host) or forwardable(endpoint.address.host)

@@ -1,0 +1,156 @@
+"""End the flows of endpoints that have left their route, as its policy says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from socket import AF_INET, AF_INET6
+
+from ambassador import log
+from ambassador.core.ending import due, grace
+from ambassador.model import Existing, Fate, Proto, Route
+from ambassador.planes.kernel.conntrack import Conntrack
+from ambassador.planes.kernel.entry import Address, Flow
+from ambassador.planes.kernel.poke import Poke, Poker
+from ambassador.spec import format_existing
+from ambassador.tasks import spawn
+
+__all__ = ["FlowEnder"]
+
+# When a cut is repeated, in seconds after it: a socket answers one such segment in 500 ms
+# (net.ipv4.tcp_invalid_ratelimit), so a busy one may have spent its answer on another.
+_AGAIN = ((0.6, Poke.PLAIN), (0.6, Poke.HANDSHAKE))
+_PIECE = 100  # flows deleted, then poked, in one go
+_TICK = 0.02  # seconds between two looks at what is due
+
+
+@dataclass(eq=False, slots=True)
+class _Leaving:
+    """What left a route at one moment, and the task that sees to its flows."""
+
+    proto: Proto
+    ports: Collection[int]
+    gone: set[Address]
+    task: asyncio.Task[None] | None = field(default=None)
+
+
+class FlowEnder:
+    """Obeys `Route.existing` for flows of the kernel. Conntrack and poker are open already."""
+
+    def __init__(self, conntrack: Conntrack, poker: Poker) -> None:
+        self._conntrack = conntrack
+        self._poker = poker
+        self._leaving: list[_Leaving] = []
+        self._again: set[asyncio.Task[None]] = set()
+
+    async def endpoint_left(
+        self,
+        route: Route,
+        listen_ports: Collection[int],
+        gone: Collection[Address],
+        existing: Existing,
+    ) -> None:
+        """See to the flows from `listen_ports` of `route` to the addresses `gone`, which new
+        flows can no longer reach.
+
+        On return those not yet established, and UDP flows, have been deleted: what comes next
+        from their clients goes where the route leads now. The others follow `existing` from now
+        on, in a task of their own.
+        """
+        leaving = _Leaving(route.proto, frozenset(listen_ports), set(gone))
+        flows = await self._flows(leaving)
+        await self._conntrack.delete([flow for flow in flows if not _may_stay(flow)])
+        open_flows = [flow for flow in flows if _may_stay(flow)]
+        if not open_flows or existing.fate is Fate.KEEP:
+            return
+        log.event(
+            log.INFO,
+            "flows_leaving",
+            f"{route.name}  {len(open_flows)} open connections to "
+            f"{_named(open_flows)}, which left the route: {format_existing(existing)}",
+            route=route.name,
+            flows=len(open_flows),
+            existing=format_existing(existing),
+        )
+        self._leaving.append(leaving)
+        leaving.task = spawn(self._end(leaving, existing, open_flows), f"ending of {route.name}")
+
+    def endpoint_back(
+        self, proto: Proto, listen_ports: Collection[int], back: Collection[Address]
+    ) -> None:
+        """Spare the flows to the addresses `back`, which belong to the route again."""
+        for leaving in self._leaving:
+            if leaving.proto is proto and not set(listen_ports).isdisjoint(leaving.ports):
+                leaving.gone -= set(back)
+
+    async def cut(self, flows: Sequence[Flow]) -> int:
+        """End `flows` now; return how many there were. Both peers see a reset, at once or, when
+        they are asked again, within 1.2 s.
+        """
+        ended = 0
+        for first in range(0, len(flows), _PIECE):
+            piece = flows[first : first + _PIECE]
+            ended += await self._conntrack.delete(piece)
+            await self._poker.poke(piece, Poke.HANDSHAKE)
+        task = spawn(self._repeat(flows), "repeat of a cut")
+        self._again.add(task)
+        task.add_done_callback(self._again.discard)
+        return ended
+
+    @property
+    def busy(self) -> bool:
+        """Whether flows are being drained or cut."""
+        return bool(self._leaving or self._again)
+
+    async def settle(self) -> None:
+        """Wait until what has been cut has been told to its peers for the last time."""
+        if self._again:
+            await asyncio.wait(self._again)
+
+    def close(self) -> None:
+        """End nothing any longer; what has not been cut goes on."""
+        for leaving in self._leaving:
+            if leaving.task is not None:
+                leaving.task.cancel()
+        for task in self._again:
+            task.cancel()
+        self._leaving.clear()
+
+    async def _flows(self, leaving: _Leaving) -> list[Flow]:
+        families = {AF_INET6 if ":" in host else AF_INET for host, _ in leaving.gone}
+        flows = await self._conntrack.flows(leaving.proto, leaving.ports, families)
+        return [flow for flow in flows if flow.upstream in leaving.gone]
+
+    async def _end(self, leaving: _Leaving, existing: Existing, flows: list[Flow]) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            wait = grace(existing)
+            if wait:
+                await asyncio.sleep(wait)
+                flows = await self._flows(leaving)
+            began, count, ended = loop.time(), len(flows), 0
+            while flows:
+                wanted = due(existing, count, loop.time() - began) - ended
+                piece, flows = flows[:wanted], flows[wanted:]
+                ended += await self.cut([flow for flow in piece if flow.upstream in leaving.gone])
+                if flows:
+                    await asyncio.sleep(_TICK)
+        finally:
+            if leaving in self._leaving:
+                self._leaving.remove(leaving)
+
+    async def _repeat(self, flows: Sequence[Flow]) -> None:
+        for pause, poke in _AGAIN:
+            await asyncio.sleep(pause)
+            await self._poker.poke(flows, poke)
+
+
+def _may_stay(flow: Flow) -> bool:
+    return flow.proto is Proto.TCP and flow.established
+
+
+def _named(flows: Sequence[Flow]) -> str:
+    """Return `10.0.0.2:6379, 10.0.0.3:6379`."""
+    ends = sorted({flow.upstream for flow in flows})
+    return ", ".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in ends)

@@ -1,0 +1,183 @@
+"""The open flows of the kernel plane: count them, end them, tell of their ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path
+
+from ambassador import log
+from ambassador.model import Existing, Proto, Route
+from ambassador.planes.kernel.conntrack import Conntrack, FlowEvent
+from ambassador.planes.kernel.ending import FlowEnder
+from ambassador.planes.kernel.entry import Address, Flow
+from ambassador.planes.kernel.poke import Poker
+from ambassador.planes.kernel.ruleset import Port
+from ambassador.tasks import spawn
+
+__all__ = ["Flows", "nearly_full"]
+
+_LOOK = 0.2  # seconds between two looks whether the last flow has ended
+_CHECK = 5.0  # seconds between two looks at how full conntrack's table is
+_NEARLY = 0.95
+_COUNT = Path("/proc/sys/net/netfilter/nf_conntrack_count")
+_MOST = Path("/proc/sys/net/netfilter/nf_conntrack_max")
+
+RouteOf = Callable[[Port], Route | None]
+
+
+class Flows:
+    """From `open` to `close`; `can_cut` tells whether there is the right to raw sockets."""
+
+    def __init__(self, *, can_cut: bool) -> None:
+        self._can_cut = can_cut
+        self._conntrack = Conntrack()
+        self._poker = Poker()
+        self._ender = FlowEnder(self._conntrack, self._poker)
+        self._route_of: RouteOf = lambda _port: None
+        self._began: dict[int, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._hastening: asyncio.TimerHandle | None = None
+
+    def open(self, route_of: RouteOf) -> None:
+        """Take the sockets; raises PlaneError. `route_of` tells whose a port is.
+
+        Flows that begin before cannot be told of when they end.
+        """
+        self._route_of = route_of
+        self._conntrack.open()
+        if self._can_cut:
+            self._poker.open()
+        if log.enabled(log.DEBUG):
+            self._conntrack.events(self._tell)
+            self._hasten()
+        self._check()
+
+    def close(self) -> None:
+        """Release everything; flows go on."""
+        for timer in (self._timer, self._hastening):
+            if timer is not None:
+                timer.cancel()
+        self._ender.close()
+        self._poker.close()
+        self._conntrack.close()
+
+    async def count(self, belonging: Mapping[Port, Collection[Address]]) -> Counter[Port]:
+        """Return the number of open flows by port, of those that lead where they belong."""
+        flows = await self._of(belonging)
+        return Counter(
+            port
+            for flow in flows
+            if flow.upstream in belonging[port := (flow.proto, flow.listen[1])]
+        )
+
+    async def left(
+        self, route: Route, ports: Iterable[Port], gone: Collection[Address], existing: Existing
+    ) -> None:
+        """See to the flows of `ports` to the addresses `gone`, by the policy `existing`."""
+        await self._ender.endpoint_left(route, {port for _, port in ports}, gone, existing)
+
+    def back(self, proto: Proto, ports: Iterable[Port], back: Collection[Address]) -> None:
+        """Spare flows to addresses that belong to the route again."""
+        self._ender.endpoint_back(proto, {port for _, port in ports}, back)
+
+    async def used(self, ports: Collection[Port]) -> set[Port]:
+        """Return those of `ports` that have flows."""
+        return {(flow.proto, flow.listen[1]) for flow in await self._of(ports)}
+
+    async def drain(self, ports: Collection[Port], grace: float) -> int:
+        """Let the TCP flows of `ports` end for `grace` seconds, then cut what is left; return
+        how many that were. UDP flows are not waited for: nothing tells when one has ended.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + grace
+        tcp = [port for port in ports if port[0] is Proto.TCP]
+        udp = [port for port in ports if port[0] is Proto.UDP]
+        left: list[Flow] = []
+        try:
+            while True:
+                left = await self._of(tcp)
+                remaining = deadline - loop.time()
+                if not left or remaining <= 0:
+                    break
+                await asyncio.sleep(min(_LOOK, remaining))
+        finally:  # also when the grace is cut short
+            await self._conntrack.delete(await self._of(udp))
+            if self._can_cut:
+                await self._ender.cut(left)
+            else:  # the next segment of a client meets no connection of ours: TCP answers so
+                await self._conntrack.delete(left)
+        await self._ender.settle()
+        return len(left)
+
+    async def _of(self, ports: Collection[Port]) -> list[Flow]:
+        found = []
+        for proto in Proto:
+            numbers = {number for its, number in ports if its is proto}
+            if numbers:
+                found += await self._conntrack.flows(proto, numbers)
+        return found
+
+    def _tell(self, event: FlowEvent, flow: Flow) -> None:
+        route = self._route_of((flow.proto, flow.listen[1]))
+        # What was dialled on loopback others have translated (Docker's DNS): we never do.
+        if route is None or flow.listen[0].startswith("127."):
+            return
+        now = asyncio.get_running_loop().time()
+        if event is FlowEvent.NEW:
+            self._began[flow.id] = now
+            return
+        seconds = now - self._began.pop(flow.id, now)
+        if flow.proto is Proto.TCP and flow.packets_up == 1:  # a SYN that no upstream accepted
+            return
+        if flow.began and flow.ended:
+            seconds = flow.ended - flow.began
+        client, upstream = _shown(flow.client), _shown(flow.upstream)
+        log.event(
+            log.DEBUG,
+            "session_closed",
+            f"{route.name}  {client} -> {upstream}  {flow.bytes_up} B up  "
+            f"{flow.bytes_down} B down  {seconds:.3f} s  in the kernel",
+            route=route.name,
+            client=client,
+            endpoint=upstream,
+            to_upstream=flow.bytes_up,
+            to_client=flow.bytes_down,
+            seconds=round(seconds, 6),
+            reason="in the kernel",
+        )
+
+    def _hasten(self) -> None:
+        """Have the kernel look at its table: what has expired is otherwise removed, and told of,
+        up to a minute later (gc_worker in nf_conntrack_core.c).
+        """
+        spawn(self._conntrack.flows(Proto.TCP, {0}), "look at conntrack")
+        self._hastening = asyncio.get_running_loop().call_later(_CHECK, self._hasten)
+
+    def _check(self) -> None:
+        """Say once when conntrack's table is about to be full, and come again until then."""
+        self._timer = None
+        try:
+            count, most = int(_COUNT.read_text()), int(_MOST.read_text())
+        except (OSError, ValueError):  # not shown in this namespace
+            return
+        if warning := nearly_full(count, most):
+            log.event(log.WARNING, "conntrack_full", warning, count=count, limit=most)
+        else:
+            self._timer = asyncio.get_running_loop().call_later(_CHECK, self._check)
+
+
+def nearly_full(count: int, most: int) -> str:
+    """Return what to say of a conntrack table of `count` entries; empty below 95 %."""
+    if count < most * _NEARLY:
+        return ""
+    return (
+        f"conntrack's table has {count} of {most} entries: when it is full, new connections get "
+        f"no answer (on the host: sysctl net.netfilter.nf_conntrack_max={most * 4})"
+    )
+
+
+def _shown(address: Address) -> str:
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,178 @@
+"""The static part of the ruleset: one table of our own (nft(8)), in which routes are elements.
+
+    arrive        a first packet to an address of ours: may it be translated at all?
+    choose        which chain has its listen address: the maps at4, any4, at6, any6
+    one4, one6    one address behind it: the maps to4, to6; ruleset.py adds chains for several
+    up, back      count; and see what an upstream answers to a SYN
+
+Three answers of an upstream are not for the client, since the relay would wait and try again:
+
+    a reset       is dropped, and `down_tcp` sends new clients of that port to the relay for 5 s
+    an ICMP error is dropped, as long as the upstream never answered
+    silence       conntrack forgets an unanswered SYN after 1 s (`syn_sent`), which is when Linux
+                  repeats it (RFC 6298, section 2); `tried4` and `tried6` know the repetition,
+                  and it is not translated
+
+In each case the client's own next SYN meets the relay. So do clients at a link-local IPv6 address,
+which no packet is forwarded from (RFC 4291, section 2.5.6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+__all__ = ["COUNTERS", "LABEL", "LAYOUT", "MARK", "TABLE", "dnat_by_map", "skeleton", "timeout"]
+
+TABLE = "inet ambassador"
+# The table's comment. Other chains, sets or meanings need another number.
+LAYOUT = "ambassador 1"
+MARK = 0xC07  # of the segments that end flows; see poke.py
+
+# A bit of the connection label (of 128) that says: translated by us. Marks are the usual place,
+# and therefore taken by others.
+LABEL = 107
+# The longest time that is right at any HZ: more than 2^31 jiffies would be in the past at once.
+# By default conntrack forgets a half-closed flow after 60 s and a silent one after 5 days.
+_FOREVER = 2_000_000
+_POLICY = {
+    "syn_sent": 1,
+    "syn_recv": 60,
+    "established": _FOREVER,
+    "fin_wait": _FOREVER,
+    "close_wait": _FOREVER,
+    "last_ack": 300,  # as long as a sender repeats its FIN
+    "time_wait": 10,  # 120 by default: 2,000 new connections a second would fill the table
+    "close": 10,
+    "retrans": 300,
+    "unack": 300,
+}
+
+COUNTERS = ("opened", "up", "back")  # sets, one a protocol: opened_tcp, ...
+
+
+def skeleton() -> str:
+    """Return the table without routes, in place of whatever table of our name there is."""
+    return f"add table {TABLE}\ndelete table {TABLE}\ntable {TABLE} {{\n{_STATIC}}}\n"
+
+
+def timeout(
+    name: str, proto: str, ipv6: bool, policy: Mapping[str, int], verb: str = "  ct timeout"
+) -> str:
+    """Return the definition of a timeout policy: states of conntrack to seconds."""
+    listed = ", ".join(f"{state} : {seconds}" for state, seconds in policy.items())
+    lines = [
+        f"{verb} {name} {{",
+        f"    protocol {proto}",
+        f"    l3proto {'ip6' if ipv6 else 'ip'}",
+        f"    policy = {{ {listed} }}",
+        "  }",
+    ]
+    return "\n".join(lines)
+
+
+def dnat_by_map(ipv6: bool) -> str:
+    """Return the rule that translates to the one address of a port."""
+    family = "6" if ipv6 else "4"
+    return f"dnat {'ip6' if ipv6 else 'ip'} to meta l4proto . th dport map @to{family}"
+
+
+def _of_family(ipv6: bool) -> str:
+    end, ip, address = ("6", "ip6", "ipv6_addr") if ipv6 else ("4", "ip", "ipv4_addr")
+    return f"""\
+{timeout(f"tcp{end}", "tcp", ipv6, _POLICY)}
+  map any{end} {{ type inet_proto . inet_service : verdict; }}
+  map at{end} {{ type {address} . inet_proto . inet_service : verdict; }}
+  map to{end} {{ type inet_proto . inet_service : {address} . inet_service; }}
+  set tried{end} {{
+    type {address} . inet_service . inet_service; flags dynamic,timeout; timeout 10s; size 65535;
+  }}
+  chain mark{end} {{
+    ct label set {LABEL}
+    meta l4proto tcp ct timeout set "tcp{end}"
+    add @tried{end} {{ {ip} saddr . tcp sport . tcp dport }} return
+    udp dport @opened_udp
+  }}
+  chain one{end} {{
+    jump mark{end}
+    {dnat_by_map(ipv6)}
+  }}
+"""
+
+
+_PORTS = "ct original proto-src . ct original proto-dst"
+_STATIC = f"""\
+  comment "{LAYOUT}"
+  set down_tcp {{ type inet_service; flags dynamic,timeout; timeout 5s; size 65535; }}
+  set opened_tcp {{ type inet_service; counter; }}
+  set opened_udp {{ type inet_service; counter; }}
+  set up_tcp {{ type inet_service; counter; }}
+  set up_udp {{ type inet_service; counter; }}
+  set back_tcp {{ type inet_service; counter; }}
+  set back_udp {{ type inet_service; counter; }}
+{_of_family(False)}{_of_family(True)}\
+  chain choose {{
+    ip daddr . meta l4proto . th dport vmap @at4
+    ip6 daddr . meta l4proto . th dport vmap @at6
+    meta nfproto ipv4 meta l4proto . th dport vmap @any4
+    meta nfproto ipv6 meta l4proto . th dport vmap @any6
+  }}
+  chain arrive {{
+    ip6 saddr fe80::/10 return
+    meta l4proto udp goto choose
+    tcp flags & (fin | syn | rst | ack) != syn return
+    tcp dport @down_tcp return
+    ip saddr . tcp sport . tcp dport @tried4 return
+    ip6 saddr . tcp sport . tcp dport @tried6 return
+    goto choose
+  }}
+  chain up {{
+    ct bytes > 0
+    meta l4proto tcp ct original proto-dst @up_tcp
+    meta l4proto udp ct original proto-dst @up_udp
+  }}
+  chain answered {{
+    meta l4proto tcp ct original proto-dst @opened_tcp
+    meta l4proto tcp delete @tried4 {{ ct original ip saddr . {_PORTS} }}
+    meta l4proto tcp delete @tried6 {{ ct original ip6 saddr . {_PORTS} }}
+  }}
+  chain refused {{
+    meta l4proto tcp add @down_tcp {{ ct original proto-dst }} drop
+    meta l4proto {{ icmp, ipv6-icmp }} drop
+  }}
+  chain back {{
+    meta l4proto tcp ct original proto-dst @back_tcp
+    tcp flags & (syn | rst | ack) == (syn | ack) goto answered
+    tcp flags & (syn | rst | ack) == (rst | ack) tcp sequence 0 goto refused
+    meta l4proto udp ct original proto-dst @back_udp
+    ct status ! seen-reply icmp type destination-unreachable icmp code != frag-needed goto refused
+    ct status ! seen-reply icmpv6 type destination-unreachable goto refused
+  }}
+  chain prerouting {{
+    type nat hook prerouting priority dstnat;
+    fib daddr type local jump arrive
+  }}
+  chain output {{
+    type nat hook output priority -100;
+    meta mark {MARK:#x} return
+    ip daddr 127.0.0.0/8 return
+    ip6 daddr ::1 return
+    fib daddr type local jump arrive
+  }}
+  chain postrouting {{
+    type nat hook postrouting priority srcnat;
+    ct label {LABEL} ct status dnat masquerade
+  }}
+  chain passing {{
+    type filter hook prerouting priority -90;
+    iif lo accept
+    ct label {LABEL} ct status dnat ct direction vmap {{ original : goto up, reply : goto back }}
+  }}
+  chain leaving {{
+    type filter hook output priority -90;
+    ct label {LABEL} ct status dnat ct direction vmap {{ original : goto up, reply : goto back }}
+  }}
+  chain poke {{
+    type filter hook output priority raw;
+    meta mark {MARK:#x} tcp flags & ack == ack notrack
+  }}
+"""

@@ -1,0 +1,168 @@
+"""Netlink to the kernel's netfilter, as far as connection tracking needs it.
+
+A message is a header, a family header and attributes (kernel documentation, "Introduction to
+Netlink"; include/uapi/linux/netlink.h and netfilter/nfnetlink.h). Lengths and types are in the
+byte order of the machine, the values netfilter puts inside in that of the network. Written here
+because the common library costs 200 ms and 22 MB when it is imported.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Iterator
+from struct import Struct
+
+from ambassador.errors import PlaneError
+
+__all__ = [
+    "ACK",
+    "DUMP",
+    "NEST",
+    "NetlinkSocket",
+    "attribute",
+    "attributes",
+    "message",
+    "messages",
+    "outcome",
+]
+
+REQUEST, ACK, DUMP = 1, 4, 0x300  # NLM_F_*
+NEST = 0x8000  # NLA_F_NESTED
+_TYPE_MASK = 0x3FFF  # NLA_TYPE_MASK
+_ERROR, _DONE = 2, 3  # NLMSG_*
+
+_NETFILTER = 12  # NETLINK_NETFILTER
+_ADD_MEMBERSHIP = 1  # NETLINK_ADD_MEMBERSHIP of SOL_NETLINK
+_SOL_NETLINK = 270
+
+_HEADER = Struct("=LHHLL")  # length, type, flags, sequence number, port
+_FAMILY = Struct("=BBH")  # family, version, resource id
+_ATTRIBUTE = Struct("=HH")  # length, type
+_STATUS = Struct("=i")
+
+# The largest piece the kernel makes of a dump is 32 KiB (netlink_recvmsg in af_netlink.c).
+_PIECE = 65536
+
+
+def attribute(kind: int, value: bytes) -> bytes:
+    """Return one attribute, padded to four bytes."""
+    return _ATTRIBUTE.pack(4 + len(value), kind) + value + bytes(-len(value) % 4)
+
+
+def message(kind: int, flags: int, sequence: int, family: int, body: bytes) -> bytes:
+    """Return a request of netfilter message type `kind` about address `family`."""
+    length = _HEADER.size + _FAMILY.size + len(body)
+    return (
+        _HEADER.pack(length, kind, REQUEST | flags, sequence, 0) + _FAMILY.pack(family, 0, 0) + body
+    )
+
+
+def messages(data: bytes) -> Iterator[tuple[int, int, int, int]]:
+    """Yield (type, sequence number, begin, end) of each message; between begin and end stand
+    its attributes (for NLMSG_ERROR and NLMSG_DONE: what follows the netlink header).
+    """
+    position, total = 0, len(data)
+    while position + _HEADER.size <= total:
+        length, kind, _, sequence, _ = _HEADER.unpack_from(data, position)
+        begin = position + _HEADER.size
+        if kind not in (_ERROR, _DONE):
+            begin += _FAMILY.size
+        yield kind, sequence, begin, position + length
+        position += (length + 3) & ~3
+
+
+def attributes(data: bytes, begin: int, end: int) -> dict[int, tuple[int, int]]:
+    """Return where the value of each attribute between `begin` and `end` stands, by its type."""
+    found = {}
+    while begin < end:
+        length, kind = _ATTRIBUTE.unpack_from(data, begin)
+        found[kind & _TYPE_MASK] = (begin + 4, begin + length)
+        begin += (length + 3) & ~3
+    return found
+
+
+def outcome(data: bytes, kind: int, begin: int) -> int | None:
+    """Return the error number (0: done) that a message tells, None when it tells none."""
+    if kind not in (_ERROR, _DONE):
+        return None
+    status: int = _STATUS.unpack_from(data, begin)[0]
+    return -status
+
+
+class NetlinkSocket:
+    """A socket to netfilter in the network namespace of this process. Raises PlaneError."""
+
+    def __init__(self, groups: tuple[int, ...] = (), buffer: int = 1 << 20) -> None:
+        """`groups` are multicast groups to listen to; `buffer` bytes wait unread at most."""
+        self._sequence = 0
+        try:
+            kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC
+            self.sock = socket.socket(socket.AF_NETLINK, kind, _NETFILTER)
+            self.sock.bind((0, 0))
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+            for group in groups:
+                self.sock.setsockopt(_SOL_NETLINK, _ADD_MEMBERSHIP, group)
+        except OSError as error:
+            raise PlaneError(f"netlink: {_spoken(error.errno)}") from error
+
+    def close(self) -> None:
+        """Release the descriptor."""
+        self.sock.close()
+
+    def sequence(self) -> int:
+        """Return a sequence number that no earlier request had."""
+        self._sequence += 1
+        return self._sequence
+
+    def dump(self, kind: int, family: int, body: bytes) -> list[bytes]:
+        """Return the pieces of a dump. Blocks for as long as the kernel walks its table."""
+        sequence = self.sequence()
+        self._send(message(kind, DUMP, sequence, family, body))
+        pieces = []
+        while True:
+            data = self._receive()
+            for answer, number, begin, _ in messages(data):
+                if number != sequence:
+                    continue
+                error = outcome(data, answer, begin)
+                if error:
+                    raise PlaneError(f"conntrack: {_spoken(error)}")
+                if error == 0:
+                    pieces.append(data)
+                    return pieces
+            pieces.append(data)
+
+    def perform(self, requests: list[bytes]) -> list[int]:
+        """Send `requests` as one piece, the last with ACK set and all numbered by `sequence`;
+        return the error numbers of those that failed.
+        """
+        last = self._sequence
+        self._send(b"".join(requests))
+        errors = []
+        while True:
+            data = self._receive()
+            for answer, number, begin, _ in messages(data):
+                error = outcome(data, answer, begin)
+                if error:
+                    errors.append(error)
+                if error is not None and number == last:
+                    return errors
+
+    def _send(self, data: bytes) -> None:
+        try:
+            self.sock.send(data)
+        except OSError as error:
+            raise PlaneError(f"netlink: {_spoken(error.errno)}") from error
+
+    def _receive(self) -> bytes:
+        try:
+            return self.sock.recv(_PIECE)
+        except OSError as error:
+            raise PlaneError(f"netlink: {_spoken(error.errno)}") from error
+
+
+def _spoken(number: int | None) -> str:
+    reason = os.strerror(number or 0).lower()
+    return f"{reason} (CAP_NET_ADMIN is needed)" if number == errno.EPERM else reason

@@ -1,0 +1,103 @@
+"""Run nft(8), the one program that writes rulesets: one transaction, or one question."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ambassador.errors import PlaneError
+from ambassador.planes.kernel.layout import TABLE
+
+__all__ = ["Counter", "Found", "Nft", "parse_counters", "parse_table", "spoken"]
+
+# A transaction of 5,000 routes takes 0.15 s; the kernel itself may wait for another's.
+_PATIENCE = 30.0
+_COUNTER = re.compile(r"(\d+) counter packets (\d+) bytes (\d+)")
+_ABSENT = "No such file or directory"
+_MOST_ERRORS = 3
+
+Counter = tuple[int, int]  # packets, bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What stands under the name of our table: its comment, and its chains."""
+
+    comment: str
+    chains: tuple[str, ...]
+
+
+class Nft:
+    """The program at `path`. Everything raises PlaneError with nft's own words."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    async def run(self, text: str) -> str:
+        """Perform all of `text` or nothing, and return what it prints."""
+        return await asyncio.to_thread(self._run, text, ("-f", "-"))
+
+    async def table(self) -> Found | None:
+        """Return what the table is, without its elements; None when there is none."""
+        try:
+            text = await asyncio.to_thread(self._run, "", ("-t", "list", "table", *TABLE.split()))
+        except PlaneError as error:
+            if _ABSENT in str(error):
+                return None
+            raise
+        return parse_table(text)
+
+    async def counters(self) -> Mapping[str, Mapping[int, Counter]]:
+        """Return packets and bytes by the name of a set (`up_tcp`) and by port."""
+        return await asyncio.to_thread(self._counters)
+
+    def _counters(self) -> Mapping[str, Mapping[int, Counter]]:
+        # All sets: several `list set` at once find only the last (seen with nft 1.0.6).
+        return parse_counters(self._run("", ("list", "sets", "table", *TABLE.split())))
+
+    def _run(self, text: str, arguments: tuple[str, ...]) -> str:
+        # A thread and not the loop's own child processes: uvloop and asyncio watch those each in
+        # its way, and as process 1 we look after orphans beside them.
+        try:
+            done = subprocess.run(  # noqa: S603 (its program is ours to choose, no shell reads it)
+                (self._path, *arguments),
+                check=False,
+                input=text,
+                capture_output=True,
+                text=True,
+                timeout=_PATIENCE,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise PlaneError(f"nft: {error}") from error
+        if done.returncode:
+            raise PlaneError(f"nft: {spoken(done.stderr)}")
+        return done.stdout
+
+
+def spoken(output: str) -> str:
+    """Return what nft complains of, without the lines it shows of its input (which are long)."""
+    errors = [line.partition("Error: ")[2] for line in output.splitlines() if "Error: " in line]
+    errors = list(dict.fromkeys(errors)) or output.splitlines()[:1] or ["failed without a word"]
+    more = f" (and {len(errors) - _MOST_ERRORS} more)" if len(errors) > _MOST_ERRORS else ""
+    return "; ".join(errors[:_MOST_ERRORS]) + more
+
+
+def parse_table(text: str) -> Found:
+    """Read what `nft -t list table` prints."""
+    comment = re.search(r'^\tcomment "(.*)"$', text, re.MULTILINE)
+    chains = re.findall(r"^\tchain (\S+) \{$", text, re.MULTILINE)
+    return Found(comment[1] if comment else "", tuple(chains))
+
+
+def parse_counters(text: str) -> dict[str, dict[int, Counter]]:
+    """Read what `nft list set` prints of sets of ports, one after the other."""
+    found: dict[str, dict[int, Counter]] = {}
+    for part in text.split("\tset ")[1:]:
+        name, _, rest = part.partition(" ")
+        found[name] = {
+            int(port): (int(packets), int(size)) for port, packets, size in _COUNTER.findall(rest)
+        }
+    return found

@@ -1,0 +1,363 @@
+"""The kernel plane: a fast path in front of the relay.
+
+A route whose ways are installed is forwarded by nftables, and our process sleeps. Where there is
+no way, the packet reaches the relay's listener behind it. So the relay is the answer to every
+exception: an endpoint that does not answer, a name without address, an nft that fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from time import monotonic
+
+from ambassador import log
+from ambassador.core.describe import describe
+from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
+from ambassador.errors import ConfigError, PlaneError, Problem, ResolveError
+from ambassador.model import Address, Endpoint, Proto, Route
+from ambassador.planes.kernel.carried import Carried
+from ambassador.planes.kernel.eligible import Abilities, unable, unsuited
+from ambassador.planes.kernel.flows import Flows
+from ambassador.planes.kernel.installer import Installer
+from ambassador.planes.kernel.nft import Nft
+from ambassador.planes.kernel.ruleset import Port
+from ambassador.planes.kernel.table import Table
+from ambassador.ports import Resolver, RouteStatus
+from ambassador.spec import is_ip
+from ambassador.tasks import spawn
+
+__all__ = ["KernelPlane"]
+
+# After the last failure the relay told of, the kernel tries an endpoint again.
+_DOUBT = 5.0
+# Names that are known at once come with the first transaction; others do not hold it up longer.
+_PATIENCE = 0.3
+_SLICE = 0.005  # seconds of work before other work of the loop has its turn
+
+_Listen = tuple[Proto, Address]
+
+
+class KernelPlane:
+    """Forwards TCP and UDP routes with nftables.
+
+    `demanded`: a route that cannot be in the kernel is an error, and not left to the relay with
+    a reason. `keep_rules`: the table stays when the plane is closed.
+    """
+
+    name = "kernel"
+
+    def __init__(
+        self, resolver: Resolver, abilities: Abilities, *, demanded: bool, keep_rules: bool
+    ) -> None:
+        self._resolver = resolver
+        self._abilities = abilities
+        self._demanded = demanded
+        self._keep_rules = keep_rules
+        self._table = Table(Nft(abilities.nft))
+        self._flows = Flows(can_cut=not abilities.no_cut)
+        self._installer = Installer(self._table, self._flows, abilities)
+        self._lock = asyncio.Lock()  # one transaction at a time
+        self._opened = self._closing = False
+        self._refusal = abilities.missing
+        self._routes: dict[_Listen, Carried] = {}
+        self._by_name: dict[str, Carried] = {}
+        self._by_port: dict[Port, tuple[Carried, ...]] = {}
+        self._changed: set[Carried] = set()
+        self._worker: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def prepare(self, steps: Sequence[Step]) -> None:
+        """Raise where `steps` cannot be performed as demanded; see ports.Plane."""
+        routes = [step.route for step in steps if isinstance(step, AddRoute)]
+        routes += [step.new for step in steps if isinstance(step, ChangeRoute)]
+        if self._demanded:
+            problems = [
+                Problem(
+                    route.origin or f"route {route.name}",
+                    f"cannot be in the kernel: {reason}",
+                    expected="AMBASSADOR_PLANE=auto, which leaves such a route to the relay",
+                )
+                for route in routes
+                if (reason := unsuited(route))
+            ]
+            if problems:
+                raise ConfigError(*problems)
+            failures = [reason for route in routes if (reason := unable(route, self._abilities))]
+            if failures:
+                raise PlaneError(f"no kernel plane: {'; '.join(dict.fromkeys(failures))}")
+        async with self._lock:
+            await self._open(routes)
+
+    async def apply(self, steps: Sequence[Step]) -> None:
+        """Perform all steps; see ports.Plane. Fails only where the kernel plane is demanded."""
+        async with self._lock:
+            replaced, come, bystanders = await self._take(steps)
+            touched = [*come, *bystanders]
+            try:
+                if self._demanded and (refused := [c for c in touched if c.refusal]):
+                    raise PlaneError("\n".join(f"{c.route.name}: {c.refusal}" for c in refused))
+                if self._opened:
+                    await self._learn_names(touched)
+                    removed = [c for c in replaced if _listen(c.route) not in self._routes]
+                    await self._installer.settle(touched, removed, strict=self._demanded)
+                    for carried in touched:  # the reconciler says which plane each has
+                        carried.announced = bool(carried.ways)
+            except PlaneError:
+                self._swap(come, replaced)
+                replaced = come
+                raise
+            finally:
+                for carried in replaced:
+                    carried.stop_watching()
+
+    def noticed(self, name: str, endpoint: Endpoint, address: str, reachable: bool) -> None:
+        """Hear from the relay whether it could reach `endpoint` of the route `name`, at
+        `address` or (empty) at any of its addresses.
+        """
+        carried = self._by_name.get(name)
+        if carried is None or carried.refusal or endpoint not in carried.route.endpoints:
+            return
+        which = (endpoint, address)
+        if reachable:
+            if carried.out.pop(which, None) is not None:
+                carried.forgive = True
+                self._change(carried)
+            return
+        if which not in carried.out:
+            self._change(carried)
+        moment = asyncio.get_running_loop().time() + _DOUBT
+        carried.out[which] = moment
+        if self._timer is None and not self._closing:
+            self._timer = asyncio.get_running_loop().call_at(moment, self._end_doubts)
+
+    def status(self, routes: Sequence[Route] | None = None) -> Sequence[RouteStatus]:
+        """Return one entry for each of `routes`, or for all; see ports.Plane."""
+        if routes is None:
+            return [carried.status() for carried in self._routes.values()]
+        return [self._routes[_listen(route)].status() for route in routes]
+
+    async def measure(self) -> None:
+        """Bring the numbers of `status` up to date; see ports.Plane."""
+        counted = [carried for carried in self._routes.values() if carried.counted]
+        if not counted or self._closing:
+            return
+        counters = await self._table.counters()
+        flows = await self._flows.count(
+            {port: carried.belongs for carried in counted for port in carried.ports}
+        )
+        for carried in counted:
+            carried.count(counters)
+            carried.open = sum(flows[port] for port in carried.ports)
+
+    async def drain(self, grace: float) -> int:
+        """Send new clients to the relay, let flows end for `grace` seconds, cut the rest.
+
+        With `keep_rules` everything stays as it is.
+        """
+        async with self._lock:
+            self._stop_following()
+            counted = [carried for carried in self._routes.values() if carried.counted]
+            if self._keep_rules or not counted:
+                return 0
+            try:
+                await self._installer.withdraw(counted)
+                ports = [port for carried in counted for port in carried.ports]
+                return await self._flows.drain(ports, grace)
+            except PlaneError as error:
+                log.event(log.WARNING, "not_drained", f"flows in the kernel are not seen: {error}")
+                return 0
+
+    async def close(self) -> None:
+        """Remove the table, unless it is to stay, and let another have the namespace."""
+        self._stop_following()
+        async with self._lock:
+            self._routes.clear()
+            self._flows.close()
+            if self._opened and not self._keep_rules:
+                try:
+                    await self._table.remove()
+                except PlaneError as error:
+                    log.event(log.WARNING, "table_left", f"our table stays behind: {error}")
+            self._table.close()
+
+    async def _open(self, routes: Iterable[Route]) -> None:
+        """Make ready for the first transaction, once there is a route for the kernel, or a table
+        that was left.
+        """
+        if self._opened or self._refusal:
+            return
+        try:
+            if all(map(unsuited, routes)) and not await self._table.exists():
+                return
+            await self._table.open()
+            self._flows.open(self._route_of)
+        except PlaneError as error:
+            self._flows.close()
+            self._table.close()
+            if self._demanded:
+                raise
+            self._refusal = str(error)
+        else:
+            self._opened = True
+
+    async def _take(
+        self, steps: Sequence[Step]
+    ) -> tuple[list[Carried], list[Carried], list[Carried]]:
+        """Take over what `steps` say; return what goes, what comes in its place or anew, and
+        which others have to make way or may come back.
+        """
+        replaced, come = [], []
+        for step in steps:
+            match step:
+                case AddRoute(route):
+                    come.append(Carried(route))
+                case ChangeRoute(old, new):
+                    # Another one and not the same: if the transaction fails, `old` stands again.
+                    former = self._routes[_listen(old)]
+                    come.append(
+                        replace(former, route=new, out=dict(former.out), unwatch=[], forgive=True)
+                    )
+                    replaced.append(former)
+                case RemoveRoute(route):
+                    replaced.append(self._routes[_listen(route)])
+        neighbours = {
+            other
+            for carried in (*replaced, *come)
+            for port in carried.ports
+            for other in self._by_port.get(port, ())
+        }
+        self._swap(replaced, come)
+        bystanders = []
+        pause = monotonic() + _SLICE
+        for carried in (*come, *neighbours.difference(replaced)):
+            carried.learn_literals()
+            refusal = self._judge(carried)
+            if carried in neighbours and refusal != carried.refusal:
+                bystanders.append(carried)
+            carried.refusal = refusal
+            if monotonic() > pause:
+                await asyncio.sleep(0)
+                pause = monotonic() + _SLICE
+        return replaced, come, bystanders
+
+    def _swap(self, gone: Iterable[Carried], come: Iterable[Carried]) -> None:
+        """Put `come` in the place of `gone`."""
+        for carried in gone:
+            del self._routes[_listen(carried.route)]
+            self._by_name.pop(carried.route.name, None)
+            for port in carried.ports:
+                left = tuple(other for other in self._by_port[port] if other is not carried)
+                if left:
+                    self._by_port[port] = left
+                else:
+                    del self._by_port[port]
+        for carried in come:
+            self._routes[_listen(carried.route)] = carried
+            self._by_name[carried.route.name] = carried
+            for port in carried.ports:
+                self._by_port[port] = (*self._by_port.get(port, ()), carried)
+
+    def _judge(self, carried: Carried) -> str:
+        """Return why the relay has to have a route altogether."""
+        route = carried.route
+        if reason := unsuited(route):
+            return reason
+        for port in carried.ports:
+            others = [other for other in self._by_port[port] if other is not carried]
+            if others:  # flows are counted and told apart by port
+                return f"{others[0].route.name} listens on port {port[1]} of another address"
+        return self._refusal or unable(route, self._abilities)
+
+    def _route_of(self, port: Port) -> Route | None:
+        carried = self._by_port.get(port)
+        return carried[0].route if carried else None
+
+    async def _learn_names(self, touched: Iterable[Carried]) -> None:
+        """Follow the names of endpoints, and wait a moment for those not yet known."""
+        asked = set()
+        for carried in touched:
+            if carried.refusal or carried.unwatch:
+                continue
+            for host in carried.hosts:
+                if is_ip(host):
+                    continue
+                changed = partial(self._learn, carried, host)
+                carried.unwatch.append(self._resolver.watch(host, changed))
+                asked.add(spawn(self._ask(carried, host), f"addresses of {host}"))
+        if asked:
+            await asyncio.wait(asked, timeout=_PATIENCE)
+
+    async def _ask(self, carried: Carried, host: str) -> None:
+        try:
+            self._learn(carried, host, await self._resolver.resolve(host))
+        except ResolveError:
+            return  # the watch tells when there is an answer
+
+    def _learn(self, carried: Carried, host: str, addresses: Sequence[str]) -> None:
+        if carried.known.get(host) != tuple(addresses):
+            carried.learn(host, addresses)
+            self._change(carried)
+
+    def _change(self, carried: Carried) -> None:
+        """Have the ways of `carried` installed anew, soon."""
+        if self._closing:
+            return
+        self._changed.add(carried)
+        if self._worker is None or self._worker.done():
+            self._worker = spawn(self._work(), "kernel routes")
+
+    async def _work(self) -> None:
+        while self._changed:
+            async with self._lock:
+                changed, self._changed = self._changed, set()
+                here = [c for c in changed if self._routes.get(_listen(c.route)) is c]
+                await self._installer.settle(here)
+                for carried in here:
+                    self._announce(carried)
+
+    def _announce(self, carried: Carried) -> None:
+        """Say that the kernel has a route whose names were not known when it was added."""
+        if carried.announced or not carried.ways:
+            return
+        carried.announced = True
+        status, line = carried.status(), describe(carried.route)
+        end = f" ({status.why})" if status.why else ""
+        log.event(
+            log.INFO,
+            "route_plane",
+            f"{line}  plane {status.plane}{end}",
+            route=carried.route.name,
+            plane=status.plane,
+            why=status.why,
+        )
+
+    def _end_doubts(self) -> None:
+        """Let the kernel try endpoints again that the relay has not spoken of for a while."""
+        self._timer = None
+        loop = asyncio.get_running_loop()
+        later: list[float] = []
+        for carried in self._routes.values():
+            for which, until in list(carried.out.items()):
+                if until <= loop.time():
+                    del carried.out[which]
+                    self._change(carried)
+                else:
+                    later.append(until)
+        if later and not self._closing:
+            self._timer = loop.call_at(min(later), self._end_doubts)
+
+    def _stop_following(self) -> None:
+        self._closing = True
+        self._changed.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for carried in self._routes.values():
+            carried.stop_watching()
+
+
+def _listen(route: Route) -> _Listen:
+    return route.proto, route.listen

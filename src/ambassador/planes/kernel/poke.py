@@ -1,0 +1,123 @@
+"""Make both peers of a deleted flow find out that it is over.
+
+An established peer answers a segment that does not fit with an ACK of its own numbers (RFC 5961
+sections 3 to 5). Nothing translates that answer any longer, so it meets our own TCP, which knows
+no such connection and answers with a reset of exactly those numbers: the peer believes it. A
+connection that is still translated only sees a segment that does not fit, and goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import socket
+from collections.abc import Iterable
+from enum import Enum
+from struct import Struct
+from time import monotonic
+
+from ambassador.errors import PlaneError
+from ambassador.planes.kernel.entry import Flow
+from ambassador.planes.kernel.layout import MARK
+
+__all__ = ["Poke", "Poker", "segment"]
+
+# Seconds of sending before other work of the loop has its turn. Not by the loop's clock: uvloop
+# reads it once a turn.
+_SLICE = 0.002
+
+_SYN, _ACK = 0x02, 0x10  # RFC 9293, section 3.1
+_IP4 = Struct(">BBHHHBBH4s4s")  # RFC 791, section 3.1
+_IP6 = Struct(">LHBB16s16s")  # RFC 8200, section 3
+_TCP = Struct(">HHLLBBHHH")
+_HOPS = 64
+
+
+class Poke(Enum):
+    """Which segments to send: (flags to the client, flags to the upstream).
+
+    HANDSHAKE passes stateful filters and address translation on the way. A socket answers such a
+    segment at most once in 500 ms, and older kernels only a few SYNs a second for a whole host,
+    hence PLAIN.
+    """
+
+    HANDSHAKE = (_SYN | _ACK, _SYN)
+    PLAIN = (_ACK, _ACK)
+
+
+class Poker:
+    """Sends segments of our own making. `open` raises PlaneError without CAP_NET_RAW."""
+
+    def __init__(self) -> None:
+        self._sockets: dict[int, socket.socket] = {}
+
+    def open(self) -> None:
+        """Take the raw sockets; IPv6 only where the system has it."""
+        for family in (socket.AF_INET, socket.AF_INET6):
+            try:
+                raw = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW)
+                raw.setblocking(False)
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, MARK)
+            except PermissionError as error:
+                self.close()
+                raise PlaneError("CAP_NET_RAW is missing (docker run --cap-add NET_RAW)") from error
+            except OSError as error:
+                if family == socket.AF_INET:
+                    raise PlaneError(f"raw socket: {os.strerror(error.errno or 0)}") from error
+            else:
+                self._sockets[family] = raw
+
+    def close(self) -> None:
+        """Release the descriptors."""
+        for raw in self._sockets.values():
+            raw.close()
+        self._sockets.clear()
+
+    async def poke(self, flows: Iterable[Flow], poke: Poke) -> None:
+        """Poke both peers of each of `flows`, whose entries have been deleted."""
+        pause = monotonic() + _SLICE
+        for flow in flows:
+            to_client, to_upstream = poke.value
+            self._send(flow.family, flow.listen, flow.client, to_client)
+            self._send(flow.family, flow.nat, flow.upstream, to_upstream)
+            if monotonic() > pause:
+                await asyncio.sleep(0)
+                pause = monotonic() + _SLICE
+
+    def _send(
+        self, family: int, source: tuple[str, int], destination: tuple[str, int], flags: int
+    ) -> None:
+        raw = self._sockets.get(family)
+        if raw is None:
+            return
+        # A full device queue, or no route any longer: the repetition, or the peer's own next
+        # segment, does the rest.
+        with contextlib.suppress(OSError):
+            raw.sendto(segment(family, source, destination, flags), (destination[0], 0))
+
+
+def segment(
+    family: int, source: tuple[str, int], destination: tuple[str, int], flags: int
+) -> bytes:
+    """Return an IP packet with an empty TCP segment whose numbers are drawn by lot."""
+    addresses = socket.inet_pton(family, source[0]), socket.inet_pton(family, destination[0])
+    sequence = random.getrandbits(32)
+    acknowledged = random.getrandbits(32) if flags & _ACK else 0
+    fields = (source[1], destination[1], sequence, acknowledged, _TCP.size << 2, flags, 1024)
+    pseudo = b"".join(addresses) + Struct(">LL").pack(_TCP.size, socket.IPPROTO_TCP)
+    checksum = _checksum(pseudo + _TCP.pack(*fields, 0, 0))
+    tcp = _TCP.pack(*fields, checksum, 0)
+    if family == socket.AF_INET6:
+        return _IP6.pack(6 << 28, len(tcp), socket.IPPROTO_TCP, _HOPS, *addresses) + tcp
+    # The kernel fills in length, identification and checksum (raw(7)).
+    header = (0x45, 0, 0, 0, 0, _HOPS, socket.IPPROTO_TCP, 0)
+    return _IP4.pack(*header, *addresses) + tcp
+
+
+def _checksum(data: bytes) -> int:
+    """Return the Internet checksum of an even number of bytes (RFC 1071)."""
+    total: int = sum(Struct(f">{len(data) // 2}H").unpack(data))
+    total = (total & 0xFFFF) + (total >> 16)
+    return ~(total + (total >> 16)) & 0xFFFF

@@ -1,0 +1,140 @@
+"""Our table in this network namespace: whose it is, and the transactions that change it."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import re
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ambassador import log
+from ambassador.errors import PlaneError
+from ambassador.planes.kernel import ruleset
+from ambassador.planes.kernel.layout import LAYOUT, TABLE, skeleton
+from ambassador.planes.kernel.nft import Counter, Found, Nft
+from ambassador.planes.kernel.ruleset import Key, Port, Way
+
+__all__ = ["Change", "Table", "inherit", "retire"]
+
+# A name in the abstract namespace of unix(7), which every network namespace has for itself, and
+# which is free again when its process is gone, however it went.
+_LOCK = "\0ambassador/kernel"
+
+
+@dataclass(slots=True)
+class Change:
+    """What one transaction does: ways replaced, ports counted or no longer, refusals forgiven."""
+
+    before: dict[Key, Way] = field(default_factory=dict)
+    after: dict[Key, Way] = field(default_factory=dict)
+    counted: list[Port] = field(default_factory=list)
+    uncounted: list[Port] = field(default_factory=list)
+    forgiven: list[int] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return any((self.before, self.after, self.counted, self.uncounted, self.forgiven))
+
+    def text(self) -> str:
+        """Return the transaction."""
+        return (
+            ruleset.count(self.counted)
+            + ruleset.transaction(self.before, self.after)
+            + ruleset.uncount(self.uncounted)
+            + ruleset.forgive(self.forgiven)
+        )
+
+
+class Table:
+    """The table, from `open` to `close`. Everything raises PlaneError."""
+
+    def __init__(self, nft: Nft) -> None:
+        self._nft = nft
+        self._lock: socket.socket | None = None
+        self._first = ""  # what the first transaction does beside its own changes
+        self._stale = False  # something of ours stands there that must not go on as it is
+
+    async def exists(self) -> bool:
+        """Tell whether there is a table of our name, whoever made it."""
+        return await self._nft.table() is not None
+
+    async def open(self) -> None:
+        """Take the namespace for ourselves and look at what stands there; change nothing."""
+        self._lock = _lock()
+        try:
+            found = await self._nft.table()
+            self._first, self._stale = inherit(found), found is not None
+        except PlaneError:
+            self.close()
+            raise
+
+    async def commit(self, change: Change) -> None:
+        """Perform `change`, all of it or nothing."""
+        if not change and not self._stale:
+            return
+        text = self._first + await asyncio.to_thread(change.text)
+        await self._nft.run(text)
+        self._first, self._stale = "", False
+
+    async def counters(self) -> Mapping[str, Mapping[int, Counter]]:
+        """Return packets and bytes by the name of a set and by port."""
+        return {} if self._first else await self._nft.counters()
+
+    async def remove(self) -> None:
+        """Delete the table, if we have made or adopted it."""
+        if self._lock is not None and not self._first:
+            await self._nft.run(f"delete table {TABLE}\n")
+
+    def close(self) -> None:
+        """Let another have the namespace."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+
+async def retire(nft: Nft) -> None:
+    """Take the routes out of a table that an ambassador left, for one that only relays: flows go
+    on, new ones reach the relay. Does nothing where there is none, or no right to touch it.
+    """
+    try:
+        found = await nft.table()
+        if found is not None and found.comment == LAYOUT:
+            await nft.run(ruleset.emptied(found.chains))
+    except PlaneError:
+        return
+
+
+def inherit(found: Found | None) -> str:
+    """Return what makes an empty table of our layout from what was `found`.
+
+    A table of this layout, left by an ambassador that was killed, is kept: conntrack entries
+    refer to its timeout policies. One of another layout is replaced.
+    """
+    if found is None:
+        return skeleton()
+    if found.comment == LAYOUT:
+        log.event(log.INFO, "table_adopted", "an earlier ambassador left its table: taken over")
+        return ruleset.emptied(found.chains)
+    if re.fullmatch(r"ambassador \d+", found.comment):
+        log.event(log.INFO, "table_replaced", "another version left its table: replaced")
+        return skeleton()
+    raise PlaneError(
+        f"there is a table {TABLE} that no ambassador has made "
+        f"(look at it with: nft list table {TABLE}; remove it with: nft delete table {TABLE})"
+    )
+
+
+def _lock() -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.bind(_LOCK)
+    except OSError as error:
+        sock.close()
+        if error.errno != errno.EADDRINUSE:
+            raise PlaneError(f"cannot take the lock of the kernel plane: {error}") from error
+        raise PlaneError(
+            "another ambassador has the kernel plane of this network namespace "
+            "(find it with: ss -xap | grep ambassador/kernel)"
+        ) from error
+    return sock

@@ -1,0 +1,103 @@
+"""From a route, and what is known of its endpoints, to its ways through the kernel. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from math import ceil, gcd, lcm
+
+from ambassador.model import Endpoint, Inet, Pick, Proto, Route
+from ambassador.planes.kernel.eligible import forwardable
+from ambassador.planes.kernel.ruleset import Share, Way
+
+__all__ = ["Which", "active", "belonging", "ways"]
+
+_LONGEST_IDLE = 2_000_000  # seconds; see layout.py
+
+Known = Mapping[str, Sequence[str]]
+Which = tuple[Endpoint, str]  # an address of an endpoint; empty: all of them
+
+
+def active(endpoints: Sequence[Endpoint], out: Collection[Which]) -> Sequence[Endpoint]:
+    """Return the endpoints new flows may go to: those not `out`, backups only without others."""
+    reachable = [endpoint for endpoint in endpoints if (endpoint, "") not in out]
+    return [endpoint for endpoint in reachable if not endpoint.backup] or reachable
+
+
+def ways(
+    route: Route, known: Known, out: Collection[Which], families: Iterable[bool]
+) -> tuple[Way, ...]:
+    """Return one way for each listen port and address family the kernel can serve.
+
+    `known` has the addresses of each host, IP literals among them; `families` the address
+    families that are forwarded (True: IPv6). A family in which one of the endpoints has no
+    address is left to the relay, which can change from one to the other.
+    """
+    if not isinstance(route.listen, Inet):
+        return ()
+    endpoints = active(route.endpoints, out)
+    if route.pick is Pick.FIRST:
+        endpoints = endpoints[:1]
+    found = []
+    for ipv6 in families:
+        host = _listens(route.listen.host, ipv6)
+        hosts = [_addresses(endpoint, known, out, ipv6) for endpoint in endpoints]
+        if host is None or not hosts or not all(hosts):
+            continue
+        if route.pick is Pick.FIRST:
+            hosts = [hosts[0][:1]]
+        weights = _weights(endpoints, [len(addresses) for addresses in hosts])
+        for port in route.listen.ports:
+            shares = tuple(
+                Share(address, route.endpoint_port(endpoint, port), weight)
+                for endpoint, addresses, weight in zip(endpoints, hosts, weights, strict=True)
+                for address in addresses
+            )
+            idle = min(_LONGEST_IDLE, ceil(route.idle)) if route.proto is Proto.UDP else 0
+            by_chance = route.pick is Pick.RANDOM and len(shares) > 1
+            found.append(Way(route.proto, port, ipv6, shares, host, by_chance, idle))
+    return tuple(found)
+
+
+def belonging(route: Route, known: Known) -> frozenset[tuple[str, int]]:
+    """Return every address and port that belongs to `route`, reachable or not."""
+    if not isinstance(route.listen, Inet):
+        return frozenset()
+    return frozenset(
+        (address, route.endpoint_port(endpoint, port))
+        for endpoint in route.endpoints
+        if isinstance(endpoint.address, Inet)
+        for address in known.get(endpoint.address.host, ())
+        for port in route.listen.ports
+    )
+
+
+def _listens(host: str, ipv6: bool) -> str | None:
+    """Return the one address of a family that is listened on, empty for all, None for none."""
+    if host in ("", "::"):
+        return ""
+    if host == "0.0.0.0":
+        return None if ipv6 else ""
+    return host if (":" in host) == ipv6 else None
+
+
+def _addresses(
+    endpoint: Endpoint, known: Known, out: Collection[Which], ipv6: bool
+) -> Sequence[str]:
+    if not isinstance(endpoint.address, Inet):
+        return ()
+    return [
+        address
+        for address in known.get(endpoint.address.host, ())
+        if (":" in address) == ipv6 and forwardable(address) and (endpoint, address) not in out
+    ]
+
+
+def _weights(endpoints: Sequence[Endpoint], counts: Sequence[int]) -> Sequence[int]:
+    """Return the weight of each address of each endpoint: together they have the endpoint's."""
+    common = lcm(*counts)
+    weights = [
+        endpoint.weight * common // number
+        for endpoint, number in zip(endpoints, counts, strict=True)
+    ]
+    divisor = gcd(*weights)
+    return [weight // divisor for weight in weights]

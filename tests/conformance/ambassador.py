@@ -1,0 +1,158 @@
+"""An ambassador inside its namespace: reconciler and planes on a loop of their own, or the whole
+program as a process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import uvloop
+
+from ambassador.model import Address, Endpoint, Inet, Proto, Route, Snapshot
+from ambassador.planes.kernel.conntrack import Conntrack
+from ambassador.planes.kernel.entry import Flow
+from ambassador.planes.kernel.plane import KernelPlane
+from ambassador.planes.kernel.privilege import look
+from ambassador.planes.relay.plane import RelayPlane
+from ambassador.ports import RouteStatus
+from ambassador.reconciler import Reconciler
+from tests.loops import LoopThread
+from tests.names import StaticResolver
+from tests.netns import Network
+from tests.wait import until
+
+__all__ = ["Ambassador", "Program", "route"]
+
+
+def route(
+    listen: int | Inet,
+    *endpoints: str,
+    name: str = "redis",
+    proto: Proto = Proto.TCP,
+    **options: Any,
+) -> Route:
+    """Return a route from a port of all addresses to endpoints written `host:port`."""
+    address: Address = Inet("", listen) if isinstance(listen, int) else listen
+    count = len(address.ports) if isinstance(address, Inet) else 1
+    found = []
+    for text in endpoints:
+        host, _, first = text.rpartition(":")
+        last = int(first) + count - 1 if count > 1 else 0
+        found.append(Endpoint(Inet(host.strip("[]"), int(first), last), proto))
+    return Route(name, address, tuple(found), proto, **options)
+
+
+class _Wish:
+    """A source that says what the test wants."""
+
+    name = "test"
+
+    def __init__(self) -> None:
+        self.routes: tuple[Route, ...] = ()
+
+    def read(self) -> Snapshot:
+        return Snapshot(self.name, self.routes)
+
+
+class Ambassador:
+    """Carries routes in the namespace `ambassador` of a network by one plane."""
+
+    def __init__(self, network: Network, plane: str) -> None:
+        self.plane = plane
+        self.resolver = StaticResolver()
+        self._network = network
+        self._wish = _Wish()
+        self._loop = LoopThread(network.ambassador, uvloop.new_event_loop)
+        self._conntrack = Conntrack()
+        self._loop.await_(self._start())
+
+    async def _start(self) -> None:
+        kernel = KernelPlane(self.resolver, look(), demanded=True, keep_rules=False)
+        self._fronts = (kernel,) if self.plane == "kernel" else ()
+        self._relay = RelayPlane(
+            self.resolver,
+            buffer=262144,
+            backlog=4096,
+            noticed=kernel.noticed if self._fronts else lambda *_: None,
+        )
+        self._reconciler = Reconciler((self._wish,), self._relay, *self._fronts)
+        await self._reconciler.start()
+
+    def set(self, *routes: Route) -> None:
+        """Let these be the routes; each must be carried by the plane of this test."""
+        self._wish.routes = routes
+        assert self._loop.await_(self._reconciler.reload())
+        until(
+            lambda: {status.plane for status in self.statuses()} <= {self.plane},
+            what=f"every route in the {self.plane}: {self.statuses()}",
+        )
+
+    def change(self, name: str, *endpoints: str) -> None:
+        """Give the route `name` other endpoints, in place."""
+        self.set(
+            *(
+                replace(one, endpoints=route(one.listen, *endpoints, proto=one.proto).endpoints)
+                if one.name == name
+                else one
+                for one in self._wish.routes
+            )
+        )
+
+    def resolve(self, host: str, *addresses: str) -> None:
+        """Let the name `host` have these addresses from now on."""
+        self._loop.call(self.resolver.answer, host, *addresses)
+
+    def statuses(self) -> list[RouteStatus]:
+        self._loop.await_(self._reconciler.measure())
+        return list(self._loop.call(self._reconciler.status))
+
+    def status(self, name: str = "redis") -> RouteStatus:
+        return next(status for status in self.statuses() if status.route.name == name)
+
+    def flows(self, ports: Iterable[int], proto: Proto = Proto.TCP) -> list[Flow]:
+        """The flows that the kernel forwards from `ports`."""
+        return self._loop.await_(self._conntrack.flows(proto, list(ports)))
+
+    def close(self) -> None:
+        for front in self._fronts:
+            self._loop.await_(front.close())
+        self._loop.call(self._relay.close)
+        self._loop.close()
+
+
+class Program:
+    """The program itself as a process in the namespace `ambassador`."""
+
+    def __init__(self, network: Network, plane: str, *assignments: str) -> None:
+        environ = {**os.environ, "AMBASSADOR_PLANE": plane, "AMBASSADOR_LOG": "json"}
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the process)
+        self.process = network.ambassador.start(
+            *(sys.executable, "-m", "ambassador", "run", *assignments),
+            env={**environ, "AMBASSADOR_ADMIN": "off"},
+            stderr=self._log,
+        )
+        until(lambda: self.events("route_started"), 20, what="it starts")
+        self.started = self.events("route_started")[0]
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """What it has logged under this name so far. Fails when it has ended."""
+        text = os.pread(self._log.fileno(), 1 << 20, 0)  # leaves its place to the process
+        assert self.process.poll() is None, f"it has ended: {text.decode()}"
+        told = [json.loads(line) for line in text.split(b"\n")[:-1]]
+        return [event for event in told if event["event"] == name]
+
+    def kill(self) -> None:
+        """End it as the kernel does when memory runs out."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(10)
+
+    def close(self) -> None:
+        self.kill()
+        self._log.close()

@@ -1,0 +1,1 @@
+"""What the kernel does for us: tests in network namespaces of their own."""
