@@ -14,7 +14,7 @@ from ambassador.demo.stage import staged
 from ambassador.demo.story import tell
 from ambassador.settings import Settings
 
-SETTINGS = Settings(admin="off")
+SETTINGS = Settings(admin="off", plane="relay")
 QUICK = {"REDIS_PORT_6379_TCP_CONNECT": "200ms"}
 
 
