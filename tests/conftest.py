@@ -12,8 +12,13 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 STRICT = os.environ.get("CI") == "true"  # nothing may be skipped
+
+# Properties say what holds, not how fast; each test has its timeout.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 @cache
