@@ -120,6 +120,7 @@ class App:
         await self._close()
 
     async def _close(self) -> None:
+        self.reconciler.events.close()
         if self._kernel is not None:
             await self._kernel.close()
         self._relay.close()

@@ -12,10 +12,12 @@ from dataclasses import replace
 from enum import StrEnum
 
 from ambassador import log
+from ambassador.core.commands import Command, Result
 from ambassador.core.describe import describe
 from ambassador.core.merge import merge
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step, plan, undo
 from ambassador.errors import AmbassadorError, ConfigError, PlaneError
+from ambassador.events import Events
 from ambassador.model import Desired, Route, Snapshot
 from ambassador.ports import Plane, RouteStatus, Source
 
@@ -56,6 +58,7 @@ class Reconciler:
 
     def __init__(self, sources: Sequence[Source], plane: Plane, *fronts: Plane) -> None:
         self.phase = Phase.STARTING
+        self.events = Events()
         self._sources = sources
         self._plane = plane
         self._fronts = fronts
@@ -94,6 +97,24 @@ class Reconciler:
             count = f"{len(steps)} change{'' if len(steps) == 1 else 's'}"
             log.event(log.INFO, "reloaded", f"reloaded: {count}", changes=len(steps))
             return True
+
+    async def execute(self, command: Command, *, who: str = "operator") -> Result:
+        """Do what `command` says, one thing at a time, and return its `result`.
+
+        `who` is kept with the change and shown in `status`: "uid 0 on the admin socket". When it
+        returns, all is done (what runs on by design, a drain or a cut at a rate, has begun) and,
+        with a store, kept. When it raises, nothing has changed:
+
+        ConfigError        a field makes no sense; the problem's `where` is the field's name
+        NotFoundError      no such route (with the nearest name), endpoint or session
+        ConflictError      a hold of a held route, a release of another, a move to where it leads
+        NotVerifiedError   a new endpoint does not answer
+        TimedOutError      not done in time
+        RunError           the planes or the store could not; not before `start` or after `stop`
+
+        Commands whose `changes` is false neither wait for others nor are kept waiting by them.
+        """
+        raise NotImplementedError
 
     def status(self, routes: Sequence[Route] | None = None) -> Sequence[RouteStatus]:
         """Return what the planes know of each of `routes`, or of all."""
