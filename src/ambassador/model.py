@@ -89,6 +89,7 @@ class Reason(StrEnum):
     REFUSED = "refused"  # more are held than may be; UDP: no descriptor was left
     CUT = "cut"  # by the operator
     MOVED = "moved"  # its endpoint left the route
+    MAINT = "maint"  # its endpoint went into maintenance
     DRAINED = "drained"  # the deadline of a drain was over
     UNHEALTHY = "unhealthy"  # its endpoint failed its probes
     REMOVED = "removed"  # its route was removed

@@ -110,7 +110,8 @@ class SessionRecord:
     connect: float  # until it had its upstream, or gave up; 0 where nobody knows
     total: float
     reason: Reason
-    detail: str  # a sentence; empty when there is nothing to add
+    detail: str  # what more there is to say; empty when there is nothing to add
+    dropped: int = 0  # datagrams that could not be passed on (UDP)
 
 
 # Told of each session that has ended, on the loop's thread; must not block or raise.
@@ -174,9 +175,9 @@ class Plane(Protocol):
         not block.
         """
 
-    async def sessions(self, routes: Sequence[Route]) -> Sequence[SessionStatus]:
-        """Return the open sessions of `routes` that this plane carries, those of endpoints that
-        have left among them. Raises PlaneError.
+    async def sessions(self, routes: Sequence[Route] | None = None) -> Sequence[SessionStatus]:
+        """Return the open sessions of `routes`, those of endpoints that have left among them; or
+        all, those of removed routes among them. Raises PlaneError.
         """
 
     async def cut(self, ids: Collection[str], reason: Reason) -> int:

@@ -6,11 +6,14 @@ import asyncio
 import errno
 import os
 import socket
+from collections.abc import Callable
 
+from ambassador.model import Reason
 from ambassador.planes.relay.descriptors import EXHAUSTED
 from ambassador.planes.relay.session import Session, Surroundings
 from ambassador.planes.relay.sockets import close_listener, tune
 from ambassador.planes.relay.state import RouteState
+from ambassador.ports import SessionStatus
 
 __all__ = ["StreamListener", "client_name"]
 
@@ -44,6 +47,14 @@ class StreamListener:
         """The open sessions of this listener."""
         return frozenset(self._sessions)
 
+    def views(self, now: float) -> list[SessionStatus]:
+        """Return what is seen of its open sessions; `now` by the loop's clock."""
+        return [session.view(now) for session in self._sessions]
+
+    def cuts(self) -> dict[str, Callable[[Reason], None]]:
+        """Return what ends each of its sessions, by their ids."""
+        return {session.id: session.cut for session in self._sessions}
+
     def start(self) -> None:
         """Begin to accept."""
         if not self._reading and self.sock.fileno() >= 0:
@@ -70,7 +81,7 @@ class StreamListener:
         self._pause()
         close_listener(self.sock)
 
-    def cut(self, reason: str) -> None:
+    def cut(self, reason: Reason) -> None:
         """End all sessions now."""
         for session in list(self._sessions):
             session.cut(reason)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from ambassador import log
+from ambassador import closed, log
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
 from ambassador.errors import PlaneError
-from ambassador.model import Address, Inet, Proto, Route, Unix
+from ambassador.model import Address, Inet, Proto, Reason, Route, Unix
 from ambassador.planes.relay.descriptors import Descriptors
 from ambassador.planes.relay.leaving import Leaving
 from ambassador.planes.relay.listener import StreamListener
@@ -21,11 +21,12 @@ from ambassador.planes.relay.sockets import bind, close_listener, somaxconn
 from ambassador.planes.relay.state import Noticed, RouteState
 from ambassador.planes.relay.udp import UdpListener
 from ambassador.planes.relay.watch import ResetWatch
-from ambassador.ports import Resolver, RouteStatus
+from ambassador.ports import Closed, Resolver, RouteStatus, SessionStatus
 
 __all__ = ["RelayPlane"]
 
 _Key = tuple[Proto, Address]
+_PIECE = 100  # sessions cut before other work of the loop has its turn
 
 
 @dataclass(slots=True)
@@ -45,7 +46,8 @@ class RelayPlane:
 
     `buffer` is how many bytes one direction of a session may hold unsent before its sender is
     no longer read (plus at most one read of 256 KiB); `backlog` is asked of listen(2); `noticed`
-    hears of each failed attempt to reach an endpoint, and of the first that succeeds again.
+    hears of each failed attempt to reach an endpoint, and of the first that succeeds again;
+    `closed` hears of each session that has ended.
     """
 
     name = "relay"
@@ -57,6 +59,7 @@ class RelayPlane:
         buffer: int,
         backlog: int,
         noticed: Noticed = lambda _name, _endpoint, _reachable: None,
+        closed: Closed = closed.tell,
     ) -> None:
         self._descriptors = Descriptors()
         self._backlog = backlog
@@ -70,6 +73,7 @@ class RelayPlane:
             buffer,
             partial(self._is_own, Proto.TCP),
             asyncio.Event(),
+            closed,
         )
         granted = somaxconn()
         if granted < backlog:
@@ -111,7 +115,7 @@ class RelayPlane:
             self._add(route, sockets[_key(route)])
         for step in steps:
             if isinstance(step, ChangeRoute):
-                self._change(step.new)
+                self._change(step)
         for installed in self._leaving:
             if not _open(installed):
                 installed.endings.close()
@@ -126,6 +130,34 @@ class RelayPlane:
             return [self._status(installed) for installed in self._routes.values()]
         return [self._status(self._routes[_key(route)]) for route in routes]
 
+    async def sessions(self, routes: Sequence[Route] | None = None) -> Sequence[SessionStatus]:
+        """Return the open sessions; see ports.Plane."""
+        now = asyncio.get_running_loop().time()
+        everything = [*self._routes.values(), *self._leaving]
+        chosen = everything if routes is None else [self._routes[_key(route)] for route in routes]
+        return [
+            view
+            for installed in chosen
+            for listener in installed.listeners
+            for view in listener.views(now)
+        ]
+
+    async def cut(self, ids: Collection[str], reason: Reason) -> int:
+        """End sessions; see ports.Plane."""
+        everything = (*self._routes.values(), *self._leaving)
+        cuts = {
+            name: cut
+            for installed in everything
+            for listener in installed.listeners
+            for name, cut in listener.cuts().items()
+            if name in ids
+        }
+        for place, cut in enumerate(cuts.values(), start=1):
+            cut(reason)
+            if place % _PIECE == 0:
+                await asyncio.sleep(0)
+        return len(cuts)
+
     async def drain(self, grace: float) -> int:
         """Stop listening, let sessions end for `grace` seconds, cut the rest.
 
@@ -139,7 +171,7 @@ class RelayPlane:
             async with asyncio.timeout(grace):
                 await self._until_ended(everything)
         left = sum(_open(one) for one in everything)
-        self._cut("shutdown")
+        self._cut(Reason.SHUTDOWN)
         await self._until_ended(everything)  # the resets are on their way out
         return left
 
@@ -153,7 +185,7 @@ class RelayPlane:
         for installed in self._routes.values():
             for listener in installed.listeners:
                 listener.stop()
-        self._cut("shutdown")
+        self._cut(Reason.SHUTDOWN)
         self._routes.clear()
         self._leaving.clear()
         self._descriptors.close()
@@ -198,6 +230,7 @@ class RelayPlane:
                     self._around.resolver,
                     self._descriptors,
                     is_own=partial(self._is_own, Proto.UDP),
+                    closed=self._around.closed,
                 )
             installed.listeners.append(listener)
             listener.start()
@@ -207,7 +240,8 @@ class RelayPlane:
         for listener in self._routes[_key(route)].listeners:
             listener.stop()
             if isinstance(listener, UdpListener):
-                listener.close()  # its flows answer through the socket that must go
+                # Its flows answer through the socket that must go.
+                listener.close(Reason.REMOVED)
 
     def _reopen(self, routes: Sequence[Route]) -> None:
         """Undo `_stop`, as far as nobody else took the address in between."""
@@ -222,13 +256,18 @@ class RelayPlane:
                 installed.endings.follow()
                 self._open_listeners(installed, sockets[_key(route)])
 
-    def _change(self, route: Route) -> None:
-        installed = self._routes[_key(route)]
-        installed.state.change(route)
+    def _change(self, step: ChangeRoute) -> None:
+        installed = self._routes[_key(step.new)]
+        installed.state.change(step.new)
         installed.endings.follow()
-        installed.endings.changed()
+        installed.endings.replaced(step.old, step.existing)
+        if step.new.hold is not None and step.old.hold is None:
+            for session in installed.sessions:
+                session.reconnect()  # those that have no upstream yet wait now, too
         for listener in installed.listeners:
             listener.retune()
+        if step.new.hold != step.old.hold:
+            installed.state.gate.change(step.new.hold)
 
     def _status(self, installed: _Installed) -> RouteStatus:
         counters = installed.state.counters
@@ -242,6 +281,10 @@ class RelayPlane:
             refused=counters.refused,
             to_upstream=counters.to_upstream + sum(session.to_upstream for session in live),
             to_client=counters.to_client + sum(session.to_client for session in live),
+            held=len(installed.state.gate),
+            held_total=installed.state.gate.entered,
+            closed=dict(counters.closed),
+            open_by_endpoint=installed.state.open_by_endpoint,
         )
 
     def _is_own(self, proto: Proto, address: str, port: int) -> bool:
@@ -251,14 +294,14 @@ class RelayPlane:
             for installed in self._routes.values()
         )
 
-    def _cut(self, reason: str) -> None:
+    def _cut(self, reason: Reason) -> None:
         for installed in (*self._routes.values(), *self._leaving):
             installed.endings.close()
             for listener in installed.listeners:
                 if isinstance(listener, StreamListener):
                     listener.cut(reason)
                 else:
-                    listener.close()
+                    listener.close(reason)
 
 
 def _key(route: Route) -> _Key:
