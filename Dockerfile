@@ -6,13 +6,19 @@ FROM ${BASE} AS python
 # compiled: a read-only container would compile what it imports at every start.
 RUN set -eu; \
     apt-get update -q; \
-    apt-get install -qy --no-install-recommends tini; \
+    apt-get install -qy --no-install-recommends nftables tini; \
     command -v python3 || apt-get install -qy --no-install-recommends python3; \
     rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/*; \
     stdlib=$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))'); \
     python3 -m compileall -q -x '/(test|ensurepip|site-packages|dist-packages)/' "$stdlib"; \
     cd "$stdlib"; \
     rm -rf test idlelib turtledemo pydoc_data
+# CAP_NET_ADMIN (12) and CAP_NET_RAW (13) as file capabilities of the interpreter: `--cap-add` alone
+# gives a user other than root nothing. Permitted and not effective (capabilities(7)): a program
+# with effective ones cannot be executed at all where they are not granted.
+RUN python3 -c 'import os, struct, sys; \
+    os.setxattr(os.path.realpath(sys.executable), "security.capability", \
+    struct.pack("<5I", 0x02000000, 1 << 12 | 1 << 13, 0, 0, 0))'
 
 FROM python AS build
 RUN set -eu; \

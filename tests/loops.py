@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from ambassador.tasks import spawn
@@ -55,6 +56,10 @@ class LoopThread:
     def await_(self, coroutine: Coroutine[Any, Any, _T], within: float = _WITHIN) -> _T:
         """Run `coroutine` on the loop and return what it returns."""
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(within)
+
+    def start(self, coroutine: Coroutine[Any, Any, _T]) -> Future[_T]:
+        """Run `coroutine` on the loop; return what will have its result."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
 
     def call(self, function: Callable[..., _T], *arguments: Any) -> _T:
         """Call `function` on the loop's thread and return what it returns."""

@@ -16,7 +16,8 @@ from typing import Any
 import uvloop
 
 from ambassador.model import Address, Endpoint, Inet, Proto, Route, Snapshot
-from ambassador.planes.kernel.conntrack import Conntrack, Flow
+from ambassador.planes.kernel.conntrack import Conntrack
+from ambassador.planes.kernel.entry import Flow
 from ambassador.planes.kernel.plane import KernelPlane
 from ambassador.planes.kernel.privilege import look
 from ambassador.planes.relay.plane import RelayPlane

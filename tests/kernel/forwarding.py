@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ambassador.planes.kernel.layout import LABEL
 from tests.netns import Network
 
 __all__ = ["Element", "forward"]
@@ -21,6 +22,7 @@ table inet forwarding {{
   chain translate {{
     meta mark 0xc07 return
     meta l4proto tcp tcp flags & (fin|syn|rst|ack) != syn return
+    ct label set {label}
     meta nfproto ipv4 dnat ip  to meta l4proto . th dport map @endpoints
     meta nfproto ipv6 dnat ip6 to meta l4proto . th dport map @endpoints6
   }}
@@ -35,6 +37,7 @@ table inet forwarding {{
 def forward(network: Network, *elements: Element) -> None:
     """Let the ambassador's namespace forward these; what was forwarded before goes on."""
     text = RULES.format(
+        label=LABEL,
         four=_elements(e for e in elements if ":" not in e[2]),
         six=_elements(e for e in elements if ":" in e[2]),
     )

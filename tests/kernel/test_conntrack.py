@@ -12,7 +12,8 @@ import pytest
 import uvloop
 
 from ambassador.model import Proto
-from ambassador.planes.kernel.conntrack import Conntrack, FlowEvent, FlowState
+from ambassador.planes.kernel.conntrack import Conntrack, FlowEvent
+from ambassador.planes.kernel.entry import FlowState
 from tests.kernel.forwarding import forward
 from tests.kernel.peers import listen, open_flows, udp
 from tests.loops import LoopThread
@@ -84,6 +85,26 @@ def test_only_translated_flows_of_the_ports_asked_for_are_told(network, loop, co
             sock.close()
     for sock in (listening, ours):
         sock.close()
+
+
+def test_what_other_rules_translate_is_not_ours(network, loop, conntrack):
+    network.ambassador.run(
+        "nft",
+        "-f",
+        "-",
+        stdin="""
+        table ip others {
+          chain prerouting { type nat hook prerouting priority dstnat; tcp dport 6379 dnat to 10.77.0.4:7000; }
+          chain postrouting { type nat hook postrouting priority srcnat; masquerade; }
+        }""",  # noqa: E501
+    )
+    listening = listen(network.old, 7000)
+    pairs = open_flows(network, listening, 6379)
+    assert loop.await_(conntrack.flows(Proto.TCP, [6379])) == []
+    for pair in pairs:
+        for sock in pair:
+            sock.close()
+    listening.close()
 
 
 def test_only_the_flows_given_are_deleted_and_those_gone_already_are_not_counted(

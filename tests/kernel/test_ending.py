@@ -11,8 +11,9 @@ import pytest
 import uvloop
 
 from ambassador.model import Endpoint, Existing, Fate, Inet, Proto, Route
-from ambassador.planes.kernel.conntrack import Conntrack, FlowState
+from ambassador.planes.kernel.conntrack import Conntrack
 from ambassador.planes.kernel.ending import FlowEnder
+from ambassador.planes.kernel.entry import FlowState
 from ambassador.planes.kernel.poke import Poker
 from tests.kernel.forwarding import forward
 from tests.kernel.peers import listen, open_flows, times_of_resets, udp

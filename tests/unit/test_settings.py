@@ -99,7 +99,7 @@ def test_values(name, text, value):
 def test_a_wrong_value_names_its_place_and_gives_an_example(name, text, what):
     setting = SETTINGS[name]
     (problem,) = problems({}, {name: text})
-    assert problem.where == f"flag --{name}"
+    assert problem.where == f"flag {setting.flag}"
     assert what in problem.what
     assert problem.expected
     assert problem.example == f"{setting.flag} {setting.example}"

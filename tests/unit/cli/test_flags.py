@@ -21,7 +21,8 @@ def test_each_setting_has_a_flag_with_its_form_default_and_variable():
     command, _ = command_with(*SETTINGS)
     text = " ".join(CliRunner().invoke(command, ["--help"]).output.split())
     for setting in SETTINGS.values():
-        assert f"{setting.flag} {setting.form} " in text
+        form = "" if setting.form == "yes|no" else f"{setting.form} "
+        assert f"{setting.flag} {form}" in text
         assert f"[{setting.variable}]" in text
         assert not setting.default or f"Default: {setting.default}. [" in text
 
@@ -31,6 +32,14 @@ def test_a_flag_arrives_as_it_was_written_and_none_when_it_is_not_given():
     result = CliRunner().invoke(command, ["--grace", "nonsense"])
     assert result.exit_code == 0  # what it means is judged where the settings are
     assert seen == {"grace": "nonsense", "log": None}
+
+
+def test_what_is_yes_or_no_is_said_by_being_there():
+    command, seen = command_with("keep_rules")
+    CliRunner().invoke(command, [])
+    assert seen == {"keep_rules": None}
+    CliRunner().invoke(command, ["--keep-rules"])
+    assert seen == {"keep_rules": "yes"}
 
 
 def test_words_are_completed():

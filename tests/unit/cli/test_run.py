@@ -48,6 +48,7 @@ def test_the_same_as_json():
         "route": "redis",
         "line": f"redis  :{port} -> 127.0.0.1:1",
         "plane": "relay",
+        "why": "",
         "origin": f"argument REDIS_PORT_{port}_TCP",
     }
 

@@ -10,7 +10,8 @@ from socket import AF_INET, AF_INET6
 from ambassador import log
 from ambassador.core.ending import due, grace
 from ambassador.model import Existing, Fate, Proto, Route
-from ambassador.planes.kernel.conntrack import Address, Conntrack, Flow
+from ambassador.planes.kernel.conntrack import Conntrack
+from ambassador.planes.kernel.entry import Address, Flow
 from ambassador.planes.kernel.poke import Poke, Poker
 from ambassador.spec import format_existing
 from ambassador.tasks import spawn

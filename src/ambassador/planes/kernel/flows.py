@@ -9,8 +9,9 @@ from pathlib import Path
 
 from ambassador import log
 from ambassador.model import Existing, Proto, Route
-from ambassador.planes.kernel.conntrack import Address, Conntrack, Flow, FlowEvent
+from ambassador.planes.kernel.conntrack import Conntrack, FlowEvent
 from ambassador.planes.kernel.ending import FlowEnder
+from ambassador.planes.kernel.entry import Address, Flow
 from ambassador.planes.kernel.poke import Poker
 from ambassador.planes.kernel.ruleset import Port
 

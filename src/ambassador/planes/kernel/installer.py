@@ -11,8 +11,8 @@ from ambassador import log
 from ambassador.errors import PlaneError
 from ambassador.model import Existing, Proto
 from ambassador.planes.kernel.carried import Carried
-from ambassador.planes.kernel.conntrack import Address
 from ambassador.planes.kernel.eligible import Abilities
+from ambassador.planes.kernel.entry import Address
 from ambassador.planes.kernel.flows import Flows
 from ambassador.planes.kernel.ruleset import Key, Way
 from ambassador.planes.kernel.table import Change, Table

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["COUNTERS", "LAYOUT", "MARK", "TABLE", "dnat_by_map", "skeleton", "timeout"]
+__all__ = ["COUNTERS", "LABEL", "LAYOUT", "MARK", "TABLE", "dnat_by_map", "skeleton", "timeout"]
 
 TABLE = "inet ambassador"
 # The table's comment. Other chains, sets or meanings need another number.
@@ -29,7 +29,7 @@ MARK = 0xC07  # of the segments that end flows; see poke.py
 
 # A bit of the connection label (of 128) that says: translated by us. Marks are the usual place,
 # and therefore taken by others.
-_LABEL = 107
+LABEL = 107
 # The longest time that is right at any HZ: more than 2^31 jiffies would be in the past at once.
 # By default conntrack forgets a half-closed flow after 60 s and a silent one after 5 days.
 _FOREVER = 2_000_000
@@ -86,7 +86,7 @@ def _of_family(ipv6: bool) -> str:
     type {address} . inet_service . inet_service; flags dynamic,timeout; timeout 10s; size 65535;
   }}
   chain mark{end} {{
-    ct label set {_LABEL}
+    ct label set {LABEL}
     meta l4proto tcp ct timeout set "tcp{end}"
     add @tried{end} {{ {ip} saddr . tcp sport . tcp dport }} return
     udp dport @opened_udp
@@ -151,22 +151,23 @@ _STATIC = f"""\
   }}
   chain output {{
     type nat hook output priority -100;
+    meta mark {MARK:#x} return
     ip daddr 127.0.0.0/8 return
     ip6 daddr ::1 return
     fib daddr type local jump arrive
   }}
   chain postrouting {{
     type nat hook postrouting priority srcnat;
-    ct label {_LABEL} ct status dnat masquerade
+    ct label {LABEL} ct status dnat masquerade
   }}
   chain passing {{
     type filter hook prerouting priority -90;
     iif lo accept
-    ct label {_LABEL} ct status dnat ct direction vmap {{ original : goto up, reply : goto back }}
+    ct label {LABEL} ct status dnat ct direction vmap {{ original : goto up, reply : goto back }}
   }}
   chain leaving {{
     type filter hook output priority -90;
-    ct label {_LABEL} ct status dnat ct direction vmap {{ original : goto up, reply : goto back }}
+    ct label {LABEL} ct status dnat ct direction vmap {{ original : goto up, reply : goto back }}
   }}
   chain poke {{
     type filter hook output priority raw;

@@ -119,10 +119,10 @@ class NetlinkSocket:
     def dump(self, kind: int, family: int, body: bytes) -> list[bytes]:
         """Return the pieces of a dump. Blocks for as long as the kernel walks its table."""
         sequence = self.sequence()
-        self.sock.send(message(kind, DUMP, sequence, family, body))
+        self._send(message(kind, DUMP, sequence, family, body))
         pieces = []
         while True:
-            data = self.sock.recv(_PIECE)
+            data = self._receive()
             for answer, number, begin, _ in messages(data):
                 if number != sequence:
                     continue
@@ -139,16 +139,28 @@ class NetlinkSocket:
         return the error numbers of those that failed.
         """
         last = self._sequence
-        self.sock.send(b"".join(requests))
+        self._send(b"".join(requests))
         errors = []
         while True:
-            data = self.sock.recv(_PIECE)
+            data = self._receive()
             for answer, number, begin, _ in messages(data):
                 error = outcome(data, answer, begin)
                 if error:
                     errors.append(error)
                 if error is not None and number == last:
                     return errors
+
+    def _send(self, data: bytes) -> None:
+        try:
+            self.sock.send(data)
+        except OSError as error:
+            raise PlaneError(f"netlink: {_spoken(error.errno)}") from error
+
+    def _receive(self) -> bytes:
+        try:
+            return self.sock.recv(_PIECE)
+        except OSError as error:
+            raise PlaneError(f"netlink: {_spoken(error.errno)}") from error
 
 
 def _spoken(number: int | None) -> str:

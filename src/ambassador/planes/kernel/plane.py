@@ -86,12 +86,11 @@ class KernelPlane:
             if failures:
                 raise PlaneError(f"no kernel plane: {'; '.join(dict.fromkeys(failures))}")
         async with self._lock:
-            await self._open()
+            await self._open(routes)
 
     async def apply(self, steps: Sequence[Step]) -> None:
         """Perform all steps; see ports.Plane. Fails only where the kernel plane is demanded."""
         async with self._lock:
-            await self._open()
             replaced, come, bystanders = self._take(steps)
             touched = [*come, *bystanders]
             try:
@@ -171,11 +170,15 @@ class KernelPlane:
                     log.event(log.WARNING, "table_left", f"our table stays behind: {error}")
             self._table.close()
 
-    async def _open(self) -> None:
-        """Make ready for the first transaction, once."""
+    async def _open(self, routes: Iterable[Route]) -> None:
+        """Make ready for the first transaction, once there is a route for the kernel, or a table
+        that was left.
+        """
         if self._opened or self._refusal:
             return
         try:
+            if all(map(unsuited, routes)) and not await self._table.exists():
+                return
             await self._table.open()
             self._flows.open(self._route_of)
         except PlaneError as error:

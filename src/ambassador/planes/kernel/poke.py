@@ -19,7 +19,7 @@ from struct import Struct
 from time import monotonic
 
 from ambassador.errors import PlaneError
-from ambassador.planes.kernel.conntrack import Flow
+from ambassador.planes.kernel.entry import Flow
 from ambassador.planes.kernel.layout import MARK
 
 __all__ = ["Poke", "Poker", "segment"]

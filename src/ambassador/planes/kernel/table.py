@@ -53,23 +53,29 @@ class Table:
         self._nft = nft
         self._lock: socket.socket | None = None
         self._first = ""  # what the first transaction does beside its own changes
+        self._stale = False  # something of ours stands there that must not go on as it is
+
+    async def exists(self) -> bool:
+        """Tell whether there is a table of our name, whoever made it."""
+        return await self._nft.table() is not None
 
     async def open(self) -> None:
         """Take the namespace for ourselves and look at what stands there; change nothing."""
         self._lock = _lock()
         try:
-            self._first = inherit(await self._nft.table())
+            found = await self._nft.table()
+            self._first, self._stale = inherit(found), found is not None
         except PlaneError:
             self.close()
             raise
 
     async def commit(self, change: Change) -> None:
         """Perform `change`, all of it or nothing."""
-        if not change and not self._first:
+        if not change and not self._stale:
             return
         text = self._first + await asyncio.to_thread(change.text)
         await self._nft.run(text)
-        self._first = ""
+        self._first, self._stale = "", False
 
     async def counters(self) -> Mapping[str, Mapping[int, Counter]]:
         """Return packets and bytes by the name of a set and by port."""

@@ -1,0 +1,241 @@
+"""One entry of the kernel's connection tracking, as ctnetlink writes it. Pure.
+
+The attributes are those of include/uapi/linux/netfilter/nfnetlink_conntrack.h.
+"""
+
+from __future__ import annotations
+
+import socket
+from enum import Enum
+from struct import Struct, calcsize
+from sys import byteorder
+from typing import NamedTuple
+
+from ambassador.model import Proto
+from ambassador.planes.kernel.layout import LABEL
+from ambassador.planes.kernel.netlink import NEST, attribute, attributes
+
+__all__ = ["Address", "Flow", "FlowState", "naming", "parse", "wanted"]
+
+# enum ctattr_type
+_ORIG, _REPLY, _STATUS, _PROTOINFO = 1, 2, 3, 4
+_COUNTERS_ORIG, _COUNTERS_REPLY, _ID, _ZONE, _TIMESTAMP, _LABELS = 9, 10, 12, 18, 20, 22
+_FILTER, _STATUS_MASK = 25, 26
+_TUPLE_IP, _TUPLE_PROTO = 1, 2
+_PROTO_NUM, _PROTO_SRC_PORT, _PROTO_DST_PORT = 1, 2, 3
+_FILTER_ORIG = 1
+# CTA_FILTER_F_CTA_PROTO_NUM and _DST_PORT (include/net/netfilter/nf_internals.h)
+_BY_PROTO, _BY_DST_PORT = 1 << 3, 1 << 5
+_DST_NAT = 1 << 5  # IPS_DST_NAT
+_SEEN_REPLY = 1 << 1  # IPS_SEEN_REPLY
+# enum tcp_conntrack: SYN_SENT and SYN_SENT2, TIME_WAIT and CLOSE; from SYN_RECV on the client may
+# have had its answer.
+_TCP_CONNECTING, _TCP_OVER = (1, 9), (7, 8)
+
+_PROTOCOLS = {Proto.TCP: socket.IPPROTO_TCP, Proto.UDP: socket.IPPROTO_UDP}
+_LONG = calcsize("l")
+_U16, _U32, _U64 = Struct(">H"), Struct(">L"), Struct(">Q")
+_NATIVE_U32 = Struct("=L")
+
+
+def _usual(family: int, size: int) -> tuple[int, Struct, tuple[int, ...]]:
+    """Return how the kernel writes a tuple without a zone, and the attribute headers in it, so
+    that the thousands of a dump are read in one go each.
+    """
+    layout = Struct(f"=LL{size}sL{size}sLLB3xL2s2xL2s2x")
+    first = 1 if family == socket.AF_INET else 3  # CTA_IP_V4_SRC, CTA_IP_V6_SRC
+    heads = (
+        (4 + 2 * (4 + size), NEST | _TUPLE_IP),
+        (4 + size, first),
+        (4 + size, first + 1),
+        (4 + 3 * 8, NEST | _TUPLE_PROTO),
+        (4 + 1, _PROTO_NUM),
+        (4 + 2, _PROTO_SRC_PORT),
+        (4 + 2, _PROTO_DST_PORT),
+    )
+    return family, layout, tuple(_NATIVE_U32.unpack(Struct("=HH").pack(*h))[0] for h in heads)
+
+
+_USUAL = (_usual(socket.AF_INET, 4), _usual(socket.AF_INET6, 16))
+
+Address = tuple[str, int]
+
+
+class FlowState(Enum):
+    """How far a flow has come."""
+
+    CONNECTING = "connecting"  # its upstream has not answered yet
+    ESTABLISHED = "established"
+    OVER = "over"  # both sides have ended; the kernel keeps the entry for a while
+
+
+class Flow(NamedTuple):
+    """One entry of the kernel's table that leads from a listen address to an upstream."""
+
+    id: int
+    family: int  # socket.AF_INET or AF_INET6
+    proto: Proto
+    client: Address
+    listen: Address  # as the client dialled it
+    nat: Address  # our side of the connection to the upstream
+    upstream: Address
+    state: FlowState
+    packets_up: int  # to the upstream; 0 where the kernel does not count
+    bytes_up: int
+    packets_down: int  # to the client
+    bytes_down: int
+    began: float  # seconds since 1970; 0 where the kernel does not note it
+    ended: float
+    ours: bool  # our rules translated it; not told with events
+    key: bytes  # what names it in a request
+
+    @property
+    def established(self) -> bool:
+        """Whether its upstream has answered and not both sides have ended."""
+        return self.state is FlowState.ESTABLISHED
+
+
+def wanted(proto: Proto, port: int) -> bytes:
+    """Return the attributes of a request for a dump that let the kernel (5.8 and newer; the
+    status 5.19) leave out what is not of `proto` and, unless 0, `port`. An older one tells more.
+    """
+    number = bytes([_PROTOCOLS[proto]])
+    inner = attribute(_PROTO_NUM, number)
+    flags = _BY_PROTO
+    if port:
+        inner += attribute(_PROTO_DST_PORT, _U16.pack(port))
+        flags |= _BY_DST_PORT
+    by = attribute(_FILTER_ORIG, _NATIVE_U32.pack(flags))
+    return (
+        attribute(NEST | _ORIG, attribute(NEST | _TUPLE_PROTO, inner))
+        + attribute(NEST | _FILTER, by)
+        + attribute(_STATUS, _U32.pack(_DST_NAT))
+        + attribute(_STATUS_MASK, _U32.pack(_DST_NAT))
+    )
+
+
+def naming(flow: Flow) -> bytes:
+    """Return the attributes that name the entry of `flow` and no later one of the same ends."""
+    return flow.key + attribute(_ID, _U32.pack(flow.id))
+
+
+def parse(data: bytes, begin: int, end: int) -> Flow | None:
+    """Return the flow that the attributes between `begin` and `end` describe; None when its
+    destination is not translated, or it is neither TCP nor UDP.
+    """
+    found = attributes(data, begin, end)
+    status = _U32.unpack_from(data, found[_STATUS][0])[0] if _STATUS in found else 0
+    if not status & _DST_NAT or _ORIG not in found or _REPLY not in found:
+        return None
+    number, client, listen = _ends(data, *found[_ORIG])
+    _, upstream, nat = _ends(data, *found[_REPLY])
+    if number == socket.IPPROTO_TCP:
+        proto = Proto.TCP
+        state = _tcp_state(data, found)
+    elif number == socket.IPPROTO_UDP:
+        proto = Proto.UDP
+        answered = status & _SEEN_REPLY
+        state = FlowState.ESTABLISHED if answered else FlowState.CONNECTING
+    else:
+        return None
+    packets_up, bytes_up = _counters(data, found.get(_COUNTERS_ORIG))
+    packets_down, bytes_down = _counters(data, found.get(_COUNTERS_REPLY))
+    began, ended = _times(data, found.get(_TIMESTAMP))
+    key = data[found[_ORIG][0] - 4 : found[_ORIG][1]]
+    if _ZONE in found:
+        key += data[found[_ZONE][0] - 4 : found[_ZONE][1]] + bytes(2)
+    return Flow(
+        _U32.unpack_from(data, found[_ID][0])[0] if _ID in found else 0,
+        socket.AF_INET6 if ":" in client[0] else socket.AF_INET,
+        proto,
+        client,
+        listen,
+        nat,
+        upstream,
+        state,
+        packets_up,
+        bytes_up,
+        packets_down,
+        bytes_down,
+        began,
+        ended,
+        _has_label(data, found.get(_LABELS)),
+        key,
+    )
+
+
+def _ends(data: bytes, begin: int, end: int) -> tuple[int, Address, Address]:
+    """Return the protocol number, the source and the destination of a tuple."""
+    for family, layout, headers in _USUAL:
+        if end - begin == layout.size:
+            h1, h2, source, h3, destination, h4, h5, number, h6, sport, h7, dport = (
+                layout.unpack_from(data, begin)
+            )
+            if (h1, h2, h3, h4, h5, h6, h7) == headers:
+                return (
+                    number,
+                    (socket.inet_ntop(family, source), _U16.unpack(sport)[0]),
+                    (socket.inet_ntop(family, destination), _U16.unpack(dport)[0]),
+                )
+    return _unusual_ends(data, begin, end)
+
+
+def _unusual_ends(data: bytes, begin: int, end: int) -> tuple[int, Address, Address]:
+    parts = attributes(data, begin, end)
+    addresses = attributes(data, *parts[_TUPLE_IP])
+    # CTA_IP_V4_SRC and _DST are 1 and 2, CTA_IP_V6_SRC and _DST are 3 and 4.
+    first = 1 if 1 in addresses else 3
+    family = socket.AF_INET if first == 1 else socket.AF_INET6
+    source, destination = (
+        socket.inet_ntop(family, data[slice(*addresses[kind])]) for kind in (first, first + 1)
+    )
+    ports = attributes(data, *parts[_TUPLE_PROTO])
+    number = data[ports[_PROTO_NUM][0]]
+    if _PROTO_SRC_PORT not in ports:
+        return number, (source, 0), (destination, 0)
+    return (
+        number,
+        (source, _U16.unpack_from(data, ports[_PROTO_SRC_PORT][0])[0]),
+        (destination, _U16.unpack_from(data, ports[_PROTO_DST_PORT][0])[0]),
+    )
+
+
+def _tcp_state(data: bytes, found: dict[int, tuple[int, int]]) -> FlowState:
+    if _PROTOINFO not in found:  # the kernel leaves it out when it tells the end of a flow
+        return FlowState.OVER
+    tcp = attributes(data, *attributes(data, *found[_PROTOINFO])[1])  # CTA_PROTOINFO_TCP
+    state = data[tcp[1][0]]  # CTA_PROTOINFO_TCP_STATE
+    if state in _TCP_CONNECTING:
+        return FlowState.CONNECTING
+    return FlowState.OVER if state in _TCP_OVER else FlowState.ESTABLISHED
+
+
+def _has_label(data: bytes, where: tuple[int, int] | None) -> bool:
+    """Return whether the label of our rules is among those of a flow: a bitmap of the machine's
+    long words.
+    """
+    if where is None:
+        return False
+    word, bit = divmod(LABEL, _LONG * 8)
+    begin = where[0] + word * _LONG
+    return bool(int.from_bytes(data[begin : begin + _LONG], byteorder) >> bit & 1)
+
+
+def _counters(data: bytes, where: tuple[int, int] | None) -> tuple[int, int]:
+    if where is None:
+        return 0, 0
+    found = attributes(data, *where)
+    packets, size = (  # CTA_COUNTERS_PACKETS and _BYTES
+        _U64.unpack_from(data, found[kind][0])[0] if kind in found else 0 for kind in (1, 2)
+    )
+    return packets, size
+
+
+def _times(data: bytes, where: tuple[int, int] | None) -> tuple[float, float]:
+    if where is None:
+        return 0.0, 0.0
+    found = attributes(data, *where)
+    began, ended = (  # CTA_TIMESTAMP_START and _STOP, in nanoseconds
+        _U64.unpack_from(data, found[kind][0])[0] / 1e9 if kind in found else 0.0 for kind in (1, 2)
+    )
+    return began, ended

@@ -1,0 +1,104 @@
+"""What is said of a route, and what is known of it."""
+
+import pytest
+
+from ambassador.model import Endpoint, Inet, Proto, Route, Unix
+from ambassador.planes.kernel.carried import Carried
+
+BOTH = (False, True)
+
+
+def carried(*hosts, listen="", **options):
+    endpoints = tuple(Endpoint(Inet(host, 7000)) for host in hosts)
+    one = Carried(Route("redis", Inet(listen, 6379), endpoints), **options)
+    one.learn_literals()
+    return one
+
+
+def installed(one, families=BOTH):
+    one.ways = one.wanted(families)
+    return one.status()
+
+
+@pytest.mark.parametrize(
+    ("hosts", "listen", "why"),
+    [
+        (("10.0.0.1",), "", "127.0.0.1 and IPv6 through the relay"),
+        (("fd00::1",), "", "IPv4 and ::1 through the relay"),
+        (("10.0.0.1",), "0.0.0.0", "127.0.0.1 through the relay"),
+        (("10.0.0.1",), "192.0.2.1", ""),
+    ],
+)
+def test_what_the_kernel_does_not_carry_is_said(hosts, listen, why):
+    status = installed(carried(*hosts, listen=listen))
+    assert (status.plane, status.why) == ("kernel", why)
+
+
+def test_both_families_leave_loopback_alone_to_the_relay():
+    one = carried("db")
+    one.learn("db", ("10.0.0.1", "fd00::1"))
+    assert installed(one).why == "127.0.0.1 and ::1 through the relay"
+
+
+def test_a_refusal_is_all_there_is_to_say():
+    one = carried("10.0.0.1", refusal="no right to it")
+    assert one.wanted(BOTH) == {}
+    assert one.belonging() == frozenset()
+    assert (installed(one).plane, installed(one).why) == ("relay", "no right to it")
+
+
+def test_without_a_way_the_reason_is_the_name_the_endpoints_or_their_addresses():
+    assert installed(carried("db")).why == "the address of db is not known"
+    out = carried("10.0.0.1")
+    out.out[out.route.endpoints[0]] = 5.0
+    assert installed(out).why == "no endpoint can be reached at the moment"
+    here = carried("db")
+    here.learn("db", ("127.0.0.1",))
+    assert installed(here).why == "no address of its endpoints can be forwarded to"
+
+
+def test_new_addresses_of_a_name_end_the_doubt_about_it_alone():
+    one = carried("db", "10.0.0.1")
+    one.out = dict.fromkeys(one.route.endpoints, 5.0)
+    one.learn("db", ("10.0.0.2",))
+    assert list(one.out) == [one.route.endpoints[1]]
+    assert one.forgive
+
+
+def test_what_is_named_no_longer_is_forgotten():
+    one = carried("db", "10.0.0.1")
+    one.learn("db", ("10.0.0.2",))
+    one.out = dict.fromkeys(one.route.endpoints, 5.0)
+    one.route = Route("redis", one.route.listen, (Endpoint(Inet("10.0.0.9", 7000)),))
+    one.learn_literals()
+    assert one.known == {"10.0.0.9": ("10.0.0.9",)}
+    assert one.out == {}
+
+
+def test_numbers_of_all_ports_are_added_up():
+    endpoint = Endpoint(Inet("10.0.0.1", 7000, 7001))
+    one = Carried(Route("ftp", Inet("", 2000, 2001), (endpoint,)))
+    one.count(
+        {
+            "opened_tcp": {2000: (1, 60), 2001: (2, 120), 2002: (9, 9)},
+            "up_tcp": {2000: (5, 500)},
+            "back_tcp": {2001: (7, 700)},
+            "up_udp": {2000: (9, 9)},
+        }
+    )
+    assert (one.opened, one.to_upstream, one.to_client) == (3, 500, 700)
+
+
+def test_watching_ends_once():
+    ended = []
+    one = carried("db")
+    one.unwatch.append(lambda: ended.append("db"))
+    one.stop_watching()
+    one.stop_watching()
+    assert ended == ["db"]
+
+
+def test_a_path_has_no_ports():
+    assert Carried(Route("a", Unix("/a"), (Endpoint(Inet("db", 1)),))).ports == ()
+    assert Carried(Route("a", Inet("", 5), (Endpoint(Unix("/a")),))).hosts == ()
+    assert carried("db").ports == ((Proto.TCP, 6379),)

@@ -1,0 +1,94 @@
+"""Why a route is not in the kernel."""
+
+import pytest
+
+from ambassador.model import Endpoint, Existing, Fate, Inet, Pick, Proto, Route, Unix
+from ambassador.planes.kernel.eligible import Abilities, forwardable, unable, unsuited
+
+EVERYTHING = Abilities(nft="/usr/sbin/nft", missing="", no_cut="", no_ipv4="", no_ipv6="")
+CUT = Existing(Fate.CUT)
+
+
+def route(*hosts, listen="", **options):
+    endpoints = tuple(Endpoint(Inet(host, 6379)) for host in hosts or ("10.0.0.1",))
+    return Route("redis", Inet(listen, 6379), endpoints, **options)
+
+
+@pytest.mark.parametrize("listen", ["", "::", "0.0.0.0", "192.168.1.5", "fd00::5"])
+@pytest.mark.parametrize("host", ["10.0.0.1", "fd00::1", "db", "db.example.org"])
+def test_plain_routes_are_suited(listen, host):
+    assert unsuited(route(host, listen=listen)) == ""
+    assert unable(route(host, listen=listen), EVERYTHING) == ""
+
+
+@pytest.mark.parametrize(
+    ("unfit", "reason"),
+    [
+        (Route("a", Unix("/a"), (Endpoint(Inet("db", 1)),)), "listens on a unix socket"),
+        (Route("a", Inet("", 1), (Endpoint(Unix("/a")),)), "does not forward to unix:///a"),
+        (route(listen="127.0.0.1"), "listens on loopback"),
+        (route(listen="127.8.8.8"), "listens on loopback"),
+        (route(listen="::1"), "listens on loopback"),
+        (route(listen="localhost"), "listens on loopback"),
+        (route(listen="fe80::1%eth0"), "link-local"),
+        (route("10.0.0.1", "127.0.0.1"), "does not forward to 127.0.0.1:6379"),
+        (route("localhost"), "does not forward to localhost:6379"),
+        (route("fe80::1%eth0"), "does not forward to [fe80::1%eth0]:6379"),
+        (route("224.0.0.1"), "does not forward to"),
+        (route("0.0.0.0"), "does not forward to"),
+        (route("a", "b", pick=Pick.LEAST), "pick=least"),
+    ],
+)
+def test_what_only_the_relay_can_do_is_named(unfit, reason):
+    assert reason in unsuited(unfit)
+
+
+def test_least_of_one_needs_no_counting():
+    endpoints = (Endpoint(Inet("a", 1)), Endpoint(Inet("b", 1), backup=True))
+    assert unsuited(Route("a", Inet("", 1), endpoints, pick=Pick.LEAST)) == ""
+
+
+def lacking(**reasons):
+    return Abilities(
+        **{"nft": "", "missing": "", "no_cut": "", "no_ipv4": "", "no_ipv6": "", **reasons}
+    )
+
+
+@pytest.mark.parametrize(
+    ("hosts", "abilities", "reason"),
+    [
+        (("10.0.0.1",), lacking(missing="no CAP"), "no CAP"),
+        (("10.0.0.1",), lacking(no_ipv4="forward is 0"), "forward is 0"),
+        (("10.0.0.1",), lacking(no_ipv6="forward6 is 0"), ""),
+        (("fd00::1",), lacking(no_ipv6="forward6 is 0"), "forward6 is 0"),
+        (("fd00::1",), lacking(no_ipv4="forward is 0"), ""),
+        (("db",), lacking(no_ipv4="forward is 0"), ""),  # it may have an IPv6 address
+        (("db",), lacking(no_ipv4="forward is 0", no_ipv6="forward6 is 0"), "forward is 0"),
+        (("10.0.0.1", "fd00::1"), lacking(no_ipv6="forward6 is 0"), ""),
+    ],
+)
+def test_what_the_host_lacks_is_named_where_it_matters(hosts, abilities, reason):
+    assert unable(route(*hosts), abilities) == reason
+
+
+def test_cutting_needs_more_than_forwarding():
+    abilities = lacking(no_cut="CAP_NET_RAW is missing")
+    assert unable(route(), abilities) == ""
+    assert (
+        unable(route(existing=CUT), abilities) == "existing=cut needs more: CAP_NET_RAW is missing"
+    )
+    drain = route(existing=Existing(Fate.DRAIN, seconds=30))
+    assert unable(drain, abilities).startswith("existing=drain=30s needs more")
+    udp = Endpoint(Inet("10.0.0.1", 53), Proto.UDP)
+    datagrams = Route("dns", Inet("", 53), (udp,), Proto.UDP, existing=CUT)
+    assert unable(datagrams, abilities) == ""
+
+
+@pytest.mark.parametrize(
+    ("address", "may"),
+    [("10.0.0.1", True), ("8.8.8.8", True), ("fd00::1", True), ("127.0.0.1", False),
+     ("::1", False), ("::", False), ("fe80::1", False), ("169.254.1.1", False),
+     ("ff02::1", False)],
+)  # fmt: skip
+def test_forwardable(address, may):
+    assert forwardable(address) is may

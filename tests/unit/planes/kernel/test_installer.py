@@ -1,0 +1,179 @@
+"""Which transaction is made, and which flows are seen off, and how."""
+
+import asyncio
+
+import pytest
+
+from ambassador.errors import PlaneError
+from ambassador.model import Endpoint, Existing, Fate, Inet, Proto, Route
+from ambassador.planes.kernel.carried import Carried
+from ambassador.planes.kernel.eligible import Abilities
+from ambassador.planes.kernel.installer import Installer
+
+ABILITIES = Abilities(nft="", missing="", no_cut="", no_ipv4="", no_ipv6="no")
+CUT, KEEP = Existing(Fate.CUT), Existing()
+
+
+class Table:
+    """Notes the changes; fails while `failure` says why."""
+
+    def __init__(self):
+        self.changes = []
+        self.failure = ""
+
+    async def commit(self, change):
+        if self.failure:
+            raise PlaneError(self.failure)
+        self.changes.append(change)
+
+
+class Flows:
+    """Notes what left and what came back."""
+
+    def __init__(self):
+        self.seen_off = []
+        self.returned = []
+        self.asked = 0
+
+    async def left(self, route, ports, gone, existing):
+        self.seen_off.append((route.name, set(gone), existing))
+
+    def back(self, proto, ports, back):
+        self.returned.append(set(back))
+
+    async def used(self, ports):
+        self.asked += 1
+        return {port for port in ports if port[1] == 3}
+
+
+class Run:
+    def __init__(self):
+        self.table, self.flows = Table(), Flows()
+        self.installer = Installer(self.table, self.flows, ABILITIES)
+
+    def settle(self, *touched, removed=(), **options):
+        asyncio.run(self.installer.settle(touched, removed, **options))
+
+
+@pytest.fixture
+def run():
+    return Run()
+
+
+def carried(*hosts, port=6379, **options):
+    endpoints = tuple(Endpoint(Inet(host, 7000)) for host in hosts or ("10.0.0.1",))
+    one = Carried(Route(f"r{port}", Inet("", port), endpoints, existing=CUT, **options))
+    one.learn_literals()
+    return one
+
+
+def test_a_new_route_is_installed_and_counted_once(run):
+    one = carried()
+    run.settle(one)
+    run.settle(one)
+    first, second = run.table.changes
+    assert list(first.after) == [(False, Proto.TCP, 6379)]
+    assert first.counted == [(Proto.TCP, 6379)]
+    assert not second
+    assert run.flows.seen_off == []
+
+
+def test_an_address_that_left_is_seen_off_by_the_policy_of_the_route(run):
+    one = carried("db")
+    one.learn("db", ("10.0.0.1", "10.0.0.2"))
+    run.settle(one)
+    one.learn("db", ("10.0.0.2", "10.0.0.3"))
+    run.settle(one)
+    assert run.flows.seen_off == [("r6379", {("10.0.0.1", 7000)}, CUT)]
+    assert run.flows.returned[-1] == {("10.0.0.3", 7000)}
+
+
+def test_one_that_cannot_be_reached_keeps_its_open_flows(run):
+    one = carried("10.0.0.1", "10.0.0.2")
+    run.settle(one)
+    one.out[one.route.endpoints[0]] = 5.0
+    run.settle(one)
+    assert run.flows.seen_off == [("r6379", {("10.0.0.1", 7000)}, KEEP)]
+    (way,) = run.table.changes[-1].after.values()
+    assert [share.address for share in way.shares] == ["10.0.0.2"]
+
+
+def test_a_removed_route_is_neither_installed_nor_counted_any_longer(run):
+    one = carried()
+    run.settle(one)
+    run.settle(removed=[one])
+    last = run.table.changes[-1]
+    assert (list(last.before), last.after) == ([(False, Proto.TCP, 6379)], {})
+    assert last.uncounted == [(Proto.TCP, 6379)]
+    assert run.flows.seen_off == [("r6379", {("10.0.0.1", 7000)}, CUT)]
+
+
+def test_for_many_routes_one_question_tells_which_have_flows(run):
+    many = [carried(port=port) for port in range(1, 21)]
+    run.settle(*many)
+    run.settle(removed=many)
+    assert run.flows.asked == 1
+    assert [name for name, _, _ in run.flows.seen_off] == ["r3"]
+
+
+def test_refusals_of_the_upstream_are_forgiven_when_it_is_another(run):
+    one = carried("db")
+    one.learn("db", ("10.0.0.1",))
+    run.settle(one)
+    one.learn("db", ("10.0.0.2",))
+    run.settle(one)
+    assert run.table.changes[-1].forgiven == [6379]
+    run.settle(one)
+    assert run.table.changes[-1].forgiven == []
+
+
+def test_a_strict_failure_changes_nothing(run):
+    one = carried()
+    run.table.failure = "nft: no"
+    with pytest.raises(PlaneError, match="nft: no"):
+        run.settle(one, strict=True)
+    assert (one.ways, one.refusal, one.counted) == ({}, "", False)
+
+
+def test_after_a_failure_the_relay_has_the_route_and_its_flows_are_left_in_peace(run, caplog):
+    one = carried()
+    run.settle(one)
+    one.learn("10.0.0.1", ("10.0.0.9",))
+    fail_once(run.table)
+    run.settle(one)
+    assert one.refusal == "nft: no"
+    assert one.status().plane == "relay"
+    assert list(run.table.changes[-1].before) == [(False, Proto.TCP, 6379)]
+    assert run.table.changes[-1].after == {}
+    assert run.flows.seen_off == []
+    assert [r.event for r in caplog.records] == ["rules_refused"]
+
+
+def test_where_even_taking_away_fails_the_former_rules_are_said_to_stay(run, caplog):
+    one = carried()
+    run.settle(one)
+    installed = one.ways
+    one.learn("10.0.0.1", ("10.0.0.9",))
+    run.table.failure = "nft: no"
+    run.settle(one)
+    assert one.ways == installed
+    assert [r.event for r in caplog.records] == ["rules_refused", "rules_left"]
+
+
+def test_withdrawn_routes_are_still_counted(run):
+    one = carried()
+    run.settle(one)
+    asyncio.run(run.installer.withdraw([one]))
+    last = run.table.changes[-1]
+    assert (list(last.before), last.uncounted) == ([(False, Proto.TCP, 6379)], [])
+    assert (one.ways, one.counted) == ({}, True)
+
+
+def fail_once(table):
+    commit = table.commit
+
+    async def failing(change):
+        table.commit = commit
+        raise PlaneError("nft: no")
+
+    table.commit = failing

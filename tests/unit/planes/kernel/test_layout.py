@@ -1,0 +1,32 @@
+"""What the static part must never lose; its whole text is golden/table.nft."""
+
+import re
+
+from ambassador.planes.kernel.layout import skeleton, timeout
+
+TEXT = skeleton()
+CHAINS = dict(re.findall(r"^  chain (\S+) \{\n(.*?)^  \}", TEXT, re.M | re.S))
+
+
+def test_no_time_is_longer_than_the_kernel_can_count():
+    seconds = [int(number) for number in re.findall(r"(?:\w+) : (\d+)", TEXT)]
+    assert len(seconds) == 20
+    assert max(seconds) * 1000 < 2**31  # jiffies at HZ=1000
+
+
+def test_flows_that_are_not_ours_pass_every_hook_untouched():
+    for name in ("postrouting", "passing", "leaving"):
+        last = CHAINS[name].strip().splitlines()[-1]
+        assert last.strip().startswith("ct label 107 ct status dnat ")
+
+
+def test_loopback_and_our_own_segments_are_never_translated():
+    lines = [line.strip() for line in CHAINS["output"].splitlines()]
+    assert lines.index("fib daddr type local jump arrive") == len(lines) - 1
+    for early in ("meta mark 0xc07 return", "ip daddr 127.0.0.0/8 return", "ip6 daddr ::1 return"):
+        assert early in lines
+
+
+def test_a_timeout_policy_names_protocol_and_family():
+    words = " ".join(timeout("x", "udp", True, {"replied": 5}).split())
+    assert words == "ct timeout x { protocol udp l3proto ip6 policy = { replied : 5 } }"

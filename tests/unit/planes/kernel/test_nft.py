@@ -1,0 +1,102 @@
+"""What nft says, read; and what it complains of, said."""
+
+import asyncio
+
+import pytest
+
+from ambassador.errors import PlaneError
+from ambassador.planes.kernel.nft import Found, Nft, parse_counters, parse_table, spoken
+
+TABLE = """table inet ambassador {
+\tcomment "ambassador 1"
+\tmap any4 {
+\t\ttype inet_proto . inet_service : verdict
+\t}
+
+\tchain one4 {
+\t\tjump mark4
+\t}
+
+\tchain spread4_tcp_7000 {
+\t}
+}
+"""
+SETS = """table inet ambassador {
+\tset tried4 {
+\t\ttype ipv4_addr . inet_service . inet_service
+\t\telements = { 10.9.1.2 . 39316 . 7009 expires 8s948ms }
+\t}
+\tset up_tcp {
+\t\ttype inet_service
+\t\tcounter
+\t\telements = { 80 counter packets 12 bytes 780,
+\t\t\t     6379 counter packets 0 bytes 0 }
+\t}
+\tset back_tcp {
+\t\ttype inet_service
+\t\tcounter
+\t\telements = { 80 counter packets 10 bytes 18446744073709551615 }
+\t}
+}
+"""
+
+
+def test_a_table_is_its_comment_and_its_chains():
+    assert parse_table(TABLE) == Found("ambassador 1", ("one4", "spread4_tcp_7000"))
+    assert parse_table("table inet ambassador {\n\tchain theirs {\n\t}\n}\n") == Found(
+        "", ("theirs",)
+    )
+
+
+def test_counters_are_told_apart_by_set_and_port():
+    assert parse_counters(SETS) == {
+        "tried4": {},
+        "up_tcp": {80: (12, 780), 6379: (0, 0)},
+        "back_tcp": {80: (10, 2**64 - 1)},
+    }
+
+
+@pytest.mark.parametrize(
+    ("output", "text"),
+    [
+        ("/dev/stdin:1:1-9: Error: syntax error\nadd x\n^^^^\n", "syntax error"),
+        ("netlink: Error: cache initialization failed: Operation not permitted\n",
+         "cache initialization failed: Operation not permitted"),
+        ("x:1: Error: a\nl\nx:2: Error: a\nl\nx:3: Error: b\n", "a; b"),
+        ("".join(f"x:{n}: Error: {n}\n" for n in range(9)), "0; 1; 2 (and 6 more)"),
+        ("Killed\n", "Killed"),
+        ("", "failed without a word"),
+    ],
+)  # fmt: skip
+def test_only_what_is_wrong_is_repeated(output, text):
+    assert spoken(output) == text
+
+
+def program(tmp_path, script):
+    path = tmp_path / "nft"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return Nft(str(path))
+
+
+def test_a_failure_has_the_program_s_own_words(tmp_path):
+    nft = program(tmp_path, 'echo "x:1: Error: Could not process rule: File exists" >&2; exit 1')
+    with pytest.raises(PlaneError, match="nft: Could not process rule: File exists"):
+        asyncio.run(nft.run("add table x\n"))
+
+
+def test_the_text_reaches_the_program_and_its_answer_comes_back(tmp_path):
+    assert asyncio.run(program(tmp_path, "cat").run("add table x\n")) == "add table x\n"
+
+
+def test_a_program_that_cannot_be_started_is_named(tmp_path):
+    with pytest.raises(PlaneError, match="No such file"):
+        asyncio.run(Nft(str(tmp_path / "nft")).run(""))
+
+
+def test_no_table_is_none_and_any_other_failure_is_told(tmp_path):
+    absent = program(tmp_path, 'echo "Error: No such file or directory" >&2; exit 1')
+    assert asyncio.run(absent.table()) is None
+    forbidden = program(tmp_path, 'echo "Error: Operation not permitted" >&2; exit 1')
+    with pytest.raises(PlaneError, match="not permitted"):
+        asyncio.run(forbidden.table())

@@ -1,0 +1,127 @@
+"""Whose table it is, and what the first transaction does with it."""
+
+import asyncio
+import os
+
+import pytest
+
+from ambassador.errors import PlaneError
+from ambassador.model import Proto
+from ambassador.planes.kernel import table
+from ambassador.planes.kernel.layout import LAYOUT, skeleton
+from ambassador.planes.kernel.nft import Found
+from ambassador.planes.kernel.ruleset import Share, Way, emptied
+from ambassador.planes.kernel.table import Change, Table, inherit, retire
+
+
+@pytest.fixture(autouse=True)
+def _a_lock_of_our_own(monkeypatch, request):
+    """Another ambassador may run on this machine."""
+    monkeypatch.setattr(table, "_LOCK", f"\0ambassador/{request.node.name}/{os.getpid()}")
+
+
+WAY = Way(Proto.TCP, 6379, False, (Share("10.0.0.1", 1),))
+
+
+class Nft:
+    """Notes what it is told to do; `found` is what stands there."""
+
+    def __init__(self, found=None, failure=""):
+        self.texts = []
+        self.found = found
+        self.failure = failure
+
+    async def table(self):
+        return self.found
+
+    async def run(self, text):
+        if self.failure:
+            raise PlaneError(self.failure)
+        self.texts.append(text)
+        return ""
+
+
+def test_where_nothing_is_the_table_is_made():
+    assert inherit(None) == skeleton()
+
+
+def test_what_an_earlier_one_of_this_layout_left_is_emptied_and_kept():
+    chains = ("one4", "spread4_tcp_1")
+    assert inherit(Found(LAYOUT, chains)) == emptied(chains)
+    assert "delete table" not in emptied(chains)
+
+
+def test_another_layout_is_replaced_in_the_same_transaction():
+    assert inherit(Found("ambassador 0", ("old",))) == skeleton()
+
+
+@pytest.mark.parametrize("comment", ["", "mine", "ambassador", "ambassador 1 of mine"])
+def test_what_no_ambassador_made_is_not_touched(comment):
+    with pytest.raises(PlaneError, match="that no ambassador has made"):
+        inherit(Found(comment, ()))
+
+
+def use(nft, *changes):
+    async def using():
+        ours = Table(nft)
+        await ours.open()
+        try:
+            for change in changes:
+                await ours.commit(change)
+        finally:
+            await ours.remove()
+            ours.close()
+
+    asyncio.run(using())
+    return nft.texts
+
+
+def test_the_table_comes_with_the_first_change_and_goes_at_the_end():
+    first, second, last = use(Nft(), Change(after={WAY.key: WAY}), Change(before={WAY.key: WAY}))
+    assert first.startswith(skeleton())
+    assert "to4 { tcp . 6379 : 10.0.0.1 . 1 }" in first
+    assert second == (
+        "delete element inet ambassador any4 { tcp . 6379 }\n"
+        "delete element inet ambassador to4 { tcp . 6379 }\n"
+    )
+    assert last == "delete table inet ambassador\n"
+
+
+def test_without_a_route_there_is_no_table():
+    assert use(Nft(), Change()) == []
+
+
+def test_a_table_that_was_left_is_emptied_even_without_a_route():
+    emptying, removing = use(Nft(Found(LAYOUT, ())), Change())
+    assert emptying == emptied(())
+    assert removing == "delete table inet ambassador\n"
+
+
+def test_one_ambassador_a_namespace():
+    async def two():
+        first, second = Table(Nft()), Table(Nft())
+        await first.open()
+        with pytest.raises(PlaneError, match="another ambassador"):
+            await second.open()
+        first.close()
+        await second.open()
+        second.close()
+
+    asyncio.run(two())
+
+
+def test_one_that_relays_takes_the_routes_out_of_what_was_left():
+    nft = Nft(Found(LAYOUT, ("spread4_tcp_1",)))
+    asyncio.run(retire(nft))
+    assert nft.texts == [emptied(("spread4_tcp_1",))]
+
+
+@pytest.mark.parametrize("found", [None, Found("mine", ())])
+def test_one_that_relays_touches_nothing_else(found):
+    nft = Nft(found)
+    asyncio.run(retire(nft))
+    assert nft.texts == []
+
+
+def test_one_that_relays_does_not_mind_a_failure():
+    asyncio.run(retire(Nft(Found(LAYOUT, ()), failure="nft: no")))
