@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ambassador.model import Endpoint, Inet, Route
+from ambassador.core.usable import keeps, usable
+from ambassador.model import Admin, Endpoint, Existing, Inet, Route
+from ambassador.planes.kernel.entry import Flow, shown
 from ambassador.planes.kernel.nft import Counter
 from ambassador.planes.kernel.ruleset import Key, Port, Way
-from ambassador.planes.kernel.ways import belonging, ways
-from ambassador.ports import RouteStatus
+from ambassador.planes.kernel.ways import belonging, places, ways
+from ambassador.ports import RouteStatus, SessionStatus
 from ambassador.spec import is_ip
 
 __all__ = ["Carried"]
@@ -26,6 +28,8 @@ class Carried:
     ways: dict[Key, Way] = field(default_factory=dict)  # installed
     belongs: frozenset[tuple[str, int]] = frozenset()  # to what `ways` were made from
     counted: bool = False
+    once: Existing | None = None  # the policy of the change that is being made
+    former: set[tuple[str, int]] = field(default_factory=set)  # belonged, may have flows yet
     forgive: bool = False  # an endpoint is back: what `down_tcp` says is old
     unwatch: list[Callable[[], None]] = field(default_factory=list)
     opened: int = 0
@@ -75,6 +79,39 @@ class Carried:
         """Return every address and port that belongs to the route now."""
         return frozenset() if self.refusal else belonging(self.route, self.known)
 
+    def resting(self) -> frozenset[tuple[str, int]]:
+        """Return where no new flows are led because the operator says so, and old ones go on."""
+        if self.route.hold is not None:
+            return self.belonging()
+        drained = [e for e in self.route.endpoints if e.admin is Admin.DRAIN and keeps(e)]
+        return places(self.route, drained, self.known)
+
+    def leads_to(self, upstream: tuple[str, int], listen_port: int) -> Endpoint | None:
+        """Return the endpoint of the route at `upstream`, None when it has none there."""
+        for endpoint in self.route.endpoints:
+            if upstream[1] == self.route.endpoint_port(endpoint, listen_port) and upstream[
+                0
+            ] in self.known.get(_host(endpoint), ()):
+                return endpoint
+        return None
+
+    def view(self, flow: Flow, now: float) -> SessionStatus:
+        """Return what is seen of one of its flows; `now` in seconds since 1970."""
+        endpoint = self.leads_to(flow.upstream, flow.listen[1])
+        leaving = flow.upstream not in self.belongs
+        return SessionStatus(
+            f"k{flow.id}",
+            self.route,
+            shown(flow.client),
+            endpoint,
+            shown(flow.upstream),
+            now - flow.began if flow.began else 0.0,
+            flow.bytes_up,
+            flow.bytes_down,
+            "kernel",
+            "leaving" if leaving else "open" if flow.established else "waiting",
+        )
+
     def count(self, counters: Mapping[str, Mapping[int, Counter]]) -> None:
         """Take over what the table has counted since the route was added."""
         proto = self.route.proto
@@ -104,12 +141,7 @@ class Carried:
         if self.refusal:
             return self.refusal
         if not self.ways:
-            unknown = [host for host in self.hosts if host not in self.known]
-            if unknown:
-                return f"the address of {unknown[0]} is not known"
-            if self.out:
-                return "no endpoint can be reached at the moment"
-            return "no address of its endpoints can be forwarded to"
+            return self._why_no_way()
         listen = self.route.listen
         if not isinstance(listen, Inet) or listen.host not in ("", "::", "0.0.0.0"):
             return ""
@@ -118,6 +150,18 @@ class Carried:
         if listen.host != "0.0.0.0":
             others.append("::1" if True in families else "IPv6")
         return f"{' and '.join(others)} through the relay"
+
+    def _why_no_way(self) -> str:
+        if self.route.hold is not None:
+            return "held"
+        if not any(map(usable, self.route.endpoints)):
+            return "no endpoint takes new sessions"
+        unknown = [host for host in self.hosts if host not in self.known]
+        if unknown:
+            return f"the address of {unknown[0]} is not known"
+        if self.out:
+            return "no endpoint can be reached at the moment"
+        return "no address of its endpoints can be forwarded to"
 
 
 def _host(endpoint: Endpoint) -> str:

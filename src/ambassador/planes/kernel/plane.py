@@ -8,23 +8,25 @@ exception: an endpoint that does not answer, a name without address, an nft that
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
+from time import time
 
-from ambassador import log
+from ambassador import closed, log
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
 from ambassador.errors import ConfigError, PlaneError, Problem, ResolveError
-from ambassador.model import Address, Endpoint, Proto, Route
+from ambassador.model import Address, Endpoint, Fate, Proto, Reason, Route
 from ambassador.planes.kernel.carried import Carried
 from ambassador.planes.kernel.eligible import Abilities, unable, unsuited
+from ambassador.planes.kernel.entry import Flow
 from ambassador.planes.kernel.flows import Flows
 from ambassador.planes.kernel.installer import Installer
 from ambassador.planes.kernel.nft import Nft
 from ambassador.planes.kernel.ruleset import Port
 from ambassador.planes.kernel.table import Table
-from ambassador.ports import Resolver, RouteStatus
-from ambassador.spec import is_ip
+from ambassador.ports import Closed, Resolver, RouteStatus, SessionStatus
+from ambassador.spec import format_existing, is_ip
 from ambassador.tasks import spawn
 
 __all__ = ["KernelPlane"]
@@ -34,6 +36,8 @@ _DOUBT = 5.0
 # Names that are known at once come with the first transaction; others do not hold it up longer.
 _PATIENCE = 0.3
 
+_ID = "k"  # begins what flows are called
+
 _Listen = tuple[Proto, Address]
 
 
@@ -41,20 +45,28 @@ class KernelPlane:
     """Forwards TCP and UDP routes with nftables.
 
     `demanded`: a route that cannot be in the kernel is an error, and not left to the relay with
-    a reason. `keep_rules`: the table stays when the plane is closed.
+    a reason. `keep_rules`: the table stays when the plane is closed. `closed` hears of flows that
+    have ended: where it is `followed`, of all; else as far as the log at debug level needs it.
     """
 
     name = "kernel"
 
     def __init__(
-        self, resolver: Resolver, abilities: Abilities, *, demanded: bool, keep_rules: bool
+        self,
+        resolver: Resolver,
+        abilities: Abilities,
+        *,
+        demanded: bool,
+        keep_rules: bool,
+        closed: Closed = closed.tell,
+        followed: bool = False,
     ) -> None:
         self._resolver = resolver
         self._abilities = abilities
         self._demanded = demanded
         self._keep_rules = keep_rules
         self._table = Table(Nft(abilities.nft))
-        self._flows = Flows(can_cut=not abilities.no_cut)
+        self._flows = Flows(can_cut=not abilities.no_cut, closed=closed, followed=followed)
         self._installer = Installer(self._table, self._flows, abilities)
         self._lock = asyncio.Lock()  # one transaction at a time
         self._opened = self._closing = False
@@ -85,6 +97,9 @@ class KernelPlane:
             failures = [reason for route in routes if (reason := unable(route, self._abilities))]
             if failures:
                 raise PlaneError(f"no kernel plane: {'; '.join(dict.fromkeys(failures))}")
+        for step in steps:
+            if isinstance(step, ChangeRoute):
+                self._refuse_to_cut(step)
         async with self._lock:
             await self._open(routes)
 
@@ -138,11 +153,49 @@ class KernelPlane:
             return
         counters = await self._table.counters()
         flows = await self._flows.count(
-            {port: carried.belongs for carried in counted for port in carried.ports}
+            {
+                port: carried.belongs | carried.former
+                for carried in counted
+                for port in carried.ports
+            }
         )
         for carried in counted:
             carried.count(counters)
             carried.open = sum(flows[port] for port in carried.ports)
+
+    async def sessions(self, routes: Sequence[Route] | None = None) -> Sequence[SessionStatus]:
+        """Return the open flows of `routes`, or of all; see ports.Plane. Those of routes that
+        were removed are no longer known.
+        """
+        return [view for view, _ in await self._open_flows(routes)]
+
+    async def cut(self, ids: Collection[str], reason: Reason) -> int:
+        """End flows; see ports.Plane."""
+        if not any(name.startswith(_ID) for name in ids):
+            return 0
+        flows = [flow for view, flow in await self._open_flows(None) if view.id in ids]
+        return await self._flows.cut(flows, reason) if flows else 0
+
+    async def _open_flows(
+        self, routes: Sequence[Route] | None
+    ) -> Sequence[tuple[SessionStatus, Flow]]:
+        everything = self._routes
+        chosen = map(everything.get, everything if routes is None else map(_listen, routes))
+        counted = [carried for carried in chosen if carried is not None and carried.counted]
+        if not counted or self._closing:
+            return []
+        by_port = {port: carried for carried in counted for port in carried.ports}
+        now = time()
+        found: list[tuple[SessionStatus, Flow]] = []
+        remaining: dict[Carried, set[tuple[str, int]]] = {carried: set() for carried in counted}
+        for flow in await self._flows.open_flows(by_port):
+            carried = by_port[flow.proto, flow.listen[1]]
+            remaining[carried].add(flow.upstream)
+            if flow.upstream in carried.belongs or flow.upstream in carried.former:
+                found.append((carried.view(flow, now), flow))
+        for carried, upstreams in remaining.items():
+            carried.former &= upstreams
+        return found
 
     async def drain(self, grace: float) -> int:
         """Send new clients to the relay, let flows end for `grace` seconds, cut the rest.
@@ -169,6 +222,16 @@ class KernelPlane:
                 except PlaneError as error:
                     log.event(log.WARNING, "table_left", f"our table stays behind: {error}")
             self._table.close()
+
+    def _refuse_to_cut(self, step: ChangeRoute) -> None:
+        """Raise where flows that are here could not be ended as this change would have it."""
+        carried = self._routes.get(_listen(step.old))
+        policy, hindrance = step.existing, self._abilities.no_cut
+        if not hindrance or carried is None or carried.refusal or policy is None:
+            return
+        if policy.fate is not Fate.KEEP and step.new.proto is Proto.TCP:
+            name, text = step.new.name, format_existing(policy)
+            raise PlaneError(f"{name}: existing={text} needs more: {hindrance}")
 
     async def _open(self, routes: Iterable[Route]) -> None:
         """Make ready for the first transaction, once there is a route for the kernel, or a table
@@ -199,11 +262,19 @@ class KernelPlane:
             match step:
                 case AddRoute(route):
                     come.append(Carried(route))
-                case ChangeRoute(old, new):
+                case ChangeRoute(old, new, existing):
                     # Another one and not the same: if the transaction fails, `old` stands again.
                     former = self._routes[_listen(old)]
                     come.append(
-                        replace(former, route=new, out=dict(former.out), unwatch=[], forgive=True)
+                        replace(
+                            former,
+                            route=new,
+                            out=dict(former.out),
+                            former=set(former.former),
+                            once=existing,
+                            unwatch=[],
+                            forgive=True,
+                        )
                     )
                     replaced.append(former)
                 case RemoveRoute(route):

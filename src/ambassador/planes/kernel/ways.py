@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import ceil, gcd, lcm
 
+from ambassador.core.usable import keeps, usable
 from ambassador.model import Endpoint, Inet, Pick, Proto, Route
 from ambassador.planes.kernel.eligible import forwardable
 from ambassador.planes.kernel.ruleset import Share, Way
 
-__all__ = ["active", "belonging", "ways"]
+__all__ = ["active", "belonging", "places", "ways"]
 
 _LONGEST_IDLE = 2_000_000  # seconds; see layout.py
 
@@ -17,8 +18,10 @@ Known = Mapping[str, Sequence[str]]
 
 
 def active(endpoints: Sequence[Endpoint], out: Collection[Endpoint]) -> Sequence[Endpoint]:
-    """Return the endpoints new flows may go to: those not `out`, backups only without others."""
-    reachable = [endpoint for endpoint in endpoints if endpoint not in out]
+    """Return the endpoints new flows may go to: those usable and not `out`, backups only without
+    others.
+    """
+    reachable = [endpoint for endpoint in filter(usable, endpoints) if endpoint not in out]
     return [endpoint for endpoint in reachable if not endpoint.backup] or reachable
 
 
@@ -31,7 +34,7 @@ def ways(
     families that are forwarded (True: IPv6). A family in which one of the endpoints has no
     address is left to the relay, which can change from one to the other.
     """
-    if not isinstance(route.listen, Inet):
+    if not isinstance(route.listen, Inet) or route.hold is not None:
         return ()
     endpoints = active(route.endpoints, out)
     if route.pick is Pick.FIRST:
@@ -58,12 +61,17 @@ def ways(
 
 
 def belonging(route: Route, known: Known) -> frozenset[tuple[str, int]]:
-    """Return every address and port that belongs to `route`, reachable or not."""
+    """Return every address and port whose open flows may stay, reachable or not."""
+    return places(route, filter(keeps, route.endpoints), known)
+
+
+def places(route: Route, endpoints: Iterable[Endpoint], known: Known) -> frozenset[tuple[str, int]]:
+    """Return every address and port of `endpoints` of `route`."""
     if not isinstance(route.listen, Inet):
         return frozenset()
     return frozenset(
         (address, route.endpoint_port(endpoint, port))
-        for endpoint in route.endpoints
+        for endpoint in endpoints
         if isinstance(endpoint.address, Inet)
         for address in known.get(endpoint.address.host, ())
         for port in route.listen.ports

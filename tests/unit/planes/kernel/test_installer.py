@@ -33,10 +33,14 @@ class Flows:
     def __init__(self):
         self.seen_off = []
         self.returned = []
+        self.rested = []
         self.asked = 0
 
     async def left(self, route, ports, gone, existing):
         self.seen_off.append((route.name, set(gone), existing))
+
+    async def rest(self, proto, ports, rest):
+        self.rested.append(set(rest))
 
     def back(self, proto, ports, back):
         self.returned.append(set(back))
