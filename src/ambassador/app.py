@@ -24,6 +24,7 @@ from ambassador import log
 from ambassador.admin.place import candidates, usable
 from ambassador.admin.server import AdminServer
 from ambassador.errors import RunError
+from ambassador.model import Snapshot
 from ambassador.planes.kernel.nft import Nft
 from ambassador.planes.kernel.plane import KernelPlane
 from ambassador.planes.kernel.privilege import acquire, look
@@ -31,11 +32,13 @@ from ambassador.planes.kernel.table import retire
 from ambassador.planes.relay.descriptors import raise_limit
 from ambassador.planes.relay.plane import RelayPlane
 from ambassador.ports import Source
+from ambassador.probes.connect import ConnectVerifier
 from ambassador.reconciler import Reconciler
 from ambassador.resolve.resolver import NameResolver
 from ambassador.settings import Settings
 from ambassador.sources.env import EnvironmentSource
 from ambassador.sources.hosts import HostsSource
+from ambassador.store import FileStore
 from ambassador.tasks import spawn
 
 __all__ = ["App", "new_loop", "serve", "sources"]
@@ -54,6 +57,11 @@ def sources(
         ),
         HostsSource(hostname=socket.gethostname(), ports=settings.ports, routes=settings.routes),
     )
+
+
+def _assigned(assignments: Sequence[str]) -> Snapshot:
+    """Return the routes of `assignments`, read like arguments of `run`."""
+    return EnvironmentSource({}, assignments).read()
 
 
 def new_loop(settings: Settings) -> asyncio.AbstractEventLoop:
@@ -79,7 +87,14 @@ class App:
             noticed=self._kernel.noticed if self._kernel else lambda *_: None,
         )
         fronts = [self._kernel] if self._kernel else []
-        self.reconciler = Reconciler(sources, self._relay, *fronts)
+        self.reconciler = Reconciler(
+            sources,
+            self._relay,
+            *fronts,
+            verifier=ConnectVerifier(self._resolver),
+            store=FileStore(Path(settings.state), _assigned) if settings.state else None,
+            read_assignments=_assigned,
+        )
         self._admin: AdminServer | None = None
 
     async def start(self) -> None:

@@ -98,6 +98,12 @@ def _admin(text: str, where: str) -> str:
     return path
 
 
+def _folder(text: str, where: str) -> str:
+    if not text.startswith("/") or "\0" in text:
+        raise ConfigError(Problem(where, "is no absolute path", shown(text), "a folder"))
+    return text
+
+
 def _grace(text: str, where: str) -> float:
     return parse_duration(text, where, zero=True)
 
@@ -196,6 +202,15 @@ SETTINGS: Mapping[str, Setting] = {
             "the unix socket that status and health are asked at; by default in the first "
             "folder for such things that may be written to",
         ),
+        Setting(
+            "state",
+            _folder,
+            "DIR",
+            "",
+            "/var/lib/ambassador",
+            "the folder in which changes made at run time are kept, so that they outlive a "
+            "restart; without it they end with the program",
+        ),
     )
 }
 
@@ -215,6 +230,7 @@ class Settings:
     buffer: int = 256 << 10
     backlog: int = 4096
     admin: str = ""  # empty: chosen at the start; "off": none
+    state: str = ""  # empty: changes end with the program
     notes: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod

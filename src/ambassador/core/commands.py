@@ -29,6 +29,7 @@ __all__ = [
     "Result",
     "Sessions",
     "Status",
+    "word",
 ]
 
 
@@ -225,3 +226,9 @@ VERBS: dict[str, type[Command]] = {
     "reset": Reset,
     "reload": Reload,
 }
+_WORDS = {kind: verb for verb, kind in VERBS.items()}
+
+
+def word(command: Command) -> str:
+    """Return the verb of `command`."""
+    return _WORDS[type(command)]
