@@ -27,7 +27,7 @@ _PATIENCE = 30.0
 
 class _Connection(http.client.HTTPConnection):
     def __init__(self, path: Path, timeout: float | None) -> None:
-        super().__init__("localhost", timeout=timeout)  # type: ignore[arg-type]
+        super().__init__("localhost", timeout=timeout)
         self._path = path
 
     def connect(self) -> None:

@@ -29,8 +29,9 @@ _QUERY_STATUSES = (401, 404, 405, 422, 500, 503)
 def document(version: str, *, token: bool, metrics: bool) -> dict[str, Any]:
     """Return the document of a listener that asks for a `token` and has `metrics`, or not."""
     schemas: dict[str, Any] = {}
-    paths: dict[str, Any] = {row.path: {row.method.lower(): _operation(row, schemas)}
-                             for row in OPERATIONS}
+    paths: dict[str, Any] = {
+        row.path: {row.method.lower(): _operation(row, schemas)} for row in OPERATIONS
+    }
     paths["/v1/events"] = {"get": _events(schemas)}
     plain = {"/healthz": "Whether it lives", "/readyz": "Whether it takes clients; 503: not now"}
     if metrics:
@@ -61,7 +62,7 @@ def schema_of(kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
         return {"anyOf": [*kinds, {"type": "null"}]}
     if origin is tuple:
         return {"type": "array", "items": schema_of(get_args(kind)[0], schemas)}
-    if dataclasses.is_dataclass(kind):
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         name = kind.__name__
         if name not in schemas:
             schemas[name] = {}
@@ -153,9 +154,7 @@ def _failures(statuses: Iterable[int], schemas: dict[str, Any]) -> dict[str, Any
     content = _json(schema_of(FaultView, schemas))
     words = {fault.status: described(fault.error) for fault in FAULTS}
     words |= {status: meaning for status, (_, meaning) in MANNERS.items()}
-    return {
-        str(status): {"description": words[status], "content": content} for status in statuses
-    }
+    return {str(status): {"description": words[status], "content": content} for status in statuses}
 
 
 def _json(schema: dict[str, Any]) -> dict[str, Any]:

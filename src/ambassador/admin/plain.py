@@ -75,7 +75,7 @@ def from_query(pairs: Sequence[tuple[str, str]], kind: type[_T]) -> _T:
 
 
 @cache
-def fields_of(kind: type) -> tuple[tuple[str, Any], ...]:
+def fields_of(kind: Any) -> tuple[tuple[str, Any], ...]:
     """Return name and type of each field of a dataclass, in order."""
     hints = get_type_hints(kind)
     return tuple((field.name, hints[field.name]) for field in dataclasses.fields(kind))
@@ -101,11 +101,10 @@ def _scalar(value: Any, kind: type, where: str, problems: list[Problem]) -> Any:
     what = ""
     if type(value) is not kind and not (kind is float and type(value) is int):
         what = f"is {_word(value)}"
-    elif isinstance(value, str) and any("\ud800" <= char <= "\udfff" for char in value):
-        what = "has half of a surrogate pair, which is no character"
-    elif kind is int and not -_LARGEST <= value <= _LARGEST:
-        what = "is too large"
-    elif kind is float and not (abs(value) <= _LARGEST and isfinite(value)):
+    elif isinstance(value, str):
+        if any("\ud800" <= char <= "\udfff" for char in value):
+            what = "has half of a surrogate pair, which is no character"
+    elif isinstance(value, (int, float)) and not (isfinite(value) and abs(value) <= _LARGEST):
         what = "is too large"
     if what:
         problems.append(Problem(where, what, _read(value), _WORDS[kind]))
@@ -123,9 +122,7 @@ def _list(value: Any, kind: Any, where: str, problems: list[Problem], *, strict:
     )
 
 
-def _object(
-    value: Any, kind: type, where: str, problems: list[Problem], *, strict: bool
-) -> Any:
+def _object(value: Any, kind: type, where: str, problems: list[Problem], *, strict: bool) -> Any:
     if not isinstance(value, dict):
         problems.append(Problem(where, f"is {_word(value)}", _read(value), "an object"))
         return None
@@ -138,9 +135,7 @@ def _object(
     for field in dataclasses.fields(kind):
         name = field.name
         if name in value:
-            given[name] = _decode(
-                value[name], kinds[name], begin + name, problems, strict=strict
-            )
+            given[name] = _decode(value[name], kinds[name], begin + name, problems, strict=strict)
         elif field.default is dataclasses.MISSING:
             problems.append(Problem(begin + name, "is missing", expected=_expected(kinds[name])))
     return kind(**given) if len(problems) == before else None

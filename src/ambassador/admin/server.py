@@ -25,9 +25,7 @@ __all__ = ["AdminServer"]
 class AdminServer:
     """Serves one reconciler on one unix socket."""
 
-    def __init__(
-        self, path: Path, reconciler: Reconciler, metrics: Metrics | None = None
-    ) -> None:
+    def __init__(self, path: Path, reconciler: Reconciler, metrics: Metrics | None = None) -> None:
         self.path = path
         self._reconciler = reconciler
         self._metrics = metrics

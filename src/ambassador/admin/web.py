@@ -194,7 +194,12 @@ def _told(status: int, detail: str, headers: Any = None) -> JSONResponse:
 
 
 # What Starlette says where nothing is given; our own words are longer.
-_PHRASES = ("Method Not Allowed", "Request Timeout", "Request Entity Too Large", "Content Too Large")
+_PHRASES = (
+    "Method Not Allowed",
+    "Request Timeout",
+    "Request Entity Too Large",
+    "Content Too Large",
+)
 
 
 class _Guarded:
