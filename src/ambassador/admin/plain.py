@@ -10,7 +10,6 @@ import json
 import types
 from collections.abc import Mapping, Sequence
 from functools import cache
-from math import isfinite
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from ambassador.errors import ConfigError, Problem
@@ -62,7 +61,7 @@ def from_query(pairs: Sequence[tuple[str, str]], kind: type[_T]) -> _T:
 
     Its fields are text, numbers or truths. Raises ConfigError with every finding.
     """
-    kinds = dict(fields_of(kind))
+    kinds = dict(fields_of(cast("Any", kind)))
     problems: list[Problem] = []
     values: dict[str, Any] = {}
     for name, text in pairs:
@@ -92,9 +91,7 @@ def _decode(value: Any, kind: Any, where: str, problems: list[Problem], *, stric
         return _list(value, get_args(kind)[0], where, problems, strict=strict)
     if dataclasses.is_dataclass(kind):
         return _object(value, cast("type", kind), where, problems, strict=strict)
-    if kind in _WORDS:
-        return _scalar(value, kind, where, problems)
-    return value  # what an event carries: anything
+    return _scalar(value, kind, where, problems)
 
 
 def _scalar(value: Any, kind: type, where: str, problems: list[Problem]) -> Any:
@@ -104,7 +101,7 @@ def _scalar(value: Any, kind: type, where: str, problems: list[Problem]) -> Any:
     elif isinstance(value, str):
         if any("\ud800" <= char <= "\udfff" for char in value):
             what = "has half of a surrogate pair, which is no character"
-    elif isinstance(value, (int, float)) and not (isfinite(value) and abs(value) <= _LARGEST):
+    elif isinstance(value, (int, float)) and not abs(value) <= _LARGEST:
         what = "is too large"
     if what:
         problems.append(Problem(where, what, _read(value), _WORDS[kind]))

@@ -38,10 +38,7 @@ def show(result: Any, text: str, as_json: bool) -> None:
 def do(command: Command, admin: str | None, as_json: bool) -> None:
     """Have `command` done and say that it is."""
     done: Done = ask(command, admin)
-    text = done.message
-    if done.sessions:
-        text += f"; {done.sessions} session{'s' if done.sessions > 1 else ''} ended"
-    show(done, text, as_json)
+    show(done, done.message, as_json)
 
 
 def duration(flag: str) -> Callable[[click.Context, click.Parameter, str | None], float | None]:

@@ -12,8 +12,8 @@ from ambassador.errors import NotFoundError
 
 __all__ = ["command"]
 
-# Ids as `sessions` shows them: the letter of the plane and a number.
-_SESSION = re.compile(r"[a-z]\d+", re.ASCII)
+# Ids as `sessions` shows them: the letter of the plane, and numbers.
+_SESSION = re.compile(r"[a-z]\d+(\.\d+)?", re.ASCII)
 
 
 @click.command("cut")
@@ -21,22 +21,21 @@ _SESSION = re.compile(r"[a-z]\d+", re.ASCII)
 @click.argument("endpoint", default="", metavar="[ENDPOINT]")
 @click.option(
     "--rate",
-    default=0,
     metavar="N",
     type=click.IntRange(min=1),
     help="At most N a second. Default: all at once.",
 )
 @asking
-def command(place: str, endpoint: str, rate: int, admin: str | None, as_json: bool) -> None:
+def command(place: str, endpoint: str, rate: int | None, admin: str | None, as_json: bool) -> None:
     """End open sessions with a reset on both sides: of a route, of an endpoint, or one alone.
 
     \b
     ambassador cut redis --rate 50
     ambassador cut redis tcp://192.168.1.52:6379
-    ambassador cut r17                        an id that `ambassador sessions` shows
+    ambassador cut r1.17                      an id that `ambassador sessions` shows
     """
     try:
-        do(Cut(**place_of(place, endpoint), rate=rate), admin, as_json)
+        do(Cut(**place_of(place, endpoint), rate=rate or 0), admin, as_json)
     except NotFoundError:
         if endpoint or not _SESSION.fullmatch(place):
             raise

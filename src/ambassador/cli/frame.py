@@ -68,9 +68,10 @@ class Film:
         return [line[:width] for line in lines[:height]]
 
     def _first(self, view: StatusView) -> str:
+        count = len(view.routes)
         total = sum(one.open for one in view.routes)
         text = f"{view.phase} for {age(view.uptime)}, ambassador {view.version}, pid {view.pid}"
-        return f"{text}   {len(view.routes)} routes, {total} sessions open"
+        return f"{text}   {count} route{'' if count == 1 else 's'}, {total} open"
 
     def _cells(self, one: RouteView) -> tuple[str, ...]:
         series = self._series[one.name]

@@ -61,7 +61,7 @@ def _one(one: RouteView) -> str:
         ("bytes", f"{size(one.to_upstream)} to the upstream, {size(one.to_client)} to the client"),
     ]
     if one.hold:
-        facts.append(("held", _held(one)))
+        facts.append(("hold", _held(one).partition(", ")[2]))
     if one.changed:
         change = one.changed
         facts.append(("changed", f"{clock(change.when)} by {change.who}: {change.what}"))
