@@ -37,7 +37,9 @@ from ambassador.reconciler import Reconciler
 from ambassador.resolve.resolver import NameResolver
 from ambassador.settings import Settings
 from ambassador.sources.env import EnvironmentSource
+from ambassador.sources.file import FileSource
 from ambassador.sources.hosts import HostsSource
+from ambassador.sources.watch import FileWatch
 from ambassador.store import FileStore
 from ambassador.tasks import spawn
 
@@ -51,10 +53,16 @@ def sources(
     settings: Settings, environ: Mapping[str, str], arguments: Sequence[str]
 ) -> tuple[Source, ...]:
     """Return where routes come from, the plainest word first."""
+    file = (FileSource(Path(settings.config)),) if settings.config else ()
     return (
         EnvironmentSource(
-            environ, arguments, routes=settings.routes, in_pod=_SERVICE_ACCOUNT.is_dir()
+            environ,
+            arguments,
+            routes=settings.routes,
+            in_pod=_SERVICE_ACCOUNT.is_dir(),
+            others=bool(file),
         ),
+        *file,
         HostsSource(hostname=socket.gethostname(), ports=settings.ports, routes=settings.routes),
     )
 
@@ -96,12 +104,15 @@ class App:
             read_assignments=_assigned,
         )
         self._admin: AdminServer | None = None
+        self._watching: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Install every route, then serve the admin socket.
 
         Raises ConfigError and RunError, with nothing left running.
         """
+        config = self._settings.config
+        watch = FileWatch(Path(config), self.reconciler.reload) if config else None
         try:
             self._admin = self._bind_admin()
             if self._kernel is None:
@@ -110,6 +121,8 @@ class App:
         except BaseException:
             await self._close()
             raise
+        if watch is not None:
+            self._watching.append(spawn(watch.run(), f"watch {config}"))
         if self._admin is not None:
             await self._admin.start()
 
@@ -135,6 +148,8 @@ class App:
         await self._close()
 
     async def _close(self) -> None:
+        for task in self._watching:
+            task.cancel()
         self.reconciler.events.close()
         if self._kernel is not None:
             await self._kernel.close()

@@ -104,6 +104,12 @@ def _folder(text: str, where: str) -> str:
     return text
 
 
+def _path(text: str, where: str) -> str:
+    if not text or "\0" in text:
+        raise ConfigError(Problem(where, "is no path", shown(text), "the path of a file"))
+    return text
+
+
 def _grace(text: str, where: str) -> float:
     return parse_duration(text, where, zero=True)
 
@@ -126,6 +132,14 @@ SETTINGS: Mapping[str, Setting] = {
             "",
             "6379,16379",
             "the ports of a link that only /etc/hosts tells of, instead of the usual ones",
+        ),
+        Setting(
+            "config",
+            _path,
+            "PATH",
+            "",
+            "/etc/ambassador/ambassador.toml",
+            "a file with routes (docs/routes.md), read again when it changes",
         ),
         Setting(
             "log",
@@ -221,6 +235,7 @@ class Settings:
 
     routes: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()
+    config: str = ""
     log: str = "auto"
     level: str = "info"
     grace: float = 8.0
