@@ -36,7 +36,9 @@ from ambassador.reconciler import Reconciler
 from ambassador.resolve.resolver import NameResolver
 from ambassador.settings import SETTINGS, Settings
 from ambassador.sources.env import EnvironmentSource
+from ambassador.sources.file import FileSource
 from ambassador.sources.hosts import HostsSource
+from ambassador.sources.watch import FileWatch
 from ambassador.store import FileStore
 from ambassador.tasks import spawn
 
@@ -50,10 +52,16 @@ def sources(
     settings: Settings, environ: Mapping[str, str], arguments: Sequence[str]
 ) -> tuple[Source, ...]:
     """Return where routes come from, the plainest word first."""
+    file = (FileSource(Path(settings.config)),) if settings.config else ()
     return (
         EnvironmentSource(
-            environ, arguments, routes=settings.routes, in_pod=_SERVICE_ACCOUNT.is_dir()
+            environ,
+            arguments,
+            routes=settings.routes,
+            in_pod=_SERVICE_ACCOUNT.is_dir(),
+            others=bool(file),
         ),
+        *file,
         HostsSource(hostname=socket.gethostname(), ports=settings.ports, routes=settings.routes),
     )
 
@@ -102,12 +110,15 @@ class App:
             read_assignments=_assigned,
         )
         self._doors = Doors(self.reconciler)
+        self._watching: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Install every route, then answer on the admin socket and where else it is asked for.
 
         Raises ConfigError and RunError, with nothing left running.
         """
+        config = self._settings.config
+        watch = FileWatch(Path(config), self.reconciler.reload) if config else None
         try:
             self._doors.bind(
                 self._settings.admin,
@@ -122,6 +133,8 @@ class App:
         except BaseException:
             await self._close()
             raise
+        if watch is not None:
+            self._watching.append(spawn(watch.run(), f"watch {config}"))
         await self._doors.start()
 
     async def stop(self, hurry: asyncio.Event | None = None) -> None:
@@ -146,6 +159,8 @@ class App:
         await self._close()
 
     async def _close(self) -> None:
+        for task in self._watching:
+            task.cancel()
         self.reconciler.events.close()
         if self._kernel is not None:
             await self._kernel.close()

@@ -32,6 +32,12 @@ class Source(Protocol):
     def name(self) -> str:
         """A short word for logs and `status`: "environment", "hosts"."""
 
+    @property
+    def guess(self) -> bool:
+        """Whether it is asked only while no source before it names a route: it must not add to
+        what was said outright.
+        """
+
     def read(self) -> Snapshot:
         """Return all that the source says now.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ambassador.core.merge import merge
+from ambassador.core.precedence import settled
 from ambassador.core.results import SourceView
 from ambassador.errors import AmbassadorError, ConfigError
 from ambassador.model import Desired, Snapshot
@@ -15,22 +16,27 @@ from ambassador.ports import Source
 __all__ = ["Reading", "read"]
 
 
-def read(sources: Sequence[Source]) -> tuple[Desired, tuple[Snapshot, ...]]:
+def read(
+    sources: Sequence[Source], asking: Callable[[str], None] = lambda _name: None
+) -> tuple[Desired, tuple[Snapshot, ...]]:
     """Return the merged wish of `sources` and what each said.
 
-    A later source is asked only while those before it name no route: /etc/hosts is a guess that
-    must not add to what was said outright. Raises ConfigError and SourceError.
+    What a source says comes before what those after it say of the same route; a guess is asked
+    only while nobody before it names one. `asking` hears who is asked, before it is. Raises
+    ConfigError and SourceError.
     """
     snapshots: list[Snapshot] = []
     for source in sources:
+        if source.guess and any(snapshot.routes for snapshot in snapshots):
+            continue
+        asking(source.name)
         try:
             snapshots.append(source.read())
         except ConfigError as error:
             notes = tuple(note for snapshot in snapshots for note in snapshot.notes)
             raise ConfigError(*error.problems, notes=(*notes, *error.notes)) from None
-        if snapshots[-1].routes:
-            break
-    return merge(snapshots), tuple(snapshots)
+    said = settled(snapshots)
+    return merge(said), said
 
 
 class Reading:
@@ -39,10 +45,11 @@ class Reading:
     def __init__(self, sources: Sequence[Source]) -> None:
         self.views: tuple[SourceView, ...] = ()
         self._sources = sources
+        self._asked = ""
 
     def read(self) -> tuple[Desired, tuple[Snapshot, ...]]:
         """Return what `read` returns, and raise what it raises."""
-        return read(self._sources)
+        return read(self._sources, self._ask)
 
     def good(self, snapshots: Sequence[Snapshot]) -> None:
         """Note that `snapshots` are what stands now."""
@@ -51,5 +58,12 @@ class Reading:
 
     def bad(self, error: AmbassadorError) -> None:
         """Note that what was read last could not be used; what was good before stands."""
-        *others, last = self.views or (SourceView(self._sources[-1].name, 0.0),)
-        self.views = (*others, replace(last, error=str(error)))
+        if all(view.name != self._asked for view in self.views):
+            self.views = (*self.views, SourceView(self._asked, 0.0))
+        self.views = tuple(
+            replace(view, error=str(error)) if view.name == self._asked else view
+            for view in self.views
+        )
+
+    def _ask(self, name: str) -> None:
+        self._asked = name

@@ -126,8 +126,8 @@ def _token(text: str, where: str) -> str:
 
 
 def _path(text: str, where: str) -> str:
-    if not text.startswith("/") or "\0" in text:
-        raise ConfigError(Problem(where, "is no absolute path", shown(text), "a path"))
+    if not text or "\0" in text:
+        raise ConfigError(Problem(where, "is no path", shown(text), "the path of a file"))
     return text
 
 
@@ -153,6 +153,14 @@ SETTINGS: Mapping[str, Setting] = {
             "",
             "6379,16379",
             "the ports of a link that only /etc/hosts tells of, instead of the usual ones",
+        ),
+        Setting(
+            "config",
+            _path,
+            "PATH",
+            "",
+            "/etc/ambassador/ambassador.toml",
+            "a file with routes (docs/routes.md), read again when it changes",
         ),
         Setting(
             "log",
@@ -281,6 +289,7 @@ class Settings:
 
     routes: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()
+    config: str = ""
     log: str = "auto"
     level: str = "info"
     grace: float = 8.0

@@ -12,6 +12,7 @@ import pytest
 from ambassador.core.merge import merge
 from ambassador.model import Pick
 from ambassador.sources.env import EnvironmentSource
+from ambassador.sources.file import FileSource
 from ambassador.sources.hosts import USUAL_PORTS
 from ambassador.spec import OPTIONS
 
@@ -30,6 +31,14 @@ def test_each_block_of_assignments_makes_routes(environ):
     desired = merge([EnvironmentSource(environ).read()])
     variables = [name for name in environ if re.fullmatch(r".*_PORT_\d+_(TCP|UDP)", name)]
     assert len(desired.routes) == max(len(variables), 1)
+
+
+def test_the_file_of_the_page_makes_its_routes(tmp_path):
+    (block,) = [block for block in BLOCKS if "[route." in block]
+    (tmp_path / "ambassador.toml").write_text(re.sub(r"^ {4}", "", block, flags=re.M))
+    redis, dns = FileSource(tmp_path / "ambassador.toml").read().routes
+    assert (redis.name, redis.connect, len(redis.endpoints)) == ("redis", 2, 2)
+    assert (dns.name, dns.proto) == ("dns", "udp")
 
 
 def test_there_are_examples_of_both_kinds():

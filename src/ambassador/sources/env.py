@@ -30,10 +30,12 @@ class EnvironmentSource:
 
     `routes` lists the names that are taken from the environment; in a pod (`in_pod`, or a
     KUBERNETES_SERVICE_HOST) there must be such a list, because kubelet sets link variables for
-    every service of the namespace.
+    every service of the namespace. With `others`, routes are named elsewhere too: without a list
+    none is then taken.
     """
 
     name = "environment"
+    guess = False
 
     def __init__(
         self,
@@ -42,10 +44,12 @@ class EnvironmentSource:
         *,
         routes: Sequence[str] = (),
         in_pod: bool = False,
+        others: bool = False,
     ) -> None:
         self._environ = dict(environ)
         self._arguments = tuple(argument for argument in arguments if argument)
         self._wanted = tuple(routes)
+        self._others = others
         self._in_pod = in_pod or "KUBERNETES_SERVICE_HOST" in environ
 
     def read(self) -> Snapshot:
@@ -119,7 +123,7 @@ class EnvironmentSource:
             taken = [link for link in others if any(_is_link_called(w, link) for w in self._wanted)]
             return [*explicit, *taken]
         aliases = list(dict.fromkeys(link.alias for link in others))
-        if aliases and explicit:
+        if aliases and (explicit or self._others):
             notes.append(f"not taken without AMBASSADOR_ROUTES: {', '.join(aliases)}")
         elif aliases:
             problems.append(_pod_problem(aliases))
