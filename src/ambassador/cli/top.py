@@ -75,7 +75,7 @@ def _draw(film: Film, interval: float) -> bool:
     lines = film.lines(columns, rows)
     if len(lines) > 2 and "NO_COLOR" not in os.environ:
         lines[2] = f"{_BOLD}{lines[2]}{_PLAIN}"
-    text = "\r\n".join(f"{line}{_END_OF_LINE}" for line in lines)
+    text = "\n".join(f"{line}{_END_OF_LINE}" for line in lines)
     sys.stdout.write(f"{_HOME}{text}{_REST}")
     sys.stdout.flush()
     if not select.select([sys.stdin], [], [], interval)[0]:
