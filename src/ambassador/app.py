@@ -24,7 +24,7 @@ from ambassador import log
 from ambassador.admin.place import candidates, usable
 from ambassador.admin.server import AdminServer
 from ambassador.errors import RunError
-from ambassador.model import Snapshot
+from ambassador.model import Route, Snapshot
 from ambassador.planes.kernel.nft import Nft
 from ambassador.planes.kernel.plane import KernelPlane
 from ambassador.planes.kernel.privilege import acquire, look
@@ -32,6 +32,7 @@ from ambassador.planes.kernel.table import retire
 from ambassador.planes.relay.descriptors import raise_limit
 from ambassador.planes.relay.plane import RelayPlane
 from ambassador.ports import Source
+from ambassador.probes.checks import HealthChecks
 from ambassador.probes.connect import ConnectVerifier
 from ambassador.reconciler import Reconciler
 from ambassador.resolve.resolver import NameResolver
@@ -102,7 +103,9 @@ class App:
             verifier=ConnectVerifier(self._resolver),
             store=FileStore(Path(settings.state), _assigned) if settings.state else None,
             read_assignments=_assigned,
+            installed=self._follow,
         )
+        self._checks = HealthChecks(self._resolver, self.reconciler.judge)
         self._admin: AdminServer | None = None
         self._watching: list[asyncio.Task[None]] = []
 
@@ -148,6 +151,7 @@ class App:
         await self._close()
 
     async def _close(self) -> None:
+        self._checks.close()
         for task in self._watching:
             task.cancel()
         self.reconciler.events.close()
@@ -157,6 +161,9 @@ class App:
         if self._admin is not None:
             await self._admin.stop()
         self._resolver.close()
+
+    def _follow(self, routes: Sequence[Route]) -> None:
+        self._checks.follow(routes)
 
     def _kernel_plane(self) -> KernelPlane | None:
         if self._settings.plane == "relay":
