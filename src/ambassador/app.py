@@ -23,7 +23,7 @@ from pathlib import Path
 from ambassador import log
 from ambassador.admin.doors import Doors
 from ambassador.admin.token import read_token
-from ambassador.model import Snapshot
+from ambassador.model import Route, Snapshot
 from ambassador.planes.kernel.nft import Nft
 from ambassador.planes.kernel.plane import KernelPlane
 from ambassador.planes.kernel.privilege import acquire, look
@@ -31,6 +31,7 @@ from ambassador.planes.kernel.table import retire
 from ambassador.planes.relay.descriptors import raise_limit
 from ambassador.planes.relay.plane import RelayPlane
 from ambassador.ports import Source
+from ambassador.probes.checks import HealthChecks
 from ambassador.probes.connect import ConnectVerifier
 from ambassador.reconciler import Reconciler
 from ambassador.resolve.resolver import NameResolver
@@ -108,8 +109,10 @@ class App:
             verifier=ConnectVerifier(self._resolver),
             store=FileStore(Path(settings.state), _assigned) if settings.state else None,
             read_assignments=_assigned,
+            installed=self._follow,
         )
         self._doors = Doors(self.reconciler)
+        self._checks = HealthChecks(self._resolver, self.reconciler.judge)
         self._watching: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -159,6 +162,7 @@ class App:
         await self._close()
 
     async def _close(self) -> None:
+        self._checks.close()
         for task in self._watching:
             task.cancel()
         self.reconciler.events.close()
@@ -167,6 +171,9 @@ class App:
         self._relay.close()
         await self._doors.stop()
         self._resolver.close()
+
+    def _follow(self, routes: Sequence[Route]) -> None:
+        self._checks.follow(routes)
 
     def _kernel_plane(self) -> KernelPlane | None:
         if self._settings.plane == "relay":

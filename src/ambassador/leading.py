@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from ambassador import log
@@ -23,9 +23,16 @@ __all__ = ["Leading", "route_of"]
 
 
 class Leading:
-    """Leads `plane` to what sources, operator and probes want together."""
+    """Leads `plane` to what sources, operator and probes want together; `installed` hears of all
+    routes after each change.
+    """
 
-    def __init__(self, plane: Plane, store: StateStore | None) -> None:
+    def __init__(
+        self,
+        plane: Plane,
+        store: StateStore | None,
+        installed: Callable[[Sequence[Route]], None] = lambda _routes: None,
+    ) -> None:
         self.desired = Desired()  # as the sources say
         self.wishes: Mapping[Key, Wish] = {}
         self.verdicts: Mapping[tuple[Key, Address], Health] = {}
@@ -33,6 +40,7 @@ class Leading:
         self.changed: dict[Key, Changed] = {}
         self._plane = plane
         self._store = store
+        self._installed = installed
 
     def load(self) -> None:
         """Take up what the operator wanted before. Raises ConfigError."""
@@ -77,6 +85,8 @@ class Leading:
         await self._plane.prepare(steps)
         await self._plane.apply(steps)
         self.routes = wanted.routes
+        self._forget_verdicts()
+        self._installed(self.routes)
         there = [route_of(step) for step in steps if not isinstance(step, RemoveRoute)]
         statuses = iter(self._plane.status(there))
         for step in steps:
@@ -88,6 +98,21 @@ class Leading:
                 line = what or describe(route_of(step))
                 self.changed[key] = Changed(time.time(), who, line)
         return steps
+
+    def has(self, key: Key, address: Address) -> bool:
+        """Return whether a route that is installed has an endpoint at `address`."""
+        return any(
+            key_of(route) == key and endpoint.address == address
+            for route in self.routes
+            for endpoint in route.endpoints
+        )
+
+    def _forget_verdicts(self) -> None:
+        """An endpoint that comes back later is not known any longer."""
+        if self.verdicts:
+            self.verdicts = {
+                place: health for place, health in self.verdicts.items() if self.has(*place)
+            }
 
     async def wish(
         self,

@@ -15,6 +15,7 @@ from ambassador.model import Address, Endpoint, Proto, Reason, Route, Snapshot
 __all__ = [
     "Closed",
     "Plane",
+    "Probe",
     "Resolver",
     "RouteStatus",
     "SessionRecord",
@@ -122,6 +123,22 @@ class SessionRecord:
 
 # Told of each session that has ended, on the loop's thread; must not block or raise.
 Closed = Callable[[SessionRecord], None]
+
+
+class Probe(Protocol):
+    """What one protocol says and wants to hear, to know whether an endpoint works. It holds no
+    state and touches nothing: who asks connects, sends, reads and closes.
+    """
+
+    def question(self, host: str) -> bytes:
+        """Return what is sent once connected; nothing where the endpoint speaks first. `host` is
+        its host as it is written, empty for a path.
+        """
+
+    def judge(self, answer: bytes) -> str | None:
+        """Return what `answer`, all that was read so far, says: nothing when the endpoint works,
+        else in a few words why not; None when there has to be more.
+        """
 
 
 class Verifier(Protocol):

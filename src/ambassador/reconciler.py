@@ -45,7 +45,8 @@ class Reconciler:
     `plane` listens for every route; each of `fronts` stands in front of those before it.
     `verifier` is asked before and after a move (without one, nobody is), `store` keeps the
     operator's wishes (without one, they end with the program), `read_assignments` returns the
-    routes of what `Add` brings (without it, that is refused).
+    routes of what `Add` brings (without it, that is refused), `installed` hears of all routes
+    after each change.
     """
 
     def __init__(
@@ -56,12 +57,13 @@ class Reconciler:
         verifier: Verifier | None = None,
         store: StateStore | None = None,
         read_assignments: Callable[[Sequence[str]], Snapshot] | None = None,
+        installed: Callable[[Sequence[Route]], None] = lambda _routes: None,
     ) -> None:
         self.phase = Phase.STARTING
         self.events = Events()
         self._reading = Reading(sources)
         self._plane = LayeredPlane(plane, fronts)
-        self._lead = Leading(self._plane, store)
+        self._lead = Leading(self._plane, store, installed)
         self._operating = Operating(self._lead, self._plane, verifier, read_assignments)
         self._lock = asyncio.Lock()
 
@@ -107,6 +109,8 @@ class Reconciler:
         follows for its sessions is done. Raises PlaneError where the planes cannot.
         """
         async with self._lock:
+            if self.phase is not Phase.READY or not self._lead.has(key, address):
+                return
             self._operating.reasons[key, address] = reason
             if self._lead.verdicts.get((key, address), Health.UNKNOWN) is health:
                 return

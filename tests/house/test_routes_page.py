@@ -53,7 +53,10 @@ def test_each_error_is_what_the_program_says(command, answer):
     environ = dict(word.split("=", 1) for word in words[:start])
     finished = subprocess.run(
         [sys.executable, "-m", "ambassador", *words[start + 1 :]],
-        env={"PATH": os.environ["PATH"], **environ},
+        env={
+            **{key: os.environ[key] for key in ("PATH", "PYTHONPATH") if key in os.environ},
+            **environ,
+        },
         capture_output=True,
         text=True,
         timeout=30,
