@@ -1,4 +1,4 @@
-"""Counts what is known of a session only when it has ended: some 2 microseconds each."""
+"""Counts what is known of a session only when it has ended: half a microsecond each."""
 
 from __future__ import annotations
 
