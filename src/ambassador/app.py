@@ -20,9 +20,12 @@ import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ambassador import log
+from ambassador import closed, log
+from ambassador.access import AccessLog
 from ambassador.admin.doors import Doors
 from ambassador.admin.token import read_token
+from ambassador.metrics.ended import Ended
+from ambassador.metrics.text import Facts, MetricsText
 from ambassador.model import Route, Snapshot
 from ambassador.planes.kernel.nft import Nft
 from ambassador.planes.kernel.plane import KernelPlane
@@ -30,10 +33,10 @@ from ambassador.planes.kernel.privilege import acquire, look
 from ambassador.planes.kernel.table import retire
 from ambassador.planes.relay.descriptors import raise_limit
 from ambassador.planes.relay.plane import RelayPlane
-from ambassador.ports import Source
+from ambassador.ports import SessionRecord, Source
 from ambassador.probes.checks import HealthChecks
 from ambassador.probes.connect import ConnectVerifier
-from ambassador.reconciler import Reconciler
+from ambassador.reconciler import Phase, Reconciler
 from ambassador.resolve.resolver import NameResolver
 from ambassador.settings import SETTINGS, Settings
 from ambassador.sources.env import EnvironmentSource
@@ -94,12 +97,15 @@ class App:
     def __init__(self, settings: Settings, sources: Sequence[Source]) -> None:
         self._settings = settings
         self._resolver = NameResolver()
+        self._ended = Ended()
+        self._access = AccessLog(settings.access_log) if settings.access_log else None
         self._kernel = self._kernel_plane()
         self._relay = RelayPlane(
             self._resolver,
             buffer=settings.buffer,
             backlog=settings.backlog,
             noticed=self._kernel.noticed if self._kernel else lambda *_: None,
+            closed=self._closed,
         )
         fronts = [self._kernel] if self._kernel else []
         self.reconciler = Reconciler(
@@ -111,8 +117,9 @@ class App:
             read_assignments=_assigned,
             installed=self._follow,
         )
-        self._doors = Doors(self.reconciler)
         self._checks = HealthChecks(self._resolver, self.reconciler.judge)
+        self.metrics = MetricsText(self._facts, self._ended)
+        self._doors = Doors(self.reconciler, self.metrics)
         self._watching: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -123,6 +130,8 @@ class App:
         config = self._settings.config
         watch = FileWatch(Path(config), self.reconciler.reload) if config else None
         try:
+            if self._access is not None:
+                self._access.open()
             self._doors.bind(
                 self._settings.admin,
                 os.environ,
@@ -171,6 +180,24 @@ class App:
         self._relay.close()
         await self._doors.stop()
         self._resolver.close()
+        if self._access is not None:
+            self._access.close()
+
+    async def reload(self) -> None:
+        """Read the sources again, and open the access log anew."""
+        if self._access is not None:
+            self._access.reopen()
+        await self.reconciler.reload()
+
+    def _closed(self, record: SessionRecord) -> None:
+        closed.tell(record)
+        self._ended(record)
+        if self._access is not None:
+            self._access(record)
+
+    def _facts(self) -> Facts:
+        reconciler = self.reconciler
+        return Facts(reconciler.phase is Phase.READY, reconciler.status(), reconciler.sources)
 
     def _follow(self, routes: Sequence[Route]) -> None:
         self._checks.follow(routes)
@@ -184,6 +211,8 @@ class App:
             look(),
             demanded=self._settings.plane == "kernel",
             keep_rules=self._settings.keep_rules,
+            closed=self._closed,
+            followed=self._access is not None,
         )
 
     async def _retire_rules(self) -> None:
@@ -212,9 +241,7 @@ async def serve(settings: Settings, sources: Sequence[Source]) -> None:
         signal.signal(signal.SIGCHLD, lambda *_: _reap())
     raise_limit()
     app = App(settings, sources)
-    loop.add_signal_handler(
-        signal.SIGHUP, lambda: spawn(app.reconciler.reload(), "reload on SIGHUP")
-    )
+    loop.add_signal_handler(signal.SIGHUP, lambda: spawn(app.reload(), "reload on SIGHUP"))
     await app.start()
     await stop.wait()
     await app.stop(hurry)

@@ -179,6 +179,14 @@ SETTINGS: Mapping[str, Setting] = {
             "the least important line that is logged; debug has one at the end of each session",
         ),
         Setting(
+            "access_log",
+            _path,
+            "PATH|-",
+            "",
+            "/var/log/ambassador/access.log",
+            "one JSON line for each session that has ended; -: to stdout; SIGHUP opens it anew",
+        ),
+        Setting(
             "grace",
             _grace,
             "DURATION",
@@ -292,6 +300,7 @@ class Settings:
     config: str = ""
     log: str = "auto"
     level: str = "info"
+    access_log: str = ""
     grace: float = 8.0
     plane: str = "auto"
     keep_rules: bool = False

@@ -20,7 +20,10 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("closed", "endings", "events", "layered", "reading", "views"),
     ("leading",),
     ("operating",),
-    ADAPTERS := ("sources", "resolve", "planes.relay", "planes.kernel", "probes", "store"),
+    ADAPTERS := (
+        *("sources", "resolve", "planes.relay", "planes.kernel", "probes", "store"),
+        *("metrics", "access"),
+    ),
     ("reconciler",),
     ("admin",),
     ("settings",),
