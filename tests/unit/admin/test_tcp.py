@@ -10,6 +10,10 @@ from ambassador.model import Inet
 from tests.ports import free_port
 from tests.unit.admin.web import request
 
+async def numbers():
+    return b"numbers 1\n"
+
+
 TOKEN = "0123456789abcdef"
 
 
@@ -31,7 +35,7 @@ def opened(looping):
 def port(opened, reconciler, looping):
     looping.do(reconciler.start())
     port = free_port()
-    opened(api_door, Inet("127.0.0.1", port), reconciler, TOKEN, lambda: b"numbers 1\n")
+    opened(api_door, Inet("127.0.0.1", port), reconciler, TOKEN, numbers)
     return port
 
 
@@ -90,14 +94,14 @@ def test_without_a_token_there_is_no_api(looping, reconciler):
 
 def test_monitors_read_and_cannot_write(opened, reconciler, looping):
     port = free_port()
-    opened(monitor_door, Inet("", port), reconciler, lambda: b"numbers 1\n")
+    opened(monitor_door, Inet("", port), reconciler, numbers)
     assert request(port, "/healthz").body == b"ok\n"
     assert request(port, "/readyz").status == 503
     looping.do(reconciler.start())
     assert request(port, "/readyz").body == b"ready\n"
-    numbers = request(port, "/metrics")
-    assert (numbers.status, numbers.body) == (200, b"numbers 1\n")
-    assert numbers.headers["content-type"].startswith("text/plain; version=0.0.4")
+    answer = request(port, "/metrics")
+    assert (answer.status, answer.body) == (200, b"numbers 1\n")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     for url in ("/v1/status", "/v1/events", "/openapi.json"):
         assert request(port, url).status == 404
     assert request(port, "/v1/hold", "POST", {"route": "redis"}).status == 404
