@@ -22,9 +22,8 @@ from pathlib import Path
 
 from ambassador import closed, log
 from ambassador.access import AccessLog
-from ambassador.admin.place import candidates, usable
-from ambassador.admin.server import AdminServer
-from ambassador.errors import RunError
+from ambassador.admin.doors import Doors
+from ambassador.admin.token import read_token
 from ambassador.metrics.ended import Ended
 from ambassador.metrics.text import Facts, MetricsText
 from ambassador.model import Route, Snapshot
@@ -39,7 +38,7 @@ from ambassador.probes.checks import HealthChecks
 from ambassador.probes.connect import ConnectVerifier
 from ambassador.reconciler import Phase, Reconciler
 from ambassador.resolve.resolver import NameResolver
-from ambassador.settings import Settings
+from ambassador.settings import SETTINGS, Settings
 from ambassador.sources.env import EnvironmentSource
 from ambassador.sources.file import FileSource
 from ambassador.sources.hosts import HostsSource
@@ -47,7 +46,7 @@ from ambassador.sources.watch import FileWatch
 from ambassador.store import FileStore
 from ambassador.tasks import spawn
 
-__all__ = ["App", "new_loop", "serve", "sources"]
+__all__ = ["App", "new_loop", "serve", "sources", "token"]
 
 _NOT_OF_THREADS = 0x20000000  # __WNOTHREAD, wait(2)
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -74,6 +73,13 @@ def sources(
 def _assigned(assignments: Sequence[str]) -> Snapshot:
     """Return the routes of `assignments`, read like arguments of `run`."""
     return EnvironmentSource({}, assignments).read()
+
+
+def token(settings: Settings) -> str:
+    """Return the token of the API over TCP, empty where there is none. Raises ConfigError."""
+    if settings.api is None:
+        return ""
+    return read_token(settings.api_token, settings.api_token_file, SETTINGS["api_token"].parse)
 
 
 def new_loop(settings: Settings) -> asyncio.AbstractEventLoop:
@@ -111,13 +117,12 @@ class App:
             read_assignments=_assigned,
             installed=self._follow,
         )
+        self._doors = Doors(self.reconciler, MetricsText(self._facts, self._ended))
         self._checks = HealthChecks(self._resolver, self.reconciler.judge)
-        self.metrics = MetricsText(self._facts, self._ended)
-        self._admin: AdminServer | None = None
         self._watching: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Install every route, then serve the admin socket.
+        """Install every route, then answer on the admin socket and where else it is asked for.
 
         Raises ConfigError and RunError, with nothing left running.
         """
@@ -126,7 +131,13 @@ class App:
         try:
             if self._access is not None:
                 self._access.open()
-            self._admin = self._bind_admin()
+            self._doors.bind(
+                self._settings.admin,
+                os.environ,
+                api=self._settings.api,
+                token=token(self._settings),
+                monitor=self._settings.metrics,
+            )
             if self._kernel is None:
                 await self._retire_rules()
             await self.reconciler.start()
@@ -135,8 +146,7 @@ class App:
             raise
         if watch is not None:
             self._watching.append(spawn(watch.run(), f"watch {config}"))
-        if self._admin is not None:
-            await self._admin.start()
+        await self._doors.start()
 
     async def stop(self, hurry: asyncio.Event | None = None) -> None:
         """Stop as the numbered list above says; `hurry`, when set, ends line 3."""
@@ -167,8 +177,7 @@ class App:
         if self._kernel is not None:
             await self._kernel.close()
         self._relay.close()
-        if self._admin is not None:
-            await self._admin.stop()
+        await self._doors.stop()
         self._resolver.close()
         if self._access is not None:
             self._access.close()
@@ -210,35 +219,6 @@ class App:
         abilities = look()
         if not abilities.missing:
             await retire(Nft(abilities.nft))
-
-    def _bind_admin(self) -> AdminServer | None:
-        """Take the admin socket. A place the user named must be free; else do without."""
-        named = self._settings.admin
-        if named == "off":
-            return None
-        if named:
-            server = AdminServer(Path(named), self.reconciler)
-            server.bind()
-            return server
-        failure = "no folder for it can be written"
-        for path in candidates(os.environ):
-            if not usable(path):
-                continue
-            server = AdminServer(path, self.reconciler)
-            try:
-                server.bind()
-            except RunError as error:
-                failure = str(error)
-            else:
-                return server
-        log.event(
-            log.WARNING,
-            "no_admin",
-            f"no admin socket: {failure}; `ambassador status` and `healthcheck` cannot ask this "
-            "ambassador (AMBASSADOR_ADMIN=PATH gives it one of its own)",
-            reason=failure,
-        )
-        return None
 
 
 async def serve(settings: Settings, sources: Sequence[Source]) -> None:

@@ -10,6 +10,7 @@
         ├── ResolveError     a name has no address; the last good answer stands
         ├── NotVerifiedError a new endpoint does not answer; nothing has changed (5)
         ├── TimedOutError    it was not done in time; everything is as it was (6)
+        ├── NobodyError      no ambassador is there to be asked, or it does not answer (7)
         └── StoreError       the operator's changes cannot be kept; nothing has changed
 
 Any other exception that leaves the program is a bug.
@@ -23,6 +24,7 @@ __all__ = [
     "AmbassadorError",
     "ConfigError",
     "ConflictError",
+    "NobodyError",
     "NotFoundError",
     "NotVerifiedError",
     "PlaneError",
@@ -116,6 +118,12 @@ class TimedOutError(RunError):
     """What was asked was not done in time; everything is as it was."""
 
     exit_code = 6
+
+
+class NobodyError(RunError):
+    """No ambassador is there to be asked, or it does not answer."""
+
+    exit_code = 7
 
 
 class StoreError(RunError):

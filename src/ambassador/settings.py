@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ambassador.errors import ConfigError, Problem
+from ambassador.model import Inet
 from ambassador.spec import (
     meant,
     parse_duration,
+    parse_listen,
     parse_ports,
     parse_size,
     parse_word,
@@ -23,6 +25,7 @@ PREFIX = "AMBASSADOR_"
 # Below, a session would be woken for less than a packet; above, few sessions fill a memory limit.
 SMALLEST_BUFFER, LARGEST_BUFFER = 4 << 10, 64 << 20
 LARGEST_BACKLOG = 65535
+SHORTEST_TOKEN = 16  # characters; guessing one of them over a network takes longer than we live
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class Setting:
     default: str
     example: str
     help: str
+    secret: bool = False  # never shown, and no flag: every user sees the arguments of a process
 
     @property
     def variable(self) -> str:
@@ -101,6 +105,23 @@ def _admin(text: str, where: str) -> str:
 def _folder(text: str, where: str) -> str:
     if not text.startswith("/") or "\0" in text:
         raise ConfigError(Problem(where, "is no absolute path", shown(text), "a folder"))
+    return text
+
+
+def _door(text: str, where: str) -> Inet:
+    address = parse_listen(text, where)
+    if not isinstance(address, Inet) or address.last:
+        what = "is no address with one port"
+        raise ConfigError(Problem(where, what, shown(text), ":PORT or ADDRESS:PORT"))
+    return address
+
+
+def _token(text: str, where: str) -> str:
+    # what a bearer token may hold (RFC 6750 section 2.1), without its padding rule
+    fit = all(char.isascii() and (char.isalnum() or char in "-._~+/=") for char in text)
+    if len(text) < SHORTEST_TOKEN or not fit:
+        expected = f"{SHORTEST_TOKEN} or more letters, digits and -._~+/="
+        raise ConfigError(Problem(where, "is no token that can be trusted", "***", expected))
     return text
 
 
@@ -225,6 +246,39 @@ SETTINGS: Mapping[str, Setting] = {
             "folder for such things that may be written to",
         ),
         Setting(
+            "api",
+            _door,
+            "[HOST]:PORT",
+            "",
+            "127.0.0.1:9463",
+            "where the admin API is served over TCP, too; then a token must be set",
+        ),
+        Setting(
+            "api_token_file",
+            _path,
+            "PATH",
+            "",
+            "/run/secrets/ambassador",
+            "the file with the token that the API over TCP asks for",
+        ),
+        Setting(
+            "api_token",
+            _token,
+            "TOKEN",
+            "",
+            "d41c9f0e6a7b4c55",
+            "the token itself; the environment is seen by more than a file is",
+            secret=True,
+        ),
+        Setting(
+            "metrics",
+            _door,
+            "[HOST]:PORT",
+            "",
+            ":9464",
+            "where /metrics, /healthz and /readyz are served over TCP, to anybody who asks",
+        ),
+        Setting(
             "state",
             _folder,
             "DIR",
@@ -254,6 +308,10 @@ class Settings:
     buffer: int = 256 << 10
     backlog: int = 4096
     admin: str = ""  # empty: chosen at the start; "off": none
+    api: Inet | None = None
+    api_token_file: str = ""
+    api_token: str = field(default="", repr=False)
+    metrics: Inet | None = None
     state: str = ""  # empty: changes end with the program
     notes: tuple[str, ...] = field(default=(), compare=False)
 
@@ -277,7 +335,7 @@ class Settings:
                 problems += [
                     replace(
                         p,
-                        read=p.read or shown(text),
+                        read="***" if setting.secret else p.read or shown(text),
                         expected=p.expected or setting.form,
                         example=write + setting.example,
                     )
@@ -335,8 +393,9 @@ def as_markdown() -> str:
     for setting in SETTINGS.values():
         form = setting.form.replace("|", "\\|")
         default = f"`{setting.default}`" if setting.default else ""
+        flag = "" if setting.secret else f"`{setting.flag}`"
         lines.append(
-            f"| `{setting.variable}` | `{setting.flag}` | `{form}` | {default} "
+            f"| `{setting.variable}` | {flag} | `{form}` | {default} "
             f"| {setting.help} | `{setting.variable}={setting.example}` |"
         )
     return "\n".join([*lines, ""])

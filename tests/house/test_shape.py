@@ -31,7 +31,7 @@ BANNED = {
 ACCEPTED: dict[str, str] = {
     "admin.server": "the HTTP server of the admin socket, beside admin.client",
     "admin.server.AdminServer": "the same",
-    "admin.server.Server": "the protocol's name of what uvicorn gives",
+    "admin.door.Server": "the protocol's name of what uvicorn gives",
     "resolve.dns.NameServers": "resolv.conf(5) calls them so",
 }
 
