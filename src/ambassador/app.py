@@ -117,9 +117,8 @@ class App:
             read_assignments=_assigned,
             installed=self._follow,
         )
+        self._doors = Doors(self.reconciler, MetricsText(self._facts, self._ended))
         self._checks = HealthChecks(self._resolver, self.reconciler.judge)
-        self.metrics = MetricsText(self._facts, self._ended)
-        self._doors = Doors(self.reconciler, self.metrics)
         self._watching: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:

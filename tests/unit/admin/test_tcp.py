@@ -39,6 +39,10 @@ def port(opened, reconciler, looping):
     return port
 
 
+async def numbers() -> bytes:
+    return b"numbers 1\n"
+
+
 PATHS = ["/v1/status", "/v1/nothing", "/openapi.json", "/healthz", "/readyz", "/metrics", "/"]
 
 
@@ -99,9 +103,9 @@ def test_monitors_read_and_cannot_write(opened, reconciler, looping):
     assert request(port, "/readyz").status == 503
     looping.do(reconciler.start())
     assert request(port, "/readyz").body == b"ready\n"
-    answer = request(port, "/metrics")
-    assert (answer.status, answer.body) == (200, b"numbers 1\n")
-    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    told = request(port, "/metrics")
+    assert (numbers.status, numbers.body) == (200, b"numbers 1\n")
+    assert numbers.headers["content-type"].startswith("text/plain; version=0.0.4")
     for url in ("/v1/status", "/v1/events", "/openapi.json"):
         assert request(port, url).status == 404
     assert request(port, "/v1/hold", "POST", {"route": "redis"}).status == 404
