@@ -10,10 +10,6 @@ from ambassador.model import Inet
 from tests.ports import free_port
 from tests.unit.admin.web import request
 
-async def numbers():
-    return b"numbers 1\n"
-
-
 TOKEN = "0123456789abcdef"
 
 
