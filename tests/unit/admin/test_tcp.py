@@ -100,8 +100,8 @@ def test_monitors_read_and_cannot_write(opened, reconciler, looping):
     looping.do(reconciler.start())
     assert request(port, "/readyz").body == b"ready\n"
     told = request(port, "/metrics")
-    assert (numbers.status, numbers.body) == (200, b"numbers 1\n")
-    assert numbers.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert (told.status, told.body) == (200, b"numbers 1\n")
+    assert told.headers["content-type"].startswith("text/plain; version=0.0.4")
     for url in ("/v1/status", "/v1/events", "/openapi.json"):
         assert request(port, url).status == 404
     assert request(port, "/v1/hold", "POST", {"route": "redis"}).status == 404
