@@ -273,6 +273,8 @@ def test_a_session_is_listed_and_cut_by_its_id(scene, ambassador, old):
     one, other = reaches(scene, old), reaches(scene, old, 5432)
     listed = ambassador.execute(Sessions("redis"))
     (view,) = listed.sessions
+    (known,) = ambassador.execute(Status("redis")).routes
+    assert (known.open, known.endpoints[0].open) == (1, 1)
     assert view.client.endswith(f":{one[0].getsockname()[1]}")
     assert (view.endpoint, view.route) == (OLD, "redis")
     assert (view.plane, view.state, listed.total) == (ambassador.plane, "open", 1)
