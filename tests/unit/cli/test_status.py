@@ -4,6 +4,10 @@ import re
 import socket
 
 from ambassador import __version__
+from ambassador.cli import status
+from ambassador.core.results import EndpointView, RouteView, StatusView
+
+_NUMBERS = ("open", "opened", "refused", "held", "to_upstream", "to_client")
 
 
 def test_a_table_of_what_is_carried(ambassador, running):
@@ -19,6 +23,19 @@ def test_a_table_of_what_is_carried(ambassador, running):
     listen, there = rf":{running.ports[0]}", r"127\.0\.0\.1:1, db2:2\?backup"
     assert re.fullmatch(rf"redis +{listen} +{there} +relay +1 +\d+ +\d+ +0 B +0 B", redis)
     assert dns.split()[:3] == ["dns", f":{running.ports[1]}/udp", "127.0.0.1:53"]
+
+
+def test_a_reason_has_a_column_where_there_is_one():
+    def text(why):
+        counts = dict.fromkeys(_NUMBERS, 0)
+        words = {"name": "redis", "listen": ":6379", "plane": "relay", "origin": "", "why": why}
+        ends = (EndpointView("tcp://db:6379", "ready", "unknown", "", 0, True),)
+        route = RouteView(endpoints=ends, existing="keep", **words, **counts)
+        return status._all(StatusView("ready", "1", 1, 1.0, (route,)))
+
+    assert "WHY" not in text("")
+    head, row = text("no CAP_NET_ADMIN").splitlines()[2:]
+    assert (head.split()[-1], row.rstrip()[-16:]) == ("WHY", "no CAP_NET_ADMIN")
 
 
 def test_the_same_as_json(ambassador, running):

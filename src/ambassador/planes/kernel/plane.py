@@ -11,22 +11,23 @@ import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from time import time
+from time import monotonic
 
 from ambassador import closed, log
+from ambassador.core.describe import describe
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
-from ambassador.errors import ConfigError, PlaneError, Problem, ResolveError
-from ambassador.model import Address, Endpoint, Fate, Proto, Reason, Route
+from ambassador.errors import PlaneError, ResolveError
+from ambassador.model import Address, Endpoint, Proto, Reason, Route
 from ambassador.planes.kernel.carried import Carried
-from ambassador.planes.kernel.eligible import Abilities, unable, unsuited
-from ambassador.planes.kernel.entry import Flow
+from ambassador.planes.kernel.eligible import Abilities, demand, unable, unable_to_end, unsuited
 from ambassador.planes.kernel.flows import Flows
 from ambassador.planes.kernel.installer import Installer
+from ambassador.planes.kernel.listing import ID, open_flows
 from ambassador.planes.kernel.nft import Nft
 from ambassador.planes.kernel.ruleset import Port
 from ambassador.planes.kernel.table import Table
 from ambassador.ports import Closed, Resolver, RouteStatus, SessionStatus
-from ambassador.spec import format_existing, is_ip
+from ambassador.spec import is_ip
 from ambassador.tasks import spawn
 
 __all__ = ["KernelPlane"]
@@ -35,8 +36,7 @@ __all__ = ["KernelPlane"]
 _DOUBT = 5.0
 # Names that are known at once come with the first transaction; others do not hold it up longer.
 _PATIENCE = 0.3
-
-_ID = "k"  # begins what flows are called
+_SLICE = 0.005  # seconds of work before other work of the loop has its turn
 
 _Listen = tuple[Proto, Address]
 
@@ -83,30 +83,20 @@ class KernelPlane:
         routes = [step.route for step in steps if isinstance(step, AddRoute)]
         routes += [step.new for step in steps if isinstance(step, ChangeRoute)]
         if self._demanded:
-            problems = [
-                Problem(
-                    route.origin or f"route {route.name}",
-                    f"cannot be in the kernel: {reason}",
-                    expected="AMBASSADOR_PLANE=auto, which leaves such a route to the relay",
-                )
-                for route in routes
-                if (reason := unsuited(route))
-            ]
-            if problems:
-                raise ConfigError(*problems)
-            failures = [reason for route in routes if (reason := unable(route, self._abilities))]
-            if failures:
-                raise PlaneError(f"no kernel plane: {'; '.join(dict.fromkeys(failures))}")
+            demand(routes, self._abilities)
         for step in steps:
             if isinstance(step, ChangeRoute):
-                self._refuse_to_cut(step)
+                carried = self._routes.get(_listen(step.old))
+                here = carried is not None and not carried.refusal
+                if here and (reason := unable_to_end(step, self._abilities)):
+                    raise PlaneError(reason)
         async with self._lock:
             await self._open(routes)
 
     async def apply(self, steps: Sequence[Step]) -> None:
         """Perform all steps; see ports.Plane. Fails only where the kernel plane is demanded."""
         async with self._lock:
-            replaced, come, bystanders = self._take(steps)
+            replaced, come, bystanders = await self._take(steps)
             touched = [*come, *bystanders]
             try:
                 if self._demanded and (refused := [c for c in touched if c.refusal]):
@@ -115,6 +105,8 @@ class KernelPlane:
                     await self._learn_names(touched)
                     removed = [c for c in replaced if _listen(c.route) not in self._routes]
                     await self._installer.settle(touched, removed, strict=self._demanded)
+                    for carried in touched:  # the reconciler says which plane each has
+                        carried.announced = bool(carried.ways)
             except PlaneError:
                 self._swap(come, replaced)
                 replaced = come
@@ -123,20 +115,23 @@ class KernelPlane:
                 for carried in replaced:
                     carried.stop_watching()
 
-    def noticed(self, name: str, endpoint: Endpoint, reachable: bool) -> None:
-        """Hear from the relay whether it could reach `endpoint` of the route `name`."""
+    def noticed(self, name: str, endpoint: Endpoint, address: str, reachable: bool) -> None:
+        """Hear from the relay whether it could reach `endpoint` of the route `name`, at
+        `address` or (empty) at any of its addresses.
+        """
         carried = self._by_name.get(name)
         if carried is None or carried.refusal or endpoint not in carried.route.endpoints:
             return
+        which = (endpoint, address)
         if reachable:
-            if carried.out.pop(endpoint, None) is not None:
+            if carried.out.pop(which, None) is not None:
                 carried.forgive = True
                 self._change(carried)
             return
-        if endpoint not in carried.out:
+        if which not in carried.out:
             self._change(carried)
         moment = asyncio.get_running_loop().time() + _DOUBT
-        carried.out[endpoint] = moment
+        carried.out[which] = moment
         if self._timer is None and not self._closing:
             self._timer = asyncio.get_running_loop().call_at(moment, self._end_doubts)
 
@@ -148,8 +143,8 @@ class KernelPlane:
 
     async def measure(self) -> None:
         """Bring the numbers of `status` up to date; see ports.Plane."""
-        counted = [carried for carried in self._routes.values() if carried.counted]
-        if not counted or self._closing:
+        counted = self._counted()
+        if not counted:
             return
         counters = await self._table.counters()
         flows = await self._flows.count(
@@ -167,35 +162,20 @@ class KernelPlane:
         """Return the open flows of `routes`, or of all; see ports.Plane. Those of routes that
         were removed are no longer known.
         """
-        return [view for view, _ in await self._open_flows(routes)]
+        return [view for view, _ in await open_flows(self._flows, self._counted(routes))]
 
     async def cut(self, ids: Collection[str], reason: Reason) -> int:
         """End flows; see ports.Plane."""
-        if not any(name.startswith(_ID) for name in ids):
+        if not any(name.startswith(ID) for name in ids):
             return 0
-        flows = [flow for view, flow in await self._open_flows(None) if view.id in ids]
+        found = await open_flows(self._flows, self._counted())
+        flows = [flow for view, flow in found if view.id in ids]
         return await self._flows.cut(flows, reason) if flows else 0
 
-    async def _open_flows(
-        self, routes: Sequence[Route] | None
-    ) -> Sequence[tuple[SessionStatus, Flow]]:
+    def _counted(self, routes: Sequence[Route] | None = None) -> list[Carried]:
         everything = self._routes
         chosen = map(everything.get, everything if routes is None else map(_listen, routes))
-        counted = [carried for carried in chosen if carried is not None and carried.counted]
-        if not counted or self._closing:
-            return []
-        by_port = {port: carried for carried in counted for port in carried.ports}
-        now = time()
-        found: list[tuple[SessionStatus, Flow]] = []
-        remaining: dict[Carried, set[tuple[str, int]]] = {carried: set() for carried in counted}
-        for flow in await self._flows.open_flows(by_port):
-            carried = by_port[flow.proto, flow.listen[1]]
-            remaining[carried].add(flow.upstream)
-            if flow.upstream in carried.belongs or flow.upstream in carried.former:
-                found.append((carried.view(flow, now), flow))
-        for carried, upstreams in remaining.items():
-            carried.former &= upstreams
-        return found
+        return [one for one in chosen if one is not None and one.counted and not self._closing]
 
     async def drain(self, grace: float) -> int:
         """Send new clients to the relay, let flows end for `grace` seconds, cut the rest.
@@ -207,8 +187,13 @@ class KernelPlane:
             counted = [carried for carried in self._routes.values() if carried.counted]
             if self._keep_rules or not counted:
                 return 0
-            await self._installer.withdraw(counted)
-        return await self._flows.drain([port for one in counted for port in one.ports], grace)
+            try:
+                await self._installer.withdraw(counted)
+                ports = [port for carried in counted for port in carried.ports]
+                return await self._flows.drain(ports, grace)
+            except PlaneError as error:
+                log.event(log.WARNING, "not_drained", f"flows in the kernel are not seen: {error}")
+                return 0
 
     async def close(self) -> None:
         """Remove the table, unless it is to stay, and let another have the namespace."""
@@ -222,16 +207,6 @@ class KernelPlane:
                 except PlaneError as error:
                     log.event(log.WARNING, "table_left", f"our table stays behind: {error}")
             self._table.close()
-
-    def _refuse_to_cut(self, step: ChangeRoute) -> None:
-        """Raise where flows that are here could not be ended as this change would have it."""
-        carried = self._routes.get(_listen(step.old))
-        policy, hindrance = step.existing, self._abilities.no_cut
-        if not hindrance or carried is None or carried.refusal or policy is None:
-            return
-        if policy.fate is not Fate.KEEP and step.new.proto is Proto.TCP:
-            name, text = step.new.name, format_existing(policy)
-            raise PlaneError(f"{name}: existing={text} needs more: {hindrance}")
 
     async def _open(self, routes: Iterable[Route]) -> None:
         """Make ready for the first transaction, once there is a route for the kernel, or a table
@@ -253,7 +228,9 @@ class KernelPlane:
         else:
             self._opened = True
 
-    def _take(self, steps: Sequence[Step]) -> tuple[list[Carried], list[Carried], list[Carried]]:
+    async def _take(
+        self, steps: Sequence[Step]
+    ) -> tuple[list[Carried], list[Carried], list[Carried]]:
         """Take over what `steps` say; return what goes, what comes in its place or anew, and
         which others have to make way or may come back.
         """
@@ -287,12 +264,16 @@ class KernelPlane:
         }
         self._swap(replaced, come)
         bystanders = []
+        pause = monotonic() + _SLICE
         for carried in (*come, *neighbours.difference(replaced)):
             carried.learn_literals()
             refusal = self._judge(carried)
             if carried in neighbours and refusal != carried.refusal:
                 bystanders.append(carried)
             carried.refusal = refusal
+            if monotonic() > pause:
+                await asyncio.sleep(0)
+                pause = monotonic() + _SLICE
         return replaced, come, bystanders
 
     def _swap(self, gone: Iterable[Carried], come: Iterable[Carried]) -> None:
@@ -367,6 +348,24 @@ class KernelPlane:
                 changed, self._changed = self._changed, set()
                 here = [c for c in changed if self._routes.get(_listen(c.route)) is c]
                 await self._installer.settle(here)
+                for carried in here:
+                    self._announce(carried)
+
+    def _announce(self, carried: Carried) -> None:
+        """Say that the kernel has a route whose names were not known when it was added."""
+        if carried.announced or not carried.ways:
+            return
+        carried.announced = True
+        status, line = carried.status(), describe(carried.route)
+        end = f" ({status.why})" if status.why else ""
+        log.event(
+            log.INFO,
+            "route_plane",
+            f"{line}  plane {status.plane}{end}",
+            route=carried.route.name,
+            plane=status.plane,
+            why=status.why,
+        )
 
     def _end_doubts(self) -> None:
         """Let the kernel try endpoints again that the relay has not spoken of for a while."""
@@ -374,9 +373,9 @@ class KernelPlane:
         loop = asyncio.get_running_loop()
         later: list[float] = []
         for carried in self._routes.values():
-            for endpoint, until in list(carried.out.items()):
+            for which, until in list(carried.out.items()):
                 if until <= loop.time():
-                    del carried.out[endpoint]
+                    del carried.out[which]
                     self._change(carried)
                 else:
                     later.append(until)
