@@ -23,6 +23,11 @@ from pathlib import Path
 from ambassador import log
 from ambassador.admin.doors import Doors
 from ambassador.admin.token import read_token
+from ambassador.errors import ConfigError, Problem
+from ambassador.handover.estate import Estate, Part
+from ambassador.handover.giving import Giver
+from ambassador.handover.taking import HandedStore, Taker
+from ambassador.inherited import Inherited
 from ambassador.model import Route, Snapshot
 from ambassador.planes.kernel.nft import Nft
 from ambassador.planes.kernel.plane import KernelPlane
@@ -30,7 +35,7 @@ from ambassador.planes.kernel.privilege import acquire, look
 from ambassador.planes.kernel.table import retire
 from ambassador.planes.relay.descriptors import raise_limit
 from ambassador.planes.relay.plane import RelayPlane
-from ambassador.ports import Source
+from ambassador.ports import Source, StateStore
 from ambassador.probes.checks import HealthChecks
 from ambassador.probes.connect import ConnectVerifier
 from ambassador.reconciler import Reconciler
@@ -46,6 +51,12 @@ from ambassador.tasks import spawn
 __all__ = ["App", "new_loop", "serve", "sources", "token"]
 
 _NOT_OF_THREADS = 0x20000000  # __WNOTHREAD, wait(2)
+_NO_WAY = Problem(
+    "AMBASSADOR_UPGRADE",
+    "needs an admin socket: beside it, one ambassador takes over from another",
+    "AMBASSADOR_ADMIN=off",
+    "AMBASSADOR_ADMIN=PATH, the same as of the one that runs",
+)
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
@@ -91,8 +102,14 @@ def new_loop(settings: Settings) -> asyncio.AbstractEventLoop:
 class App:
     """A whole ambassador inside the running event loop."""
 
-    def __init__(self, settings: Settings, sources: Sequence[Source]) -> None:
+    def __init__(
+        self, settings: Settings, sources: Sequence[Source], taker: Taker | None = None
+    ) -> None:
+        self.handed_over = asyncio.Event()
         self._settings = settings
+        self._taker = taker
+        self._inherited = Inherited(taker.sockets if taker else (), provisional=taker is not None)
+        self._giver: Giver | None = None
         self._resolver = NameResolver()
         self._kernel = self._kernel_plane()
         self._relay = RelayPlane(
@@ -100,6 +117,7 @@ class App:
             buffer=settings.buffer,
             backlog=settings.backlog,
             noticed=self._kernel.noticed if self._kernel else lambda *_: None,
+            inherited=self._inherited,
         )
         fronts = [self._kernel] if self._kernel else []
         self.reconciler = Reconciler(
@@ -107,7 +125,7 @@ class App:
             self._relay,
             *fronts,
             verifier=ConnectVerifier(self._resolver),
-            store=FileStore(Path(settings.state), _assigned) if settings.state else None,
+            store=self._store(),
             read_assignments=_assigned,
             installed=self._follow,
         )
@@ -124,21 +142,52 @@ class App:
         watch = FileWatch(Path(config), self.reconciler.reload) if config else None
         try:
             self._doors.bind(
-                self._settings.admin,
+                "off" if self._taker else self._settings.admin,
                 os.environ,
                 api=self._settings.api,
                 token=token(self._settings),
                 monitor=self._settings.metrics,
+                inherited=self._inherited,
             )
             if self._kernel is None:
                 await self._retire_rules()
             await self.reconciler.start()
+            if self._taker is not None:
+                await self._take_over(self._taker)
         except BaseException:
             await self._close()
             raise
+        if self._doors.path is not None:
+            self._giver = Giver(self._doors.path, self._estate())
+            self._giver.start()
         if watch is not None:
             self._watching.append(spawn(watch.run(), f"watch {config}"))
         await self._doors.start()
+
+    async def _take_over(self, taker: Taker) -> None:
+        """All is installed: let the predecessor go and accept in its place."""
+        await taker.ready()
+        self._doors.replace(taker.admin)
+        self._inherited.own(taker.kept)
+        self._relay.begin()
+        await taker.done()
+        for name in self._inherited.close_rest():
+            log.event(
+                log.WARNING,
+                "listener_closed",
+                f"the former ambassador listened on {name}; no route here does: closed",
+                listener=name,
+            )
+        log.event(log.INFO, "taken_over", f"taken over from process {taker.pid}", pid=taker.pid)
+
+    async def leave(self, stop: asyncio.Event) -> None:
+        """Another has the routes: let open sessions end, however long they take, until `stop`."""
+        await self._doors.stop()
+        ended = spawn(self._relay.ended(), "open sessions")
+        stopped = spawn(stop.wait(), "stop")
+        await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (ended, stopped):
+            task.cancel()
 
     async def stop(self, hurry: asyncio.Event | None = None) -> None:
         """Stop as the numbered list above says; `hurry`, when set, ends line 3."""
@@ -162,6 +211,10 @@ class App:
         await self._close()
 
     async def _close(self) -> None:
+        if self._giver is not None:
+            self._giver.close()
+        if self._taker is not None:
+            self._taker.close()
         self._checks.close()
         for task in self._watching:
             task.cancel()
@@ -171,6 +224,38 @@ class App:
         self._relay.close()
         await self._doors.stop()
         self._resolver.close()
+        self._inherited.close_rest()
+
+    def _estate(self) -> Estate:
+        parts: list[Part] = [self._relay]
+        if self._kernel is not None:
+            parts.append(self._kernel)
+        return Estate(
+            parts, lambda: self._doors.sockets, self.reconciler.still, FileStore.encode, self._gone
+        )
+
+    def _gone(self, successor: int) -> None:
+        self.reconciler.leave()
+        self._checks.close()
+        for task in self._watching:
+            task.cancel()
+        left = sum(status.open for status in self._relay.status())
+        log.event(
+            log.INFO,
+            "handed_over",
+            f"process {successor} has taken over; {left} open sessions go on here until they end "
+            "(SIGTERM gives them the grace)",
+            pid=successor,
+            sessions=left,
+        )
+        self.handed_over.set()
+
+    def _store(self) -> StateStore | None:
+        store = FileStore(Path(self._settings.state), _assigned) if self._settings.state else None
+        if self._taker is None:
+            return store
+        read = FileStore(Path("what was handed over"), _assigned).decode
+        return HandedStore(self._taker.wishes.decode(), read, store)
 
     def _follow(self, routes: Sequence[Route]) -> None:
         self._checks.follow(routes)
@@ -184,6 +269,7 @@ class App:
             look(),
             demanded=self._settings.plane == "kernel",
             keep_rules=self._settings.keep_rules,
+            inherited=self._inherited,
         )
 
     async def _retire_rules(self) -> None:
@@ -211,12 +297,24 @@ async def serve(settings: Settings, sources: Sequence[Source]) -> None:
         # Not the loop's own way: uvloop keeps SIGCHLD for itself and refuses it.
         signal.signal(signal.SIGCHLD, lambda *_: _reap())
     raise_limit()
-    app = App(settings, sources)
+    taker = None
+    if settings.upgrade:
+        if settings.admin == "off":
+            raise ConfigError(_NO_WAY)
+        from ambassador.admin.client import find  # noqa: PLC0415 (only an upgrade needs it)
+
+        taker = await Taker.ask(find(os.environ, settings.admin))
+    app = App(settings, sources, taker)
     loop.add_signal_handler(
         signal.SIGHUP, lambda: spawn(app.reconciler.reload(), "reload on SIGHUP")
     )
     await app.start()
-    await stop.wait()
+    waits = [spawn(stop.wait(), "stop"), spawn(app.handed_over.wait(), "successor")]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
+    if app.handed_over.is_set():
+        await app.leave(stop)
     await app.stop(hurry)
     log.event(log.INFO, "stopped", "stopped")
 

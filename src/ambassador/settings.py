@@ -205,6 +205,15 @@ SETTINGS: Mapping[str, Setting] = {
             "upgrade",
         ),
         Setting(
+            "upgrade",
+            lambda text, where: parse_word(text, ("yes", "no"), where) == "yes",
+            "yes|no",
+            "no",
+            "yes",
+            "whether to take listeners and rules over from the ambassador that runs at the same "
+            "admin socket, which then lets its sessions end and leaves",
+        ),
+        Setting(
             "loop",
             _word("uvloop", "asyncio"),
             "uvloop|asyncio",
@@ -295,6 +304,7 @@ class Settings:
     grace: float = 8.0
     plane: str = "auto"
     keep_rules: bool = False
+    upgrade: bool = False
     loop: str = "uvloop"
     buffer: int = 256 << 10
     backlog: int = 4096
