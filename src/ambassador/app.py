@@ -168,9 +168,9 @@ class App:
         """All is installed: let the predecessor go and accept in its place."""
         await taker.ready()
         self._doors.replace(taker.admin)
+        await taker.done()
         self._inherited.own(taker.kept)
         self._relay.begin()
-        await taker.done()
         for name in self._inherited.close_rest():
             log.event(
                 log.WARNING,

@@ -144,6 +144,8 @@ class Giver:
             await self._holder.take_back()
             raise
         await self._holder.give_up(pid)
+        with contextlib.suppress(OSError):
+            await send(sock, "bye")
         return True
 
     @staticmethod

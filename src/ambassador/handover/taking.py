@@ -67,22 +67,27 @@ class Taker:
 
         Raises RunError when the predecessor has changed its mind.
         """
+        await self._say("ready", "yours")
+
+    async def done(self) -> None:
+        """Say that we serve; when it returns, the predecessor has let go.
+
+        Raises RunError when it has changed its mind.
+        """
+        await self._say("done", "bye")
+        self.close()
+
+    async def _say(self, say: str, answer: str) -> None:
+        message: dict[str, Any] = {}
         try:
             async with asyncio.timeout(PATIENCE):
-                await send(self._sock, "ready")
+                with contextlib.suppress(OSError):  # it has gone, perhaps with a last word
+                    await send(self._sock, say)
                 message, _ = await receive(self._sock)
         except TimeoutError as error:
             raise RunError("the ambassador to take over from does not answer") from error
-        except OSError:
-            return  # it has died: whatever there was is ours
-        if message:
-            _expect(message, "yours")
-
-    async def done(self) -> None:
-        """Say that we serve: the predecessor lets go."""
-        with contextlib.suppress(OSError):  # it has died, which is as good
-            await send(self._sock, "done")
-        self.close()
+        if message:  # else it has died: whatever there was is ours
+            _expect(message, answer)
 
     def close(self) -> None:
         """Speak no longer."""

@@ -7,7 +7,8 @@
                                 ◀─   sockets, as many as fit (unix(7) SCM_RIGHTS)
     ready                       ─▶                       it listens, but accepts nothing yet
                                 ◀─   yours               the predecessor accepts nothing any longer
-    done                        ─▶                       it serves; there is no way back
+    done                        ─▶                       the admin path is its own
+                                ◀─   bye                 there is no way back
 
 Instead of any of its answers the predecessor may say `no` and why. Whoever reads the end of the
 connection knows that the other one has failed.
