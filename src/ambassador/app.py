@@ -20,7 +20,8 @@ import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ambassador import log
+from ambassador import closed, log
+from ambassador.access import AccessLog
 from ambassador.admin.doors import Doors
 from ambassador.admin.token import read_token
 from ambassador.errors import ConfigError, Problem
@@ -28,6 +29,8 @@ from ambassador.handover.estate import Estate, Part
 from ambassador.handover.giving import Giver
 from ambassador.handover.taking import HandedStore, Taker
 from ambassador.inherited import Inherited
+from ambassador.metrics.ended import Ended
+from ambassador.metrics.text import Facts, MetricsText
 from ambassador.model import Route, Snapshot
 from ambassador.planes.kernel.nft import Nft
 from ambassador.planes.kernel.plane import KernelPlane
@@ -35,10 +38,10 @@ from ambassador.planes.kernel.privilege import acquire, look
 from ambassador.planes.kernel.table import retire
 from ambassador.planes.relay.descriptors import raise_limit
 from ambassador.planes.relay.plane import RelayPlane
-from ambassador.ports import Source, StateStore
+from ambassador.ports import SessionRecord, Source, StateStore
 from ambassador.probes.checks import HealthChecks
 from ambassador.probes.connect import ConnectVerifier
-from ambassador.reconciler import Reconciler
+from ambassador.reconciler import Phase, Reconciler
 from ambassador.resolve.resolver import NameResolver
 from ambassador.settings import SETTINGS, Settings
 from ambassador.sources.env import EnvironmentSource
@@ -111,6 +114,8 @@ class App:
         self._inherited = Inherited(taker.sockets if taker else (), provisional=taker is not None)
         self._giver: Giver | None = None
         self._resolver = NameResolver()
+        self._ended = Ended()
+        self._access = AccessLog(settings.access_log) if settings.access_log else None
         self._kernel = self._kernel_plane()
         self._relay = RelayPlane(
             self._resolver,
@@ -118,6 +123,7 @@ class App:
             backlog=settings.backlog,
             noticed=self._kernel.noticed if self._kernel else lambda *_: None,
             inherited=self._inherited,
+            closed=self._closed,
         )
         fronts = [self._kernel] if self._kernel else []
         self.reconciler = Reconciler(
@@ -129,7 +135,7 @@ class App:
             read_assignments=_assigned,
             installed=self._follow,
         )
-        self._doors = Doors(self.reconciler)
+        self._doors = Doors(self.reconciler, MetricsText(self._facts, self._ended))
         self._checks = HealthChecks(self._resolver, self.reconciler.judge)
         self._watching: list[asyncio.Task[None]] = []
 
@@ -141,6 +147,8 @@ class App:
         config = self._settings.config
         watch = FileWatch(Path(config), self.reconciler.reload) if config else None
         try:
+            if self._access is not None:
+                self._access.open()
             self._doors.bind(
                 "off" if self._taker else self._settings.admin,
                 os.environ,
@@ -225,6 +233,24 @@ class App:
         await self._doors.stop()
         self._resolver.close()
         self._inherited.close_rest()
+        if self._access is not None:
+            self._access.close()
+
+    async def reload(self) -> None:
+        """Read the sources again, and open the access log anew."""
+        if self._access is not None:
+            self._access.reopen()
+        await self.reconciler.reload()
+
+    def _closed(self, record: SessionRecord) -> None:
+        closed.tell(record)
+        self._ended(record)
+        if self._access is not None:
+            self._access(record)
+
+    def _facts(self) -> Facts:
+        reconciler = self.reconciler
+        return Facts(reconciler.phase is Phase.READY, reconciler.status(), reconciler.sources)
 
     def _estate(self) -> Estate:
         parts: list[Part] = [self._relay]
@@ -270,6 +296,8 @@ class App:
             demanded=self._settings.plane == "kernel",
             keep_rules=self._settings.keep_rules,
             inherited=self._inherited,
+            closed=self._closed,
+            followed=self._access is not None,
         )
 
     async def _retire_rules(self) -> None:
@@ -305,9 +333,7 @@ async def serve(settings: Settings, sources: Sequence[Source]) -> None:
 
         taker = await Taker.ask(find(os.environ, settings.admin))
     app = App(settings, sources, taker)
-    loop.add_signal_handler(
-        signal.SIGHUP, lambda: spawn(app.reconciler.reload(), "reload on SIGHUP")
-    )
+    loop.add_signal_handler(signal.SIGHUP, lambda: spawn(app.reload(), "reload on SIGHUP"))
     await app.start()
     waits = [spawn(stop.wait(), "stop"), spawn(app.handed_over.wait(), "successor")]
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

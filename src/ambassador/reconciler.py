@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from ambassador import log
 from ambassador.core.commands import Command, Move, Reload, Result, Sessions, Status, word
-from ambassador.core.results import Done
+from ambassador.core.results import Done, SourceView
 from ambassador.core.wish import Key, Wish
 from ambassador.errors import AmbassadorError, RunError, TimedOutError
 from ambassador.events import Events
@@ -72,6 +72,11 @@ class Reconciler:
     def routes(self) -> tuple[Route, ...]:
         """What is installed now."""
         return self._lead.routes
+
+    @property
+    def sources(self) -> tuple[SourceView, ...]:
+        """When each source was last read, and what has been wrong with it since."""
+        return self._reading.views
 
     async def start(self) -> None:
         """Install every route or none, as the sources say and the operator wanted before.

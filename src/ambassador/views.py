@@ -15,7 +15,7 @@ from ambassador.core.results import (
 )
 from ambassador.core.usable import usable
 from ambassador.core.wish import Key
-from ambassador.model import Address, Endpoint
+from ambassador.model import Address, Endpoint, Health
 from ambassador.ports import RouteStatus, SessionStatus
 from ambassador.spec import format_endpoint, format_existing
 
@@ -39,7 +39,9 @@ def route_view(
             format_endpoint(endpoint),
             endpoint.admin.value,
             endpoint.health.value,
-            reasons.get(((route.proto, route.listen), endpoint.address), ""),
+            reasons.get(((route.proto, route.listen), endpoint.address), "")
+            if endpoint.health is Health.UNHEALTHY
+            else "",
             status.open_by_endpoint.get(endpoint.address, 0),
             usable(endpoint),
         )

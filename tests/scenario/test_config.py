@@ -95,7 +95,9 @@ def test_only_what_changed_is_touched(start, write, peers, status):
         read_exactly(clients[b], 1)
 
 
-def test_a_wrong_file_changes_nothing_and_is_told(start, write, peers, tmp_path):
+def test_a_wrong_file_changes_nothing_and_is_told_until_it_is_right(
+    start, write, peers, status, tmp_path
+):
     echo, port = peers.echo(), free_port()
     write(table("a", port, echo.port))
     program = start()
@@ -113,8 +115,12 @@ def test_a_wrong_file_changes_nothing_and_is_told(start, write, peers, tmp_path)
     path.unlink()
     until(lambda: len(program.said("reload_failed")) == 4, 10)
     assert "No such file" in program.said("reload_failed")[3]
+    errors = {source["name"]: source["error"] for source in status()["sources"]}
+    assert "No such file" in errors["file"]
+    assert errors["environment"] == ""
     write(table("a", port, echo.port, connect="1s"))
     program.wait_for("reloaded")
+    assert {source["error"] for source in status()["sources"]} == {""}
 
 
 def test_sighup_reads_it_at_once(start, write, peers):

@@ -36,7 +36,7 @@ BODY_TIME = 10.0  # seconds; a body comes from the same machine or its neighbour
 _DROPPED = 8 << 20
 
 # The text of /metrics in Prometheus' format.
-Metrics = Callable[[], bytes]
+Metrics = Callable[[], Awaitable[bytes]]
 _Answer = Callable[[Request], Awaitable[Response]]
 
 
@@ -85,7 +85,7 @@ def _monitoring(reconciler: Reconciler, metrics: Metrics | None) -> list[Route]:
 
         async def numbers(_: Request) -> Response:
             await reconciler.measure()
-            return Response(metrics(), media_type="text/plain; version=0.0.4")
+            return Response(await metrics(), media_type="text/plain; version=0.0.4")
 
         routes.append(Route("/metrics", _safely(numbers)))
     return routes

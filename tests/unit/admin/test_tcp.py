@@ -31,8 +31,12 @@ def opened(looping):
 def port(opened, reconciler, looping):
     looping.do(reconciler.start())
     port = free_port()
-    opened(api_door, Inet("127.0.0.1", port), reconciler, TOKEN, lambda: b"numbers 1\n")
+    opened(api_door, Inet("127.0.0.1", port), reconciler, TOKEN, numbers)
     return port
+
+
+async def numbers() -> bytes:
+    return b"numbers 1\n"
 
 
 PATHS = ["/v1/status", "/v1/nothing", "/openapi.json", "/healthz", "/readyz", "/metrics", "/"]
@@ -90,14 +94,14 @@ def test_without_a_token_there_is_no_api(looping, reconciler):
 
 def test_monitors_read_and_cannot_write(opened, reconciler, looping):
     port = free_port()
-    opened(monitor_door, Inet("", port), reconciler, lambda: b"numbers 1\n")
+    opened(monitor_door, Inet("", port), reconciler, numbers)
     assert request(port, "/healthz").body == b"ok\n"
     assert request(port, "/readyz").status == 503
     looping.do(reconciler.start())
     assert request(port, "/readyz").body == b"ready\n"
-    numbers = request(port, "/metrics")
-    assert (numbers.status, numbers.body) == (200, b"numbers 1\n")
-    assert numbers.headers["content-type"].startswith("text/plain; version=0.0.4")
+    told = request(port, "/metrics")
+    assert (told.status, told.body) == (200, b"numbers 1\n")
+    assert told.headers["content-type"].startswith("text/plain; version=0.0.4")
     for url in ("/v1/status", "/v1/events", "/openapi.json"):
         assert request(port, url).status == 404
     assert request(port, "/v1/hold", "POST", {"route": "redis"}).status == 404

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ambassador.core.usable import keeps, usable
-from ambassador.model import Admin, Endpoint, Existing, Inet, Route
+from ambassador.model import Address, Admin, Endpoint, Existing, Inet, Route
 from ambassador.planes.kernel.entry import Flow, shown
 from ambassador.planes.kernel.nft import Counter
 from ambassador.planes.kernel.ruleset import Key, Port, Way
@@ -34,6 +34,7 @@ class Carried:
     unwatch: list[Callable[[], None]] = field(default_factory=list)
     opened: int = 0
     open: int = 0
+    open_by_endpoint: dict[Address, int] = field(default_factory=dict)
     to_upstream: int = 0
     to_client: int = 0
 
@@ -124,6 +125,16 @@ class Carried:
         self.to_upstream = total("up", 1)
         self.to_client = total("back", 1)
 
+    def tally(self, flows: Mapping[Port, Mapping[tuple[str, int], int]]) -> None:
+        """Take over how many flows are open, by port and upstream."""
+        self.open, known = 0, dict[Address, int]()
+        for port in self.ports:
+            for upstream, number in flows.get(port, {}).items():
+                self.open += number
+                if endpoint := self.leads_to(upstream, port[1]):
+                    known[endpoint.address] = known.get(endpoint.address, 0) + number
+        self.open_by_endpoint = known
+
     def status(self) -> RouteStatus:
         """Return what is seen from outside."""
         return RouteStatus(
@@ -135,6 +146,7 @@ class Carried:
             refused=0,
             to_upstream=self.to_upstream,
             to_client=self.to_client,
+            open_by_endpoint=self.open_by_endpoint,
         )
 
     def _why(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -69,14 +69,16 @@ class Flows:
         self._poker.close()
         self._conntrack.close()
 
-    async def count(self, belonging: Mapping[Port, Collection[Address]]) -> Counter[Port]:
-        """Return the number of open flows by port, of those that lead where they belong."""
-        flows = await self._of(belonging)
-        return Counter(
-            port
-            for flow in flows
-            if flow.upstream in belonging[port := (flow.proto, flow.listen[1])]
-        )
+    async def count(
+        self, belonging: Mapping[Port, Collection[Address]]
+    ) -> Mapping[Port, Counter[Address]]:
+        """Return the number of open flows by port and upstream, where they lead as they should."""
+        found: dict[Port, Counter[Address]] = defaultdict(Counter)
+        for flow in await self._of(belonging):
+            port = flow.proto, flow.listen[1]
+            if flow.upstream in belonging[port]:
+                found[port][flow.upstream] += 1
+        return found
 
     async def left(
         self, route: Route, ports: Iterable[Port], gone: Collection[Address], existing: Existing

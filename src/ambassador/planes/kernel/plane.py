@@ -165,7 +165,7 @@ class KernelPlane:
         )
         for carried in counted:
             carried.count(counters)
-            carried.open = sum(flows[port] for port in carried.ports)
+            carried.tally(flows)
 
     async def sessions(self, routes: Sequence[Route] | None = None) -> Sequence[SessionStatus]:
         """Return the open flows of `routes`, or of all; see ports.Plane. Those of routes that

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
@@ -169,7 +170,9 @@ class Session:
         self._upstream: _Side | None = None
         self._candidate: Candidate | None = None
         self._done = done
-        self._started = self._since = asyncio.get_running_loop().time()
+        # Not the loop's time: uvloop's counts whole milliseconds.
+        self._started = time.monotonic()
+        self._since = asyncio.get_running_loop().time()
         self._connected: float | None = None
         self._reason: Reason | None = None
         self._detail = ""
@@ -229,7 +232,7 @@ class Session:
             self.client_name,
             self.endpoint,
             str(self._candidate or ""),
-            now - self._started,
+            max(now - self._started, 0.0),
             self.to_upstream,
             self.to_client,
             "relay",
@@ -298,7 +301,7 @@ class Session:
             self._refuse(Reason.UNREACHABLE, str(error))
             return
         self._connecting = None  # what follows waits for the loop only
-        self._connected = asyncio.get_running_loop().time()
+        self._connected = time.monotonic()
         self.around.watch.remove(self._client.fd)
         tune(upstream, self.state.route.keepalive)
         self.state.opened(self._candidate.endpoint)
@@ -355,7 +358,7 @@ class Session:
         self.around.closed(self._record(reason))
 
     def _record(self, reason: Reason) -> SessionRecord:
-        now = asyncio.get_running_loop().time()
+        now = time.monotonic()
         return SessionRecord(
             self.state.route.name,
             self.state.route.proto,
