@@ -17,7 +17,7 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from pathlib import Path
 
 from ambassador import closed, log
@@ -28,10 +28,10 @@ from ambassador.errors import ConfigError, Problem
 from ambassador.handover.estate import Estate, Part
 from ambassador.handover.giving import Giver
 from ambassador.handover.taking import HandedStore, Taker
-from ambassador.inherited import Inherited
+from ambassador.inherited import Inherited, address_of
 from ambassador.metrics.ended import Ended
 from ambassador.metrics.text import Facts, MetricsText
-from ambassador.model import Route, Snapshot
+from ambassador.model import Proto, Route, Snapshot
 from ambassador.planes.kernel.nft import Nft
 from ambassador.planes.kernel.plane import KernelPlane
 from ambassador.planes.kernel.privilege import acquire, look
@@ -46,9 +46,11 @@ from ambassador.resolve.resolver import NameResolver
 from ambassador.settings import SETTINGS, Settings
 from ambassador.sources.env import EnvironmentSource
 from ambassador.sources.file import FileSource
+from ambassador.sources.given import GivenSource
 from ambassador.sources.hosts import HostsSource
 from ambassador.sources.watch import FileWatch
 from ambassador.store import FileStore
+from ambassador.systemd import Notifier, listening
 from ambassador.tasks import spawn
 
 __all__ = ["App", "new_loop", "serve", "sources", "token"]
@@ -106,12 +108,23 @@ class App:
     """A whole ambassador inside the running event loop."""
 
     def __init__(
-        self, settings: Settings, sources: Sequence[Source], taker: Taker | None = None
+        self,
+        settings: Settings,
+        sources: Sequence[Source],
+        taker: Taker | None = None,
+        environ: MutableMapping[str, str] | None = None,
     ) -> None:
+        environ = {} if environ is None else environ
+        self._notifier = Notifier(environ)
+        given = [] if taker else listening(environ)
         self.handed_over = asyncio.Event()
         self._settings = settings
         self._taker = taker
-        self._inherited = Inherited(taker.sockets if taker else (), provisional=taker is not None)
+        self._inherited = Inherited(
+            taker.sockets if taker else [sock for _, sock in given],
+            provisional=taker is not None,
+            lasting=taker is None,
+        )
         self._giver: Giver | None = None
         self._resolver = NameResolver()
         self._ended = Ended()
@@ -126,8 +139,13 @@ class App:
             closed=self._closed,
         )
         fronts = [self._kernel] if self._kernel else []
+        places = {
+            (Proto.UDP if sock.type == socket.SOCK_DGRAM else Proto.TCP, name): place
+            for name, sock in given
+            if name and (place := address_of(sock))
+        }
         self.reconciler = Reconciler(
-            sources,
+            [GivenSource(source, places) for source in sources] if places else sources,
             self._relay,
             *fronts,
             verifier=ConnectVerifier(self._resolver),
@@ -170,7 +188,22 @@ class App:
             self._giver.start()
         if watch is not None:
             self._watching.append(spawn(watch.run(), f"watch {config}"))
+        self._notifier.ready(self._line())
+        for name in self._inherited.untaken:
+            log.event(
+                log.WARNING,
+                "listener_unused",
+                f"systemd listens on {name}, and no route here does: its clients wait in vain",
+                listener=name,
+            )
         await self._doors.start()
+
+    def _line(self) -> str:
+        """Return what `systemctl status` shows."""
+        statuses = self.reconciler.status()
+        shown = ", ".join(f"{one.route.name} ({one.plane})" for one in statuses[:5])
+        count = f"{len(statuses)} route{'' if len(statuses) == 1 else 's'}"
+        return f"{count}: {shown}{', ...' if len(statuses) > 5 else ''}"
 
     async def _take_over(self, taker: Taker) -> None:
         """All is installed: let the predecessor go and accept in its place."""
@@ -200,6 +233,7 @@ class App:
     async def stop(self, hurry: asyncio.Event | None = None) -> None:
         """Stop as the numbered list above says; `hurry`, when set, ends line 3."""
         grace = self._settings.grace
+        self._notifier.stopping(f"open sessions may end for {grace:g} s")
         draining = spawn(self.reconciler.stop(grace), "drain")
         hurried = spawn((hurry or asyncio.Event()).wait(), "hurry")
         await asyncio.wait({draining, hurried}, return_when=asyncio.FIRST_COMPLETED)
@@ -232,15 +266,18 @@ class App:
         self._relay.close()
         await self._doors.stop()
         self._resolver.close()
+        self._notifier.close()
         self._inherited.close_rest()
         if self._access is not None:
             self._access.close()
 
     async def reload(self) -> None:
         """Read the sources again, and open the access log anew."""
+        self._notifier.reloading()
         if self._access is not None:
             self._access.reopen()
         await self.reconciler.reload()
+        self._notifier.ready(self._line())
 
     def _closed(self, record: SessionRecord) -> None:
         closed.tell(record)
@@ -262,6 +299,7 @@ class App:
 
     def _gone(self, successor: int) -> None:
         self.reconciler.leave()
+        self._notifier.succeeded_by(successor)
         self._checks.close()
         for task in self._watching:
             task.cancel()
@@ -332,7 +370,7 @@ async def serve(settings: Settings, sources: Sequence[Source]) -> None:
         from ambassador.admin.client import find  # noqa: PLC0415 (only an upgrade needs it)
 
         taker = await Taker.ask(find(os.environ, settings.admin))
-    app = App(settings, sources, taker)
+    app = App(settings, sources, taker, os.environ)
     loop.add_signal_handler(signal.SIGHUP, lambda: spawn(app.reload(), "reload on SIGHUP"))
     await app.start()
     waits = [spawn(stop.wait(), "stop"), spawn(app.handed_over.wait(), "successor")]

@@ -4,6 +4,7 @@ by systemd. They are told apart by what they say of themselves.
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Collection, Iterable
 
@@ -23,13 +24,23 @@ class LentSocket(socket.socket):
 class Inherited:
     """Sockets to be taken instead of bound, each once.
 
-    While they are `provisional`, the one who lent them may go on using them: nothing is accepted
-    from them, and nothing that belongs to them is taken away.
+    With `lasting` they stay here, and what is taken is a copy: a route that goes and comes back
+    finds its socket again. While they are `provisional`, the one who lent them may go on using
+    them: nothing is accepted from them, and nothing that belongs to them is taken away.
     """
 
-    def __init__(self, sockets: Iterable[LentSocket] = (), *, provisional: bool = False) -> None:
+    def __init__(
+        self,
+        sockets: Iterable[LentSocket] = (),
+        *,
+        provisional: bool = False,
+        lasting: bool = False,
+    ) -> None:
         self.provisional = provisional
+        self._lasting = lasting
+        self._untaken: set[LentSocket] = set()
         self._left = list(sockets)
+        self._untaken.update(self._left)
         self._taken: list[LentSocket] = []
 
     def take(self, proto: Proto, address: Address) -> LentSocket | None:
@@ -53,6 +64,11 @@ class Inherited:
             sock.lent = sock in kept
         self._taken.clear()
 
+    @property
+    def untaken(self) -> list[str]:
+        """How those are called that nobody has taken yet."""
+        return [name for sock in self._left if sock in self._untaken and (name := _name(sock))]
+
     def close_rest(self) -> list[str]:
         """Close what nobody took; return how each is called."""
         names = [name for sock in self._left if (name := _name(sock))]
@@ -62,8 +78,12 @@ class Inherited:
         return names
 
     def _take(self, sock: LentSocket) -> LentSocket:
-        self._left.remove(sock)
-        self._taken.append(sock)
+        self._untaken.discard(sock)
+        if self._lasting:
+            sock = LentSocket(fileno=os.dup(sock.fileno()))
+        else:
+            self._left.remove(sock)
+            self._taken.append(sock)
         sock.setblocking(False)
         return sock
 

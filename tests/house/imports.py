@@ -22,7 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("operating",),
     ADAPTERS := (
         *("sources", "resolve", "planes.relay", "planes.kernel", "probes", "store"),
-        *("metrics", "access", "handover"),
+        *("metrics", "access", "handover", "systemd"),
     ),
     ("reconciler",),
     ("admin",),

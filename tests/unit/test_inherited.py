@@ -89,3 +89,16 @@ def test_what_nobody_took_is_closed_and_named(made, tmp_path):
     assert inherited.close_rest() == [*names, f"unix://{tmp_path}/s"]
     assert [sock.fileno() for sock in socks] == [-1] * 3
     assert inherited.close_rest() == []
+
+
+def test_where_they_last_each_taking_is_a_copy(made):
+    sock, other = made(("127.0.0.1", 0)), made(("127.0.0.1", 0))
+    inherited = Inherited([sock, other], lasting=True)
+    for _ in range(2):
+        copy = inherited.take(Proto.TCP, Inet("127.0.0.1", port(sock)))
+        assert copy.getsockname() == sock.getsockname()
+        assert copy.lent
+        copy.close()
+    assert inherited.untaken == [f"tcp://127.0.0.1:{port(other)}"]
+    inherited.close_rest()
+    assert sock.fileno() == other.fileno() == -1
