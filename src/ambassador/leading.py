@@ -144,8 +144,11 @@ class Leading:
 
     def differs(self, key: Key) -> str:
         """Return how a route differs from what the sources say, for people."""
+        wish = self.wishes.get(key)
+        if wish is None:
+            return ""
         said = next((route for route in self.desired.routes if key_of(route) == key), None)
-        return difference(said, self.wishes.get(key))
+        return difference(said, wish)
 
     def _say(self, step: Step, status: RouteStatus | None) -> None:
         route, line = route_of(step), describe(route_of(step))

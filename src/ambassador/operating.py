@@ -41,6 +41,9 @@ from ambassador.views import route_view, session_list
 
 __all__ = ["Operating"]
 
+# Routes told of at one go, about 1 ms; sessions have their turn in between.
+_SLICE = 50
+
 
 class Operating:
     """Performs commands, one at a time; `status` and `sessions` at any time.
@@ -113,23 +116,15 @@ class Operating:
         statuses = self._plane.status()
         if route is not None:
             statuses = [one for one in statuses if key_of(one.route) == key_of(route)]
-        return StatusView(
-            phase,
-            __version__,
-            os.getpid(),
-            round(time.monotonic() - self._started, 3),
-            tuple(
-                route_view(
-                    one,
-                    self.reasons,
-                    self._lead.changed.get(key),
-                    self._lead.differs(key),
-                )
-                for one in statuses
-                if (key := key_of(one.route))
-            ),
-            sources,
-        )
+        views = []
+        for number, one in enumerate(statuses):
+            if number % _SLICE == 0:
+                await asyncio.sleep(0)
+            key = key_of(one.route)
+            changed, differs = self._lead.changed.get(key), self._lead.differs(key)
+            views.append(route_view(one, self.reasons, changed, differs))
+        uptime = round(time.monotonic() - self._started, 3)
+        return StatusView(phase, __version__, os.getpid(), uptime, tuple(views), sources)
 
     async def sessions(self, command: Sessions) -> SessionList:
         """Return the open sessions."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 import click
 
 from ambassador.admin import client
+from ambassador.admin.plain import encode
 from ambassador.cli.asked import admin_socket
 from ambassador.cli.flags import setting_flags
 from ambassador.core.commands import Command
@@ -32,7 +31,7 @@ def ask(command: Command, admin: str | None) -> Any:
 
 def show(result: Any, text: str, as_json: bool) -> None:
     """Print `result` as JSON, or `text`."""
-    print(json.dumps(asdict(result), indent=2) if as_json else text)
+    print(encode(result, indent=2) if as_json else text)
 
 
 def do(command: Command, admin: str | None, as_json: bool) -> None:

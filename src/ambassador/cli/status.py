@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+
 import click
 
 from ambassador.cli.asking import ask, asking, show
@@ -12,20 +15,44 @@ from ambassador.core.results import EndpointView, RouteView, StatusView
 __all__ = ["command"]
 
 _HEAD = ("ROUTE", "LISTEN", "ENDPOINTS", "PLANE", "OPEN", "OPENED", "REFUSED", "UP", "DOWN")
+_COUNTERS = ("opened", "refused", "to_upstream", "to_client")
 _PARTS = ("ENDPOINT", "ADMIN", "HEALTH", "OPEN", "NEW SESSIONS", "REASON")
 
 
 @click.command("status")
 @click.argument("route", default="", metavar="[ROUTE]")
+@click.option("--rate", is_flag=True, help="Look twice, a second apart; show what was new.")
 @asking
-def command(route: str, admin: str | None, as_json: bool) -> None:
+def command(route: str, rate: bool, admin: str | None, as_json: bool) -> None:
     """Show every route of the running ambassador: where it listens and leads, open sessions,
-    sessions opened and refused since it began, and bytes to the upstream and to the client.
+    sessions opened and refused since it began, and bytes to the upstream and to the client; with
+    --rate in the last second.
 
     With ROUTE everything about that one, each endpoint on a line.
     """
     view: StatusView = ask(Status(route), admin)
-    show(view, _one(view.routes[0]) if route else _all(view), as_json)
+    if rate:
+        time.sleep(1)
+        view = _since(view, ask(Status(route), admin))
+    if not route:
+        show(view, _all(view), as_json)
+        return
+    show(view, _one(view.routes[0], "in the last second" if rate else "since it began"), as_json)
+
+
+def _since(before: StatusView, now: StatusView) -> StatusView:
+    """Return `now` with counters from `before` on; a route that is new counts from its start."""
+    former = {one.name: one for one in before.routes}
+    return replace(now, routes=tuple(_new(former.get(one.name), one) for one in now.routes))
+
+
+def _new(before: RouteView | None, now: RouteView) -> RouteView:
+    if before is None:
+        return now
+    return replace(
+        now,
+        **{name: max(0, getattr(now, name) - getattr(before, name)) for name in _COUNTERS},
+    )
 
 
 def _all(view: StatusView) -> str:
@@ -50,14 +77,14 @@ def _all(view: StatusView) -> str:
     return "\n".join([*lines, *([""] if notes else []), *notes])
 
 
-def _one(one: RouteView) -> str:
+def _one(one: RouteView, when: str) -> str:
     facts = [
         ("route", one.name),
         ("listen", one.listen),
         ("plane", f"{one.plane} ({one.why})" if one.why else one.plane),
         ("existing", one.existing),
         ("from", one.origin),
-        ("sessions", f"{one.open} open, {one.opened} opened, {one.refused} refused"),
+        ("sessions", f"{one.open} open; {when} {one.opened} opened, {one.refused} refused"),
         ("bytes", f"{size(one.to_upstream)} to the upstream, {size(one.to_client)} to the client"),
     ]
     if one.hold:

@@ -109,7 +109,7 @@ METRICS: Mapping[str, Metric] = {
             "ambassador_endpoint_sessions_open",
             Kind.GAUGE,
             ("route", "endpoint"),
-            "sessions of the relay now",
+            "sessions now",
         ),
         Metric(
             "ambassador_endpoint_usable",

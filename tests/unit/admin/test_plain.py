@@ -1,10 +1,11 @@
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import ClassVar
 
 import pytest
 
-from ambassador.admin.plain import decode, from_query, parse_json
+from ambassador.admin.plain import decode, encode, from_query, parse_json
 from ambassador.errors import ConfigError
 
 
@@ -152,3 +153,13 @@ def test_parameters_of_a_query():
 )
 def test_a_wrong_parameter_is_told(pairs, where, what):
     assert [found[:2] for found in problems(lambda: from_query(pairs, Asked))] == [(where, what)]
+
+
+def test_dataclasses_are_encoded_with_all_that_is_in_them():
+    outer = Outer("\u00e9", names=("a", "b"), inner=Inner("y"), inners=(Inner(),))
+    assert json.loads(encode(outer)) == asdict(outer) | {
+        "names": ["a", "b"],
+        "inners": [{"word": "x"}],
+    }
+    assert decode(json.loads(encode(outer)), Outer) == outer
+    assert encode({"a": MappingProxyType({"b": {1}})}) == '{"a": {"b": "{1}"}}'

@@ -1,8 +1,11 @@
 import json
 import signal
+import subprocess
 
-from tests.program import COMMAND, clean_environ
+from tests.ports import free_port
+from tests.program import COMMAND, Program, clean_environ, is_ready
 from tests.terminal import Terminal
+from tests.wait import until
 
 
 def test_what_has_happened(verb):
@@ -33,3 +36,17 @@ def test_what_happens_is_followed(verb, operated):
         terminal.process.send_signal(signal.SIGINT)
         terminal.read_to_end()
         assert terminal.process.returncode == 130
+
+
+def test_the_end_of_the_ambassador_is_the_end_of_what_is_followed(tmp_path):
+    admin = tmp_path / "admin.sock"
+    arguments = f"WEB_PORT_{free_port()}_TCP=tcp://127.0.0.1:1"
+    with Program(arguments, AMBASSADOR_ADMIN=str(admin)) as program:
+        until(lambda: is_ready(admin), 15)
+        command = [*COMMAND, "events", "-f", "--json", "--admin", str(admin)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as following:
+            assert b"route_started" in following.stdout.readline()
+            assert program.stop() == 0
+            out, err = following.communicate(timeout=10)
+        assert (following.returncode, err) == (0, b"")
+        assert [json.loads(line)["event"] for line in out.splitlines()][:1] == ["signal"]

@@ -41,3 +41,33 @@ def test_a_socket_of_somebody_else_is_not_hidden(ambassador, tmp_path):
     done = ambassador("status", "--admin", os.devnull)
     assert done.returncode == 7
     assert done.stderr.startswith("error: ")
+
+
+def test_everything_about_one_route(verb, operated):
+    with operated.connect():
+        done = verb("status", "web")
+    assert (done.code, done.err) == (0, "")
+    facts = dict(line.split(maxsplit=1) for line in done.out.partition("\n\n")[0].splitlines())
+    assert facts["route"] == "web"
+    assert facts["listen"] == f":{operated.port}"
+    assert facts["plane"] == "relay"
+    assert facts["sessions"].startswith("1 open; since it began ")
+    assert facts["from"].startswith("argument WEB_PORT_")
+    assert f"tcp://127.0.0.1:{operated.first.port}  ready  unknown  1     yes" in done.out
+
+
+def test_what_is_new_in_a_second(verb, operated):
+    with operated.connect() as sock:
+        sock.sendall(b"x")
+        assert sock.recv(1) == b"x"
+    (before,) = verb("status", "--json").json["routes"]
+    assert before["to_upstream"] > 0
+    (route,) = verb("status", "--rate", "--json").json["routes"]
+    assert (route["opened"], route["to_upstream"], route["to_client"]) == (0, 0, 0)
+    assert "0 open; in the last second 0 opened" in verb("status", "web", "--rate").out
+
+
+def test_the_nearest_route_is_told(verb):
+    done = verb("status", "wbe")
+    assert (done.code, done.out) == (3, "")
+    assert 'did you mean "web"?' in done.err

@@ -1,6 +1,7 @@
 import shutil
 import struct
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,26 +11,29 @@ from tests.ports import free_port
 from tests.wait import until
 
 
-def test_a_postgres_works(verdict, tmp_path):
-    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
-    if not folders or not shutil.which("setpriv"):
-        pytest.skip("needs PostgreSQL")
-    port, data = free_port(), tmp_path / "data"
-    data.mkdir()
-    shutil.chown(data, "nobody")
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
-    as_nobody = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups")
-    initdb = folders[-1].with_name("initdb")
-    (tmp_path / "password").write_text("secret\n")
-    options = ("--no-sync", "--auth=scram-sha-256", f"--pwfile={tmp_path}/password")
+@pytest.fixture
+def nobody():
+    """A folder of the user nobody, as whom programs can be started: PostgreSQL will not be root."""
+    with tempfile.TemporaryDirectory() as name:
+        shutil.chown(name, "nobody")
+        yield Path(name), ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups")
+
+
+@pytest.mark.root
+def test_a_postgres_works(verdict, nobody):
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+    if not programs:
+        pytest.skip("needs PostgreSQL: ./dev test")
+    (folder, as_nobody), port = nobody, free_port()
+    (folder / "password").write_text("secret\n")
+    options = ("--no-sync", "--auth=scram-sha-256", f"--pwfile={folder}/password")
     subprocess.run(
-        [*as_nobody, str(initdb), *options, "-D", str(data)],
+        [*as_nobody, programs[-1].with_name("initdb"), *options, "-D", folder / "data"],
         capture_output=True,
         check=True,
         timeout=60,
     )
-    command = (str(folders[-1]), "-D", str(data), "-p", str(port), "-k", str(data))
+    command = (str(programs[-1]), "-D", f"{folder}/data", "-p", str(port), "-k", str(folder))
     with running(*as_nobody, *command) as process:
         until(lambda: verdict("postgres", port) == "", 20)
         process.terminate()
