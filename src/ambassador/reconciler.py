@@ -8,13 +8,14 @@ an empty source: its last good snapshot stands.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from enum import StrEnum
 
 from ambassador import log
 from ambassador.core.commands import Command, Move, Reload, Result, Sessions, Status, word
 from ambassador.core.results import Done, SourceView
-from ambassador.core.wish import Key
+from ambassador.core.wish import Key, Wish
 from ambassador.errors import AmbassadorError, RunError, TimedOutError
 from ambassador.events import Events
 from ambassador.layered import LayeredPlane
@@ -160,6 +161,26 @@ class Reconciler:
     async def measure(self) -> None:
         """Bring the numbers of `status` up to date."""
         await self._plane.measure()
+
+    @asynccontextmanager
+    async def still(self) -> AsyncIterator[tuple[Wish, ...]]:
+        """Let nothing be changed inside; give the operator's wishes. Raises RunError when this is
+        not the time for it.
+        """
+        async with self._lock:
+            if self.phase is not Phase.READY:
+                raise RunError(f"the ambassador is {self.phase}")
+            if held := [route.name for route in self.routes if route.hold is not None]:
+                raise RunError(
+                    f"{', '.join(held)} held, and those who wait cannot be handed over: "
+                    f"ambassador release {held[0]}"
+                )
+            yield tuple(self._lead.wishes.values())
+
+    def leave(self) -> None:
+        """Another process has the routes: only open sessions are seen to."""
+        self._operating.close()
+        self.phase = Phase.STOPPING
 
     async def stop(self, grace: float) -> int:
         """Take what waits, let sessions end for `grace` seconds, cut the rest.

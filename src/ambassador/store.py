@@ -54,6 +54,10 @@ class FileStore:
             return ()
         except (OSError, UnicodeError) as error:
             raise self._damaged(f"cannot be read: {_why(error)}") from error
+        return self.decode(text)
+
+    def decode(self, text: str) -> tuple[Wish, ...]:
+        """Return the wishes of a text that `encode` has made. Raises ConfigError."""
         try:
             whole = json.loads(text)
             if whole["version"] != _VERSION:
@@ -68,10 +72,15 @@ class FileStore:
         except RecursionError as error:
             raise self._damaged("is damaged: nested without end") from error
 
+    @staticmethod
+    def encode(wishes: Collection[Wish]) -> str:
+        """Return `wishes` as they stand in the file."""
+        whole = {"version": _VERSION, "wishes": [_plain(wish) for wish in wishes]}
+        return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+
     def save(self, wishes: Collection[Wish]) -> None:
         """Keep `wishes`; see ports.StateStore."""
-        whole = {"version": _VERSION, "wishes": [_plain(wish) for wish in wishes]}
-        text = json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+        text = self.encode(wishes)
         beside = self.path.with_name(f".{_NAME}.{os.getpid()}")
         try:
             try:

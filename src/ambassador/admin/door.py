@@ -39,6 +39,11 @@ class Door:
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
 
+    @property
+    def sock(self) -> socket.socket:
+        """Where it listens."""
+        return self._socket
+
     async def start(self) -> None:
         """Begin to answer."""
         # 60 ms of imports, in a thread, so that the first clients are not kept waiting.

@@ -7,6 +7,7 @@ nothing begun.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from ambassador.admin.place import candidates, usable
 from ambassador.admin.server import AdminServer
 from ambassador.admin.tcp import api_door, monitor_door
 from ambassador.errors import RunError
+from ambassador.inherited import Inherited
 from ambassador.model import Inet
 from ambassador.reconciler import Reconciler
 
@@ -42,19 +44,37 @@ class Doors:
         api: Inet | None = None,
         token: str = "",
         monitor: Inet | None = None,
+        inherited: Inherited | None = None,
     ) -> None:
         """Take every place. `admin` is a path, `off`, or empty: the best place there is, or none.
 
-        Raises RunError when a place cannot be had; `stop` gives back those that could.
+        TCP comes from `inherited` where that has it. Raises RunError when a place cannot be had;
+        `stop` gives back those that could.
         """
         if admin and admin != "off":
             self._doors.append(self._socket(Path(admin)))
         elif not admin:
             self._doors += self._best(environ)
         if api is not None:
-            self._doors.append(api_door(api, self._reconciler, token, self._metrics))
+            self._doors.append(api_door(api, self._reconciler, token, self._metrics, inherited))
         if monitor is not None:
-            self._doors.append(monitor_door(monitor, self._reconciler, self._metrics))
+            self._doors.append(monitor_door(monitor, self._reconciler, self._metrics, inherited))
+
+    def replace(self, path: Path) -> None:
+        """Take the admin socket at `path` from whoever has it. Raises RunError."""
+        server = AdminServer(path, self._reconciler, self._metrics)
+        server.bind(replace=True)
+        self._doors.append(server)
+
+    @property
+    def path(self) -> Path | None:
+        """The admin socket, where there is one."""
+        return next((door.path for door in self._doors if isinstance(door, AdminServer)), None)
+
+    @property
+    def sockets(self) -> list[socket.socket]:
+        """Those of TCP."""
+        return [door.sock for door in self._doors if isinstance(door, Door)]
 
     async def start(self) -> None:
         """Begin to answer."""

@@ -32,19 +32,24 @@ class AdminServer:
         self._door: Door | None = None
         self._inode = 0
 
-    def bind(self) -> None:
-        """Take the path. Raises RunError when another program answers there, or it cannot be."""
+    def bind(self, *, replace: bool = False) -> None:
+        """Take the path; with `replace`, from whoever has it, so that somebody answers there at
+        any moment. Raises RunError when another program answers there, or it cannot be.
+        """
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        path = self.path.with_name(f".{self.path.name}.{os.getpid()}") if replace else self.path
         try:
-            _remove_stale(self.path)
+            _remove_stale(path)
             # Between bind and chmod others could connect; the mask leaves no such moment.
             mask = os.umask(0o177)
             try:
-                sock.bind(str(self.path))
+                sock.bind(str(path))
             finally:
                 os.umask(mask)
             sock.listen(64)
-            self._inode = self.path.stat().st_ino
+            self._inode = path.stat().st_ino
+            if replace:
+                path.replace(self.path)
         except OSError as error:
             sock.close()
             raise RunError(f"admin socket {self.path}: {error.strerror or error}") from error

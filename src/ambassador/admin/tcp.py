@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ambassador.admin.door import Door
 from ambassador.errors import RunError
-from ambassador.model import Inet
+from ambassador.inherited import Inherited
+from ambassador.model import Inet, Proto
 from ambassador.reconciler import Reconciler
 from ambassador.spec import format_address
 
@@ -18,7 +19,11 @@ __all__ = ["api_door", "monitor_door"]
 
 
 def api_door(
-    address: Inet, reconciler: Reconciler, token: str, metrics: Metrics | None = None
+    address: Inet,
+    reconciler: Reconciler,
+    token: str,
+    metrics: Metrics | None = None,
+    inherited: Inherited | None = None,
 ) -> Door:
     """Return the API at `address`, bound. Raises RunError; `token` is not empty."""
     if not token:
@@ -29,10 +34,15 @@ def api_door(
 
         return api(reconciler, place="over the API", token=token, metrics=metrics)
 
-    return Door(_bound(address, "API"), build, "api")
+    return Door(_bound(address, "API", inherited), build, "api")
 
 
-def monitor_door(address: Inet, reconciler: Reconciler, metrics: Metrics | None = None) -> Door:
+def monitor_door(
+    address: Inet,
+    reconciler: Reconciler,
+    metrics: Metrics | None = None,
+    inherited: Inherited | None = None,
+) -> Door:
     """Return /healthz, /readyz and /metrics at `address`, bound. Raises RunError."""
 
     def build() -> Any:
@@ -40,11 +50,13 @@ def monitor_door(address: Inet, reconciler: Reconciler, metrics: Metrics | None 
 
         return monitor(reconciler, metrics)
 
-    return Door(_bound(address, "metrics"), build, "metrics")
+    return Door(_bound(address, "metrics", inherited), build, "metrics")
 
 
-def _bound(address: Inet, what: str) -> socket.socket:
+def _bound(address: Inet, what: str, inherited: Inherited | None) -> socket.socket:
     """Return a socket that listens, on IPv4 and IPv6 when no host is named."""
+    if inherited is not None and (sock := inherited.take(Proto.TCP, address)) is not None:
+        return sock
     where = (address.host, address.port)
     everywhere = not address.host and socket.has_dualstack_ipv6()
     six = everywhere or ":" in address.host

@@ -117,6 +117,15 @@ SETTINGS: Mapping[str, Setting] = {
             "upgrade",
         ),
         Setting(
+            "upgrade",
+            lambda text, where: parse_word(text, ("yes", "no"), where) == "yes",
+            "yes|no",
+            "no",
+            "yes",
+            "whether to take listeners and rules over from the ambassador that runs at the same "
+            "admin socket, which then lets its sessions end and leaves",
+        ),
+        Setting(
             "loop",
             values.word("uvloop", "asyncio"),
             "uvloop|asyncio",

@@ -6,6 +6,7 @@ import socket
 from ambassador import __version__
 from ambassador.cli import status
 from ambassador.core.results import EndpointView, RouteView, StatusView
+from tests.wait import until
 
 _NUMBERS = ("open", "opened", "refused", "held", "to_upstream", "to_client")
 
@@ -61,8 +62,9 @@ def test_a_socket_of_somebody_else_is_not_hidden(ambassador, tmp_path):
 
 
 def test_everything_about_one_route(verb, operated):
+    there = f"tcp://127.0.0.1:{operated.first.port}  ready  unknown  1     yes"
     with operated.connect():
-        done = verb("status", "web")
+        done = until(lambda: (ended := verb("status", "web")) and there in ended.out and ended)
     assert (done.code, done.err) == (0, "")
     facts = dict(line.split(maxsplit=1) for line in done.out.partition("\n\n")[0].splitlines())
     assert facts["route"] == "web"
@@ -70,7 +72,6 @@ def test_everything_about_one_route(verb, operated):
     assert facts["plane"] == "relay"
     assert facts["sessions"].startswith("1 open; since it began ")
     assert facts["from"].startswith("argument WEB_PORT_")
-    assert f"tcp://127.0.0.1:{operated.first.port}  ready  unknown  1     yes" in done.out
 
 
 def test_what_is_new_in_a_second(verb, operated):

@@ -8,6 +8,7 @@ exception: an endpoint that does not answer, a name without address, an nft that
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -17,6 +18,7 @@ from ambassador import closed, log
 from ambassador.core.describe import describe
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
 from ambassador.errors import PlaneError, ResolveError
+from ambassador.inherited import Inherited
 from ambassador.model import Address, Endpoint, Proto, Reason, Route
 from ambassador.planes.kernel.carried import Carried
 from ambassador.planes.kernel.eligible import Abilities, demand, unable, unable_to_end, unsuited
@@ -25,7 +27,7 @@ from ambassador.planes.kernel.installer import Installer
 from ambassador.planes.kernel.listing import ID, open_flows
 from ambassador.planes.kernel.nft import Nft
 from ambassador.planes.kernel.ruleset import Port
-from ambassador.planes.kernel.table import Table
+from ambassador.planes.kernel.table import LOCK, Table
 from ambassador.ports import Closed, Resolver, RouteStatus, SessionStatus
 from ambassador.spec import is_ip
 from ambassador.tasks import spawn
@@ -60,12 +62,14 @@ class KernelPlane:
         keep_rules: bool,
         closed: Closed = closed.tell,
         followed: bool = False,
+        inherited: Inherited | None = None,
     ) -> None:
         self._resolver = resolver
         self._abilities = abilities
         self._demanded = demanded
         self._keep_rules = keep_rules
-        self._table = Table(Nft(abilities.nft))
+        self._inherited = inherited or Inherited()
+        self._table = Table(Nft(abilities.nft), self._inherited.take_abstract(LOCK))
         self._flows = Flows(can_cut=not abilities.no_cut, closed=closed, followed=followed)
         self._installer = Installer(self._table, self._flows, abilities)
         self._lock = asyncio.Lock()  # one transaction at a time
@@ -195,13 +199,47 @@ class KernelPlane:
                 log.event(log.WARNING, "not_drained", f"flows in the kernel are not seen: {error}")
                 return 0
 
+    async def lend(self) -> Sequence[socket.socket]:
+        """Change the table no more, and return what keeps others from it; see
+        handover.giving.Holder.
+        """
+        await self._lock.acquire()
+        return [self._table.lock] if self._table.lock else []
+
+    def pause(self) -> None:
+        """Nothing is accepted here; see handover.giving.Holder."""
+
+    async def take_back(self) -> None:
+        """The table is ours as before, whatever has become of it meanwhile."""
+        try:
+            if self._opened:
+                await self._table.look_again()
+                here = list(self._routes.values())
+                for carried in here:
+                    carried.ways, carried.counted = {}, False
+                await self._installer.settle(here)
+        except PlaneError as error:
+            log.event(log.ERROR, "rules_left", f"the rules are not as they should be: {error}")
+        finally:
+            self._lock.release()
+
+    def give_up(self) -> None:
+        """Another has the table; flows go on in it."""
+        self._stop_following()
+        self._opened = False
+        self._flows.close()
+        self._table.close()
+        self._routes.clear()
+        self._lock.release()
+
     async def close(self) -> None:
         """Remove the table, unless it is to stay, and let another have the namespace."""
         self._stop_following()
         async with self._lock:
             self._routes.clear()
             self._flows.close()
-            if self._opened and not self._keep_rules:
+            stays = self._keep_rules or self._inherited.provisional
+            if self._opened and not stays:
                 try:
                     await self._table.remove()
                 except PlaneError as error:

@@ -40,6 +40,7 @@ class StreamListener:
         self._state = state
         self._sessions: set[Session] = set()
         self._reading = False
+        self._paused = False
         tune(sock, state.route.keepalive)
 
     @property
@@ -57,7 +58,7 @@ class StreamListener:
 
     def start(self) -> None:
         """Begin to accept."""
-        if not self._reading and self.sock.fileno() >= 0:
+        if not self._reading and not self._paused and self.sock.fileno() >= 0:
             self._reading = True
             asyncio.get_running_loop().add_reader(self.sock.fileno(), self._accept)
 
@@ -71,12 +72,27 @@ class StreamListener:
         """Tell whether the socket is still bound."""
         return self.sock.fileno() >= 0
 
+    def pause(self) -> None:
+        """Accept nothing until `resume`: clients wait in the backlog."""
+        self._paused = True
+        self._pause()
+
+    def resume(self) -> None:
+        """Accept again."""
+        self._paused = False
+        self.start()
+
+    def give_up(self) -> None:
+        """Leave the socket, with whoever waits in its backlog, to another process."""
+        self.pause()
+        self.sock.close()
+
     def stop(self) -> None:
         """Take the clients that wait in the backlog, then stop listening; sessions go on."""
         if self.sock.fileno() < 0:
             return
         self._pause()
-        while self._accept_batch():
+        while not self._paused and self._accept_batch():
             pass
         self._pause()
         close_listener(self.sock)

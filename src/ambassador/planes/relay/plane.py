@@ -12,6 +12,7 @@ from functools import partial
 from ambassador import closed, log
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
 from ambassador.errors import PlaneError
+from ambassador.inherited import Inherited
 from ambassador.model import Address, Inet, Proto, Reason, Route, Unix
 from ambassador.planes.relay.descriptors import Descriptors
 from ambassador.planes.relay.leaving import Leaving
@@ -26,6 +27,7 @@ from ambassador.ports import Closed, Resolver, RouteStatus, SessionStatus
 __all__ = ["RelayPlane"]
 
 _Key = tuple[Proto, Address]
+_LATE = 1.0  # seconds that an answer to a datagram may take when another has the listener
 _PIECE = 100  # sessions cut before other work of the loop has its turn
 
 
@@ -47,7 +49,8 @@ class RelayPlane:
     `buffer` is how many bytes one direction of a session may hold unsent before its sender is
     no longer read (plus at most one read of 256 KiB); `backlog` is asked of listen(2); `noticed`
     hears of each failed attempt to reach an endpoint, and of the first that succeeds again;
-    `closed` hears of each session that has ended.
+    `closed` hears of each session that has ended. Listeners are taken from `inherited`, where it
+    has them; while it is provisional nothing is accepted, until `begin`.
     """
 
     name = "relay"
@@ -60,8 +63,10 @@ class RelayPlane:
         backlog: int,
         noticed: Noticed = lambda *_: None,
         closed: Closed = closed.tell,
+        inherited: Inherited | None = None,
     ) -> None:
         self._descriptors = Descriptors()
+        self._inherited = inherited or Inherited()
         self._backlog = backlog
         self._noticed = noticed
         self._routes: dict[_Key, _Installed] = {}
@@ -175,6 +180,39 @@ class RelayPlane:
         await self._until_ended(everything)  # the resets are on their way out
         return left
 
+    def begin(self) -> None:
+        """Accept, where that has waited for the predecessor to let go."""
+        for listener in self._listeners():
+            listener.resume()
+
+    async def lend(self) -> Sequence[socket.socket]:
+        """Return the sockets a successor needs; see handover.giving.Holder."""
+        return [one.sock for one in self._listeners() if one.sock.fileno() >= 0]
+
+    def pause(self) -> None:
+        """Accept nothing for the time being."""
+        for listener in self._listeners():
+            listener.pause()
+
+    async def take_back(self) -> None:
+        """Accept again, if it was paused."""
+        for listener in self._listeners():
+            listener.resume()
+
+    def give_up(self) -> None:
+        """Leave the listeners to another process; open sessions go on."""
+        for listener in self._listeners():
+            listener.give_up()
+
+    async def ended(self) -> None:
+        """Return when all open sessions have ended, and late answers of UDP have had their time."""
+        await self._until_ended((*self._routes.values(), *self._leaving))
+        if any(one.state.route.proto is Proto.UDP for one in self._routes.values()):
+            await asyncio.sleep(_LATE)
+
+    def _listeners(self) -> list[StreamListener | UdpListener]:
+        return [one for installed in self._routes.values() for one in installed.listeners]
+
     async def _until_ended(self, routes: Sequence[_Installed]) -> None:
         while any(_open(installed) for installed in routes):
             self._around.ended.clear()
@@ -199,7 +237,10 @@ class RelayPlane:
             bound = []
             try:
                 for address in _addresses(route):
-                    bound.append(bind(route.proto, address, self._backlog))  # noqa: PERF401 (undo)
+                    bound.append(  # noqa: PERF401 (undo)
+                        self._inherited.take(route.proto, address)
+                        or bind(route.proto, address, self._backlog)
+                    )
             except PlaneError as error:
                 for sock in bound:
                     close_listener(sock)
@@ -233,7 +274,10 @@ class RelayPlane:
                     closed=self._around.closed,
                 )
             installed.listeners.append(listener)
-            listener.start()
+            if self._inherited.provisional:
+                listener.pause()
+            else:
+                listener.start()
 
     def _stop(self, route: Route) -> None:
         self._routes[_key(route)].endings.forget()

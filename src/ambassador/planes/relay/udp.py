@@ -67,7 +67,7 @@ class UdpListener:
     ) -> None:
         self._closed = closed
         self._state = state
-        self._sock = sock
+        self.sock = sock
         self._descriptors = descriptors
         self._endpoints = UdpEndpoints(state, port, resolver, is_own)
         self._loop = asyncio.get_running_loop()
@@ -101,14 +101,34 @@ class UdpListener:
     def start(self) -> None:
         """Begin to take datagrams."""
         self._epoll = select.epoll()
-        self._epoll.register(self._sock.fileno(), select.EPOLLIN)
+        self._epoll.register(self.sock.fileno(), select.EPOLLIN)
         self._loop.add_reader(self._epoll.fileno(), self._ready)
         self._descriptors.take(1)
         self._endpoints.follow()
         self._accepting = True
 
+    def pause(self) -> None:
+        """Take nothing from clients until `resume`: it waits in the socket. Answers go on."""
+        if self._epoll is not None and self._accepting:
+            self._epoll.unregister(self.sock.fileno())
+        self._accepting = False
+
+    def resume(self) -> None:
+        """Take datagrams again."""
+        if self._epoll is None:
+            self.start()
+        elif not self._accepting:
+            self._epoll.register(self.sock.fileno(), select.EPOLLIN)
+            self._accepting = True
+
+    def give_up(self) -> None:
+        """Leave what clients send to another process; pass on answers that are still to come."""
+        self.pause()
+
     def retune(self) -> None:
         """Take over a changed route: a flow whose endpoint is gone moves at its next datagram."""
+        if self._epoll is None:
+            return  # not begun yet
         self._endpoints.follow()
         self._sweep()
         if self._state.route.hold is not None:
@@ -134,13 +154,13 @@ class UdpListener:
             self._epoll.close()
             self._epoll = None
             self._descriptors.give(1)
-        close_listener(self._sock)
+        close_listener(self.sock)
 
     def _ready(self) -> None:
         if self._epoll is None:
             return
         now = self._loop.time()
-        listener = self._sock.fileno()
+        listener = self.sock.fileno()
         ready = self._epoll.poll(0, _BATCH)
         share = _BATCH // max(1, len(ready))
         for descriptor, _ in ready:
@@ -154,7 +174,7 @@ class UdpListener:
         counters, endpoints = self._state.counters, self._endpoints
         for _ in range(count):
             try:
-                size, ancillary, _, client = self._sock.recvmsg_into((self._view,), self._space)
+                size, ancillary, _, client = self.sock.recvmsg_into((self._view,), self._space)
             except OSError:  # nothing left, or no memory for it
                 return
             key = (client, pktinfo.origin(ancillary))
@@ -207,7 +227,7 @@ class UdpListener:
     def _to_client(self, flow: UdpFlow, datagram: memoryview) -> None:
         for ancillary in (flow.ancillary, ()):
             try:
-                self._sock.sendmsg((datagram,), ancillary, 0, flow.client)
+                self.sock.sendmsg((datagram,), ancillary, 0, flow.client)
             except OSError as error:
                 if error.errno not in _NO_SOURCE:
                     break
