@@ -58,7 +58,7 @@ class RelayPlane:
         *,
         buffer: int,
         backlog: int,
-        noticed: Noticed = lambda _name, _endpoint, _reachable: None,
+        noticed: Noticed = lambda *_: None,
         closed: Closed = closed.tell,
     ) -> None:
         self._descriptors = Descriptors()
