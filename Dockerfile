@@ -1,7 +1,7 @@
 # Also builds on python:3.13-slim, and with the builder of Docker 20.10: no BuildKit syntax here.
 ARG BASE=debian:trixie-slim
 
-FROM ${BASE} AS python
+FROM ${BASE} AS runtime
 # Debian's image has no Python. python:3.13-slim has one, but its standard library is not
 # compiled: a read-only container would compile what it imports at every start.
 RUN set -eu; \
@@ -20,7 +20,7 @@ RUN python3 -c 'import os, struct, sys; \
     os.setxattr(os.path.realpath(sys.executable), "security.capability", \
     struct.pack("<5I", 0x02000000, 1 << 12 | 1 << 13, 0, 0, 0))'
 
-FROM python AS build
+FROM runtime AS build
 RUN set -eu; \
     apt-get update -q; \
     apt-get install -qy --no-install-recommends binutils ca-certificates; \
@@ -28,16 +28,25 @@ RUN set -eu; \
     python3 -m venv /pip; \
     python3 -m venv --without-pip /opt/ambassador
 WORKDIR /source
-COPY LICENSE README.md pyproject.toml ./
+# What it depends on changes less often than the program: a layer of its own.
+COPY pyproject.toml ./
+RUN set -eu; \
+    python3 -c 'import tomllib; \
+      print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' \
+      >requirements.txt; \
+    /pip/bin/pip --python /opt/ambassador/bin/python3 install --no-cache-dir --no-compile \
+      --requirement requirements.txt
+COPY LICENSE README.md ./
 COPY src src
 # uvloop's wheel brings its debugging symbols: 16 MB, of which 2 MB are needed.
 RUN set -eu; \
-    /pip/bin/pip --python /opt/ambassador/bin/python3 install --no-cache-dir --no-compile .; \
+    /pip/bin/pip --python /opt/ambassador/bin/python3 install --no-cache-dir --no-compile \
+      --no-deps .; \
     find /opt/ambassador -name '*.so' -exec strip --strip-unneeded {} +; \
     /opt/ambassador/bin/python3 -m compileall -q --invalidation-mode unchecked-hash \
       /opt/ambassador/lib
 
-FROM python
+FROM runtime
 LABEL org.opencontainers.image.title="ambassador" \
       org.opencontainers.image.description="A small, fast, observable go-between in front of a network service" \
       org.opencontainers.image.licenses="MIT"

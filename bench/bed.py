@@ -60,10 +60,33 @@ class Bed:
         return f"b{self.number}"
 
     def start(self) -> None:
-        """Make the places, start the services, then the peer, and return when it forwards.
+        """Make everything anew and return when the peer forwards.
 
         Raises Missing, and leaves what was started to `end`.
         """
+        self._prepare()
+        self._start_peer(self._forwards())
+        if shutil.which("redis-server"):
+            self.until_through()
+        elif self._started:
+            port = self.address(IPERF)[1]
+            _until_listening(self.places.ambassador, port, self._started[-1])
+
+    def start_anew(self, ports: Sequence[int] = (), within: float = 10) -> float:
+        """Do the same with a route to the Redis at each of `ports` instead of the usual two, and
+        return the seconds from the peer's start to a first byte through the last route.
+
+        In namespaces of its own again: rules in the kernel may outlive their program.
+        """
+        self.end()
+        self._prepare()
+        forwards = [self.forward(port) for port in ports] or self._forwards()
+        began = time.monotonic()
+        self._start_peer(forwards)
+        self.until_through((self.places.ambassador_host, ports[-1]) if ports else None, within)
+        return time.monotonic() - began
+
+    def _prepare(self) -> None:
         self._program = self.peer.find()
         if not self.isolated:
             if self.topology != "shared" or self.peer.name == "kernel":
@@ -74,12 +97,6 @@ class Bed:
         else:
             self.places = netns.make_three(self.name)
         self._start_services()
-        self.start_peer()
-        if shutil.which("redis-server"):
-            self.until_through()
-        elif self._started:
-            port = self.address(IPERF)[1]
-            _until_listening(self.places.ambassador, port, self._started[-1])
 
     def _start_services(self) -> None:
         host = "127.0.0.1" if not self.isolated else "0.0.0.0"
@@ -99,9 +116,7 @@ class Bed:
             # Not through a connection of ours: iperf3 would take it for its client.
             _until_listening(self.places.service, port, process)
 
-    def start_peer(self, forwards: Sequence[Forward] = ()) -> None:
-        """Start the peer and return at once. Raises Missing when a port is taken."""
-        forwards = forwards or self.forwards()
+    def _start_peer(self, forwards: Sequence[Forward]) -> None:
         for name, text in self.peer.files(forwards, self.folder, self.limits).items():
             (self.folder / name).write_text(text)
         for forward in (forwards[0], forwards[-1]):
@@ -111,17 +126,11 @@ class Bed:
             log = self.folder / f"{self.peer.name}-{number}.log"
             self._started.append(Process(command, log, self.places.ambassador))
 
-    def stop_peer(self) -> None:
-        """End the peer, the services stay."""
-        for process in self._started:
-            process.end()
-        self._started.clear()
-
     def end(self) -> None:
-        """End everything and remove the namespaces."""
-        self.stop_peer()
-        for process in self._services:
-            process.end()
+        """End everything and remove the namespaces, with the rules in them."""
+        for process in (*self._started, *self._services):
+            process.end(politely=not self.isolated)
+        self._started.clear()
         self._services.clear()
         if self.isolated:
             netns.end_places(self.name)
@@ -129,8 +138,7 @@ class Bed:
 
     # --- where things are ---
 
-    def forwards(self) -> list[Forward]:
-        """Return the two routes every peer has."""
+    def _forwards(self) -> list[Forward]:
         return [
             self.forward(self._port(LISTEN_REDIS)),
             self.forward(self._port(LISTEN_IPERF), IPERF),

@@ -123,6 +123,9 @@ around it, in two topologies:
 
 {shapes}
 
+In *shared* too, ambassador and service have an address of their own, on the loopback interface:
+a kernel forwards nothing to 127.0.0.1.
+
 In a round every load goes through all peers, one right after the other, and another peer comes
 first each time; so a slow minute hits them alike. A ratio is taken within a round. The tables
 have the median over the rounds, with minimum and maximum in brackets.
@@ -137,8 +140,8 @@ have the median over the rounds, with minimum and maximum in brackets.
 - **Memory of a session**: proportional set size of all its processes with {LOADS["idle"].number:,}
   sessions that have answered once, less the size before, by their number. What the kernel keeps
   for sockets is not in it and is the same for all.
-- **Start**: from starting the command to the first answer through it, the median of
-  {LOADS["start"].number} starts.
+- **Start**: from starting the command to the first answer through it, in fresh namespaces; the
+  median of {LOADS["start"].number} starts.
 """
 
 

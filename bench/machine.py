@@ -16,7 +16,7 @@ from bench.errors import Missing
 from bench.peers import PEERS
 from bench.processes import environment
 
-__all__ = ["cores", "describe", "raise_descriptors", "source_mark", "versions"]
+__all__ = ["cores", "describe", "git", "raise_descriptors", "source_mark", "version_in", "versions"]
 
 ROOT = Path(__file__).parent.parent
 _ENOUGH = 20000  # more is not used, and nginx reserves memory for each
@@ -91,14 +91,27 @@ def _version(command: Sequence[str]) -> str:
     done = subprocess.run(
         command, check=False, capture_output=True, text=True, timeout=20, env=environment()
     )
-    match = re.search(r"\d+\.\d+(\.\d+)*", done.stdout + done.stderr)
+    return version_in((done.stdout + done.stderr).replace(command[0], ""))
+
+
+def version_in(text: str) -> str:
+    """Return the first version number in what a program prints about itself."""
+    match = re.search(r"\d+\.\d+(\.\d+)*", text)
     return match[0] if match else "unknown"
 
 
-def _commit() -> str:
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty=, changed", "--abbrev=10"]
+def git(*arguments: str) -> str | None:
+    """Return what git says of this repository, None when it says nothing or is not there."""
+    if shutil.which("git") is None:
+        return None
+    command = ["git", "-C", str(ROOT), *arguments]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
-    return f" ({done.stdout.strip()})" if done.returncode == 0 else ""
+    return done.stdout if done.returncode == 0 else None
+
+
+def _commit() -> str:
+    found = git("describe", "--always", "--dirty=, changed", "--abbrev=10")
+    return f" ({found.strip()})" if found else ""
 
 
 def _lines(path: str, pattern: str) -> list[str]:

@@ -1,6 +1,7 @@
 """Network namespaces, and the two topologies.
 
-    shared   consumer, ambassador and service in one namespace, over loopback
+    shared   consumer, ambassador and service in one namespace, over loopback; each under an
+             address of its own, since the kernel forwards nothing to 127.0.0.1
     three    one namespace each, on a bridge, as three containers of one host are
 
 Namespaces are named files below /run/netns, as ip-netns(8) has them. None stands for the
@@ -22,6 +23,7 @@ __all__ = ["Places", "end_places", "inside", "make_shared", "make_three"]
 _CLONE_NEWNET = 0x40000000  # linux/sched.h
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _ROLES = ("c", "a", "s")  # consumer, ambassador, service
+_CONSUMER, _AMBASSADOR, _SERVICE = "10.77.0.2", "10.77.0.3", "10.77.0.4"
 _SETTINGS = {
     # More connections than the default range has numbers, within the minute that closed ones wait.
     "ipv4/ip_local_port_range": "16384 65000",
@@ -66,7 +68,8 @@ def _enter(descriptor: int) -> None:
 def make_shared(name: str) -> Places:
     """Make a namespace with nothing but loopback."""
     _make(name)
-    return Places(name, name, name, "127.0.0.1", "127.0.0.1")
+    _ip(name, *(f"address add {host}/32 dev lo" for host in (_AMBASSADOR, _SERVICE)))
+    return Places(name, name, name, _AMBASSADOR, _SERVICE)
 
 
 def make_three(name: str) -> Places:
@@ -74,7 +77,7 @@ def make_three(name: str) -> Places:
     bridge = f"{name}w"
     _make(bridge)
     _ip(bridge, "link add bridge type bridge", "link set bridge up")
-    for number, role in enumerate(_ROLES, 2):
+    for role, host in zip(_ROLES, (_CONSUMER, _AMBASSADOR, _SERVICE), strict=True):
         inner = name + role
         _make(inner)
         _ip(
@@ -83,8 +86,8 @@ def make_three(name: str) -> Places:
             f"link set dev {role} master bridge",
             f"link set dev {role} up",
         )
-        _ip(inner, f"address add 10.77.0.{number}/24 dev eth0", "link set eth0 up")
-    return Places(f"{name}c", f"{name}a", f"{name}s", "10.77.0.3", "10.77.0.4")
+        _ip(inner, f"address add {host}/24 dev eth0", "link set eth0 up")
+    return Places(f"{name}c", f"{name}a", f"{name}s", _AMBASSADOR, _SERVICE)
 
 
 def end_places(name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,8 @@ from bench.plan import Selection, select
 
 __all__ = ["CACHE", "Options", "parse"]
 
-CACHE = ROOT / ".cache" / "bench"
+# Where an interrupted run is kept; tests have one of their own.
+CACHE = Path(os.environ.get("AMBASSADOR_BENCH_CACHE", ROOT / ".cache" / "bench"))
 _EPILOG = """\
 examples:
   ./dev bench                             everything, into docs/

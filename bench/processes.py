@@ -52,9 +52,9 @@ class Process:
                 return line[:200]
         return told[-1][:200] if told else f"exit code {self._popen.poll()}, without a word"
 
-    def end(self) -> None:
-        """End the program and all it forked: politely, then not."""
-        if not self.ended:
+    def end(self, *, politely: bool = True) -> None:
+        """End the program and all it forked: at first politely, when asked to."""
+        if politely and not self.ended:
             self._signal(signal.SIGTERM)
             deadline = time.monotonic() + _SECONDS_TO_END
             while not self.ended and time.monotonic() < deadline:

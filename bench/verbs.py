@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -74,7 +73,10 @@ def _begin(options: Options, remarks: list[str]) -> Run:
             print(f"bench: {error}; begun anew")
         else:
             if not kept.ended and kept.asked == asked and kept.machine == described:
-                print(f"goes on with the run of {kept.began}: {len(kept.samples)} are measured")
+                print(
+                    f"goes on with the run of {kept.began}: {len(kept.samples)} are measured",
+                    flush=True,
+                )
                 return kept
     run = Run(asked, described, machine.versions(), remarks, began=_now())
     save_run(run, LATEST)
@@ -94,7 +96,7 @@ def _remarks(lacks: str, limits: Limits, options: Options) -> list[str]:
         except Missing as reason:
             found.append(f"without {PEERS[name].label}: {reason}")
     for line in found:
-        print(f"bench: {line}")
+        print(f"bench: {line}", flush=True)
     return found
 
 
@@ -121,15 +123,10 @@ def _write(run: Run, into: Path) -> None:
 def compare(options: Options) -> int:
     """Print the newest figures beside older ones, from a file or a git revision."""
     new = load_run(_read(LATEST), str(LATEST))
-    if Path(options.old).is_file():
-        text = _read(Path(options.old))
-    else:
-        where = f"{options.old}:docs/{NAME}.json"
-        command = ["git", "-C", str(machine.ROOT), "show", where]
-        done = subprocess.run(command, check=False, capture_output=True, text=True)
-        if done.returncode:
-            raise BenchError(f"--compare {options.old}: neither a file nor a revision with figures")
-        text = done.stdout
+    old = Path(options.old)
+    text = _read(old) if old.is_file() else machine.git("show", f"{old}:docs/{NAME}.json")
+    if text is None:
+        raise BenchError(f"--compare {old}: neither a file nor a revision with figures")
     print(comparison(load_run(text, options.old), new))
     return 0
 

@@ -49,7 +49,11 @@ class NameServer:
         """Begin to answer."""
         assert self._process is None
         self._process = self._net.start(*self._command, stderr=subprocess.DEVNULL)
-        until(self._answers, what="dnsmasq answers")
+        try:
+            until(self._answers, what="dnsmasq answers")
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """Be gone: questions are refused by the kernel."""

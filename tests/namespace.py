@@ -12,7 +12,7 @@ import ctypes
 import os
 import subprocess
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -58,14 +58,21 @@ class Namespace:
         """Start a process inside."""
         return self.call(subprocess.Popen, command, **options)
 
-    def join(self, other: Namespace, mine: str, *theirs: str) -> None:
+    def join(self, other: Namespace, mine: Sequence[str], theirs: Sequence[str]) -> None:
         """Lay a wire to `other`, with addresses ("10.9.0.1/24") of this end and of that one."""
         tid = str(other.call(threading.get_native_id))
         self.call(_ip, "link", "add", "wire", "type", "veth", "peer", "name", "wire", "netns", tid)
-        for net, addresses in ((self, (mine,)), (other, theirs)):
+        for net, addresses in ((self, mine), (other, theirs)):
             for address in addresses:
-                net.call(_ip, "address", "add", address, "dev", "wire")
+                # IPv6 would look for others with the same address first, for a second
+                options = ("nodad",) if ":" in address else ()
+                net.call(_ip, "address", "add", address, "dev", "wire", *options)
             net.call(_ip, "link", "set", "wire", "up")
+
+    def swallow(self, address: str) -> None:
+        """Let what is sent to `address`, on the other side of the wire, never arrive."""
+        nobody = ("lladdr", "02:00:00:00:00:01", "nud", "permanent")
+        self.call(_ip, "neighbour", "replace", address, "dev", "wire", *nobody)
 
     def close(self) -> None:
         self._thread.shutdown()

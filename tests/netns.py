@@ -120,7 +120,10 @@ class Network:
         for word in ("host", "far", *self.BRIDGED):
             self._made[word] = Namespace(word)
         host = self.host.name
-        lines = ["link add br0 type bridge", *_up("br0", "10.77.0.1/24", "fd77::1/64")]
+        lines = [
+            "link add br0 type bridge mcast_snooping 0",
+            *_up("br0", "10.77.0.1/24", "fd77::1/64"),
+        ]
         for word in self.BRIDGED:
             inside = self._made[word].name
             lines.append(f"link add {word} type veth peer name eth0 netns {inside}")

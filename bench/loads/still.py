@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from statistics import median
 
@@ -22,14 +21,7 @@ def _is_between(peer: Peer) -> bool:
 
 def start(load: Load, bed: Bed, _pace: Pace) -> Mapping[str, float]:
     """Start the peer anew `load.number` times; return the median to a first byte through."""
-    took = []
-    for _ in range(load.number):
-        bed.stop_peer()
-        began = time.monotonic()
-        bed.start_peer()
-        bed.until_through()
-        took.append(time.monotonic() - began)
-    return {"start_ms": median(took) * 1000}
+    return {"start_ms": median(bed.start_anew() for _ in range(load.number)) * 1000}
 
 
 def idle(load: Load, bed: Bed, _pace: Pace) -> Mapping[str, float]:
@@ -37,9 +29,7 @@ def idle(load: Load, bed: Bed, _pace: Pace) -> Mapping[str, float]:
 
     In a fresh process: memory that an earlier load left behind would be used again, unseen.
     """
-    bed.stop_peer()
-    bed.start_peer()
-    bed.until_through()
+    bed.start_anew()
     before = bed.memory_kib()
     with bed.hold(load.number):
         after = bed.memory_kib()
@@ -69,5 +59,5 @@ IDLE = Load(
     descriptors=10500,
     most_rounds=3,
     number=5000,
-    weight=2,
+    weight=3,
 )

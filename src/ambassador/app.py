@@ -3,10 +3,11 @@
 Stop order, each line with its limit:
 
     1  readiness is taken back                                        at once
-    2  clients that wait in the backlogs are accepted, then listeners close    at once
-    3  open sessions may end                        `grace`, or a second signal
-    4  what is left is cut, both sides see a reset                    at once
-    5  the admin socket goes, names are asked for no longer           0.2 s
+    2  the kernel forwards no new connections (unless `keep_rules`); clients that wait in the
+       backlogs are accepted, then listeners close                             at once
+    3  open sessions may end, also those in the kernel       `grace`, or a second signal
+    4  what is left is cut, both sides see a reset          at once; in the kernel 1.2 s
+    5  our rules go, the admin socket goes, names are asked for no longer         0.2 s
     6  exit code 0
 """
 
@@ -24,6 +25,7 @@ from ambassador import closed, log
 from ambassador.access import AccessLog
 from ambassador.admin.doors import Doors
 from ambassador.admin.token import read_token
+from ambassador.core.hostsfile import HostsLine, parse_hosts
 from ambassador.errors import ConfigError, Problem
 from ambassador.handover.estate import Estate, Part
 from ambassador.handover.giving import Giver
@@ -55,6 +57,7 @@ from ambassador.tasks import spawn
 
 __all__ = ["App", "new_loop", "serve", "sources", "token"]
 
+_HOSTS = Path("/etc/hosts")
 _NOT_OF_THREADS = 0x20000000  # __WNOTHREAD, wait(2)
 _NO_WAY = Problem(
     "AMBASSADOR_UPGRADE",
@@ -77,6 +80,7 @@ def sources(
             routes=settings.routes,
             in_pod=_SERVICE_ACCOUNT.is_dir(),
             others=bool(file),
+            hosts=_hosts(),
         ),
         *file,
         HostsSource(hostname=socket.gethostname(), ports=settings.ports, routes=settings.routes),
@@ -93,6 +97,13 @@ def token(settings: Settings) -> str:
     if settings.api is None:
         return ""
     return read_token(settings.api_token, settings.api_token_file, SETTINGS["api_token"].parse)
+
+
+def _hosts() -> tuple[HostsLine, ...]:
+    try:
+        return parse_hosts(_HOSTS.read_text(errors="replace"))
+    except OSError:
+        return ()  # no file: nothing is named
 
 
 def new_loop(settings: Settings) -> asyncio.AbstractEventLoop:

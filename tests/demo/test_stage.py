@@ -14,7 +14,7 @@ from ambassador.demo.valkey import free_port
 from ambassador.errors import ConfigError, RunError
 from ambassador.settings import Settings
 
-SETTINGS = Settings(admin="off")
+SETTINGS = Settings(admin="off", plane="relay")
 
 
 def stage(stream, variables):

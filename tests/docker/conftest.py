@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from .bed import images
-from .bed.engine import Engine, engine
+from .bed.dockerd import engine
+from .bed.engine import Engine
 from .bed.wire import cable, forwarding
 
 FAR, NEAR = "192.168.1.52", "192.168.1.53"  # the first is the one on Docker's page

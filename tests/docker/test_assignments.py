@@ -80,14 +80,22 @@ def test_a_bare_image_with_a_link_needs_nothing_else(near: Engine) -> None:
     assert name_at(near, run_ambassador(near, "--link", "redis:redis")) == "redis"
 
 
-def test_an_alias_without_variables_is_a_route_as_on_docker_29(near: Engine) -> None:
-    redis = run_redis(near, "redis")
-    address = run_ambassador(near, "--add-host", f"redis:{redis}")
-    assert "REDIS" not in near.docker("exec", "ambassador", "env")
-    assert name_at(near, address) == "redis"
+@pytest.mark.parametrize(
+    ("alias", "settings"), [("redis", []), ("cache", ["AMBASSADOR_PORTS=6379"])]
+)
+def test_a_link_without_variables_is_a_route_as_on_docker_29(
+    near: Engine, alias: str, settings: list[str]
+) -> None:
+    run_redis(near, "redis")
+    near.docker(
+        *("run", "-d", "--name", "ambassador", "--link", f"redis:{alias}", "--entrypoint", "env"),
+        *(AMBASSADOR, "-i", *settings, "/opt/ambassador/bin/ambassador"),
+    )
+    assert name_at(near, near.container_address("ambassador")) == "redis"
+    assert f"{alias}  :6379 -> {alias}:6379" in near.logs("ambassador")
 
 
-def test_an_unknown_alias_gets_its_ports_from_a_setting(near: Engine) -> None:
+def test_an_alias_that_only_hosts_tells_of_gets_its_ports_from_a_setting(near: Engine) -> None:
     redis = run_redis(near, "redis")
     address = run_ambassador(near, "--add-host", f"sessions:{redis}", "-e", "AMBASSADOR_PORTS=6379")
     assert name_at(near, address) == "redis"

@@ -57,3 +57,22 @@ def test_a_name_is_resolved_again_when_its_container_is_replaced(near: Engine) -
 
     resp.first_pong(near, address, within=15)
     assert near.inspect("ambassador")["RestartCount"] == 0
+
+
+def test_a_linked_container_is_followed_when_it_restarts_with_another_address(
+    near: Engine,
+) -> None:
+    near.docker("run", "-d", "--name", "redis", REDIS)
+    near.docker("run", "-d", "--link", "redis:redis", "--name", "ambassador", AMBASSADOR)
+    address, before = (near.container_address(name) for name in ("ambassador", "redis"))
+    resp.first_pong(near, address)
+    assert "REDIS_PORT_6379_TCP=" in near.docker("exec", "ambassador", "env")
+
+    near.docker("stop", "redis")
+    near.docker("run", "-d", "--name", "holder", REDIS, "sleep", "600")
+    near.docker("start", "redis")
+    assert near.container_address("holder") == before
+    assert near.container_address("redis") != before
+
+    resp.first_pong(near, address, within=15)
+    assert near.inspect("ambassador")["RestartCount"] == 0

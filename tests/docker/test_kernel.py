@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from tests.unit.planes.kernel.goldens import FOLDER, GOLDENS
+
 from .bed import resp
 from .bed.command import until
 from .bed.engine import Engine
@@ -105,3 +107,13 @@ def test_the_rules_of_the_engine_s_own_dns_stay_as_they_are(near: Engine) -> Non
     argv = ("exec", "ambassador", "/opt/ambassador/bin/python3", "-c", lookup)
     redis = near.inspect("redis")["NetworkSettings"]["Networks"]["inner"]["IPAddress"]
     assert near.docker(*argv) == redis
+
+
+@BOTH
+def test_the_nft_of_the_image_takes_every_golden_text(near: Engine, image: str) -> None:
+    files = " ".join(f"{name}.nft" for name in GOLDENS)
+    near.docker(
+        *("run", "--rm", "--user", "0", *NET_ADMIN, "--volume", f"{FOLDER}:/golden:ro"),
+        *("--workdir", "/golden", "--entrypoint", "sh", image),
+        *("-c", f"cat {files} | nft --check -f -"),
+    )

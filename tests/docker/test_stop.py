@@ -78,19 +78,19 @@ def test_a_signal_in_the_first_moment_ends_it_at_once(near: Engine, signal: str)
     start.join()
 
 
-def test_an_orphan_that_ends_leaves_no_zombie(near: Engine) -> None:
-    run_ambassador(near)
-    near.docker("exec", "ambassador", "sh", "-c", "(sleep 0.3; exit 3) & exit 0")
-    command = ("exec", "ambassador", "sh", "-c", "cat /proc/[0-9]*/stat")
+@pytest.mark.parametrize("args", [(), ("--entrypoint", "ambassador")], ids=["tini", "itself"])
+def test_an_orphan_that_ends_leaves_no_zombie(near: Engine, args: tuple[str, ...]) -> None:
+    run_ambassador(near, *args)
+    near.docker("exec", "-d", "ambassador", "sh", "-c", "sleep 1.5 & exit 0")
 
-    def states() -> list[str]:
-        lines = near.docker(*command, ok=None).splitlines()
-        return [line.rpartition(")")[2].split()[0] for line in lines if "sleep" in line]
+    def orphans() -> list[str]:
+        """Return the state of each `sleep` whose parent is process 1 (proc_pid_stat(5))."""
+        stat = near.docker("exec", "ambassador", "sh", "-c", "cat /proc/[0-9]*/stat", ok=None)
+        rows = [line.rpartition(")")[2].split() for line in stat.splitlines() if "(sleep)" in line]
+        return [row[0] for row in rows if row[1] == "1"]
 
-    def ended() -> bool:
-        return not states()
-
-    until(ended, "neither a process nor a zombie is left", within=5)
+    until(orphans, "an orphan")
+    until(lambda: not orphans(), "neither a process nor a zombie is left", within=5)
 
 
 def test_a_wrong_configuration_ends_the_client_with_2_and_its_reason(near: Engine) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import socket
 import subprocess
 import sys
@@ -123,11 +122,7 @@ def test_only_the_flows_given_are_deleted_and_those_gone_already_are_not_counted
     assert loop.await_(conntrack.delete(flows[:160])) == 10
     left = loop.await_(conntrack.flows(Proto.UDP, [53]))
     assert {flow.id for flow in left} == {flow.id for flow in flows[160:]}
-    # The same ends again make another entry, which the old number does not name.
-    clients[0].sendto(b"?", ("10.77.0.2", 53))
-    upstream.recv(1)
     assert loop.await_(conntrack.delete(flows)) == 90
-    assert len(loop.await_(conntrack.flows(Proto.UDP, [53]))) == 1
     for sock in (upstream, *clients):
         sock.close()
 
@@ -143,13 +138,10 @@ def test_twenty_thousand_flows_are_listed_and_the_loop_goes_on(network, loop, co
                 sock.sendto(b"?", ("10.77.0.2", 53))
 
     network.client.call(speak)
-    gc.collect()
-    gc.freeze()  # the collector shall not walk through what the tests themselves have loaded
     flows, stall = loop.longest_stall(conntrack.flows(Proto.UDP, [53]))
     assert len(flows) == 20_000
     assert stall < 0.02
     deleted, stall = loop.longest_stall(conntrack.delete(flows))
-    gc.unfreeze()
     assert deleted == 20_000
     assert stall < 0.02
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import socket
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -58,8 +59,8 @@ class Plane:
         self.loop.await_(self.plane.measure())
         return next(s for s in self.loop.call(self.plane.status) if s.route.name == name)
 
-    def noticed(self, name, endpoint, reachable):
-        self.loop.call(self.plane.noticed, name, endpoint, reachable)
+    def noticed(self, name, endpoint, reachable, address=""):
+        self.loop.call(self.plane.noticed, name, endpoint, address, reachable)
 
     def close(self):
         self.loop.await_(self.plane.close())
@@ -276,17 +277,33 @@ def test_an_endpoint_nobody_speaks_of_is_tried_again_after_five_seconds(network,
     until(lambda: elements(network) == {6379}, within=7)
 
 
-def test_a_name_is_followed(network, old, new, start):
+def test_one_address_of_a_name_that_cannot_be_reached_is_out_alone(network, new, start):
+    plane = start()
+    plane.resolver.answer("db", OLD, NEW)
+    named = route(6379, "db", name="redis")
+    plane.add(named)
+    plane.noticed("redis", named.endpoints[0], False, OLD)
+    until(lambda: "spread" not in network.ambassador.run("nft", "list", "ruleset"))
+    close(open_flows(network, new, 6379, 4))
+    plane.noticed("redis", named.endpoints[0], True, OLD)
+    until(lambda: "spread" in network.ambassador.run("nft", "list", "ruleset"))
+
+
+def test_a_name_is_followed(network, old, new, start, caplog):
+    caplog.set_level("INFO", "ambassador")
     plane = start()
     plane.add(route(6379, "db", name="redis"))
     assert plane.status("redis").plane == "relay"
     assert plane.status("redis").why == "the address of db is not known"
     plane.loop.call(plane.resolver.answer, "db", OLD)
     until(lambda: plane.status("redis").plane == "kernel")
+    (said,) = until(lambda: [r for r in caplog.records if r.event == "route_plane"])
+    assert said.message.startswith("redis  :6379 -> db:7000  plane kernel (")
     close(open_flows(network, old, 6379))
     plane.loop.call(plane.resolver.answer, "db", NEW)
     until(lambda: NEW in network.ambassador.run("nft", "list", "map", "inet", "ambassador", "to4"))
     close(open_flows(network, new, 6379))
+    assert len([r for r in caplog.records if r.event == "route_plane"]) == 1
 
 
 def test_a_removed_route_is_followed_no_longer(network, start):
@@ -302,3 +319,24 @@ def test_least_is_named_as_the_relay_s(start):
     plane = start()
     plane.add(route(6379, OLD, NEW, name="redis", pick=Pick.LEAST))
     assert plane.status("redis").why == "pick=least needs to know every open session"
+
+
+def test_a_drain_that_fails_is_said_and_holds_nothing_up(network, old, start, picky, caplog):
+    plane = start(nft=picky)
+    plane.add(route(6379, name="redis"))
+    (pair,) = open_flows(network, old, 6379)
+    Path(picky).write_text("#!/bin/sh\necho 'Error: Device or resource busy' >&2; exit 1\n")
+    assert plane.loop.await_(plane.plane.drain(5.0)) == 0
+    assert any("Device or resource busy" in r.message for r in caplog.records)
+    close([pair])
+
+
+def test_a_client_at_a_link_local_address_is_left_to_the_relay_at_once(network, start):
+    plane = start()
+    plane.add(route(6379, "fd77::4", name="redis"))
+    text = network.ambassador.run("ip", "-6", "-o", "addr", "show", "dev", "eth0", "scope", "link")
+    address = text.split()[3].partition("/")[0]
+    with network.client.socket(socket.AF_INET6) as sock:
+        scope = network.client.call(socket.if_nametoindex, "eth0")
+        with pytest.raises(ConnectionRefusedError):  # nobody listens behind this plane
+            sock.connect((address, 6379, 0, scope))

@@ -328,3 +328,20 @@ def test_a_session_line_is_written_at_its_end_when_debugging(network, endpoint, 
     assert line["to_client"] > 5000 > line["to_upstream"] > 100
     assert 0 < line["seconds"] < 30
     assert json.dumps(line)
+
+
+def test_without_raw_sockets_what_may_have_to_be_cut_is_left_to_the_relay(network, start):
+    program = start(
+        *(ROUTE, "REDIS_PORT_6379_TCP_EXISTING=drain=5s"),
+        "KEEP_PORT_6380_TCP=tcp://10.77.0.4:7000",
+        before=("setpriv", "--bounding-set", "-net_raw"),
+    )
+    until(lambda: len(program.said("route_started")) == 2)
+    planes = {
+        event["route"]: event for event in program.events if event["event"] == "route_started"
+    }
+    assert planes["keep"]["plane"] == "kernel"
+    assert planes["redis"]["plane"] == "relay"
+    assert planes["redis"]["why"] == (
+        "existing=drain=5s needs more: CAP_NET_RAW is missing (docker run --cap-add NET_RAW)"
+    )

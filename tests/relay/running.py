@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
 from ambassador.model import Address, Endpoint, Inet, Pick, Proto, Route, Unix
 from ambassador.planes.relay.plane import RelayPlane
 from ambassador.ports import RouteStatus
+from tests.looping import Looping
 from tests.names import StaticResolver
 
 __all__ = ["LoopFactory", "RunningRelay", "endpoint", "route"]
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
-_T = TypeVar("_T")
 _WITHIN = 30.0
 
 
@@ -65,54 +64,11 @@ class RunningRelay:
         backlog: int = 4096,
     ) -> None:
         self.resolver = resolver or StaticResolver()
-        self.plane: RelayPlane
-        self.loop: asyncio.AbstractEventLoop
-        self._options = {"buffer": buffer, "backlog": backlog}
-        self._factory = loop_factory
-        self._errors: list[dict[str, Any]] = []
-        self._left: set[str] = set()
-        self._descriptors = descriptors()
-        self._ready = threading.Event()
-        self._failure: BaseException | None = None
-        self._thread = threading.Thread(target=self._work, name="relay", daemon=True)
-        self._thread.start()
-        assert self._ready.wait(_WITHIN), "the relay does not start"
-        if self._failure:
-            raise self._failure
-
-    def _work(self) -> None:
-        try:
-            with asyncio.Runner(loop_factory=self._factory) as runner:
-                runner.run(self._main())
-        except BaseException as error:
-            self._failure = error
-        finally:
-            self._ready.set()
-
-    async def _main(self) -> None:
-        self.loop = asyncio.get_running_loop()
-        self.loop.set_exception_handler(lambda _, context: self._errors.append(context))
-        self._stop = asyncio.Event()
-        self.plane = RelayPlane(self.resolver, **self._options)
-        self._ready.set()
-        await self._stop.wait()
-        self.plane.close()
-        for _ in range(100):  # transports close in the loop's next turns
-            await asyncio.sleep(0)
-        me = asyncio.current_task()
-        self._left = {task.get_name() for task in asyncio.all_tasks() if task is not me}
-
-    def await_(self, coroutine: Coroutine[Any, Any, _T], within: float = _WITHIN) -> _T:
-        """Run `coroutine` on the relay's loop and return what it returns."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(within)
-
-    def call(self, function: Callable[..., _T], *arguments: Any) -> _T:
-        """Call `function` on the relay's loop and return what it returns."""
-
-        async def calling() -> _T:
-            return function(*arguments)
-
-        return self.await_(calling())
+        self._looping = Looping(loop_factory)
+        self.call = self._looping.call
+        self.await_ = self._looping.do
+        self.plane = self.call(RelayPlane, self.resolver, buffer=buffer, backlog=backlog)
+        self._closed = False
 
     def apply(self, *steps: Step) -> None:
         self.await_(self.plane.apply(steps))
@@ -144,15 +100,10 @@ class RunningRelay:
 
     def close(self) -> None:
         """End the relay. Fails when it leaves a task or an error behind."""
-        if not self._thread.is_alive():
-            return
-        self.loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(_WITHIN)
-        assert not self._thread.is_alive(), "the relay does not end"
-        if self._failure:
-            raise self._failure
-        assert not self._left, f"tasks left: {self._left}"
-        assert not self._errors, f"errors of the loop: {self._errors}"
+        if not self._closed:
+            self._closed = True
+            self.call(self.plane.close)
+            self._looping.close()
 
 
 def descriptors() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import time
@@ -75,6 +76,38 @@ def test_a_silent_endpoint_leaves_time_for_the_next(relay, peers):
     client = peers.connect(port)
     client.sendall(b"question")
     assert read_exactly(client, 8) == b"question"
+
+
+class Meddler(StaticResolver):
+    """Calls `meddle` after a session has begun to connect, before its loop can see the outcome."""
+
+    def meddle(self):
+        pass
+
+    async def resolve(self, host):
+        asyncio.get_running_loop().call_soon(self.meddle)
+        return await super().resolve(host)
+
+
+@pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop], ids=["asyncio"])
+def test_an_endpoint_that_resets_at_once_is_tried_again(start_relay, peers, caplog):
+    """Docker's proxy does this while the program in the container does not listen yet. uvloop
+    takes other turns, in which no test can come between.
+    """
+    relay = start_relay(resolver=Meddler())
+    port, listening, resets = free_port(), peers.listen(), []
+
+    def reset_three():
+        if len(resets) < 3:
+            resets.append(reset(listening.accept()[0]))
+
+    relay.resolver.meddle = reset_three
+    relay.add(route(port, port_of(listening), connect=8.0))
+    client = peers.connect(port)
+    client.sendall(b"question")
+    until(lambda: len(resets) == 3)
+    assert read_exactly(peers.accept(listening), 8) == b"question"
+    assert "connection reset by peer" in caplog.text
 
 
 def test_a_name_without_address_is_a_reset_after_connect_and_says_which(relay, peers, caplog):

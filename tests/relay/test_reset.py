@@ -71,6 +71,18 @@ def test_a_reset_by_a_sender_that_is_held_back_is_passed_on(relay, ends):
     assert is_reset(other)
 
 
+def test_a_reset_at_the_same_moment_as_the_others_half_close_is_passed_on(relay, ends):
+    one, other = ends
+
+    def both():  # on the relay's loop, which then learns of both in one turn
+        other.shutdown(socket.SHUT_WR)
+        reset(one)
+
+    relay.call(both)
+    assert is_reset(other)
+    until(lambda: relay.status().open == 0)
+
+
 def test_a_reset_in_answer_to_bytes_nobody_reads_is_passed_on(relay, ends):
     one, other = ends
     other.sendall(b"unread")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
+from itertools import pairwise
 
 import pytest
 
@@ -152,7 +154,14 @@ def test_drain_forwards_what_has_arrived_and_does_not_wait_for_silent_flows(rela
     service, port = peers.datagrams(), free_port()
     relay.add(udp(port, port_of(service)))
     exchange(peers.datagrams(), port, service)
-    assert relay.drain(grace=20) == 0
+    late = peers.datagrams()
+
+    async def send_then_drain():
+        late.sendto(b"late", (LOCAL, port))
+        return await relay.plane.drain(20)
+
+    assert relay.await_(send_then_drain(), within=5) == 0
+    assert service.recv(10) == b"late"
     assert relay.status().open == 0
 
 
@@ -170,3 +179,21 @@ def test_ten_thousand_datagrams_pass_between_two_that_wait_for_each_other(relay,
         assert [client.recv(10) for _ in range(50)] == [
             i.to_bytes(4) for i in range(start, start + 50)
         ]
+
+
+def test_a_flood_of_datagrams_leaves_each_turn_of_the_loop_to_others(relay, peers):
+    sink, port = peers.datagrams(), free_port()
+    relay.add(udp(port, port_of(sink)))
+    client = peers.datagrams()
+
+    async def flood():
+        taken = []
+        for _ in range(300):
+            client.sendto(b"x", (LOCAL, port))
+        while not taken or taken[-1] < 300:
+            await asyncio.sleep(0)
+            taken.append(relay.plane.status()[0].to_upstream)
+        return [after - before for before, after in pairwise((0, *taken))]
+
+    turns = relay.await_(flood())
+    assert max(turns) == 64

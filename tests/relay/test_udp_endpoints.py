@@ -114,6 +114,31 @@ def test_an_endpoint_that_comes_back_is_used_again_by_the_same_flow(relay, peers
     until(lambda: "reaches udp://" in caplog.text)
 
 
+def test_an_endpoint_that_was_away_sees_the_same_client_again(relay, peers, caplog):
+    service, port = peers.datagrams(), free_port()
+    where = port_of(service)
+    relay.add(udp(port, where))
+    client = peers.datagrams()
+    flow = exchange(client, port, service)
+    service.close()
+    client.sendto(b"lost", (LOCAL, port))
+    until(lambda: "cannot reach" in caplog.text)
+    assert exchange(client, port, peers.datagrams(LOCAL, where)) == flow
+
+
+def test_of_a_burst_that_is_refused_only_the_first_datagram_is_lost(relay, peers):
+    service, port = peers.datagrams(), free_port()
+    relay.add(udp(port, free_port(), port_of(service), pick="first"))
+    client = peers.datagrams()
+
+    def burst():  # on the loop's thread, so that they are read in one go
+        for number in range(10):
+            client.sendto(b"%d" % number, (LOCAL, port))
+
+    relay.call(burst)
+    assert [service.recv(10) for _ in range(9)] == [b"%d" % i for i in range(1, 10)]
+
+
 def test_no_datagram_sent_after_the_refusal_is_lost(relay, peers, caplog):
     port, away = free_port(), free_port()
     relay.add(udp(port, away))

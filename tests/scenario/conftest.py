@@ -13,7 +13,8 @@ from tests.namespace import Namespace
 from tests.program import Program, with_etc
 from tests.relay.peers import Peers
 
-OLD, NEW = "10.9.0.1", "10.9.0.2"
+OLD, NEW, OLD6 = "10.9.0.1", "10.9.0.2", "fd09::1"
+SILENT = "10.9.0.3"  # takes what it is sent and never says a word
 
 
 @pytest.fixture
@@ -32,9 +33,11 @@ def net() -> Iterator[Namespace]:
 
 @pytest.fixture(scope="package")
 def far(net: Namespace) -> Iterator[Namespace]:
-    """The other host, with the addresses OLD and NEW."""
+    """The other host, with the addresses OLD, NEW and OLD6."""
     far = Namespace()
-    net.join(far, "10.9.0.254/24", f"{OLD}/24", f"{NEW}/24")
+    here = ("10.9.0.254/24", "fd09::254/64")
+    net.join(far, here, (f"{OLD}/24", f"{NEW}/24", f"{OLD6}/64"))
+    net.swallow(SILENT)
     yield far
     far.close()
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.ports import free_port
 from tests.relay.peers import is_reset
-from tests.scenario.conftest import NEW, OLD
+from tests.scenario.conftest import NEW, OLD, OLD6, SILENT
 from tests.wait import until
 
 pytestmark = pytest.mark.root
@@ -105,6 +105,21 @@ def test_the_last_good_address_is_used_while_dns_is_away(start, start_dns, netwo
     dns.say(db=NEW)
     until(lambda: network.new_sessions_lead_to(NEW), within=10)
     assert len(program.said("name_unresolved")) == 1
+
+
+def test_a_silent_address_of_a_name_is_waited_for_once_and_not_by_everybody(
+    start, start_dns, network
+):
+    start_dns(ttl=600).say(db=(SILENT, OLD6))
+    network.listen(OLD6)
+    start(DB, "DB_PORT_5432_TCP_CONNECT=4s").started()
+    times = []
+    for _ in range(5):
+        began = time.monotonic()
+        network.session(OLD6)
+        times.append(time.monotonic() - began)
+    assert times[0] > 1.5  # its half of the 4 s
+    assert sum(times[1:]) < 2
 
 
 def test_an_endpoint_that_is_absent_at_the_start_and_comes_later(start, start_dns, network):

@@ -21,17 +21,42 @@ def main() -> None:
     # As process 1 the kernel delivers only signals we have a handler for (pid_namespaces(7));
     # `docker stop` must not wait for its kill while we are still importing.
     signal.signal(signal.SIGTERM, _stop_at_once)
+    _open_standard_streams()
     try:
         from ambassador.cli.verbs import invoke  # noqa: PLC0415
 
         code = invoke(sys.argv[1:])
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         code = 130
     except BrokenPipeError:  # `ambassador check | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    _let_go_of_stderr()
     sys.exit(code)
+
+
+def _let_go_of_stderr() -> None:
+    """Drop what nobody reads any longer: Python 3.13 tries once more at its end, and then exits
+    120 whatever the code was.
+    """
+    try:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
+def _open_standard_streams() -> None:
+    """Fill what was closed for us (`2>&-`): a socket would get the number, and a stray message of
+    some library would go to a client.
+    """
+    for fd in range(3):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number (open(2)) is this one
 
 
 def _stop_at_once(_number: int, _frame: FrameType | None) -> None:

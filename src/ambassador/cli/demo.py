@@ -35,7 +35,7 @@ def command(seconds: float) -> int:
 
     It uses free ports of 127.0.0.1, asks nothing, and leaves nothing behind.
     """
-    settings = Settings(admin="off")
+    settings = Settings(admin="off", plane="relay")  # nothing of it outside this process
     screen = Screen(sys.stdout, colour=wants_colour(sys.stdout))
     start = partial(
         staged,

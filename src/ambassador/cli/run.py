@@ -31,12 +31,15 @@ def command(assignments: tuple[str, ...], **flags: str | None) -> int:
 
     SIGTERM and SIGINT stop it, letting open sessions end; SIGHUP reads the sources again.
     """
-    settings = Settings.from_environ(os.environ, flags)
-    as_json = settings.log == "json"
-    log.configure(level=settings.level, as_json=as_json, colour=wants_colour(sys.stderr))
-    for note in settings.notes:
-        log.event(log.WARNING, "note", note, source="settings")
+    wanted = flags["log"] or os.environ.get(SETTINGS["log"].variable, "")
+    as_json = wanted.strip() == "json"  # before the rest is known to be right: errors are lines too
+    colour = wants_colour(sys.stderr)
+    log.configure(level="info", as_json=as_json, colour=colour)
     try:
+        settings = Settings.from_environ(os.environ, flags)
+        log.configure(level=settings.level, as_json=as_json, colour=colour)
+        for note in settings.notes:
+            log.event(log.WARNING, "note", note, source="settings")
         with asyncio.Runner(loop_factory=lambda: new_loop(settings)) as runner:
             runner.run(serve(settings, sources(settings, os.environ, assignments)))
     except AmbassadorError as error:

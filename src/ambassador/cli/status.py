@@ -14,7 +14,7 @@ from ambassador.core.results import EndpointView, RouteView, StatusView
 
 __all__ = ["command"]
 
-_HEAD = ("ROUTE", "LISTEN", "ENDPOINTS", "PLANE", "OPEN", "OPENED", "REFUSED", "UP", "DOWN")
+_HEAD = ("ROUTE", "LISTEN", "ENDPOINTS", "PLANE", "OPEN", "OPENED", "REFUSED", "UP", "DOWN", "WHY")
 _COUNTERS = ("opened", "refused", "to_upstream", "to_client")
 _PARTS = ("ENDPOINT", "ADMIN", "HEALTH", "OPEN", "NEW SESSIONS", "REASON")
 
@@ -25,8 +25,8 @@ _PARTS = ("ENDPOINT", "ADMIN", "HEALTH", "OPEN", "NEW SESSIONS", "REASON")
 @asking
 def command(route: str, rate: bool, admin: str | None, as_json: bool) -> None:
     """Show every route of the running ambassador: where it listens and leads, open sessions,
-    sessions opened and refused since it began, and bytes to the upstream and to the client; with
-    --rate in the last second.
+    sessions opened and refused since it began, bytes to the upstream and to the client, with --rate
+    in the last second, and why it has its plane, where there is something to say.
 
     With ROUTE everything about that one, each endpoint on a line.
     """
@@ -67,11 +67,13 @@ def _all(view: StatusView) -> str:
             str(one.refused),
             size(one.to_upstream),
             size(one.to_client),
+            one.why,
         )
         for one in view.routes
     ]
     first = f"{view.phase} for {age(view.uptime)}, ambassador {view.version}, pid {view.pid}"
-    lines = [first, "", table(_HEAD, rows)]
+    columns = len(_HEAD) if any(one.why for one in view.routes) else len(_HEAD) - 1
+    lines = [first, "", table(_HEAD[:columns], [row[:columns] for row in rows])]
     notes = [f"{one.name}: {note}" for one in view.routes for note in _notes(one)]
     notes += [f"{source.name}: {source.error}" for source in view.sources if source.error]
     return "\n".join([*lines, *([""] if notes else []), *notes])

@@ -11,8 +11,10 @@ from typing import TextIO
 __all__ = ["age", "clock", "complain", "size", "table", "wants_colour"]
 
 
-def wants_colour(stream: TextIO) -> bool:
+def wants_colour(stream: TextIO | None) -> bool:
     """Tell whether `stream` is a terminal whose owner does not mind (https://no-color.org)."""
+    if stream is None:  # it was closed before we were started
+        return False
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 

@@ -10,14 +10,18 @@ from ambassador.errors import ResolveError
 from ambassador.resolve.answer import Answer
 from ambassador.resolve.file import WatchedFile
 from ambassador.resolve.system import ask_system
+from ambassador.tasks import spawn
 
 if TYPE_CHECKING:
     import dns.asyncresolver
+    import dns.exception
+    import dns.resolver
 
 __all__ = ["NameServers"]
 
 _ONE_QUERY = 1.5  # seconds one name server may take
 _ALL_QUERIES = 4.0
+_OTHER_KIND = 1.0  # some name servers do not answer for IPv6 (RFC 4074 section 4.1)
 _SHORTEST_TTL = 1.0
 # Docker's own DNS says 600 s of a container whose address may change, and be given to another
 # container, within seconds.
@@ -45,25 +49,18 @@ class NameServers:
         except (dns.exception.DNSException, ValueError) as error:
             # libc passes over lines that it cannot read, and over a file that is not there.
             return await ask_system(name, f"{self._file.path}: {error}")
-        answers = await asyncio.gather(
-            *(resolver.resolve(name, kind, search=True) for kind in ("A", "AAAA")),
-            return_exceptions=True,
-        )
         addresses: list[str] = []
         ttl = _LONGEST_TTL
-        failures: list[BaseException] = []
-        for answer in answers:
-            if isinstance(answer, dns.resolver.Answer):
-                addresses += [record.to_text() for record in answer]
+        failures: list[Exception] = []
+        for outcome in await _ask_both(resolver, name):
+            if isinstance(outcome, dns.resolver.Answer):
+                addresses += [record.to_text() for record in outcome]
                 # of the whole chain of CNAMEs: each may come to point elsewhere
-                ttl = min(ttl, answer.chaining_result.minimum_ttl)
+                ttl = min(ttl, outcome.chaining_result.minimum_ttl)
             else:
-                failures.append(answer)
+                failures.append(outcome)
         if addresses:
             return Answer.of(addresses, max(ttl, _SHORTEST_TTL))
-        for failure in failures:
-            if not isinstance(failure, dns.exception.DNSException | OSError):
-                raise failure
         if any(isinstance(failure, dns.exception.Timeout) for failure in failures):
             raise ResolveError(f"{name}: the name servers do not answer")
         # Only now, because where DNS has said no, libc too is quick to answer.
@@ -80,11 +77,34 @@ class NameServers:
         return self._resolver
 
 
+async def _ask_both(
+    resolver: dns.asyncresolver.Resolver, name: str
+) -> list[dns.resolver.Answer | Exception]:
+    """Ask for IPv4 and IPv6 at once; once one kind has addresses, the other has a second left."""
+    import dns.exception  # noqa: PLC0415
+
+    async def ask(kind: str) -> dns.resolver.Answer | Exception:
+        try:
+            return await resolver.resolve(name, kind, search=True)
+        except (dns.exception.DNSException, OSError) as error:
+            return error
+
+    questions = [spawn(ask(kind), f"resolve {name} {kind}") for kind in ("A", "AAAA")]
+    try:
+        done, _ = await asyncio.wait(questions, return_when=asyncio.FIRST_COMPLETED)
+        found = any(not isinstance(question.result(), Exception) for question in done)
+        await asyncio.wait(questions, timeout=_OTHER_KIND if found else None)
+        return [question.result() for question in questions if question.done()]
+    finally:
+        for question in questions:
+            question.cancel()
+
+
 def _import() -> None:
     import dns.asyncresolver  # noqa: F401, PLC0415
 
 
-def _words(failure: BaseException) -> str:
+def _words(failure: Exception) -> str:
     import dns.resolver  # noqa: PLC0415
 
     if isinstance(failure, dns.resolver.NXDOMAIN):

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from ambassador.core.hostsfile import HostsLine
+from ambassador.core.linked import by_alias
 from ambassador.core.names import is_called, named
 from ambassador.errors import ConfigError, Problem
 from ambassador.model import Endpoint, Inet, Route, Snapshot
@@ -31,7 +33,8 @@ class EnvironmentSource:
     `routes` lists the names that are taken from the environment; in a pod (`in_pod`, or a
     KUBERNETES_SERVICE_HOST) there must be such a list, because kubelet sets link variables for
     every service of the namespace. With `others`, routes are named elsewhere too: without a list
-    none is then taken.
+    none is then taken. `hosts` is /etc/hosts at the start: an address that a link variable names
+    is followed by the alias that stands there for it.
     """
 
     name = "environment"
@@ -45,11 +48,13 @@ class EnvironmentSource:
         routes: Sequence[str] = (),
         in_pod: bool = False,
         others: bool = False,
+        hosts: tuple[HostsLine, ...] = (),
     ) -> None:
         self._environ = dict(environ)
         self._arguments = tuple(argument for argument in arguments if argument)
         self._wanted = tuple(routes)
         self._others = others
+        self._hosts = hosts
         self._in_pod = in_pod or "KUBERNETES_SERVICE_HOST" in environ
 
     def read(self) -> Snapshot:
@@ -71,7 +76,8 @@ class EnvironmentSource:
         routes: list[tuple[Route, Link]] = []
         for link in self._selected(links, problems, notes):
             try:
-                routes.append((route_of(link), link))
+                route = route_of(link)
+                routes.append((by_alias(route, self._hosts) if link.is_injected else route, link))
             except ConfigError as error:
                 problems += error.problems
         if problems:

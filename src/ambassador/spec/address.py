@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import quote, unquote_to_bytes
 
@@ -117,6 +118,7 @@ def read_authority(text: str) -> tuple[str, str]:
     return host, ports
 
 
+@lru_cache(4096)  # the same few addresses, asked about again at every step
 def is_ip(host: str) -> bool:
     """Return whether `host` is an IP literal, without brackets."""
     try:

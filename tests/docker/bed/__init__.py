@@ -2,10 +2,10 @@
 
     command    run a program, or say exactly how it failed; wait for a condition
     wire       forwarding for containers, and the cable between two hosts
-    engine     one dockerd in namespaces of its own, and its command line
+    engine     what is asked of an engine
+    dockerd    an engine in namespaces of its own, from start to end
     root       Debian file systems made by debootstrap, kept in the cache
     images     those file systems and this checkout as images
-    terminal   a program on a real terminal
     resp       the smallest Redis client, run inside a host's network
 
 An engine's processes live in one PID namespace, so ending its first process ends them all;

@@ -11,15 +11,15 @@ import contextlib
 import socket
 import sys
 import time
-from typing import IO
+from typing import BinaryIO, cast
 
 
-def connect(address: str, port: int) -> IO[bytes]:
+def connect(address: str, port: int) -> BinaryIO:
     with socket.create_connection((address, port), timeout=20) as connection:
-        return connection.makefile("rwb")
+        return cast("BinaryIO", connection.makefile("rwb"))
 
 
-def exchange(stream: IO[bytes], command: str) -> str:
+def exchange(stream: BinaryIO, command: str) -> str:
     words = command.encode().split()
     sent = b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
     stream.write(b"*%d\r\n%s" % (len(words), sent))

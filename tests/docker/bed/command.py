@@ -42,7 +42,7 @@ def run(
         )
     except subprocess.TimeoutExpired as late:
         raise CommandError(
-            f"{' '.join(argv)}: not done after {within:g} s\n{late.stdout}\n{late.stderr}"
+            f"{' '.join(argv)}: not done after {within:g} s\n{late.stdout!r}\n{late.stderr!r}"
         ) from None
     if ok is not None and done.returncode not in ok:
         raise CommandError(
@@ -51,7 +51,9 @@ def run(
     return done
 
 
-def until(check: Callable[[], T], what: str, *, within: float = 10, every: float = 0.05) -> T:
+def until(
+    check: Callable[[], T | None], what: str, *, within: float = 10, every: float = 0.05
+) -> T:
     """Call `check` until it returns something true, and return that.
 
     Raises `AssertionError` naming `what` and the last answer after `within` seconds.

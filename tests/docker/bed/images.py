@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import root
-from .engine import Engine, engine
+from .dockerd import engine
+from .engine import Engine
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 SOURCES = ("Dockerfile", ".dockerignore", "pyproject.toml", "README.md", "LICENSE", "src")
@@ -47,11 +48,12 @@ def ambassador(tag: str = AMBASSADOR) -> Path:
 
 def load(engines: Sequence[Engine]) -> None:
     """Give each engine every image, made first where the cache lacks it."""
-    with root.locked():
-        redis, built = root.redis(), [ambassador(tag) for tag in BASES]
+    with root.locked(), ThreadPoolExecutor() as threads:
+        redis, _ = root.redis(), [tar() for _, tar in BASES.values()]
+        built = list(threads.map(ambassador, BASES))
 
     def fill(engine: Engine) -> None:
-        _import_redis(engine, redis)
+        import_redis(engine, redis)
         for tar in built:
             engine.docker("load", "--input", str(tar), within=120)
 
@@ -59,12 +61,15 @@ def load(engines: Sequence[Engine]) -> None:
         list(threads.map(fill, engines))
 
 
-def _import_redis(engine: Engine, tar: Path) -> None:
+def import_redis(engine: Engine, tar: Path) -> None:
     """Make Redis and its command line two images of one layer."""
     command, cli = ("--change", f"CMD {RUN_REDIS}"), ("--change", f"ENTRYPOINT {RUN_CLI}")
     engine.docker("import", "--change", "EXPOSE 6379", *command, str(tar), REDIS, within=120)
     engine.docker("create", "--name", "cli", REDIS)
-    engine.docker("commit", *cli, "--change", "CMD []", "cli", REDIS_CLI)
+    # On a dumb terminal redis-cli edits no line, so it does not ask where the cursor is.
+    engine.docker(
+        "commit", *cli, "--change", "ENV TERM=dumb", "--change", "CMD []", "cli", REDIS_CLI
+    )
     engine.docker("rm", "cli")
 
 
@@ -73,6 +78,7 @@ def _sources() -> str:
     digest = hashlib.sha256(Path(__file__).read_bytes())
     for name in SOURCES:
         top = CHECKOUT / name
-        for path in sorted(top.rglob("*.py")) if top.is_dir() else [top]:
+        files = (path for path in top.rglob("*") if path.is_file()) if top.is_dir() else [top]
+        for path in sorted(path for path in files if path.suffix != ".pyc"):
             digest.update(f"{path.relative_to(CHECKOUT)}\n".encode() + path.read_bytes())
     return digest.hexdigest()

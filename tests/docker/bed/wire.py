@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import gettempdir
 
 from .command import run
 from .engine import Engine
+from .root import locked
 
 FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 
@@ -18,13 +21,29 @@ def forwarding() -> Iterator[None]:
 
     A new network namespace copies the value from the first one (`devconf_inherit_init_net`
     in Documentation/admin-guide/sysctl/net.rst of Linux), whatever its engine's namespace says.
+    Runs side by side each leave a note of what was there; the last one puts it back.
     """
-    before = FORWARD.read_text()
-    FORWARD.write_text("1")
+    note = Path(gettempdir(), f"ambassador-forwarding-{os.getpid()}")
+    with locked():
+        before = next((other.read_text() for other in _notes()), FORWARD.read_text())
+        note.write_text(before)
+        FORWARD.write_text("1")
     try:
         yield
     finally:
-        FORWARD.write_text(before)
+        with locked():
+            note.unlink()
+            if not _notes():
+                FORWARD.write_text(before)
+
+
+def _notes() -> list[Path]:
+    """Return the notes of other runs, and forget those of runs that were killed."""
+    notes = list(Path(gettempdir()).glob("ambassador-forwarding-*"))
+    for note in notes:
+        if not Path("/proc", note.name.rpartition("-")[2]).exists():
+            note.unlink()
+    return [note for note in notes if note.exists()]
 
 
 @contextmanager

@@ -3,10 +3,13 @@
 import os
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
-from tests.program import COMMAND, clean_environ
+from tests.ports import free_port
+from tests.program import COMMAND, clean_environ, is_ready
+from tests.wait import until
 
 MANY = [f"R{port}_PORT_{port}_TCP=tcp://127.0.0.1:1" for port in range(1000, 1300)]
 
@@ -56,3 +59,24 @@ def test_asked_to_stop_while_it_starts_it_stops_at_once(tmp_path):
 
 def test_interrupted_while_it_starts_it_says_nothing(tmp_path):
     assert at_its_imports(tmp_path, signal.SIGINT) == (130, "")
+
+
+@pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_no_socket_gets_the_number_of_a_stream_that_was_closed(tmp_path, closed):
+    admin = tmp_path / "admin.sock"
+    command = [
+        *COMMAND,
+        "run",
+        "--admin",
+        str(admin),
+        f"A_PORT_{free_port()}_TCP=tcp://127.0.0.1:1",
+    ]
+    script = f'exec "$@" {closed}'
+    with subprocess.Popen(["sh", "-c", script, "sh", *command], env=clean_environ()) as process:
+        try:
+            until(lambda: is_ready(admin))
+            streams = [Path(f"/proc/{process.pid}/fd/{fd}").readlink() for fd in range(3)]
+            assert [stream for stream in streams if "socket:" in str(stream)] == []
+        finally:
+            process.terminate()
+        assert process.wait(10) == 0

@@ -19,6 +19,7 @@ def _no_wishes(monkeypatch):
 def test_colour_is_for_terminals_only():
     assert wants_colour(Screen())
     assert not wants_colour(io.StringIO())
+    assert not wants_colour(None)
 
 
 @pytest.mark.parametrize(

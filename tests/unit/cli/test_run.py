@@ -107,6 +107,15 @@ def test_an_error_is_a_line_of_json_where_the_log_is(ambassador):
     assert event["message"].startswith("argument REDIS_PORT_6379_TCP: ")
 
 
+@pytest.mark.parametrize("flags", [(), ("--log", "json")])
+def test_a_wrong_setting_is_a_line_of_json_too(ambassador, flags):
+    environ = {} if flags else {"AMBASSADOR_LOG": "json"}
+    done = ambassador("run", *flags, "h", "80", AMBASSADOR_GRACE="soon", **environ)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert json.loads(line)["message"].startswith("environment variable AMBASSADOR_GRACE: ")
+
+
 def test_an_admin_socket_that_is_taken_is_1(ambassador, running):
     done = ambassador("run", "--admin", str(running.admin), link(free_port()))
     assert done.returncode == 1

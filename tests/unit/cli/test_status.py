@@ -4,6 +4,8 @@ import re
 import socket
 
 from ambassador import __version__
+from ambassador.cli import status
+from ambassador.core.results import RouteView, StatusView
 
 
 def test_a_table_of_what_is_carried(ambassador, running):
@@ -19,6 +21,18 @@ def test_a_table_of_what_is_carried(ambassador, running):
     listen, there = rf":{running.ports[0]}", r"127\.0\.0\.1:1, db2:2\?backup"
     assert re.fullmatch(rf"redis +{listen} +{there} +relay +1 +\d+ +\d+ +0 B +0 B", redis)
     assert dns.split()[:3] == ["dns", f":{running.ports[1]}/udp", "127.0.0.1:53"]
+
+
+def test_a_reason_has_a_column_where_there_is_one():
+    def text(why):
+        names = ("open", "opened", "refused", "held", "to_upstream", "to_client")
+        words = {"name": "redis", "listen": ":6379", "plane": "relay", "origin": "", "why": why}
+        route = RouteView(endpoints=(), existing="keep", **words, **dict.fromkeys(names, 0))
+        return status._all(StatusView("ready", "1", 1, 1.0, (route,)))
+
+    assert "WHY" not in text("")
+    head, row = text("no CAP_NET_ADMIN").splitlines()[2:]
+    assert (head.split()[-1], row.rstrip()[-16:]) == ("WHY", "no CAP_NET_ADMIN")
 
 
 def test_the_same_as_json(ambassador, running):
@@ -44,7 +58,9 @@ def test_a_socket_of_somebody_else_is_not_hidden(ambassador, tmp_path):
 
 
 def test_everything_about_one_route(verb, operated):
-    with operated.connect():
+    with operated.connect() as sock:
+        sock.sendall(b"x")
+        assert sock.recv(1) == b"x"
         done = verb("status", "web")
     assert (done.code, done.err) == (0, "")
     facts = dict(line.split(maxsplit=1) for line in done.out.partition("\n\n")[0].splitlines())

@@ -1,9 +1,16 @@
 """NameServers asks a real name server, on a network where it is the only one."""
 
+import contextlib
+import socket
+import threading
+import time
+
+import dns.message
+import dns.rdatatype
 import pytest
 
 from ambassador.errors import ResolveError
-from ambassador.resolve import dns
+from ambassador.resolve import dns as module
 from ambassador.resolve.answer import Answer
 from ambassador.resolve.dns import NameServers
 
@@ -19,8 +26,8 @@ def ask(net, resolv_conf):
 @pytest.fixture
 def hasty(monkeypatch):
     """Wait for name servers that do not answer only as long as a test may."""
-    monkeypatch.setattr(dns, "_ONE_QUERY", 0.1)
-    monkeypatch.setattr(dns, "_ALL_QUERIES", 0.3)
+    monkeypatch.setattr(module, "_ONE_QUERY", 0.1)
+    monkeypatch.setattr(module, "_ALL_QUERIES", 0.3)
 
 
 def test_addresses_of_both_kinds_ipv4_first(dns, ask):
@@ -81,6 +88,50 @@ def test_name_servers_that_do_not_answer(dns, ask, hasty, away):
     getattr(dns, away)()
     with pytest.raises(ResolveError, match=r"^db: the name servers do not answer$"):
         ask("db")
+
+
+@pytest.fixture
+def deaf_for(net, dns, resolv_conf):
+    """Put a name server before the real one that does not answer one kind of question."""
+    with contextlib.ExitStack() as stack:
+
+        def put(kind: str) -> None:
+            near, far = (
+                stack.enter_context(net.call(socket.socket, type=socket.SOCK_DGRAM)) for _ in "12"
+            )
+            near.bind(("127.0.0.3", 53))
+            far.settimeout(5)
+            far.connect((dns.address, 53))
+            thread = threading.Thread(target=pass_on, args=(near, far, kind))
+            thread.start()
+            stack.callback(thread.join)
+            stack.callback(far.close)
+            stack.callback(near.sendto, b"", near.getsockname())
+            resolv_conf.write_text("nameserver 127.0.0.3\n")
+
+        yield put
+
+
+def pass_on(near, far, deaf_for):
+    while True:
+        question, client = near.recvfrom(65535)
+        if not question:
+            return
+        if dns.message.from_wire(question).question[0].rdtype != dns.rdatatype.from_text(deaf_for):
+            far.send(question)
+            near.sendto(far.recv(65535), client)
+
+
+@pytest.mark.parametrize(
+    ("kind", "found"),
+    [("AAAA", {"10.0.0.1"}), ("A", {"fd00::1"}), ("TXT", {"10.0.0.1", "fd00::1"})],
+)
+def test_a_kind_that_is_not_answered_costs_a_second(dns, deaf_for, ask, kind, found):
+    dns.say(db=("10.0.0.1", "fd00::1"))
+    deaf_for(kind)
+    began = time.monotonic()
+    assert set(ask("db").addresses) == found
+    assert time.monotonic() - began < 2
 
 
 def test_the_second_name_server_answers_when_the_first_does_not(start_dns, ask, hasty, resolv_conf):

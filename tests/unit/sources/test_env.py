@@ -1,5 +1,6 @@
 import pytest
 
+from ambassador.core.hostsfile import parse_hosts
 from ambassador.core.merge import merge
 from ambassador.errors import ConfigError
 from ambassador.model import Endpoint, Inet, Proto, Unix
@@ -389,3 +390,13 @@ class TestPod:
 def test_a_unix_socket_stands_on_either_side():
     route = routes({"A_PORT_1_TCP": "unix:///b", "A_PORT_1_TCP_LISTEN": "unix:///a"})["a"]
     assert (route.listen, route.endpoints[0].address) == (Unix("/a"), Unix("/b"))
+
+
+def test_the_address_of_a_link_is_followed_by_its_alias():
+    hosts = parse_hosts("172.17.0.2 redis 3f2a9c0d1e2f")
+    link = {"REDIS_PORT_6379_TCP": "tcp://172.17.0.2:6379"}
+    by_engine = {**link, "REDIS_PORT_6379_TCP_ADDR": "172.17.0.2"}
+    (followed,) = EnvironmentSource(by_engine, hosts=hosts).read().routes
+    assert followed.endpoints[0].address == Inet("redis", 6379)
+    (by_hand,) = EnvironmentSource(link, hosts=hosts).read().routes
+    assert by_hand.endpoints[0].address == Inet("172.17.0.2", 6379)

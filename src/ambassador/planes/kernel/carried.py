@@ -10,7 +10,7 @@ from ambassador.model import Address, Admin, Endpoint, Existing, Inet, Route
 from ambassador.planes.kernel.entry import Flow, shown
 from ambassador.planes.kernel.nft import Counter
 from ambassador.planes.kernel.ruleset import Key, Port, Way
-from ambassador.planes.kernel.ways import belonging, places, ways
+from ambassador.planes.kernel.ways import Which, belonging, places, ways
 from ambassador.ports import RouteStatus, SessionStatus
 from ambassador.spec import is_ip
 
@@ -24,12 +24,13 @@ class Carried:
     route: Route
     refusal: str = ""  # why the relay has it altogether
     known: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    out: dict[Endpoint, float] = field(default_factory=dict)  # until when; loop time
+    out: dict[Which, float] = field(default_factory=dict)  # not reached; until when (loop time)
     ways: dict[Key, Way] = field(default_factory=dict)  # installed
     belongs: frozenset[tuple[str, int]] = frozenset()  # to what `ways` were made from
     counted: bool = False
     once: Existing | None = None  # the policy of the change that is being made
     former: set[tuple[str, int]] = field(default_factory=set)  # belonged, may have flows yet
+    announced: bool = False  # that the kernel has it
     forgive: bool = False  # an endpoint is back: what `down_tcp` says is old
     unwatch: list[Callable[[], None]] = field(default_factory=list)
     opened: int = 0
@@ -62,12 +63,14 @@ class Carried:
         hosts = self.hosts
         self.known = {host: self.known[host] for host in hosts if host in self.known}
         self.known.update((host, (host,)) for host in hosts if is_ip(host))
-        self.out = {e: until for e, until in self.out.items() if e in self.route.endpoints}
+        self.out = {
+            which: until for which, until in self.out.items() if which[0] in self.route.endpoints
+        }
 
     def learn(self, host: str, addresses: Sequence[str]) -> None:
         """Take over new addresses of `host`: what was known of the old ones holds no longer."""
         self.known[host] = tuple(addresses)
-        self.out = {e: until for e, until in self.out.items() if _host(e) != host}
+        self.out = {which: until for which, until in self.out.items() if _host(which[0]) != host}
         self.forgive = True
 
     def wanted(self, families: Iterable[bool]) -> dict[Key, Way]:

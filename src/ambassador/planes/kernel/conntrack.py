@@ -30,7 +30,7 @@ _FAMILIES = (socket.AF_INET, socket.AF_INET6)
 # One walk through the table a port (8 ms for 262,144 buckets, however empty); beyond that, one
 # walk through all of the protocol.
 _MOST_WALKS = 8
-_BATCH = 100  # deletions in one piece: about 1 ms of the kernel's time
+_BATCH = 50  # deletions in one piece: about 1 ms of the kernel's time
 # Seconds of parsing before other work of the loop has its turn. Not by the loop's clock: uvloop
 # reads it once a turn.
 _SLICE = 0.002

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 
 from ambassador.core.describe import describe_endpoint
@@ -69,6 +70,7 @@ def crowded(routes: Iterable[Route]) -> Collection[tuple[Proto, int]]:
     return {port for port, number in ports.items() if number > 1}
 
 
+@lru_cache(4096)
 def forwardable(address: str) -> bool:
     """Return whether packets of another host may be sent on to the IP literal `address`."""
     if "%" in address:

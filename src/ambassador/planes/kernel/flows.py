@@ -16,6 +16,7 @@ from ambassador.planes.kernel.entry import Address, Flow, shown
 from ambassador.planes.kernel.poke import Poker
 from ambassador.planes.kernel.ruleset import Port
 from ambassador.ports import Closed, SessionRecord
+from ambassador.tasks import spawn
 
 __all__ = ["Flows", "nearly_full"]
 
@@ -46,6 +47,7 @@ class Flows:
         self._route_of: RouteOf = lambda _port: None
         self._began: dict[int, float] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._hastening: asyncio.TimerHandle | None = None
 
     def open(self, route_of: RouteOf) -> None:
         """Take the sockets; raises PlaneError. `route_of` tells whose a port is.
@@ -59,12 +61,14 @@ class Flows:
         if self._followed or log.enabled(log.DEBUG):
             self._ender.noting = True
             self._conntrack.events(self._tell)
+            self._hasten()
         self._check()
 
     def close(self) -> None:
         """Release everything; flows go on."""
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._hastening):
+            if timer is not None:
+                timer.cancel()
         self._ender.close()
         self._poker.close()
         self._conntrack.close()
@@ -142,14 +146,13 @@ class Flows:
         for proto in Proto:
             numbers = {number for its, number in ports if its is proto}
             if numbers:
-                flows = await self._conntrack.flows(proto, numbers)
-                # What was dialled on loopback is never translated by us.
-                found += [flow for flow in flows if not flow.listen[0].startswith("127.")]
+                found += await self._conntrack.flows(proto, numbers)
         return found
 
     def _tell(self, event: FlowEvent, flow: Flow) -> None:
         route = self._route_of((flow.proto, flow.listen[1]))
-        if route is None:
+        # What was dialled on loopback others have translated (Docker's DNS): we never do.
+        if route is None or flow.listen[0].startswith("127."):
             return
         now = asyncio.get_running_loop().time()
         if event is FlowEvent.NEW:
@@ -176,6 +179,13 @@ class Flows:
                 "in the kernel",
             )
         )
+
+    def _hasten(self) -> None:
+        """Have the kernel look at its table: what has expired is otherwise removed, and told of,
+        up to a minute later (gc_worker in nf_conntrack_core.c).
+        """
+        spawn(self._conntrack.flows(Proto.TCP, {0}), "look at conntrack")
+        self._hastening = asyncio.get_running_loop().call_later(_CHECK, self._hasten)
 
     def _check(self) -> None:
         """Say once when conntrack's table is about to be full, and come again until then."""

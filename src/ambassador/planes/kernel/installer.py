@@ -65,7 +65,15 @@ class Installer:
             return
         former = [(goal, goal.carried.ways, goal.carried.belongs) for goal in goals]
         self._note(goals)
-        await self._see_off(former, removed)
+        try:
+            await self._see_off(former, removed)
+        except PlaneError as error:
+            log.event(
+                log.WARNING,
+                "flows_left",
+                f"open flows to endpoints that left their route go on: {error}",
+                reason=str(error),
+            )
 
     async def withdraw(self, carried: Sequence[Carried]) -> None:
         """Let new clients of these routes reach the relay; open flows go on, and are counted."""
@@ -148,7 +156,7 @@ class Installer:
         resting: dict[Carried, frozenset[Address]] = {}
         for goal, ways, belonged in former:
             carried = goal.carried
-            if back := goal.belongs - belonged:
+            if belonged and (back := goal.belongs - belonged):
                 self._flows.back(carried.route.proto, carried.ports, back)
             if carried.refusal:
                 continue

@@ -13,7 +13,8 @@ Three answers of an upstream are not for the client, since the relay would wait 
                   repeats it (RFC 6298, section 2); `tried4` and `tried6` know the repetition,
                   and it is not translated
 
-In each case the client's own next SYN meets the relay.
+In each case the client's own next SYN meets the relay. So do clients at a link-local IPv6 address,
+which no packet is forwarded from (RFC 4291, section 2.5.6).
 """
 
 from __future__ import annotations
@@ -116,6 +117,7 @@ _STATIC = f"""\
     meta nfproto ipv6 meta l4proto . th dport vmap @any6
   }}
   chain arrive {{
+    ip6 saddr fe80::/10 return
     meta l4proto udp goto choose
     tcp flags & (fin | syn | rst | ack) != syn return
     tcp dport @down_tcp return

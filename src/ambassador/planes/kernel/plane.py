@@ -12,9 +12,10 @@ import socket
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from time import time
+from time import monotonic, time
 
 from ambassador import closed, log
+from ambassador.core.describe import describe
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
 from ambassador.errors import ConfigError, PlaneError, Problem, ResolveError
 from ambassador.inherited import Inherited
@@ -37,6 +38,7 @@ __all__ = ["KernelPlane"]
 _DOUBT = 5.0
 # Names that are known at once come with the first transaction; others do not hold it up longer.
 _PATIENCE = 0.3
+_SLICE = 0.005  # seconds of work before other work of the loop has its turn
 
 _ID = "k"  # begins what flows are called
 
@@ -110,7 +112,7 @@ class KernelPlane:
     async def apply(self, steps: Sequence[Step]) -> None:
         """Perform all steps; see ports.Plane. Fails only where the kernel plane is demanded."""
         async with self._lock:
-            replaced, come, bystanders = self._take(steps)
+            replaced, come, bystanders = await self._take(steps)
             touched = [*come, *bystanders]
             try:
                 if self._demanded and (refused := [c for c in touched if c.refusal]):
@@ -119,6 +121,8 @@ class KernelPlane:
                     await self._learn_names(touched)
                     removed = [c for c in replaced if _listen(c.route) not in self._routes]
                     await self._installer.settle(touched, removed, strict=self._demanded)
+                    for carried in touched:  # the reconciler says which plane each has
+                        carried.announced = bool(carried.ways)
             except PlaneError:
                 self._swap(come, replaced)
                 replaced = come
@@ -127,20 +131,23 @@ class KernelPlane:
                 for carried in replaced:
                     carried.stop_watching()
 
-    def noticed(self, name: str, endpoint: Endpoint, reachable: bool) -> None:
-        """Hear from the relay whether it could reach `endpoint` of the route `name`."""
+    def noticed(self, name: str, endpoint: Endpoint, address: str, reachable: bool) -> None:
+        """Hear from the relay whether it could reach `endpoint` of the route `name`, at
+        `address` or (empty) at any of its addresses.
+        """
         carried = self._by_name.get(name)
         if carried is None or carried.refusal or endpoint not in carried.route.endpoints:
             return
+        which = (endpoint, address)
         if reachable:
-            if carried.out.pop(endpoint, None) is not None:
+            if carried.out.pop(which, None) is not None:
                 carried.forgive = True
                 self._change(carried)
             return
-        if endpoint not in carried.out:
+        if which not in carried.out:
             self._change(carried)
         moment = asyncio.get_running_loop().time() + _DOUBT
-        carried.out[endpoint] = moment
+        carried.out[which] = moment
         if self._timer is None and not self._closing:
             self._timer = asyncio.get_running_loop().call_at(moment, self._end_doubts)
 
@@ -211,8 +218,13 @@ class KernelPlane:
             counted = [carried for carried in self._routes.values() if carried.counted]
             if self._keep_rules or not counted:
                 return 0
-            await self._installer.withdraw(counted)
-        return await self._flows.drain([port for one in counted for port in one.ports], grace)
+            try:
+                await self._installer.withdraw(counted)
+                ports = [port for carried in counted for port in carried.ports]
+                return await self._flows.drain(ports, grace)
+            except PlaneError as error:
+                log.event(log.WARNING, "not_drained", f"flows in the kernel are not seen: {error}")
+                return 0
 
     async def lend(self) -> Sequence[socket.socket]:
         """Change the table no more, and return what keeps others from it; see
@@ -291,7 +303,9 @@ class KernelPlane:
         else:
             self._opened = True
 
-    def _take(self, steps: Sequence[Step]) -> tuple[list[Carried], list[Carried], list[Carried]]:
+    async def _take(
+        self, steps: Sequence[Step]
+    ) -> tuple[list[Carried], list[Carried], list[Carried]]:
         """Take over what `steps` say; return what goes, what comes in its place or anew, and
         which others have to make way or may come back.
         """
@@ -325,12 +339,16 @@ class KernelPlane:
         }
         self._swap(replaced, come)
         bystanders = []
+        pause = monotonic() + _SLICE
         for carried in (*come, *neighbours.difference(replaced)):
             carried.learn_literals()
             refusal = self._judge(carried)
             if carried in neighbours and refusal != carried.refusal:
                 bystanders.append(carried)
             carried.refusal = refusal
+            if monotonic() > pause:
+                await asyncio.sleep(0)
+                pause = monotonic() + _SLICE
         return replaced, come, bystanders
 
     def _swap(self, gone: Iterable[Carried], come: Iterable[Carried]) -> None:
@@ -405,6 +423,24 @@ class KernelPlane:
                 changed, self._changed = self._changed, set()
                 here = [c for c in changed if self._routes.get(_listen(c.route)) is c]
                 await self._installer.settle(here)
+                for carried in here:
+                    self._announce(carried)
+
+    def _announce(self, carried: Carried) -> None:
+        """Say that the kernel has a route whose names were not known when it was added."""
+        if carried.announced or not carried.ways:
+            return
+        carried.announced = True
+        status, line = carried.status(), describe(carried.route)
+        end = f" ({status.why})" if status.why else ""
+        log.event(
+            log.INFO,
+            "route_plane",
+            f"{line}  plane {status.plane}{end}",
+            route=carried.route.name,
+            plane=status.plane,
+            why=status.why,
+        )
 
     def _end_doubts(self) -> None:
         """Let the kernel try endpoints again that the relay has not spoken of for a while."""
@@ -412,9 +448,9 @@ class KernelPlane:
         loop = asyncio.get_running_loop()
         later: list[float] = []
         for carried in self._routes.values():
-            for endpoint, until in list(carried.out.items()):
+            for which, until in list(carried.out.items()):
                 if until <= loop.time():
-                    del carried.out[endpoint]
+                    del carried.out[which]
                     self._change(carried)
                 else:
                     later.append(until)

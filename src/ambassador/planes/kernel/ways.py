@@ -10,23 +10,24 @@ from ambassador.model import Endpoint, Inet, Pick, Proto, Route
 from ambassador.planes.kernel.eligible import forwardable
 from ambassador.planes.kernel.ruleset import Share, Way
 
-__all__ = ["active", "belonging", "places", "ways"]
+__all__ = ["Which", "active", "belonging", "places", "ways"]
 
 _LONGEST_IDLE = 2_000_000  # seconds; see layout.py
 
 Known = Mapping[str, Sequence[str]]
+Which = tuple[Endpoint, str]  # an address of an endpoint; empty: all of them
 
 
-def active(endpoints: Sequence[Endpoint], out: Collection[Endpoint]) -> Sequence[Endpoint]:
+def active(endpoints: Sequence[Endpoint], out: Collection[Which]) -> Sequence[Endpoint]:
     """Return the endpoints new flows may go to: those usable and not `out`, backups only without
     others.
     """
-    reachable = [endpoint for endpoint in filter(usable, endpoints) if endpoint not in out]
+    reachable = [endpoint for endpoint in filter(usable, endpoints) if (endpoint, "") not in out]
     return [endpoint for endpoint in reachable if not endpoint.backup] or reachable
 
 
 def ways(
-    route: Route, known: Known, out: Collection[Endpoint], families: Iterable[bool]
+    route: Route, known: Known, out: Collection[Which], families: Iterable[bool]
 ) -> tuple[Way, ...]:
     """Return one way for each listen port and address family the kernel can serve.
 
@@ -42,7 +43,7 @@ def ways(
     found = []
     for ipv6 in families:
         host = _listens(route.listen.host, ipv6)
-        hosts = [_addresses(endpoint, known, ipv6) for endpoint in endpoints]
+        hosts = [_addresses(endpoint, known, out, ipv6) for endpoint in endpoints]
         if host is None or not hosts or not all(hosts):
             continue
         if route.pick is Pick.FIRST:
@@ -87,13 +88,15 @@ def _listens(host: str, ipv6: bool) -> str | None:
     return host if (":" in host) == ipv6 else None
 
 
-def _addresses(endpoint: Endpoint, known: Known, ipv6: bool) -> Sequence[str]:
+def _addresses(
+    endpoint: Endpoint, known: Known, out: Collection[Which], ipv6: bool
+) -> Sequence[str]:
     if not isinstance(endpoint.address, Inet):
         return ()
     return [
         address
         for address in known.get(endpoint.address.host, ())
-        if (":" in address) == ipv6 and forwardable(address)
+        if (":" in address) == ipv6 and forwardable(address) and (endpoint, address) not in out
     ]
 
 

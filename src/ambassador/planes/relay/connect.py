@@ -58,6 +58,7 @@ async def connect(
                 reason = str(error)
                 state.failed(endpoint, reason, loop.time())
                 continue
+            candidates = state.trusted_first(candidates, loop.time())
             for place, candidate in enumerate(candidates):
                 limit = attempt_limit(deadline - loop.time(), others + len(candidates) - place)
                 if limit <= 0:
@@ -71,11 +72,13 @@ async def connect(
                     if error.errno in EXHAUSTED:
                         break  # ours to bear, not the endpoint's
                 else:
+                    state.address_answered(candidate)
                     state.reached(endpoint, loop.time())
                     return sock, candidate
+                state.address_failed(candidate, loop.time())
+                _doubt(endpoint, resolver)
             else:
                 state.failed(endpoint, reason, loop.time())
-                _doubt(endpoint, resolver)
         remaining = deadline - loop.time()
         if remaining <= 0:
             raise UnreachableError(reason)

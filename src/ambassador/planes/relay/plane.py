@@ -61,7 +61,7 @@ class RelayPlane:
         *,
         buffer: int,
         backlog: int,
-        noticed: Noticed = lambda _name, _endpoint, _reachable: None,
+        noticed: Noticed = lambda *_: None,
         closed: Closed = closed.tell,
         inherited: Inherited | None = None,
     ) -> None:

@@ -8,6 +8,7 @@ peer's buffer is above the limit.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import time
 from collections.abc import Callable
@@ -124,7 +125,10 @@ class _Side(asyncio.Protocol):
         """Pass on the peer's end, after all its bytes."""
         # uvloop raises RuntimeError where asyncio is silent once the transport closes.
         if self.transport is not None and not self.transport.is_closing():
-            self.transport.write_eof()
+            # asyncio shuts down at once: ENOTCONN when this side is reset, which its own reader
+            # tells in a moment. Here it would end the peer, without a reset.
+            with contextlib.suppress(OSError):
+                self.transport.write_eof()
 
     def reset(self) -> None:
         """Close now, with a reset; bytes not yet sent are dropped."""

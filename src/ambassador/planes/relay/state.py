@@ -18,8 +18,9 @@ from ambassador.spec import format_address, format_endpoint
 
 __all__ = ["Candidate", "Counters", "Noticed", "RouteState"]
 
-# Told of evidence about an endpoint of the route so named: it could be reached, or could not.
-Noticed = Callable[[str, Endpoint, bool], None]
+# Told of evidence about an endpoint of the route so named, or about one of its addresses (empty:
+# all of them): it could be reached, or could not.
+Noticed = Callable[[str, Endpoint, str, bool], None]
 
 # An endpoint that failed is tried last for this long; long enough to spare most clients the
 # wait for it, short enough to come back soon after a restart.
@@ -66,7 +67,7 @@ class RouteState:
     """The running side of a route; `route` is replaced when it is changed in place."""
 
     route: Route
-    noticed: Noticed = lambda _name, _endpoint, _reachable: None
+    noticed: Noticed = lambda *_: None
     counters: Counters = field(default_factory=Counters)
     gate: Gate = field(default_factory=Gate)
     _turn: int = 0
@@ -76,6 +77,7 @@ class RouteState:
     _evidence: dict[Address, _Evidence] = field(default_factory=dict)
     _serial: int = field(default_factory=lambda: next(_serials))
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    _doubted: dict[tuple[str, int], float] = field(default_factory=dict)  # until when
 
     def __post_init__(self) -> None:
         self.change(self.route)
@@ -135,6 +137,29 @@ class RouteState:
         addresses = await resolver.resolve(endpoint.address.host)
         return [Candidate(endpoint, address, port) for address in addresses]
 
+    def trusted_first(self, candidates: Sequence[Candidate], now: float) -> list[Candidate]:
+        """Return `candidates`, those last that did not answer lately: one silent address of a
+        name must not keep every client waiting. When its time is over one client tries it again.
+        """
+        if len(candidates) == 1:
+            return list(candidates)
+        until = {one: self._doubted.get((one.address, one.port), now) for one in candidates}
+        ordered = sorted(candidates, key=lambda one: until[one] > now)
+        if (ordered[0].address, ordered[0].port) in self._doubted:
+            self.address_failed(ordered[0], now)  # for all others, until it has answered
+        return ordered
+
+    def address_failed(self, candidate: Candidate, now: float) -> None:
+        """Note that `candidate` did not answer."""
+        recent = {where: until for where, until in self._doubted.items() if until + DOUBT > now}
+        self._doubted = {**recent, (candidate.address, candidate.port): now + DOUBT}
+        self.noticed(self.route.name, candidate.endpoint, candidate.address, False)
+
+    def address_answered(self, candidate: Candidate) -> None:
+        """Note that `candidate` answered."""
+        if self._doubted.pop((candidate.address, candidate.port), None) is not None:
+            self.noticed(self.route.name, candidate.endpoint, candidate.address, True)
+
     def opened(self, endpoint: Endpoint) -> None:
         """Count a session that was given to `endpoint`."""
         if known := self._evidence.get(endpoint.address):
@@ -153,7 +178,7 @@ class RouteState:
         if known is None or not self._has(endpoint):  # changed away meanwhile
             return
         known.failed_at = now
-        self.noticed(self.route.name, endpoint, False)
+        self.noticed(self.route.name, endpoint, "", False)
         if known.failing_since is None:
             known.failing_since = now
             where = format_endpoint(endpoint)
@@ -173,7 +198,7 @@ class RouteState:
             return
         seconds = now - known.failing_since
         known.failed_at = known.failing_since = None
-        self.noticed(self.route.name, endpoint, True)
+        self.noticed(self.route.name, endpoint, "", True)
         where = format_endpoint(endpoint)
         log.event(
             log.INFO,

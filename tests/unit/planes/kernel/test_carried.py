@@ -51,7 +51,7 @@ def test_a_refusal_is_all_there_is_to_say():
 def test_without_a_way_the_reason_is_the_name_the_endpoints_or_their_addresses():
     assert installed(carried("db")).why == "the address of db is not known"
     out = carried("10.0.0.1")
-    out.out[out.route.endpoints[0]] = 5.0
+    out.out[out.route.endpoints[0], ""] = 5.0
     assert installed(out).why == "no endpoint can be reached at the moment"
     here = carried("db")
     here.learn("db", ("127.0.0.1",))
@@ -60,16 +60,16 @@ def test_without_a_way_the_reason_is_the_name_the_endpoints_or_their_addresses()
 
 def test_new_addresses_of_a_name_end_the_doubt_about_it_alone():
     one = carried("db", "10.0.0.1")
-    one.out = dict.fromkeys(one.route.endpoints, 5.0)
+    one.out = {(endpoint, ""): 5.0 for endpoint in one.route.endpoints}
     one.learn("db", ("10.0.0.2",))
-    assert list(one.out) == [one.route.endpoints[1]]
+    assert list(one.out) == [(one.route.endpoints[1], "")]
     assert one.forgive
 
 
 def test_what_is_named_no_longer_is_forgotten():
     one = carried("db", "10.0.0.1")
     one.learn("db", ("10.0.0.2",))
-    one.out = dict.fromkeys(one.route.endpoints, 5.0)
+    one.out = {(endpoint, ""): 5.0 for endpoint in one.route.endpoints}
     one.route = Route("redis", one.route.listen, (Endpoint(Inet("10.0.0.9", 7000)),))
     one.learn_literals()
     assert one.known == {"10.0.0.9": ("10.0.0.9",)}

@@ -96,7 +96,7 @@ def test_an_address_that_left_is_seen_off_by_the_policy_of_the_route(run):
 def test_one_that_cannot_be_reached_keeps_its_open_flows(run):
     one = carried("10.0.0.1", "10.0.0.2")
     run.settle(one)
-    one.out[one.route.endpoints[0]] = 5.0
+    one.out[one.route.endpoints[0], ""] = 5.0
     run.settle(one)
     assert run.flows.seen_off == [("r6379", {("10.0.0.1", 7000)}, KEEP)]
     (way,) = run.table.changes[-1].after.values()
@@ -163,6 +163,20 @@ def test_where_even_taking_away_fails_the_former_rules_are_said_to_stay(run, cap
     run.settle(one)
     assert one.ways == installed
     assert [r.event for r in caplog.records] == ["rules_refused", "rules_left"]
+
+
+def test_flows_that_cannot_be_seen_to_are_no_reason_to_undo_what_is_installed(run, caplog):
+    async def failing(*_):
+        raise PlaneError("netlink: no")
+
+    one = carried("db")
+    one.learn("db", ("10.0.0.1",))
+    run.settle(one)
+    run.flows.left = failing
+    one.learn("db", ("10.0.0.2",))
+    run.settle(one, strict=True)
+    assert one.belongs == {("10.0.0.2", 7000)}
+    assert [r.event for r in caplog.records] == ["flows_left"]
 
 
 def test_withdrawn_routes_are_still_counted(run):

@@ -62,13 +62,22 @@ def test_without_an_address_to_forward_to_there_is_no_way(host):
 def test_what_is_out_has_no_share_and_a_backup_takes_over():
     first, second, backup = to("10.0.0.1"), to("10.0.0.2"), to("db", backup=True)
     whole = route(first, second, backup)
+    gone = [(endpoint, "") for endpoint in whole.endpoints]
     assert active(whole.endpoints, ()) == [first, second]
-    assert active(whole.endpoints, {first}) == [second]
-    assert active(whole.endpoints, {first, second}) == [backup]
-    assert active(whole.endpoints, {first, second, backup}) == []
-    (way,) = ways(whole, KNOWN, {first, second}, (False,))
+    assert active(whole.endpoints, gone[:1]) == [second]
+    assert active(whole.endpoints, gone[:2]) == [backup]
+    assert active(whole.endpoints, gone) == []
+    (way,) = ways(whole, KNOWN, gone[:2], (False,))
     assert {share.address for share in way.shares} == {"10.0.1.1", "10.0.1.2"}
-    assert found(whole, {first, second, backup}) == {}
+    assert found(whole, gone) == {}
+
+
+def test_one_address_of_a_name_may_be_out_alone():
+    endpoint = to("db")
+    (way,) = ways(route(endpoint), KNOWN, {(endpoint, "10.0.1.1")}, (False,))
+    assert [share.address for share in way.shares] == ["10.0.1.2"]
+    both = {(endpoint, "10.0.1.1"), (endpoint, "10.0.1.2")}
+    assert set(found(route(endpoint), both)) == {(True, Proto.TCP, 6379)}
 
 
 def test_first_is_the_first_address_of_the_first_endpoint():

@@ -142,3 +142,49 @@ def test_a_name_without_an_address_is_an_error():
 
 async def _candidates(route, port, resolver=None):
     return await route.candidates(route.route.endpoints[0], port, resolver or StaticResolver())
+
+
+def test_an_address_that_did_not_answer_is_tried_last_and_then_by_one_client():
+    route = state(A)
+    first, second = Candidate(A, "10.0.0.1", 6379), Candidate(A, "10.0.0.2", 6379)
+    both = [first, second]
+    assert route.trusted_first(both, 0.0) == both
+    route.address_failed(first, 1.0)
+    assert route.trusted_first(both, 1.0) == [second, first]
+    assert route.trusted_first(both, 1.0 + DOUBT) == both  # it is this client's to find out
+    assert route.trusted_first(both, 1.0 + DOUBT) == [second, first]
+    route.address_answered(first)
+    assert route.trusted_first(both, 1.0 + DOUBT) == both
+
+
+def test_only_the_port_that_failed_is_doubted_and_where_there_is_no_choice_none_is():
+    route = state(A)
+    first, other = Candidate(A, "10.0.0.1", 6379), Candidate(A, "10.0.0.1", 6380)
+    route.address_failed(first, 1.0)
+    assert route.trusted_first([other, first], 1.0) == [other, first]
+    assert route.trusted_first([first], 1.0) == [first]
+
+
+def test_addresses_that_failed_long_ago_are_forgotten():
+    route = state(A)
+    for number in range(100):
+        route.address_failed(Candidate(A, f"10.0.0.{number}", 1), float(number))
+    assert len(route._doubted) <= 2 * DOUBT + 1
+
+
+def test_who_listens_hears_of_each_failure_and_of_the_first_success_after_it():
+    heard = []
+    route = RouteState(Route("redis", Inet("", 6379), (A, B)), lambda *news: heard.append(news))
+    route.reached(A, 1.0)
+    route.address_answered(Candidate(A, "10.0.0.1", 6379))
+    assert heard == []
+    for now in (2.0, 3.0):
+        route.failed(A, "refused", now)
+    route.reached(A, 4.0)
+    route.reached(A, 5.0)
+    assert heard == [("redis", A, "", False)] * 2 + [("redis", A, "", True)]
+    heard.clear()
+    route.address_failed(Candidate(B, "10.0.0.2", 6379), 6.0)
+    for _ in range(2):
+        route.address_answered(Candidate(B, "10.0.0.2", 6379))
+    assert heard == [("redis", B, "10.0.0.2", False), ("redis", B, "10.0.0.2", True)]
