@@ -15,7 +15,8 @@ from tests.wait import until
 PIECES = [
     b"GET ", b"POST ", b"HEAD ", b"/v1/status", b"/v1/move", b"/metrics", b" HTTP/1.1", b"\r\n",
     b"\r\n\r\n", b"\n", b"Host: x\r\n", b"Content-Length: 9\r\n",
-    b"Content-Length: 99999999999\r\n", b"Transfer-Encoding: chunked\r\n", b"Expect: 100-continue\r\n", b"Upgrade: websocket\r\n",
+    b"Content-Length: 99999999999\r\n", b"Transfer-Encoding: chunked\r\n",
+    b"Expect: 100-continue\r\n", b"Upgrade: websocket\r\n",
     b"Connection: upgrade\r\n", b"Content-Type: application/json\r\n", b"0\r\n\r\n",
     b"ffffffff\r\n",
     b'{"route":"web"}', b"[" * 999, b"a" * 5000, b"\x00" * 99, b"\xff\xfe", b"%00", b"?route=web&",
