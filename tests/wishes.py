@@ -10,8 +10,15 @@ __all__ = ["Wish"]
 class Wish:
     """Implements ports.Source over `routes`; `error`, if set, is raised instead."""
 
-    def __init__(self, *routes: Route, name: str = "wish", notes: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        *routes: Route,
+        name: str = "wish",
+        notes: tuple[str, ...] = (),
+        guess: bool = False,
+    ) -> None:
         self.name = name
+        self.guess = guess
         self.routes = routes
         self.notes = notes
         self.error: Exception | None = None

@@ -3,8 +3,9 @@
 The map, from the ground up; nothing imports what stands below it in this list:
 
     errors, model, spec   what is wrong, what there is, how it is written
-    core                  pure decisions: merge, plan, pick, connect, session
+    core                  pure decisions: merge, plan, pick, connect, session; commands, wishes
     ports, tasks          the seams between core and the world; named tasks
+    events                the last things that happened, for those who follow them
     sources               where routes come from: environment and arguments, /etc/hosts
     resolve               names to addresses, by their TTL
     planes                what carries the traffic: relay

@@ -18,32 +18,53 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from pathlib import Path
 
-from ambassador import log
-from ambassador.admin.place import candidates, usable
-from ambassador.admin.server import AdminServer
+from ambassador import closed, log
+from ambassador.access import AccessLog
+from ambassador.admin.doors import Doors
+from ambassador.admin.token import read_token
 from ambassador.core.hostsfile import HostsLine, parse_hosts
-from ambassador.errors import RunError
+from ambassador.errors import ConfigError, Problem
+from ambassador.handover.estate import Estate, Part
+from ambassador.handover.giving import Giver
+from ambassador.handover.taking import HandedStore, Taker
+from ambassador.inherited import Inherited, address_of
+from ambassador.metrics.ended import Ended
+from ambassador.metrics.text import Facts, MetricsText
+from ambassador.model import Proto, Route, Snapshot
 from ambassador.planes.kernel.nft import Nft
 from ambassador.planes.kernel.plane import KernelPlane
 from ambassador.planes.kernel.privilege import acquire, look
 from ambassador.planes.kernel.table import retire
 from ambassador.planes.relay.descriptors import raise_limit
 from ambassador.planes.relay.plane import RelayPlane
-from ambassador.ports import Source
-from ambassador.reconciler import Reconciler
+from ambassador.ports import SessionRecord, Source, StateStore
+from ambassador.probes.checks import HealthChecks
+from ambassador.probes.connect import ConnectVerifier
+from ambassador.reconciler import Phase, Reconciler
 from ambassador.resolve.resolver import NameResolver
-from ambassador.settings import Settings
+from ambassador.settings import SETTINGS, Settings
 from ambassador.sources.env import EnvironmentSource
+from ambassador.sources.file import FileSource
+from ambassador.sources.given import GivenSource
 from ambassador.sources.hosts import HostsSource
+from ambassador.sources.watch import FileWatch
+from ambassador.store import FileStore
+from ambassador.systemd import Notifier, listening
 from ambassador.tasks import spawn
 
-__all__ = ["App", "new_loop", "serve", "sources"]
+__all__ = ["App", "new_loop", "serve", "sources", "token"]
 
 _HOSTS = Path("/etc/hosts")
 _NOT_OF_THREADS = 0x20000000  # __WNOTHREAD, wait(2)
+_NO_WAY = Problem(
+    "AMBASSADOR_UPGRADE",
+    "needs an admin socket: beside it, one ambassador takes over from another",
+    "AMBASSADOR_ADMIN=off",
+    "AMBASSADOR_ADMIN=PATH, the same as of the one that runs",
+)
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
@@ -51,16 +72,31 @@ def sources(
     settings: Settings, environ: Mapping[str, str], arguments: Sequence[str]
 ) -> tuple[Source, ...]:
     """Return where routes come from, the plainest word first."""
+    file = (FileSource(Path(settings.config)),) if settings.config else ()
     return (
         EnvironmentSource(
             environ,
             arguments,
             routes=settings.routes,
             in_pod=_SERVICE_ACCOUNT.is_dir(),
+            others=bool(file),
             hosts=_hosts(),
         ),
+        *file,
         HostsSource(hostname=socket.gethostname(), ports=settings.ports, routes=settings.routes),
     )
+
+
+def _assigned(assignments: Sequence[str]) -> Snapshot:
+    """Return the routes of `assignments`, read like arguments of `run`."""
+    return EnvironmentSource({}, assignments).read()
+
+
+def token(settings: Settings) -> str:
+    """Return the token of the API over TCP, empty where there is none. Raises ConfigError."""
+    if settings.api is None:
+        return ""
+    return read_token(settings.api_token, settings.api_token_file, SETTINGS["api_token"].parse)
 
 
 def _hosts() -> tuple[HostsLine, ...]:
@@ -82,39 +118,133 @@ def new_loop(settings: Settings) -> asyncio.AbstractEventLoop:
 class App:
     """A whole ambassador inside the running event loop."""
 
-    def __init__(self, settings: Settings, sources: Sequence[Source]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        sources: Sequence[Source],
+        taker: Taker | None = None,
+        environ: MutableMapping[str, str] | None = None,
+    ) -> None:
+        environ = {} if environ is None else environ
+        self._notifier = Notifier(environ)
+        given = [] if taker else listening(environ)
+        self.handed_over = asyncio.Event()
         self._settings = settings
+        self._taker = taker
+        self._inherited = Inherited(
+            taker.sockets if taker else [sock for _, sock in given],
+            provisional=taker is not None,
+            lasting=taker is None,
+        )
+        self._giver: Giver | None = None
         self._resolver = NameResolver()
+        self._ended = Ended()
+        self._access = AccessLog(settings.access_log) if settings.access_log else None
         self._kernel = self._kernel_plane()
         self._relay = RelayPlane(
             self._resolver,
             buffer=settings.buffer,
             backlog=settings.backlog,
             noticed=self._kernel.noticed if self._kernel else lambda *_: None,
+            inherited=self._inherited,
+            closed=self._closed,
         )
         fronts = [self._kernel] if self._kernel else []
-        self.reconciler = Reconciler(sources, self._relay, *fronts)
-        self._admin: AdminServer | None = None
+        places = {
+            (Proto.UDP if sock.type == socket.SOCK_DGRAM else Proto.TCP, name): place
+            for name, sock in given
+            if name and (place := address_of(sock))
+        }
+        self.reconciler = Reconciler(
+            [GivenSource(source, places) for source in sources] if places else sources,
+            self._relay,
+            *fronts,
+            verifier=ConnectVerifier(self._resolver),
+            store=self._store(),
+            read_assignments=_assigned,
+            installed=self._follow,
+        )
+        self._doors = Doors(self.reconciler, MetricsText(self._facts, self._ended))
+        self._checks = HealthChecks(self._resolver, self.reconciler.judge)
+        self._watching: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Install every route, then serve the admin socket.
+        """Install every route, then answer on the admin socket and where else it is asked for.
 
         Raises ConfigError and RunError, with nothing left running.
         """
+        config = self._settings.config
+        watch = FileWatch(Path(config), self.reconciler.reload) if config else None
         try:
-            self._admin = self._bind_admin()
+            if self._access is not None:
+                self._access.open()
+            self._doors.bind(
+                "off" if self._taker else self._settings.admin,
+                os.environ,
+                api=self._settings.api,
+                token=token(self._settings),
+                monitor=self._settings.metrics,
+                inherited=self._inherited,
+            )
             if self._kernel is None:
                 await self._retire_rules()
             await self.reconciler.start()
+            if self._taker is not None:
+                await self._take_over(self._taker)
         except BaseException:
             await self._close()
             raise
-        if self._admin is not None:
-            await self._admin.start()
+        if self._doors.path is not None:
+            self._giver = Giver(self._doors.path, self._estate())
+            self._giver.start()
+        if watch is not None:
+            self._watching.append(spawn(watch.run(), f"watch {config}"))
+        self._notifier.ready(self._line())
+        for name in self._inherited.untaken:
+            log.event(
+                log.WARNING,
+                "listener_unused",
+                f"systemd listens on {name}, and no route here does: its clients wait in vain",
+                listener=name,
+            )
+        await self._doors.start()
+
+    def _line(self) -> str:
+        """Return what `systemctl status` shows."""
+        statuses = self.reconciler.status()
+        shown = ", ".join(f"{one.route.name} ({one.plane})" for one in statuses[:5])
+        count = f"{len(statuses)} route{'' if len(statuses) == 1 else 's'}"
+        return f"{count}: {shown}{', ...' if len(statuses) > 5 else ''}"
+
+    async def _take_over(self, taker: Taker) -> None:
+        """All is installed: let the predecessor go and accept in its place."""
+        await taker.ready()
+        self._doors.replace(taker.admin)
+        await taker.done()
+        self._inherited.own(taker.kept)
+        self._relay.begin()
+        for name in self._inherited.close_rest():
+            log.event(
+                log.WARNING,
+                "listener_closed",
+                f"the former ambassador listened on {name}; no route here does: closed",
+                listener=name,
+            )
+        log.event(log.INFO, "taken_over", f"taken over from process {taker.pid}", pid=taker.pid)
+
+    async def leave(self, stop: asyncio.Event) -> None:
+        """Another has the routes: let open sessions end, however long they take, until `stop`."""
+        await self._doors.stop()
+        ended = spawn(self._relay.ended(), "open sessions")
+        stopped = spawn(stop.wait(), "stop")
+        await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (ended, stopped):
+            task.cancel()
 
     async def stop(self, hurry: asyncio.Event | None = None) -> None:
         """Stop as the numbered list above says; `hurry`, when set, ends line 3."""
         grace = self._settings.grace
+        self._notifier.stopping(f"open sessions may end for {grace:g} s")
         draining = spawn(self.reconciler.stop(grace), "drain")
         hurried = spawn((hurry or asyncio.Event()).wait(), "hurry")
         await asyncio.wait({draining, hurried}, return_when=asyncio.FIRST_COMPLETED)
@@ -134,12 +264,76 @@ class App:
         await self._close()
 
     async def _close(self) -> None:
+        if self._giver is not None:
+            self._giver.close()
+        if self._taker is not None:
+            self._taker.close()
+        self._checks.close()
+        for task in self._watching:
+            task.cancel()
+        self.reconciler.events.close()
         if self._kernel is not None:
             await self._kernel.close()
         self._relay.close()
-        if self._admin is not None:
-            await self._admin.stop()
+        await self._doors.stop()
         self._resolver.close()
+        self._notifier.close()
+        self._inherited.close_rest()
+        if self._access is not None:
+            self._access.close()
+
+    async def reload(self) -> None:
+        """Read the sources again, and open the access log anew."""
+        self._notifier.reloading()
+        if self._access is not None:
+            self._access.reopen()
+        await self.reconciler.reload()
+        self._notifier.ready(self._line())
+
+    def _closed(self, record: SessionRecord) -> None:
+        closed.tell(record)
+        self._ended(record)
+        if self._access is not None:
+            self._access(record)
+
+    def _facts(self) -> Facts:
+        reconciler = self.reconciler
+        return Facts(reconciler.phase is Phase.READY, reconciler.status(), reconciler.sources)
+
+    def _estate(self) -> Estate:
+        parts: list[Part] = [self._relay]
+        if self._kernel is not None:
+            parts.append(self._kernel)
+        return Estate(
+            parts, lambda: self._doors.sockets, self.reconciler.still, FileStore.encode, self._gone
+        )
+
+    def _gone(self, successor: int) -> None:
+        self.reconciler.leave()
+        self._notifier.succeeded_by(successor)
+        self._checks.close()
+        for task in self._watching:
+            task.cancel()
+        left = sum(status.open for status in self._relay.status())
+        log.event(
+            log.INFO,
+            "handed_over",
+            f"process {successor} has taken over; {left} open sessions go on here until they end "
+            "(SIGTERM gives them the grace)",
+            pid=successor,
+            sessions=left,
+        )
+        self.handed_over.set()
+
+    def _store(self) -> StateStore | None:
+        store = FileStore(Path(self._settings.state), _assigned) if self._settings.state else None
+        if self._taker is None:
+            return store
+        read = FileStore(Path("what was handed over"), _assigned).decode
+        return HandedStore(self._taker.wishes.decode(), read, store)
+
+    def _follow(self, routes: Sequence[Route]) -> None:
+        self._checks.follow(routes)
 
     def _kernel_plane(self) -> KernelPlane | None:
         if self._settings.plane == "relay":
@@ -150,6 +344,9 @@ class App:
             look(),
             demanded=self._settings.plane == "kernel",
             keep_rules=self._settings.keep_rules,
+            inherited=self._inherited,
+            closed=self._closed,
+            followed=self._access is not None,
         )
 
     async def _retire_rules(self) -> None:
@@ -157,35 +354,6 @@ class App:
         abilities = look()
         if not abilities.missing:
             await retire(Nft(abilities.nft))
-
-    def _bind_admin(self) -> AdminServer | None:
-        """Take the admin socket. A place the user named must be free; else do without."""
-        named = self._settings.admin
-        if named == "off":
-            return None
-        if named:
-            server = AdminServer(Path(named), self.reconciler)
-            server.bind()
-            return server
-        failure = "no folder for it can be written"
-        for path in candidates(os.environ):
-            if not usable(path):
-                continue
-            server = AdminServer(path, self.reconciler)
-            try:
-                server.bind()
-            except RunError as error:
-                failure = str(error)
-            else:
-                return server
-        log.event(
-            log.WARNING,
-            "no_admin",
-            f"no admin socket: {failure}; `ambassador status` and `healthcheck` cannot ask this "
-            "ambassador (AMBASSADOR_ADMIN=PATH gives it one of its own)",
-            reason=failure,
-        )
-        return None
 
 
 async def serve(settings: Settings, sources: Sequence[Source]) -> None:
@@ -206,12 +374,22 @@ async def serve(settings: Settings, sources: Sequence[Source]) -> None:
         # Not the loop's own way: uvloop keeps SIGCHLD for itself and refuses it.
         signal.signal(signal.SIGCHLD, lambda *_: _reap())
     raise_limit()
-    app = App(settings, sources)
-    loop.add_signal_handler(
-        signal.SIGHUP, lambda: spawn(app.reconciler.reload(), "reload on SIGHUP")
-    )
+    taker = None
+    if settings.upgrade:
+        if settings.admin == "off":
+            raise ConfigError(_NO_WAY)
+        from ambassador.admin.client import find  # noqa: PLC0415 (only an upgrade needs it)
+
+        taker = await Taker.ask(find(os.environ, settings.admin))
+    app = App(settings, sources, taker, os.environ)
+    loop.add_signal_handler(signal.SIGHUP, lambda: spawn(app.reload(), "reload on SIGHUP"))
     await app.start()
-    await stop.wait()
+    waits = [spawn(stop.wait(), "stop"), spawn(app.handed_over.wait(), "successor")]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
+    if app.handed_over.is_set():
+        await app.leave(stop)
     await app.stop(hurry)
     log.event(log.INFO, "stopped", "stopped")
 

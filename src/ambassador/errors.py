@@ -1,11 +1,17 @@
 """Every exception of the product.
 
     AmbassadorError
-    ├── ConfigError      theirs: what was asked is wrong; nothing was started (exit code 2)
-    └── RunError         the world's: what was asked is right but cannot be done (exit code 1)
-        ├── PlaneError   a listener or a ruleset could not be installed
-        ├── SourceError  a source could not be read; its last good snapshot stands
-        └── ResolveError a name has no address; the last good answer stands
+    ├── ConfigError          theirs: what was asked is wrong; nothing has changed (exit code 2)
+    │   ├── NotFoundError    there is no route, endpoint or session of that name (3)
+    │   └── ConflictError    it contradicts what is: a second hold, a move to oneself (4)
+    └── RunError             the world's: what was asked is right but cannot be done (1)
+        ├── PlaneError       a listener or a ruleset could not be installed
+        ├── SourceError      a source could not be read; its last good snapshot stands
+        ├── ResolveError     a name has no address; the last good answer stands
+        ├── NotVerifiedError a new endpoint does not answer; nothing has changed (5)
+        ├── TimedOutError    it was not done in time; everything is as it was (6)
+        ├── NobodyError      no ambassador is there to be asked, or it does not answer (7)
+        └── StoreError       the operator's changes cannot be kept; nothing has changed
 
 Any other exception that leaves the program is a bug.
 """
@@ -17,11 +23,17 @@ from dataclasses import dataclass
 __all__ = [
     "AmbassadorError",
     "ConfigError",
+    "ConflictError",
+    "NobodyError",
+    "NotFoundError",
+    "NotVerifiedError",
     "PlaneError",
     "Problem",
     "ResolveError",
     "RunError",
     "SourceError",
+    "StoreError",
+    "TimedOutError",
 ]
 
 
@@ -68,6 +80,18 @@ class ConfigError(AmbassadorError):
         super().__init__("\n".join([*map(str, problems), *(f"note: {note}" for note in notes)]))
 
 
+class NotFoundError(ConfigError):
+    """There is no route, endpoint or session of that name."""
+
+    exit_code = 3
+
+
+class ConflictError(ConfigError):
+    """What was asked contradicts what is."""
+
+    exit_code = 4
+
+
 class RunError(AmbassadorError):
     """What was asked is right, but the world does not allow it now."""
 
@@ -82,3 +106,25 @@ class SourceError(RunError):
 
 class ResolveError(RunError):
     """A name has no address now; the last good answer, if there is one, stands."""
+
+
+class NotVerifiedError(RunError):
+    """A new endpoint does not answer; nothing has changed."""
+
+    exit_code = 5
+
+
+class TimedOutError(RunError):
+    """What was asked was not done in time; everything is as it was."""
+
+    exit_code = 6
+
+
+class NobodyError(RunError):
+    """No ambassador is there to be asked, or it does not answer."""
+
+    exit_code = 7
+
+
+class StoreError(RunError):
+    """The operator's changes cannot be kept where they should be; nothing has changed."""

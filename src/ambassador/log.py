@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-__all__ = ["DEBUG", "ERROR", "INFO", "WARNING", "configure", "enabled", "event"]
+__all__ = ["DEBUG", "ERROR", "INFO", "WARNING", "configure", "enabled", "event", "follow"]
 
 DEBUG, INFO, WARNING, ERROR = logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR
 
@@ -20,11 +21,30 @@ _logger = logging.getLogger("ambassador")
 _COLOURS = {DEBUG: "\x1b[2m", WARNING: "\x1b[33m", ERROR: "\x1b[31m"}
 _RESET = "\x1b[0m"
 
+_Heard = Callable[[int, str, str, Mapping[str, Any]], None]
+_followers: list[_Heard] = []
+
 
 def event(level: int, name: str, message: str, /, **fields: Any) -> None:
     """Log one event: its name (snake_case, stable), a sentence for people, and its fields."""
+    if level >= INFO:
+        for heard in tuple(_followers):
+            heard(level, name, message, fields)
     if _logger.isEnabledFor(level):
         _logger.log(level, message, extra={"event": name, "fields": fields})
+
+
+def follow(heard: _Heard) -> Callable[[], None]:
+    """Call `heard` with level, name, sentence and fields of each event from `info` up, whatever
+    is written, until the returned function is called.
+    """
+    _followers.append(heard)
+
+    def unfollow() -> None:
+        if heard in _followers:
+            _followers.remove(heard)
+
+    return unfollow
 
 
 def enabled(level: int) -> bool:

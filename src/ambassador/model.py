@@ -11,13 +11,17 @@ from enum import StrEnum
 
 __all__ = [
     "Address",
+    "Admin",
     "Desired",
     "Endpoint",
     "Existing",
     "Fate",
+    "Health",
+    "Hold",
     "Inet",
     "Pick",
     "Proto",
+    "Reason",
     "Route",
     "Snapshot",
     "Unix",
@@ -57,6 +61,50 @@ class Existing:
     rate: int = 0  # cut: at most so many a second; 0: all at once
 
 
+class Admin(StrEnum):
+    """What the operator wishes for an endpoint."""
+
+    READY = "ready"
+    DRAIN = "drain"  # no new sessions; open ones finish
+    MAINT = "maint"  # as if it had left the route
+
+
+class Health(StrEnum):
+    """What probes conclude of an endpoint."""
+
+    UNKNOWN = "unknown"  # not probed, or not yet often enough
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+
+
+class Reason(StrEnum):
+    """Why a session has ended; the first cause counts."""
+
+    CLIENT = "client"  # the client ended first
+    UPSTREAM = "upstream"  # the endpoint did
+    CLIENT_RESET = "client_reset"
+    UPSTREAM_RESET = "upstream_reset"
+    UNREACHABLE = "unreachable"  # no endpoint answered within the route's `connect`
+    TIMEOUT = "timeout"  # held for longer than the hold allows; UDP: silent for `idle`
+    REFUSED = "refused"  # more are held than may be; UDP: no descriptor was left
+    CUT = "cut"  # by the operator
+    MOVED = "moved"  # its endpoint left the route
+    MAINT = "maint"  # its endpoint went into maintenance
+    DRAINED = "drained"  # the deadline of a drain was over
+    UNHEALTHY = "unhealthy"  # its endpoint failed its probes
+    REMOVED = "removed"  # its route was removed
+    SHUTDOWN = "shutdown"
+    UNKNOWN = "unknown"  # in the kernel, where nobody watched
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """New sessions are accepted and wait: each `timeout` seconds at most, `limit` at once."""
+
+    timeout: float = 30.0
+    limit: int = 1000
+
+
 @dataclass(frozen=True, slots=True)
 class Inet:
     """A host and one port, or a range of ports `port`..`last` (both included).
@@ -93,6 +141,8 @@ class Endpoint:
     proto: Proto = Proto.TCP
     weight: int = 1  # share of new sessions among endpoints of one route; at least 1
     backup: bool = False  # picked only while no endpoint without `backup` works
+    admin: Admin = Admin.READY  # the operator's; no part of the grammar
+    health: Health = Health.UNKNOWN  # the probes'; neither
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +158,11 @@ class Route:
     idle: float = 60.0  # a UDP flow without a datagram for this long is forgotten
     keepalive: float = 60.0  # silence before TCP asks whether the peer is still there; 0: never
     existing: Existing = Existing()  # what becomes of open sessions of an endpoint that left (TCP)
+    health: str = ""  # the probe of its endpoints (TCP); empty: none
+    interval: float = 2.0  # between two answers of one endpoint
+    rise: int = 2  # so many good answers in a row make an unhealthy endpoint healthy
+    fall: int = 3  # so many bad ones another unhealthy
+    hold: Hold | None = None  # the operator's; no part of the grammar
     alias: str = ""  # the name the user gave, before a port was added to tell routes apart
     port: int = 0  # the port in the name of the link variable, wherever it listens; 0: none
     origin: str = field(default="", compare=False)  # "environment variable REDIS_PORT_6379_TCP"

@@ -4,14 +4,26 @@ runs one suite a seam against each implementation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from ambassador.core.plan import Step
-from ambassador.model import Route, Snapshot
+from ambassador.core.wish import Wish
+from ambassador.model import Address, Endpoint, Proto, Reason, Route, Snapshot
 
-__all__ = ["Plane", "Resolver", "RouteStatus", "Source"]
+__all__ = [
+    "Closed",
+    "Plane",
+    "Probe",
+    "Resolver",
+    "RouteStatus",
+    "SessionRecord",
+    "SessionStatus",
+    "Source",
+    "StateStore",
+    "Verifier",
+]
 
 
 class Source(Protocol):
@@ -20,6 +32,12 @@ class Source(Protocol):
     @property
     def name(self) -> str:
         """A short word for logs and `status`: "environment", "hosts"."""
+
+    @property
+    def guess(self) -> bool:
+        """Whether it is asked only while no source before it names a route: it must not add to
+        what was said outright.
+        """
 
     def read(self) -> Snapshot:
         """Return all that the source says now.
@@ -62,6 +80,92 @@ class RouteStatus:
     refused: int  # sessions that found no upstream within the route's `connect`
     to_upstream: int  # bytes; those in the kernel with the headers of their packets
     to_client: int
+    held: int = 0  # sessions that wait now because the route is held
+    held_total: int = 0  # those that ever had to
+    closed: Mapping[Reason, int] = field(default_factory=dict)  # sessions that ended, and why
+    open_by_endpoint: Mapping[Address, int] = field(default_factory=dict)  # as they are written
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStatus:
+    """One open session (TCP) or flow (UDP)."""
+
+    id: str  # of no other session of any plane while it lives
+    route: Route
+    client: str  # 192.168.1.9:40312, [fd00::9]:40312 or unix
+    endpoint: Endpoint | None  # None: it waits, or its endpoint is no longer known
+    address: str  # what it is connected to; empty while it waits
+    age: float  # seconds
+    to_upstream: int
+    to_client: int
+    plane: str
+    state: str  # held, waiting, open, leaving
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """A session that has ended. Times in seconds."""
+
+    route: str
+    proto: Proto
+    client: str
+    endpoint: Endpoint | None
+    address: str  # what it was connected to; empty when it never was
+    plane: str
+    to_upstream: int
+    to_client: int
+    connect: float  # until it had its upstream, or gave up; 0 where nobody knows
+    total: float
+    reason: Reason
+    detail: str  # what more there is to say; empty when there is nothing to add
+    dropped: int = 0  # datagrams that could not be passed on (UDP)
+
+
+# Told of each session that has ended, on the loop's thread; must not block or raise.
+Closed = Callable[[SessionRecord], None]
+
+
+class Probe(Protocol):
+    """What one protocol says and wants to hear, to know whether an endpoint works. It holds no
+    state and touches nothing: who asks connects, sends, reads and closes.
+    """
+
+    def question(self, host: str) -> bytes:
+        """Return what is sent once connected; nothing where the endpoint speaks first. `host` is
+        its host as it is written, empty for a path.
+        """
+
+    def judge(self, answer: bytes) -> str | None:
+        """Return what `answer`, all that was read so far, says: nothing when the endpoint works,
+        else in a few words why not; None when there has to be more.
+        """
+
+
+class Verifier(Protocol):
+    """Asks whether endpoints that shall get traffic would answer."""
+
+    async def verify(self, route: Route, endpoints: Sequence[Endpoint]) -> None:
+        """Return when every address of each of `endpoints` has answered as those of `route`
+        should: its probe, where it has one, else a connection. Takes as long as the endpoint
+        lets it; the caller has a limit.
+
+        Raises NotVerifiedError that names the endpoint and the reason.
+        """
+
+
+class StateStore(Protocol):
+    """Where the operator's wishes outlive the program."""
+
+    def load(self) -> tuple[Wish, ...]:
+        """Return what was saved last; nothing when nothing ever was.
+
+        Raises ConfigError when what is there makes no sense: it is left as it is.
+        """
+
+    def save(self, wishes: Collection[Wish]) -> None:
+        """Keep `wishes` in place of what was kept. When it returns they are on disk; when it
+        raises StoreError the former ones still are.
+        """
 
 
 class Plane(Protocol):
@@ -92,6 +196,17 @@ class Plane(Protocol):
     def status(self, routes: Sequence[Route] | None = None) -> Sequence[RouteStatus]:
         """Return one entry for each of `routes`, or for all in the order they were added. Does
         not block.
+        """
+
+    async def sessions(self, routes: Sequence[Route] | None = None) -> Sequence[SessionStatus]:
+        """Return the open sessions of `routes`, those of endpoints that have left among them; or
+        all, those of removed routes among them. Raises PlaneError.
+        """
+
+    async def cut(self, ids: Collection[str], reason: Reason) -> int:
+        """End the sessions of these `ids` now; both sides see a reset. Ids of other planes, or
+        of sessions that have ended, are passed over. Return how many were ended. Raises
+        PlaneError when it lacks the right to.
         """
 
     async def drain(self, grace: float) -> int:

@@ -1,25 +1,35 @@
 """The one loop that leads what is installed to what is desired.
 
-Everything that changes routes goes through `Reconciler`, one thing at a time. A source that fails
-or says something wrong is not an empty source: its last good snapshot stands.
+Everything that changes routes goes through `Reconciler`, one thing at a time: what the sources
+say, what the operator wants, what probes find. A source that fails or says something wrong is not
+an empty source: its last good snapshot stands.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from enum import StrEnum
 
 from ambassador import log
-from ambassador.core.describe import describe
-from ambassador.core.merge import merge
-from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step, plan, undo
-from ambassador.errors import AmbassadorError, ConfigError, PlaneError
-from ambassador.model import Desired, Route, Snapshot
-from ambassador.ports import Plane, RouteStatus, Source
+from ambassador.core.commands import Command, Move, Reload, Result, Sessions, Status, word
+from ambassador.core.results import Done, SourceView
+from ambassador.core.wish import Key, Wish
+from ambassador.errors import AmbassadorError, RunError, TimedOutError
+from ambassador.events import Events
+from ambassador.layered import LayeredPlane
+from ambassador.leading import Leading, route_of
+from ambassador.model import Address, Health, Route, Snapshot
+from ambassador.operating import Operating
+from ambassador.ports import Plane, RouteStatus, Source, StateStore, Verifier
+from ambassador.reading import Reading, read
+from ambassador.tasks import spawn
 
 __all__ = ["Phase", "Reconciler", "read"]
+
+# A command waits this long for those before it; a move takes its own `timeout`.
+_PATIENCE = 30.0
 
 
 class Phase(StrEnum):
@@ -30,46 +40,60 @@ class Phase(StrEnum):
     STOPPING = "stopping"
 
 
-def read(sources: Sequence[Source]) -> tuple[Desired, tuple[Snapshot, ...]]:
-    """Return the merged wish of `sources` and what each said.
-
-    A later source is asked only while those before it name no route: /etc/hosts is a guess that
-    must not add to what was said outright. Raises ConfigError and SourceError.
-    """
-    snapshots: list[Snapshot] = []
-    for source in sources:
-        try:
-            snapshots.append(source.read())
-        except ConfigError as error:
-            notes = tuple(note for snapshot in snapshots for note in snapshot.notes)
-            raise ConfigError(*error.problems, notes=(*notes, *error.notes)) from None
-        if snapshots[-1].routes:
-            break
-    return merge(snapshots), tuple(snapshots)
-
-
 class Reconciler:
     """Owns the routes: reads the sources, plans, has the planes apply, and says what happened.
 
     `plane` listens for every route; each of `fronts` stands in front of those before it.
+    `verifier` is asked before and after a move (without one, nobody is), `store` keeps the
+    operator's wishes (without one, they end with the program), `read_assignments` returns the
+    routes of what `Add` brings (without it, that is refused), `installed` hears of all routes
+    after each change.
     """
 
-    def __init__(self, sources: Sequence[Source], plane: Plane, *fronts: Plane) -> None:
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        plane: Plane,
+        *fronts: Plane,
+        verifier: Verifier | None = None,
+        store: StateStore | None = None,
+        read_assignments: Callable[[Sequence[str]], Snapshot] | None = None,
+        installed: Callable[[Sequence[Route]], None] = lambda _routes: None,
+    ) -> None:
         self.phase = Phase.STARTING
-        self._sources = sources
-        self._plane = plane
-        self._fronts = fronts
-        self._routes: tuple[Route, ...] = ()
+        self.events = Events()
+        self._reading = Reading(sources)
+        self._plane = LayeredPlane(plane, fronts)
+        self._lead = Leading(self._plane, store, installed)
+        self._operating = Operating(self._lead, self._plane, verifier, read_assignments)
         self._lock = asyncio.Lock()
 
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """What is installed now."""
+        return self._lead.routes
+
+    @property
+    def sources(self) -> tuple[SourceView, ...]:
+        """When each source was last read, and what has been wrong with it since."""
+        return self._reading.views
+
     async def start(self) -> None:
-        """Install every route or none. Raises ConfigError, SourceError and PlaneError."""
+        """Install every route or none, as the sources say and the operator wanted before.
+
+        Raises ConfigError, SourceError and PlaneError.
+        """
         async with self._lock:
-            desired, snapshots = read(self._sources)
+            self._lead.load()
+            desired, snapshots = self._reading.read()
             for snapshot in snapshots:
                 for note in snapshot.notes:
                     log.event(log.WARNING, "note", note, source=snapshot.source)
-            await self._lead_to(desired)
+            await self._lead.source(desired, "start")
+            self._reading.good(snapshots)
+            for key, wish in self._lead.wishes.items():
+                text = f"{wish.route}  {self._lead.differs(key)}"
+                log.event(log.WARNING, "differs", text, route=wish.route)
             self.phase = Phase.READY
 
     async def reload(self) -> bool:
@@ -81,115 +105,132 @@ class Reconciler:
             if self.phase is not Phase.READY:
                 return False
             try:
-                desired, _ = read(self._sources)
-                steps = await self._lead_to(desired)
-            except AmbassadorError as error:
-                log.event(
-                    log.ERROR,
-                    "reload_failed",
-                    f"reload failed, everything stays as it was: {error}",
-                    error=str(error),
-                )
+                await self._reload("reload")
+            except AmbassadorError:
                 return False
-            count = f"{len(steps)} change{'' if len(steps) == 1 else 's'}"
-            log.event(log.INFO, "reloaded", f"reloaded: {count}", changes=len(steps))
             return True
+
+    async def judge(self, key: Key, address: Address, health: Health, reason: str = "") -> None:
+        """Take over what probes conclude of an endpoint, by its address as it is written; what
+        follows for its sessions is done. Raises PlaneError where the planes cannot.
+        """
+        async with self._lock:
+            if self.phase is not Phase.READY or not self._lead.has(key, address):
+                return
+            self._operating.reasons[key, address] = reason
+            if self._lead.verdicts.get((key, address), Health.UNKNOWN) is health:
+                return
+            verdicts = {**self._lead.verdicts, (key, address): health}
+            if self.phase is Phase.READY:
+                await self._lead.judge(verdicts)
+            else:
+                self._lead.verdicts = verdicts
+
+    async def execute(self, command: Command, *, who: str = "operator") -> Result:
+        """Do what `command` says, one thing at a time, and return its `result`.
+
+        `who` is kept with the change and shown in `status`: "uid 0 on the admin socket". When it
+        returns, all is done (what runs on by design, a drain or a cut at a rate, has begun) and,
+        with a store, kept. When it raises, nothing has changed:
+
+        ConfigError        a field makes no sense; the problem's `where` is the field's name
+        NotFoundError      no such route (with the nearest name), endpoint or session
+        ConflictError      a hold of a held route, a release of another, a move to where it leads
+        NotVerifiedError   a new endpoint does not answer
+        TimedOutError      not done in time
+        RunError           the planes or the store could not; not before `start` or after `stop`
+
+        Commands whose `changes` is false neither wait for others nor are kept waiting by them.
+        A caller that is cancelled does not stop what has begun.
+        """
+        match command:
+            case Status():
+                views = self._reading.views
+                return await self._operating.status(command, self.phase.value, views)
+            case Sessions():
+                return await self._operating.sessions(command)
+        outcome = await asyncio.shield(spawn(self._outcome(command, who), "command"))
+        if isinstance(outcome, AmbassadorError):
+            raise outcome
+        return outcome
 
     def status(self, routes: Sequence[Route] | None = None) -> Sequence[RouteStatus]:
         """Return what the planes know of each of `routes`, or of all."""
-        statuses = self._plane.status(routes)
-        for front in self._fronts:
-            statuses = [
-                _joined(behind, ahead)
-                for behind, ahead in zip(statuses, front.status(routes), strict=True)
-            ]
-        return statuses
+        return self._plane.status(routes)
 
     async def measure(self) -> None:
         """Bring the numbers of `status` up to date."""
-        for plane in (self._plane, *self._fronts):
-            try:
-                await plane.measure()
-            except PlaneError as error:
-                log.event(log.WARNING, "not_measured", str(error), plane=plane.name)
+        await self._plane.measure()
+
+    @asynccontextmanager
+    async def still(self) -> AsyncIterator[tuple[Wish, ...]]:
+        """Let nothing be changed inside; give the operator's wishes. Raises RunError when this is
+        not the time for it.
+        """
+        async with self._lock:
+            if self.phase is not Phase.READY:
+                raise RunError(f"the ambassador is {self.phase}")
+            if held := [route.name for route in self.routes if route.hold is not None]:
+                raise RunError(
+                    f"{', '.join(held)} held, and those who wait cannot be handed over: "
+                    f"ambassador release {held[0]}"
+                )
+            yield tuple(self._lead.wishes.values())
+
+    def leave(self) -> None:
+        """Another process has the routes: only open sessions are seen to."""
+        self._operating.close()
+        self.phase = Phase.STOPPING
 
     async def stop(self, grace: float) -> int:
         """Take what waits, let sessions end for `grace` seconds, cut the rest.
 
         Return how many were cut.
         """
+        self._operating.close()  # so that nobody is waited for
         async with self._lock:
             self.phase = Phase.STOPPING
-            planes = (*reversed(self._fronts), self._plane)
-            return sum(await asyncio.gather(*(plane.drain(grace) for plane in planes)))
+            return await self._plane.drain(grace)
 
-    async def _lead_to(self, desired: Desired) -> Sequence[Step]:
-        steps = plan(self._routes, desired.routes)
-        await self._apply(steps)
-        self._routes = desired.routes
-        there = [_route(step) for step in steps if not isinstance(step, RemoveRoute)]
-        statuses = iter(self.status(there))
-        for step in steps:
-            self._say(step, None if isinstance(step, RemoveRoute) else next(statuses))
-        return steps
+    async def _outcome(self, command: Command, who: str) -> Result | AmbassadorError:
+        loop = asyncio.get_running_loop()
+        patience = command.timeout if isinstance(command, Move) else _PATIENCE
+        deadline = loop.time() + patience
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._lock.acquire()
+        except TimeoutError:
+            return TimedOutError("another change is still being made; nothing was changed")
+        try:
+            if self.phase is not Phase.READY:
+                return RunError(f"the ambassador is {self.phase}: nothing can be changed now")
+            result = await (
+                self._reload(who)
+                if isinstance(command, Reload)
+                else self._operating.do(command, who, deadline)
+            )
+        except AmbassadorError as error:
+            return error
+        finally:
+            self._lock.release()
+        message = getattr(result, "message", "")
+        log.event(log.INFO, "commanded", f"{message} ({who})", who=who, command=word(command))
+        return result
 
-    async def _apply(self, steps: Sequence[Step]) -> None:
-        """Have every plane perform its part, or none.
-
-        A route is behind before it is in front, and leaves the front before it leaves what is
-        behind: what a front lets through is always taken.
-        """
-        for plane in (self._plane, *self._fronts):
-            await plane.prepare(steps)
-        removals = tuple(step for step in steps if isinstance(step, RemoveRoute))
-        others = tuple(step for step in steps if not isinstance(step, RemoveRoute))
-        parts: list[tuple[Plane, Sequence[Step]]] = [
-            *((front, removals) for front in reversed(self._fronts)),
-            (self._plane, steps),
-            *((front, others) for front in self._fronts),
-        ]
-        for number, (plane, part) in enumerate(parts):
-            try:
-                await plane.apply(part)
-            except AmbassadorError:
-                for former, done in reversed(parts[:number]):
-                    await former.apply(undo(done))
-                raise
-
-    def _say(self, step: Step, status: RouteStatus | None) -> None:
-        route, line = _route(step), describe(_route(step))
-        plane, why = (status.plane, status.why) if status else ("", "")
-        end = f"plane {plane} ({why})" if why else f"plane {plane}"
-        match step:
-            case AddRoute():
-                name = "route_started"
-            case ChangeRoute():
-                name = "route_changed"
-            case RemoveRoute():
-                name, end = "route_removed", "removed"
-        log.event(
-            log.INFO,
-            name,
-            f"{line}  {end}",
-            route=route.name,
-            line=line,
-            plane=plane,
-            why=why,
-            origin=route.origin,
-        )
-
-
-def _route(step: Step) -> Route:
-    return step.new if isinstance(step, ChangeRoute) else step.route
-
-
-def _joined(behind: RouteStatus, ahead: RouteStatus) -> RouteStatus:
-    """Return what two planes know of one route; the one ahead knows who has new sessions."""
-    return replace(
-        ahead,
-        opened=behind.opened + ahead.opened,
-        open=behind.open + ahead.open,
-        refused=behind.refused + ahead.refused,
-        to_upstream=behind.to_upstream + ahead.to_upstream,
-        to_client=behind.to_client + ahead.to_client,
-    )
+    async def _reload(self, who: str) -> Done:
+        try:
+            desired, snapshots = self._reading.read()
+            steps = await self._lead.source(desired, who)
+        except AmbassadorError as error:
+            self._reading.bad(error)
+            log.event(
+                log.ERROR,
+                "reload_failed",
+                f"reload failed, everything stays as it was: {error}",
+                error=str(error),
+            )
+            raise
+        self._reading.good(snapshots)
+        count = f"{len(steps)} change{'' if len(steps) == 1 else 's'}"
+        log.event(log.INFO, "reloaded", f"reloaded: {count}", changes=len(steps))
+        return Done(f"reloaded: {count}", tuple(route_of(step).name for step in steps))

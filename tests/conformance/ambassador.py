@@ -15,14 +15,17 @@ from typing import Any
 
 import uvloop
 
-from ambassador.model import Address, Endpoint, Inet, Proto, Route, Snapshot
+from ambassador.core.commands import Command
+from ambassador.model import Address, Endpoint, Health, Inet, Proto, Route, Snapshot
 from ambassador.planes.kernel.conntrack import Conntrack
 from ambassador.planes.kernel.entry import Flow
 from ambassador.planes.kernel.plane import KernelPlane
 from ambassador.planes.kernel.privilege import look
 from ambassador.planes.relay.plane import RelayPlane
 from ambassador.ports import RouteStatus
+from ambassador.probes.connect import ConnectVerifier
 from ambassador.reconciler import Reconciler
+from ambassador.sources.env import EnvironmentSource
 from tests.loops import LoopThread
 from tests.names import StaticResolver
 from tests.netns import Network
@@ -53,6 +56,7 @@ class _Wish:
     """A source that says what the test wants."""
 
     name = "test"
+    guess = False
 
     def __init__(self) -> None:
         self.routes: tuple[Route, ...] = ()
@@ -82,7 +86,13 @@ class Ambassador:
             backlog=4096,
             noticed=kernel.noticed if self._fronts else lambda *_: None,
         )
-        self._reconciler = Reconciler((self._wish,), self._relay, *self._fronts)
+        self._reconciler = Reconciler(
+            (self._wish,),
+            self._relay,
+            *self._fronts,
+            verifier=ConnectVerifier(self.resolver, limit=1.0),
+            read_assignments=lambda assignments: EnvironmentSource({}, assignments).read(),
+        )
         await self._reconciler.start()
 
     def set(self, *routes: Route) -> None:
@@ -105,6 +115,16 @@ class Ambassador:
             )
         )
 
+    def execute(self, command: Command) -> Any:
+        """Do what an operator asks."""
+        return self._loop.await_(self._reconciler.execute(command, who="ann"))
+
+    def judge(self, endpoint: str, health: Health, name: str = "redis") -> None:
+        """Let this be what probes say of an endpoint written `host:port`."""
+        (one,) = [one for one in self._wish.routes if one.name == name]
+        address = route(one.listen, endpoint, proto=one.proto).endpoints[0].address
+        self._loop.await_(self._reconciler.judge((one.proto, one.listen), address, health, "no"))
+
     def resolve(self, host: str, *addresses: str) -> None:
         """Let the name `host` have these addresses from now on."""
         self._loop.call(self.resolver.answer, host, *addresses)
@@ -121,6 +141,7 @@ class Ambassador:
         return self._loop.await_(self._conntrack.flows(proto, list(ports)))
 
     def close(self) -> None:
+        self._loop.call(self._reconciler.events.close)
         for front in self._fronts:
             self._loop.await_(front.close())
         self._loop.call(self._relay.close)

@@ -10,6 +10,7 @@ import pytest
 from ambassador.errors import ConfigError, SourceError
 from ambassador.model import Endpoint, Inet, Route
 from ambassador.sources.env import EnvironmentSource
+from ambassador.sources.file import FileSource
 from ambassador.sources.hosts import HostsSource
 from tests.wishes import Wish
 
@@ -55,6 +56,17 @@ def hosts(folder):
     )
 
 
+def file(folder):
+    (folder / "good").write_text('[route.redis]\nlisten = 6379\nendpoints = "tcp://redis:6379"\n')
+    (folder / "wrong").write_text('[route.redis]\nlisten = 6379\nendpoints = "tcp://redis"\n')
+    return Case(
+        FileSource(folder / "good"),
+        FileSource(folder / "wrong"),
+        f"{folder}/wrong, line 3, route.redis.endpoints",
+        FileSource(folder / "none"),
+    )
+
+
 def wish(_):
     wrong, unreachable = Wish(), Wish()
     wrong.error = ConfigError()
@@ -63,7 +75,7 @@ def wish(_):
     return Case(Wish(route), wrong, "", unreachable)
 
 
-@pytest.fixture(params=[environment, arguments, hosts, wish], ids=lambda make: make.__name__)
+@pytest.fixture(params=[environment, arguments, hosts, file, wish], ids=lambda make: make.__name__)
 def case(request, tmp_path):
     return request.param(tmp_path)
 

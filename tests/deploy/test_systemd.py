@@ -52,6 +52,8 @@ def installed(tmp_path: Path, old: str = "", new: str = "") -> str:
     text = UNIT.read_text().replace("/opt/ambassador/bin/ambassador", str(program))
     copy = tmp_path / UNIT.name
     copy.write_text(text.replace(old, new))
+    sockets = UNIT.with_suffix(".socket")
+    (tmp_path / sockets.name).write_text(sockets.read_text())
     return str(copy)
 
 
@@ -59,6 +61,19 @@ def installed(tmp_path: Path, old: str = "", new: str = "") -> str:
 def test_systemd_finds_nothing_to_complain_about(tmp_path):
     done = analyze("verify", "--man=no", installed(tmp_path))
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+@needs_systemd
+def test_nor_about_its_sockets(tmp_path):
+    done = analyze("verify", "--man=no", installed(tmp_path).replace(".service", ".socket"))
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_systemd_hears_when_it_is_ready_and_whether_it_is_alive():
+    service = read()["Service"]
+    assert service["Type"] == "notify"
+    assert int(service["WatchdogSec"]) == 30
+    assert service["ExecReload"] == "/bin/kill -HUP $MAINPID"
 
 
 @needs_systemd

@@ -12,6 +12,7 @@ import pytest
 from ambassador.core.merge import merge
 from ambassador.model import Pick
 from ambassador.sources.env import EnvironmentSource
+from ambassador.sources.file import FileSource
 from ambassador.sources.hosts import USUAL_PORTS
 from ambassador.spec import OPTIONS
 
@@ -32,6 +33,14 @@ def test_each_block_of_assignments_makes_routes(environ):
     assert len(desired.routes) == max(len(variables), 1)
 
 
+def test_the_file_of_the_page_makes_its_routes(tmp_path):
+    (block,) = [block for block in BLOCKS if "[route." in block]
+    (tmp_path / "ambassador.toml").write_text(re.sub(r"^ {4}", "", block, flags=re.M))
+    redis, dns = FileSource(tmp_path / "ambassador.toml").read().routes
+    assert (redis.name, redis.connect, len(redis.endpoints)) == ("redis", 2, 2)
+    assert (dns.name, dns.proto) == ("dns", "udp")
+
+
 def test_there_are_examples_of_both_kinds():
     assert len(ASSIGNMENTS) >= 6
     assert len(TRANSCRIPTS) >= 9
@@ -44,7 +53,10 @@ def test_each_error_is_what_the_program_says(command, answer):
     environ = dict(word.split("=", 1) for word in words[:start])
     finished = subprocess.run(
         [sys.executable, "-m", "ambassador", *words[start + 1 :]],
-        env={"PATH": os.environ["PATH"], **environ},
+        env={
+            **{key: os.environ[key] for key in ("PATH", "PYTHONPATH") if key in os.environ},
+            **environ,
+        },
         capture_output=True,
         text=True,
         timeout=30,

@@ -73,7 +73,15 @@ def routes(draw: st.DrawFn) -> Route:
     )
     if proto is Proto.UDP:
         return named([replace(route, idle=draw(durations))])[0]
-    changed = replace(route, connect=draw(durations), keepalive=draw(keepalives))
+    changed = replace(
+        route,
+        connect=draw(durations),
+        keepalive=draw(keepalives),
+        health=draw(st.sampled_from(["", "tcp", "redis", "http", "http:/healthz?a=b"])),
+        interval=draw(durations),
+        rise=draw(st.integers(1, 999)),
+        fall=draw(st.integers(1, 999)),
+    )
     return named([changed])[0]
 
 

@@ -101,7 +101,5 @@ def test_the_log_names_clients_as_people_write_them(relay, peers, caplog, tmp_pa
     ended = [r.fields for r in caplog.records if getattr(r, "event", "") == "session_closed"]
     assert {fields["client"] for fields in ended} == expected
     assert {fields["endpoint"] for fields in ended} == {f"127.0.0.1:{echo.port}"}
-    assert {(f["to_upstream"], f["to_client"], f["reason"]) for f in ended} == {
-        (8, 8, "client end")
-    }
+    assert {(f["to_upstream"], f["to_client"], f["reason"]) for f in ended} == {(8, 8, "client")}
     assert not Path(path).exists()

@@ -142,7 +142,10 @@ def test_one_line_a_session_at_its_end_in_json_and_in_text(start, peers):
         "endpoint": f"127.0.0.1:{echo.port}",
         "to_upstream": 8,
         "to_client": 8,
-        "reason": "client end",
+        "plane": "relay",
+        "reason": "client",
+        "detail": "",
+        "dropped": 0,
     }
 
 
@@ -152,7 +155,7 @@ def test_text_has_the_same_sentences_and_no_colour_where_no_terminal_is(start, p
     until(lambda: any("plane relay" in line for line in program.rest))
     with peers.connect(port) as client:
         ask(client)
-    until(lambda: any("client end" in line for line in program.rest))
+    until(lambda: any(line.endswith(" s  client\n") for line in program.rest))
     assert program.stop() == 0
     assert program.events == []
     text = "".join(program.rest)

@@ -105,7 +105,7 @@ def test_a_silent_flow_ends_after_idle_and_says_so(relay, peers, caplog):
     before = exchange(client, port, service)
     until(lambda: relay.status().open == 0)
     (record,) = [r for r in caplog.records if getattr(r, "event", "") == "session_closed"]
-    assert record.fields["reason"] == "idle"
+    assert (record.fields["reason"], record.fields["detail"]) == ("timeout", "idle")
     assert record.fields["client"] == f"{LOCAL}:{port_of(client)}"
     assert record.fields["endpoint"] == f"{LOCAL}:{port_of(service)}"
     assert (record.fields["to_upstream"], record.fields["to_client"]) == (8, 6)

@@ -246,4 +246,4 @@ def test_a_flow_of_a_silent_name_ends_when_it_is_idle(start_relay, peers, caplog
     assert relay.tasks() == set()
     relay.call(speak)
     (ended,) = [r.fields for r in caplog.records if getattr(r, "event", "") == "session_closed"]
-    assert (ended["endpoint"], ended["reason"]) == (None, "idle")
+    assert (ended["endpoint"], ended["detail"]) == (None, "idle")

@@ -11,6 +11,7 @@ import pytest
 import uvloop
 
 from ambassador import app as module
+from ambassador.admin import doors
 from ambassador.app import App, new_loop, sources
 from ambassador.errors import ConfigError, PlaneError, Problem, RunError
 from ambassador.model import Endpoint, Inet, Route
@@ -38,7 +39,7 @@ def looping(request):
 def places(tmp_path, monkeypatch):
     """Let folders of this test be the only places for an admin socket."""
     places = [tmp_path / "first" / "admin.sock", tmp_path / "second" / "admin.sock"]
-    monkeypatch.setattr(module, "candidates", lambda _environ: iter(places))
+    monkeypatch.setattr(doors, "candidates", lambda _environ: iter(places))
     return places
 
 

@@ -197,9 +197,12 @@ def test_stop_says_how_many_sessions_it_cut(run):
     assert run.looping.do(it.stop(0.05)) == 3
 
 
-def test_a_later_source_is_asked_only_while_those_before_it_name_no_route():
-    nothing, some, guess = Wish(name="a"), Wish(route("redis", 6379, 1), name="b"), Wish(name="c")
-    desired, snapshots = read([nothing, some, guess])
-    assert [one.name for one in desired.routes] == ["redis"]
-    assert [one.source for one in snapshots] == ["a", "b"]
+def test_a_guess_is_asked_only_while_those_before_it_name_no_route():
+    nothing, some = Wish(name="a"), Wish(route("redis", 6379, 1), name="b")
+    more, guess = Wish(route("db", 5432, 1), name="c"), Wish(name="d", guess=True)
+    desired, snapshots = read([nothing, some, more, guess])
+    assert [one.name for one in desired.routes] == ["redis", "db"]
+    assert [one.source for one in snapshots] == ["a", "b", "c"]
     assert guess.reads == 0
+    read([nothing, guess])
+    assert guess.reads == 1

@@ -94,6 +94,8 @@ def test_values(name, text, value):
         ("admin", "run/a.sock", "is no absolute path"),
         ("admin", "/" + "a" * 107, "is too long for a socket"),
         ("admin", "/a\0b", "is too long for a socket"),
+        ("state", "lib/ambassador", "is no absolute path"),
+        ("state", "/a\0b", "is no absolute path"),
     ],
 )
 def test_a_wrong_value_names_its_place_and_gives_an_example(name, text, what):

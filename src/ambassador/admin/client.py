@@ -5,18 +5,28 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
+from ambassador.admin.faults import as_error
+from ambassador.admin.operations import Events, operation_of
 from ambassador.admin.place import candidates
-from ambassador.admin.views import StatusView
-from ambassador.errors import RunError
+from ambassador.admin.plain import decode
+from ambassador.core.commands import Command, Move
+from ambassador.errors import ConfigError, NobodyError, RunError
 
-__all__ = ["find", "ready", "status"]
+__all__ = ["ask", "events", "find", "ready"]
+
+# What a command may take besides its own `timeout`; planes with thousands of routes have time.
+_PATIENCE = 30.0
 
 
 class _Connection(http.client.HTTPConnection):
-    def __init__(self, path: Path, timeout: float) -> None:
+    def __init__(self, path: Path, timeout: float | None) -> None:
         super().__init__("localhost", timeout=timeout)
         self._path = path
 
@@ -29,7 +39,7 @@ class _Connection(http.client.HTTPConnection):
 def find(environ: Mapping[str, str], named: str = "") -> Path:
     """Return the admin socket: the one `named`, else the first that somebody listens on.
 
-    Raises RunError when there is none.
+    Raises NobodyError when there is none, RunError when we may not ask it.
     """
     places = [Path(named)] if named else list(candidates(environ))
     refusals = []
@@ -47,7 +57,7 @@ def find(environ: Mapping[str, str], named: str = "") -> Path:
             return path
     if refusals:
         raise RunError(f"not allowed to ask the ambassador at {', '.join(refusals)}")
-    raise RunError(
+    raise NobodyError(
         f"no ambassador is running here: nobody answers at {', '.join(map(str, places))}; "
         "start one with: ambassador run REDIS_PORT_6379_TCP=tcp://HOST:6379"
     )
@@ -55,29 +65,75 @@ def find(environ: Mapping[str, str], named: str = "") -> Path:
 
 def ready(path: Path, timeout: float) -> tuple[bool, str]:
     """Return whether the ambassador takes clients, and its phase. Raises RunError."""
-    code, body = _get(path, "/readyz", timeout)
-    return code == http.client.OK, body.decode(errors="replace").strip()
+    with _asked(path, "GET", "/readyz", timeout=timeout) as response:
+        return response.status == http.client.OK, response.read().decode(errors="replace").strip()
 
 
-def status(path: Path, timeout: float = 5.0) -> StatusView:
-    """Return what the ambassador says of itself. Raises RunError."""
-    code, body = _get(path, "/v1/status", timeout)
-    if code != http.client.OK:
-        raise RunError(f"{path} answered {code}: {body.decode(errors='replace').strip()}")
+def ask(path: Path, command: Command, timeout: float = _PATIENCE) -> Any:
+    """Have the ambassador do `command` and return its result, of the type `command.result`.
+
+    `timeout` in seconds is for what comes on top of the time that a move may take itself. Raises
+    what the ambassador raised, NobodyError when it does not answer.
+    """
+    row = operation_of(command)
+    if isinstance(command, Move):
+        timeout += command.timeout
+    fields = asdict(command)
+    url, body = row.path, None
+    if row.method == "GET":
+        url += f"?{urlencode(fields)}"
+    else:
+        body = json.dumps(fields).encode()
+    with _asked(path, row.method, url, body, timeout=timeout) as response:
+        status, text = response.status, response.read()
+    value = _value(path, status, text)
     try:
-        return StatusView.from_json(json.loads(body))
-    except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{path} does not answer like an ambassador of this version") from error
+        return decode(value, command.result, strict=False)
+    except ConfigError as error:
+        raise _strange(path) from error
 
 
-def _get(path: Path, url: str, timeout: float) -> tuple[int, bytes]:
+def events(path: Path, asked: Events) -> Iterator[bytes]:
+    """Yield what has happened, each event as a line of JSON. Raises RunError."""
+    query = urlencode({"after": asked.after, "follow": str(asked.follow).lower()})
+    patience = None if asked.follow else _PATIENCE
+    with _asked(path, "GET", f"/v1/events?{query}", timeout=patience) as response:
+        if response.status != http.client.OK:
+            _value(path, response.status, response.read())
+        while line := response.readline():
+            yield line.rstrip(b"\n")
+
+
+def _value(path: Path, status: int, text: bytes) -> Any:
+    """Return the value of a good answer; raise what another one tells of."""
+    try:
+        value = json.loads(text)
+        error = None if status == http.client.OK else as_error(value)
+    except (ConfigError, ValueError) as strange:
+        if status == http.client.OK:
+            raise _strange(path) from strange
+        shown = text.decode(errors="replace").strip()
+        raise RunError(f"{path} answered {status}: {shown}") from strange
+    if error is not None:
+        raise error
+    return value
+
+
+def _strange(path: Path) -> RunError:
+    return RunError(f"{path} does not answer like an ambassador of this version")
+
+
+@contextmanager
+def _asked(
+    path: Path, method: str, url: str, body: bytes | None = None, *, timeout: float | None
+) -> Iterator[http.client.HTTPResponse]:
     connection = _Connection(path, timeout)
+    headers = {"Content-Type": "application/json"} if body is not None else {}
     try:
-        connection.request("GET", url)
-        response = connection.getresponse()
-        return response.status, response.read()
+        connection.request(method, url, body, headers)
+        yield connection.getresponse()
     except (OSError, http.client.HTTPException) as error:
         why = "no answer in time" if isinstance(error, TimeoutError) else str(error)
-        raise RunError(f"the ambassador behind {path} does not answer: {why}") from error
+        raise NobodyError(f"the ambassador behind {path} does not answer: {why}") from error
     finally:
         connection.close()

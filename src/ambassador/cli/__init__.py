@@ -2,7 +2,8 @@
 
 ambassador run [ASSIGNMENT...]     also what is meant when no verb is given
 ambassador HOST PORT               the same, for one route on PORT
-ambassador check | status | healthcheck | demo | completion
+ambassador check | demo | completion
+ambassador status | move | ...      ask the one that runs
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the verb and exit: 0 done or stopped as asked, 1 could not, 2 asked wrongly."""
+    """Run the verb and exit: 0 done or stopped as asked, else as `errors` has it."""
     # As process 1 the kernel delivers only signals we have a handler for (pid_namespaces(7));
     # `docker stop` must not wait for its kill while we are still importing.
     signal.signal(signal.SIGTERM, _stop_at_once)

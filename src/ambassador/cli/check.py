@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from ambassador.app import sources
+from ambassador.app import sources, token
 from ambassador.cli.flags import setting_flags
 from ambassador.cli.text import table
 from ambassador.core.describe import describe_endpoint, describe_listen
@@ -34,6 +34,7 @@ def command(assignments: tuple[str, ...], as_json: bool, **flags: str | None) ->
     """
     try:
         settings = Settings.from_environ(os.environ, flags)
+        token(settings)
         desired, snapshots = read(sources(settings, os.environ, assignments))
     except ConfigError as error:
         if not as_json:

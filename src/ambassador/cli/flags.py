@@ -19,7 +19,8 @@ def setting_flags(*names: str) -> Callable[[Callable[..., Any]], Callable[..., A
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         for name in reversed(names):
-            command = _flag(SETTINGS[name])(command)
+            if not SETTINGS[name].secret:
+                command = _flag(SETTINGS[name])(command)
         return command
 
     return decorate

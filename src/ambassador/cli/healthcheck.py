@@ -7,6 +7,8 @@ import click
 from ambassador.admin import client
 from ambassador.cli.asked import admin_socket
 from ambassador.cli.flags import setting_flags
+from ambassador.cli.text import complain
+from ambassador.errors import NobodyError
 
 __all__ = ["command"]
 
@@ -23,6 +25,10 @@ __all__ = ["command"]
 )
 def command(admin: str | None, timeout: float) -> int:
     """Exit 0 when the running ambassador listens on all its routes, else 1."""
-    good, phase = client.ready(admin_socket(admin), timeout)
+    try:
+        good, phase = client.ready(admin_socket(admin), timeout)
+    except NobodyError as error:
+        complain(str(error))
+        return 1  # what a HEALTHCHECK may exit with (Dockerfile reference)
     print(phase)
     return 0 if good else 1

@@ -2,49 +2,129 @@
 
 from __future__ import annotations
 
-import json
+import time
+from dataclasses import replace
 
 import click
 
-from ambassador.admin import client
-from ambassador.admin.views import StatusView
-from ambassador.cli.asked import admin_socket
-from ambassador.cli.flags import setting_flags
-from ambassador.cli.text import size, table
+from ambassador.cli.asking import ask, asking, show
+from ambassador.cli.text import age, clock, size, table
+from ambassador.core.commands import Status
+from ambassador.core.results import EndpointView, RouteView, StatusView
 
 __all__ = ["command"]
 
 _HEAD = ("ROUTE", "LISTEN", "ENDPOINTS", "PLANE", "OPEN", "OPENED", "REFUSED", "UP", "DOWN", "WHY")
+_COUNTERS = ("opened", "refused", "to_upstream", "to_client")
+_PARTS = ("ENDPOINT", "ADMIN", "HEALTH", "OPEN", "NEW SESSIONS", "REASON")
 
 
 @click.command("status")
-@setting_flags("admin")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(admin: str | None, as_json: bool) -> None:
+@click.argument("route", default="", metavar="[ROUTE]")
+@click.option("--rate", is_flag=True, help="Look twice, a second apart; show what was new.")
+@asking
+def command(route: str, rate: bool, admin: str | None, as_json: bool) -> None:
     """Show every route of the running ambassador: where it listens and leads, open sessions,
-    sessions opened and refused since it began, bytes to the upstream and to the client, and why it
-    has its plane, or what that leaves to another, where there is something to say.
+    sessions opened and refused since it began (with --rate, in the last second), bytes to the
+    upstream and to the client, and why it has its plane, or what that leaves to another, where
+    there is something to say.
+
+    With ROUTE everything about that one, each endpoint on a line.
     """
-    view = client.status(admin_socket(admin))
-    print(json.dumps(view.as_json(), indent=2) if as_json else _text(view))
+    view: StatusView = ask(Status(route), admin)
+    if rate:
+        time.sleep(1)
+        view = _since(view, ask(Status(route), admin))
+    if not route:
+        show(view, _all(view), as_json)
+        return
+    show(view, _one(view.routes[0], "in the last second" if rate else "since it began"), as_json)
 
 
-def _text(view: StatusView) -> str:
+def _since(before: StatusView, now: StatusView) -> StatusView:
+    """Return `now` with counters from `before` on; a route that is new counts from its start."""
+    former = {one.name: one for one in before.routes}
+    return replace(now, routes=tuple(_new(former.get(one.name), one) for one in now.routes))
+
+
+def _new(before: RouteView | None, now: RouteView) -> RouteView:
+    if before is None:
+        return now
+    return replace(
+        now,
+        **{name: max(0, getattr(now, name) - getattr(before, name)) for name in _COUNTERS},
+    )
+
+
+def _all(view: StatusView) -> str:
     rows = [
         (
-            route.name,
-            route.listen,
-            ", ".join(route.endpoints),
-            route.plane,
-            str(route.open),
-            str(route.opened),
-            str(route.refused),
-            size(route.to_upstream),
-            size(route.to_client),
-            route.why,
+            one.name,
+            one.listen,
+            ", ".join(map(_brief, one.endpoints)),
+            one.plane,
+            str(one.open),
+            str(one.opened),
+            str(one.refused),
+            size(one.to_upstream),
+            size(one.to_client),
+            one.why,
         )
-        for route in view.routes
+        for one in view.routes
     ]
-    first = f"{view.phase} for {view.uptime:.0f} s, ambassador {view.version}, pid {view.pid}"
-    columns = len(_HEAD) if any(route.why for route in view.routes) else len(_HEAD) - 1
-    return f"{first}\n\n{table(_HEAD[:columns], [row[:columns] for row in rows])}"
+    first = f"{view.phase} for {age(view.uptime)}, ambassador {view.version}, pid {view.pid}"
+    columns = len(_HEAD) if any(one.why for one in view.routes) else len(_HEAD) - 1
+    lines = [first, "", table(_HEAD[:columns], [row[:columns] for row in rows])]
+    notes = [f"{one.name}: {note}" for one in view.routes for note in _notes(one)]
+    notes += [f"{source.name}: {source.error}" for source in view.sources if source.error]
+    return "\n".join([*lines, *([""] if notes else []), *notes])
+
+
+def _one(one: RouteView, when: str) -> str:
+    facts = [
+        ("route", one.name),
+        ("listen", one.listen),
+        ("plane", f"{one.plane} ({one.why})" if one.why else one.plane),
+        ("existing", one.existing),
+        ("from", one.origin),
+        ("sessions", f"{one.open} open; {when} {one.opened} opened, {one.refused} refused"),
+        ("bytes", f"{size(one.to_upstream)} to the upstream, {size(one.to_client)} to the client"),
+    ]
+    if one.hold:
+        facts.append(("hold", _held(one).partition(", ")[2]))
+    if one.changed:
+        change = one.changed
+        facts.append(("changed", f"{clock(change.when)} by {change.who}: {change.what}"))
+    if one.differs:
+        facts.append(("differs", one.differs))
+    rows = [
+        (
+            part.endpoint,
+            part.admin,
+            part.health,
+            str(part.open),
+            "yes" if part.usable and not one.hold else "no",
+            part.reason,
+        )
+        for part in one.endpoints
+    ]
+    return f"{table(('', ''), facts).lstrip()}\n\n{table(_PARTS, rows)}"
+
+
+def _brief(part: EndpointView) -> str:
+    marks = [part.admin] if part.admin != "ready" else []
+    marks += [part.health] if part.health == "unhealthy" else []
+    text = part.endpoint.removeprefix("tcp://").removeprefix("udp://")
+    return f"{text} ({', '.join(marks)})" if marks else text
+
+
+def _notes(one: RouteView) -> list[str]:
+    notes = [_held(one)] if one.hold else []
+    return [*notes, one.differs] if one.differs else notes
+
+
+def _held(one: RouteView) -> str:
+    if one.hold is None:
+        return ""
+    hold = one.hold
+    return f"held, {hold.waiting} of at most {hold.limit} wait, each {hold.timeout:g} s at most"

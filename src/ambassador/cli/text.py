@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TextIO
 
-__all__ = ["complain", "size", "table", "wants_colour"]
+__all__ = ["age", "clock", "complain", "size", "table", "wants_colour"]
 
 
 def wants_colour(stream: TextIO | None) -> bool:
@@ -41,3 +42,19 @@ def size(count: int) -> str:
             return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
         amount /= 1024
     return f"{amount:.1f} TiB"
+
+
+def age(seconds: float) -> str:
+    """Return a time for people: `0.4 s`, `12 s`, `3 m 20 s`, `5 h 2 m`, `9 d 1 h`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    left = int(seconds)
+    for larger, unit, smaller, small in ((86400, "d", 3600, "h"), (3600, "h", 60, "m")):
+        if left >= larger:
+            return f"{left // larger} {unit} {left % larger // smaller} {small}"
+    return f"{left // 60} m {left % 60} s" if left >= 60 else f"{left} s"
+
+
+def clock(when: float) -> str:
+    """Return the local time of `when` (seconds since 1970): `2026-01-31 14:05:09`."""
+    return datetime.fromtimestamp(when).astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -19,6 +19,20 @@ VERBS = {
     "run": ("ambassador.cli.run", "Listen and forward: the routes of the environment."),
     "check": ("ambassador.cli.check", "Read everything, show the routes, start nothing."),
     "status": ("ambassador.cli.status", "Show what the running ambassador does."),
+    "top": ("ambassador.cli.top", "The same, live, with small plots."),
+    "move": ("ambassador.cli.move", "Point a route at other endpoints."),
+    "hold": ("ambassador.cli.hold", "Accept new sessions of a route and let them wait."),
+    "release": ("ambassador.cli.release", "Forward what is held."),
+    "drain": ("ambassador.cli.drain", "Give endpoints no new sessions; open ones finish."),
+    "maint": ("ambassador.cli.maint", "Treat endpoints as if they had left."),
+    "ready": ("ambassador.cli.ready", "Take back drain and maint."),
+    "cut": ("ambassador.cli.cut", "End open sessions now."),
+    "sessions": ("ambassador.cli.sessions", "List open sessions."),
+    "events": ("ambassador.cli.events", "Show what has happened, and follow it."),
+    "add": ("ambassador.cli.add", "Begin routes at run time."),
+    "remove": ("ambassador.cli.remove", "End a route at run time."),
+    "reset": ("ambassador.cli.reset", "Go back to what the sources say of a route."),
+    "reload": ("ambassador.cli.reload", "Read the sources again."),
     "healthcheck": ("ambassador.cli.healthcheck", "Exit 0 when the running one takes clients."),
     "demo": ("ambassador.cli.demo", "Watch a service move while its consumer goes on."),
     "completion": ("ambassador.cli.completion", "Print the completion script of a shell."),
@@ -80,7 +94,9 @@ def _refuse_mistyped_verb(args: Sequence[str]) -> None:
     subcommand_metavar="[VERB] [ARGUMENT...]",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Without a verb, `run` is meant: ambassador REDIS_PORT_6379_TCP=tcp://HOST:6379, "
-    "or ambassador HOST PORT.",
+    "or ambassador HOST PORT. Exit codes: 0 done; 1 it could not be done; 2 asked wrongly; 3 no "
+    "such route, endpoint or session; 4 it contradicts what is; 5 a new endpoint does not answer; "
+    "6 not done in time; 7 no ambassador answers. With any but 0 nothing has changed.",
 )
 @click.version_option(__version__, prog_name="ambassador", message="%(prog)s %(version)s")
 def _group() -> None:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from ambassador.errors import ConfigError, Problem
+from ambassador.errors import ConfigError, NotFoundError, Problem
 from ambassador.model import Inet, Route
 from ambassador.spec import meant, shown
 
@@ -81,7 +81,8 @@ def _numbered(names: Sequence[str]) -> list[str]:
 def find(routes: Iterable[Route], name: str, where: str = "route") -> Route:
     """Return the route called `name`.
 
-    Raises ConfigError when there is none, with the nearest name, or when there are several.
+    Raises NotFoundError when there is none, with the nearest name, ConfigError when there are
+    several.
     """
     routes = tuple(routes)
     exact = [route for route in routes if route.name == name]
@@ -94,6 +95,6 @@ def find(routes: Iterable[Route], name: str, where: str = "route") -> Route:
     expected = f"one of {', '.join(names)}" if names else ""
     if fitting:
         what = f'"{shown(name)}" means {len(fitting)} routes'
-    else:
-        what = f'there is no route "{shown(name)}"{meant(name.lower(), names)}'
-    raise ConfigError(Problem(where, what, expected=expected))
+        raise ConfigError(Problem(where, what, expected=expected))
+    what = f'there is no route "{shown(name)}"{meant(name.lower(), names)}'
+    raise NotFoundError(Problem(where, what, expected=expected))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ambassador.model import Route
+from ambassador.model import Existing, Route
 
 __all__ = ["AddRoute", "ChangeRoute", "RemoveRoute", "Step", "plan", "undo"]
 
@@ -24,10 +24,14 @@ class AddRoute:
 
 @dataclass(frozen=True, slots=True)
 class ChangeRoute:
-    """Same protocol and listen address; another name, other endpoints or options."""
+    """Same protocol and listen address; another name, other endpoints or options.
+
+    `existing` is the policy of this one change; None: that of the route as it is then.
+    """
 
     old: Route
     new: Route
+    existing: Existing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ def undo(steps: Iterable[Step]) -> tuple[Step, ...]:
         match step:
             case AddRoute(route):
                 back.append(RemoveRoute(route))
-            case ChangeRoute(old, new):
+            case ChangeRoute(old=old, new=new):
                 back.append(ChangeRoute(new, old))
             case RemoveRoute(route):
                 back.append(AddRoute(route))

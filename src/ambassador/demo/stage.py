@@ -21,6 +21,7 @@ class _Variables:
     """A source whose variables can be changed, which those of a process cannot."""
 
     name = "environment"
+    guess = False
 
     def __init__(self, read: Read, variables: Mapping[str, str]) -> None:
         self._read = read

@@ -32,11 +32,13 @@ class EnvironmentSource:
 
     `routes` lists the names that are taken from the environment; in a pod (`in_pod`, or a
     KUBERNETES_SERVICE_HOST) there must be such a list, because kubelet sets link variables for
-    every service of the namespace. `hosts` is /etc/hosts at the start: an address that a link
-    variable names is followed by the alias that stands there for it.
+    every service of the namespace. With `others`, routes are named elsewhere too: without a list
+    none is then taken. `hosts` is /etc/hosts at the start: an address that a link variable names is
+    followed by the alias that stands there for it.
     """
 
     name = "environment"
+    guess = False
 
     def __init__(
         self,
@@ -45,11 +47,13 @@ class EnvironmentSource:
         *,
         routes: Sequence[str] = (),
         in_pod: bool = False,
+        others: bool = False,
         hosts: tuple[HostsLine, ...] = (),
     ) -> None:
         self._environ = dict(environ)
         self._arguments = tuple(argument for argument in arguments if argument)
         self._wanted = tuple(routes)
+        self._others = others
         self._hosts = hosts
         self._in_pod = in_pod or "KUBERNETES_SERVICE_HOST" in environ
 
@@ -125,7 +129,7 @@ class EnvironmentSource:
             taken = [link for link in others if any(_is_link_called(w, link) for w in self._wanted)]
             return [*explicit, *taken]
         aliases = list(dict.fromkeys(link.alias for link in others))
-        if aliases and explicit:
+        if aliases and (explicit or self._others):
             notes.append(f"not taken without AMBASSADOR_ROUTES: {', '.join(aliases)}")
         elif aliases:
             problems.append(_pod_problem(aliases))

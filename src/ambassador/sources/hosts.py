@@ -94,6 +94,7 @@ class HostsSource:
     """
 
     name = "hosts"
+    guess = True
 
     def __init__(
         self,

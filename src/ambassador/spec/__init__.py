@@ -10,6 +10,7 @@
     listen      PORTS, :PORTS, ADDRESS:PORTS, [IPV6]:PORTS, localhost:PORTS, unix:///PATH
     PORTS       PORT or PORT-PORT, 1..65535, both ends included
     duration    500ms, 5s, 2m, 1h, a plain number of seconds, off where 0 makes sense
+    health      off, tcp, redis, memcached, postgres, http, http:/PATH
     existing    keep, drain=duration, cut, cut=1..1000000/s
     size        4096, 64KiB, 1MiB
 

@@ -10,6 +10,7 @@ from ambassador.errors import ConfigError, Problem
 from ambassador.model import Pick, Proto, Route, Unix
 from ambassador.spec.address import format_address, parse_listen
 from ambassador.spec.existing import format_existing, parse_existing
+from ambassador.spec.health import format_health, parse_count, parse_health
 from ambassador.spec.text import meant, shown
 from ambassador.spec.values import format_duration, parse_duration, parse_keepalive, parse_pick
 
@@ -90,6 +91,43 @@ OPTIONS: Mapping[str, Option] = {
             "drain=30s",
             "what becomes of open connections whose endpoint has left the route: keep, drain=30s, "
             "cut, cut=50/s",
+        ),
+        Option(
+            "health",
+            parse_health,
+            format_health,
+            (Proto.TCP,),
+            "off",
+            "redis",
+            "how endpoints are asked whether they work: tcp, redis, memcached, postgres, http, "
+            "http:/PATH; one that does not gets no sessions",
+        ),
+        Option(
+            "interval",
+            parse_duration,
+            format_duration,
+            (Proto.TCP,),
+            "2s",
+            "500ms",
+            "the time between two questions for health",
+        ),
+        Option(
+            "rise",
+            parse_count,
+            str,
+            (Proto.TCP,),
+            "2",
+            "1",
+            "how many good answers in a row make an unhealthy endpoint healthy",
+        ),
+        Option(
+            "fall",
+            parse_count,
+            str,
+            (Proto.TCP,),
+            "3",
+            "5",
+            "how many bad answers in a row make an endpoint unhealthy",
         ),
     )
 }

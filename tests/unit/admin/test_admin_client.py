@@ -7,6 +7,7 @@ import pytest
 
 from ambassador import __version__
 from ambassador.admin import client
+from ambassador.core.commands import Status
 from ambassador.errors import RunError
 
 
@@ -56,7 +57,7 @@ def test_it_asks_for_readiness_and_status(serve, tmp_path, looping, reconciler):
     assert client.ready(path, 5) == (False, "starting")
     looping.do(reconciler.start())
     assert client.ready(path, 5) == (True, "ready")
-    view = client.status(path)
+    view = client.ask(path, Status())
     assert (view.phase, view.version, view.pid) == ("ready", __version__, os.getpid())
     assert [route.name for route in view.routes] == ["redis"]
 
@@ -127,4 +128,4 @@ def test_an_ambassador_that_went_away(tmp_path):
 )
 def test_somebody_else_answers(answering, answer, why):
     with pytest.raises(RunError, match=why):
-        client.status(answering(answer))
+        client.ask(answering(answer), Status())

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
+from ambassador.admin import client
+from ambassador.core.commands import Cut, Reset
 from tests.ports import free_port
 from tests.program import COMMAND, Program, clean_environ, is_ready
+from tests.unit.cli.operated import Ended, Operated
 from tests.wait import until
 
 Done = subprocess.CompletedProcess
@@ -45,3 +49,24 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
         until(lambda: is_ready(admin), 15)
         yield program
         assert program.stop() == 0
+
+
+@pytest.fixture(scope="package")
+def _operated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operated]:
+    operated = Operated(tmp_path_factory.mktemp("operated"))
+    yield operated
+    operated.close()
+
+
+@pytest.fixture
+def operated(_operated: Operated) -> Iterator[Operated]:
+    """Give one that is as it was at its start, and see to it that it is again."""
+    yield _operated
+    assert client.ask(_operated.admin, Reset()).message
+    client.ask(_operated.admin, Cut("web"))
+
+
+@pytest.fixture
+def verb(operated: Operated, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
+    """Run a verb against `operated`."""
+    return partial(operated, capsys=capsys)

@@ -4,8 +4,11 @@ import re
 import socket
 
 from ambassador import __version__
-from ambassador.admin.views import RouteView, StatusView
 from ambassador.cli import status
+from ambassador.core.results import EndpointView, RouteView, StatusView
+from tests.wait import until
+
+_NUMBERS = ("open", "opened", "refused", "held", "to_upstream", "to_client")
 
 
 def test_a_table_of_what_is_carried(ambassador, running):
@@ -14,21 +17,22 @@ def test_a_table_of_what_is_carried(ambassador, running):
     assert (done.returncode, done.stderr) == (0, "")
     first, blank, head, redis, dns = done.stdout.splitlines()
     pid = running.process.pid
-    assert re.fullmatch(rf"ready for \d+ s, ambassador {__version__}, pid {pid}", first)
+    assert re.fullmatch(rf"ready for [\d.]+ s, ambassador {__version__}, pid {pid}", first)
     assert blank == ""
     names = "ROUTE LISTEN ENDPOINTS PLANE OPEN OPENED REFUSED UP DOWN"
     assert head.split() == names.split()
-    listen, there = rf":{running.ports[0]}", r"127\.0\.0\.1:1, db2:2 \(backup\)"
+    listen, there = rf":{running.ports[0]}", r"127\.0\.0\.1:1, db2:2\?backup"
     assert re.fullmatch(rf"redis +{listen} +{there} +relay +1 +\d+ +\d+ +0 B +0 B", redis)
     assert dns.split()[:3] == ["dns", f":{running.ports[1]}/udp", "127.0.0.1:53"]
 
 
 def test_a_reason_has_a_column_where_there_is_one():
     def text(why):
-        counts = {"open": 0, "opened": 0, "refused": 0, "to_upstream": 0, "to_client": 0}
+        counts = dict.fromkeys(_NUMBERS, 0)
         words = {"name": "redis", "listen": ":6379", "plane": "relay", "origin": "", "why": why}
-        route = RouteView(endpoints=["db:6379"], **words, **counts)
-        return status._text(StatusView("ready", "1", 1, 1.0, [route]))
+        ends = (EndpointView("tcp://db:6379", "ready", "unknown", "", 0, True),)
+        route = RouteView(endpoints=ends, existing="keep", **words, **counts)
+        return status._all(StatusView("ready", "1", 1, 1.0, (route,)))
 
     assert "WHY" not in text("")
     head, row = text("no CAP_NET_ADMIN").splitlines()[2:]
@@ -46,12 +50,42 @@ def test_the_same_as_json(ambassador, running):
 
 def test_nobody_to_ask(ambassador, tmp_path):
     done = ambassador("status", "--json", AMBASSADOR_ADMIN=str(tmp_path / "none.sock"))
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (7, "")
     assert done.stderr.startswith("error: no ambassador is running here: nobody answers at ")
     assert "ambassador run REDIS_PORT_6379_TCP=tcp://HOST:6379" in done.stderr
 
 
 def test_a_socket_of_somebody_else_is_not_hidden(ambassador, tmp_path):
     done = ambassador("status", "--admin", os.devnull)
-    assert done.returncode == 1
+    assert done.returncode == 7
     assert done.stderr.startswith("error: ")
+
+
+def test_everything_about_one_route(verb, operated):
+    there = f"tcp://127.0.0.1:{operated.first.port}  ready  unknown  1     yes"
+    with operated.connect():
+        done = until(lambda: (ended := verb("status", "web")) and there in ended.out and ended)
+    assert (done.code, done.err) == (0, "")
+    facts = dict(line.split(maxsplit=1) for line in done.out.partition("\n\n")[0].splitlines())
+    assert facts["route"] == "web"
+    assert facts["listen"] == f":{operated.port}"
+    assert facts["plane"] == "relay"
+    assert facts["sessions"].startswith("1 open; since it began ")
+    assert facts["from"].startswith("argument WEB_PORT_")
+
+
+def test_what_is_new_in_a_second(verb, operated):
+    with operated.connect() as sock:
+        sock.sendall(b"x")
+        assert sock.recv(1) == b"x"
+    (before,) = verb("status", "--json").json["routes"]
+    assert before["to_upstream"] > 0
+    (route,) = verb("status", "--rate", "--json").json["routes"]
+    assert (route["opened"], route["to_upstream"], route["to_client"]) == (0, 0, 0)
+    assert "0 open; in the last second 0 opened" in verb("status", "web", "--rate").out
+
+
+def test_the_nearest_route_is_told(verb):
+    done = verb("status", "wbe")
+    assert (done.code, done.out) == (3, "")
+    assert 'did you mean "web"?' in done.err

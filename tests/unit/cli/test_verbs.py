@@ -72,7 +72,7 @@ def test_a_mistyped_verb_is_told_with_the_nearest(capsys, word, verb):
     ("arguments", "what"),
     [
         (["run", "--nosuch"], "No such option '--nosuch'"),
-        (["status", "extra"], "unexpected extra argument"),
+        (["status", "redis", "extra"], "unexpected extra argument"),
         (["completion", "csh"], "'csh' is not one of"),
         (["healthcheck", "--timeout", "0"], "0.0 is not in the range"),
         (["demo", "--seconds", "soon"], "'soon' is not a valid float"),

@@ -137,9 +137,9 @@ def test_a_unix_socket_may_be_on_both_sides():
             "",
         ),
         (
-            {"A_PORT_1_TCP": "tcp://h:1", "A_PORT_1_TCP_HEALTH": "redis"},
-            "variable A_PORT_1_TCP_HEALTH",
-            "the option HEALTH is unknown",
+            {"A_PORT_1_TCP": "tcp://h:1", "A_PORT_1_TCP_COLOUR": "red"},
+            "variable A_PORT_1_TCP_COLOUR",
+            "the option COLOUR is unknown",
             "",
         ),
         (

@@ -28,7 +28,10 @@ def test_each_default_of_the_table_is_the_default_of_the_route(key):
 
 
 def test_which_options_a_protocol_has():
-    assert applicable(Proto.TCP) == ("listen", "pick", "connect", "keepalive", "existing")
+    assert applicable(Proto.TCP) == (
+        *("listen", "pick", "connect", "keepalive", "existing"),
+        *("health", "interval", "rise", "fall"),
+    )
     assert applicable(Proto.UDP) == ("listen", "pick", "idle")
 
 
@@ -36,7 +39,8 @@ def test_which_options_a_protocol_has():
     ("key", "text", "proto", "what"),
     [
         ("conect", "5s", Proto.TCP, 'the option "conect" is unknown, did you mean "connect"?'),
-        ("health", "redis", Proto.TCP, 'the option "health" is unknown'),
+        ("helth", "redis", Proto.TCP, 'the option "helth" is unknown, did you mean "health"?'),
+        ("health", "tcp", Proto.UDP, 'the option "health" is for TCP, the route is UDP'),
         ("", "x", Proto.TCP, 'the option "" is unknown'),
         ("idle", "5s", Proto.TCP, 'the option "idle" is for UDP, the route is TCP'),
         ("connect", "5s", Proto.UDP, 'the option "connect" is for TCP, the route is UDP'),

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ambassador.model import Endpoint, Inet, Route
+from ambassador.core.usable import keeps, usable
+from ambassador.model import Address, Admin, Endpoint, Existing, Inet, Route
+from ambassador.planes.kernel.entry import Flow, shown
 from ambassador.planes.kernel.nft import Counter
 from ambassador.planes.kernel.ruleset import Key, Port, Way
-from ambassador.planes.kernel.ways import Which, belonging, ways
-from ambassador.ports import RouteStatus
+from ambassador.planes.kernel.ways import Which, belonging, places, ways
+from ambassador.ports import RouteStatus, SessionStatus
 from ambassador.spec import is_ip
 
 __all__ = ["Carried"]
@@ -26,11 +28,14 @@ class Carried:
     ways: dict[Key, Way] = field(default_factory=dict)  # installed
     belongs: frozenset[tuple[str, int]] = frozenset()  # to what `ways` were made from
     counted: bool = False
+    once: Existing | None = None  # the policy of the change that is being made
+    former: set[tuple[str, int]] = field(default_factory=set)  # belonged, may have flows yet
     announced: bool = False  # that the kernel has it
     forgive: bool = False  # an endpoint is back: what `down_tcp` says is old
     unwatch: list[Callable[[], None]] = field(default_factory=list)
     opened: int = 0
     open: int = 0
+    open_by_endpoint: dict[Address, int] = field(default_factory=dict)
     to_upstream: int = 0
     to_client: int = 0
 
@@ -78,6 +83,38 @@ class Carried:
         """Return every address and port that belongs to the route now."""
         return frozenset() if self.refusal else belonging(self.route, self.known)
 
+    def resting(self) -> frozenset[tuple[str, int]]:
+        """Return where no new flows are led because the operator says so, and old ones go on."""
+        if self.route.hold is not None:
+            return self.belonging()
+        drained = [e for e in self.route.endpoints if e.admin is Admin.DRAIN and keeps(e)]
+        return places(self.route, drained, self.known)
+
+    def leads_to(self, upstream: tuple[str, int], listen_port: int) -> Endpoint | None:
+        """Return the endpoint of the route at `upstream`, None when it has none there."""
+        for endpoint in self.route.endpoints:
+            port = self.route.endpoint_port(endpoint, listen_port)
+            if upstream[1] == port and upstream[0] in self.known.get(_host(endpoint), ()):
+                return endpoint
+        return None
+
+    def view(self, flow: Flow, now: float) -> SessionStatus:
+        """Return what is seen of one of its flows; `now` in seconds since 1970."""
+        endpoint = self.leads_to(flow.upstream, flow.listen[1])
+        leaving = flow.upstream not in self.belongs
+        return SessionStatus(
+            f"k{flow.id}",
+            self.route,
+            shown(flow.client),
+            endpoint,
+            shown(flow.upstream),
+            now - flow.began if flow.began else 0.0,
+            flow.bytes_up,
+            flow.bytes_down,
+            "kernel",
+            "leaving" if leaving else "open" if flow.established else "waiting",
+        )
+
     def count(self, counters: Mapping[str, Mapping[int, Counter]]) -> None:
         """Take over what the table has counted since the route was added."""
         proto = self.route.proto
@@ -90,6 +127,16 @@ class Carried:
         self.to_upstream = total("up", 1)
         self.to_client = total("back", 1)
 
+    def tally(self, flows: Mapping[Port, Mapping[tuple[str, int], int]]) -> None:
+        """Take over how many flows are open, by port and upstream."""
+        self.open, known = 0, dict[Address, int]()
+        for port in self.ports:
+            for upstream, number in flows.get(port, {}).items():
+                self.open += number
+                if endpoint := self.leads_to(upstream, port[1]):
+                    known[endpoint.address] = known.get(endpoint.address, 0) + number
+        self.open_by_endpoint = known
+
     def status(self) -> RouteStatus:
         """Return what is seen from outside."""
         return RouteStatus(
@@ -101,18 +148,14 @@ class Carried:
             refused=0,
             to_upstream=self.to_upstream,
             to_client=self.to_client,
+            open_by_endpoint=self.open_by_endpoint,
         )
 
     def _why(self) -> str:
         if self.refusal:
             return self.refusal
         if not self.ways:
-            unknown = [host for host in self.hosts if host not in self.known]
-            if unknown:
-                return f"the address of {unknown[0]} is not known"
-            if self.out:
-                return "no endpoint can be reached at the moment"
-            return "no address of its endpoints can be forwarded to"
+            return self._why_no_way()
         listen = self.route.listen
         if not isinstance(listen, Inet) or listen.host not in ("", "::", "0.0.0.0"):
             return ""
@@ -121,6 +164,18 @@ class Carried:
         if listen.host != "0.0.0.0":
             others.append("::1" if True in families else "IPv6")
         return f"{' and '.join(others)} through the relay"
+
+    def _why_no_way(self) -> str:
+        if self.route.hold is not None:
+            return "held"
+        if not any(map(usable, self.route.endpoints)):
+            return "no endpoint takes new sessions"
+        unknown = [host for host in self.hosts if host not in self.known]
+        if unknown:
+            return f"the address of {unknown[0]} is not known"
+        if self.out:
+            return "no endpoint can be reached at the moment"
+        return "no address of its endpoints can be forwarded to"
 
 
 def _host(endpoint: Endpoint) -> str:

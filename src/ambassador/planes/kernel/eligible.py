@@ -9,10 +9,12 @@ from functools import lru_cache
 from ipaddress import ip_address
 
 from ambassador.core.describe import describe_endpoint
+from ambassador.core.plan import ChangeRoute
+from ambassador.errors import ConfigError, PlaneError, Problem
 from ambassador.model import Endpoint, Fate, Inet, Pick, Proto, Route, Unix
 from ambassador.spec import format_existing, is_ip
 
-__all__ = ["Abilities", "crowded", "forwardable", "unable", "unsuited"]
+__all__ = ["Abilities", "crowded", "demand", "forwardable", "unable", "unable_to_end", "unsuited"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,14 @@ def unable(route: Route, abilities: Abilities) -> str:
     return abilities.no_ipv6 if ipv6_only else ""
 
 
+def unable_to_end(change: ChangeRoute, abilities: Abilities) -> str:
+    """Return why the flows of a route could not be ended as `change` wants; empty when they can."""
+    policy, hindrance, route = change.existing, abilities.no_cut, change.new
+    if policy is None or policy.fate is Fate.KEEP or route.proto is Proto.UDP or not hindrance:
+        return ""
+    return f"{route.name}: existing={format_existing(policy)} needs more: {hindrance}"
+
+
 def crowded(routes: Iterable[Route]) -> Collection[tuple[Proto, int]]:
     """Return the ports that more than one route listens on (at different addresses): flows are
     counted by port.
@@ -83,3 +93,22 @@ def _may_be_forwardable(endpoint: Endpoint) -> bool:
     if isinstance(endpoint.address, Unix) or endpoint.address.host == "localhost":
         return False
     return not is_ip(endpoint.address.host) or forwardable(endpoint.address.host)
+
+
+def demand(routes: Iterable[Route], abilities: Abilities) -> None:
+    """Raise ConfigError or PlaneError unless all of `routes` can be in the kernel."""
+    routes = tuple(routes)
+    problems = [
+        Problem(
+            route.origin or f"route {route.name}",
+            f"cannot be in the kernel: {reason}",
+            expected="AMBASSADOR_PLANE=auto, which leaves such a route to the relay",
+        )
+        for route in routes
+        if (reason := unsuited(route))
+    ]
+    if problems:
+        raise ConfigError(*problems)
+    failures = [reason for route in routes if (reason := unable(route, abilities))]
+    if failures:
+        raise PlaneError(f"no kernel plane: {'; '.join(dict.fromkeys(failures))}")

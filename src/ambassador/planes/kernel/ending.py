@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from socket import AF_INET, AF_INET6
 
 from ambassador import log
 from ambassador.core.ending import due, grace
-from ambassador.model import Existing, Fate, Proto, Route
+from ambassador.model import Existing, Fate, Proto, Reason, Route
 from ambassador.planes.kernel.conntrack import Conntrack
 from ambassador.planes.kernel.entry import Address, Flow
 from ambassador.planes.kernel.poke import Poke, Poker
@@ -43,6 +43,8 @@ class FlowEnder:
         self._poker = poker
         self._leaving: list[_Leaving] = []
         self._again: set[asyncio.Task[None]] = set()
+        self.noting = False  # whether somebody will ask `reasons`, by the ids of flows
+        self.reasons: dict[int, Reason] = {}
 
     async def endpoint_left(
         self,
@@ -76,6 +78,16 @@ class FlowEnder:
         self._leaving.append(leaving)
         leaving.task = spawn(self._end(leaving, existing, open_flows), f"ending of {route.name}")
 
+    async def endpoint_rests(
+        self, proto: Proto, listen_ports: Collection[int], rest: Collection[Address]
+    ) -> None:
+        """See to the flows to the addresses `rest`, which get no new ones: connections not yet
+        established are deleted, so that their clients try elsewhere; all others go on.
+        """
+        flows = await self._flows(_Leaving(proto, frozenset(listen_ports), set(rest)))
+        connecting = [flow for flow in flows if proto is Proto.TCP and not flow.established]
+        await self._conntrack.delete(connecting)
+
     def endpoint_back(
         self, proto: Proto, listen_ports: Collection[int], back: Collection[Address]
     ) -> None:
@@ -84,10 +96,16 @@ class FlowEnder:
             if leaving.proto is proto and not set(listen_ports).isdisjoint(leaving.ports):
                 leaving.gone -= set(back)
 
-    async def cut(self, flows: Sequence[Flow]) -> int:
+    def note(self, flows: Iterable[Flow], reason: Reason) -> None:
+        """Note why `flows` are about to end."""
+        if self.noting:
+            self.reasons.update((flow.id, reason) for flow in flows)
+
+    async def cut(self, flows: Sequence[Flow], reason: Reason = Reason.MOVED) -> int:
         """End `flows` now; return how many there were. Both peers see a reset, at once or, when
         they are asked again, within 1.2 s.
         """
+        self.note(flows, reason)
         ended = 0
         for first in range(0, len(flows), _PIECE):
             piece = flows[first : first + _PIECE]

@@ -15,7 +15,7 @@ from ambassador.model import Proto
 from ambassador.planes.kernel.layout import LABEL
 from ambassador.planes.kernel.netlink import NEST, attribute, attributes
 
-__all__ = ["Address", "Flow", "FlowState", "naming", "parse", "wanted"]
+__all__ = ["Address", "Flow", "FlowState", "naming", "parse", "shown", "wanted"]
 
 # enum ctattr_type
 _ORIG, _REPLY, _STATUS, _PROTOINFO = 1, 2, 3, 4
@@ -239,3 +239,9 @@ def _times(data: bytes, where: tuple[int, int] | None) -> tuple[float, float]:
         _U64.unpack_from(data, found[kind][0])[0] / 1e9 if kind in found else 0.0 for kind in (1, 2)
     )
     return began, ended
+
+
+def shown(address: Address) -> str:
+    """Return `10.0.0.2:6379`, or `[fd00::2]:6379`."""
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from ambassador import log
-from ambassador.model import Existing, Proto, Route
+from ambassador import closed, log
+from ambassador.errors import PlaneError
+from ambassador.model import Existing, Proto, Reason, Route
 from ambassador.planes.kernel.conntrack import Conntrack, FlowEvent
 from ambassador.planes.kernel.ending import FlowEnder
-from ambassador.planes.kernel.entry import Address, Flow
+from ambassador.planes.kernel.entry import Address, Flow, shown
 from ambassador.planes.kernel.poke import Poker
 from ambassador.planes.kernel.ruleset import Port
+from ambassador.ports import Closed, SessionRecord
 from ambassador.tasks import spawn
 
 __all__ = ["Flows", "nearly_full"]
@@ -28,10 +30,17 @@ RouteOf = Callable[[Port], Route | None]
 
 
 class Flows:
-    """From `open` to `close`; `can_cut` tells whether there is the right to raw sockets."""
+    """From `open` to `close`; `can_cut` tells whether there is the right to raw sockets.
 
-    def __init__(self, *, can_cut: bool) -> None:
+    `closed` hears of the flows that end, where it is `followed` or the log is at debug level.
+    """
+
+    def __init__(
+        self, *, can_cut: bool, closed: Closed = closed.tell, followed: bool = False
+    ) -> None:
         self._can_cut = can_cut
+        self._closed = closed
+        self._followed = followed
         self._conntrack = Conntrack()
         self._poker = Poker()
         self._ender = FlowEnder(self._conntrack, self._poker)
@@ -49,7 +58,8 @@ class Flows:
         self._conntrack.open()
         if self._can_cut:
             self._poker.open()
-        if log.enabled(log.DEBUG):
+        if self._followed or log.enabled(log.DEBUG):
+            self._ender.noting = True
             self._conntrack.events(self._tell)
             self._hasten()
         self._check()
@@ -63,20 +73,26 @@ class Flows:
         self._poker.close()
         self._conntrack.close()
 
-    async def count(self, belonging: Mapping[Port, Collection[Address]]) -> Counter[Port]:
-        """Return the number of open flows by port, of those that lead where they belong."""
-        flows = await self._of(belonging)
-        return Counter(
-            port
-            for flow in flows
-            if flow.upstream in belonging[port := (flow.proto, flow.listen[1])]
-        )
+    async def count(
+        self, belonging: Mapping[Port, Collection[Address]]
+    ) -> Mapping[Port, Counter[Address]]:
+        """Return the number of open flows by port and upstream, where they lead as they should."""
+        found: dict[Port, Counter[Address]] = defaultdict(Counter)
+        for flow in await self._of(belonging):
+            port = flow.proto, flow.listen[1]
+            if flow.upstream in belonging[port]:
+                found[port][flow.upstream] += 1
+        return found
 
     async def left(
         self, route: Route, ports: Iterable[Port], gone: Collection[Address], existing: Existing
     ) -> None:
         """See to the flows of `ports` to the addresses `gone`, by the policy `existing`."""
         await self._ender.endpoint_left(route, {port for _, port in ports}, gone, existing)
+
+    async def rest(self, proto: Proto, ports: Iterable[Port], rest: Collection[Address]) -> None:
+        """See to the flows of `ports` to the addresses `rest`, which get no new ones."""
+        await self._ender.endpoint_rests(proto, {port for _, port in ports}, rest)
 
     def back(self, proto: Proto, ports: Iterable[Port], back: Collection[Address]) -> None:
         """Spare flows to addresses that belong to the route again."""
@@ -85,6 +101,20 @@ class Flows:
     async def used(self, ports: Collection[Port]) -> set[Port]:
         """Return those of `ports` that have flows."""
         return {(flow.proto, flow.listen[1]) for flow in await self._of(ports)}
+
+    async def open_flows(self, ports: Collection[Port]) -> list[Flow]:
+        """Return the flows of `ports` that are not over."""
+        return await self._of(ports)
+
+    async def cut(self, flows: Sequence[Flow], reason: Reason) -> int:
+        """End `flows` now; return how many there were. Raises PlaneError without the right to."""
+        tcp = [flow for flow in flows if flow.proto is Proto.TCP]
+        udp = [flow for flow in flows if flow.proto is Proto.UDP]
+        if tcp and not self._can_cut:
+            raise PlaneError("connections in the kernel cannot be cut: CAP_NET_RAW is missing")
+        self._ender.note(udp, reason)
+        ended = await self._conntrack.delete(udp)
+        return ended + (await self._ender.cut(tcp, reason) if tcp else 0)
 
     async def drain(self, ports: Collection[Port], grace: float) -> int:
         """Let the TCP flows of `ports` end for `grace` seconds, then cut what is left; return
@@ -105,7 +135,7 @@ class Flows:
         finally:  # also when the grace is cut short
             await self._conntrack.delete(await self._of(udp))
             if self._can_cut:
-                await self._ender.cut(left)
+                await self._ender.cut(left, Reason.SHUTDOWN)
             else:  # the next segment of a client meets no connection of ours: TCP answers so
                 await self._conntrack.delete(left)
         await self._ender.settle()
@@ -133,19 +163,21 @@ class Flows:
             return
         if flow.began and flow.ended:
             seconds = flow.ended - flow.began
-        client, upstream = _shown(flow.client), _shown(flow.upstream)
-        log.event(
-            log.DEBUG,
-            "session_closed",
-            f"{route.name}  {client} -> {upstream}  {flow.bytes_up} B up  "
-            f"{flow.bytes_down} B down  {seconds:.3f} s  in the kernel",
-            route=route.name,
-            client=client,
-            endpoint=upstream,
-            to_upstream=flow.bytes_up,
-            to_client=flow.bytes_down,
-            seconds=round(seconds, 6),
-            reason="in the kernel",
+        self._closed(
+            SessionRecord(
+                route.name,
+                route.proto,
+                shown(flow.client),
+                None,
+                shown(flow.upstream),
+                "kernel",
+                flow.bytes_up,
+                flow.bytes_down,
+                0.0,
+                seconds,
+                self._ender.reasons.pop(flow.id, Reason.UNKNOWN),
+                "in the kernel",
+            )
         )
 
     def _hasten(self) -> None:
@@ -176,8 +208,3 @@ def nearly_full(count: int, most: int) -> str:
         f"conntrack's table has {count} of {most} entries: when it is full, new connections get "
         f"no answer (on the host: sysctl net.netfilter.nf_conntrack_max={most * 4})"
     )
-
-
-def _shown(address: Address) -> str:
-    host, port = address
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

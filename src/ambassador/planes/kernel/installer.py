@@ -137,6 +137,7 @@ class Installer:
     def _note(self, goals: Iterable[_Goal]) -> None:
         """Take over what has been installed."""
         for carried, installed, belongs in goals:
+            carried.former = (carried.former | carried.belongs) - belongs
             carried.ways, carried.belongs = installed, belongs
             carried.counted |= not carried.refusal
             carried.forgive = False
@@ -152,6 +153,7 @@ class Installer:
         that only cannot be reached loses the flows it has never answered.
         """
         leaving: list[tuple[Carried, frozenset[Address], Existing]] = []
+        resting: dict[Carried, frozenset[Address]] = {}
         for goal, ways, belonged in former:
             carried = goal.carried
             if belonged and (back := goal.belongs - belonged):
@@ -160,7 +162,10 @@ class Installer:
                 continue
             gone = belonged - goal.belongs
             silent = _led_to(ways) - _led_to(goal.ways) - gone
-            leaving += [(carried, gone, carried.route.existing), (carried, silent, _KEEP)]
+            existing, carried.once = carried.once or carried.route.existing, None
+            resting[carried] = silent & carried.resting()
+            silent -= resting[carried]
+            leaving += [(carried, gone, existing), (carried, silent, _KEEP)]
         leaving += [(carried, carried.belongs, carried.route.existing) for carried in removed]
         leaving = [one for one in leaving if one[1]]
         if len(leaving) > _MANY:
@@ -168,6 +173,9 @@ class Installer:
             leaving = [one for one in leaving if not used.isdisjoint(one[0].ports)]
         for carried, gone, existing in leaving:
             await self._flows.left(carried.route, carried.ports, gone, existing)
+        for carried, rest in resting.items():
+            if rest:
+                await self._flows.rest(carried.route.proto, carried.ports, rest)
 
 
 def _led_to(ways: dict[Key, Way]) -> frozenset[Address]:

@@ -8,24 +8,27 @@ exception: an endpoint that does not answer, a name without address, an nft that
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+import socket
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from time import monotonic
 
-from ambassador import log
+from ambassador import closed, log
 from ambassador.core.describe import describe
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
-from ambassador.errors import ConfigError, PlaneError, Problem, ResolveError
-from ambassador.model import Address, Endpoint, Proto, Route
+from ambassador.errors import PlaneError, ResolveError
+from ambassador.inherited import Inherited
+from ambassador.model import Address, Endpoint, Proto, Reason, Route
 from ambassador.planes.kernel.carried import Carried
-from ambassador.planes.kernel.eligible import Abilities, unable, unsuited
+from ambassador.planes.kernel.eligible import Abilities, demand, unable, unable_to_end, unsuited
 from ambassador.planes.kernel.flows import Flows
 from ambassador.planes.kernel.installer import Installer
+from ambassador.planes.kernel.listing import ID, open_flows
 from ambassador.planes.kernel.nft import Nft
 from ambassador.planes.kernel.ruleset import Port
-from ambassador.planes.kernel.table import Table
-from ambassador.ports import Resolver, RouteStatus
+from ambassador.planes.kernel.table import LOCK, Table
+from ambassador.ports import Closed, Resolver, RouteStatus, SessionStatus
 from ambassador.spec import is_ip
 from ambassador.tasks import spawn
 
@@ -44,20 +47,30 @@ class KernelPlane:
     """Forwards TCP and UDP routes with nftables.
 
     `demanded`: a route that cannot be in the kernel is an error, and not left to the relay with
-    a reason. `keep_rules`: the table stays when the plane is closed.
+    a reason. `keep_rules`: the table stays when the plane is closed. `closed` hears of flows that
+    have ended: where it is `followed`, of all; else as far as the log at debug level needs it.
     """
 
     name = "kernel"
 
     def __init__(
-        self, resolver: Resolver, abilities: Abilities, *, demanded: bool, keep_rules: bool
+        self,
+        resolver: Resolver,
+        abilities: Abilities,
+        *,
+        demanded: bool,
+        keep_rules: bool,
+        closed: Closed = closed.tell,
+        followed: bool = False,
+        inherited: Inherited | None = None,
     ) -> None:
         self._resolver = resolver
         self._abilities = abilities
         self._demanded = demanded
         self._keep_rules = keep_rules
-        self._table = Table(Nft(abilities.nft))
-        self._flows = Flows(can_cut=not abilities.no_cut)
+        self._inherited = inherited or Inherited()
+        self._table = Table(Nft(abilities.nft), self._inherited.take_abstract(LOCK))
+        self._flows = Flows(can_cut=not abilities.no_cut, closed=closed, followed=followed)
         self._installer = Installer(self._table, self._flows, abilities)
         self._lock = asyncio.Lock()  # one transaction at a time
         self._opened = self._closing = False
@@ -74,20 +87,13 @@ class KernelPlane:
         routes = [step.route for step in steps if isinstance(step, AddRoute)]
         routes += [step.new for step in steps if isinstance(step, ChangeRoute)]
         if self._demanded:
-            problems = [
-                Problem(
-                    route.origin or f"route {route.name}",
-                    f"cannot be in the kernel: {reason}",
-                    expected="AMBASSADOR_PLANE=auto, which leaves such a route to the relay",
-                )
-                for route in routes
-                if (reason := unsuited(route))
-            ]
-            if problems:
-                raise ConfigError(*problems)
-            failures = [reason for route in routes if (reason := unable(route, self._abilities))]
-            if failures:
-                raise PlaneError(f"no kernel plane: {'; '.join(dict.fromkeys(failures))}")
+            demand(routes, self._abilities)
+        for step in steps:
+            if isinstance(step, ChangeRoute):
+                carried = self._routes.get(_listen(step.old))
+                here = carried is not None and not carried.refusal
+                if here and (reason := unable_to_end(step, self._abilities)):
+                    raise PlaneError(reason)
         async with self._lock:
             await self._open(routes)
 
@@ -141,16 +147,39 @@ class KernelPlane:
 
     async def measure(self) -> None:
         """Bring the numbers of `status` up to date; see ports.Plane."""
-        counted = [carried for carried in self._routes.values() if carried.counted]
-        if not counted or self._closing:
+        counted = self._counted()
+        if not counted:
             return
         counters = await self._table.counters()
         flows = await self._flows.count(
-            {port: carried.belongs for carried in counted for port in carried.ports}
+            {
+                port: carried.belongs | carried.former
+                for carried in counted
+                for port in carried.ports
+            }
         )
         for carried in counted:
             carried.count(counters)
-            carried.open = sum(flows[port] for port in carried.ports)
+            carried.tally(flows)
+
+    async def sessions(self, routes: Sequence[Route] | None = None) -> Sequence[SessionStatus]:
+        """Return the open flows of `routes`, or of all; see ports.Plane. Those of routes that
+        were removed are no longer known.
+        """
+        return [view for view, _ in await open_flows(self._flows, self._counted(routes))]
+
+    async def cut(self, ids: Collection[str], reason: Reason) -> int:
+        """End flows; see ports.Plane."""
+        if not any(name.startswith(ID) for name in ids):
+            return 0
+        found = await open_flows(self._flows, self._counted())
+        flows = [flow for view, flow in found if view.id in ids]
+        return await self._flows.cut(flows, reason) if flows else 0
+
+    def _counted(self, routes: Sequence[Route] | None = None) -> list[Carried]:
+        everything = self._routes
+        chosen = map(everything.get, everything if routes is None else map(_listen, routes))
+        return [one for one in chosen if one is not None and one.counted and not self._closing]
 
     async def drain(self, grace: float) -> int:
         """Send new clients to the relay, let flows end for `grace` seconds, cut the rest.
@@ -170,13 +199,47 @@ class KernelPlane:
                 log.event(log.WARNING, "not_drained", f"flows in the kernel are not seen: {error}")
                 return 0
 
+    async def lend(self) -> Sequence[socket.socket]:
+        """Change the table no more, and return what keeps others from it; see
+        handover.giving.Holder.
+        """
+        await self._lock.acquire()
+        return [self._table.lock] if self._table.lock else []
+
+    def pause(self) -> None:
+        """Nothing is accepted here; see handover.giving.Holder."""
+
+    async def take_back(self) -> None:
+        """The table is ours as before, whatever has become of it meanwhile."""
+        try:
+            if self._opened:
+                await self._table.look_again()
+                here = list(self._routes.values())
+                for carried in here:
+                    carried.ways, carried.counted = {}, False
+                await self._installer.settle(here)
+        except PlaneError as error:
+            log.event(log.ERROR, "rules_left", f"the rules are not as they should be: {error}")
+        finally:
+            self._lock.release()
+
+    def give_up(self) -> None:
+        """Another has the table; flows go on in it."""
+        self._stop_following()
+        self._opened = False
+        self._flows.close()
+        self._table.close()
+        self._routes.clear()
+        self._lock.release()
+
     async def close(self) -> None:
         """Remove the table, unless it is to stay, and let another have the namespace."""
         self._stop_following()
         async with self._lock:
             self._routes.clear()
             self._flows.close()
-            if self._opened and not self._keep_rules:
+            stays = self._keep_rules or self._inherited.provisional
+            if self._opened and not stays:
                 try:
                     await self._table.remove()
                 except PlaneError as error:
@@ -214,11 +277,19 @@ class KernelPlane:
             match step:
                 case AddRoute(route):
                     come.append(Carried(route))
-                case ChangeRoute(old, new):
+                case ChangeRoute(old, new, existing):
                     # Another one and not the same: if the transaction fails, `old` stands again.
                     former = self._routes[_listen(old)]
                     come.append(
-                        replace(former, route=new, out=dict(former.out), unwatch=[], forgive=True)
+                        replace(
+                            former,
+                            route=new,
+                            out=dict(former.out),
+                            former=set(former.former),
+                            once=existing,
+                            unwatch=[],
+                            forgive=True,
+                        )
                     )
                     replaced.append(former)
                 case RemoveRoute(route):

@@ -16,11 +16,11 @@ from ambassador.planes.kernel.layout import LAYOUT, TABLE, skeleton
 from ambassador.planes.kernel.nft import Counter, Found, Nft
 from ambassador.planes.kernel.ruleset import Key, Port, Way
 
-__all__ = ["Change", "Table", "inherit", "retire"]
+__all__ = ["LOCK", "Change", "Table", "inherit", "retire"]
 
 # A name in the abstract namespace of unix(7), which every network namespace has for itself, and
 # which is free again when its process is gone, however it went.
-_LOCK = "\0ambassador/kernel"
+LOCK = "\0ambassador/kernel"
 
 
 @dataclass(slots=True)
@@ -49,8 +49,9 @@ class Change:
 class Table:
     """The table, from `open` to `close`. Everything raises PlaneError."""
 
-    def __init__(self, nft: Nft) -> None:
+    def __init__(self, nft: Nft, lock: socket.socket | None = None) -> None:
         self._nft = nft
+        self._handed = lock  # by the ambassador we take over from
         self._lock: socket.socket | None = None
         self._first = ""  # what the first transaction does beside its own changes
         self._stale = False  # something of ours stands there that must not go on as it is
@@ -61,13 +62,23 @@ class Table:
 
     async def open(self) -> None:
         """Take the namespace for ourselves and look at what stands there; change nothing."""
-        self._lock = _lock()
+        self._lock, self._handed = self._handed or _lock(), None
         try:
             found = await self._nft.table()
             self._first, self._stale = inherit(found), found is not None
         except PlaneError:
             self.close()
             raise
+
+    @property
+    def lock(self) -> socket.socket | None:
+        """What keeps others from the namespace; None while it is not ours."""
+        return self._lock
+
+    async def look_again(self) -> None:
+        """Another has had the table: whatever stands there now, the next `commit` is the first."""
+        found = await self._nft.table()
+        self._first, self._stale = inherit(found), found is not None
 
     async def commit(self, change: Change) -> None:
         """Perform `change`, all of it or nothing."""
@@ -88,9 +99,9 @@ class Table:
 
     def close(self) -> None:
         """Let another have the namespace."""
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        for lock in filter(None, (self._lock, self._handed)):
+            lock.close()
+        self._lock = self._handed = None
 
 
 async def retire(nft: Nft) -> None:
@@ -128,7 +139,7 @@ def inherit(found: Found | None) -> str:
 def _lock() -> socket.socket:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        sock.bind(_LOCK)
+        sock.bind(LOCK)
     except OSError as error:
         sock.close()
         if error.errno != errno.EADDRINUSE:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import ceil, gcd, lcm
 
+from ambassador.core.usable import keeps, usable
 from ambassador.model import Endpoint, Inet, Pick, Proto, Route
 from ambassador.planes.kernel.eligible import forwardable
 from ambassador.planes.kernel.ruleset import Share, Way
 
-__all__ = ["Which", "active", "belonging", "ways"]
+__all__ = ["Which", "active", "belonging", "places", "ways"]
 
 _LONGEST_IDLE = 2_000_000  # seconds; see layout.py
 
@@ -18,8 +19,10 @@ Which = tuple[Endpoint, str]  # an address of an endpoint; empty: all of them
 
 
 def active(endpoints: Sequence[Endpoint], out: Collection[Which]) -> Sequence[Endpoint]:
-    """Return the endpoints new flows may go to: those not `out`, backups only without others."""
-    reachable = [endpoint for endpoint in endpoints if (endpoint, "") not in out]
+    """Return the endpoints new flows may go to: those usable and not `out`, backups only without
+    others.
+    """
+    reachable = [one for one in filter(usable, endpoints) if (one, "") not in out]
     return [endpoint for endpoint in reachable if not endpoint.backup] or reachable
 
 
@@ -32,7 +35,7 @@ def ways(
     families that are forwarded (True: IPv6). A family in which one of the endpoints has no
     address is left to the relay, which can change from one to the other.
     """
-    if not isinstance(route.listen, Inet):
+    if not isinstance(route.listen, Inet) or route.hold is not None:
         return ()
     endpoints = active(route.endpoints, out)
     if route.pick is Pick.FIRST:
@@ -59,12 +62,17 @@ def ways(
 
 
 def belonging(route: Route, known: Known) -> frozenset[tuple[str, int]]:
-    """Return every address and port that belongs to `route`, reachable or not."""
+    """Return every address and port whose open flows may stay, reachable or not."""
+    return places(route, filter(keeps, route.endpoints), known)
+
+
+def places(route: Route, endpoints: Iterable[Endpoint], known: Known) -> frozenset[tuple[str, int]]:
+    """Return every address and port of `endpoints` of `route`."""
     if not isinstance(route.listen, Inet):
         return frozenset()
     return frozenset(
         (address, route.endpoint_port(endpoint, port))
-        for endpoint in route.endpoints
+        for endpoint in endpoints
         if isinstance(endpoint.address, Inet)
         for address in known.get(endpoint.address.host, ())
         for port in route.listen.ports

@@ -46,6 +46,7 @@ async def connect(
     reason = "its name is not resolved in time"
     while True:
         endpoints = state.choose(loop.time())
+        reason = reason if endpoints else "no endpoint takes new sessions"
         for index, endpoint in enumerate(endpoints):
             others = len(endpoints) - index - 1
             try:

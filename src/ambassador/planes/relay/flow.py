@@ -9,11 +9,12 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ambassador import log
+from ambassador.model import Reason, Route
 from ambassador.planes.relay.connect import refuse_itself, refuse_ourselves
 from ambassador.planes.relay.listener import client_name
 from ambassador.planes.relay.pktinfo import Ancillary
 from ambassador.planes.relay.state import Candidate
+from ambassador.ports import SessionRecord, SessionStatus
 
 __all__ = ["UdpFlow", "connect_datagrams"]
 
@@ -32,6 +33,7 @@ class UdpFlow:
     ancillary: Ancillary  # makes an answer leave from the address the client spoke to
     used: float
     began: float
+    id: str = ""
     generation: int = -1  # of the routes and names its endpoint was chosen by
     candidate: Candidate | None = None
     upstream: socket.socket | None = None
@@ -60,24 +62,38 @@ class UdpFlow:
         held, self.held = self.held or deque(), None
         return held
 
-    def tell(self, route: str, now: float, reason: str) -> None:
-        """Log the end of the flow, at debug level."""
-        if not log.enabled(log.DEBUG):
-            return
-        client, seconds = client_name(self.client), now - self.began
-        log.event(
-            log.DEBUG,
-            "session_closed",
-            f"{route}  {client} -> {self.candidate or '-'}  {self.to_upstream} B up  "
-            f"{self.to_client} B down  {seconds:.3f} s  {reason}",
-            route=route,
-            client=client,
-            endpoint=str(self.candidate) if self.candidate else None,
-            to_upstream=self.to_upstream,
-            to_client=self.to_client,
-            seconds=round(seconds, 6),
-            reason=reason,
-            dropped=self.dropped,
+    def view(self, route: Route, now: float, *, held: bool) -> SessionStatus:
+        """Return what is seen from outside."""
+        asking = "waiting" if self.candidate is None else "open"
+        return SessionStatus(
+            self.id,
+            route,
+            client_name(self.client),
+            self.candidate.endpoint if self.candidate else None,
+            str(self.candidate or ""),
+            now - self.began,
+            self.to_upstream,
+            self.to_client,
+            "relay",
+            "held" if held else asking,
+        )
+
+    def record(self, route: Route, now: float, reason: Reason, detail: str) -> SessionRecord:
+        """Return what there is to say at its end."""
+        return SessionRecord(
+            route.name,
+            route.proto,
+            client_name(self.client),
+            self.candidate.endpoint if self.candidate else None,
+            str(self.candidate or ""),
+            "relay",
+            self.to_upstream,
+            self.to_client,
+            0.0,
+            now - self.began,
+            reason,
+            detail,
+            self.dropped,
         )
 
 

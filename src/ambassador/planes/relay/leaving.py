@@ -1,19 +1,22 @@
 """Sessions whose endpoint has left their route: see to them as the route's policy says.
 
-An endpoint leaves when its name leads elsewhere, when the route is changed in place, or with the
-whole route. What counts is the address a session is connected to, not what it was called.
+An endpoint leaves when its name leads elsewhere, when the route is changed in place, with the
+whole route, or because it goes into maintenance or fails its probes. What counts is the address a
+session is connected to, not what it was called.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
 
 from ambassador import log
 from ambassador.core.ending import due, grace
 from ambassador.core.session import State
+from ambassador.core.usable import keeps
 from ambassador.errors import ResolveError
-from ambassador.model import Existing, Fate, Inet
+from ambassador.model import Address, Admin, Existing, Fate, Inet, Reason, Route
 from ambassador.planes.relay.session import Session
 from ambassador.planes.relay.state import RouteState
 from ambassador.ports import Resolver
@@ -23,6 +26,12 @@ from ambassador.tasks import spawn
 __all__ = ["Leaving"]
 
 _TICK = 0.02  # seconds between two looks at what is due
+_SAID = {
+    Reason.MOVED: "its endpoint left the route",
+    Reason.MAINT: "its endpoint is in maintenance",
+    Reason.UNHEALTHY: "its endpoint is unhealthy",
+    Reason.REMOVED: "the route was removed",
+}
 _PIECE = 100  # sessions cut before other work of the loop has its turn
 
 
@@ -39,6 +48,8 @@ class Leaving:
         self._look: asyncio.Task[None] | None = None
         self._again = False
         self._endings: set[asyncio.Task[None]] = set()
+        # The policy of the change an endpoint left with, where that was not the route's.
+        self._once: dict[Address, Existing] = {}
 
     def follow(self) -> None:
         """Keep the names of the endpoints resolved, so that no client waits for DNS and a change
@@ -68,6 +79,15 @@ class Leaving:
         for ending in self._endings:
             ending.cancel()
 
+    def replaced(self, former: Route, existing: Existing | None) -> None:
+        """The route was `former`: look at the sessions, which follow `existing` this time."""
+        here = {endpoint.address for endpoint in self._state.route.endpoints}
+        self._once = {a: policy for a, policy in self._once.items() if a not in here}
+        for endpoint in former.endpoints:
+            if existing is not None and endpoint.address not in here:
+                self._once[endpoint.address] = existing
+        self.changed()
+
     def changed(self) -> None:
         """Look which sessions lead to an address the route no longer has."""
         if not self._sessions():
@@ -79,7 +99,8 @@ class Leaving:
     def removed(self) -> None:
         """The whole route has gone, and all its endpoints with it."""
         self.forget()
-        self._leave(set(self._sessions()), "the route was removed")
+        existing = self._state.route.existing
+        self._leave(dict.fromkeys(self._sessions(), (Reason.REMOVED, existing)))
 
     async def _compare(self) -> None:
         while self._again:
@@ -93,16 +114,26 @@ class Leaving:
                     session.reconnect()
             self._leave(
                 {
-                    session
+                    session: self._cause(session)
                     for session in self._sessions()
                     if session.place is not None and session.place not in addresses
-                },
-                "its endpoint left the route",
+                }
             )
+
+    def _cause(self, session: Session) -> tuple[Reason, Existing]:
+        """Return why `session` has to leave, and by which policy."""
+        route = self._state.route
+        mine = session.endpoint.address if session.endpoint else None
+        for endpoint in route.endpoints:
+            if endpoint.address == mine and not keeps(endpoint):
+                maint = endpoint.admin is Admin.MAINT
+                return Reason.MAINT if maint else Reason.UNHEALTHY, route.existing
+        once = self._once.get(mine) if mine is not None else None
+        return Reason.MOVED, once or route.existing
 
     async def _addresses(self) -> set[tuple[str, int]]:
         found = set()
-        for endpoint in self._state.route.endpoints:
+        for endpoint in filter(keeps, self._state.route.endpoints):
             if isinstance(endpoint.address, Inet):
                 for address in await self._resolver.resolve(endpoint.address.host):
                     found.add((address, endpoint.address.port))
@@ -110,31 +141,35 @@ class Leaving:
                 found.add((endpoint.address.path, 0))
         return found
 
-    def _leave(self, gone: set[Session], reason: str) -> None:
+    def _leave(self, gone: Mapping[Session, tuple[Reason, Existing]]) -> None:
         """Note that `gone` are the sessions whose endpoint is no longer there: those that were
         not among them yet follow the policy as it is now, those that no longer are are spared.
         """
-        new = {session for session in gone if not session.leaving}
+        leaving: dict[tuple[Reason, Existing], set[Session]] = defaultdict(set)
         for session in self._sessions():
+            if session in gone and not session.leaving:
+                leaving[gone[session]].add(session)
             session.leaving = session in gone
-        existing = self._state.route.existing
-        if not new or existing.fate is Fate.KEEP:
-            return
+        for (reason, existing), sessions in leaving.items():
+            if existing.fate is not Fate.KEEP:
+                self._see_off(sessions, reason, existing)
+
+    def _see_off(self, sessions: set[Session], reason: Reason, existing: Existing) -> None:
         name = self._state.route.name
         log.event(
             log.INFO,
             "sessions_leaving",
-            f"{name}  {len(new)} open sessions, {reason}: {format_existing(existing)}",
+            f"{name}  {len(sessions)} open sessions, {_SAID[reason]}: {format_existing(existing)}",
             route=name,
-            sessions=len(new),
-            reason=reason,
+            sessions=len(sessions),
+            reason=_SAID[reason],
             existing=format_existing(existing),
         )
-        ending = spawn(self._end(new, existing, reason), f"ending of {name}")
+        ending = spawn(self._end(sessions, existing, reason), f"ending of {name}")
         self._endings.add(ending)
         ending.add_done_callback(self._endings.discard)
 
-    async def _end(self, sessions: set[Session], existing: Existing, reason: str) -> None:
+    async def _end(self, sessions: set[Session], existing: Existing, reason: Reason) -> None:
         loop = asyncio.get_running_loop()
         await asyncio.sleep(grace(existing) or 0)
         live = [session for session in sessions if _is_leaving(session)]
@@ -144,7 +179,7 @@ class Leaving:
             piece, live = live[:wanted], live[wanted:]
             for place, session in enumerate(piece, start=1):
                 if _is_leaving(session):
-                    session.cut(reason)
+                    session.cut(reason, _SAID[reason])
                     ended += 1
                 if place % _PIECE == 0:
                     await asyncio.sleep(0)

@@ -6,11 +6,14 @@ import asyncio
 import errno
 import os
 import socket
+from collections.abc import Callable
 
+from ambassador.model import Reason
 from ambassador.planes.relay.descriptors import EXHAUSTED
 from ambassador.planes.relay.session import Session, Surroundings
 from ambassador.planes.relay.sockets import close_listener, tune
 from ambassador.planes.relay.state import RouteState
+from ambassador.ports import SessionStatus
 
 __all__ = ["StreamListener", "client_name"]
 
@@ -37,6 +40,7 @@ class StreamListener:
         self._state = state
         self._sessions: set[Session] = set()
         self._reading = False
+        self._paused = False
         tune(sock, state.route.keepalive)
 
     @property
@@ -44,9 +48,17 @@ class StreamListener:
         """The open sessions of this listener."""
         return frozenset(self._sessions)
 
+    def views(self, now: float) -> list[SessionStatus]:
+        """Return what is seen of its open sessions; `now` by the loop's clock."""
+        return [session.view(now) for session in self._sessions]
+
+    def cuts(self) -> dict[str, Callable[[Reason], None]]:
+        """Return what ends each of its sessions, by their ids."""
+        return {session.id: session.cut for session in self._sessions}
+
     def start(self) -> None:
         """Begin to accept."""
-        if not self._reading and self.sock.fileno() >= 0:
+        if not self._reading and not self._paused and self.sock.fileno() >= 0:
             self._reading = True
             asyncio.get_running_loop().add_reader(self.sock.fileno(), self._accept)
 
@@ -60,17 +72,32 @@ class StreamListener:
         """Tell whether the socket is still bound."""
         return self.sock.fileno() >= 0
 
+    def pause(self) -> None:
+        """Accept nothing until `resume`: clients wait in the backlog."""
+        self._paused = True
+        self._pause()
+
+    def resume(self) -> None:
+        """Accept again."""
+        self._paused = False
+        self.start()
+
+    def give_up(self) -> None:
+        """Leave the socket, with whoever waits in its backlog, to another process."""
+        self.pause()
+        self.sock.close()
+
     def stop(self) -> None:
         """Take the clients that wait in the backlog, then stop listening; sessions go on."""
         if self.sock.fileno() < 0:
             return
         self._pause()
-        while self._accept_batch():
+        while not self._paused and self._accept_batch():
             pass
         self._pause()
         close_listener(self.sock)
 
-    def cut(self, reason: str) -> None:
+    def cut(self, reason: Reason) -> None:
         """End all sessions now."""
         for session in list(self._sessions):
             session.cut(reason)

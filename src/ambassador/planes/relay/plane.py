@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from ambassador import log
+from ambassador import closed, log
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
 from ambassador.errors import PlaneError
-from ambassador.model import Address, Inet, Proto, Route, Unix
+from ambassador.inherited import Inherited
+from ambassador.model import Address, Inet, Proto, Reason, Route, Unix
 from ambassador.planes.relay.descriptors import Descriptors
 from ambassador.planes.relay.leaving import Leaving
 from ambassador.planes.relay.listener import StreamListener
@@ -21,11 +22,13 @@ from ambassador.planes.relay.sockets import bind, close_listener, somaxconn
 from ambassador.planes.relay.state import Noticed, RouteState
 from ambassador.planes.relay.udp import UdpListener
 from ambassador.planes.relay.watch import ResetWatch
-from ambassador.ports import Resolver, RouteStatus
+from ambassador.ports import Closed, Resolver, RouteStatus, SessionStatus
 
 __all__ = ["RelayPlane"]
 
 _Key = tuple[Proto, Address]
+_LATE = 1.0  # seconds that an answer to a datagram may take when another has the listener
+_PIECE = 100  # sessions cut before other work of the loop has its turn
 
 
 @dataclass(slots=True)
@@ -45,7 +48,9 @@ class RelayPlane:
 
     `buffer` is how many bytes one direction of a session may hold unsent before its sender is
     no longer read (plus at most one read of 256 KiB); `backlog` is asked of listen(2); `noticed`
-    hears of each failed attempt to reach an endpoint, and of the first that succeeds again.
+    hears of each failed attempt to reach an endpoint, and of the first that succeeds again;
+    `closed` hears of each session that has ended. Listeners are taken from `inherited`, where it
+    has them; while it is provisional nothing is accepted, until `begin`.
     """
 
     name = "relay"
@@ -57,8 +62,11 @@ class RelayPlane:
         buffer: int,
         backlog: int,
         noticed: Noticed = lambda *_: None,
+        closed: Closed = closed.tell,
+        inherited: Inherited | None = None,
     ) -> None:
         self._descriptors = Descriptors()
+        self._inherited = inherited or Inherited()
         self._backlog = backlog
         self._noticed = noticed
         self._routes: dict[_Key, _Installed] = {}
@@ -70,6 +78,7 @@ class RelayPlane:
             buffer,
             partial(self._is_own, Proto.TCP),
             asyncio.Event(),
+            closed,
         )
         granted = somaxconn()
         if granted < backlog:
@@ -111,7 +120,7 @@ class RelayPlane:
             self._add(route, sockets[_key(route)])
         for step in steps:
             if isinstance(step, ChangeRoute):
-                self._change(step.new)
+                self._change(step)
         for installed in self._leaving:
             if not _open(installed):
                 installed.endings.close()
@@ -126,6 +135,34 @@ class RelayPlane:
             return [self._status(installed) for installed in self._routes.values()]
         return [self._status(self._routes[_key(route)]) for route in routes]
 
+    async def sessions(self, routes: Sequence[Route] | None = None) -> Sequence[SessionStatus]:
+        """Return the open sessions; see ports.Plane."""
+        now = asyncio.get_running_loop().time()
+        everything = [*self._routes.values(), *self._leaving]
+        chosen = everything if routes is None else [self._routes[_key(route)] for route in routes]
+        return [
+            view
+            for installed in chosen
+            for listener in installed.listeners
+            for view in listener.views(now)
+        ]
+
+    async def cut(self, ids: Collection[str], reason: Reason) -> int:
+        """End sessions; see ports.Plane."""
+        everything = (*self._routes.values(), *self._leaving)
+        cuts = {
+            name: cut
+            for installed in everything
+            for listener in installed.listeners
+            for name, cut in listener.cuts().items()
+            if name in ids
+        }
+        for place, cut in enumerate(cuts.values(), start=1):
+            cut(reason)
+            if place % _PIECE == 0:
+                await asyncio.sleep(0)
+        return len(cuts)
+
     async def drain(self, grace: float) -> int:
         """Stop listening, let sessions end for `grace` seconds, cut the rest.
 
@@ -139,9 +176,42 @@ class RelayPlane:
             async with asyncio.timeout(grace):
                 await self._until_ended(everything)
         left = sum(_open(one) for one in everything)
-        self._cut("shutdown")
+        self._cut(Reason.SHUTDOWN)
         await self._until_ended(everything)  # the resets are on their way out
         return left
+
+    def begin(self) -> None:
+        """Accept, where that has waited for the predecessor to let go."""
+        for listener in self._listeners():
+            listener.resume()
+
+    async def lend(self) -> Sequence[socket.socket]:
+        """Return the sockets a successor needs; see handover.giving.Holder."""
+        return [one.sock for one in self._listeners() if one.sock.fileno() >= 0]
+
+    def pause(self) -> None:
+        """Accept nothing for the time being."""
+        for listener in self._listeners():
+            listener.pause()
+
+    async def take_back(self) -> None:
+        """Accept again, if it was paused."""
+        for listener in self._listeners():
+            listener.resume()
+
+    def give_up(self) -> None:
+        """Leave the listeners to another process; open sessions go on."""
+        for listener in self._listeners():
+            listener.give_up()
+
+    async def ended(self) -> None:
+        """Return when all open sessions have ended, and late answers of UDP have had their time."""
+        await self._until_ended((*self._routes.values(), *self._leaving))
+        if any(one.state.route.proto is Proto.UDP for one in self._routes.values()):
+            await asyncio.sleep(_LATE)
+
+    def _listeners(self) -> list[StreamListener | UdpListener]:
+        return [one for installed in self._routes.values() for one in installed.listeners]
 
     async def _until_ended(self, routes: Sequence[_Installed]) -> None:
         while any(_open(installed) for installed in routes):
@@ -153,7 +223,7 @@ class RelayPlane:
         for installed in self._routes.values():
             for listener in installed.listeners:
                 listener.stop()
-        self._cut("shutdown")
+        self._cut(Reason.SHUTDOWN)
         self._routes.clear()
         self._leaving.clear()
         self._descriptors.close()
@@ -167,7 +237,10 @@ class RelayPlane:
             bound = []
             try:
                 for address in _addresses(route):
-                    bound.append(bind(route.proto, address, self._backlog))  # noqa: PERF401 (undo)
+                    bound.append(  # noqa: PERF401 (undo)
+                        self._inherited.take(route.proto, address)
+                        or bind(route.proto, address, self._backlog)
+                    )
             except PlaneError as error:
                 for sock in bound:
                     close_listener(sock)
@@ -198,16 +271,21 @@ class RelayPlane:
                     self._around.resolver,
                     self._descriptors,
                     is_own=partial(self._is_own, Proto.UDP),
+                    closed=self._around.closed,
                 )
             installed.listeners.append(listener)
-            listener.start()
+            if self._inherited.provisional:
+                listener.pause()
+            else:
+                listener.start()
 
     def _stop(self, route: Route) -> None:
         self._routes[_key(route)].endings.forget()
         for listener in self._routes[_key(route)].listeners:
             listener.stop()
             if isinstance(listener, UdpListener):
-                listener.close()  # its flows answer through the socket that must go
+                # Its flows answer through the socket that must go.
+                listener.close(Reason.REMOVED)
 
     def _reopen(self, routes: Sequence[Route]) -> None:
         """Undo `_stop`, as far as nobody else took the address in between."""
@@ -222,13 +300,18 @@ class RelayPlane:
                 installed.endings.follow()
                 self._open_listeners(installed, sockets[_key(route)])
 
-    def _change(self, route: Route) -> None:
-        installed = self._routes[_key(route)]
-        installed.state.change(route)
+    def _change(self, step: ChangeRoute) -> None:
+        installed = self._routes[_key(step.new)]
+        installed.state.change(step.new)
         installed.endings.follow()
-        installed.endings.changed()
+        installed.endings.replaced(step.old, step.existing)
+        if step.new.hold is not None and step.old.hold is None:
+            for session in installed.sessions:
+                session.reconnect()  # those that have no upstream yet wait now, too
         for listener in installed.listeners:
             listener.retune()
+        if step.new.hold != step.old.hold:
+            installed.state.gate.change(step.new.hold)
 
     def _status(self, installed: _Installed) -> RouteStatus:
         counters = installed.state.counters
@@ -242,6 +325,10 @@ class RelayPlane:
             refused=counters.refused,
             to_upstream=counters.to_upstream + sum(session.to_upstream for session in live),
             to_client=counters.to_client + sum(session.to_client for session in live),
+            held=len(installed.state.gate),
+            held_total=installed.state.gate.entered,
+            closed=dict(counters.closed),
+            open_by_endpoint=installed.state.open_by_endpoint,
         )
 
     def _is_own(self, proto: Proto, address: str, port: int) -> bool:
@@ -251,14 +338,14 @@ class RelayPlane:
             for installed in self._routes.values()
         )
 
-    def _cut(self, reason: str) -> None:
+    def _cut(self, reason: Reason) -> None:
         for installed in (*self._routes.values(), *self._leaving):
             installed.endings.close()
             for listener in installed.listeners:
                 if isinstance(listener, StreamListener):
                     listener.cut(reason)
                 else:
-                    listener.close()
+                    listener.close(reason)
 
 
 def _key(route: Route) -> _Key:

@@ -10,28 +10,36 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
-from ambassador import log
 from ambassador.core.session import Action, Event, State, step
-from ambassador.model import Inet
+from ambassador.model import Endpoint, Inet, Reason
 from ambassador.planes.relay.connect import UnreachableError, connect
 from ambassador.planes.relay.descriptors import Descriptors
 from ambassador.planes.relay.sockets import reset, tune
 from ambassador.planes.relay.state import Candidate, RouteState
 from ambassador.planes.relay.watch import ResetWatch
-from ambassador.ports import Resolver
+from ambassador.ports import Closed, Resolver, SessionRecord, SessionStatus
 from ambassador.tasks import spawn
 
 __all__ = ["Session", "Surroundings"]
+
+_REASONS = {
+    Event.FAILED: Reason.UNREACHABLE,
+    Event.CLIENT_END: Reason.CLIENT,
+    Event.UPSTREAM_END: Reason.UPSTREAM,
+    Event.CLIENT_RESET: Reason.CLIENT_RESET,
+    Event.UPSTREAM_RESET: Reason.UPSTREAM_RESET,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What all sessions of a relay share. `buffer`: bytes one direction may hold unsent;
-    `ended` is set each time a session has ended.
+    `ended` is set each time a session has ended, `closed` is told of it.
     """
 
     resolver: Resolver
@@ -40,6 +48,7 @@ class Surroundings:
     buffer: int
     is_own: Callable[[str, int], bool]
     ended: asyncio.Event
+    closed: Closed
 
 
 class _Side(asyncio.Protocol):
@@ -139,8 +148,9 @@ class Session:
     """One client of a route, from accept to the close of both sides."""
 
     __slots__ = (
-        "_candidate", "_client", "_connecting", "_done", "_finished", "_started", "_upstream",
-        "around", "client_name", "leaving", "port", "reason", "state", "status",
+        "_candidate", "_client", "_connected", "_connecting", "_detail", "_done", "_finished",
+        "_reason", "_since", "_started", "_upstream",
+        "around", "client_name", "id", "leaving", "port", "state", "status",
     )  # fmt: skip
 
     def __init__(
@@ -157,14 +167,19 @@ class Session:
         self.state = state
         self.client_name = client_name
         self.port = port
+        self.id = state.new_id()
         self.status = State.WAITING
-        self.reason = ""
         self.leaving = False  # its endpoint has left the route
         self._client = _Side(self, client, Event.CLIENT_END, Event.CLIENT_RESET)
         self._upstream: _Side | None = None
         self._candidate: Candidate | None = None
         self._done = done
-        self._started = asyncio.get_running_loop().time()
+        # Not the loop's time: uvloop's counts whole milliseconds.
+        self._started = time.monotonic()
+        self._since = asyncio.get_running_loop().time()
+        self._connected: float | None = None
+        self._reason: Reason | None = None
+        self._detail = ""
         self._connecting: asyncio.Task[None] | None = None
         self._finished = False
 
@@ -177,6 +192,11 @@ class Session:
     def to_client(self) -> int:
         """Bytes read from the upstream."""
         return self._upstream.received if self._upstream else 0
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        """The endpoint it is connected to, as it was then."""
+        return self._candidate.endpoint if self._candidate else None
 
     @property
     def place(self) -> tuple[str, int] | None:
@@ -193,55 +213,100 @@ class Session:
         self.around.descriptors.take(2)
         self.state.counters.opened += 1
         self.state.counters.open += 1
-        self._connect()
+        self.around.watch.add(self._client.fd, lambda: self.happened(Event.CLIENT_RESET))
+        self._seek()
 
     def reconnect(self) -> None:
         """Look for an upstream anew, in the time that is left, if none has been found yet."""
         if self._connecting is not None and self.status is State.WAITING:
             self._connecting.cancel()
-            self._connect()
+            self._connecting = None
+            self._seek()
 
-    def _connect(self) -> None:
-        self._connecting = spawn(self._run(), f"session {self.state.route.name} {self.client_name}")
-
-    def cut(self, reason: str) -> None:
+    def cut(self, reason: Reason, detail: str = "") -> None:
         """End the session now; both peers see a reset."""
-        self.reason = self.reason or reason
+        self._because(reason, detail)
         self.happened(Event.CUT)
+
+    def view(self, now: float) -> SessionStatus:
+        """Return what is seen from outside; `now` by the loop's clock."""
+        return SessionStatus(
+            self.id,
+            self.state.route,
+            self.client_name,
+            self.endpoint,
+            str(self._candidate or ""),
+            max(now - self._started, 0.0),
+            self.to_upstream,
+            self.to_client,
+            "relay",
+            self._word(),
+        )
+
+    def _word(self) -> str:
+        if self in self.state.gate:
+            return "held"
+        if self.status is State.WAITING:
+            return "waiting"
+        return "leaving" if self.leaving else "open"
+
+    def _because(self, reason: Reason, detail: str = "") -> None:
+        """Note why the session ends: the first cause counts."""
+        if self._reason is None:
+            self._reason, self._detail = reason, detail
+
+    def _seek(self) -> None:
+        """Look for an upstream, or wait where the route is held."""
+        hold = self.state.route.hold
+        if hold is None:
+            name = f"session {self.state.route.name} {self.client_name}"
+            self._connecting = spawn(self._run(), name)
+        elif not self.state.gate.enter(self, hold, self._released, self._late):
+            self._refuse(Reason.REFUSED, f"{hold.limit} sessions are held already")
+
+    def _released(self) -> None:
+        self._since = asyncio.get_running_loop().time()
+        self._seek()
+
+    def _late(self) -> None:
+        self._refuse(Reason.TIMEOUT, "held for longer than the hold allows")
+
+    def _refuse(self, reason: Reason, detail: str) -> None:
+        self._because(reason, detail)
+        self.state.counters.refused += 1
+        self.happened(Event.FAILED)
 
     def happened(self, event: Event) -> None:
         """Advance the session by `event` and do what the table says."""
         before = self.status
         self.status, actions = step(before, event)
-        if before is not self.status and event is not Event.CONNECTED:
-            self.reason = self.reason or event.name.lower().replace("_", " ")
+        if before is not self.status and event in _REASONS:
+            self._because(_REASONS[event])
         for action in actions:
             self._perform(action)
         if self.status is State.CLOSED:
             if self._connecting is not None:
                 self._connecting.cancel()
                 self._connecting = None
+            self.state.gate.leave(self)
             self._finish_when_closed()
 
     async def _run(self) -> None:
-        watch = self.around.watch
-        watch.add(self._client.fd, lambda: self.happened(Event.CLIENT_RESET))
         try:
             upstream, self._candidate = await connect(
                 self.state,
                 self.port,
                 self.around.resolver,
                 self.around.is_own,
-                since=self._started,
+                since=self._since,
             )
         except UnreachableError as error:
             self._connecting = None
-            self.reason = f"unreachable: {error}"
-            self.state.counters.refused += 1
-            self.happened(Event.FAILED)
+            self._refuse(Reason.UNREACHABLE, str(error))
             return
         self._connecting = None  # what follows waits for the loop only
-        watch.remove(self._client.fd)
+        self._connected = time.monotonic()
+        self.around.watch.remove(self._client.fd)
         tune(upstream, self.state.route.keepalive)
         self.state.opened(self._candidate.endpoint)
         self._upstream = _Side(self, upstream, Event.UPSTREAM_END, Event.UPSTREAM_RESET)
@@ -292,22 +357,23 @@ class Session:
             self.state.closed(self._candidate.endpoint)
         self._done(self)
         self.around.ended.set()
-        if log.enabled(log.DEBUG):
-            self._tell()
+        reason = self._reason or Reason.CUT
+        counters.closed[reason] += 1
+        self.around.closed(self._record(reason))
 
-    def _tell(self) -> None:
-        name = self.state.route.name
-        seconds = asyncio.get_running_loop().time() - self._started
-        log.event(
-            log.DEBUG,
-            "session_closed",
-            f"{name}  {self.client_name} -> {self._candidate or '-'}  "
-            f"{self.to_upstream} B up  {self.to_client} B down  {seconds:.3f} s  {self.reason}",
-            route=name,
-            client=self.client_name,
-            endpoint=str(self._candidate) if self._candidate else None,
-            to_upstream=self.to_upstream,
-            to_client=self.to_client,
-            seconds=round(seconds, 6),
-            reason=self.reason,
+    def _record(self, reason: Reason) -> SessionRecord:
+        now = time.monotonic()
+        return SessionRecord(
+            self.state.route.name,
+            self.state.route.proto,
+            self.client_name,
+            self.endpoint,
+            str(self._candidate or ""),
+            "relay",
+            self.to_upstream,
+            self.to_client,
+            (self._connected or now) - self._started,
+            now - self._started,
+            reason,
+            self._detail,
         )

@@ -11,6 +11,7 @@ import struct
 from pathlib import Path
 
 from ambassador.errors import PlaneError
+from ambassador.inherited import LentSocket
 from ambassador.model import Address, Inet, Proto, Unix
 from ambassador.spec import format_address
 
@@ -92,10 +93,11 @@ def _remove_stale(path: str) -> None:
 
 
 def close_listener(sock: socket.socket) -> None:
-    """Close a socket made by `bind`; a unix socket's file goes too."""
+    """Close a socket made by `bind`; a unix socket's file goes too, unless it is lent."""
     if sock.fileno() < 0:
         return
-    path = sock.getsockname() if sock.family == socket.AF_UNIX else ""
+    lent = isinstance(sock, LentSocket) and sock.lent
+    path = sock.getsockname() if sock.family == socket.AF_UNIX and not lent else ""
     sock.close()
     if path:
         Path(path).unlink(missing_ok=True)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import random
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ambassador import log
 from ambassador.core import pick
-from ambassador.model import Endpoint, Inet, Route
+from ambassador.core.usable import usable
+from ambassador.model import Address, Endpoint, Inet, Reason, Route
+from ambassador.planes.relay.gate import Gate
 from ambassador.ports import Resolver
 from ambassador.spec import format_address, format_endpoint
 
@@ -21,6 +25,8 @@ Noticed = Callable[[str, Endpoint, str, bool], None]
 # An endpoint that failed is tried last for this long; long enough to spare most clients the
 # wait for it, short enough to come back soon after a restart.
 DOUBT = 5.0
+
+_serials = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,7 @@ class Counters:
     refused: int = 0
     to_upstream: int = 0
     to_client: int = 0
+    closed: Counter[Reason] = field(default_factory=Counter)
 
 
 @dataclass(slots=True)
@@ -62,29 +69,47 @@ class RouteState:
     route: Route
     noticed: Noticed = lambda *_: None
     counters: Counters = field(default_factory=Counters)
+    gate: Gate = field(default_factory=Gate)
     _turn: int = 0
+    _usable: tuple[Endpoint, ...] = ()
     _places: tuple[int, ...] = ()
-    _evidence: dict[Endpoint, _Evidence] = field(default_factory=dict)
+    # By address as it is written: admin, health and weight may change, it is the same endpoint.
+    _evidence: dict[Address, _Evidence] = field(default_factory=dict)
+    _serial: int = field(default_factory=lambda: next(_serials))
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _doubted: dict[tuple[str, int], float] = field(default_factory=dict)  # until when
 
     def __post_init__(self) -> None:
         self.change(self.route)
 
+    def new_id(self) -> str:
+        """Return what no other session of the relay is called."""
+        return f"r{self._serial}.{next(self._numbers)}"
+
     def change(self, route: Route) -> None:
         """Use `route` for new sessions; what is known of endpoints that stay is kept."""
         self.route = route
-        self._places = pick.cycle([endpoint.weight for endpoint in route.endpoints])
+        self._usable = tuple(filter(usable, route.endpoints))
+        self._places = pick.cycle([endpoint.weight for endpoint in self._usable])
         # Of one that left, its open sessions: it may come back before they end.
-        busy = {endpoint: known for endpoint, known in self._evidence.items() if known.open}
-        stay = {e: self._evidence.get(e) or _Evidence() for e in route.endpoints}
-        self._evidence = busy | stay
+        busy = {address: known for address, known in self._evidence.items() if known.open}
+        here = [endpoint.address for endpoint in route.endpoints]
+        self._evidence = busy | {a: self._evidence.get(a) or _Evidence() for a in here}
+
+    @property
+    def open_by_endpoint(self) -> dict[Address, int]:
+        """The open sessions of each endpoint, those that have left the route among them."""
+        return {address: known.open for address, known in self._evidence.items()}
 
     def choose(self, now: float) -> list[Endpoint]:
-        """Return every endpoint of the route, the first to try first. `now` in seconds."""
-        endpoints = self.route.endpoints
-        if len(endpoints) == 1:
-            return [endpoints[0]]
-        evidence = [self._evidence[endpoint] for endpoint in endpoints]
+        """Return every endpoint that gets new sessions, the first to try first. `now` in seconds.
+
+        None, where all of them are drained, in maintenance or unhealthy.
+        """
+        endpoints = self._usable
+        if len(endpoints) <= 1:
+            return list(endpoints)
+        evidence = [self._evidence[endpoint.address] for endpoint in endpoints]
         indexes = pick.order(
             endpoints,
             self.route.pick,
@@ -137,20 +162,20 @@ class RouteState:
 
     def opened(self, endpoint: Endpoint) -> None:
         """Count a session that was given to `endpoint`."""
-        if known := self._evidence.get(endpoint):
+        if known := self._evidence.get(endpoint.address):
             known.open += 1
 
     def closed(self, endpoint: Endpoint) -> None:
         """Count the end of a session of `endpoint`."""
-        if known := self._evidence.get(endpoint):
+        if known := self._evidence.get(endpoint.address):
             known.open -= 1
-            if not known.open and endpoint not in self.route.endpoints:
-                del self._evidence[endpoint]
+            if not known.open and not self._has(endpoint):
+                del self._evidence[endpoint.address]
 
     def failed(self, endpoint: Endpoint, reason: str, now: float) -> None:
         """Note that `endpoint` could not be reached; the first time is logged."""
-        known = self._evidence.get(endpoint)
-        if known is None or endpoint not in self.route.endpoints:  # changed away meanwhile
+        known = self._evidence.get(endpoint.address)
+        if known is None or not self._has(endpoint):  # changed away meanwhile
             return
         known.failed_at = now
         self.noticed(self.route.name, endpoint, "", False)
@@ -168,7 +193,7 @@ class RouteState:
 
     def reached(self, endpoint: Endpoint, now: float) -> None:
         """Note that `endpoint` answered; the first time after failures is logged."""
-        known = self._evidence.get(endpoint)
+        known = self._evidence.get(endpoint.address)
         if known is None or known.failing_since is None:
             return
         seconds = now - known.failing_since
@@ -183,3 +208,6 @@ class RouteState:
             endpoint=where,
             seconds=round(seconds, 3),
         )
+
+    def _has(self, endpoint: Endpoint) -> bool:
+        return any(endpoint.address == other.address for other in self.route.endpoints)

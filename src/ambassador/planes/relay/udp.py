@@ -12,11 +12,12 @@ import errno
 import select
 import socket
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from ambassador import log
 from ambassador.core.flows import Flows
-from ambassador.model import Endpoint
+from ambassador.model import Endpoint, Hold, Reason
 from ambassador.planes.relay import pktinfo
 from ambassador.planes.relay.connect import UnreachableError
 from ambassador.planes.relay.descriptors import Descriptors
@@ -24,7 +25,7 @@ from ambassador.planes.relay.flow import UdpFlow
 from ambassador.planes.relay.sockets import close_listener
 from ambassador.planes.relay.state import Candidate, RouteState
 from ambassador.planes.relay.udp_endpoints import NameUnknownError, UdpEndpoints
-from ambassador.ports import Resolver
+from ambassador.ports import Closed, Resolver, SessionStatus
 from ambassador.tasks import spawn
 
 __all__ = ["UdpListener"]
@@ -62,9 +63,11 @@ class UdpListener:
         descriptors: Descriptors,
         *,
         is_own: Callable[[str, int], bool],
+        closed: Closed,
     ) -> None:
+        self._closed = closed
         self._state = state
-        self._sock = sock
+        self.sock = sock
         self._descriptors = descriptors
         self._endpoints = UdpEndpoints(state, port, resolver, is_own)
         self._loop = asyncio.get_running_loop()
@@ -86,19 +89,50 @@ class UdpListener:
         """Whether new flows are taken."""
         return self._accepting
 
+    def views(self, now: float) -> list[SessionStatus]:
+        """Return what is seen of its open flows."""
+        route, gate = self._state.route, self._state.gate
+        return [flow.view(route, now, held=flow in gate) for flow in self._flows]
+
+    def cuts(self) -> dict[str, Callable[[Reason], None]]:
+        """Return what ends each of its flows, by their ids."""
+        return {flow.id: partial(self._cut, flow) for flow in self._flows}
+
     def start(self) -> None:
         """Begin to take datagrams."""
         self._epoll = select.epoll()
-        self._epoll.register(self._sock.fileno(), select.EPOLLIN)
+        self._epoll.register(self.sock.fileno(), select.EPOLLIN)
         self._loop.add_reader(self._epoll.fileno(), self._ready)
         self._descriptors.take(1)
         self._endpoints.follow()
         self._accepting = True
 
+    def pause(self) -> None:
+        """Take nothing from clients until `resume`: it waits in the socket. Answers go on."""
+        if self._epoll is not None and self._accepting:
+            self._epoll.unregister(self.sock.fileno())
+        self._accepting = False
+
+    def resume(self) -> None:
+        """Take datagrams again."""
+        if self._epoll is None:
+            self.start()
+        elif not self._accepting:
+            self._epoll.register(self.sock.fileno(), select.EPOLLIN)
+            self._accepting = True
+
+    def give_up(self) -> None:
+        """Leave what clients send to another process; pass on answers that are still to come."""
+        self.pause()
+
     def retune(self) -> None:
         """Take over a changed route: a flow whose endpoint is gone moves at its next datagram."""
+        if self._epoll is None:
+            return  # not begun yet
         self._endpoints.follow()
         self._sweep()
+        if self._state.route.hold is not None:
+            self._hold_those_that_ask(self._state.route.hold)
 
     def stop(self) -> None:
         """Take what has arrived, then no new flows; open ones go on."""
@@ -106,11 +140,11 @@ class UdpListener:
             self._from_clients(_LAST_BATCH, self._loop.time())
         self._accepting = False
 
-    def close(self) -> None:
-        """Forget every flow and release everything."""
+    def close(self, reason: Reason) -> None:
+        """Forget every flow, for `reason`, and release everything."""
         self._accepting = False
         for flow in self._flows:
-            self._end(flow, "shutdown")
+            self._end(flow, reason)
         self._endpoints.forget()
         if self._timer is not None:
             self._timer.cancel()
@@ -120,13 +154,13 @@ class UdpListener:
             self._epoll.close()
             self._epoll = None
             self._descriptors.give(1)
-        close_listener(self._sock)
+        close_listener(self.sock)
 
     def _ready(self) -> None:
         if self._epoll is None:
             return
         now = self._loop.time()
-        listener = self._sock.fileno()
+        listener = self.sock.fileno()
         ready = self._epoll.poll(0, _BATCH)
         share = _BATCH // max(1, len(ready))
         for descriptor, _ in ready:
@@ -140,7 +174,7 @@ class UdpListener:
         counters, endpoints = self._state.counters, self._endpoints
         for _ in range(count):
             try:
-                size, ancillary, _, client = self._sock.recvmsg_into((self._view,), self._space)
+                size, ancillary, _, client = self.sock.recvmsg_into((self._view,), self._space)
             except OSError:  # nothing left, or no memory for it
                 return
             key = (client, pktinfo.origin(ancillary))
@@ -193,7 +227,7 @@ class UdpListener:
     def _to_client(self, flow: UdpFlow, datagram: memoryview) -> None:
         for ancillary in (flow.ancillary, ()):
             try:
-                self._sock.sendmsg((datagram,), ancillary, 0, flow.client)
+                self.sock.sendmsg((datagram,), ancillary, 0, flow.client)
             except OSError as error:
                 if error.errno not in _NO_SOURCE:
                     break
@@ -208,7 +242,7 @@ class UdpListener:
         if not self._accepting or not self._room():
             return None
         self._descriptors.take(1)
-        flow = UdpFlow(key, *key, used=now, began=now)
+        flow = UdpFlow(key, *key, used=now, began=now, id=self._state.new_id())
         self._flows.add(flow)
         self._state.counters.opened += 1
         self._state.counters.open += 1
@@ -237,11 +271,18 @@ class UdpListener:
                 flows=len(self._flows),
                 limit=self._descriptors.limit,
             )
-        self._end(oldest, "displaced")
+        self._end(oldest, Reason.REFUSED, "displaced")
         return self._descriptors.available(1)
 
     def _aim(self, flow: UdpFlow, datagram: bytes | memoryview) -> None:
-        """Find the endpoint of `flow`, then send; keep `datagram` while a name is asked for."""
+        """Find the endpoint of `flow`, then send; keep `datagram` while a name is asked for, or
+        the route is held.
+        """
+        hold = self._state.route.hold
+        if hold is not None and flow.candidate is None:
+            if self._hold(flow, hold):
+                flow.dropped += not flow.hold(bytes(datagram))
+            return
         order = self._endpoints.order()
         try:
             self._settle(flow, order)
@@ -252,6 +293,33 @@ class UdpListener:
             )
         else:
             self._to_upstream(flow, datagram)
+
+    def _hold(self, flow: UdpFlow, hold: Hold) -> bool:
+        """Let `flow` wait for the release, or end it; tell which."""
+        late = partial(self._end, flow, Reason.TIMEOUT, "held for longer than the hold allows")
+        if self._state.gate.enter(flow, hold, partial(self._released, flow), late):
+            return True
+        self._state.counters.refused += 1
+        self._end(flow, Reason.REFUSED, f"{hold.limit} are held already")
+        return False
+
+    def _hold_those_that_ask(self, hold: Hold) -> None:
+        for flow in self._flows:
+            if flow.task is not None:
+                flow.task.cancel()
+                flow.task = None
+                self._hold(flow, hold)
+
+    def _released(self, flow: UdpFlow) -> None:
+        for datagram in flow.release():
+            if flow not in self._flows:  # refused
+                return
+            if flow.held is not None:
+                flow.dropped += not flow.hold(datagram)
+            elif flow.candidate is None or flow.generation != self._endpoints.generation:
+                self._aim(flow, datagram)
+            else:
+                self._to_upstream(flow, datagram)
 
     async def _ask(self, flow: UdpFlow, order: list[Endpoint], endpoint: Endpoint) -> None:
         """Ask for names until `flow` has an endpoint, or none is left to ask for."""
@@ -293,7 +361,7 @@ class UdpListener:
     def _refuse(self, flow: UdpFlow, error: UnreachableError) -> None:
         self._state.counters.refused += 1
         flow.task = None  # which is who calls, if there is one
-        self._end(flow, f"unreachable: {error}")
+        self._end(flow, Reason.UNREACHABLE, str(error))
 
     def _join(self, flow: UdpFlow, upstream: socket.socket, candidate: Candidate) -> None:
         flow.upstream, flow.candidate, flow.answered = upstream, candidate, False
@@ -309,14 +377,21 @@ class UdpListener:
             self._state.closed(flow.candidate.endpoint)
             flow.upstream = flow.candidate = None
 
-    def _end(self, flow: UdpFlow, reason: str) -> None:
+    def _end(self, flow: UdpFlow, reason: Reason, detail: str = "") -> None:
         if flow.task is not None:
             flow.task.cancel()
         self._flows.remove(flow)
-        flow.tell(self._state.route.name, self._loop.time(), reason)
+        self._state.gate.leave(flow)
+        record = flow.record(self._state.route, self._loop.time(), reason, detail)
         self._part(flow)
         self._state.counters.open -= 1
+        self._state.counters.closed[reason] += 1
         self._descriptors.give(1)
+        self._closed(record)
+
+    def _cut(self, flow: UdpFlow, reason: Reason) -> None:
+        if flow in self._flows:
+            self._end(flow, reason)
 
     def _sweep(self) -> None:
         """End idle flows and come again when the next one may be idle."""
@@ -325,6 +400,6 @@ class UdpListener:
             self._timer = None
         now, limit = self._loop.time(), self._state.route.idle
         for flow in self._flows.idle(now, limit):
-            self._end(flow, "idle")
+            self._end(flow, Reason.TIMEOUT, "idle")
         if (moment := self._flows.next_idle(limit)) is not None:
             self._timer = self._loop.call_at(min(moment, now + _LONGEST_SWEEP), self._sweep)

@@ -10,6 +10,7 @@ import asyncio
 import socket
 from collections.abc import Callable, Sequence
 
+from ambassador.core.usable import keeps, usable
 from ambassador.errors import ResolveError
 from ambassador.model import Endpoint, Inet
 from ambassador.planes.relay.connect import UnreachableError, spoken
@@ -89,9 +90,9 @@ class UdpEndpoints:
 
         Raises UnreachableError, and NameUnknownError for one of `order` to be asked for.
         """
-        if self._may_stay(flow, order):
+        if self.stays(flow):
             return None
-        reason = "it has no endpoint"
+        reason = "no endpoint takes new sessions"
         for endpoint in order:
             for candidate in self._trusted_first(self._candidates(endpoint)):
                 if candidate == flow.candidate:
@@ -104,6 +105,25 @@ class UdpEndpoints:
                         raise UnreachableError(reason) from error  # ours to bear
             self._failed(endpoint, reason)
         raise UnreachableError(reason)
+
+    def stays(self, flow: UdpFlow) -> bool:
+        """Tell whether `flow` may stay where it is: its address belongs to the route, to an
+        endpoint that keeps what it has, and answers.
+        """
+        mine = flow.candidate
+        if mine is None or flow.refused:
+            return False
+        where = (mine.address, mine.port)
+        for endpoint in filter(keeps, self._state.route.endpoints):
+            if endpoint.address == mine.endpoint.address:
+                try:
+                    candidates = self._candidates(endpoint)
+                except NameUnknownError:
+                    if usable(endpoint):
+                        raise
+                    return True  # drained: nobody asks for its name any longer
+                return any((one.address, one.port) == where for one in candidates)
+        return False
 
     def refused(self, flow: UdpFlow, error: OSError) -> None:
         """Note that the endpoint of `flow` cannot be reached: its next datagram looks anew."""
@@ -118,18 +138,6 @@ class UdpEndpoints:
             flow.answered, flow.refused = True, False
             self._refused_until.pop(flow.candidate.address, None)
             self._state.reached(flow.candidate.endpoint, self._loop.time())
-
-    def _may_stay(self, flow: UdpFlow, order: Sequence[Endpoint]) -> bool:
-        mine = flow.candidate
-        if mine is None or flow.refused:
-            return False
-        where = (mine.address, mine.port)
-        return any(
-            (candidate.address, candidate.port) == where
-            for endpoint in order
-            if endpoint.address == mine.endpoint.address
-            for candidate in self._candidates(endpoint)
-        )
 
     def _candidates(self, endpoint: Endpoint) -> list[Candidate]:
         known = self._known.get(endpoint)

@@ -2,8 +2,9 @@
 
 import pytest
 
-from ambassador.model import Endpoint, Inet, Proto, Route, Unix
+from ambassador.model import Admin, Endpoint, Health, Hold, Inet, Proto, Route, Unix
 from ambassador.planes.kernel.carried import Carried
+from ambassador.planes.kernel.entry import Flow, FlowState
 
 BOTH = (False, True)
 
@@ -102,3 +103,70 @@ def test_a_path_has_no_ports():
     assert Carried(Route("a", Unix("/a"), (Endpoint(Inet("db", 1)),))).ports == ()
     assert Carried(Route("a", Inet("", 5), (Endpoint(Unix("/a")),))).hosts == ()
     assert carried("db").ports == ((Proto.TCP, 6379),)
+
+
+def operated(*, hold=None, **admins):
+    """Return a route of 10.0.0.1 and 10.0.0.2 with these words for `a` and `b`."""
+    ends = (
+        Endpoint(Inet("10.0.0.1", 7000), **admins.get("a", {})),
+        Endpoint(Inet("10.0.0.2", 7000), **admins.get("b", {})),
+    )
+    one = Carried(Route("redis", Inet("", 6379), ends, hold=hold))
+    one.learn_literals()
+    return one
+
+
+A, B = ("10.0.0.1", 7000), ("10.0.0.2", 7000)
+
+
+@pytest.mark.parametrize(
+    ("options", "shares", "belongs", "resting"),
+    [
+        ({}, {A, B}, {A, B}, set()),
+        ({"hold": Hold()}, set(), {A, B}, {A, B}),
+        ({"a": {"admin": Admin.DRAIN}}, {B}, {A, B}, {A}),
+        ({"a": {"admin": Admin.MAINT}}, {B}, {B}, set()),
+        ({"a": {"health": Health.UNHEALTHY}}, {B}, {B}, set()),
+        ({"a": {"admin": Admin.DRAIN, "health": Health.UNHEALTHY}}, {B}, {B}, set()),
+        ({"a": {"admin": Admin.DRAIN}, "b": {"admin": Admin.DRAIN}}, set(), {A, B}, {A, B}),
+    ],
+)
+def test_where_new_flows_go_and_old_ones_stay(options, shares, belongs, resting):
+    one = operated(**options)
+    ways = one.wanted([False])
+    assert {(s.address, s.port) for way in ways.values() for s in way.shares} == shares
+    assert one.belonging() == belongs
+    assert one.resting() == resting
+
+
+def test_a_held_route_and_one_without_a_usable_endpoint_say_so():
+    assert installed(operated(hold=Hold())).why == "held"
+    both = {"admin": Admin.MAINT}
+    assert installed(operated(a=both, b=both)).why == "no endpoint takes new sessions"
+
+
+def test_open_flows_are_counted_by_endpoint():
+    one = operated()
+    port, left = (Proto.TCP, 6379), ("10.0.0.9", 7000)
+    one.tally({port: {A: 2, B: 1, left: 4}, (Proto.TCP, 80): {A: 9}})
+    assert one.open == 7
+    known = {address.host: number for address, number in one.open_by_endpoint.items()}
+    assert known == {"10.0.0.1": 2, "10.0.0.2": 1}
+    assert one.status().open_by_endpoint == one.open_by_endpoint
+
+
+def test_a_flow_is_told_with_its_endpoint_and_whether_that_has_left():
+    one = operated()
+    one.belongs = one.belonging()
+    view = one.view(flow(A), 100.0)
+    assert (view.id, view.client, view.address) == ("k7", "10.0.0.8:4000", "10.0.0.1:7000")
+    assert (view.endpoint, view.state, view.age) == (one.route.endpoints[0], "open", 90.0)
+    left = one.view(flow(("10.0.0.9", 7000), FlowState.CONNECTING), 100.0)
+    assert (left.endpoint, left.state) == (None, "leaving")
+    assert one.view(flow(B, FlowState.CONNECTING), 100.0).state == "waiting"
+
+
+def flow(upstream, state=FlowState.ESTABLISHED):
+    client, listen, nat = ("10.0.0.8", 4000), ("10.0.0.7", 6379), ("10.0.0.7", 4000)
+    ends = (client, listen, nat, upstream)
+    return Flow(7, 2, Proto.TCP, *ends, state, 1, 60, 2, 120, 10.0, 0.0, True, b"")

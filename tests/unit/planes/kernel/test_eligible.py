@@ -2,8 +2,15 @@
 
 import pytest
 
+from ambassador.core.plan import ChangeRoute
 from ambassador.model import Endpoint, Existing, Fate, Inet, Pick, Proto, Route, Unix
-from ambassador.planes.kernel.eligible import Abilities, forwardable, unable, unsuited
+from ambassador.planes.kernel.eligible import (
+    Abilities,
+    forwardable,
+    unable,
+    unable_to_end,
+    unsuited,
+)
 
 EVERYTHING = Abilities(nft="/usr/sbin/nft", missing="", no_cut="", no_ipv4="", no_ipv6="")
 CUT = Existing(Fate.CUT)
@@ -92,3 +99,19 @@ def test_cutting_needs_more_than_forwarding():
 )  # fmt: skip
 def test_forwardable(address, may):
     assert forwardable(address) is may
+
+
+@pytest.mark.parametrize(
+    ("policy", "proto", "no_cut", "reason"),
+    [
+        (None, Proto.TCP, "no", ""),
+        (Existing(), Proto.TCP, "no", ""),
+        (Existing(Fate.CUT), Proto.UDP, "no", ""),
+        (Existing(Fate.CUT), Proto.TCP, "", ""),
+        (Existing(Fate.CUT), Proto.TCP, "no", "redis: existing=cut needs more: no"),
+    ],
+)
+def test_what_a_change_wants_ended_must_be_possible(policy, proto, no_cut, reason):
+    one = Route("redis", Inet("", 6379), (Endpoint(Inet("10.0.0.1", 1), proto),), proto)
+    abilities = Abilities(nft="", missing="", no_cut=no_cut, no_ipv4="", no_ipv6="")
+    assert unable_to_end(ChangeRoute(one, one, policy), abilities) == reason

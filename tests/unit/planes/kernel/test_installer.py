@@ -1,11 +1,12 @@
 """Which transaction is made, and which flows are seen off, and how."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from ambassador.errors import PlaneError
-from ambassador.model import Endpoint, Existing, Fate, Inet, Proto, Route
+from ambassador.model import Endpoint, Existing, Fate, Hold, Inet, Proto, Route
 from ambassador.planes.kernel.carried import Carried
 from ambassador.planes.kernel.eligible import Abilities
 from ambassador.planes.kernel.installer import Installer
@@ -33,10 +34,14 @@ class Flows:
     def __init__(self):
         self.seen_off = []
         self.returned = []
+        self.rested = []
         self.asked = 0
 
     async def left(self, route, ports, gone, existing):
         self.seen_off.append((route.name, set(gone), existing))
+
+    async def rest(self, proto, ports, rest):
+        self.rested.append(set(rest))
 
     def back(self, proto, ports, back):
         self.returned.append(set(back))
@@ -191,3 +196,23 @@ def fail_once(table):
         raise PlaneError("nft: no")
 
     table.commit = failing
+
+
+def test_a_held_route_lets_its_flows_rest_and_the_policy_of_one_change_counts_once(run):
+    one = carried("10.0.0.1")
+    run.settle(one)
+    one.route = replace(one.route, hold=Hold())
+    run.settle(one)
+    assert (run.flows.rested, run.flows.seen_off) == ([{("10.0.0.1", 7000)}], [])
+    assert one.ways == {}
+    one.route = replace(one.route, hold=None, endpoints=(Endpoint(Inet("10.0.0.2", 7000)),))
+    one.learn_literals()
+    one.once = Existing()
+    run.settle(one)
+    assert run.flows.seen_off == [("r6379", {("10.0.0.1", 7000)}, Existing())]
+    assert one.once is None
+    assert one.former == {("10.0.0.1", 7000)}
+    one.route = replace(one.route, endpoints=(Endpoint(Inet("10.0.0.3", 7000)),))
+    one.learn_literals()
+    run.settle(one)
+    assert run.flows.seen_off[-1] == ("r6379", {("10.0.0.2", 7000)}, CUT)

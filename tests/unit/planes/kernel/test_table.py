@@ -17,7 +17,7 @@ from ambassador.planes.kernel.table import Change, Table, inherit, retire
 @pytest.fixture(autouse=True)
 def _a_lock_of_our_own(monkeypatch, request):
     """Another ambassador may run on this machine."""
-    monkeypatch.setattr(table, "_LOCK", f"\0ambassador/{request.node.name}/{os.getpid()}")
+    monkeypatch.setattr(table, "LOCK", f"\0ambassador/{request.node.name}/{os.getpid()}")
 
 
 WAY = Way(Proto.TCP, 6379, False, (Share("10.0.0.1", 1),))

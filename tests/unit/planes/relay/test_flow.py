@@ -1,12 +1,12 @@
 import errno
-import logging
 import socket
 
 import pytest
 
-from ambassador.model import Endpoint, Inet, Proto
+from ambassador.model import Endpoint, Inet, Proto, Reason, Route
 from ambassador.planes.relay.flow import UdpFlow, connect_datagrams
 from ambassador.planes.relay.state import Candidate
+from ambassador.ports import SessionRecord
 
 
 def flow():
@@ -35,25 +35,31 @@ def test_what_is_held_is_bounded_in_bytes_too():
     assert one.hold(bytes(65507))
 
 
-def test_the_line_at_the_end_says_who_where_how_much_and_why(caplog):
-    caplog.set_level(logging.DEBUG, "ambassador")
+DNS = Route("dns", Inet("", 53), (Endpoint(Inet("10.0.0.1", 53), Proto.UDP),), Proto.UDP)
+
+
+def test_at_its_end_it_says_who_where_how_much_and_why():
     one = flow()
     one.candidate = candidate(53, "10.0.0.1")
-    one.to_upstream, one.to_client = 40, 120
-    one.tell("dns", 3.5, "idle")
-    (record,) = caplog.records
-    assert record.getMessage() == (
-        "dns  10.0.0.9:4000 -> 10.0.0.1:53  40 B up  120 B down  2.500 s  idle"
+    one.to_upstream, one.to_client, one.dropped = 40, 120, 3
+    assert one.record(DNS, 3.5, Reason.TIMEOUT, "idle") == SessionRecord(
+        *("dns", Proto.UDP, "10.0.0.9:4000", one.candidate.endpoint, "10.0.0.1:53", "relay"),
+        *(40, 120, 0.0, 2.5, Reason.TIMEOUT, "idle", 3),
     )
-    assert record.event == "session_closed"
-    assert record.fields["client"] == "10.0.0.9:4000"
-    assert record.fields["dropped"] == 0
 
 
-def test_below_debug_nothing_is_said(caplog):
-    caplog.set_level(logging.INFO, "ambassador")
-    flow().tell("dns", 3.5, "idle")
-    assert caplog.records == []
+@pytest.mark.parametrize(
+    ("found", "held", "state"),
+    [(False, False, "waiting"), (True, False, "open"), (False, True, "held")],
+)
+def test_it_is_seen_with_its_state(found, held, state):
+    one = flow()
+    one.id = "r1.1"
+    if found:
+        one.candidate = candidate(53, "10.0.0.1")
+    view = one.view(DNS, 3.5, held=held)
+    assert (view.id, view.client, view.age, view.state) == ("r1.1", "10.0.0.9:4000", 2.5, state)
+    assert view.address == ("10.0.0.1:53" if found else "")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "0.0.0.0", "::1", "::"])

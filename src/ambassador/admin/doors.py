@@ -1,0 +1,110 @@
+"""All places where the program answers: the admin socket, and TCP where it is asked for.
+
+They are taken before any route is, so that a place that is taken already is found out with
+nothing begun.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ambassador import log
+from ambassador.admin.door import Door
+from ambassador.admin.place import candidates, usable
+from ambassador.admin.server import AdminServer
+from ambassador.admin.tcp import api_door, monitor_door
+from ambassador.errors import RunError
+from ambassador.inherited import Inherited
+from ambassador.model import Inet
+from ambassador.reconciler import Reconciler
+
+if TYPE_CHECKING:
+    from ambassador.admin.web import Metrics
+
+__all__ = ["Doors"]
+
+
+class Doors:
+    """Answers for one reconciler; `metrics` is the text of /metrics, which is not there without."""
+
+    def __init__(self, reconciler: Reconciler, metrics: Metrics | None = None) -> None:
+        self._reconciler = reconciler
+        self._metrics = metrics
+        self._doors: list[Door | AdminServer] = []
+
+    def bind(
+        self,
+        admin: str,
+        environ: Mapping[str, str],
+        *,
+        api: Inet | None = None,
+        token: str = "",
+        monitor: Inet | None = None,
+        inherited: Inherited | None = None,
+    ) -> None:
+        """Take every place. `admin` is a path, `off`, or empty: the best place there is, or none.
+
+        TCP comes from `inherited` where that has it. Raises RunError when a place cannot be had;
+        `stop` gives back those that could.
+        """
+        if admin and admin != "off":
+            self._doors.append(self._socket(Path(admin)))
+        elif not admin:
+            self._doors += self._best(environ)
+        if api is not None:
+            self._doors.append(api_door(api, self._reconciler, token, self._metrics, inherited))
+        if monitor is not None:
+            self._doors.append(monitor_door(monitor, self._reconciler, self._metrics, inherited))
+
+    def replace(self, path: Path) -> None:
+        """Take the admin socket at `path` from whoever has it. Raises RunError."""
+        server = AdminServer(path, self._reconciler, self._metrics)
+        server.bind(replace=True)
+        self._doors.append(server)
+
+    @property
+    def path(self) -> Path | None:
+        """The admin socket, where there is one."""
+        return next((door.path for door in self._doors if isinstance(door, AdminServer)), None)
+
+    @property
+    def sockets(self) -> list[socket.socket]:
+        """Those of TCP."""
+        return [door.sock for door in self._doors if isinstance(door, Door)]
+
+    async def start(self) -> None:
+        """Begin to answer."""
+        for door in self._doors:
+            await door.start()
+
+    async def stop(self) -> None:
+        """Answer no longer, and leave no socket behind."""
+        # uvicorn waits 0.1 s for its connections to say goodbye
+        await asyncio.gather(*(door.stop() for door in self._doors))
+
+    def _socket(self, path: Path) -> AdminServer:
+        server = AdminServer(path, self._reconciler, self._metrics)
+        server.bind()
+        return server
+
+    def _best(self, environ: Mapping[str, str]) -> list[AdminServer]:
+        failure = "no folder for it can be written"
+        for path in candidates(environ):
+            if not usable(path):
+                continue
+            try:
+                return [self._socket(path)]
+            except RunError as error:
+                failure = str(error)
+        log.event(
+            log.WARNING,
+            "no_admin",
+            f"no admin socket: {failure}; `ambassador status` and `healthcheck` cannot ask this "
+            "ambassador (AMBASSADOR_ADMIN=PATH gives it one of its own)",
+            reason=failure,
+        )
+        return []

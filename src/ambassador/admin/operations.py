@@ -1,0 +1,56 @@
+"""The table of what can be asked over HTTP: one operation for each verb of `core.commands`.
+
+What changes nothing is a GET with the fields as parameters; the rest is a POST whose JSON body is
+the command as it stands.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+
+from ambassador.core.commands import VERBS, Command
+
+__all__ = ["OPERATIONS", "Events", "Operation", "described", "operation_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """What has happened: one JSON object a line, the oldest first, those known with a number
+    above `after`. With `follow` the answer goes on as long as both sides live.
+    """
+
+    after: int = 0
+    follow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One row. `command` is the dataclass of its parameters or body."""
+
+    verb: str
+    method: str
+    path: str
+    command: type[Command]
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of its description."""
+        return described(self.command).partition("\n")[0].partition(". ")[0].rstrip(".:")
+
+
+def described(kind: type) -> str:
+    """Return the docstring of `kind`, each paragraph on a line of its own."""
+    text = inspect.cleandoc(kind.__doc__ or "")
+    return "\n".join(" ".join(part.split()) for part in text.split("\n\n"))
+
+
+OPERATIONS: tuple[Operation, ...] = tuple(
+    Operation(verb, "POST" if command.changes else "GET", f"/v1/{verb}", command)
+    for verb, command in VERBS.items()
+)
+
+
+def operation_of(command: Command) -> Operation:
+    """Return the row of `command`."""
+    return next(row for row in OPERATIONS if row.command is type(command))

@@ -1,0 +1,72 @@
+"""HTTP over TCP, only when asked: the API for those who bear a token, and what monitors read."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Any
+
+from ambassador.admin.door import Door
+from ambassador.errors import RunError
+from ambassador.inherited import Inherited
+from ambassador.model import Inet, Proto
+from ambassador.reconciler import Reconciler
+from ambassador.spec import format_address
+
+if TYPE_CHECKING:
+    from ambassador.admin.web import Metrics
+
+__all__ = ["api_door", "monitor_door"]
+
+
+def api_door(
+    address: Inet,
+    reconciler: Reconciler,
+    token: str,
+    metrics: Metrics | None = None,
+    inherited: Inherited | None = None,
+) -> Door:
+    """Return the API at `address`, bound. Raises RunError; `token` is not empty."""
+    if not token:
+        raise ValueError("the API on TCP has a token")
+
+    def build() -> Any:
+        from ambassador.admin.web import api  # noqa: PLC0415 (imports, in a thread)
+
+        return api(reconciler, place="over the API", token=token, metrics=metrics)
+
+    return Door(_bound(address, "API", inherited), build, "api")
+
+
+def monitor_door(
+    address: Inet,
+    reconciler: Reconciler,
+    metrics: Metrics | None = None,
+    inherited: Inherited | None = None,
+) -> Door:
+    """Return /healthz, /readyz and /metrics at `address`, bound. Raises RunError."""
+
+    def build() -> Any:
+        from ambassador.admin.web import monitor  # noqa: PLC0415 (imports, in a thread)
+
+        return monitor(reconciler, metrics)
+
+    return Door(_bound(address, "metrics", inherited), build, "metrics")
+
+
+def _bound(address: Inet, what: str, inherited: Inherited | None) -> socket.socket:
+    """Return a socket that listens, on IPv4 and IPv6 when no host is named."""
+    if inherited is not None and (sock := inherited.take(Proto.TCP, address)) is not None:
+        return sock
+    where = (address.host, address.port)
+    everywhere = not address.host and socket.has_dualstack_ipv6()
+    six = everywhere or ":" in address.host
+    try:
+        return socket.create_server(
+            where,
+            family=socket.AF_INET6 if six else socket.AF_INET,
+            backlog=64,
+            dualstack_ipv6=everywhere,
+        )
+    except OSError as error:
+        why = error.strerror or error
+        raise RunError(f"{what} on {format_address(address)}: {why}") from error

@@ -1,0 +1,215 @@
+"""The admin API as an ASGI application: the table of operations on top of a reconciler."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ambassador import __version__, log
+from ambassador.admin.faults import MANNERS, fault_of, view_of
+from ambassador.admin.openapi import document
+from ambassador.admin.operations import OPERATIONS, Events, Operation
+from ambassador.admin.plain import decode, encode, from_query, parse_json
+from ambassador.errors import AmbassadorError, ConfigError
+from ambassador.reconciler import Phase, Reconciler
+
+__all__ = ["BODY_LIMIT", "BODY_TIME", "Metrics", "api", "monitor"]
+
+# Room for 2,000 assignments to `add`; larger ones are a slip or an attack.
+BODY_LIMIT = 256 << 10
+BODY_TIME = 10.0  # seconds; a body comes from the same machine or its neighbour
+# So much of a body too large is read and dropped: closed earlier, our reset could reach the
+# client before our answer does (RFC 9112 section 9.6).
+_DROPPED = 8 << 20
+
+# The text of /metrics in Prometheus' format.
+Metrics = Callable[[], Awaitable[bytes]]
+_Answer = Callable[[Request], Awaitable[Response]]
+
+
+def api(
+    reconciler: Reconciler, *, place: str, token: str = "", metrics: Metrics | None = None
+) -> ASGIApp:
+    """Return all of it. With `token`, who does not bear it is told nothing (RFC 6750); `place`
+    says in `status` where a change came from.
+    """
+    page = document(__version__, token=bool(token), metrics=metrics is not None)
+
+    async def openapi(_: Request) -> Response:
+        return JSONResponse(page)
+
+    routes = [
+        Route(row.path, _safely(partial(_execute, reconciler, row, place)), methods=[row.method])
+        for row in OPERATIONS
+    ]
+    routes.append(Route("/v1/events", _safely(partial(_events, reconciler))))
+    routes.append(Route("/openapi.json", openapi))
+    app = _application([*routes, *_monitoring(reconciler, metrics)])
+    return _Guarded(app, token) if token else app
+
+
+def monitor(reconciler: Reconciler, metrics: Metrics | None = None) -> ASGIApp:
+    """Return what may be asked by anybody: /healthz, /readyz, and /metrics if there are any."""
+    return _application(_monitoring(reconciler, metrics))
+
+
+def _application(routes: list[Route]) -> Starlette:
+    app = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
+    app.router.redirect_slashes = False
+    return app
+
+
+def _monitoring(reconciler: Reconciler, metrics: Metrics | None) -> list[Route]:
+    async def healthz(_: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def readyz(_: Request) -> Response:
+        phase = reconciler.phase
+        return PlainTextResponse(f"{phase}\n", 200 if phase is Phase.READY else 503)
+
+    routes = [Route("/healthz", healthz), Route("/readyz", readyz)]
+    if metrics is not None:
+
+        async def numbers(_: Request) -> Response:
+            await reconciler.measure()
+            return Response(await metrics(), media_type="text/plain; version=0.0.4")
+
+        routes.append(Route("/metrics", _safely(numbers)))
+    return routes
+
+
+async def _execute(
+    reconciler: Reconciler, row: Operation, place: str, request: Request
+) -> Response:
+    if row.method == "GET":
+        command = from_query(request.query_params.multi_items(), row.command)
+    else:
+        if request.url.query:
+            raise HTTPException(400, "a command stands in the body, not in a query")
+        body = await _body(request)
+        try:
+            value = parse_json(body) if body else {}
+        except ConfigError as error:
+            return _told(400, str(error))
+        command = decode(value, row.command)
+    who = f"{request.client.host if request.client else 'somebody'} {place}"
+    result = await reconciler.execute(command, who=who)
+    # in a thread: of 5,000 routes it is megabytes, and sessions shall not wait for that
+    text = await asyncio.to_thread(encode, result)
+    return Response(text, media_type="application/json")
+
+
+async def _events(reconciler: Reconciler, request: Request) -> Response:
+    asked = from_query(request.query_params.multi_items(), Events)
+    return StreamingResponse(_lines(reconciler, asked), media_type="application/x-ndjson")
+
+
+async def _lines(reconciler: Reconciler, asked: Events) -> AsyncIterator[str]:
+    last = asked.after
+    known = reconciler.events.since(last)
+    while True:
+        for event in known:
+            last = event.number
+            yield encode(event) + "\n"
+        if not asked.follow:
+            return
+        known = await reconciler.events.wait(last)
+        if not known:
+            return
+
+
+async def _body(request: Request) -> bytes:
+    """Return the body, which is JSON, not large and not slow. Raises HTTPException."""
+    parts: list[bytes] = []
+    length = 0
+    try:
+        async with asyncio.timeout(BODY_TIME):
+            async for part in request.stream():
+                length += len(part)
+                if length <= BODY_LIMIT:
+                    parts.append(part)
+                elif length > _DROPPED:
+                    break
+    except TimeoutError:
+        raise HTTPException(408, headers={"connection": "close"}) from None
+    if length > BODY_LIMIT:
+        raise HTTPException(413, headers={"connection": "close"})
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if parts != [b""] and length and kind != "application/json":
+        raise HTTPException(415, "give the header Content-Type: application/json")
+    return b"".join(parts)
+
+
+def _safely(answer: _Answer) -> _Answer:
+    """Return `answer` with every error told as JSON; one that is a bug is logged, too."""
+
+    async def answering(request: Request) -> Response:
+        try:
+            return await answer(request)
+        except AmbassadorError as error:
+            return JSONResponse(view_of(error), fault_of(error).status)
+        except HTTPException:
+            raise
+        except Exception as error:
+            what = f"{request.method} {request.url.path}: {type(error).__name__}"
+            log.event(log.ERROR, "bug", f"a bug in the admin API: {what}", traced=_traced(error))
+            return _told(500, MANNERS[500][1])
+
+    return answering
+
+
+def _traced(error: BaseException) -> str:
+    import traceback  # noqa: PLC0415 (only where there is a bug)
+
+    return "".join(traceback.format_exception(error))
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    detail = error.detail
+    return _told(error.status_code, detail, error.headers)
+
+
+def _told(status: int, detail: str, headers: Any = None) -> JSONResponse:
+    kind, meaning = MANNERS.get(status, ("path", "there is no such path"))
+    if status == 404 or detail in _PHRASES:
+        detail = meaning
+    view = {"kind": kind, "message": detail, "problems": [], "notes": []}
+    return JSONResponse(view, status, headers)
+
+
+# What Starlette says where nothing is given; our own words are longer.
+_PHRASES = (
+    "Method Not Allowed",
+    "Request Timeout",
+    "Request Entity Too Large",
+    "Content Too Large",
+)
+
+
+class _Guarded:
+    """Lets only those in who bear the token; all others learn nothing."""
+
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self._app = app
+        self._expected = f"Bearer {token}".encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        given = [value for name, value in scope["headers"] if name == b"authorization"]
+        scheme, _, token = (given[0] if len(given) == 1 else b"").partition(b" ")
+        shown = scheme.lower().capitalize() + b" " + token.strip()
+        if hmac.compare_digest(shown, self._expected):
+            await self._app(scope, receive, send)
+        else:
+            headers = {"WWW-Authenticate": "Bearer"}
+            await _told(401, MANNERS[401][1], headers)(scope, receive, send)

@@ -1,0 +1,22 @@
+"""`ambassador add ASSIGNMENT...`: begin routes at run time."""
+
+from __future__ import annotations
+
+import click
+
+from ambassador.cli.asking import asking, do
+from ambassador.core.commands import Add
+
+__all__ = ["command"]
+
+
+@click.command("add")
+@click.argument("assignments", nargs=-1, required=True, metavar="ASSIGNMENT...")
+@asking
+def command(assignments: tuple[str, ...], admin: str | None, as_json: bool) -> None:
+    """Begin routes, written as for `run`; all of them or none.
+
+    \b
+    ambassador add DB_PORT_5432_TCP=tcp://db1:5432 DB_PORT_5432_TCP_EXISTING=drain=30s
+    """
+    do(Add(assignments), admin, as_json)

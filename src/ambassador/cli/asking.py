@@ -1,0 +1,57 @@
+"""What every verb that asks a running ambassador shares: its flags, and how its answer is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from ambassador.admin import client
+from ambassador.admin.plain import encode
+from ambassador.cli.asked import admin_socket
+from ambassador.cli.flags import setting_flags
+from ambassador.core.commands import Command
+from ambassador.core.results import Done
+from ambassador.spec import parse_duration
+
+__all__ = ["ask", "asking", "do", "duration", "place_of", "show"]
+
+
+def asking(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate a command with `--admin` and `--json`, which arrive as `admin` and `as_json`."""
+    as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+    return setting_flags("admin")(as_json(command))
+
+
+def ask(command: Command, admin: str | None) -> Any:
+    """Have the ambassador do `command`; return its result. Raises what the ambassador raised."""
+    return client.ask(admin_socket(admin), command)
+
+
+def show(result: Any, text: str, as_json: bool) -> None:
+    """Print `result` as JSON, or `text`."""
+    print(encode(result, indent=2) if as_json else text)
+
+
+def do(command: Command, admin: str | None, as_json: bool) -> None:
+    """Have `command` done and say that it is."""
+    done: Done = ask(command, admin)
+    show(done, done.message, as_json)
+
+
+def duration(flag: str) -> Callable[[click.Context, click.Parameter, str | None], float | None]:
+    """Return what makes seconds of the text of `flag`, which may be missing."""
+    return lambda _context, _parameter, text: (
+        None if text is None else parse_duration(text, f"flag {flag}")
+    )
+
+
+def place_of(first: str, second: str = "") -> dict[str, str]:
+    """Return which fields are meant by ROUTE, ENDPOINT, or ROUTE ENDPOINT.
+
+    An endpoint has a port or a path; a name of a route has no colon and no slash.
+    """
+    if second:
+        return {"route": first, "endpoint": second}
+    return {"endpoint" if ":" in first or "/" in first else "route": first}

@@ -1,0 +1,42 @@
+"""`ambassador cut ROUTE|ENDPOINT|SESSION`: end open sessions now."""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+from ambassador.cli.asking import asking, do, place_of
+from ambassador.core.commands import Cut
+from ambassador.errors import NotFoundError
+
+__all__ = ["command"]
+
+# Ids as `sessions` shows them: the letter of the plane, and numbers.
+_SESSION = re.compile(r"[a-z]\d+(\.\d+)?", re.ASCII)
+
+
+@click.command("cut")
+@click.argument("place", metavar="ROUTE|ENDPOINT|SESSION")
+@click.argument("endpoint", default="", metavar="[ENDPOINT]")
+@click.option(
+    "--rate",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="At most N a second. Default: all at once.",
+)
+@asking
+def command(place: str, endpoint: str, rate: int | None, admin: str | None, as_json: bool) -> None:
+    """End open sessions with a reset on both sides: of a route, of an endpoint, or one alone.
+
+    \b
+    ambassador cut redis --rate 50
+    ambassador cut redis tcp://192.168.1.52:6379
+    ambassador cut r1.17                      an id that `ambassador sessions` shows
+    """
+    try:
+        do(Cut(**place_of(place, endpoint), rate=rate or 0), admin, as_json)
+    except NotFoundError:
+        if endpoint or not _SESSION.fullmatch(place):
+            raise
+        do(Cut(session=place), admin, as_json)  # no route has a name that looks like one

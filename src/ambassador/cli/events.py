@@ -1,0 +1,47 @@
+"""`ambassador events`: what has happened, and what happens."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import click
+
+from ambassador.admin import client
+from ambassador.admin.operations import Events
+from ambassador.cli.asked import admin_socket
+from ambassador.cli.asking import asking
+from ambassador.cli.text import clock, wants_colour
+
+__all__ = ["command"]
+
+_COLOURS = {"warning": "\x1b[33m", "error": "\x1b[31m"}
+
+
+@click.command("events")
+@click.option("-f", "--follow", is_flag=True, help="Go on, until the ambassador ends or Ctrl-C.")
+@click.option(
+    "--after",
+    default=0,
+    metavar="NUMBER",
+    type=click.IntRange(min=0),
+    help="Only those after the event of this number.",
+)
+@asking
+def command(follow: bool, after: int, admin: str | None, as_json: bool) -> None:
+    """Show what has happened to routes, endpoints and the program itself: the last 1,000 events,
+    one a line; JSON lines with --json.
+    """
+    colour = wants_colour(sys.stdout)
+    for line in client.events(admin_socket(admin), Events(after, follow)):
+        text = line.decode(errors="replace")
+        print(text if as_json else _text(json.loads(text), colour), flush=True)
+
+
+def _text(event: dict[str, Any], colour: bool) -> str:
+    begin = _COLOURS.get(event["level"], "") if colour else ""
+    # a name from outside must not be able to speak to the terminal
+    message = "".join(char if char.isprintable() else "?" for char in event["message"])
+    text = f"{event['number']:>6}  {clock(event['time'])}  {event['level']:<7}  {message}"
+    return f"{begin}{text}\x1b[0m" if begin else text

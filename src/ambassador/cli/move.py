@@ -1,0 +1,57 @@
+"""`ambassador move ROUTE ENDPOINT...`: point a route elsewhere, with nobody noticing."""
+
+from __future__ import annotations
+
+import click
+
+from ambassador.cli.asking import ask, asking, duration, show
+from ambassador.cli.text import age
+from ambassador.core.commands import Move
+from ambassador.core.results import Moved
+
+__all__ = ["command"]
+
+
+@click.command("move")
+@click.argument("route")
+@click.argument("endpoints", nargs=-1, required=True, metavar="ENDPOINT...")
+@click.option("--hold", is_flag=True, help="Let new sessions wait until it is done.")
+@click.option(
+    "--existing",
+    default="",
+    metavar="keep|drain=TIME|cut|cut=N/s",
+    help="What becomes of open sessions. Default: the option `existing` of the route.",
+)
+@click.option("--no-verify", is_flag=True, help="Do not ask first whether the endpoints answer.")
+@click.option(
+    "--timeout",
+    default="10s",
+    show_default=True,
+    metavar="DURATION",
+    callback=duration("--timeout"),
+    help="Not done by then, everything is as it was.",
+)
+@asking
+def command(
+    route: str,
+    endpoints: tuple[str, ...],
+    *,
+    hold: bool,
+    existing: str,
+    no_verify: bool,
+    timeout: float,
+    admin: str | None,
+    as_json: bool,
+) -> None:
+    """Point ROUTE at other endpoints. Each must answer first; else nothing changes (exit 5).
+
+    \b
+    ambassador move redis tcp://192.168.1.53:6379
+    ambassador move redis tcp://192.168.1.53:6379 --hold --existing drain=30s
+    """
+    asked = Move(route, endpoints, hold, existing, not no_verify, timeout)
+    moved: Moved = ask(asked, admin)
+    text = f"{moved.message}, in {age(moved.seconds)}"
+    if moved.held:
+        text += f"; {moved.held} waited meanwhile"
+    show(moved, text, as_json)

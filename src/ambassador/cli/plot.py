@@ -1,0 +1,32 @@
+"""Small plots in text: a series of numbers as one line of blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = ["rate", "spark"]
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def spark(values: Sequence[float], width: int) -> str:
+    """Return the last `width` of `values` as blocks, the largest of them as high as can be.
+
+    Nothing is the lowest block, and what is more than nothing never is. Values that are not there
+    yet are blanks on the left.
+    """
+    shown = values[-width:] if width > 0 else ()
+    largest = max(shown, default=0)
+    blocks = "".join(_block(value / largest if largest > 0 else 0) for value in shown)
+    return blocks.rjust(width)
+
+
+def _block(share: float) -> str:
+    if share <= 0:
+        return _BLOCKS[0]
+    return _BLOCKS[max(1, min(len(_BLOCKS) - 1, round(share * (len(_BLOCKS) - 1))))]
+
+
+def rate(now: int, before: int, seconds: float) -> float:
+    """Return how many a second a counter has risen; 0 after it began anew."""
+    return max(0, now - before) / seconds if seconds > 0 else 0.0

@@ -1,0 +1,17 @@
+"""`ambassador reload`: read the sources again."""
+
+from __future__ import annotations
+
+import click
+
+from ambassador.cli.asking import asking, do
+from ambassador.core.commands import Reload
+
+__all__ = ["command"]
+
+
+@click.command("reload")
+@asking
+def command(admin: str | None, as_json: bool) -> None:
+    """Read the sources again, as SIGHUP does; what is wrong is told and changes nothing."""
+    do(Reload(), admin, as_json)

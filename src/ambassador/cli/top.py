@@ -1,0 +1,108 @@
+"""`ambassador top`: what the running ambassador does, live."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from ambassador.admin import client
+from ambassador.cli.asked import admin_socket
+from ambassador.cli.asking import duration
+from ambassador.cli.flags import setting_flags
+from ambassador.cli.frame import Film
+from ambassador.core.commands import Status
+from ambassador.errors import ConfigError, Problem
+
+__all__ = ["command"]
+
+# The alternate screen, so that what was there comes back; the cursor off (xterm, ctlseqs).
+_ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
+_HOME, _END_OF_LINE, _REST = "\x1b[H", "\x1b[K", "\x1b[J"
+_BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
+
+
+@click.command("top")
+@setting_flags("admin")
+@click.option(
+    "--interval",
+    default="1s",
+    show_default=True,
+    metavar="DURATION",
+    callback=duration("--interval"),
+    help="How long from one look to the next.",
+)
+@click.option("--once", is_flag=True, help="Look twice, print the difference, and end.")
+def command(admin: str | None, interval: float, once: bool) -> None:
+    """Show every route with its rates, and the last two minutes as small plots: sessions opened a
+    second, and bytes a second in both directions. q or Ctrl-C ends it.
+    """
+    path = admin_socket(admin)
+    if once:
+        _print_once(path, interval)
+        return
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        problem = Problem("top", "is for a terminal", expected="a terminal, or --once")
+        raise ConfigError(problem)
+    film = Film()
+    film.add(client.ask(path, Status()), time.monotonic())
+    with _screen():
+        while not _draw(film, interval):
+            film.add(client.ask(path, Status()), time.monotonic())
+
+
+def _print_once(path: Path, interval: float) -> None:
+    film = Film()
+    film.add(client.ask(path, Status()), time.monotonic())
+    time.sleep(interval)
+    film.add(client.ask(path, Status()), time.monotonic())
+    columns, _ = shutil.get_terminal_size((120, 0))
+    print("\n".join(line.rstrip() for line in film.lines(columns, sys.maxsize)))
+
+
+def _draw(film: Film, interval: float) -> bool:
+    """Show the film and wait; return whether the user has seen enough."""
+    columns, rows = shutil.get_terminal_size()
+    lines = film.lines(columns, rows)
+    if len(lines) > 2 and "NO_COLOR" not in os.environ:
+        lines[2] = f"{_BOLD}{lines[2]}{_PLAIN}"
+    text = "\n".join(f"{line}{_END_OF_LINE}" for line in lines)
+    sys.stdout.write(f"{_HOME}{text}{_REST}")
+    sys.stdout.flush()
+    if not select.select([sys.stdin], [], [], interval)[0]:
+        return False
+    typed = os.read(sys.stdin.fileno(), 100)
+    return not typed or b"q" in typed
+
+
+@contextlib.contextmanager
+def _screen() -> Iterator[None]:
+    """Have a screen of our own, and keys at once; give back what was there, however it ends."""
+    import termios  # noqa: PLC0415 (only here)
+    import tty  # noqa: PLC0415
+
+    before = termios.tcgetattr(sys.stdin)
+    # set before the screen is: the handler of the command line would leave it as it is
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGHUP, _interrupt)
+    try:
+        tty.setcbreak(sys.stdin)
+        sys.stdout.write(_ENTER)
+        yield
+    finally:
+        sys.stdout.write(_LEAVE)
+        sys.stdout.flush()
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,234 @@
+"""What an operator can ask, one dataclass a verb: the command line, the admin API and the
+reconciler speak of the same ones.
+
+Fields are plain values (text in the grammar of `spec`, seconds, numbers), so that a JSON body is
+a command as it stands; a field with a default may be left out. `VERBS` is the table of all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ambassador.core.results import Done, Moved, SessionList, StatusView
+
+__all__ = [
+    "VERBS",
+    "Add",
+    "Command",
+    "Cut",
+    "Drain",
+    "Hold",
+    "Maint",
+    "Move",
+    "Ready",
+    "Release",
+    "Reload",
+    "Remove",
+    "Reset",
+    "Result",
+    "Sessions",
+    "Status",
+    "word",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Say what is: of one route, or of all."""
+
+    result: ClassVar[type] = StatusView
+    changes: ClassVar[bool] = False
+
+    route: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """List open sessions, the oldest first: of one route, or of all. At most `limit`."""
+
+    result: ClassVar[type] = SessionList
+    changes: ClassVar[bool] = False
+
+    route: str = ""
+    limit: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Point a route at other endpoints (URLs), without an error for anybody.
+
+    With `verify` each new endpoint must answer before anything changes, and again afterwards.
+    With `hold` new sessions wait meanwhile. `existing` is the policy for the sessions of the
+    former endpoints, in words of the grammar; empty: the route's own. Not done within `timeout`
+    seconds, everything is as it was.
+    """
+
+    result: ClassVar[type] = Moved
+    changes: ClassVar[bool] = True
+
+    route: str
+    endpoints: tuple[str, ...]
+    hold: bool = False
+    existing: str = ""
+    verify: bool = True
+    timeout: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Accept new sessions of a route, but do not forward them until `Release`.
+
+    One that has waited `timeout` seconds is closed; while `limit` wait, more are refused.
+    """
+
+    result: ClassVar[type] = Done
+    changes: ClassVar[bool] = True
+
+    route: str
+    timeout: float = 30.0
+    limit: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Forward what is held, to wherever the route leads now."""
+
+    result: ClassVar[type] = Done
+    changes: ClassVar[bool] = True
+
+    route: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """Give endpoints no new sessions; open ones finish.
+
+    One `endpoint` (URL or address) of a route, or of every route that has it; or all endpoints
+    of a route. After `deadline` seconds what is left is cut, spread over the last part of it; 0:
+    never.
+    """
+
+    result: ClassVar[type] = Done
+    changes: ClassVar[bool] = True
+
+    route: str = ""
+    endpoint: str = ""
+    deadline: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Maint:
+    """Treat endpoints as if they had left: no new sessions, open ones follow `existing`."""
+
+    result: ClassVar[type] = Done
+    changes: ClassVar[bool] = True
+
+    route: str = ""
+    endpoint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Take back `Drain` and `Maint`; a deadline that runs is forgotten."""
+
+    result: ClassVar[type] = Done
+    changes: ClassVar[bool] = True
+
+    route: str = ""
+    endpoint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """End open sessions now, both sides with a reset: of a route, of an endpoint, or the one
+    whose id `Sessions` told. At most `rate` a second; 0: all at once.
+
+    Where the endpoints may have new sessions, the clients may come back at once.
+    """
+
+    result: ClassVar[type] = Done
+    changes: ClassVar[bool] = True
+
+    route: str = ""
+    endpoint: str = ""
+    session: str = ""
+    rate: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    """Begin routes: assignments as in the environment, `REDIS_PORT_6379_TCP=tcp://db:6379`."""
+
+    result: ClassVar[type] = Done
+    changes: ClassVar[bool] = True
+
+    assignments: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """End a route; its open sessions follow its `existing`."""
+
+    result: ClassVar[type] = Done
+    changes: ClassVar[bool] = True
+
+    route: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """Forget what the operator has changed: of one route, or of all."""
+
+    result: ClassVar[type] = Done
+    changes: ClassVar[bool] = True
+
+    route: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """Read the sources again; on an error everything stays as it was."""
+
+    result: ClassVar[type] = Done
+    changes: ClassVar[bool] = True
+
+
+Command = (
+    Status
+    | Sessions
+    | Move
+    | Hold
+    | Release
+    | Drain
+    | Maint
+    | Ready
+    | Cut
+    | Add
+    | Remove
+    | Reset
+    | Reload
+)
+Result = StatusView | SessionList | Moved | Done
+
+VERBS: dict[str, type[Command]] = {
+    "status": Status,
+    "sessions": Sessions,
+    "move": Move,
+    "hold": Hold,
+    "release": Release,
+    "drain": Drain,
+    "maint": Maint,
+    "ready": Ready,
+    "cut": Cut,
+    "add": Add,
+    "remove": Remove,
+    "reset": Reset,
+    "reload": Reload,
+}
+_WORDS = {kind: verb for verb, kind in VERBS.items()}
+
+
+def word(command: Command) -> str:
+    """Return the verb of `command`."""
+    return _WORDS[type(command)]

@@ -1,0 +1,143 @@
+"""What a command answers: plain values, ready for JSON. Times in seconds, sizes in bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = [
+    "Changed",
+    "Done",
+    "EndpointView",
+    "HoldView",
+    "Moved",
+    "RouteView",
+    "SessionList",
+    "SessionView",
+    "SourceView",
+    "StatusView",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """It is done: what, in a sentence; which routes it touched; how many sessions were ended."""
+
+    message: str
+    routes: tuple[str, ...] = ()
+    sessions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A move is done. `seconds` it took, `held` sessions waited for its end."""
+
+    message: str
+    route: str
+    endpoints: tuple[str, ...]
+    former: tuple[str, ...]
+    seconds: float
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The last change of a route: when (seconds since 1970), by whom, and what in a sentence."""
+
+    when: float
+    who: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class HoldView:
+    """A hold in force: how many wait, how many may, and how long each."""
+
+    waiting: int
+    limit: int
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointView:
+    """One endpoint: its URL, `ready`, `drain` or `maint`, and `unknown`, `healthy` or
+    `unhealthy` with the last reason; open sessions, and whether it gets new ones.
+    """
+
+    endpoint: str
+    admin: str
+    health: str
+    reason: str
+    open: int
+    usable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RouteView:
+    """One route. `plane` is what new sessions meet and `why` says why; `differs` says what the
+    operator has changed against the sources, empty when nothing.
+    """
+
+    name: str
+    listen: str
+    endpoints: tuple[EndpointView, ...]
+    plane: str
+    why: str
+    open: int
+    opened: int
+    refused: int
+    held: int
+    to_upstream: int
+    to_client: int
+    existing: str
+    origin: str
+    hold: HoldView | None = None
+    changed: Changed | None = None
+    differs: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceView:
+    """A source: when its last good snapshot was read (seconds since 1970), and what has been
+    wrong since, empty when nothing.
+    """
+
+    name: str
+    read: float
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusView:
+    """The whole program, or one route of it."""
+
+    phase: str
+    version: str
+    pid: int
+    uptime: float
+    routes: tuple[RouteView, ...]
+    sources: tuple[SourceView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """One open session, or flow of UDP; `id` is what `cut` takes. `endpoint` is the address it
+    is connected to, empty while it waits or is held.
+    """
+
+    id: str
+    route: str
+    client: str
+    endpoint: str
+    age: float
+    to_upstream: int
+    to_client: int
+    plane: str
+    state: str  # held, waiting, open, leaving
+
+
+@dataclass(frozen=True, slots=True)
+class SessionList:
+    """Open sessions, the oldest first; `total` counts those left out, too."""
+
+    sessions: tuple[SessionView, ...]
+    total: int

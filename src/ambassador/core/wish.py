@@ -1,0 +1,150 @@
+"""What the operator has changed, as data laid over what the sources say.
+
+The sources' routes are never altered: a reload keeps the wishes, `reset` drops them, and the
+difference can be told at any time. A wish belongs to where a route listens, as everything of a
+route does that outlives a change (see `plan`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from ambassador.core.merge import merge
+from ambassador.model import (
+    Address,
+    Admin,
+    Desired,
+    Endpoint,
+    Health,
+    Hold,
+    Proto,
+    Route,
+    Snapshot,
+)
+from ambassador.spec import format_address, format_endpoints
+
+__all__ = ["Key", "Verdicts", "Wish", "difference", "effective", "judged", "key_of", "without"]
+
+Key = tuple[Proto, Address]
+# What probes say of an endpoint of a route, by its address as it is written.
+Verdicts = Mapping[tuple[Key, Address], Health]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """All that the operator wants otherwise for one route, and the last time it was changed."""
+
+    proto: Proto
+    listen: Address
+    route: str  # its name when the wish was made
+    who: str = ""
+    when: float = 0.0  # seconds since 1970
+    what: str = ""  # the last change, in a sentence
+    endpoints: tuple[Endpoint, ...] | None = None  # moved
+    admin: tuple[tuple[Address, Admin], ...] = ()  # by the address as it is written
+    hold: Hold | None = None
+    added: Route | None = None  # a route no source speaks of
+    removed: bool = False
+
+    @property
+    def key(self) -> Key:
+        """Where the route listens."""
+        return self.proto, self.listen
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is wanted otherwise."""
+        return not (
+            self.endpoints is not None or self.admin or self.hold or self.added or self.removed
+        )
+
+
+def key_of(route: Route) -> Key:
+    """Return what makes a route the same route."""
+    return route.proto, route.listen
+
+
+def effective(desired: Desired, wishes: Mapping[Key, Wish]) -> Desired:
+    """Return what the planes shall be led to: `desired` as `wishes` alter it.
+
+    A route that was added listens where no source's route does; where one does by now, that one
+    stands. A wish for a route that is not there waits for it. Raises ConfigError where routes
+    would listen on one address, or lead to themselves.
+    """
+    there = {key_of(route) for route in desired.routes}
+    added = [
+        wish.added
+        for wish in wishes.values()
+        if wish.added is not None and wish.key not in there and not wish.removed
+    ]
+    routes = [
+        altered
+        for route in (*desired.routes, *added)
+        if (altered := _altered(route, wishes.get(key_of(route)))) is not None
+    ]
+    return merge([Snapshot("sources and operator", tuple(routes))])
+
+
+def _altered(route: Route, wish: Wish | None) -> Route | None:
+    if wish is None:
+        return route
+    if wish.removed:
+        return None
+    endpoints = route.endpoints if wish.endpoints is None else wish.endpoints
+    admin = dict(wish.admin)
+    endpoints = tuple(
+        replace(endpoint, admin=admin.get(endpoint.address, Admin.READY)) for endpoint in endpoints
+    )
+    return replace(route, endpoints=endpoints, hold=wish.hold)
+
+
+def judged(desired: Desired, verdicts: Verdicts) -> Desired:
+    """Return `desired` with what probes say of its endpoints."""
+    if not verdicts:
+        return desired
+    return Desired(tuple(_judged(route, verdicts) for route in desired.routes))
+
+
+def _judged(route: Route, verdicts: Verdicts) -> Route:
+    key = key_of(route)
+    endpoints = tuple(
+        replace(endpoint, health=verdicts.get((key, endpoint.address), Health.UNKNOWN))
+        for endpoint in route.endpoints
+    )
+    return replace(route, endpoints=endpoints) if endpoints != route.endpoints else route
+
+
+def without(wishes: Mapping[Key, Wish], keys: Iterable[Key]) -> dict[Key, Wish]:
+    """Return `wishes` but for those of `keys`."""
+    gone = set(keys)
+    return {key: wish for key, wish in wishes.items() if key not in gone}
+
+
+def difference(source: Route | None, wish: Wish | None) -> str:
+    """Return how a route differs from what the sources say (`source`, None where they say
+    nothing of it), for people; empty where it does not.
+    """
+    if wish is None or wish.empty:
+        return ""
+    parts = []
+    if wish.removed:
+        parts.append("removed")
+    if wish.added is not None and source is None:
+        parts.append("added")
+    if wish.endpoints is not None:
+        parts.append("moved")
+    parts += [f"{format_address(address)} in {admin}" for address, admin in wish.admin]
+    if wish.hold is not None:
+        parts.append("held")
+    if not parts:
+        return ""
+    text = f"{', '.join(parts)} by {wish.who or 'operator'} at {_moment(wish.when)}"
+    if source is None:
+        return text
+    return f"{text}; {source.origin or 'the source'} says {format_endpoints(source.endpoints)}"
+
+
+def _moment(when: float) -> str:
+    return datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

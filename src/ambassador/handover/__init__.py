@@ -1,0 +1,1 @@
+"""One ambassador takes over from another: listeners change hands on a unix socket."""

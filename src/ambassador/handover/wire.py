@@ -1,0 +1,113 @@
+"""What the two processes of a handover say to each other: JSON messages, some with descriptors.
+
+    successor                        predecessor
+    hello (protocol, version)   ─▶
+                                ◀─   welcome (how many), a file with the operator's wishes
+    more                        ─▶
+                                ◀─   sockets, as many as fit (unix(7) SCM_RIGHTS)
+    ready                       ─▶                       it listens, but accepts nothing yet
+                                ◀─   yours               the predecessor accepts nothing any longer
+    done                        ─▶                       the admin path is its own
+                                ◀─   bye                 there is no way back
+
+Instead of any of its answers the predecessor may say `no` and why. Whoever reads the end of the
+connection knows that the other one has failed.
+"""
+
+from __future__ import annotations
+
+import array
+import asyncio
+import json
+import socket
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ambassador.errors import RunError
+
+__all__ = ["MOST", "PATIENCE", "PROTOCOL", "beside", "may_hand_over", "peer", "receive", "send"]
+
+PROTOCOL = 1
+MOST = 200  # descriptors in one message; SCM_MAX_FD of Linux is 253
+PATIENCE = 20.0  # seconds for a whole handover
+_LARGEST = 65536
+_CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid (unix(7))
+
+
+def beside(admin: Path) -> Path:
+    """Return where an ambassador waits for its successor, beside its admin socket."""
+    return admin.with_name(f"{admin.name}.upgrade")
+
+
+def peer(sock: socket.socket) -> tuple[int, int]:
+    """Return pid and user of the process at the other end (SO_PEERCRED of unix(7))."""
+    raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    pid, user, _ = _CREDENTIALS.unpack(raw)
+    return pid, user
+
+
+def may_hand_over(user: int, mine: int) -> bool:
+    """Return whether `user` may be at the other end when I am `mine`: myself, or root."""
+    return user in (mine, 0)
+
+
+async def send(sock: socket.socket, say: str, descriptors: Sequence[int] = (), **more: Any) -> None:
+    """Send one message. Raises OSError."""
+    data = json.dumps({"say": say, **more}).encode()
+    while True:
+        try:
+            socket.send_fds(sock, [data], list(descriptors), socket.MSG_NOSIGNAL)
+        except BlockingIOError:
+            await _until(sock, writable=True)
+        else:
+            return
+
+
+async def receive(sock: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    """Return the next message and its descriptors; ({}, []) at the end of the connection.
+
+    Raises RunError when it makes no sense.
+    """
+    space = socket.CMSG_SPACE(MOST * array.array("i").itemsize)
+    while True:
+        try:
+            data, ancillary, flags, _ = sock.recvmsg(_LARGEST, space, socket.MSG_CMSG_CLOEXEC)
+            break
+        except BlockingIOError:
+            await _until(sock, writable=False)
+        except ConnectionResetError:
+            return {}, []
+    found = array.array("i")
+    for level, kind, content in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            found.frombytes(content[: len(content) - len(content) % found.itemsize])
+    descriptors = list(found)
+    if not data:
+        return {}, descriptors
+    try:
+        message = json.loads(data)
+        if flags & (socket.MSG_CTRUNC | socket.MSG_TRUNC) or not isinstance(message["say"], str):
+            raise ValueError
+    except (KeyError, TypeError, ValueError) as error:
+        for descriptor in descriptors:
+            socket.close(descriptor)
+        raise RunError(
+            "the other side of the handover does not speak like an ambassador"
+        ) from error
+    return message, descriptors
+
+
+async def _until(sock: socket.socket, *, writable: bool) -> None:
+    """Wait until `sock` can be read, or written."""
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    add, remove = (
+        (loop.add_writer, loop.remove_writer) if writable else (loop.add_reader, loop.remove_reader)
+    )
+    add(sock.fileno(), ready.set)
+    try:
+        await ready.wait()
+    finally:
+        remove(sock.fileno())

@@ -1,0 +1,130 @@
+"""Listening sockets that were made before this process: by the ambassador it takes over from, or
+by systemd. They are told apart by what they say of themselves.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Collection, Iterable
+
+from ambassador.model import Address, Inet, Proto, Unix
+
+__all__ = ["Inherited", "LentSocket", "address_of"]
+
+_EVERYWHERE = ("", "::")
+
+
+class LentSocket(socket.socket):
+    """A socket that somebody else has, too. While it is `lent`, its file is not ours to remove."""
+
+    lent = True
+
+
+class Inherited:
+    """Sockets to be taken instead of bound, each once.
+
+    With `lasting` they stay here, and what is taken is a copy: a route that goes and comes back
+    finds its socket again. While they are `provisional`, the one who lent them may go on using
+    them: nothing is accepted from them, and nothing that belongs to them is taken away.
+    """
+
+    def __init__(
+        self,
+        sockets: Iterable[LentSocket] = (),
+        *,
+        provisional: bool = False,
+        lasting: bool = False,
+    ) -> None:
+        self.provisional = provisional
+        self._lasting = lasting
+        self._untaken: set[LentSocket] = set()
+        self._left = list(sockets)
+        self._untaken.update(self._left)
+        self._taken: list[LentSocket] = []
+
+    def take(self, proto: Proto, address: Address) -> LentSocket | None:
+        """Return the socket that is bound to `address` (one port), if there is one."""
+        for sock in self._left:
+            if _serves(sock, proto, address):
+                return self._take(sock)
+        return None
+
+    def take_abstract(self, name: str) -> LentSocket | None:
+        """Return the unix socket with this abstract name (unix(7)), if there is one."""
+        for sock in self._left:
+            if sock.family == socket.AF_UNIX and sock.getsockname() == name.encode():
+                return self._take(sock)
+        return None
+
+    def own(self, kept: Collection[LentSocket] = ()) -> None:
+        """Nobody else needs what was taken any longer, but for those `kept`."""
+        self.provisional = False
+        for sock in self._taken:
+            sock.lent = sock in kept
+        self._taken.clear()
+
+    @property
+    def untaken(self) -> list[str]:
+        """How those are called that nobody has taken yet."""
+        return [name for sock in self._left if sock in self._untaken and (name := _name(sock))]
+
+    def close_rest(self) -> list[str]:
+        """Close what nobody took; return how each is called."""
+        names = [name for sock in self._left if (name := _name(sock))]
+        for sock in self._left:
+            sock.close()
+        self._left.clear()
+        return names
+
+    def _take(self, sock: LentSocket) -> LentSocket:
+        self._untaken.discard(sock)
+        if self._lasting:
+            sock = LentSocket(fileno=os.dup(sock.fileno()))
+        else:
+            self._left.remove(sock)
+            self._taken.append(sock)
+        sock.setblocking(False)
+        return sock
+
+
+def _serves(sock: socket.socket, proto: Proto, address: Address) -> bool:
+    kind = socket.SOCK_STREAM if proto is Proto.TCP else socket.SOCK_DGRAM
+    if sock.type != kind or (proto is Proto.TCP and not _listens(sock)):
+        return False
+    name = sock.getsockname()
+    if isinstance(address, Unix):
+        return sock.family == socket.AF_UNIX and name == address.path
+    if sock.family not in (socket.AF_INET, socket.AF_INET6) or name[1] != address.port:
+        return False
+    if address.host not in _EVERYWHERE:
+        return bool(name[0] == address.host)
+    if sock.family == socket.AF_INET:  # all there is, where the system has no IPv6
+        return name[0] == "0.0.0.0" and not socket.has_dualstack_ipv6()
+    return name[0] == "::" and not sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+
+
+def _listens(sock: socket.socket) -> bool:
+    return bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+
+
+def _name(sock: socket.socket) -> str:
+    """Return how a listener is called for people; empty for what is none."""
+    name = sock.getsockname()
+    if sock.family == socket.AF_UNIX:
+        return f"unix://{name}" if isinstance(name, str) and name else ""
+    proto = "tcp" if sock.type == socket.SOCK_STREAM else "udp"
+    return (
+        f"{proto}://[{name[0]}]:{name[1]}" if ":" in name[0] else f"{proto}://{name[0]}:{name[1]}"
+    )
+
+
+def address_of(sock: socket.socket) -> Address | None:
+    """Return what a socket of IP or a path is bound to; None for anything else."""
+    name = sock.getsockname()
+    if sock.family == socket.AF_UNIX:
+        return Unix(name) if isinstance(name, str) and name else None
+    if sock.family not in (socket.AF_INET, socket.AF_INET6):
+        return None
+    dual = name[0] == "::" and not sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+    return Inet("" if dual else name[0], name[1])

@@ -1,0 +1,1 @@
+"""What Prometheus is told: a table of names, and the text made from it."""

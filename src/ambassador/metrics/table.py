@@ -1,0 +1,176 @@
+"""Every metric, once: its name, kind, labels and meaning. docs/metrics.md is made from this table.
+
+Labels come from routes and endpoints, never from clients, so there are only so many of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+__all__ = ["METRICS", "Kind", "Metric", "as_markdown"]
+
+
+class Kind(StrEnum):
+    """How Prometheus reads a metric."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One row. Times in seconds, sizes in bytes. `buckets` are upper bounds, without infinity."""
+
+    name: str
+    kind: Kind
+    labels: tuple[str, ...]
+    help: str
+    buckets: tuple[float, ...] = ()
+
+
+_CONNECT = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+_SESSION = (0.001, 0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 86400.0)
+
+METRICS: Mapping[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric("ambassador_build_info", Kind.GAUGE, ("version", "python"), "always 1"),
+        Metric("ambassador_ready", Kind.GAUGE, (), "1 while clients are taken, else 0"),
+        Metric(
+            "ambassador_reload_successful",
+            Kind.GAUGE,
+            (),
+            "1 when the sources were read without an error the last time, else 0",
+        ),
+        Metric(
+            "ambassador_reload_last_success_timestamp_seconds",
+            Kind.GAUGE,
+            (),
+            "when the sources were last read without an error, in seconds since 1970",
+        ),
+        Metric(
+            "ambassador_route_info",
+            Kind.GAUGE,
+            ("route", "proto", "listen", "plane"),
+            "always 1; `plane` is what new sessions meet",
+        ),
+        Metric(
+            "ambassador_sessions_opened_total",
+            Kind.COUNTER,
+            ("route",),
+            "sessions, in all planes, since the route was added",
+        ),
+        Metric("ambassador_sessions_open", Kind.GAUGE, ("route",), "sessions now"),
+        Metric(
+            "ambassador_sessions_closed_total",
+            Kind.COUNTER,
+            ("route", "reason"),
+            "sessions that have ended, and why; `unknown`: in the kernel, where nobody watched",
+        ),
+        Metric(
+            "ambassador_sessions_refused_total",
+            Kind.COUNTER,
+            ("route",),
+            "sessions that found no endpoint, or were too many or too long for a hold",
+        ),
+        Metric(
+            "ambassador_sessions_held", Kind.GAUGE, ("route",), "sessions that wait in a hold now"
+        ),
+        Metric(
+            "ambassador_sessions_ever_held_total",
+            Kind.COUNTER,
+            ("route",),
+            "sessions that have waited in a hold",
+        ),
+        Metric(
+            "ambassador_bytes_total",
+            Kind.COUNTER,
+            ("route", "flow"),
+            "bytes `to_upstream` and `to_client`; in the kernel with the headers of packets",
+        ),
+        Metric(
+            "ambassador_connect_seconds",
+            Kind.HISTOGRAM,
+            ("route",),
+            "from the accepted client to its upstream, of ended sessions of the relay",
+            _CONNECT,
+        ),
+        Metric(
+            "ambassador_session_seconds",
+            Kind.HISTOGRAM,
+            ("route",),
+            "how long ended sessions were open; those in the kernel with an access log only",
+            _SESSION,
+        ),
+        Metric(
+            "ambassador_endpoint_sessions_open",
+            Kind.GAUGE,
+            ("route", "endpoint"),
+            "sessions now",
+        ),
+        Metric(
+            "ambassador_endpoint_usable",
+            Kind.GAUGE,
+            ("route", "endpoint"),
+            "1 while it gets new sessions, else 0",
+        ),
+        Metric(
+            "ambassador_endpoint_health",
+            Kind.GAUGE,
+            ("route", "endpoint", "health"),
+            "1 for what probes say, 0 for the others: unknown, healthy, unhealthy",
+        ),
+        Metric(
+            "ambassador_endpoint_admin",
+            Kind.GAUGE,
+            ("route", "endpoint", "admin"),
+            "1 for what the operator says, 0 for the others: ready, drain, maint",
+        ),
+        Metric("process_cpu_seconds_total", Kind.COUNTER, (), "user and system time"),
+        Metric("process_max_fds", Kind.GAUGE, (), "descriptors that may be open"),
+        Metric("process_open_fds", Kind.GAUGE, (), "descriptors that are open"),
+        Metric("process_resident_memory_bytes", Kind.GAUGE, (), "memory in use"),
+        Metric("process_start_time_seconds", Kind.GAUGE, (), "in seconds since 1970"),
+        Metric("process_virtual_memory_bytes", Kind.GAUGE, (), "address space"),
+    )
+}
+
+
+_ACCESS_LOG = """
+## The access log
+
+What a metric must not say, because there is no end of clients, stands in the access
+log: `AMBASSADOR_ACCESS_LOG=/var/log/ambassador/access.log` (or `-` for stdout) has one
+JSON line for each session that has ended: `time` of the end, `route`, `proto`,
+`client`, `endpoint` as it is written and its `address`, `plane`, bytes `to_upstream`
+and `to_client`, seconds to `connect` and in `total`, `by` whom it was ended (`client`,
+`upstream`, `ambassador`) and the `reason`, which is also a label of
+`ambassador_sessions_closed_total`. What is not known is `null` or `unknown`.
+
+Sessions in the kernel have their line when conntrack forgets them, which after an
+ordinary end takes two minutes (`nf_conntrack_tcp_timeout_time_wait`). A thread writes;
+lines that cannot be written are dropped, counted and told of. SIGHUP opens the file
+anew.
+"""
+
+
+def as_markdown() -> str:
+    """Return the page docs/metrics.md."""
+    lines = [
+        "# Metrics",
+        "",
+        "For Prometheus, at `/metrics` of the admin socket and, with `AMBASSADOR_METRICS=:9464`,",
+        "over TCP for anybody who asks. A route that is removed takes its numbers with it. The",
+        "labels `route` and `endpoint` are those of `ambassador status`. Counting takes half a",
+        "microsecond for each session that ends, and nothing for a byte.",
+        "",
+        "| metric | kind | labels | meaning |",
+        "|---|---|---|---|",
+    ]
+    for metric in METRICS.values():
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        lines.append(f"| `{metric.name}` | {metric.kind} | {labels} | {metric.help} |")
+    return "\n".join([*lines, _ACCESS_LOG])

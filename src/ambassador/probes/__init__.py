@@ -1,0 +1,1 @@
+"""Tests of endpoints: does it answer, and as it should."""

@@ -1,0 +1,80 @@
+"""Connect to an endpoint and have a probe judge what it says."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Sequence
+
+from ambassador.model import Endpoint, Inet
+from ambassador.ports import Probe, Resolver
+
+__all__ = ["NoAnswerError", "Place", "ask", "host_of", "places"]
+
+# Where to connect: the family and what socket.connect takes.
+Place = tuple[socket.AddressFamily, str | tuple[str, int]]
+
+_MOST = 64 << 10  # bytes of an answer that are looked at
+_PIECE = 4096
+
+
+class NoAnswerError(Exception):
+    """It did not answer, or not as it should; the text says which."""
+
+
+async def places(endpoint: Endpoint, resolver: Resolver) -> Sequence[Place]:
+    """Return every address of `endpoint`, of a range its first and its last port each.
+
+    Raises ResolveError.
+    """
+    address = endpoint.address
+    if not isinstance(address, Inet):
+        return [(socket.AF_UNIX, address.path)]
+    ports = dict.fromkeys((address.ports[0], address.ports[-1]))
+    return [
+        (socket.AF_INET6 if ":" in host else socket.AF_INET, (host, port))
+        for host in await resolver.resolve(address.host)
+        for port in ports
+    ]
+
+
+async def ask(probe: Probe, place: Place, host: str, limit: float) -> None:
+    """Return when the answer is what `probe` wants, within `limit` seconds. Raises NoAnswerError.
+
+    The connection is closed as a client that has read everything does it.
+    """
+    family, to = place
+    sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    try:
+        async with asyncio.timeout(limit):
+            why = await _ask(probe, sock, to, host)
+    except TimeoutError:
+        raise NoAnswerError(f"no answer within {limit:g} s") from None
+    except OSError as error:
+        # uvloop's errors carry only the number.
+        text = os.strerror(error.errno).lower() if error.errno else str(error)
+        raise NoAnswerError(text) from error
+    finally:
+        sock.close()
+    if why:
+        raise NoAnswerError(why)
+
+
+async def _ask(probe: Probe, sock: socket.socket, to: str | tuple[str, int], host: str) -> str:
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(sock, to)
+    if question := probe.question(host):
+        await loop.sock_sendall(sock, question)
+    answer = b""
+    while (why := probe.judge(answer)) is None:
+        piece = await loop.sock_recv(sock, _PIECE)
+        answer += piece
+        if not piece or len(answer) > _MOST:
+            return "ends before it has answered" if not piece else "answers without end"
+    return why
+
+
+def host_of(endpoint: Endpoint) -> str:
+    """Return the host of `endpoint` as it is written, nothing for a path."""
+    return endpoint.address.host if isinstance(endpoint.address, Inet) else ""

@@ -1,0 +1,124 @@
+"""Ask every endpoint of every route with `health`, again and again, and tell what follows."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from ambassador import log
+from ambassador.core.health import Verdict, after
+from ambassador.core.wish import Key, key_of
+from ambassador.errors import AmbassadorError, ResolveError
+from ambassador.model import Address, Endpoint, Health, Route
+from ambassador.ports import Resolver
+from ambassador.probes.asking import NoAnswerError, ask, host_of, places
+from ambassador.probes.table import probe_of
+from ambassador.spec import format_endpoint
+from ambassador.tasks import spawn
+
+__all__ = ["HealthChecks"]
+
+# Told of each verdict that has changed: where, what, and the last word of the probe.
+Judge = Callable[[Key, Address, Health, str], Coroutine[Any, Any, None]]
+_What = tuple[Key, Address, str, float, int, int]
+
+_LIMIT = 3.0  # seconds for one answer, where the interval is not shorter
+
+
+class HealthChecks:
+    """One task an endpoint; `follow` says which there are, `close` ends them.
+
+    An endpoint whose name has several addresses is healthy while one of them answers, since
+    sessions try them all.
+    """
+
+    def __init__(self, resolver: Resolver, judge: Judge) -> None:
+        self._resolver = resolver
+        self._judge = judge
+        self._tasks: dict[_What, asyncio.Task[None]] = {}
+
+    def follow(self, routes: Sequence[Route]) -> None:
+        """Ask the endpoints of `routes` from now on, and no others."""
+        wanted = {
+            _what(route, endpoint): (route, endpoint)
+            for route in routes
+            if route.health
+            for endpoint in route.endpoints
+        }
+        asked = {what[:2] for what in wanted}
+        for what in self._tasks.keys() - wanted.keys():
+            self._tasks.pop(what).cancel()
+            if routes and what[:2] not in asked:  # it may still be there, and not be asked
+                spawn(self._judge(*what[:2], Health.UNKNOWN, ""), "health no longer asked for")
+        for what in wanted.keys() - self._tasks.keys():
+            route, endpoint = wanted[what]
+            name = f"health of {route.name} {format_endpoint(endpoint)}"
+            self._tasks[what] = spawn(self._ask(route, endpoint), name)
+
+    def close(self) -> None:
+        """Ask no longer."""
+        self.follow(())
+
+    async def _ask(self, route: Route, endpoint: Endpoint) -> None:
+        verdict = Verdict()
+        told = Health.UNKNOWN
+        while True:
+            why = await self._answer(route, endpoint)
+            verdict = after(verdict, not why, route.rise, route.fall)
+            if verdict.health is not told:
+                try:
+                    await self._judge(key_of(route), endpoint.address, verdict.health, why)
+                except AmbassadorError as error:  # told again after the next answer
+                    log.event(log.ERROR, "not_judged", f"{route.name}  {error}", route=route.name)
+                else:
+                    told = verdict.health
+                    _tell(route, endpoint, told, why)
+            # Not all at once, where thousands were added in one moment.
+            await asyncio.sleep(route.interval * random.uniform(0.9, 1.1))
+
+    async def _answer(self, route: Route, endpoint: Endpoint) -> str:
+        """Return why `endpoint` does not work, nothing when it does."""
+        limit = min(route.interval, _LIMIT)
+        why = ""
+        try:
+            async with asyncio.timeout(_LIMIT):
+                found = await places(endpoint, self._resolver)
+        except ResolveError as error:
+            return str(error)
+        except TimeoutError:
+            return "its name is not resolved in time"
+        for place in found:
+            try:
+                await ask(probe_of(route.health), place, host_of(endpoint), limit)
+            except NoAnswerError as error:
+                why = str(error)
+            else:
+                return ""
+        self._resolver.doubt(host_of(endpoint))
+        return why
+
+
+def _what(route: Route, endpoint: Endpoint) -> _What:
+    return (
+        key_of(route),
+        endpoint.address,
+        route.health,
+        route.interval,
+        route.rise,
+        route.fall,
+    )
+
+
+def _tell(route: Route, endpoint: Endpoint, health: Health, why: str) -> None:
+    where = format_endpoint(endpoint)
+    log.event(
+        log.WARNING if health is Health.UNHEALTHY else log.INFO,
+        f"endpoint_{health}",
+        f"{route.name}  {where} is {health}" + (f": {why}" if why else ""),
+        route=route.name,
+        endpoint=where,
+        health=health.value,
+        reason=why,
+    )

@@ -1,0 +1,26 @@
+"""Health of Redis and of what speaks RESP: it answers PING."""
+
+from __future__ import annotations
+
+__all__ = ["RedisProbe"]
+
+# Asked by somebody without a password or without the right to: whoever answers so works.
+# https://redis.io/docs/latest/commands/auth/ and .../operate/oss_and_stack/management/security/acl/
+_WORKS = (b"-NOAUTH ", b"-NOPERM ", b"-ERR operation not permitted")
+
+
+class RedisProbe:
+    """Implements ports.Probe. `-LOADING`, `-MASTERDOWN` and every other error is no health."""
+
+    def question(self, host: str) -> bytes:
+        """Return PING; see ports.Probe."""
+        return b"*1\r\n$4\r\nPING\r\n"
+
+    def judge(self, answer: bytes) -> str | None:
+        """Read the first line; see ports.Probe."""
+        line, ended, _ = answer.partition(b"\r\n")
+        if not ended:
+            return None
+        if line == b"+PONG" or line.startswith(_WORKS):
+            return ""
+        return f"answers PING with {line[:100].decode(errors='replace')!r}"

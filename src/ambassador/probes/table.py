@@ -1,0 +1,28 @@
+"""The probe of each word that the option `health` may have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from ambassador.ports import Probe
+from ambassador.probes.http import HttpProbe
+from ambassador.probes.memcached import MemcachedProbe
+from ambassador.probes.postgres import PostgresProbe
+from ambassador.probes.redis import RedisProbe
+from ambassador.probes.tcp import TcpProbe
+
+__all__ = ["TABLE", "probe_of"]
+
+TABLE: Mapping[str, Callable[[], Probe]] = {
+    "tcp": TcpProbe,
+    "redis": RedisProbe,
+    "memcached": MemcachedProbe,
+    "postgres": PostgresProbe,
+    "http": HttpProbe,
+}
+
+
+def probe_of(health: str) -> Probe:
+    """Return the probe that a route's `health` means; without one, that of any protocol."""
+    word, _, path = health.partition(":")
+    return HttpProbe(path) if path else TABLE[word or "tcp"]()

@@ -1,0 +1,17 @@
+"""Health of anything over TCP or a unix socket: it takes connections."""
+
+from __future__ import annotations
+
+__all__ = ["TcpProbe"]
+
+
+class TcpProbe:
+    """Implements ports.Probe: nothing is said, nothing is waited for."""
+
+    def question(self, host: str) -> bytes:
+        """Return nothing; see ports.Probe."""
+        return b""
+
+    def judge(self, answer: bytes) -> str | None:
+        """Accept a connection as the answer; see ports.Probe."""
+        return ""

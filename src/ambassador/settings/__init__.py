@@ -1,0 +1,102 @@
+"""Settings of the program: AMBASSADOR_<NAME> or --name, one table for both and for their help."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ambassador.errors import ConfigError, Problem
+from ambassador.model import Inet
+from ambassador.settings.table import PREFIX, SETTINGS, Setting, as_markdown
+from ambassador.spec import meant, shown
+from ambassador.spec.variable import is_injected_setting
+
+__all__ = ["SETTINGS", "Setting", "Settings", "as_markdown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one run: seconds, bytes, and remarks for the user in `notes`."""
+
+    routes: tuple[str, ...] = ()
+    ports: tuple[int, ...] = ()
+    config: str = ""
+    log: str = "auto"
+    level: str = "info"
+    access_log: str = ""
+    grace: float = 8.0
+    plane: str = "auto"
+    keep_rules: bool = False
+    upgrade: bool = False
+    loop: str = "uvloop"
+    buffer: int = 256 << 10
+    backlog: int = 4096
+    admin: str = ""  # empty: chosen at the start; "off": none
+    api: Inet | None = None
+    api_token_file: str = ""
+    api_token: str = field(default="", repr=False)
+    metrics: Inet | None = None
+    state: str = ""  # empty: changes end with the program
+    notes: tuple[str, ...] = field(default=(), compare=False)
+
+    @classmethod
+    def from_environ(
+        cls, environ: Mapping[str, str], flags: Mapping[str, str | None] | None = None
+    ) -> Settings:
+        """Read all settings; `flags` has texts by the name of the setting and wins, None counts
+        as not given. An empty variable counts as not set.
+
+        Raises ConfigError with everything that is wrong, unknown AMBASSADOR_ variables included.
+        """
+        values: dict[str, Any] = {}
+        notes: list[str] = []
+        problems: list[Problem] = []
+        for setting, where, text in _given(environ, flags or {}, notes, problems):
+            try:
+                values[setting.name] = setting.parse(text, where)
+            except ConfigError as error:
+                write = setting.variable + "=" if where.startswith("env") else setting.flag + " "
+                problems += [
+                    replace(
+                        p,
+                        read="***" if setting.secret else p.read or shown(text),
+                        expected=p.expected or setting.form,
+                        example=write + setting.example,
+                    )
+                    for p in error.problems
+                ]
+        if problems:
+            raise ConfigError(*problems)
+        return cls(**values, notes=tuple(notes))
+
+
+def _given(
+    environ: Mapping[str, str],
+    flags: Mapping[str, str | None],
+    notes: list[str],
+    problems: list[Problem],
+) -> Iterator[tuple[Setting, str, str]]:
+    for variable, text in environ.items():
+        if not variable.startswith(PREFIX):
+            continue
+        setting = SETTINGS.get(variable.removeprefix(PREFIX).lower())
+        if setting is None or setting.variable != variable:
+            if not is_injected_setting(variable, environ):
+                problems.append(_unknown(variable, text))
+        elif flags.get(setting.name) is not None:
+            continue
+        elif not text.strip():
+            notes.append(f"{variable} is empty: counted as not set")
+        else:
+            yield setting, f"environment variable {variable}", text.strip()
+    for name, flag in flags.items():
+        if flag is not None:
+            yield SETTINGS[name], f"flag {SETTINGS[name].flag}", flag
+
+
+def _unknown(variable: str, text: str) -> Problem:
+    known = [setting.variable for setting in SETTINGS.values()]
+    what = f"is no setting{meant(variable.upper(), known)}"
+    where = f"environment variable {shown(variable)}"
+    return Problem(where, what, shown(text), f"one of {', '.join(known)}")

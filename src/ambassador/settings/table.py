@@ -1,0 +1,228 @@
+"""The table of settings, for the environment, the flags, and their help."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ambassador.settings import values
+from ambassador.spec import parse_word
+
+__all__ = ["PREFIX", "SETTINGS", "Setting", "as_markdown"]
+
+PREFIX = "AMBASSADOR_"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table. `parse` takes the text and where it stands and raises ConfigError;
+    `default` is written as a user would write it, empty where there is none.
+    """
+
+    name: str
+    parse: Callable[[str, str], Any]
+    form: str
+    default: str
+    example: str
+    help: str
+    secret: bool = False  # never shown, and no flag: every user sees the arguments of a process
+
+    @property
+    def variable(self) -> str:
+        """The name of the environment variable."""
+        return PREFIX + self.name.upper()
+
+    @property
+    def flag(self) -> str:
+        """The name of the flag."""
+        return f"--{self.name.replace('_', '-')}"
+
+
+SETTINGS: Mapping[str, Setting] = {
+    setting.name: setting
+    for setting in (
+        Setting(
+            "routes",
+            values.names,
+            "NAME,...",
+            "",
+            "redis,db",
+            "take only these routes from the environment; in a pod this list must be there",
+        ),
+        Setting(
+            "ports",
+            values.ports,
+            "PORT,...",
+            "",
+            "6379,16379",
+            "the ports of a link that only /etc/hosts tells of, instead of the usual ones",
+        ),
+        Setting(
+            "config",
+            values.path,
+            "PATH",
+            "",
+            "/etc/ambassador/ambassador.toml",
+            "a file with routes (docs/routes.md), read again when it changes",
+        ),
+        Setting(
+            "log",
+            values.word("auto", "text", "json"),
+            "auto|text|json",
+            "auto",
+            "json",
+            "one line an event: text for people or JSON; auto: text, in colour on a terminal",
+        ),
+        Setting(
+            "level",
+            values.word("debug", "info", "warning", "error"),
+            "debug|info|warning|error",
+            "info",
+            "debug",
+            "the least important line that is logged; debug has one at the end of each session",
+        ),
+        Setting(
+            "access_log",
+            values.path,
+            "PATH|-",
+            "",
+            "/var/log/ambassador/access.log",
+            "one JSON line for each session that has ended; -: to stdout; SIGHUP opens it anew",
+        ),
+        Setting(
+            "grace",
+            values.grace,
+            "DURATION",
+            "8s",
+            "30s",
+            "how long open sessions may go on after SIGTERM; docker stop kills after 10s",
+        ),
+        Setting(
+            "plane",
+            values.word("auto", "kernel", "relay"),
+            "auto|kernel|relay",
+            "auto",
+            "kernel",
+            "what carries the traffic: nftables in the kernel, or sockets; auto: the kernel where "
+            "a route and the privileges allow it, and each route says which",
+        ),
+        Setting(
+            "keep_rules",
+            lambda text, where: parse_word(text, ("yes", "no"), where) == "yes",
+            "yes|no",
+            "no",
+            "yes",
+            "whether rules in the kernel stay, and forward, when the ambassador stops: for an "
+            "upgrade",
+        ),
+        Setting(
+            "upgrade",
+            lambda text, where: parse_word(text, ("yes", "no"), where) == "yes",
+            "yes|no",
+            "no",
+            "yes",
+            "whether to take listeners and rules over from the ambassador that runs at the same "
+            "admin socket, which then lets its sessions end and leaves",
+        ),
+        Setting(
+            "loop",
+            values.word("uvloop", "asyncio"),
+            "uvloop|asyncio",
+            "uvloop",
+            "asyncio",
+            "the event loop the relay runs on",
+        ),
+        Setting(
+            "buffer",
+            values.size,
+            "SIZE",
+            "256KiB",
+            "1MiB",
+            "bytes a session may hold for each direction before its sender is made to wait",
+        ),
+        Setting(
+            "backlog",
+            values.backlog,
+            "NUMBER",
+            "4096",
+            "1024",
+            "new connections that may wait to be accepted; net.core.somaxconn may allow less",
+        ),
+        Setting(
+            "admin",
+            values.admin,
+            "PATH|off",
+            "",
+            "/run/ambassador/admin.sock",
+            "the unix socket that status and health are asked at; by default in the first "
+            "folder for such things that may be written to",
+        ),
+        Setting(
+            "api",
+            values.door,
+            "[HOST]:PORT",
+            "",
+            "127.0.0.1:9463",
+            "where the admin API is served over TCP, too; then a token must be set",
+        ),
+        Setting(
+            "api_token_file",
+            values.path,
+            "PATH",
+            "",
+            "/run/secrets/ambassador",
+            "the file with the token that the API over TCP asks for",
+        ),
+        Setting(
+            "api_token",
+            values.token,
+            "TOKEN",
+            "",
+            "d41c9f0e6a7b4c55",
+            "the token itself; the environment is seen by more than a file is",
+            secret=True,
+        ),
+        Setting(
+            "metrics",
+            values.door,
+            "[HOST]:PORT",
+            "",
+            ":9464",
+            "where /metrics, /healthz and /readyz are served over TCP, to anybody who asks",
+        ),
+        Setting(
+            "state",
+            values.folder,
+            "DIR",
+            "",
+            "/var/lib/ambassador",
+            "the folder in which changes made at run time are kept, so that they outlive a "
+            "restart; without it they end with the program",
+        ),
+    )
+}
+
+
+def as_markdown() -> str:
+    """Return the page docs/settings.md."""
+    lines = [
+        "# Settings",
+        "",
+        "Each is an environment variable or a flag of `ambassador run`; a flag wins. An empty",
+        "variable counts as not set. An unknown variable that begins with `AMBASSADOR_` is an",
+        "error, except for what Docker and Kubernetes set for a link or service whose own name",
+        "begins with `ambassador`.",
+        "",
+        "| variable | flag | value | default | meaning | example |",
+        "|---|---|---|---|---|---|",
+    ]
+    for setting in SETTINGS.values():
+        form = setting.form.replace("|", "\\|")
+        default = f"`{setting.default}`" if setting.default else ""
+        flag = "" if setting.secret else f"`{setting.flag}`"
+        lines.append(
+            f"| `{setting.variable}` | {flag} | `{form}` | {default} "
+            f"| {setting.help} | `{setting.variable}={setting.example}` |"
+        )
+    return "\n".join([*lines, ""])

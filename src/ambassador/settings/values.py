@@ -1,0 +1,121 @@
+"""What the text of a setting must be, and what it comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ambassador.errors import ConfigError, Problem
+from ambassador.model import Inet
+from ambassador.spec import parse_duration, parse_listen, parse_ports, parse_size, parse_word, shown
+
+__all__ = [
+    "admin",
+    "backlog",
+    "door",
+    "folder",
+    "grace",
+    "names",
+    "path",
+    "ports",
+    "size",
+    "token",
+    "word",
+]
+
+# Below, a session would be woken for less than a packet; above, few sessions fill a memory limit.
+SMALLEST_BUFFER, LARGEST_BUFFER = 4 << 10, 64 << 20
+LARGEST_BACKLOG = 65535
+SHORTEST_TOKEN = 16  # characters; guessing one of them over a network takes longer than we live
+
+
+def names(text: str, where: str) -> tuple[str, ...]:
+    """Return the names of a list. Raises ConfigError."""
+    found = tuple(part.strip() for part in text.split(","))
+    if not all(found) or any(any(char.isspace() for char in name) for name in found):
+        raise ConfigError(Problem(where, "a name in the list is empty or has a blank", shown(text)))
+    return found
+
+
+def ports(text: str, where: str) -> tuple[int, ...]:
+    """Return the ports of a list, each once. Raises ConfigError."""
+    found: list[int] = []
+    problems: list[Problem] = []
+    for part in text.split(","):
+        try:
+            found += parse_ports(part.strip(), where).ports
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(*problems)
+    return tuple(dict.fromkeys(found))
+
+
+def word(*words: str) -> Callable[[str, str], str]:
+    """Return what takes one of `words`."""
+    return lambda text, where: parse_word(text, words, where)
+
+
+def size(text: str, where: str) -> int:
+    """Return bytes, as many as a session may hold. Raises ConfigError."""
+    found = parse_size(text, where)
+    if not SMALLEST_BUFFER <= found <= LARGEST_BUFFER:
+        raise ConfigError(Problem(where, "is too small or too large", text, "4KiB to 64MiB"))
+    return found
+
+
+def backlog(text: str, where: str) -> int:
+    """Return how many may wait to be accepted. Raises ConfigError."""
+    digits = text.isascii() and text.isdigit() and len(text) <= 5
+    if not digits or not 1 <= int(text) <= LARGEST_BACKLOG:
+        what = f"is no number from 1 to {LARGEST_BACKLOG}"
+        raise ConfigError(Problem(where, what, shown(text), "a whole number"))
+    return int(text)
+
+
+def admin(text: str, where: str) -> str:
+    """Return the path of the admin socket, or `off`. Raises ConfigError."""
+    place = text.removeprefix("unix://")
+    # sun_path holds 108 bytes with the closing NUL (unix(7)).
+    if text != "off" and not place.startswith("/"):
+        raise ConfigError(Problem(where, "is no absolute path", shown(text), "a path, or off"))
+    if "\0" in place or len(place.encode("utf-8", "surrogatepass")) > 107:
+        raise ConfigError(Problem(where, "is too long for a socket", shown(text), "107 bytes"))
+    return place
+
+
+def folder(text: str, where: str) -> str:
+    """Return the absolute path of a folder. Raises ConfigError."""
+    if not text.startswith("/") or "\0" in text:
+        raise ConfigError(Problem(where, "is no absolute path", shown(text), "a folder"))
+    return text
+
+
+def door(text: str, where: str) -> Inet:
+    """Return where to serve over TCP. Raises ConfigError."""
+    address = parse_listen(text, where)
+    if not isinstance(address, Inet) or address.last:
+        what = "is no address with one port"
+        raise ConfigError(Problem(where, what, shown(text), ":PORT or ADDRESS:PORT"))
+    return address
+
+
+def token(text: str, where: str) -> str:
+    """Return a token that is hard to guess; it is in no error. Raises ConfigError."""
+    # what a bearer token may hold (RFC 6750 section 2.1), without its padding rule
+    fit = all(char.isascii() and (char.isalnum() or char in "-._~+/=") for char in text)
+    if len(text) < SHORTEST_TOKEN or not fit:
+        expected = f"{SHORTEST_TOKEN} or more letters, digits and -._~+/="
+        raise ConfigError(Problem(where, "is no token that can be trusted", "***", expected))
+    return text
+
+
+def path(text: str, where: str) -> str:
+    """Return the path of a file. Raises ConfigError."""
+    if not text or "\0" in text:
+        raise ConfigError(Problem(where, "is no path", shown(text), "the path of a file"))
+    return text
+
+
+def grace(text: str, where: str) -> float:
+    """Return seconds; 0 is a time, too. Raises ConfigError."""
+    return parse_duration(text, where, zero=True)

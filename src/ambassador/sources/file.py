@@ -1,0 +1,243 @@
+"""Routes from a file, `ambassador.toml`:
+
+    [route.redis]
+    listen = ":6379"
+    endpoints = ["tcp://db1:6379", "tcp://db2:6379?backup"]
+    connect = "2s"
+
+The keys are `listen`, `endpoints` and the options of a route, in the same grammar as the
+companion variables. A finding names the file, the line and the key.
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ambassador.core.names import named
+from ambassador.errors import ConfigError, Problem, SourceError
+from ambassador.model import Address, Endpoint, Inet, Proto, Route, Snapshot
+from ambassador.sources.keylines import key_lines, line_of
+from ambassador.spec import (
+    OPTIONS,
+    format_address,
+    format_endpoint,
+    meant,
+    parse_endpoint,
+    parse_option,
+    shown,
+)
+from ambassador.spec.options import applicable
+
+__all__ = ["FileSource"]
+
+LARGEST = 4 << 20  # bytes; 5,000 routes are half of it. More is no file that was meant.
+_POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+_FORM = "[route.NAME] with listen, endpoints and options"
+
+
+class FileSource:
+    """The file at `path`, read anew each time."""
+
+    name = "file"
+    guess = False
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self) -> Snapshot:
+        """Return the routes, in the order of the file; none at all is no error here.
+
+        Raises ConfigError, and SourceError where the file cannot be read.
+        """
+        text = self._text()
+        try:
+            document = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            found = _POSITION.search(str(error))
+            line = (found and found[1]) or text.count("\n") + 1
+            what = _POSITION.sub("", str(error))
+            what = f"is no TOML: {what[:1].lower()}{what[1:]}"
+            raise ConfigError(Problem(f"{self._path}, line {line}", what)) from None
+        except RecursionError:
+            raise ConfigError(Problem(str(self._path), "is nested too deeply")) from None
+        return Snapshot(self.name, named(_Document(str(self._path), text).routes(document)))
+
+    def _text(self) -> str:
+        try:
+            # A FIFO or a device would keep everybody waiting.
+            if not stat.S_ISREG(self._path.stat().st_mode):
+                raise SourceError(f"{self._path}: is no regular file")
+            with self._path.open("rb") as file:
+                data = file.read(LARGEST + 1)
+        except OSError as error:
+            raise SourceError(f"{self._path}: {error.strerror or error}") from error
+        if len(data) > LARGEST:
+            raise ConfigError(Problem(str(self._path), f"is larger than {LARGEST >> 20} MiB"))
+        try:
+            return data.decode()
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, error.start) + 1
+            where = f"{self._path}, line {line}"
+            raise ConfigError(Problem(where, "is not UTF-8, as TOML has to be")) from None
+
+
+class _Document:
+    def __init__(self, path: str, text: str) -> None:
+        self._path = path
+        self._lines = key_lines(text)
+
+    def routes(self, document: Mapping[str, Any]) -> list[Route]:
+        problems = [
+            self._problem((key,), f'the table "{shown(key)}" is unknown{meant(key, ["route"])}')
+            for key in document
+            if key != "route"
+        ]
+        tables = document.get("route", {})
+        if not isinstance(tables, dict):
+            problems.append(self._problem(("route",), "is no table"))
+            tables = {}
+        routes = []
+        for name, table in tables.items():
+            try:
+                routes.append(self._route(name, table))
+            except ConfigError as error:
+                problems += error.problems
+        if problems:
+            raise ConfigError(*problems)
+        return routes
+
+    def _route(self, name: str, table: Any) -> Route:
+        path = ("route", name)
+        if not isinstance(table, dict):
+            raise ConfigError(self._problem(path, "is no table"))
+        problems = []
+        if not name or not name.isprintable() or any(char.isspace() for char in name):
+            what = "the name of a route is empty, or has a blank in it"
+            problems.append(self._problem(path, what, example="[route.redis]"))
+        proto = Proto.TCP
+        endpoints: tuple[Endpoint, ...] = ()
+        try:
+            proto, endpoints = self._endpoints(path, table)
+        except ConfigError as error:
+            problems += error.problems
+        options, found = self._options(path, table, proto)
+        problems += found
+        if "listen" not in table:
+            example = f'listen = "{_listen_like(endpoints)}"'
+            problems.append(self._problem(path, "listen is missing", example=example))
+        elif "listen" in options:
+            problems += self._lengths(path, options["listen"], endpoints)
+        if problems:
+            raise ConfigError(*problems)
+        listen = options.pop("listen")
+        origin = f"{self._path}, line {line_of(self._lines, path)}"
+        alias = name.lower()
+        route = Route(alias, listen, endpoints, proto, alias=alias, origin=origin)
+        return replace(route, **options)
+
+    def _endpoints(
+        self, path: tuple[str, ...], table: Mapping[str, Any]
+    ) -> tuple[Proto, tuple[Endpoint, ...]]:
+        key = (*path, "endpoints")
+        example = 'endpoints = ["tcp://192.168.1.52:6379"]'
+        if "endpoints" not in table:
+            raise ConfigError(self._problem(path, "endpoints are missing", example=example))
+        texts = table["endpoints"]
+        texts = texts.split(",") if isinstance(texts, str) else texts
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            what = "is neither a text nor a list of texts"
+            raise ConfigError(self._problem(key, what, expected="URLs of endpoints"))
+        if not texts:
+            raise ConfigError(self._problem(key, "is empty", example=example))
+        problems: list[Problem] = []
+        found: list[Endpoint] = []
+        for text in texts:
+            proto = found[0].proto if found else None
+            try:
+                endpoint = parse_endpoint(text, self._where(key), proto)
+            except ConfigError as error:
+                problems += [
+                    replace(p, example=f'endpoints = ["{p.example}"]') for p in error.problems
+                ]
+                continue
+            if any(endpoint.address == other.address for other in found):
+                expected = "another ?weight=N instead"
+                problems.append(
+                    self._problem(key, "an endpoint is there twice", shown(text), expected)
+                )
+            found.append(endpoint)
+        if problems:
+            raise ConfigError(*problems)
+        return found[0].proto, tuple(found)
+
+    def _options(
+        self, path: tuple[str, ...], table: Mapping[str, Any], proto: Proto
+    ) -> tuple[dict[str, Any], list[Problem]]:
+        values: dict[str, Any] = {}
+        problems: list[Problem] = []
+        known = ("endpoints", *applicable(proto))
+        for key, value in table.items():
+            if key == "endpoints":
+                continue
+            where = self._where((*path, key))
+            if isinstance(value, bool) or not isinstance(value, str | int | float):
+                what = "is neither a text nor a number"
+                problems.append(Problem(where, what, shown(str(value))))
+                continue
+            try:
+                values[key] = parse_option(key, str(value), proto, where)
+            except ConfigError as error:
+                for p in error.problems:
+                    example = f'{key} = "{p.example}"' if p.example else ""
+                    problems.append(replace(p, example=example))
+                if key not in OPTIONS:
+                    what = f'the key "{shown(key)}" is unknown{meant(key, known)}'
+                    expected = f"one of {', '.join(known)}"
+                    problems[-1] = Problem(where, what, expected=expected)
+        return values, problems
+
+    def _lengths(
+        self, path: tuple[str, ...], listen: Address, endpoints: tuple[Endpoint, ...]
+    ) -> list[Problem]:
+        """Check that every port of the listen range has its port at each endpoint."""
+        return [
+            self._problem(
+                (*path, "endpoints"),
+                f"{format_address(listen)} has {_length(listen)} ports, this endpoint has "
+                f"{_length(endpoint.address)}",
+                shown(format_endpoint(endpoint)),
+                "ranges of one length; port follows port in order",
+            )
+            for endpoint in endpoints
+            if _length(endpoint.address) != _length(listen)
+        ]
+
+    def _problem(
+        self,
+        path: tuple[str, ...],
+        what: str,
+        read: str = "",
+        expected: str = "",
+        example: str = "",
+    ) -> Problem:
+        return Problem(
+            self._where(path), what, read, expected or ("" if example else _FORM), example
+        )
+
+    def _where(self, path: tuple[str, ...]) -> str:
+        return f"{self._path}, line {line_of(self._lines, path)}, {shown('.'.join(path))}"
+
+
+def _listen_like(endpoints: tuple[Endpoint, ...]) -> str:
+    address = endpoints[0].address if endpoints else Inet("", 6379)
+    return format_address(replace(address, host="")) if isinstance(address, Inet) else ":6379"
+
+
+def _length(address: Address) -> int:
+    return len(address.ports) if isinstance(address, Inet) else 1

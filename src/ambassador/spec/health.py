@@ -1,0 +1,53 @@
+"""How an endpoint is asked whether it works, as it is written: off, tcp, redis, http:/healthz."""
+
+from __future__ import annotations
+
+import re
+
+from ambassador.spec.text import Malformed, meant, shown, told
+
+__all__ = ["PROBES", "format_health", "parse_count", "parse_health"]
+
+PROBES = ("tcp", "redis", "memcached", "postgres", "http")
+_EXPECTED = f"one of {', '.join(PROBES)}, http:/PATH, or off"
+# RFC 3986 section 3.3, and a query: what stands in a request line as it is.
+_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/%?-]{0,1000}", re.ASCII)
+_COUNT = re.compile(r"[1-9]\d{0,2}", re.ASCII)
+
+
+def parse_health(text: str, where: str = "health") -> str:
+    """Return the probe that `text` means: its word, `http:/path`, or nothing for `off`.
+
+    Raises ConfigError.
+    """
+    return told(where, text, _health)
+
+
+def format_health(health: str) -> str:
+    """Return the text that means `health`."""
+    return health or "off"
+
+
+def parse_count(text: str, where: str = "number") -> int:
+    """Return a number from 1 to 999. Raises ConfigError."""
+
+    def read(text: str) -> int:
+        if not _COUNT.fullmatch(text):
+            raise Malformed("is no number from 1 to 999", "a whole number", "3")
+        return int(text)
+
+    return told(where, text, read)
+
+
+def _health(text: str) -> str:
+    if text == "off":
+        return ""
+    word, colon, path = text.partition(":")
+    if word not in PROBES:
+        words = (*PROBES, "off")
+        raise Malformed(f'"{shown(word)}" is no probe{meant(word, words)}', _EXPECTED, "tcp")
+    if colon and word != "http":
+        raise Malformed(f"{word} takes no value", _EXPECTED, word)
+    if colon and not _PATH.fullmatch(path):
+        raise Malformed(f'"{shown(path)}" is no path', _EXPECTED, "http:/healthz")
+    return "http" if path == "/" else text

@@ -1,0 +1,193 @@
+"""The operator's wishes on disk: one JSON file, replaced as a whole or not at all.
+
+A new file is written beside the old one, synced and renamed over it (rename(2): nobody ever sees
+half of one), and the folder is synced, so that it survives the machine too. Routes and endpoints
+stand there as they are written everywhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ambassador.core.wish import Wish
+from ambassador.errors import ConfigError, Problem, StoreError
+from ambassador.model import Admin, Endpoint, Hold, Proto, Snapshot
+from ambassador.spec import (
+    format_address,
+    format_assignments,
+    format_endpoint,
+    parse_endpoint,
+    parse_listen,
+)
+
+__all__ = ["FileStore"]
+
+_VERSION = 1
+_NAME = "wishes.json"
+
+
+class FileStore:
+    """Keeps wishes in `folder`, which is made if need be (mode 0700).
+
+    `read` returns the routes of assignments, as the arguments of `run` are read.
+    """
+
+    def __init__(self, folder: Path, read: Callable[[Sequence[str]], Snapshot]) -> None:
+        self.path = folder / _NAME
+        self._read = read
+
+    def load(self) -> tuple[Wish, ...]:
+        """Return what was saved last; see ports.StateStore.
+
+        Raises ConfigError too when the folder cannot be written: better now than at the first
+        change.
+        """
+        self._prepare()
+        try:
+            text = self.path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return ()
+        except (OSError, UnicodeError) as error:
+            raise self._damaged(f"cannot be read: {_why(error)}") from error
+        return self.decode(text)
+
+    def decode(self, text: str) -> tuple[Wish, ...]:
+        """Return the wishes of a text that `encode` has made. Raises ConfigError."""
+        try:
+            whole = json.loads(text)
+            if whole["version"] != _VERSION:
+                raise self._damaged(f"is of version {whole['version']}, this program reads 1")
+            return tuple(self._wish(one) for one in whole["wishes"])
+        except ConfigError as error:
+            if error.problems[0].where == str(self.path):
+                raise
+            raise self._damaged(f"is damaged: {error.problems[0].what}") from error
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise self._damaged(f"is damaged: {_why(error)}") from error
+        except RecursionError as error:
+            raise self._damaged("is damaged: nested without end") from error
+
+    @staticmethod
+    def encode(wishes: Collection[Wish]) -> str:
+        """Return `wishes` as they stand in the file."""
+        whole = {"version": _VERSION, "wishes": [_plain(wish) for wish in wishes]}
+        return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+
+    def save(self, wishes: Collection[Wish]) -> None:
+        """Keep `wishes`; see ports.StateStore."""
+        text = self.encode(wishes)
+        beside = self.path.with_name(f".{_NAME}.{os.getpid()}")
+        try:
+            try:
+                _write(beside, text)
+                beside.replace(self.path)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    beside.unlink()
+                raise
+            _sync_folder(self.path.parent)
+        except OSError as error:
+            raise StoreError(f"{self.path} cannot be written: {_why(error)}") from error
+
+    def _prepare(self) -> None:
+        folder = self.path.parent
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            writable = os.access(folder, os.W_OK | os.X_OK)
+        except OSError as error:
+            raise ConfigError(self._problem(folder, f"cannot be made: {_why(error)}")) from error
+        if not writable:
+            raise ConfigError(self._problem(folder, "cannot be written to"))
+
+    def _damaged(self, what: str) -> ConfigError:
+        expected = "what an ambassador wrote; to begin anew, move it out of the way"
+        example = f"mv {self.path} {self.path}.damaged"
+        return ConfigError(Problem(str(self.path), what, "", expected, example))
+
+    @staticmethod
+    def _problem(folder: Path, what: str) -> Problem:
+        return Problem(str(folder), what, "", "a folder this user may write to")
+
+    def _wish(self, plain: Mapping[str, Any]) -> Wish:
+        proto = Proto(plain["proto"])
+        listen = parse_listen(plain["listen"])
+        moved, hold, added = plain["endpoints"], plain["hold"], plain["added"]
+        routes = () if added is None else self._read(_texts(added)).routes
+        if added is not None and [(one.proto, one.listen) for one in routes] != [(proto, listen)]:
+            raise ValueError(f"{added} is not the one route that listens on {plain['listen']}")
+        return Wish(
+            proto,
+            listen,
+            _text(plain["route"]),
+            _text(plain["who"]),
+            float(plain["when"]),
+            _text(plain["what"]),
+            None if moved is None else tuple(parse_endpoint(e, proto=proto) for e in _texts(moved)),
+            tuple(
+                (parse_endpoint(url, proto=proto).address, Admin(word))
+                for url, word in plain["admin"].items()
+            ),
+            None if hold is None else Hold(float(hold["timeout"]), int(hold["limit"])),
+            routes[0] if routes else None,
+            bool(plain["removed"]),
+        )
+
+
+def _plain(wish: Wish) -> dict[str, Any]:
+    return {
+        "route": wish.route,
+        "proto": wish.proto.value,
+        "listen": format_address(wish.listen),
+        "who": wish.who,
+        "when": wish.when,
+        "what": wish.what,
+        "endpoints": wish.endpoints and [format_endpoint(e) for e in wish.endpoints],
+        "admin": {
+            format_endpoint(Endpoint(address, wish.proto)): word.value
+            for address, word in wish.admin
+        },
+        "hold": wish.hold and {"timeout": wish.hold.timeout, "limit": wish.hold.limit},
+        "added": wish.added and format_assignments(wish.added),
+        "removed": wish.removed,
+    }
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _texts(value: object) -> list[str]:
+    if not isinstance(value, list) or not value:
+        raise TypeError(f"{value!r} is no list of texts")
+    return [_text(one) for one in value]
+
+
+def _write(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    if isinstance(error, KeyError):
+        return f"{error} is missing"
+    return str(error)

@@ -1,0 +1,86 @@
+"""What is told of routes and sessions, from what the planes and the reconciler know of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from ambassador.core.describe import describe_listen
+from ambassador.core.results import (
+    Changed,
+    EndpointView,
+    HoldView,
+    RouteView,
+    SessionList,
+    SessionView,
+)
+from ambassador.core.usable import usable
+from ambassador.core.wish import Key
+from ambassador.model import Address, Endpoint, Health
+from ambassador.ports import RouteStatus, SessionStatus
+from ambassador.spec import format_endpoint, format_existing
+
+__all__ = ["route_view", "session_list"]
+
+
+def route_view(
+    status: RouteStatus,
+    reasons: Mapping[tuple[Key, Address], str],
+    changed: Changed | None,
+    differs: str,
+) -> RouteView:
+    """Return what is told of a route; `reasons` has the last word of each probe."""
+    route = status.route
+    hold = None
+    if route.hold is not None:
+        hold = HoldView(status.held, route.hold.limit, route.hold.timeout)
+
+    def view(endpoint: Endpoint) -> EndpointView:
+        return EndpointView(
+            format_endpoint(endpoint),
+            endpoint.admin.value,
+            endpoint.health.value,
+            reasons.get(((route.proto, route.listen), endpoint.address), "")
+            if endpoint.health is Health.UNHEALTHY
+            else "",
+            status.open_by_endpoint.get(endpoint.address, 0),
+            usable(endpoint),
+        )
+
+    return RouteView(
+        name=route.name,
+        listen=describe_listen(route),
+        endpoints=tuple(map(view, route.endpoints)),
+        plane=status.plane,
+        why=status.why,
+        open=status.open,
+        opened=status.opened,
+        refused=status.refused,
+        held=status.held,
+        to_upstream=status.to_upstream,
+        to_client=status.to_client,
+        existing=format_existing(route.existing),
+        origin=route.origin,
+        hold=hold,
+        changed=changed,
+        differs=differs,
+    )
+
+
+def session_list(sessions: Iterable[SessionStatus], limit: int) -> SessionList:
+    """Return what is told of sessions, the oldest first, at most `limit` of them."""
+    known = sorted(sessions, key=lambda one: -one.age)
+    views = (
+        SessionView(
+            one.id,
+            one.route.name,
+            one.client,
+            one.address,
+            round(one.age, 3),
+            one.to_upstream,
+            one.to_client,
+            one.plane,
+            one.state,
+        )
+        for one in known[:limit]
+    )
+    return SessionList(tuple(views), len(known))

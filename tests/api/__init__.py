@@ -1,0 +1,1 @@
+"""The admin API of the real program, over TCP with its token."""

@@ -1,0 +1,71 @@
+"""An endpoint that fails its probes leaves its route in both planes, and comes back."""
+
+import socket
+
+import pytest
+
+from tests.conformance.scene import ends_with_reset
+from tests.kernel.peers import listen
+from tests.wait import until
+
+NAME = "REDIS_PORT_6379_TCP"
+PLACE = ("10.77.0.2", 6379)
+
+
+def test_an_unhealthy_endpoint_gets_no_sessions_and_loses_its_own(network, plane, start_program):
+    old, new = listen(network.old, 7000), listen(network.new, 7000)
+    try:
+        program = start_program(
+            plane,
+            f"{NAME}=tcp://10.77.0.4:7000,tcp://10.77.0.5:7000?backup",
+            f"{NAME}_HEALTH=tcp",
+            f"{NAME}_INTERVAL=100ms",
+            f"{NAME}_EXISTING=cut",
+        )
+        assert program.started["plane"] == plane
+        until(lambda: len(program.events("endpoint_healthy")) == 2, 10)
+
+        def session(listening):
+            """Return a client and its upstream; probes that come too say nothing and go."""
+            client = network.client.call(socket.create_connection, PLACE, 10)
+            client.sendall(b"question")
+            while True:
+                upstream = listening.accept()[0]
+                upstream.settimeout(10)
+                if upstream.recv(8) == b"question":
+                    return client, upstream
+                upstream.close()
+
+        client, upstream = session(old)
+        old.close()
+        told = until(lambda: program.events("endpoint_unhealthy"), 10)
+        assert "10.77.0.4:7000 is unhealthy: connection refused" in told[0]["message"]
+        assert ends_with_reset(client)
+        for sock in (client, upstream):
+            sock.close()
+        for sock in session(new):
+            sock.close()
+        old = listen(network.old, 7000)
+        until(lambda: len(program.events("endpoint_healthy")) == 3, 10)
+        for sock in session(old):
+            sock.close()
+    finally:
+        old.close()
+        new.close()
+
+
+@pytest.mark.parametrize("health", ["redis", "http"])
+def test_what_answers_but_not_as_it_should_is_unhealthy(network, plane, start_program, health):
+    old = listen(network.old, 7000)
+    try:
+        program = start_program(
+            plane,
+            f"{NAME}=tcp://10.77.0.4:7000",
+            f"{NAME}_HEALTH={health}",
+            f"{NAME}_INTERVAL=100ms",
+            f"{NAME}_FALL=1",
+        )
+        (told,) = until(lambda: program.events("endpoint_unhealthy"), 10)
+        assert "no answer within 0.1 s" in told["message"]
+    finally:
+        old.close()

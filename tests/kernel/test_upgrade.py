@@ -1,0 +1,181 @@
+"""One ambassador takes over from another whose rules are in the kernel."""
+
+import socket
+import threading
+
+import pytest
+
+from ambassador.admin import client
+from ambassador.core.commands import Status
+from tests.kernel.peers import listen
+from tests.netns import Network
+from tests.program import Program, is_ready
+from tests.relay.echo import Echo
+from tests.wait import until
+
+pytestmark = pytest.mark.root
+
+ROUTE = "REDIS_PORT_6379_TCP=tcp://10.77.0.4:7000"
+PLACE = ("10.77.0.2", 6379)
+
+
+@pytest.fixture
+def network():
+    network = Network()
+    yield network
+    network.close()
+
+
+@pytest.fixture
+def run(network, tmp_path):
+    """Start ambassadors at one admin socket, in front of an endpoint on another host."""
+    programs = []
+    admin = tmp_path / "admin.sock"
+
+    class Run:
+        def __call__(self, *assignments: str, **environ: str) -> Program:
+            environ = {"AMBASSADOR_PLANE": "kernel", **environ}
+            program = Program(
+                *(assignments or (ROUTE,)),
+                net=network.ambassador,
+                AMBASSADOR_ADMIN=str(admin),
+                **environ,
+            )
+            programs.append(program)
+            return program
+
+        def first(self, *assignments: str, **environ: str) -> Program:
+            program = self(*assignments, **environ).started()
+            until(lambda: is_ready(admin), what="it is ready")
+            return program
+
+        def next(self, *assignments: str, **environ: str) -> Program:
+            program = self(*assignments, AMBASSADOR_UPGRADE="yes", **environ)
+            program.wait_for("taken_over")
+            return program
+
+        def connect(self) -> socket.socket:
+            return network.client.call(socket.create_connection, PLACE, 10)
+
+        def status(self):
+            return client.ask(admin, Status())
+
+        def rules(self) -> str:
+            return network.ambassador.run("nft", "list", "table", "inet", "ambassador")
+
+    listening = listen(network.old, 7000)
+    echo = Echo(listening)
+    yield Run()
+    for program in programs:
+        with program:
+            pass
+    echo.close()
+    listening.close()
+
+
+def asks(sock: socket.socket) -> None:
+    sock.sendall(b"question")
+    assert sock.recv(8, socket.MSG_WAITALL) == b"question"
+
+
+def test_the_table_is_adopted_and_flows_go_on(run):
+    old = run.first()
+    with run.connect() as kept:
+        asks(kept)
+        new = run.next()
+        assert old.exit_code() == 0  # what the kernel carries is no longer its own
+        asks(kept)
+        with run.connect() as other:
+            asks(other)
+        (route,) = run.status().routes
+        assert route.plane == "kernel"
+        assert new.said("route_started")[0].endswith(
+            "plane kernel (127.0.0.1 and IPv6 through the relay)"
+        )
+        asks(kept)
+    assert new.stop() == 0
+    with pytest.raises(AssertionError, match="No such file"):
+        run.rules()
+
+
+def test_new_connections_and_open_ones_live_through_five(run):
+    run.first()
+    stop, failures, count = threading.Event(), [], [0]
+
+    def work(fresh):
+        sock = run.connect()
+        while not stop.is_set():
+            try:
+                if fresh:
+                    sock.close()
+                    sock = run.connect()
+                asks(sock)
+                count[0] += 1
+            except (AssertionError, OSError) as error:
+                failures.append(error)
+                return
+        sock.close()
+
+    clients = [threading.Thread(target=work, args=(number % 2,)) for number in range(4)]
+    for one in clients:
+        one.start()
+    for _ in range(5):
+        run.next()
+    stop.set()
+    for one in clients:
+        one.join()
+    assert failures == []
+    assert count[0] > 100
+
+
+def test_a_new_one_that_fails_leaves_rules_that_work(run):
+    old = run.first()
+    with run.connect() as kept:
+        asks(kept)
+        # It adopts the table before it finds out that it may not listen.
+        bad = run(
+            ROUTE,
+            "WEB_PORT_80_TCP=tcp://10.77.0.4:7000",
+            "WEB_PORT_80_TCP_LISTEN=9.9.9.9:80",
+            AMBASSADOR_UPGRADE="yes",
+        )
+        assert bad.exit_code() == 1
+        old.wait_for("upgrade_failed")
+        asks(kept)
+        with run.connect() as other:
+            asks(other)
+        status = run.status()
+        assert (status.pid, status.routes[0].plane) == (old.process.pid, "kernel")
+
+
+def test_one_that_dies_when_it_has_adopted_the_table_leaves_rules_that_work(run, network):
+    old = run.first()
+    before = run.rules()
+    for name in ("any4", "at4", "to4"):
+        network.ambassador.run("nft", "flush", "map", "inet", "ambassador", name)
+    assert run.rules() != before
+    bad = run(
+        "WEB_PORT_80_TCP=tcp://10.77.0.4:7000",
+        "WEB_PORT_80_TCP_LISTEN=9.9.9.9:80",
+        AMBASSADOR_UPGRADE="yes",
+    )
+    bad.exit_code()
+    old.wait_for("upgrade_failed")
+    assert run.rules() == before
+    run.next()
+    assert old.exit_code() == 0
+
+
+def test_from_the_kernel_to_the_relay_and_back(run):
+    run.first()
+    with run.connect() as kept:
+        asks(kept)
+        run.next(AMBASSADOR_PLANE="relay")
+        asks(kept)
+        with run.connect() as other:
+            asks(other)
+            assert run.status().routes[0].plane == "relay"
+            run.next()
+            asks(other)
+            asks(kept)
+            assert run.status().routes[0].plane == "kernel"

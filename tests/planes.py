@@ -1,0 +1,64 @@
+"""A plane that carries nothing: it notes what is asked of it, and says what a test wants."""
+
+from __future__ import annotations
+
+from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute
+from ambassador.core.wish import key_of
+from ambassador.ports import RouteStatus
+
+__all__ = ["FakePlane"]
+
+
+class FakePlane:
+    """Implements ports.Plane. `failures` are raised by the next calls of `apply`, None: go on."""
+
+    def __init__(self, name="fake", **numbers):
+        self.name = name
+        self.numbers = numbers
+        self.failures = []
+        self.steps = []
+        self.open = []  # SessionStatus
+        self.cuts = []
+        self.routes = {}
+        self.measure_error = None
+
+    async def prepare(self, steps):
+        pass
+
+    async def apply(self, steps):
+        if self.failures and (failure := self.failures.pop(0)):
+            raise failure
+        self.steps += steps
+        for step in steps:
+            match step:
+                case AddRoute(route):
+                    self.routes[key_of(route)] = route
+                case ChangeRoute(_, new):
+                    self.routes[key_of(new)] = new
+                case RemoveRoute(route):
+                    del self.routes[key_of(route)]
+
+    async def measure(self):
+        if self.measure_error:
+            raise self.measure_error
+
+    def status(self, routes=None):
+        found = self.routes.values() if routes is None else [self.routes[key_of(r)] for r in routes]
+        zero = dict.fromkeys(("opened", "open", "refused", "to_upstream", "to_client"), 0)
+        return [
+            RouteStatus(route, self.name, f"{self.name}!", **{**zero, **self.numbers})
+            for route in found
+        ]
+
+    async def sessions(self, routes=None):
+        wanted = None if routes is None else set(map(key_of, routes))
+        return [one for one in self.open if wanted is None or key_of(one.route) in wanted]
+
+    async def cut(self, ids, reason):
+        there = [one.id for one in self.open if one.id in ids]
+        self.open = [one for one in self.open if one.id not in ids]
+        self.cuts += [(name, reason) for name in there]
+        return len(there)
+
+    async def drain(self, grace):
+        return len(self.open)

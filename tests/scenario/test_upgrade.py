@@ -1,0 +1,265 @@
+"""One ambassador takes over from another, and nobody is refused."""
+
+import os
+import signal
+import socket
+import stat
+import threading
+
+import pytest
+
+from ambassador.admin import client
+from ambassador.core.commands import Hold, Move, Release, Status
+from ambassador.handover.wire import beside
+from tests.ports import free_port
+from tests.program import Program, is_ready
+from tests.relay.peers import port_of
+from tests.wait import until
+
+
+@pytest.fixture
+def run(peers, tmp_path):
+    """Start ambassadors at one admin socket, in front of one endpoint."""
+
+    class Run:
+        def __init__(self) -> None:
+            self.programs: list[Program] = []
+            self.port = free_port()
+            self.admin = tmp_path / "admin.sock"
+            self.echo = peers.echo()
+            self.route = f"DB_PORT_{self.port}_TCP=tcp://127.0.0.1:{self.echo.port}"
+
+        def __call__(self, *assignments: str, **environ: str) -> Program:
+            program = Program(
+                *(assignments or (self.route,)), AMBASSADOR_ADMIN=str(self.admin), **environ
+            )
+            self.programs.append(program)
+            return program
+
+        def first(self, *assignments: str, **environ: str) -> Program:
+            program = self(*assignments, **environ).started()
+            until(lambda: is_ready(self.admin), what="it is ready")
+            return program
+
+        def next(self, *assignments: str, **environ: str) -> Program:
+            program = self(*assignments, AMBASSADOR_UPGRADE="yes", **environ)
+            program.wait_for("taken_over")
+            return program
+
+        def status(self):
+            return client.ask(self.admin, Status())
+
+    run = Run()
+    yield run
+    for program in run.programs:
+        with program:
+            pass
+
+
+def asks(sock: socket.socket) -> None:
+    sock.sendall(b"question")
+    assert sock.recv(8, socket.MSG_WAITALL) == b"question"
+
+
+def works(sock: socket.socket) -> None:
+    with sock:
+        asks(sock)
+
+
+def test_the_new_one_serves_and_the_old_one_ends_with_its_last_session(run, peers):
+    old = run.first(AMBASSADOR_GRACE="0")
+    kept = peers.connect(run.port)
+    asks(kept)
+    new = run.next()
+    old.wait_for("handed_over")
+    asks(kept)  # still by the old one
+    assert old.process.poll() is None
+    works(peers.connect(run.port))
+    assert run.status().pid == new.process.pid
+    kept.close()
+    assert old.exit_code() == 0
+    assert old.said("sessions_cut") == []
+    works(peers.connect(run.port))
+    assert is_ready(run.admin)
+    assert new.stop() == 0
+    assert not run.admin.exists()
+    assert not beside(run.admin).exists()
+
+
+def test_nobody_is_refused_or_reset_while_five_take_over_in_turn(run):
+    run.first()
+    stop, failures, count = threading.Event(), [], [0]
+
+    def connect():
+        while not stop.is_set():
+            try:
+                with socket.create_connection(("127.0.0.1", run.port), 10) as sock:
+                    asks(sock)
+                count[0] += 1
+            except (AssertionError, OSError) as error:
+                failures.append(error)
+
+    clients = [threading.Thread(target=connect) for _ in range(8)]
+    for one in clients:
+        one.start()
+    for _ in range(5):
+        run.next()
+    stop.set()
+    for one in clients:
+        one.join()
+    assert failures == []
+    assert count[0] > 100
+    assert [program.exit_code() for program in run.programs[:-1]] == [0] * 5
+
+
+def test_those_who_wait_in_the_backlog_are_served_by_the_new_one(run, peers):
+    old = run.first()
+    run.next()
+    assert old.exit_code() == 0
+    works(peers.connect(run.port))
+
+
+def test_a_new_one_that_fails_changes_nothing(run, peers):
+    old = run.first()
+    taken = peers.listen()
+    bad = run(
+        run.route,
+        "WEB_PORT_80_TCP=tcp://127.0.0.1:1",
+        f"WEB_PORT_80_TCP_LISTEN=127.0.0.1:{port_of(taken)}",
+        AMBASSADOR_UPGRADE="yes",
+    )
+    assert bad.exit_code() == 1
+    assert "address already in use" in bad.said("not_started")[0]
+    assert "everything goes on as it was" in old.wait_for("upgrade_failed")
+    works(peers.connect(run.port))
+    assert run.status().pid == old.process.pid
+    run.next()
+    assert old.exit_code() == 0
+
+
+def test_one_that_is_killed_before_it_is_ready_changes_nothing(run, peers):
+    old = run.first()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as dying:
+        dying.settimeout(10)
+        dying.connect(str(beside(run.admin)))
+        dying.send(b'{"say": "hello", "protocol": 1}')
+        assert b"welcome" in dying.recv(1000)
+        dying.send(b'{"say": "more"}')
+        assert b"sockets" in dying.recv(1000)
+        dying.send(b'{"say": "ready"}')
+        assert b"yours" in dying.recv(1000)
+        waiting = peers.connect(run.port)  # nobody accepts at the moment
+    old.wait_for("upgrade_failed")
+    works(waiting)
+
+
+@pytest.mark.parametrize("said", [b"{", b"[]", b'{"say": "hello", "protocol": 99}', b'{"say": 1}'])
+def test_rubbish_is_refused(run, peers, said):
+    run.first()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as odd:
+        odd.settimeout(10)
+        odd.connect(str(beside(run.admin)))
+        odd.send(said)
+        assert b'"no"' in odd.recv(1000)
+    works(peers.connect(run.port))
+
+
+def test_with_nobody_to_take_over_from_it_says_so(run):
+    alone = run(AMBASSADOR_UPGRADE="yes")
+    assert alone.exit_code() == 7
+    assert "nobody answers" in alone.said("not_started")[0]
+
+
+def test_without_an_admin_socket_there_is_no_upgrade(run):
+    with Program(run.route, AMBASSADOR_UPGRADE="yes") as program:
+        assert program.exit_code() == 2
+        assert "needs an admin socket" in program.said("not_started")[0]
+
+
+def test_what_was_moved_stays_moved(run, peers):
+    run.first()
+    other = peers.listen()
+    client.ask(run.admin, Move("db", (f"tcp://127.0.0.1:{port_of(other)}",)))
+    peers.accept(other)  # the move has asked whether it is there
+    peers.accept(other)
+    run.next()
+    sock = peers.connect(run.port)
+    peers.accept(other).sendall(b"here")
+    assert sock.recv(4) == b"here"
+    assert "moved by" in run.status().routes[0].differs
+
+
+def test_while_a_route_is_held_nothing_is_handed_over(run, peers):
+    run.first()
+    client.ask(run.admin, Hold("db"))
+    waiting = peers.connect(run.port)
+    refused = run(AMBASSADOR_UPGRADE="yes")
+    assert refused.exit_code() == 1
+    assert "ambassador release db" in refused.said("not_started")[0]
+    client.ask(run.admin, Release("db"))
+    works(waiting)
+
+
+def test_a_route_that_only_the_old_one_had_is_refused_clearly(run, peers):
+    extra = free_port()
+    old = run.first(run.route, f"WEB_PORT_{extra}_TCP=tcp://127.0.0.1:{run.echo.port}")
+    works(peers.connect(extra))
+    new = run.next()
+    assert f":{extra}; no route here does" in new.wait_for("listener_closed")
+    assert old.exit_code() == 0
+    with socket.socket() as sock:
+        assert sock.connect_ex(("127.0.0.1", extra)) != 0
+
+
+def test_a_route_that_only_the_new_one_has_is_there(run, peers):
+    run.first()
+    extra = free_port()
+    run.next(run.route, f"WEB_PORT_{extra}_TCP=tcp://127.0.0.1:{run.echo.port}")
+    works(peers.connect(extra))
+
+
+def test_a_path_is_handed_over_and_goes_with_the_last(run, peers, tmp_path):
+    path = tmp_path / "db.sock"
+    route = (run.route, f"DB_PORT_{run.port}_TCP_LISTEN=unix://{path}")
+    old = run.first(*route)
+    works(peers.connect(str(path)))
+    new = run.next(*route)
+    assert old.exit_code() == 0
+    works(peers.connect(str(path)))
+    assert new.stop() == 0
+    assert not path.exists()
+
+
+def test_datagrams_go_on_and_late_answers_arrive(run, peers):
+    endpoint = peers.datagrams()
+    route = f"DNS_PORT_{run.port}_UDP=udp://127.0.0.1:{port_of(endpoint)}"
+    old = run.first(route)
+    one = peers.datagrams()
+    one.connect(("127.0.0.1", run.port))
+    one.send(b"early")
+    said, flow = endpoint.recvfrom(100)
+    assert said == b"early"
+    run.next(route)
+    old.wait_for("handed_over")
+    endpoint.sendto(b"late", flow)
+    assert one.recv(100) == b"late"
+    one.send(b"again")
+    said, flow = endpoint.recvfrom(100)
+    assert said == b"again"
+    endpoint.sendto(b"answer", flow)
+    assert one.recv(100) == b"answer"
+    assert old.exit_code() == 0
+
+
+def test_a_signal_ends_the_old_one_after_its_grace(run, peers):
+    old = run.first(AMBASSADOR_GRACE="100ms")
+    asks(peers.connect(run.port))
+    run.next()
+    old.wait_for("handed_over")
+    assert old.stop(signal.SIGTERM) == 0
+    assert old.said("sessions_cut") == ["1 session was still open after 0.1 s and cut"]
+
+
+def test_only_the_same_user_may_ask(run):
+    run.first()
+    assert stat.S_IMODE(os.stat(beside(run.admin)).st_mode) == 0o600  # noqa: PTH116

@@ -1,0 +1,55 @@
+"""Which flows of the kernel's table are sessions of our routes."""
+
+import asyncio
+
+import pytest
+
+from ambassador.model import Endpoint, Inet, Proto, Route
+from ambassador.planes.kernel.carried import Carried
+from ambassador.planes.kernel.entry import Flow, FlowState
+from ambassador.planes.kernel.listing import ID, open_flows
+
+HERE, LEFT, OTHER = ("10.0.0.1", 7000), ("10.0.0.9", 7000), ("10.0.0.7", 7000)
+
+
+class Flows:
+    """Has these flows open, whatever the ports."""
+
+    def __init__(self, *upstreams):
+        self.upstreams = upstreams
+        self.asked = []
+
+    async def open_flows(self, ports):
+        self.asked.append(set(ports))
+        client, listen, nat = ("10.0.0.8", 4000), ("10.0.0.2", 6379), ("10.0.0.2", 4000)
+        return [
+            Flow(
+                *(number, 2, Proto.TCP, client, listen, nat, upstream, FlowState.ESTABLISHED),
+                *(1, 60, 2, 120, 0.0, 0.0, True, b""),
+            )
+            for number, upstream in enumerate(self.upstreams)
+        ]
+
+
+@pytest.fixture
+def carried():
+    one = Carried(Route("redis", Inet("", 6379), (Endpoint(Inet("10.0.0.1", 7000)),)))
+    one.learn_literals()
+    one.belongs = one.belonging()
+    return one
+
+
+def test_flows_to_what_belongs_or_belonged_are_sessions_and_others_are_not(carried):
+    carried.former = {LEFT, OTHER}
+    found = asyncio.run(open_flows(Flows(HERE, LEFT, ("10.9.9.9", 7000)), [carried]))
+    assert [(view.id, view.state, flow.upstream) for view, flow in found] == [
+        (f"{ID}0", "open", HERE),
+        (f"{ID}1", "leaving", LEFT),
+    ]
+    assert carried.former == {LEFT}
+
+
+def test_without_routes_nobody_is_asked():
+    flows = Flows(HERE)
+    assert asyncio.run(open_flows(flows, [])) == []
+    assert flows.asked == []

@@ -1,0 +1,122 @@
+"""Endpoints are asked while they are in a route, and what changes is told."""
+
+import pytest
+
+from ambassador.errors import PlaneError
+from ambassador.model import Endpoint, Health, Inet, Route
+from ambassador.probes.checks import HealthChecks
+from tests.looping import Looping
+from tests.names import StaticResolver
+from tests.ports import free_port
+from tests.relay.peers import Peers
+from tests.wait import until
+
+HEALTHY, UNHEALTHY, UNKNOWN = Health.HEALTHY, Health.UNHEALTHY, Health.UNKNOWN
+
+
+@pytest.fixture
+def looping():
+    looping = Looping()
+    yield looping
+    looping.close()
+
+
+@pytest.fixture
+def peers():
+    peers = Peers()
+    yield peers
+    peers.close()
+
+
+class Checked:
+    """Health checks whose verdicts are kept; `fail` makes the next one not be taken."""
+
+    def __init__(self, looping, resolver):
+        self.told = []
+        self.fail = 0
+        self._looping = looping
+        self._checks = looping.call(HealthChecks, resolver, self._judge)
+
+    async def _judge(self, key, address, health, why):
+        if self.fail:
+            self.fail -= 1
+            raise PlaneError("not now")
+        self.told.append((address, health, why))
+
+    def follow(self, *routes):
+        self._looping.call(self._checks.follow, routes)
+
+
+@pytest.fixture
+def checked(looping):
+    made = []
+
+    def making(**names):
+        made.append(Checked(looping, StaticResolver(**names)))
+        return made[-1]
+
+    yield making
+    for one in made:
+        one.follow()
+
+
+def route(*ports, host="127.0.0.1", health="tcp", **options):
+    options = {"interval": 0.01, "rise": 2, "fall": 2, **options}
+    endpoints = tuple(Endpoint(Inet(host, port)) for port in ports)
+    return Route("a", Inet("", 1), endpoints, health=health, **options)
+
+
+def test_what_changes_is_told_and_nothing_else(checked, peers):
+    it, port = checked(), free_port()
+    it.follow(route(port))
+    address = Inet("127.0.0.1", port)
+    until(lambda: it.told == [(address, UNHEALTHY, "connection refused")])
+    echo = peers.echo(port=port)
+    until(lambda: len(it.told) == 2)
+    assert it.told[1] == (address, HEALTHY, "")
+    until(lambda: echo.accepted > 5)
+    assert len(it.told) == 2
+
+
+def test_only_routes_that_want_it_are_asked(checked, peers):
+    it, one, two = checked(), peers.echo(), peers.echo()
+    it.follow(route(one.port, health=""), route(two.port))
+    until(lambda: two.accepted > 2)
+    assert one.accepted == 0
+
+
+def test_a_change_that_does_not_concern_it_does_not_begin_anew(checked):
+    it, port = checked(), free_port()
+    it.follow(route(port))
+    until(lambda: it.told)
+    it.follow(route(port, free_port()))
+    until(lambda: len(it.told) == 2)
+    assert [address.port == port for address, _, _ in it.told] == [True, False]
+
+
+def test_no_longer_asked_is_no_longer_known(checked):
+    it, port = checked(), free_port()
+    it.follow(route(port))
+    until(lambda: it.told)
+    it.follow(route(port, health=""))
+    until(lambda: len(it.told) == 2)
+    assert it.told[1] == (Inet("127.0.0.1", port), UNKNOWN, "")
+
+
+def test_a_verdict_that_was_not_taken_is_told_again(checked):
+    it = checked()
+    it.fail = 3
+    it.follow(route(free_port()))
+    until(lambda: it.told)
+    assert it.fail == 0
+    assert [health for _, health, _ in it.told] == [UNHEALTHY]
+
+
+def test_a_name_is_healthy_while_one_of_its_addresses_is(checked, peers):
+    it, echo = checked(db=("127.0.0.2", "127.0.0.1"), none=()), peers.echo()
+    it.follow(route(echo.port, host="db"), route(echo.port, host="none"))
+    until(lambda: len(it.told) == 2)
+    told = {address.host: (health, why) for address, health, why in it.told}
+    assert told["db"] == (HEALTHY, "")
+    assert told["none"][0] is UNHEALTHY
+    assert "has no address" in told["none"][1]

@@ -1,0 +1,40 @@
+"""The option `health` as it is written."""
+
+import pytest
+
+from ambassador.errors import ConfigError
+from ambassador.spec.health import PROBES, format_health, parse_count, parse_health
+
+
+@pytest.mark.parametrize("text", [*PROBES, "off", "http:/healthz", "http:/a?b=c%20d"])
+def test_each_form_is_written_back(text):
+    assert format_health(parse_health(text)) == text
+
+
+def test_off_is_none_and_the_root_needs_no_path():
+    assert parse_health("off") == ""
+    assert parse_health("http:/") == "http"
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("reddis", 'did you mean "redis"?'),
+        ("", "is no probe"),
+        ("redis:/x", "redis takes no value"),
+        ("http:healthz", "is no path"),
+        ("http:/a b", "is no path"),
+        ("http:/a\r\nHost: b", "is no path"),
+    ],
+)
+def test_what_is_wrong_is_said(text, what):
+    with pytest.raises(ConfigError, match="X: ") as caught:
+        parse_health(text, "X")
+    assert what in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["0", "1000", "-1", "1.5", "", "\u0663"])
+def test_a_number_is_one_to_999(text):
+    assert parse_count("999") == 999
+    with pytest.raises(ConfigError):
+        parse_count(text)
