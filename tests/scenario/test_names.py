@@ -151,7 +151,7 @@ def test_a_name_that_is_unknown_at_the_start_and_comes_later(start, start_dns, n
 
 def test_a_client_that_waited_in_vain_is_reset_and_a_later_one_is_served(start, start_dns, network):
     start_dns().say(db=OLD)
-    start(DB, "DB_PORT_5432_TCP_CONNECT=200ms").started()
+    start(DB, "DB_PORT_5432_TCP_CONNECT=1s").started()
     assert is_reset(network.client())
     network.listen(OLD)
     network.session(OLD)
