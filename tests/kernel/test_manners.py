@@ -215,6 +215,16 @@ def test_a_relay_takes_the_traffic_back_from_a_table_that_was_left(network, endp
     close([old, *new])
 
 
+def test_a_clean_stop_without_open_flows_takes_no_time(network, endpoint, start):
+    program = start(plane="kernel")
+    close(open_flows(network, endpoint, 6379, 1))
+    began = time.monotonic()
+    program.send(15)
+    assert program.exit_code() == 0
+    assert time.monotonic() - began < 1.0
+    assert tables(network) == []
+
+
 def test_at_a_clean_stop_open_flows_have_their_grace_and_then_see_a_reset(network, endpoint, start):
     program = start(plane="kernel", AMBASSADOR_GRACE="1s")
     quick, slow = open_flows(network, endpoint, 6379, 2)

@@ -134,9 +134,9 @@ class Flows:
                 await asyncio.sleep(min(_LOOK, remaining))
         finally:  # also when the grace is cut short
             await self._conntrack.delete(await self._of(udp))
-            if self._can_cut:
+            if left and self._can_cut:  # a cut repeats itself for 1.2 s, even of nothing
                 await self._ender.cut(left, Reason.SHUTDOWN)
-            else:  # the next segment of a client meets no connection of ours: TCP answers so
+            elif left:  # the next segment of a client meets no connection of ours: TCP answers so
                 await self._conntrack.delete(left)
         await self._ender.settle()
         return len(left)
