@@ -75,7 +75,7 @@ def test_it_measures_what_counting_costs_or_says_why_not(bench):
     samples = json.loads((bench.folder / "benchmarks.json").read_text())["samples"]
     by_topology = {sample["topology"]: sample for sample in samples}
     if (bench.folder / "bin").exists():  # no namespaces
-        assert "needs a network namespace" in by_topology["shared"]["missing"]
+        assert "nft is not installed" in by_topology["shared"]["missing"]
         return
     if not shutil.which("nft"):
         pytest.skip("needs nft: ./dev test")
