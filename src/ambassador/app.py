@@ -26,6 +26,7 @@ from ambassador.access import AccessLog
 from ambassador.admin.doors import Doors
 from ambassador.admin.token import read_token
 from ambassador.core.hostsfile import HostsLine, parse_hosts
+from ambassador.core.spread import workers
 from ambassador.errors import ConfigError, Problem
 from ambassador.handover.estate import Estate, Part
 from ambassador.handover.giving import Giver
@@ -38,6 +39,7 @@ from ambassador.planes.kernel.nft import Nft
 from ambassador.planes.kernel.plane import KernelPlane
 from ambassador.planes.kernel.privilege import acquire, look
 from ambassador.planes.kernel.table import retire
+from ambassador.planes.relay.cores import cores
 from ambassador.planes.relay.descriptors import raise_limit
 from ambassador.planes.relay.plane import RelayPlane
 from ambassador.ports import SessionRecord, Source, StateStore
@@ -145,6 +147,7 @@ class App:
             self._resolver,
             buffer=settings.buffer,
             backlog=settings.backlog,
+            workers=workers(settings.workers, cores()),
             noticed=self._kernel.noticed if self._kernel else lambda *_: None,
             inherited=self._inherited,
             closed=self._closed,
