@@ -24,7 +24,7 @@ from pathlib import Path
 from ambassador import closed, log
 from ambassador.access import AccessLog
 from ambassador.admin.doors import Doors
-from ambassador.admin.token import read_token
+from ambassador.admin.token import Token, read_token
 from ambassador.core.hostsfile import HostsLine, parse_hosts
 from ambassador.errors import ConfigError, Problem
 from ambassador.handover.estate import Estate, Part
@@ -137,6 +137,7 @@ class App:
             lasting=taker is None,
         )
         self._giver: Giver | None = None
+        self._token = Token(lambda: token(settings))
         self._resolver = NameResolver()
         self._ended = Ended()
         self._access = AccessLog(settings.access_log) if settings.access_log else None
@@ -163,6 +164,7 @@ class App:
             store=self._store(),
             read_assignments=_assigned,
             installed=self._follow,
+            besides=[self._token] if settings.api is not None else [],
         )
         self._doors = Doors(self.reconciler, MetricsText(self._facts, self._ended))
         self._checks = HealthChecks(self._resolver, self.reconciler.judge)
@@ -178,11 +180,13 @@ class App:
         try:
             if self._access is not None:
                 self._access.open()
+            self._token.read()
+            self._token.take_over()
             self._doors.bind(
                 "off" if self._taker else self._settings.admin,
                 os.environ,
                 api=self._settings.api,
-                token=token(self._settings),
+                token=self._token,
                 monitor=self._settings.metrics,
                 inherited=self._inherited,
             )
@@ -283,7 +287,7 @@ class App:
             self._access.close()
 
     async def reload(self) -> None:
-        """Read the sources again, and open the access log anew."""
+        """Read the sources and the token again, and open the access log anew."""
         self._notifier.reloading()
         if self._access is not None:
             self._access.reopen()

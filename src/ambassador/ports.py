@@ -13,6 +13,7 @@ from ambassador.core.wish import Wish
 from ambassador.model import Address, Endpoint, Proto, Reason, Route, Snapshot
 
 __all__ = [
+    "Besides",
     "Closed",
     "Plane",
     "Probe",
@@ -46,6 +47,20 @@ class Source(Protocol):
         in both cases the caller keeps the last good snapshot. A source that cannot be asked is
         never an empty source.
         """
+
+
+class Besides(Protocol):
+    """What is read anew with the sources, and is no route."""
+
+    @property
+    def name(self) -> str:
+        """A short word for logs and `status`."""
+
+    def read(self) -> None:
+        """Read it; what was read before stands. Raises ConfigError when it makes no sense."""
+
+    def take_over(self) -> None:
+        """From now on what was read last counts."""
 
 
 class Resolver(Protocol):

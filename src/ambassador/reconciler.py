@@ -22,7 +22,7 @@ from ambassador.layered import LayeredPlane
 from ambassador.leading import Leading, route_of
 from ambassador.model import Address, Health, Route, Snapshot
 from ambassador.operating import Operating
-from ambassador.ports import Plane, RouteStatus, Source, StateStore, Verifier
+from ambassador.ports import Besides, Plane, RouteStatus, Source, StateStore, Verifier
 from ambassador.reading import Reading, read
 from ambassador.tasks import spawn
 
@@ -47,7 +47,7 @@ class Reconciler:
     `verifier` is asked before and after a move (without one, nobody is), `store` keeps the
     operator's wishes (without one, they end with the program), `read_assignments` returns the
     routes of what `Add` brings (without it, that is refused), `installed` hears of all routes
-    after each change.
+    after each change; `besides` is read anew at each reload.
     """
 
     def __init__(
@@ -59,8 +59,10 @@ class Reconciler:
         store: StateStore | None = None,
         read_assignments: Callable[[Sequence[str]], Snapshot] | None = None,
         installed: Callable[[Sequence[Route]], None] = lambda _routes: None,
+        besides: Sequence[Besides] = (),
     ) -> None:
         self.phase = Phase.STARTING
+        self._besides = besides
         self.events = Events()
         self._reading = Reading(sources)
         self._plane = LayeredPlane(plane, fronts)
@@ -218,11 +220,16 @@ class Reconciler:
         return result
 
     async def _reload(self, who: str) -> Done:
+        failing = ""  # what was read last, where that is no source
         try:
             desired, snapshots = self._reading.read()
+            for one in self._besides:
+                failing = one.name
+                one.read()
+            failing = ""
             steps = await self._lead.source(desired, who)
         except AmbassadorError as error:
-            self._reading.bad(error)
+            self._reading.bad(error, failing)
             log.event(
                 log.ERROR,
                 "reload_failed",
@@ -231,6 +238,8 @@ class Reconciler:
             )
             raise
         self._reading.good(snapshots)
+        for one in self._besides:
+            one.take_over()
         count = f"{len(steps)} change{'' if len(steps) == 1 else 's'}"
         log.event(log.INFO, "reloaded", f"reloaded: {count}", changes=len(steps))
         return Done(f"reloaded: {count}", tuple(route_of(step).name for step in steps))
