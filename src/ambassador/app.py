@@ -29,6 +29,7 @@ from ambassador.core.hostsfile import HostsLine, parse_hosts
 from ambassador.errors import ConfigError, Problem
 from ambassador.handover.estate import Estate, Part
 from ambassador.handover.giving import Giver
+from ambassador.handover.heritage import Heritage
 from ambassador.handover.taking import HandedStore, Taker
 from ambassador.inherited import Inherited, address_of
 from ambassador.metrics.ended import Ended
@@ -150,6 +151,7 @@ class App:
             inherited=self._inherited,
             closed=self._closed,
         )
+        self._heritage = Heritage(self._resolver, self._relay, self._kernel, self._ended.account)
         fronts = [self._kernel] if self._kernel else []
         places = {
             (Proto.UDP if sock.type == socket.SOCK_DGRAM else Proto.TCP, name): place
@@ -164,6 +166,7 @@ class App:
             store=self._store(),
             read_assignments=_assigned,
             installed=self._follow,
+            former=self._heritage.former,
             besides=[self._token] if settings.api is not None else [],
         )
         self._doors = Doors(self.reconciler, MetricsText(self._facts, self._ended))
@@ -227,6 +230,7 @@ class App:
         await taker.done()
         self._inherited.own(taker.kept)
         self._relay.begin()
+        self._heritage.take_over(taker)
         for name in self._inherited.close_rest():
             log.event(
                 log.WARNING,
@@ -239,6 +243,8 @@ class App:
     async def leave(self, stop: asyncio.Event) -> None:
         """Another has the routes: let open sessions end, however long they take, until `stop`."""
         await self._doors.stop()
+        if self._giver is not None:
+            await self._heritage.stay(self._giver)
         ended = spawn(self._relay.ended(), "open sessions")
         stopped = spawn(stop.wait(), "stop")
         await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -265,6 +271,7 @@ class App:
                 sessions=left,
             )
         await asyncio.wait({draining})
+        await self._heritage.leave()
         await self._close()
 
     async def _close(self) -> None:
@@ -273,6 +280,7 @@ class App:
         if self._taker is not None:
             self._taker.close()
         self._checks.close()
+        await self._heritage.close()
         for task in self._watching:
             task.cancel()
         self.reconciler.events.close()
@@ -302,14 +310,22 @@ class App:
 
     def _facts(self) -> Facts:
         reconciler = self.reconciler
-        return Facts(reconciler.phase is Phase.READY, reconciler.status(), reconciler.sources)
+        statuses = reconciler.status()
+        before = self._heritage.before(one.route for one in statuses)
+        ready = reconciler.phase is Phase.READY
+        return Facts(ready, statuses, reconciler.sources, before)
 
     def _estate(self) -> Estate:
         parts: list[Part] = [self._relay]
         if self._kernel is not None:
-            parts.append(self._kernel)
+            parts += [self._heritage.last_look, self._kernel]
         return Estate(
-            parts, lambda: self._doors.sockets, self.reconciler.still, FileStore.encode, self._gone
+            parts,
+            lambda: self._doors.sockets,
+            self.reconciler.still,
+            FileStore.encode,
+            self._gone,
+            legacy=self._heritage.legacy,
         )
 
     def _gone(self, successor: int) -> None:
@@ -322,8 +338,7 @@ class App:
         log.event(
             log.INFO,
             "handed_over",
-            f"process {successor} has taken over; {left} open sessions go on here until they end "
-            "(SIGTERM gives them the grace)",
+            f"process {successor} has taken over{_what_goes_on(left)}",
             pid=successor,
             sessions=left,
         )
@@ -396,6 +411,13 @@ async def serve(settings: Settings, sources: Sequence[Source]) -> None:
         await app.leave(stop)
     await app.stop(hurry)
     log.event(log.INFO, "stopped", "stopped")
+
+
+def _what_goes_on(left: int) -> str:
+    if not left:
+        return ""
+    sessions = "1 open session goes" if left == 1 else f"{left} open sessions go"
+    return f"; {sessions} on here until the end (SIGTERM gives it the grace)"
 
 
 def _reap() -> None:

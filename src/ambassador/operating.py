@@ -21,7 +21,14 @@ from ambassador.core.commands import (
     Status,
 )
 from ambassador.core.names import find
-from ambassador.core.results import Done, Moved, SessionList, SourceView, StatusView
+from ambassador.core.results import (
+    Done,
+    FormerView,
+    Moved,
+    SessionList,
+    SourceView,
+    StatusView,
+)
 from ambassador.core.wish import Key, key_of
 from ambassador.endings import Endings
 from ambassador.errors import (
@@ -32,9 +39,10 @@ from ambassador.errors import (
     RunError,
     TimedOutError,
 )
+from ambassador.layered import LayeredPlane
 from ambassador.leading import Leading
 from ambassador.model import Address, Admin, Endpoint, Existing, Fate, Reason, Route, Snapshot
-from ambassador.ports import Plane, SessionStatus, Verifier
+from ambassador.ports import SessionStatus, Verifier
 from ambassador.spec import format_endpoint, shown
 from ambassador.tasks import spawn
 from ambassador.views import route_view, session_list
@@ -55,7 +63,7 @@ class Operating:
     def __init__(
         self,
         lead: Leading,
-        plane: Plane,
+        plane: LayeredPlane,
         verifier: Verifier | None,
         read_assignments: Callable[[Sequence[str]], Snapshot] | None,
     ) -> None:
@@ -124,7 +132,8 @@ class Operating:
             changed, differs = self._lead.changed.get(key), self._lead.differs(key)
             views.append(route_view(one, self.reasons, changed, differs))
         uptime = round(time.monotonic() - self._started, 3)
-        return StatusView(phase, __version__, os.getpid(), uptime, tuple(views), sources)
+        former = tuple(FormerView(*one) for one in self._plane.processes)
+        return StatusView(phase, __version__, os.getpid(), uptime, tuple(views), sources, former)
 
     async def sessions(self, command: Sessions) -> SessionList:
         """Return the open sessions."""

@@ -15,6 +15,7 @@ from ambassador.model import Address, Endpoint, Proto, Reason, Route, Snapshot
 __all__ = [
     "Besides",
     "Closed",
+    "Former",
     "Plane",
     "Probe",
     "Resolver",
@@ -228,3 +229,13 @@ class Plane(Protocol):
         """Take no new sessions but those that wait already, and wait at most `grace` seconds for
         open ones to end; then cut the rest. Return how many were cut.
         """
+
+
+class Former(Plane, Protocol):
+    """What goes on in processes that had the routes before this one. Nothing new comes to it, and
+    `apply` only tells it what has become of the routes: it does not fail.
+    """
+
+    @property
+    def processes(self) -> Sequence[tuple[int, int]]:
+        """The pid of each, and how many sessions it had when it was asked last."""

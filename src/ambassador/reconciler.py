@@ -22,7 +22,7 @@ from ambassador.layered import LayeredPlane
 from ambassador.leading import Leading, route_of
 from ambassador.model import Address, Health, Route, Snapshot
 from ambassador.operating import Operating
-from ambassador.ports import Besides, Plane, RouteStatus, Source, StateStore, Verifier
+from ambassador.ports import Besides, Former, Plane, RouteStatus, Source, StateStore, Verifier
 from ambassador.reading import Reading, read
 from ambassador.tasks import spawn
 
@@ -47,7 +47,8 @@ class Reconciler:
     `verifier` is asked before and after a move (without one, nobody is), `store` keeps the
     operator's wishes (without one, they end with the program), `read_assignments` returns the
     routes of what `Add` brings (without it, that is refused), `installed` hears of all routes
-    after each change; `besides` is read anew at each reload.
+    after each change; `besides` is read anew at each reload; `former` is what goes on in processes
+    before this one.
     """
 
     def __init__(
@@ -60,12 +61,13 @@ class Reconciler:
         read_assignments: Callable[[Sequence[str]], Snapshot] | None = None,
         installed: Callable[[Sequence[Route]], None] = lambda _routes: None,
         besides: Sequence[Besides] = (),
+        former: Former | None = None,
     ) -> None:
         self.phase = Phase.STARTING
         self._besides = besides
         self.events = Events()
         self._reading = Reading(sources)
-        self._plane = LayeredPlane(plane, fronts)
+        self._plane = LayeredPlane(plane, fronts, former)
         self._lead = Leading(self._plane, store, installed)
         self._operating = Operating(self._lead, self._plane, verifier, read_assignments)
         self._lock = asyncio.Lock()

@@ -10,7 +10,7 @@ import click
 from ambassador.cli.asking import ask, asking, show
 from ambassador.cli.text import age, clock, size, table
 from ambassador.core.commands import Status
-from ambassador.core.results import EndpointView, RouteView, StatusView
+from ambassador.core.results import EndpointView, FormerView, RouteView, StatusView
 
 __all__ = ["command"]
 
@@ -77,6 +77,7 @@ def _all(view: StatusView) -> str:
     lines = [first, "", table(_HEAD[:columns], [row[:columns] for row in rows])]
     notes = [f"{one.name}: {note}" for one in view.routes for note in _notes(one)]
     notes += [f"{source.name}: {source.error}" for source in view.sources if source.error]
+    notes += [_before(one) for one in view.former]
     return "\n".join([*lines, *([""] if notes else []), *notes])
 
 
@@ -121,6 +122,11 @@ def _brief(part: EndpointView) -> str:
 def _notes(one: RouteView) -> list[str]:
     notes = [_held(one)] if one.hold else []
     return [*notes, one.differs] if one.differs else notes
+
+
+def _before(former: FormerView) -> str:
+    count = f"{former.open} session{' goes' if former.open == 1 else 's go'}"
+    return f"{count} on in process {former.pid}, which had the routes before the upgrade"
 
 
 def _held(one: RouteView) -> str:

@@ -8,6 +8,7 @@ __all__ = [
     "Changed",
     "Done",
     "EndpointView",
+    "FormerView",
     "HoldView",
     "Moved",
     "RouteView",
@@ -107,8 +108,18 @@ class SourceView:
 
 
 @dataclass(frozen=True, slots=True)
+class FormerView:
+    """A process that had the routes before and still has `open` sessions, which are among those
+    of the routes; the ids of its sessions end in `@` and its pid.
+    """
+
+    pid: int
+    open: int
+
+
+@dataclass(frozen=True, slots=True)
 class StatusView:
-    """The whole program, or one route of it."""
+    """The whole program, or one route of it. `former`: where sessions go on after an upgrade."""
 
     phase: str
     version: str
@@ -116,6 +127,7 @@ class StatusView:
     uptime: float
     routes: tuple[RouteView, ...]
     sources: tuple[SourceView, ...] = ()
+    former: tuple[FormerView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
