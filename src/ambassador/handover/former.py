@@ -37,6 +37,7 @@ class FormerPlane:
         self._processes: list[Process] = []
         self._past: Accounts = {}
         self._routes: dict[Key, Route] = {}
+        self._lock = asyncio.Lock()  # one look at a time, at the routes of that moment
         self._leavers = Leavers(resolver, self.sessions, self.cut)
 
     def take_over(
@@ -47,9 +48,7 @@ class FormerPlane:
         self._join(predecessor, legacy.live)
         for sock in others:
             self._join(sock, {})
-        # Our routes may lead elsewhere than those we have taken over.
-        steps = [ChangeRoute(route, route) for route in self._routes.values()]
-        spawn(self._leavers.look(steps), "look at sessions of former processes")
+        spawn(self._compare(), "look at sessions of former processes")
 
     @property
     def processes(self) -> Sequence[tuple[int, int]]:
@@ -78,6 +77,17 @@ class FormerPlane:
 
     async def apply(self, steps: Sequence[Step]) -> None:
         """Take note of `steps`; see ports.Plane."""
+        async with self._lock:
+            self._note(steps)
+            if self._processes:
+                await self._leavers.look(steps)
+
+    async def _compare(self) -> None:
+        """Our routes may lead elsewhere than those we have taken over."""
+        async with self._lock:
+            await self._leavers.look([ChangeRoute(one, one) for one in self._routes.values()])
+
+    def _note(self, steps: Sequence[Step]) -> None:
         for step in steps:
             route = step.new if isinstance(step, ChangeRoute) else step.route
             key = key_of(route)
@@ -89,8 +99,6 @@ class FormerPlane:
                 self._past[key] = {name: -value for name, value in gone.items()}
             else:
                 self._routes[key] = route
-        if self._processes:
-            await self._leavers.look(steps)
 
     async def measure(self) -> None:
         """Ask all of them; see ports.Plane."""
