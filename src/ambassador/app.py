@@ -26,6 +26,7 @@ from ambassador.access import AccessLog
 from ambassador.admin.doors import Doors
 from ambassador.admin.token import Token, read_token
 from ambassador.core.hostsfile import HostsLine, parse_hosts
+from ambassador.core.plan import Step
 from ambassador.errors import ConfigError, Problem
 from ambassador.handover.estate import Estate, Part
 from ambassador.handover.giving import Giver
@@ -34,7 +35,7 @@ from ambassador.handover.taking import HandedStore, Taker
 from ambassador.inherited import Inherited, address_of
 from ambassador.metrics.ended import Ended
 from ambassador.metrics.text import Facts, MetricsText
-from ambassador.model import Proto, Route, Snapshot
+from ambassador.model import Proto, Snapshot
 from ambassador.planes.kernel.nft import Nft
 from ambassador.planes.kernel.plane import KernelPlane
 from ambassador.planes.kernel.privilege import acquire, look
@@ -351,8 +352,8 @@ class App:
         read = FileStore(Path("what was handed over"), _assigned).decode
         return HandedStore(self._taker.wishes.decode(), read, store)
 
-    def _follow(self, routes: Sequence[Route]) -> None:
-        self._checks.follow(routes)
+    def _follow(self, steps: Sequence[Step]) -> None:
+        self._checks.change(steps)
 
     def _kernel_plane(self) -> KernelPlane | None:
         if self._settings.plane == "relay":

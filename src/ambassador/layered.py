@@ -78,8 +78,12 @@ class LayeredPlane:
         """Return what is known of each of `routes`, or of all; see ports.Plane."""
         statuses = list(self._plane.status(routes))
         if self._former is not None:
-            before = self._former.status([status.route for status in statuses])
-            statuses = [_joined(*both) for both in zip(before, statuses, strict=True)]
+            routes = [status.route for status in statuses]
+            before = {key_of(one.route): one for one in self._former.status(routes)}
+            statuses = [
+                _joined(before[key], one) if (key := key_of(one.route)) in before else one
+                for one in statuses
+            ]
         for front in self._fronts:
             # By key: while steps are performed one plane may know a route that another does not.
             ahead = {key_of(status.route): status for status in front.status(routes)}

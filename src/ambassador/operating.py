@@ -100,12 +100,10 @@ class Operating:
             case _:
                 result = await self._ask(asked(now, command), who)
         self._endings.keep_only(
-            [
-                (key_of(route), endpoint.address)
-                for route in lead.routes
-                for endpoint in route.endpoints
-                if endpoint.admin is Admin.DRAIN
-            ]
+            (key_of(route), endpoint.address)
+            for route in lead.routes
+            for endpoint in route.endpoints
+            if endpoint.admin is Admin.DRAIN
         )
         if isinstance(command, Drain) and command.deadline:
             self._drain(command)
@@ -121,9 +119,7 @@ class Operating:
         """Return what is."""
         route = find(self._lead.routes, command.route) if command.route else None
         await self._plane.measure()
-        statuses = self._plane.status()
-        if route is not None:
-            statuses = [one for one in statuses if key_of(one.route) == key_of(route)]
+        statuses = self._plane.status(None if route is None else [route])
         views = []
         for number, one in enumerate(statuses):
             if number % _SLICE == 0:
@@ -148,7 +144,7 @@ class Operating:
     async def _move(self, command: Move, now: Situation, deadline: float) -> Moved:
         began, lead = time.monotonic(), self._lead
         it = move(now, command)
-        lead.effective(lead.desired, it.after)  # raises where it would lead back to itself
+        lead.check(it.after)  # raises where it would lead back to itself
         await self._verify(command, it.route, it.endpoints, deadline)
         former, key = lead.wishes, key_of(it.route)
         await lead.lead_to(lead.desired, it.between, now.who, it.message)

@@ -233,7 +233,8 @@ class Plane(Protocol):
 
 class Former(Plane, Protocol):
     """What goes on in processes that had the routes before this one. Nothing new comes to it, and
-    `apply` only tells it what has become of the routes: it does not fail.
+    `apply` only tells it what has become of the routes: it does not fail. `status` leaves out
+    routes that none of them had.
     """
 
     @property

@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from ambassador import log
 from ambassador.core.commands import Command, Move, Reload, Result, Sessions, Status, word
+from ambassador.core.plan import Step
 from ambassador.core.results import Done, SourceView
 from ambassador.core.wish import Key, Wish
 from ambassador.errors import AmbassadorError, RunError, TimedOutError
@@ -46,9 +47,8 @@ class Reconciler:
     `plane` listens for every route; each of `fronts` stands in front of those before it.
     `verifier` is asked before and after a move (without one, nobody is), `store` keeps the
     operator's wishes (without one, they end with the program), `read_assignments` returns the
-    routes of what `Add` brings (without it, that is refused), `installed` hears of all routes
-    after each change; `besides` is read anew at each reload; `former` is what goes on in processes
-    before this one.
+    routes of what `Add` brings (without it, that is refused), `installed` hears of each change,
+    `besides` is read anew at each reload, `former` is what goes on in processes before this one.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Reconciler:
         verifier: Verifier | None = None,
         store: StateStore | None = None,
         read_assignments: Callable[[Sequence[str]], Snapshot] | None = None,
-        installed: Callable[[Sequence[Route]], None] = lambda _routes: None,
+        installed: Callable[[Sequence[Step]], None] = lambda _steps: None,
         besides: Sequence[Besides] = (),
         former: Former | None = None,
     ) -> None:
@@ -124,11 +124,7 @@ class Reconciler:
             self._operating.reasons[key, address] = reason
             if self._lead.verdicts.get((key, address), Health.UNKNOWN) is health:
                 return
-            verdicts = {**self._lead.verdicts, (key, address): health}
-            if self.phase is Phase.READY:
-                await self._lead.judge(verdicts)
-            else:
-                self._lead.verdicts = verdicts
+            await self._lead.judge({(key, address): health})
 
     async def execute(self, command: Command, *, who: str = "operator") -> Result:
         """Do what `command` says, one thing at a time, and return its `result`.
@@ -224,7 +220,7 @@ class Reconciler:
     async def _reload(self, who: str) -> Done:
         failing = ""  # what was read last, where that is no source
         try:
-            desired, snapshots = self._reading.read()
+            desired, snapshots = await asyncio.to_thread(self._reading.read)
             for one in self._besides:
                 failing = one.name
                 one.read()

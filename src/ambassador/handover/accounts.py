@@ -40,12 +40,12 @@ _KERNEL = "kernel "
 
 def account_of(status: RouteStatus) -> dict[str, float]:
     """Return the account of one route."""
-    found: dict[str, float] = {name: getattr(status, name) for name in _COUNTERS}
-    found["open"] = status.open
+    found: dict[str, float] = {name: getattr(status, name) for name in (*_COUNTERS, "open")}
     found |= {f"closed {reason}": count for reason, count in status.closed.items()}
     for address, count in status.open_by_endpoint.items():
-        found[f"open {format_endpoint(Endpoint(address, status.route.proto))}"] = count
-    return found
+        if count:
+            found[f"open {format_endpoint(Endpoint(address, status.route.proto))}"] = count
+    return {name: value for name, value in found.items() if value}
 
 
 def status_of(route: Route, account: Account) -> RouteStatus:
@@ -125,16 +125,18 @@ class LastLook:
 
 @dataclass(slots=True)
 class Legacy:
-    """All numbers that a successor gets: of processes that have ended, and of the one it takes
-    over from, which go on.
+    """All numbers that a successor gets: of processes that have ended, of the one it takes over
+    from, and of each of the others before, as they were last known.
     """
 
     past: Accounts = field(default_factory=dict)
     live: Accounts = field(default_factory=dict)
+    others: list[Accounts] = field(default_factory=list)
 
     def encode(self) -> bytes:
         """Return it as text."""
-        return json.dumps([_plain(self.past), _plain(self.live)]).encode()
+        others = [_plain(one) for one in self.others]
+        return json.dumps([_plain(self.past), _plain(self.live), others]).encode()
 
     @classmethod
     def decode(cls, text: bytes, *, kernel: bool) -> Legacy:
@@ -143,8 +145,9 @@ class Legacy:
         Raises RunError.
         """
         try:
-            gone, live = json.loads(text)
-            return cls(_settled(_accounts(gone), kernel=kernel), _accounts(live))
+            gone, live, others = json.loads(text)
+            settled = _settled(_accounts(gone), kernel=kernel)
+            return cls(settled, _accounts(live), [_accounts(one) for one in others])
         except (ConfigError, TypeError, ValueError, AttributeError) as error:
             raise RunError(f"numbers of the former process make no sense: {error}") from error
 

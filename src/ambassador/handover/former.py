@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Collection, Coroutine, Iterable, Sequence
+from itertools import zip_longest
 from typing import Any, TypeVar
 
 from ambassador import log
@@ -46,8 +47,9 @@ class FormerPlane:
         """Go on with the numbers of `legacy`, and ask `predecessor` and the `others` before it."""
         add(self._past, legacy.past)
         self._join(predecessor, legacy.live)
-        for sock in others:
-            self._join(sock, {})
+        for sock, accounts in zip_longest(others, legacy.others):
+            if sock is not None:
+                self._join(sock, accounts or {})
         spawn(self._compare(), "look at sessions of former processes")
 
     @property
@@ -57,6 +59,8 @@ class FormerPlane:
 
     def account(self, route: Route) -> Account:
         """Return all that was counted of `route`."""
+        if not self._past and not self._processes:
+            return {}
         key = key_of(route)
         found: Accounts = {}
         for accounts in (self._past, *(process.accounts for process in self._processes)):
@@ -64,13 +68,14 @@ class FormerPlane:
                 add(found, {key: accounts[key]})
         return found.get(key, {})
 
-    async def hand_over(self) -> tuple[Accounts, list[socket.socket]]:
-        """Return the numbers of processes that have ended, and the connections to the others,
-        which are asked no longer.
+    async def hand_over(self) -> tuple[Legacy, list[socket.socket]]:
+        """Return the numbers of processes that have ended, and of the others as they are known;
+        and the connections to those, which are asked no longer.
         """
         for process in tuple(self._processes):
             await process.stop()
-        return self._past, [process.sock for process in self._processes]
+        others = [process.accounts for process in self._processes]
+        return Legacy(self._past, {}, others), [process.sock for process in self._processes]
 
     async def prepare(self, steps: Sequence[Step]) -> None:
         """Nothing fails here; see ports.Plane."""
@@ -94,9 +99,9 @@ class FormerPlane:
             if isinstance(step, RemoveRoute):
                 self._routes.pop(key, None)
                 # A route that comes back counts from nothing.
-                self._past[key] = {}
-                gone = past(self.account(route))
-                self._past[key] = {name: -value for name, value in gone.items()}
+                self._past.pop(key, None)
+                if gone := past(self.account(route)):
+                    self._past[key] = {name: -value for name, value in gone.items()}
             else:
                 self._routes[key] = route
 
@@ -107,7 +112,8 @@ class FormerPlane:
     def status(self, routes: Sequence[Route] | None = None) -> Sequence[RouteStatus]:
         """Return what was counted; see ports.Plane."""
         chosen = self._routes.values() if routes is None else routes
-        return [status_of(route, self.account(route)) for route in chosen]
+        accounts = ((route, self.account(route)) for route in chosen)
+        return [status_of(route, account) for route, account in accounts if account]
 
     async def sessions(self, routes: Sequence[Route] | None = None) -> Sequence[SessionStatus]:
         """Return the sessions that go on; see ports.Plane."""

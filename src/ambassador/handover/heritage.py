@@ -60,9 +60,10 @@ class Heritage:
 
     async def legacy(self) -> tuple[bytes, Sequence[socket.socket]]:
         """Return what a successor gets; see giving.Holder."""
-        gone, others = await self.former.hand_over()
-        add(gone, self.last_look.accounts)
-        return Legacy(gone, self._accounts()).encode(), others
+        legacy, others = await self.former.hand_over()
+        add(legacy.past, self.last_look.accounts)
+        legacy.live = self._accounts()
+        return legacy.encode(), others
 
     async def stay(self, giver: Giver) -> None:
         """Answer the one that has taken over, until `leave`."""

@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import Callable, Collection
 from itertools import count
+from uuid import uuid4
 
 from ambassador.core.wish import Key
 from ambassador.errors import RunError
@@ -35,8 +36,9 @@ class Process:
         self.pid = peer(sock)[0]
         self.accounts = accounts
         self._ended = ended
-        self._numbers = count(1)
-        self._asked: dict[int, asyncio.Future[bytes]] = {}
+        # Of nobody else: an answer to a question of the one before us may be on its way.
+        self._numbers = (f"{uuid4().hex}.{number}" for number in count(1))
+        self._asked: dict[str, asyncio.Future[bytes]] = {}
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -99,7 +101,7 @@ class Process:
                 if message["say"] == "farewell":
                     self.accounts = Legacy.decode(text, kernel=True).live
                     break
-                future = self._asked.get(message.get("n", 0))
+                future = self._asked.get(str(message.get("n")))
                 if future is not None and not future.done():
                     future.set_result(text)
         except (OSError, RunError):

@@ -15,7 +15,7 @@ Instead of any of its answers the predecessor may say `no` and why. Whoever read
 connection knows that the other one has failed.
 
 While sessions go on in the predecessor, the successor may ask on the same connection, as often as
-it likes; each question has a number, which the answer repeats:
+it likes; each question has a word `n` of its own, which the answer repeats:
 
     numbers (n)                 ─▶
     sessions (n)                ─▶
@@ -127,7 +127,9 @@ async def receive(sock: socket.socket) -> tuple[dict[str, Any], list[int]]:
         except BlockingIOError:
             await _until(sock, writable=False)
         except ConnectionResetError:
-            return {}, []
+            # It closed without having read all we said. What it said last is still to be read:
+            # the error comes first, and once (unix_release_sock in net/unix/af_unix.c).
+            continue
     found = array.array("i")
     for level, kind, content in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
