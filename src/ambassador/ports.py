@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ambassador.core.plan import Step
 from ambassador.core.wish import Wish
@@ -15,6 +15,7 @@ from ambassador.model import Address, Endpoint, Proto, Reason, Route, Snapshot
 __all__ = [
     "Besides",
     "Closed",
+    "Dialogue",
     "Former",
     "Plane",
     "Probe",
@@ -154,6 +155,16 @@ class Probe(Protocol):
     def judge(self, answer: bytes) -> str | None:
         """Return what `answer`, all that was read so far, says: nothing when the endpoint works,
         else in a few words why not; None when there has to be more.
+        """
+
+
+@runtime_checkable
+class Dialogue(Probe, Protocol):
+    """A probe whose endpoint has to be answered, too."""
+
+    def reply(self, answer: bytes) -> bytes:
+        """Return all that is to be said once `answer`, all that was read so far, was heard: what
+        was said before, and perhaps more. The question is no part of it.
         """
 
 

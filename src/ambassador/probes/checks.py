@@ -100,7 +100,8 @@ class HealthChecks:
             return "its name is not resolved in time"
         for place in found:
             try:
-                await ask(probe_of(route.health), place, host_of(endpoint), limit)
+                probe = probe_of(route.health, route.proto)
+                await ask(probe, place, host_of(endpoint), limit, route.proto)
             except NoAnswerError as error:
                 why = str(error)
             else:
