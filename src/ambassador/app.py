@@ -4,7 +4,7 @@ Stop order, each line with its limit:
 
     1  readiness is taken back                                        at once
     2  the kernel forwards no new connections (unless `keep_rules`); clients that wait in the
-       backlogs are accepted, then listeners close                             at once
+       backlogs are accepted, then listeners close; those who are held are reset   at once
     3  open sessions may end, also those in the kernel       `grace`, or a second signal
     4  what is left is cut, both sides see a reset          at once; in the kernel 1.2 s
     5  our rules go, the admin socket goes, names are asked for no longer         0.2 s

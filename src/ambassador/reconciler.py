@@ -21,7 +21,7 @@ from ambassador.errors import AmbassadorError, RunError, TimedOutError
 from ambassador.events import Events
 from ambassador.layered import LayeredPlane
 from ambassador.leading import Leading, route_of
-from ambassador.model import Address, Health, Route, Snapshot
+from ambassador.model import Address, Health, Reason, Route, Snapshot
 from ambassador.operating import Operating
 from ambassador.ports import Besides, Former, Plane, RouteStatus, Source, StateStore, Verifier
 from ambassador.reading import Reading, read
@@ -31,6 +31,7 @@ __all__ = ["Phase", "Reconciler", "read"]
 
 # A command waits this long for those before it; a move takes its own `timeout`.
 _PATIENCE = 30.0
+_LOOK = 0.1  # seconds between two looks for those who are held when it stops
 
 
 class Phase(StrEnum):
@@ -183,14 +184,32 @@ class Reconciler:
         self.phase = Phase.STOPPING
 
     async def stop(self, grace: float) -> int:
-        """Take what waits, let sessions end for `grace` seconds, cut the rest.
+        """Take what waits, let sessions end for `grace` seconds, cut the rest; those who are held
+        are told at once, since nobody can release them any longer.
 
-        Return how many were cut.
+        Return how many were cut after the grace.
         """
         self._operating.close()  # so that nobody is waited for
         async with self._lock:
             self.phase = Phase.STOPPING
-            return await self._plane.drain(grace)
+            dismissing = spawn(self._dismiss(), "dismiss those who are held")
+            try:
+                return await self._plane.drain(grace)
+            finally:
+                dismissing.cancel()
+
+    async def _dismiss(self) -> None:
+        """Reset those who are held, also those who come out of a backlog only now."""
+        held = [route for route in self.routes if route.hold is not None]
+        while held:
+            found = await self._plane.sessions(held)
+            waiting = {one.id for one in found if one.state == "held"}
+            if waiting:
+                told = len(waiting)
+                text = f"{told} client{' was' if told == 1 else 's were'} held, and told to go"
+                log.event(log.WARNING, "held_dismissed", text, sessions=told)
+                await self._plane.cut(waiting, Reason.SHUTDOWN)
+            await asyncio.sleep(_LOOK)
 
     async def _outcome(self, command: Command, who: str) -> Result | AmbassadorError:
         loop = asyncio.get_running_loop()
