@@ -119,6 +119,15 @@ class Leading:
                 self.changed[key] = Changed(time.time(), who, line)
         return steps
 
+    @property
+    def gone(self) -> list[Route]:
+        """The routes that the sources say and the operator has removed."""
+        return [
+            self._said[key]
+            for key, wish in self.wishes.items()
+            if wish.removed and key in self._said
+        ]
+
     def has(self, key: Key, address: Address) -> bool:
         """Return whether a route that is installed has an endpoint at `address`."""
         place = self._at.get(key)

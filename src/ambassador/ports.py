@@ -112,7 +112,7 @@ class SessionStatus:
     client: str  # 192.168.1.9:40312, [fd00::9]:40312 or unix
     endpoint: Endpoint | None  # None: it waits, or its endpoint is no longer known
     address: str  # what it is connected to; empty while it waits
-    age: float  # seconds
+    age: float | None  # seconds; None where nobody knows
     to_upstream: int
     to_client: int
     plane: str
