@@ -385,6 +385,20 @@ def test_one_that_is_killed_leaves_what_it_had_counted(run, peers):
     assert (route.open, route.opened) == (0, 1)
 
 
+def test_one_that_ends_late_takes_nothing_of_those_after_it_away(run, peers):
+    kept = []
+    for number in range(4):
+        run.next() if number else run.first()
+        kept.append(peers.connect(run.port))
+        asks(kept[-1])
+    for program, sock in zip(run.programs, kept, strict=True):
+        sock.close()
+        if program is not run.programs[-1]:
+            assert program.exit_code() == 0
+        assert is_ready(run.admin)
+        assert beside(run.admin).exists()
+
+
 def test_only_the_same_user_may_ask(run):
     run.first()
     assert stat.S_IMODE(os.stat(beside(run.admin)).st_mode) == 0o600  # noqa: PTH116

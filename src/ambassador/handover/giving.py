@@ -94,10 +94,11 @@ class Giver:
             self._successor.close()
             self._successor = None
         if self._sock is not None:
-            self._sock.close()
+            # While our socket is open nobody else's can have its number; afterwards one may.
             with contextlib.suppress(OSError):  # gone already, or the folder is
                 if self.path.stat().st_ino == self._inode:
                     self.path.unlink()
+            self._sock.close()
             self._sock = None
 
     async def _wait(self, sock: socket.socket) -> None:
