@@ -6,7 +6,9 @@ import asyncio
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from ambassador import log
 from ambassador.core.wish import key_of
+from ambassador.errors import RunError
 from ambassador.handover.accounts import Account, Accounts, LastLook, Legacy, account_of, add
 from ambassador.handover.former import FormerPlane
 from ambassador.handover.giving import Giver
@@ -42,10 +44,15 @@ class Heritage:
         self._answering: asyncio.Task[None] | None = None
 
     def take_over(self, taker: Taker) -> None:
-        """Go on with what the predecessor has counted. Raises RunError."""
-        if (connection := taker.connection()) is not None:
+        """Go on with what the predecessor has counted."""
+        if (connection := taker.connection()) is None:
+            return
+        try:
             legacy = Legacy.decode(taker.legacy, kernel=self._has_kernel)
-            self.former.take_over(legacy, connection, taker.others)
+        except RunError as error:  # the routes are ours by now: nothing may fail any longer
+            log.event(log.WARNING, "former_not_understood", str(error))
+            legacy = Legacy()
+        self.former.take_over(legacy, connection, taker.others)
 
     def before(self, routes: Iterable[Route]) -> Mapping[str, Account]:
         """Return what processes before have counted at the end of sessions, by name of route."""

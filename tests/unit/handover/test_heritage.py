@@ -101,3 +101,14 @@ async def test_of_one_that_died_nothing_is_known():
     second.heritage.take_over(SimpleNamespace(connection=lambda: None))
     assert (second.opened(), second.heritage.former.processes) == (0, [])
     await second.end()
+
+
+@pytest.mark.asyncio
+async def test_numbers_that_make_no_sense_stop_nobody(caplog):
+    second = await Ambassador(0).start()
+    mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    second.heritage.take_over(SimpleNamespace(connection=lambda: mine, legacy=b"{", others=[]))
+    assert "make no sense" in caplog.text
+    assert len(second.heritage.former.processes) == 1
+    theirs.close()
+    await second.end()
