@@ -67,7 +67,8 @@ class MetricsText:
             left -= sum(times[name].in_kernel.values())
             # The numbers of the kernel are not all of one moment, and a counter never sinks.
             self._unwatched[name] = max(left, self._unwatched[name])
-        return await asyncio.to_thread(_text, list(samples(facts, times, self._unwatched)))
+        unwatched = dict(self._unwatched)  # which this loop may change meanwhile
+        return await asyncio.to_thread(lambda: _text(list(samples(facts, times, unwatched))))
 
 
 def samples(
