@@ -181,7 +181,7 @@ SETTINGS: Mapping[str, Setting] = {
             "PATH",
             "",
             "/run/secrets/ambassador",
-            "the file with the token that the API over TCP asks for",
+            "the file with the token that the API over TCP asks for; read again at a reload",
         ),
         Setting(
             "api_token",
