@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 
 from ambassador import log
 from ambassador.errors import PlaneError
+from ambassador.model import Proto
 from ambassador.planes.kernel import ruleset
-from ambassador.planes.kernel.layout import LAYOUT, TABLE, skeleton
+from ambassador.planes.kernel.layout import COUNTERS, LAYOUT, TABLE, skeleton
 from ambassador.planes.kernel.nft import Counter, Found, Nft
 from ambassador.planes.kernel.ruleset import Key, Port, Way
 
-__all__ = ["LOCK", "Change", "Table", "inherit", "retire"]
+__all__ = ["LOCK", "Change", "Table", "counted", "inherit", "retire"]
 
 # A name in the abstract namespace of unix(7), which every network namespace has for itself, and
 # which is free again when its process is gone, however it went.
@@ -55,6 +56,8 @@ class Table:
         self._lock: socket.socket | None = None
         self._first = ""  # what the first transaction does beside its own changes
         self._stale = False  # something of ours stands there that must not go on as it is
+        # Counted by the one we have taken over from; an element added again goes on counting.
+        self._kept: set[Port] = set()
 
     async def exists(self) -> bool:
         """Tell whether there is a table of our name, whoever made it."""
@@ -62,10 +65,10 @@ class Table:
 
     async def open(self) -> None:
         """Take the namespace for ourselves and look at what stands there; change nothing."""
+        handed = self._handed is not None
         self._lock, self._handed = self._handed or _lock(), None
         try:
-            found = await self._nft.table()
-            self._first, self._stale = inherit(found), found is not None
+            await self._look(keep=handed)
         except PlaneError:
             self.close()
             raise
@@ -77,15 +80,24 @@ class Table:
 
     async def look_again(self) -> None:
         """Another has had the table: whatever stands there now, the next `commit` is the first."""
+        await self._look(keep=True)
+
+    async def _look(self, *, keep: bool) -> None:
         found = await self._nft.table()
-        self._first, self._stale = inherit(found), found is not None
+        self._first, self._stale = inherit(found, keep=keep), found is not None
+        self._kept.clear()
+        if keep and found is not None and found.comment == LAYOUT:
+            self._kept = counted(await self._nft.counters())
 
     async def commit(self, change: Change) -> None:
         """Perform `change`, all of it or nothing."""
         if not change and not self._stale:
             return
-        text = self._first + await asyncio.to_thread(change.text)
+        # What the former had and we have not had until now is counted from nothing.
+        again = () if self._first else self._kept.intersection(change.counted)
+        text = self._first + ruleset.uncount(again) + await asyncio.to_thread(change.text)
         await self._nft.run(text)
+        self._kept.difference_update(change.counted, change.uncounted)
         self._first, self._stale = "", False
 
     async def counters(self) -> Mapping[str, Mapping[int, Counter]]:
@@ -111,13 +123,24 @@ async def retire(nft: Nft) -> None:
     try:
         found = await nft.table()
         if found is not None and found.comment == LAYOUT:
-            await nft.run(ruleset.emptied(found.chains))
+            await nft.run(ruleset.emptied(found.chains, counters=False))
     except PlaneError:
         return
 
 
-def inherit(found: Found | None) -> str:
-    """Return what makes an empty table of our layout from what was `found`.
+def counted(counters: Mapping[str, Mapping[int, Counter]]) -> set[Port]:
+    """Return the ports that `counters` know."""
+    return {
+        (proto, port)
+        for proto in Proto
+        for name in COUNTERS
+        for port in counters.get(f"{name}_{proto}", ())
+    }
+
+
+def inherit(found: Found | None, *, keep: bool = False) -> str:
+    """Return what makes an empty table of our layout from what was `found`; what was counted goes
+    on if we `keep` it.
 
     A table of this layout, left by an ambassador that was killed, is kept: conntrack entries
     refer to its timeout policies. One of another layout is replaced.
@@ -126,7 +149,7 @@ def inherit(found: Found | None) -> str:
         return skeleton()
     if found.comment == LAYOUT:
         log.event(log.INFO, "table_adopted", "an earlier ambassador left its table: taken over")
-        return ruleset.emptied(found.chains)
+        return ruleset.emptied(found.chains, counters=not keep)
     if re.fullmatch(r"ambassador \d+", found.comment):
         log.event(log.INFO, "table_replaced", "another version left its table: replaced")
         return skeleton()

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 
 import pytest
 
@@ -10,7 +11,7 @@ from ambassador.model import Proto
 from ambassador.planes.kernel import table
 from ambassador.planes.kernel.layout import LAYOUT, skeleton
 from ambassador.planes.kernel.nft import Found
-from ambassador.planes.kernel.ruleset import Share, Way, emptied
+from ambassador.planes.kernel.ruleset import Share, Way, count, emptied, uncount
 from ambassador.planes.kernel.table import Change, Table, inherit, retire
 
 
@@ -33,6 +34,9 @@ class Nft:
 
     async def table(self):
         return self.found
+
+    async def counters(self):
+        return {"opened_tcp": {6379: (3, 180), 5432: (1, 60)}, "up_udp": {53: (1, 30)}}
 
     async def run(self, text):
         if self.failure:
@@ -87,6 +91,29 @@ def test_the_table_comes_with_the_first_change_and_goes_at_the_end():
     assert last == "delete table inet ambassador\n"
 
 
+def test_what_the_one_before_has_counted_goes_on():
+    async def using(nft):
+        lock = socket.socket(socket.AF_UNIX)
+        ours = Table(nft, lock)
+        await ours.open()
+        await ours.commit(Change(counted=[(Proto.TCP, 6379)]))
+        await ours.commit(Change(counted=[(Proto.TCP, 5432), (Proto.TCP, 80)]))
+        ours.close()
+
+    nft = Nft(Found(LAYOUT, ()))
+    asyncio.run(using(nft))
+    first, second = nft.texts
+    assert first == emptied((), counters=False) + count([(Proto.TCP, 6379)])
+    # a route that comes later counts from nothing
+    assert second == uncount([(Proto.TCP, 5432)]) + count([(Proto.TCP, 5432), (Proto.TCP, 80)])
+
+
+def test_what_a_killed_one_has_counted_is_forgotten():
+    emptying, _ = use(Nft(Found(LAYOUT, ())), Change(counted=[(Proto.TCP, 6379)]))
+    assert emptying == emptied(()) + count([(Proto.TCP, 6379)])
+    assert "flush set inet ambassador opened_tcp" in emptying
+
+
 def test_without_a_route_there_is_no_table():
     assert use(Nft(), Change()) == []
 
@@ -113,7 +140,8 @@ def test_one_ambassador_a_namespace():
 def test_one_that_relays_takes_the_routes_out_of_what_was_left():
     nft = Nft(Found(LAYOUT, ("spread4_tcp_1",)))
     asyncio.run(retire(nft))
-    assert nft.texts == [emptied(("spread4_tcp_1",))]
+    assert nft.texts == [emptied(("spread4_tcp_1",), counters=False)]
+    assert "flush set" not in nft.texts[0]  # the one we take over from may go on after all
 
 
 @pytest.mark.parametrize("found", [None, Found("mine", ())])
