@@ -7,6 +7,7 @@ with its last session once the relay is gone: who kills the relay breaks no conn
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import socket
 import sys
@@ -114,6 +115,7 @@ def main(descriptor: int, limit: int) -> None:
     gc.collect()
     gc.freeze()  # what is here now stays: it need not be looked at again
     while carrier.carried or not carrier.alone:
+        os.sched_yield()
         poller.turn(-1)
     poller.close()
 

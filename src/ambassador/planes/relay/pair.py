@@ -20,6 +20,7 @@ from ambassador.planes.relay.poller import Poller
 
 __all__ = ["Pair", "Side"]
 
+_PLAIN = select.EPOLLIN | select.EPOLLOUT  # data, and room to write: told with every edge
 _WRITING = socket.SHUT_WR
 _OUT = select.EPOLLOUT
 _ERROR = select.EPOLLERR
@@ -31,14 +32,16 @@ class Side:
     """One of the two connections. It reads from its socket and writes to its peer's."""
 
     __slots__ = (
-        "closed", "ended", "ending", "finishing", "pair", "peer", "readable", "received", "sock",
-        "unsent",
+        "closed", "ended", "ending", "finishing", "pair", "peer", "poller", "readable", "received",
+        "sock", "to", "unsent",
     )  # fmt: skip
 
     def __init__(self, pair: Pair, sock: socket.SocketType) -> None:
         self.pair = pair
         self.sock = sock
+        self.poller = pair.poller
         self.peer: Side | None = None
+        self.to: Side | None = None  # the peer, as long as there may be something to read
         self.received = 0
         self.unsent: bytearray | None = None  # for this side, read from its peer
         self.readable = False  # there may be more to read than has been
@@ -49,6 +52,9 @@ class Side:
 
     def ready(self, events: int) -> None:
         """React to events of its socket; see poller.Ready."""
+        if events == _PLAIN and self.unsent is None:  # nearly always
+            self.pump()
+            return
         if events & _ODD:
             self._odd(events)
         if events & _OUT and self.unsent is not None:
@@ -58,11 +64,11 @@ class Side:
 
     def pump(self) -> None:
         """Pass on what can be read now, one read of it."""
-        peer = self.peer
-        if peer is None or self.ended or self.closed or (peer.unsent is not None and peer.full):
+        to = self.to
+        if to is None or (to.unsent is not None and to.full):
             self.readable = True
             return
-        poller = self.pair.poller
+        poller = self.poller
         try:
             count = self.sock.recv_into(poller.buffer)
         except BlockingIOError:
@@ -73,21 +79,22 @@ class Side:
             return
         if not count:
             self.ended = True
+            self.to = None
             self.pair.happened(self.pair.end_of(self))
             return
         self.received += count
-        if peer.unsent is not None:
-            peer.unsent += poller.view[:count]
+        if to.unsent is not None:
+            to.unsent += poller.view[:count]
         else:
             try:
-                sent = peer.sock.send(poller.view[:count])
+                sent = to.sock.send(poller.view[:count])
             except BlockingIOError:
                 sent = 0
             except OSError:
-                peer.lose()
+                to.lose()
                 return
             if sent < count:
-                peer.unsent = bytearray(poller.view[sent:count])
+                to.unsent = bytearray(poller.view[sent:count])
         if count == poller.size or self.ending:
             # Less than was asked for is all there was, and the next byte makes an edge (epoll(7)).
             poller.go_on(self)
@@ -97,7 +104,7 @@ class Side:
     @property
     def full(self) -> bool:
         """Whether so much is unsent that its peer is no longer read."""
-        return self.unsent is not None and len(self.unsent) >= self.pair.poller.limit
+        return self.unsent is not None and len(self.unsent) >= self.poller.limit
 
     def end(self) -> None:
         """Pass on the peer's end, after all its bytes."""
@@ -124,8 +131,8 @@ class Side:
         """Close now."""
         if not self.closed:
             self.closed = True
-            self.unsent = None
-            self.pair.poller.close_socket(self.sock)
+            self.to = self.unsent = None
+            self.poller.close_socket(self.sock)
             self.pair.finish()
 
     def close_when_sent(self) -> None:
@@ -183,7 +190,8 @@ class Pair:
         """
         client = self.client
         self.upstream = upstream
-        client.peer, upstream.peer = upstream, client
+        client.peer = client.to = upstream
+        upstream.peer = upstream.to = client
         self.happened(Event.CONNECTED)
         if client.readable:
             client.pump()
@@ -216,7 +224,7 @@ class Pair:
         """Let go of each other, so that nothing waits for the garbage collector."""
         for side in (self.client, self.upstream):
             if side is not None:
-                side.peer = None
+                side.peer = side.to = None
                 del side.pair
 
     @property

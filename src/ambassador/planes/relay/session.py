@@ -185,7 +185,7 @@ class Session(Pair):
             return
         self._worker = worker
         for side in (client, upstream):
-            side.peer = None
+            side.peer = side.to = None
             self.poller.remove(side.sock.fileno())
             self.poller.close_socket(side.sock)
         self.around.descriptors.give(2)
