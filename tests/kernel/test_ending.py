@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import threading
 import time
@@ -11,6 +12,7 @@ import pytest
 import uvloop
 
 from ambassador.model import Endpoint, Existing, Fate, Inet, Proto, Route
+from ambassador.planes.kernel import ending
 from ambassador.planes.kernel.conntrack import Conntrack
 from ambassador.planes.kernel.ending import FlowEnder
 from ambassador.planes.kernel.entry import FlowState
@@ -252,6 +254,49 @@ def test_a_client_that_still_connects_to_the_old_endpoint_follows_at_once(scene)
     client.settimeout(10)
     works(client, upstream)
     client.close()
+    upstream.close()
+
+
+@pytest.fixture
+def late(scene):
+    """A client whose SYN waits on its way to the old endpoint, until it is let through."""
+    here, old = scene.network.ambassador, scene.network.old
+    link = json.loads(old.run("ip", "-j", "link", "show", "eth0"))[0]["address"]
+    dropping = "table arp silent { chain in { type filter hook input priority 0; drop; }; }"
+    old.run("nft", "-f", "-", stdin=dropping)
+    here.run("ip", "neigh", "flush", "to", OLD)
+    client = scene.network.client.socket()
+    client.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        client.connect(("10.77.0.2", 6379))
+    client.settimeout(10)
+    until(lambda: [flow.state for flow in scene.flows()] == [FlowState.CONNECTING])
+
+    def let_through():
+        old.run("nft", "delete", "table", "arp", "silent")
+        here.run("ip", "neigh", "replace", OLD, "lladdr", link, "dev", "eth0")
+        upstream, _ = scene.old.accept()  # and not the new one, after 1 s
+        upstream.settimeout(10)
+        return client, upstream
+
+    yield let_through
+    client.close()
+
+
+def test_an_answer_on_its_way_is_waited_for(scene, late, monkeypatch):
+    monkeypatch.setattr(ending, "_ANSWER", 0.7)
+    scene.move(Existing())
+    client, upstream = late()
+    until(lambda: not scene.ender.busy)
+    works(client, upstream)
+    upstream.close()
+
+
+def test_one_that_answers_after_its_route_has_left_is_cut_like_the_others(scene, late, monkeypatch):
+    monkeypatch.setattr(ending, "_ANSWER", 0.7)
+    scene.move(CUT)
+    client, upstream = late()
+    times_of_resets([(client, upstream)])
     upstream.close()
 
 

@@ -18,6 +18,7 @@ from ambassador.errors import PlaneError
 from ambassador.model import Proto
 from ambassador.planes.kernel.entry import Flow, FlowState, naming, parse, wanted
 from ambassador.planes.kernel.netlink import ACK, NetlinkSocket, message, messages
+from ambassador.planes.kernel.skim import Skim
 
 __all__ = ["Conntrack", "FlowEvent"]
 
@@ -72,22 +73,33 @@ class Conntrack:
             self._socket = None
 
     async def flows(
-        self, proto: Proto, ports: Collection[int], families: Iterable[int] = _FAMILIES
+        self,
+        proto: Proto,
+        ports: Collection[int],
+        families: Iterable[int] = _FAMILIES,
+        *,
+        unanswered: bool = False,
     ) -> list[Flow]:
         """Return the flows that our rules translated, whose clients dialled one of `ports` and
-        that are not over.
+        that are not over; only those `unanswered`, when they are asked for: these are few, and
+        the kernel leaves out the others.
 
         The kernel walks its table in a thread; what it says is read in slices, so that the loop
         does not stand still however many there are.
         """
         among = frozenset(ports)
-        pieces = await asyncio.to_thread(_dump, proto, among, families)
+        pieces = await asyncio.to_thread(_dump, proto, among, families, unanswered)
         found: list[Flow] = []
+        over = Skim().over
         pause = monotonic() + _SLICE
         for piece in pieces:
             for kind, _, begin, end in messages(piece):
-                flow = parse(piece, begin, end) if kind == _NEW else None
+                if kind != _NEW or over(piece, begin, end):
+                    continue
+                flow = parse(piece, begin, end)
                 if flow is None or not flow.ours or flow.state is FlowState.OVER:
+                    continue
+                if unanswered and flow.established:
                     continue
                 if flow.proto is proto and flow.listen[1] in among:
                     found.append(flow)
@@ -153,7 +165,9 @@ class Conntrack:
         return len(errors)
 
 
-def _dump(proto: Proto, ports: Collection[int], families: Iterable[int]) -> list[bytes]:
+def _dump(
+    proto: Proto, ports: Collection[int], families: Iterable[int], unanswered: bool
+) -> list[bytes]:
     asked = list(ports) if len(ports) <= _MOST_WALKS else [0]
     # Its own, so that a dump nobody waits for any longer takes no other request's answer.
     dumping = NetlinkSocket()
@@ -162,7 +176,7 @@ def _dump(proto: Proto, ports: Collection[int], families: Iterable[int]) -> list
             piece
             for family in families
             for port in asked
-            for piece in dumping.dump(_GET, family, wanted(proto, port))
+            for piece in dumping.dump(_GET, family, wanted(proto, port, unanswered=unanswered))
         ]
     finally:
         dumping.close()

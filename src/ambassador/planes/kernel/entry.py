@@ -15,7 +15,16 @@ from ambassador.model import Proto
 from ambassador.planes.kernel.layout import LABEL
 from ambassador.planes.kernel.netlink import NEST, attribute, attributes
 
-__all__ = ["Address", "Flow", "FlowState", "naming", "parse", "shown", "wanted"]
+__all__ = [
+    "TCP_OVER",
+    "Address",
+    "Flow",
+    "FlowState",
+    "naming",
+    "parse",
+    "shown",
+    "wanted",
+]
 
 # enum ctattr_type
 _ORIG, _REPLY, _STATUS, _PROTOINFO = 1, 2, 3, 4
@@ -30,7 +39,7 @@ _DST_NAT = 1 << 5  # IPS_DST_NAT
 _SEEN_REPLY = 1 << 1  # IPS_SEEN_REPLY
 # enum tcp_conntrack: SYN_SENT and SYN_SENT2, TIME_WAIT and CLOSE; from SYN_RECV on the client may
 # have had its answer.
-_TCP_CONNECTING, _TCP_OVER = (1, 9), (7, 8)
+_TCP_CONNECTING, TCP_OVER = (1, 9), (7, 8)
 
 _PROTOCOLS = {Proto.TCP: socket.IPPROTO_TCP, Proto.UDP: socket.IPPROTO_UDP}
 _LONG = calcsize("l")
@@ -95,9 +104,10 @@ class Flow(NamedTuple):
         return self.state is FlowState.ESTABLISHED
 
 
-def wanted(proto: Proto, port: int) -> bytes:
+def wanted(proto: Proto, port: int, *, unanswered: bool = False) -> bytes:
     """Return the attributes of a request for a dump that let the kernel (5.8 and newer; the
-    status 5.19) leave out what is not of `proto` and, unless 0, `port`. An older one tells more.
+    status 5.19) leave out what is not of `proto` and, unless 0, `port`; and, where only those
+    `unanswered` are asked for, what an upstream has answered. An older one tells more.
     """
     number = bytes([_PROTOCOLS[proto]])
     inner = attribute(_PROTO_NUM, number)
@@ -106,11 +116,12 @@ def wanted(proto: Proto, port: int) -> bytes:
         inner += attribute(_PROTO_DST_PORT, _U16.pack(port))
         flags |= _BY_DST_PORT
     by = attribute(_FILTER_ORIG, _NATIVE_U32.pack(flags))
+    mask = _DST_NAT | _SEEN_REPLY if unanswered else _DST_NAT
     return (
         attribute(NEST | _ORIG, attribute(NEST | _TUPLE_PROTO, inner))
         + attribute(NEST | _FILTER, by)
         + attribute(_STATUS, _U32.pack(_DST_NAT))
-        + attribute(_STATUS_MASK, _U32.pack(_DST_NAT))
+        + attribute(_STATUS_MASK, _U32.pack(mask))
     )
 
 
@@ -207,7 +218,7 @@ def _tcp_state(data: bytes, found: dict[int, tuple[int, int]]) -> FlowState:
     state = data[tcp[1][0]]  # CTA_PROTOINFO_TCP_STATE
     if state in _TCP_CONNECTING:
         return FlowState.CONNECTING
-    return FlowState.OVER if state in _TCP_OVER else FlowState.ESTABLISHED
+    return FlowState.OVER if state in TCP_OVER else FlowState.ESTABLISHED
 
 
 def _has_label(data: bytes, where: tuple[int, int] | None) -> bool:

@@ -90,17 +90,18 @@ class Flows:
         """See to the flows of `ports` to the addresses `gone`, by the policy `existing`."""
         await self._ender.endpoint_left(route, {port for _, port in ports}, gone, existing)
 
-    async def rest(self, proto: Proto, ports: Iterable[Port], rest: Collection[Address]) -> None:
+    async def rest(self, route: Route, ports: Iterable[Port], rest: Collection[Address]) -> None:
         """See to the flows of `ports` to the addresses `rest`, which get no new ones."""
-        await self._ender.endpoint_rests(proto, {port for _, port in ports}, rest)
+        await self._ender.endpoint_rests(route, {port for _, port in ports}, rest)
 
     def back(self, proto: Proto, ports: Iterable[Port], back: Collection[Address]) -> None:
         """Spare flows to addresses that belong to the route again."""
         self._ender.endpoint_back(proto, {port for _, port in ports}, back)
 
-    async def used(self, ports: Collection[Port]) -> set[Port]:
-        """Return those of `ports` that have flows."""
-        return {(flow.proto, flow.listen[1]) for flow in await self._of(ports)}
+    async def used(self, ports: Collection[Port], *, unanswered: bool = False) -> set[Port]:
+        """Return those of `ports` that have flows, or flows that are `unanswered`."""
+        flows = await self._of(ports, unanswered=unanswered)
+        return {(flow.proto, flow.listen[1]) for flow in flows}
 
     async def open_flows(self, ports: Collection[Port]) -> list[Flow]:
         """Return the flows of `ports` that are not over."""
@@ -141,12 +142,12 @@ class Flows:
         await self._ender.settle()
         return len(left)
 
-    async def _of(self, ports: Collection[Port]) -> list[Flow]:
+    async def _of(self, ports: Collection[Port], *, unanswered: bool = False) -> list[Flow]:
         found = []
         for proto in Proto:
             numbers = {number for its, number in ports if its is proto}
             if numbers:
-                found += await self._conntrack.flows(proto, numbers)
+                found += await self._conntrack.flows(proto, numbers, unanswered=unanswered)
         return found
 
     def _tell(self, event: FlowEvent, flow: Flow) -> None:
@@ -184,7 +185,7 @@ class Flows:
         """Have the kernel look at its table: what has expired is otherwise removed, and told of,
         up to a minute later (gc_worker in nf_conntrack_core.c).
         """
-        spawn(self._conntrack.flows(Proto.TCP, {0}), "look at conntrack")
+        spawn(self._conntrack.flows(Proto.TCP, {0}, unanswered=True), "look at conntrack")
         self._hastening = asyncio.get_running_loop().call_later(_CHECK, self._hasten)
 
     def _check(self) -> None:

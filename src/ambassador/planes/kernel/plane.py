@@ -150,14 +150,10 @@ class KernelPlane:
         counted = self._counted()
         if not counted:
             return
-        counters = await self._table.counters()
-        flows = await self._flows.count(
-            {
-                port: carried.belongs | carried.former
-                for carried in counted
-                for port in carried.ports
-            }
-        )
+        belonging = {
+            port: carried.belongs | carried.former for carried in counted for port in carried.ports
+        }
+        counters, flows = await asyncio.gather(self._table.counters(), self._flows.count(belonging))
         for carried in counted:
             carried.count(counters)
             carried.tally(flows)
