@@ -323,20 +323,19 @@ def test_it_uses_no_cpu_while_the_kernel_forwards(network, endpoint, start):
 
 def test_a_session_line_is_written_at_its_end_when_debugging(network, endpoint, start):
     program = start(plane="kernel", AMBASSADOR_LEVEL="debug")
-    network.ambassador.sysctl(net__netfilter__nf_conntrack_tcp_timeout_close=1)
     ((client, upstream),) = open_flows(network, endpoint, 6379)
     name = "{}:{}".format(*client.getsockname())
     upstream.sendall(b"x" * 5000)
     assert client.recv(5000, socket.MSG_WAITALL)
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     close([(client, upstream)])
-    program.wait_for("session_closed", 30)
+    program.wait_for("session_closed")
     line = fields(program, "session_closed")
     assert line["client"] == name
     assert line["route"] == "redis"
     assert line["endpoint"] == "10.77.0.4:7000"
     assert line["to_client"] > 5000 > line["to_upstream"] > 100
-    assert 0 < line["seconds"] < 30
+    assert 0 <= line["seconds"] < 10
     assert json.dumps(line)
 
 

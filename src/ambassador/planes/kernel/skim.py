@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from struct import Struct
 
-from ambassador.planes.kernel.entry import TCP_OVER
+from ambassador.planes.kernel.entry import PROTOINFO, TCP_OVER
 from ambassador.planes.kernel.netlink import attributes
 
 __all__ = ["Skim"]
 
-_PROTOINFO = 4  # CTA_PROTOINFO
 # Two nested attributes, CTA_PROTOINFO and CTA_PROTOINFO_TCP, then the first one inside: the state.
 _HEAD = Struct("=LLHH")
 _STATE = (5, 1)  # length and CTA_PROTOINFO_TCP_STATE
@@ -33,7 +32,7 @@ class Skim:
         place = begin + self._at
         state = place + _HEAD.size
         if not self._head or data[place:state] != self._head:
-            where = attributes(data, begin, end).get(_PROTOINFO)
+            where = attributes(data, begin, end).get(PROTOINFO)
             if where is None:
                 return False
             place = where[0] - 4
