@@ -1,5 +1,7 @@
 """nft itself takes every golden text, one after the other, and can list what it then has."""
 
+import re
+
 from tests.unit.planes.kernel.goldens import FOLDER, GOLDENS
 
 
@@ -11,5 +13,6 @@ def test_every_golden_text_is_taken_one_after_the_other(network):
         nft.run("nft", "-f", "-", stdin=text)
         nft.run("nft", "list", "ruleset")  # nft 1.0.6 cannot list every text that it takes
     listed = nft.run("nft", "list", "table", "inet", "ambassador")
-    assert "elements" not in listed
+    routes = re.sub(r"elements = \{ [^}]* counter [^}]* \}", "", listed)
+    assert "elements" not in routes  # but those that count
     assert "spread" not in listed

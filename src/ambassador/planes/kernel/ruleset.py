@@ -157,11 +157,10 @@ def forgive(ports: Iterable[int]) -> str:
 
 
 def emptied(chains: Iterable[str]) -> str:
-    """Return what takes all routes out of a table of this layout whose chains are `chains`."""
+    """Return what takes all routes out of a table of this layout whose chains are `chains`. What
+    has been counted stays: whoever had the table may get it back.
+    """
     lines = [f"flush map {TABLE} {kind}{family}" for family in "46" for kind in ("any", "at", "to")]
-    lines += [
-        f"flush set {TABLE} {name}_{proto}" for name in COUNTERS for proto in (Proto.TCP, Proto.UDP)
-    ]
     lines += [f"delete chain {TABLE} {name}" for name in chains if name.startswith("spread")]
     return _text(lines)
 

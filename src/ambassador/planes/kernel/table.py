@@ -6,13 +6,14 @@ import asyncio
 import errno
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ambassador import log
 from ambassador.errors import PlaneError
+from ambassador.model import Proto
 from ambassador.planes.kernel import ruleset
-from ambassador.planes.kernel.layout import LAYOUT, TABLE, skeleton
+from ambassador.planes.kernel.layout import COUNTERS, LAYOUT, TABLE, skeleton
 from ambassador.planes.kernel.nft import Counter, Found, Nft
 from ambassador.planes.kernel.ruleset import Key, Port, Way
 
@@ -55,6 +56,9 @@ class Table:
         self._lock: socket.socket | None = None
         self._first = ""  # what the first transaction does beside its own changes
         self._stale = False  # something of ours stands there that must not go on as it is
+        self._base: dict[str, dict[int, Counter]] = {}  # what others have counted before us
+        self._left: set[Port] = set()  # counted by others, and by no route of ours yet
+        self._last: Mapping[str, Mapping[int, Counter]] = {}
 
     async def exists(self) -> bool:
         """Tell whether there is a table of our name, whoever made it."""
@@ -66,6 +70,9 @@ class Table:
         try:
             found = await self._nft.table()
             self._first, self._stale = inherit(found), found is not None
+            if found is not None and found.comment == LAYOUT:
+                self._base = {name: dict(at) for name, at in (await self._nft.counters()).items()}
+                self._left = set(_ports(self._base))
         except PlaneError:
             self.close()
             raise
@@ -76,21 +83,40 @@ class Table:
         return self._lock
 
     async def look_again(self) -> None:
-        """Another has had the table: whatever stands there now, the next `commit` is the first."""
+        """Another has had the table: whatever stands there now, the next `commit` is the first.
+        What was counted goes on.
+        """
         found = await self._nft.table()
         self._first, self._stale = inherit(found), found is not None
+        if found is None or found.comment != LAYOUT:
+            self._base = {
+                name: {port: (-packets, -size) for port, (packets, size) in at.items()}
+                for name, at in self._last.items()
+            }
 
     async def commit(self, change: Change) -> None:
         """Perform `change`, all of it or nothing."""
         if not change and not self._stale:
             return
-        text = self._first + await asyncio.to_thread(change.text)
+        # The first one keeps what it finds: if its ambassador fails, the former goes on with it.
+        again = [] if self._first else [port for port in change.counted if port in self._left]
+        text = self._first + ruleset.uncount(again) + await asyncio.to_thread(change.text)
         await self._nft.run(text)
         self._first, self._stale = "", False
+        self._left.difference_update(change.counted)
+        for proto, port in (*again, *change.uncounted):
+            for name in COUNTERS:
+                self._base.get(f"{name}_{proto}", {}).pop(port, None)
 
     async def counters(self) -> Mapping[str, Mapping[int, Counter]]:
         """Return packets and bytes by the name of a set and by port."""
-        return {} if self._first else await self._nft.counters()
+        if not self._first:
+            self._last = {
+                name: {port: _less(now, base.get(port)) for port, now in at.items()}
+                for name, at in (await self._nft.counters()).items()
+                for base in (self._base.get(name, {}),)
+            }
+        return self._last
 
     async def remove(self) -> None:
         """Delete the table, if we have made or adopted it."""
@@ -134,6 +160,14 @@ def inherit(found: Found | None) -> str:
         f"there is a table {TABLE} that no ambassador has made "
         f"(look at it with: nft list table {TABLE}; remove it with: nft delete table {TABLE})"
     )
+
+
+def _ports(counters: Mapping[str, Mapping[int, Counter]]) -> Iterable[Port]:
+    return ((proto, port) for proto in Proto for port in counters.get(f"{COUNTERS[0]}_{proto}", ()))
+
+
+def _less(now: Counter, base: Counter | None) -> Counter:
+    return now if base is None else (now[0] - base[0], now[1] - base[1])
 
 
 def _lock() -> socket.socket:

@@ -28,11 +28,15 @@ class Nft:
 
     def __init__(self, found=None, failure=""):
         self.texts = []
+        self.counted = {}
         self.found = found
         self.failure = failure
 
     async def table(self):
         return self.found
+
+    async def counters(self):
+        return self.counted
 
     async def run(self, text):
         if self.failure:
@@ -95,6 +99,79 @@ def test_a_table_that_was_left_is_emptied_even_without_a_route():
     emptying, removing = use(Nft(Found(LAYOUT, ())), Change())
     assert emptying == emptied(())
     assert removing == "delete table inet ambassador\n"
+
+
+def counting(nft, steps):
+    """Open a table and take `steps` with it, changes and calls; return what is counted then."""
+
+    async def using():
+        ours = Table(nft)
+        await ours.open()
+        for step in steps:
+            if isinstance(step, Change):
+                await ours.commit(step)
+            else:
+                step(nft)
+                if nft.found is not None and nft.found.comment != LAYOUT:
+                    await ours.look_again()
+                await ours.counters()
+        counted = await ours.counters()
+        ours.close()
+        return {name: dict(at) for name, at in counted.items()}
+
+    return asyncio.run(using())
+
+
+def now(**counters):
+    def become(nft):
+        nft.counted = counters
+
+    return become
+
+
+REDIS, DNS = (Proto.TCP, 6379), (Proto.UDP, 53)
+
+
+def test_what_another_has_counted_before_us_stays_in_the_table_and_is_not_ours():
+    nft = Nft(Found(LAYOUT, ()))
+    nft.counted = {"tried4": {}, "opened_tcp": {6379: (5, 300)}, "opened_udp": {53: (2, 80)}}
+    later = now(opened_tcp={6379: (7, 420)}, opened_udp={53: (2, 80)})
+    assert counting(nft, [Change(counted=[REDIS]), later])["opened_tcp"] == {6379: (2, 120)}
+    assert "delete" not in nft.texts[0]
+
+
+def test_a_port_that_another_counted_begins_anew_when_it_is_ours_later():
+    nft = Nft(Found(LAYOUT, ()))
+    nft.counted = {"opened_udp": {53: (2, 80)}}
+    steps = [Change(counted=[REDIS]), Change(counted=[DNS]), now(opened_udp={53: (1, 40)})]
+    assert counting(nft, steps)["opened_udp"] == {53: (1, 40)}
+    assert nft.texts[1].startswith("delete element inet ambassador opened_udp { 53 }\n")
+
+
+def test_a_port_that_was_ours_and_is_again_begins_anew():
+    nft = Nft(Found(LAYOUT, ()))
+    nft.counted = {"opened_tcp": {6379: (5, 300)}}
+    steps = [
+        *(Change(counted=[REDIS]), Change(uncounted=[REDIS]), Change(counted=[REDIS])),
+        now(opened_tcp={6379: (1, 60)}),
+    ]
+    assert counting(nft, steps)["opened_tcp"] == {6379: (1, 60)}
+
+
+def test_counts_go_on_when_another_layout_has_stood_in_place_of_ours():
+    nft = Nft()
+
+    def replaced(nft):
+        nft.counted, nft.found = {"opened_tcp": {6379: (9, 540)}}, Found("ambassador 0", ())
+
+    def ours(nft):
+        nft.counted, nft.found = {"opened_tcp": {6379: (1, 60)}}, None
+
+    steps = [
+        *(Change(counted=[REDIS]), now(opened_tcp={6379: (4, 240)}), replaced),
+        *(Change(counted=[REDIS]), ours),
+    ]
+    assert counting(nft, steps)["opened_tcp"] == {6379: (5, 300)}
 
 
 def test_one_ambassador_a_namespace():
