@@ -33,6 +33,11 @@ class StaticResolver:
             raise ResolveError(f"{host} has no address: there is no such name")
         return self._names[host]
 
+    def known(self, host: str) -> Sequence[str]:
+        if host in self._closed:
+            return ()
+        return (host,) if _is_literal(host) else self._names.get(host, ())
+
     def doubt(self, host: str) -> None:
         self.doubted.append(host)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ambassador.core.plan import Step
 from ambassador.core.wish import Wish
@@ -59,6 +59,9 @@ class Resolver(Protocol):
         ResolveError when there has never been an answer.
         """
 
+    def known(self, host: str) -> Sequence[str]:
+        """Return what `resolve` would return without asking; nothing where it would have to."""
+
     def doubt(self, host: str) -> None:
         """Say that an address of `host` did not work: the next `resolve` asks again."""
 
@@ -102,9 +105,8 @@ class SessionStatus:
     state: str  # held, waiting, open, leaving
 
 
-@dataclass(frozen=True, slots=True)
-class SessionRecord:
-    """A session that has ended. Times in seconds."""
+class SessionRecord(NamedTuple):
+    """A session that has ended. Times in seconds. A tuple: one is made for each session."""
 
     route: str
     proto: Proto

@@ -84,6 +84,9 @@ class Meddler(StaticResolver):
     def meddle(self):
         pass
 
+    def known(self, host):
+        return ()
+
     async def resolve(self, host):
         asyncio.get_running_loop().call_soon(self.meddle)
         return await super().resolve(host)

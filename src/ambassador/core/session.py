@@ -15,6 +15,8 @@ __all__ = ["TABLE", "Action", "Event", "State", "step"]
 class State(Enum):
     """What is open."""
 
+    __hash__ = object.__hash__  # Enum's own hashes the name, in Python, at each look at the table
+
     WAITING = auto()  # the client is accepted, the upstream is not yet connected
     OPEN = auto()
     CLIENT_ENDED = auto()  # the client will send no more; the upstream may
@@ -24,6 +26,8 @@ class State(Enum):
 
 class Event(Enum):
     """What happened."""
+
+    __hash__ = object.__hash__
 
     CONNECTED = auto()
     FAILED = auto()  # no upstream within the route's `connect`

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -65,6 +66,13 @@ class NameResolver:
         if not name.addresses:
             raise ResolveError(name.failure)
         return name.addresses
+
+    def known(self, host: str) -> Sequence[str]:
+        """Return the addresses of `host` that are fresh; see ports.Resolver."""
+        name = self._names.get(host)
+        if name is None:
+            return (host,) if _is_literal(host) else ()
+        return name.addresses if time.monotonic() < name.expires else ()
 
     def doubt(self, host: str) -> None:
         """Ask again at the next `resolve`; see ports.Resolver."""

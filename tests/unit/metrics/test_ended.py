@@ -1,5 +1,4 @@
 import timeit
-from dataclasses import replace
 
 from ambassador.metrics.ended import Ended, Histogram
 from ambassador.model import Proto, Reason
@@ -21,7 +20,7 @@ def test_a_value_lies_in_the_first_bucket_that_it_does_not_exceed():
 def test_times_are_counted_by_route():
     ended = Ended()
     ended(RECORD)
-    ended(replace(RECORD, route="db", address="", reason=Reason.UNREACHABLE))
+    ended(RECORD._replace(route="db", address="", reason=Reason.UNREACHABLE))
     known = ended.of(["redis", "db", "new"])
     assert sum(known["redis"].connect.counts) == sum(known["redis"].session.counts) == 1
     assert (known["redis"].connect.total, known["redis"].session.total) == (0.002, 5.0)
@@ -32,7 +31,7 @@ def test_times_are_counted_by_route():
 
 def test_why_a_session_in_the_kernel_has_ended_is_counted_here():
     ended = Ended()
-    ended(replace(RECORD, plane="kernel", connect=0.0, reason=Reason.MOVED))
+    ended(RECORD._replace(plane="kernel", connect=0.0, reason=Reason.MOVED))
     known = ended.of(["redis"])["redis"]
     assert known.in_kernel == {Reason.MOVED: 1}
     assert sum(known.connect.counts) == 0

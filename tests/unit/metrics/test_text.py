@@ -62,7 +62,7 @@ class Scrape:
 def values():
     scrape = Scrape(STATUS)
     scrape.ended(RECORD)
-    scrape.ended(replace(RECORD, plane="kernel", reason=Reason.MOVED, total=0.005))
+    scrape.ended(RECORD._replace(plane="kernel", reason=Reason.MOVED, total=0.005))
     return scrape()
 
 
@@ -154,6 +154,6 @@ def test_nobody_pays_for_it_who_does_not_ask():
 
 def test_the_sum_of_what_planes_and_records_say_is_never_counted_twice():
     scrape = Scrape(replace(STATUS, opened=8, open=0, closed=Counter({Reason.CLIENT: 7})))
-    scrape.ended(replace(RECORD, plane="kernel", reason=Reason.UNKNOWN))
+    scrape.ended(RECORD._replace(plane="kernel", reason=Reason.UNKNOWN))
     values = scrape()
     assert values["ambassador_sessions_closed_total", "redis", "unknown"] == 1

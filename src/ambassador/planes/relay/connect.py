@@ -14,11 +14,11 @@ from ambassador.core.connect import attempt_limit, backoff
 from ambassador.errors import ResolveError
 from ambassador.model import Endpoint, Inet
 from ambassador.planes.relay.descriptors import EXHAUSTED
-from ambassador.planes.relay.sockets import reset
+from ambassador.planes.relay.options import reset
 from ambassador.planes.relay.state import Candidate, RouteState
 from ambassador.ports import Resolver
 
-__all__ = ["UnreachableError", "connect", "refuse_itself", "refuse_ourselves", "spoken"]
+__all__ = ["UnreachableError", "connect", "doubt", "refuse_itself", "refuse_ourselves", "spoken"]
 
 
 class UnreachableError(Exception):
@@ -76,7 +76,7 @@ async def connect(
                     state.reached(endpoint, loop.time())
                     return sock, candidate
                 state.address_failed(candidate, loop.time())
-                _doubt(endpoint, resolver)
+                doubt(endpoint, resolver)
             else:
                 state.failed(endpoint, reason, loop.time())
         remaining = deadline - loop.time()
@@ -140,7 +140,7 @@ def _is_here(candidate: Candidate) -> bool:
     return own == peer or (own.startswith("127.") and peer.startswith("127."))
 
 
-def refuse_itself(sock: socket.socket) -> None:
+def refuse_itself(sock: socket.SocketType) -> None:
     """Raise OSError when `sock` is connected to itself: on this host, with nobody listening, the
     kernel may give it its own destination port as source port (TCP: simultaneous open, RFC 9293
     section 3.5).
@@ -153,7 +153,8 @@ def refuse_itself(sock: socket.socket) -> None:
         raise ConnectionRefusedError(errno.ECONNREFUSED, "connection refused")
 
 
-def _doubt(endpoint: Endpoint, resolver: Resolver) -> None:
+def doubt(endpoint: Endpoint, resolver: Resolver) -> None:
+    """Have the name of `endpoint` asked for again."""
     if isinstance(endpoint.address, Inet):
         resolver.doubt(endpoint.address.host)
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ambassador.model import Reason, Route
+from ambassador.planes.relay.client import client_name
 from ambassador.planes.relay.connect import refuse_itself, refuse_ourselves
-from ambassador.planes.relay.listener import client_name
 from ambassador.planes.relay.pktinfo import Ancillary
-from ambassador.planes.relay.state import Candidate
+from ambassador.planes.relay.state import Candidate, Evidence
 from ambassador.ports import SessionRecord, SessionStatus
 
 __all__ = ["UdpFlow", "connect_datagrams"]
@@ -36,6 +36,7 @@ class UdpFlow:
     id: str = ""
     generation: int = -1  # of the routes and names its endpoint was chosen by
     candidate: Candidate | None = None
+    counted: Evidence | None = None
     upstream: socket.socket | None = None
     held: deque[bytes] | None = None  # datagrams in order, while an endpoint is looked for
     task: asyncio.Task[None] | None = None  # which does that

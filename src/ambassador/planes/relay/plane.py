@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,14 +15,16 @@ from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
 from ambassador.errors import PlaneError
 from ambassador.inherited import Inherited
 from ambassador.model import Address, Inet, Proto, Reason, Route, Unix
+from ambassador.planes.relay.attempt import Patience
 from ambassador.planes.relay.descriptors import Descriptors
 from ambassador.planes.relay.leaving import Leaving
 from ambassador.planes.relay.listener import StreamListener
+from ambassador.planes.relay.poller import Poller
 from ambassador.planes.relay.session import Session, Surroundings
 from ambassador.planes.relay.sockets import bind, close_listener, somaxconn
 from ambassador.planes.relay.state import Noticed, RouteState
 from ambassador.planes.relay.udp import UdpListener
-from ambassador.planes.relay.watch import ResetWatch
+from ambassador.planes.relay.young import Young
 from ambassador.ports import Closed, Resolver, RouteStatus, SessionStatus
 
 __all__ = ["RelayPlane"]
@@ -70,16 +73,20 @@ class RelayPlane:
         self._backlog = backlog
         self._noticed = noticed
         self._routes: dict[_Key, _Installed] = {}
+        self._ports: set[int] | None = None  # that any route listens on; 0: a path
         self._leaving: list[_Installed] = []  # removed, with sessions still open
         self._around = Surroundings(
             resolver,
             self._descriptors,
-            ResetWatch(),
-            buffer,
+            poller := Poller(buffer, self._broken),
+            Patience(),
+            Young(),
             partial(self._is_own, Proto.TCP),
             asyncio.Event(),
             closed,
         )
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(poller.fileno(), self._turn)
         granted = somaxconn()
         if granted < backlog:
             log.event(
@@ -121,6 +128,7 @@ class RelayPlane:
         for step in steps:
             if isinstance(step, ChangeRoute):
                 self._change(step)
+        self._ports = None
         for installed in self._leaving:
             if not _open(installed):
                 installed.endings.close()
@@ -137,7 +145,7 @@ class RelayPlane:
 
     async def sessions(self, routes: Sequence[Route] | None = None) -> Sequence[SessionStatus]:
         """Return the open sessions; see ports.Plane."""
-        now = asyncio.get_running_loop().time()
+        now = time.monotonic()
         everything = [*self._routes.values(), *self._leaving]
         chosen = everything if routes is None else [self._routes[_key(route)] for route in routes]
         return [
@@ -227,7 +235,19 @@ class RelayPlane:
         self._routes.clear()
         self._leaving.clear()
         self._descriptors.close()
-        self._around.watch.close()
+        self._around.patience.close()
+        self._around.young.close()
+        self._loop.remove_reader(self._around.poller.fileno())
+        self._around.poller.close()
+
+    def _turn(self) -> None:
+        poller = self._around.poller
+        poller.turn()
+        if poller.again:  # the set does not tell of those
+            self._loop.call_soon(self._turn)
+
+    def _broken(self, error: Exception) -> None:
+        self._loop.call_exception_handler({"message": "a session failed", "exception": error})
 
     def _bind(self, routes: Sequence[Route]) -> tuple[dict[_Key, list[socket.socket]], list[str]]:
         """Bind every port of `routes`; return the sockets of those that could be bound whole."""
@@ -332,7 +352,13 @@ class RelayPlane:
         )
 
     def _is_own(self, proto: Proto, address: str, port: int) -> bool:
-        return any(
+        if self._ports is None:  # asked for each session, and almost always the answer is no
+            self._ports = {
+                port
+                for installed in self._routes.values()
+                for port in getattr(installed.state.route.listen, "ports", (0,))
+            }
+        return port in self._ports and any(
             installed.state.route.proto is proto
             and _listens(installed.state.route.listen, address, port)
             for installed in self._routes.values()

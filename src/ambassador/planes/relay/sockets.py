@@ -1,13 +1,11 @@
-"""Sockets as the relay wants them: bound listeners, and options of both sides of a session."""
+"""Listening sockets as the relay wants them."""
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import socket
 import stat
-import struct
 from pathlib import Path
 
 from ambassador.errors import PlaneError
@@ -15,9 +13,8 @@ from ambassador.inherited import LentSocket
 from ambassador.model import Address, Inet, Proto, Unix
 from ambassador.spec import format_address
 
-__all__ = ["bind", "close_listener", "reset", "somaxconn", "tune"]
+__all__ = ["bind", "close_listener", "somaxconn"]
 
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger, socket(7): close sends RST
 _UDP_BUFFER = 4 << 20  # the kernel grants at most net.core.rmem_max
 
 
@@ -101,28 +98,6 @@ def close_listener(sock: socket.socket) -> None:
     sock.close()
     if path:
         Path(path).unlink(missing_ok=True)
-
-
-def tune(sock: socket.socket, keepalive: float) -> None:
-    """Set the options of one side of a session: small writes leave at once (TCP_NODELAY), and
-    after `keepalive` seconds of silence the peer is asked six times, a sixth of that apart,
-    whether it is still there (tcp(7)); 0: never. A listener passes them on to what it accepts.
-    """
-    if sock.family == socket.AF_UNIX:
-        return
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, keepalive > 0)
-    if keepalive:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, max(1, round(keepalive)))
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, max(1, round(keepalive / 6)))
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 6)
-
-
-def reset(sock: socket.socket) -> None:
-    """Make the coming close of `sock` a reset, as far as its family knows resets."""
-    if sock.fileno() >= 0:
-        with contextlib.suppress(OSError):
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
 
 
 def somaxconn() -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ambassador import log
@@ -16,7 +16,7 @@ from ambassador.planes.relay.gate import Gate
 from ambassador.ports import Resolver
 from ambassador.spec import format_address, format_endpoint
 
-__all__ = ["Candidate", "Counters", "Noticed", "RouteState"]
+__all__ = ["Candidate", "Counters", "Evidence", "Noticed", "RouteState"]
 
 # Told of evidence about an endpoint of the route so named, or about one of its addresses (empty:
 # all of them): it could be reached, or could not.
@@ -36,11 +36,14 @@ class Candidate:
     endpoint: Endpoint
     address: str
     port: int
+    _text: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        inet = format_address(Inet(self.address, self.port)) if self.port else ""
+        object.__setattr__(self, "_text", inet or f"unix://{self.address}")
 
     def __str__(self) -> str:
-        if not self.port:
-            return f"unix://{self.address}"
-        return format_address(Inet(self.address, self.port))
+        return self._text
 
 
 @dataclass(slots=True)
@@ -56,7 +59,11 @@ class Counters:
 
 
 @dataclass(slots=True)
-class _Evidence:
+class Evidence:
+    """What is known of one endpoint of a route."""
+
+    address: Address
+    here: bool = True  # among the endpoints of the route
     open: int = 0
     failed_at: float | None = None  # the last failure that no success followed
     failing_since: float | None = None
@@ -74,27 +81,43 @@ class RouteState:
     _usable: tuple[Endpoint, ...] = ()
     _places: tuple[int, ...] = ()
     # By address as it is written: admin, health and weight may change, it is the same endpoint.
-    _evidence: dict[Address, _Evidence] = field(default_factory=dict)
+    _evidence: dict[Address, Evidence] = field(default_factory=dict)
     _serial: int = field(default_factory=lambda: next(_serials))
-    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    _number: int = 0
+    _failing: bool = False  # some endpoint
+    # Where clients were led last: by the place of the endpoint and the port they came to.
+    _led: dict[tuple[int, int], Candidate] = field(default_factory=dict)
     _doubted: dict[tuple[str, int], float] = field(default_factory=dict)  # until when
 
     def __post_init__(self) -> None:
         self.change(self.route)
 
+    def new_number(self) -> int:
+        """Return what no other session of the route is called."""
+        self._number += 1
+        return self._number
+
     def new_id(self) -> str:
         """Return what no other session of the relay is called."""
-        return f"r{self._serial}.{next(self._numbers)}"
+        return self.id_of(self.new_number())
+
+    def id_of(self, number: int) -> str:
+        """Return what no other session of the relay is called."""
+        return f"r{self._serial}.{number}"
 
     def change(self, route: Route) -> None:
         """Use `route` for new sessions; what is known of endpoints that stay is kept."""
         self.route = route
+        self._led.clear()
         self._usable = tuple(filter(usable, route.endpoints))
         self._places = pick.cycle([endpoint.weight for endpoint in self._usable])
         # Of one that left, its open sessions: it may come back before they end.
         busy = {address: known for address, known in self._evidence.items() if known.open}
         here = [endpoint.address for endpoint in route.endpoints]
-        self._evidence = busy | {a: self._evidence.get(a) or _Evidence() for a in here}
+        self._evidence = busy | {a: self._evidence.get(a) or Evidence(a) for a in here}
+        for known in self._evidence.values():
+            known.here = known.address in here
+        self._look_for_failures()
 
     @property
     def open_by_endpoint(self) -> dict[Address, int]:
@@ -123,6 +146,35 @@ class RouteState:
         )
         self._turn += 1
         return [endpoints[index] for index in indexes]
+
+    def sure(self, listen_port: int, resolver: Resolver) -> Candidate | None:
+        """Return where to connect a client of `listen_port`, when that is known without asking and
+        nothing that has not worked lately is in the way; None when it has to be searched for.
+        """
+        usable = self._usable
+        if self._failing or self._doubted or not usable:
+            return None
+        place = 0
+        if len(usable) > 1:
+            for endpoint in usable:
+                if isinstance(endpoint.address, Inet) and not resolver.known(endpoint.address.host):
+                    return None
+            place = usable.index(self.choose(0.0)[0])
+        where = usable[place].address
+        found = self._led.get((place, listen_port))
+        if isinstance(where, Inet):
+            if found is not None and found.address == where.host:
+                return found
+            addresses = resolver.known(where.host)
+            if not addresses:
+                return None
+            address = addresses[0]
+        else:
+            address = where.path
+        if found is None or found.address != address:
+            port = self.route.endpoint_port(usable[place], listen_port)
+            found = self._led[place, listen_port] = Candidate(usable[place], address, port)
+        return found
 
     async def candidates(
         self, endpoint: Endpoint, listen_port: int, resolver: Resolver
@@ -160,27 +212,29 @@ class RouteState:
         if self._doubted.pop((candidate.address, candidate.port), None) is not None:
             self.noticed(self.route.name, candidate.endpoint, candidate.address, True)
 
-    def opened(self, endpoint: Endpoint) -> None:
-        """Count a session that was given to `endpoint`."""
+    def opened(self, endpoint: Endpoint) -> Evidence | None:
+        """Count a session that was given to `endpoint`; return where, for `closed`."""
         if known := self._evidence.get(endpoint.address):
             known.open += 1
+        return known
 
-    def closed(self, endpoint: Endpoint) -> None:
-        """Count the end of a session of `endpoint`."""
-        if known := self._evidence.get(endpoint.address):
-            known.open -= 1
-            if not known.open and not self._has(endpoint):
-                del self._evidence[endpoint.address]
+    def closed(self, known: Evidence) -> None:
+        """Count the end of a session that was counted in `known`."""
+        known.open -= 1
+        if not known.open and not known.here:
+            self._evidence.pop(known.address, None)
+            self._look_for_failures()
 
     def failed(self, endpoint: Endpoint, reason: str, now: float) -> None:
         """Note that `endpoint` could not be reached; the first time is logged."""
         known = self._evidence.get(endpoint.address)
-        if known is None or not self._has(endpoint):  # changed away meanwhile
+        if known is None or not known.here:  # changed away meanwhile
             return
         known.failed_at = now
         self.noticed(self.route.name, endpoint, "", False)
         if known.failing_since is None:
             known.failing_since = now
+            self._failing = True
             where = format_endpoint(endpoint)
             log.event(
                 log.WARNING,
@@ -198,6 +252,7 @@ class RouteState:
             return
         seconds = now - known.failing_since
         known.failed_at = known.failing_since = None
+        self._look_for_failures()
         self.noticed(self.route.name, endpoint, "", True)
         where = format_endpoint(endpoint)
         log.event(
@@ -209,5 +264,5 @@ class RouteState:
             seconds=round(seconds, 3),
         )
 
-    def _has(self, endpoint: Endpoint) -> bool:
-        return any(endpoint.address == other.address for other in self.route.endpoints)
+    def _look_for_failures(self) -> None:
+        self._failing = any(known.failing_since is not None for known in self._evidence.values())

@@ -368,14 +368,15 @@ class UdpListener:
         self._by_descriptor[upstream.fileno()] = flow
         if self._epoll is not None:
             self._epoll.register(upstream.fileno(), select.EPOLLIN)
-        self._state.opened(candidate.endpoint)
+        flow.counted = self._state.opened(candidate.endpoint)
 
     def _part(self, flow: UdpFlow) -> None:
         if flow.upstream is not None and flow.candidate is not None:
             del self._by_descriptor[flow.upstream.fileno()]
             flow.upstream.close()  # which takes it out of the epoll set, too (epoll(7))
-            self._state.closed(flow.candidate.endpoint)
-            flow.upstream = flow.candidate = None
+            if flow.counted is not None:
+                self._state.closed(flow.counted)
+            flow.upstream = flow.candidate = flow.counted = None
 
     def _end(self, flow: UdpFlow, reason: Reason, detail: str = "") -> None:
         if flow.task is not None:

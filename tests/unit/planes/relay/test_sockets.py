@@ -1,6 +1,5 @@
 import os
 import socket
-import struct
 import subprocess
 import sys
 
@@ -8,7 +7,7 @@ import pytest
 
 from ambassador.errors import PlaneError
 from ambassador.model import Inet, Proto, Unix
-from ambassador.planes.relay.sockets import bind, close_listener, reset, somaxconn, tune
+from ambassador.planes.relay.sockets import bind, close_listener, somaxconn
 from tests.ports import free_port
 
 
@@ -141,43 +140,6 @@ def test_a_closed_listener_may_be_closed_again(tmp_path):
     path.write_text("somebody else's")
     close_listener(sock)
     assert path.exists()
-
-
-@pytest.mark.parametrize(("keepalive", "asks"), [(60.0, (60, 10)), (1.0, (1, 1)), (7.0, (7, 1))])
-def test_a_silent_peer_is_asked_after_keepalive(keepalive, asks):
-    with socket.socket() as sock:
-        tune(sock, keepalive)
-        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == asks[0]
-        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL) == asks[1]
-        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT) == 6
-
-
-def test_keepalive_can_be_off_and_a_unix_socket_has_none():
-    with socket.socket() as sock:
-        tune(sock, 0)
-        assert not sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-    with socket.socket(socket.AF_UNIX) as sock:
-        tune(sock, 60.0)
-
-
-def test_what_an_accepted_client_has_comes_from_its_listener(bound):
-    listening = bound(Proto.TCP, Inet("127.0.0.1", free_port()))
-    tune(listening, 30.0)
-    with socket.create_connection(listening.getsockname()):
-        accepted, _ = listening.accept()
-        with accepted:
-            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 30
-
-
-def test_reset_sets_a_linger_of_zero_and_bears_a_closed_socket():
-    with socket.socket() as sock:
-        reset(sock)
-        linger = sock.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8)
-        assert struct.unpack("ii", linger) == (1, 0)
-    reset(sock)
 
 
 def test_somaxconn_is_what_the_kernel_says():

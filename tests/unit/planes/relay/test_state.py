@@ -8,6 +8,7 @@ from ambassador.model import Endpoint, Inet, Pick, Route, Unix
 from ambassador.planes.relay.state import DOUBT, Candidate, RouteState
 from tests.names import StaticResolver
 
+RESOLVER = StaticResolver()
 A, B = (Endpoint(Inet(host, 6379)) for host in ("10.0.0.1", "10.0.0.2"))
 
 
@@ -47,9 +48,9 @@ def test_an_endpoint_that_was_reached_is_trusted_again():
 
 def test_least_counts_what_is_opened_and_closed():
     route = state(pick=Pick.LEAST)
-    route.opened(A)
+    counted = route.opened(A)
     assert route.choose(0.0) == [B, A]
-    route.closed(A)
+    route.closed(counted)
     assert route.choose(0.0) == [A, B]
 
 
@@ -63,16 +64,15 @@ def test_a_change_keeps_what_is_known_of_endpoints_that_stay():
 def test_a_session_of_an_endpoint_that_left_and_came_back_still_counts():
     route = state(pick=Pick.LEAST)
     both = route.route
-    route.opened(A)
-    route.opened(A)
+    first, second = route.opened(A), route.opened(A)
     route.change(Route("redis", Inet("", 6379), (B,), pick=Pick.LEAST))
     route.change(both)
     assert route.choose(0.0) == [B, A]
-    route.closed(A)
-    route.opened(B)
-    route.closed(A)
+    route.closed(first)
+    third = route.opened(B)
+    route.closed(second)
     assert route.choose(0.0) == [A, B]
-    route.closed(B)
+    route.closed(third)
     assert route.choose(0.0) == [A, B]  # both at zero, none below
 
 
@@ -80,9 +80,72 @@ def test_what_is_said_of_an_endpoint_that_left_is_not_heard(caplog):
     route = state(A)
     route.failed(B, "refused", 1.0)
     route.reached(B, 2.0)
-    route.opened(B)
-    route.closed(B)
+    assert route.opened(B) is None
     assert events(caplog) == []
+
+
+def test_the_last_session_of_an_endpoint_that_left_takes_what_is_known_of_it_along():
+    route = state()
+    counted = route.opened(A)
+    route.failed(A, "refused", 1.0)
+    route.change(Route("redis", Inet("", 6379), (B,)))
+    assert route.open_by_endpoint == {A.address: 1, B.address: 0}
+    assert route.sure(6379, RESOLVER) is None  # it failed last
+    route.closed(counted)
+    assert route.open_by_endpoint == {B.address: 0}
+    assert route.sure(6379, RESOLVER) is not None
+
+
+def test_what_is_known_is_sure_and_made_once():
+    route = state(A)
+    sure = route.sure(6379, RESOLVER)
+    assert (sure.endpoint, sure.address, sure.port) == (A, "10.0.0.1", 6379)
+    assert route.sure(6379, RESOLVER) is sure
+    route.change(Route("redis", Inet("", 6379), (B,)))
+    assert route.sure(6379, RESOLVER).endpoint == B
+
+
+def test_a_name_is_sure_while_its_answer_is_fresh_and_follows_it():
+    named = Endpoint(Inet("cache", 7000))
+    route, resolver = state(named), StaticResolver(cache=["10.0.0.5", "10.0.0.6"])
+    assert route.sure(6379, resolver).address == "10.0.0.5"
+    resolver.answer("cache", "10.0.0.7")
+    assert str(route.sure(6379, resolver)) == "10.0.0.7:7000"
+    speak = asyncio.run(silenced(resolver))
+    assert route.sure(6379, resolver) is None
+    speak()
+    assert state(Endpoint(Inet("nobody", 1))).sure(6379, resolver) is None
+
+
+async def silenced(resolver):
+    return resolver.silence("cache")
+
+
+def test_of_several_each_has_its_turn_unless_one_is_unknown():
+    route = state(A, B)
+    assert [route.sure(6379, RESOLVER).endpoint for _ in range(4)] == [A, B, A, B]
+    route.change(Route("redis", Inet("", 6379), (A, Endpoint(Inet("nobody", 1)))))
+    assert route.sure(6379, RESOLVER) is None
+
+
+def test_after_a_failure_nothing_is_sure_until_it_is_reached_again():
+    route = state(A, B)
+    route.failed(A, "refused", 1.0)
+    assert route.sure(6379, RESOLVER) is None
+    route.reached(A, 2.0)
+    candidate = route.sure(6379, RESOLVER)
+    route.address_failed(candidate, 3.0)
+    assert route.sure(6379, RESOLVER) is None
+    route.address_answered(candidate)
+    assert route.sure(6379, RESOLVER) is not None
+
+
+def test_a_path_and_a_port_of_a_range_are_sure():
+    path = Endpoint(Unix("/run/redis.sock"))
+    assert str(state(path).sure(6379, RESOLVER)) == "unix:///run/redis.sock"
+    route = RouteState(Route("redis", Inet("", 6379, 6381), (Endpoint(Inet("10.0.0.1", 100)),)))
+    assert [route.sure(port, RESOLVER).port for port in (6381, 6379, 6381)] == [102, 100, 102]
+    assert RouteState(Route("redis", Inet("", 1), ())).sure(1, RESOLVER) is None
 
 
 def test_a_failure_and_its_end_are_each_said_once(caplog):

@@ -1,6 +1,6 @@
 import pytest
 
-from ambassador.planes.relay.listener import client_name
+from ambassador.planes.relay.client import client_name
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,139 @@
+"""One attempt to connect, without a task: what most sessions need."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import select
+import socket
+import time
+from pathlib import Path
+from typing import Protocol
+
+from ambassador.core.connect import attempt_limit
+from ambassador.planes.relay.connect import refuse_itself, spoken
+from ambassador.planes.relay.options import reset
+from ambassador.planes.relay.poller import Poller
+from ambassador.planes.relay.state import Candidate
+
+__all__ = ["Attempt", "Patience", "Trying"]
+
+_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_TICK = 0.05  # seconds between two looks whose time is over
+_BEGUN = frozenset({0, errno.EINPROGRESS})
+
+
+class Trying(Protocol):
+    """Who has an attempt made; one of the two is called, once."""
+
+    poller: Poller
+
+    def answered(self, attempt: Attempt, sock: socket.SocketType, events: int) -> None:
+        """`sock` is connected and watched for `attempt`; `events` were told."""
+
+    def failed(self, attempt: Attempt, reason: str) -> None:
+        """There is no connection, for `reason`."""
+
+
+class Patience:
+    """Ends attempts whose time is over: one timer for all of them, and none while there is none."""
+
+    def __init__(self) -> None:
+        # The first port that the kernel itself gives to a socket (ip(7)): only there one can be
+        # connected to itself.
+        self.ephemeral = int(_RANGE.read_text().split()[0])
+        self._loop = asyncio.get_running_loop()
+        self._until: dict[Attempt, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __len__(self) -> int:
+        return len(self._until)
+
+    def add(self, attempt: Attempt, limit: float) -> None:
+        """End `attempt` in `limit` seconds."""
+        self._until[attempt] = time.monotonic() + limit
+        if self._timer is None:
+            self._timer = self._loop.call_later(_TICK, self._look)
+
+    def remove(self, attempt: Attempt) -> None:
+        """Leave `attempt` alone."""
+        self._until.pop(attempt, None)
+
+    def close(self) -> None:
+        """End nothing any longer."""
+        self._until.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look(self) -> None:
+        self._timer = self._loop.call_later(_TICK, self._look) if self._until else None
+        now = time.monotonic()
+        for attempt in [one for one, until in self._until.items() if until <= now]:
+            attempt.fail(f"{attempt.candidate} does not answer")
+
+
+class Attempt:
+    """A socket that is being connected to `candidate`."""
+
+    __slots__ = ("_patience", "_sock", "_trying", "candidate")
+
+    def __init__(
+        self, candidate: Candidate, sock: socket.SocketType, trying: Trying, patience: Patience
+    ) -> None:
+        self.candidate = candidate
+        self._sock = sock
+        self._trying = trying
+        self._patience = patience
+
+    @classmethod
+    def begin(
+        cls, candidate: Candidate, remaining: float, trying: Trying, patience: Patience
+    ) -> Attempt | None:
+        """Begin to connect; None where that cannot even begin, or is over at once. `remaining`:
+        seconds until the client is given up.
+        """
+        where: tuple[str, int] | str = (candidate.address, candidate.port)
+        if not candidate.port:
+            family, where = socket.AF_UNIX, candidate.address
+        else:
+            family = socket.AF_INET6 if ":" in candidate.address else socket.AF_INET
+        try:
+            sock = socket.SocketType(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK, 0)
+        except OSError:
+            return None
+        if sock.connect_ex(where) not in _BEGUN:
+            sock.close()
+            return None
+        attempt = cls(candidate, sock, trying, patience)
+        patience.add(attempt, attempt_limit(remaining, 1))
+        trying.poller.add(sock.fileno(), attempt)
+        return attempt
+
+    def ready(self, events: int) -> None:
+        """The connection is made, or has failed; see poller.Ready."""
+        try:
+            if events & (select.EPOLLERR | select.EPOLLHUP):
+                error = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                raise OSError(error or errno.ECONNRESET, "")
+            if not events & select.EPOLLOUT:
+                return
+            if self.candidate.port >= self._patience.ephemeral:
+                refuse_itself(self._sock)
+        except OSError as error:
+            self.fail(f"{self.candidate}: {spoken(error)}")
+            return
+        self._patience.remove(self)
+        self._trying.answered(self, self._sock, events)
+
+    def fail(self, reason: str) -> None:
+        """Give up, for `reason`."""
+        self.drop()
+        self._trying.failed(self, reason)
+
+    def drop(self) -> None:
+        """Give up and tell nobody."""
+        self._patience.remove(self)
+        with contextlib.suppress(OSError):
+            reset(self._sock)  # it may be connected since
+        self._trying.poller.close_socket(self._sock)

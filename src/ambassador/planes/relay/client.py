@@ -1,0 +1,14 @@
+"""How a client is called."""
+
+from __future__ import annotations
+
+__all__ = ["client_name"]
+
+
+def client_name(address: object) -> str:
+    """Return how a log names a client: `192.168.1.9:40312`, `[fd00::9]:40312`, or `unix`."""
+    if not isinstance(address, tuple):
+        return "unix"
+    host, port = address[:2]
+    host = host.removeprefix("::ffff:")  # an IPv4 client of a dual-stack listener
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

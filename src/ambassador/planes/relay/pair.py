@@ -1,0 +1,234 @@
+"""Two connected sockets, and bytes both ways between them.
+
+What happens when is the table of `core.session`; here are its hands. Bytes do not pass through the
+table: what is read from one side is written to the other at once. What the kernel does not take
+is kept, and nothing more is read until it is gone; so a direction holds one read at most.
+
+Nothing here needs asyncio: it also runs in a process that has none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+from typing import assert_never
+
+from ambassador.core.session import Action, Event, State, step
+from ambassador.planes.relay.options import reset
+from ambassador.planes.relay.poller import Poller
+
+__all__ = ["Pair", "Side"]
+
+_WRITING = socket.SHUT_WR
+_OUT = select.EPOLLOUT
+_ERROR = select.EPOLLERR
+_ODD = _ERROR | select.EPOLLRDHUP | select.EPOLLHUP
+_READABLE = select.EPOLLIN | _ODD
+
+
+class Side:
+    """One of the two connections. It reads from its socket and writes to its peer's."""
+
+    __slots__ = (
+        "closed", "ended", "ending", "finishing", "pair", "peer", "readable", "received", "sock",
+        "unsent",
+    )  # fmt: skip
+
+    def __init__(self, pair: Pair, sock: socket.SocketType) -> None:
+        self.pair = pair
+        self.sock = sock
+        self.peer: Side | None = None
+        self.received = 0
+        self.unsent: memoryview | None = None  # for this side, read from its peer
+        self.readable = False  # there may be more to read than has been
+        self.ending = False  # its end, or an error, is behind what there is to read
+        self.ended = False  # its end has been read
+        self.finishing = False  # our end follows what is unsent
+        self.closed = False
+
+    def ready(self, events: int) -> None:
+        """React to events of its socket; see poller.Ready."""
+        if events & _ODD:
+            self._odd(events)
+        if events & _OUT and self.unsent is not None:
+            self._flush()
+        if events & _READABLE:
+            self.pump()
+
+    def pump(self) -> None:
+        """Pass on what can be read now, one read of it."""
+        peer = self.peer
+        if peer is None or peer.unsent is not None or self.ended or self.closed:
+            self.readable = True
+            return
+        poller = self.pair.poller
+        try:
+            count = self.sock.recv_into(poller.buffer)
+        except BlockingIOError:
+            self.readable = False
+            return
+        except OSError:
+            self.lose()
+            return
+        if not count:
+            self.ended = True
+            self.pair.happened(self.pair.end_of(self))
+            return
+        self.received += count
+        try:
+            sent = peer.sock.send(poller.view[:count])
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            peer.lose()
+            return
+        if sent < count:
+            peer.unsent = memoryview(bytes(poller.view[sent:count]))
+            self.readable = True
+        elif count == poller.size or self.ending:
+            # Less than was asked for is all there was, and the next byte makes an edge (epoll(7)).
+            poller.again.append(self)
+        else:
+            self.readable = False
+
+    def end(self) -> None:
+        """Pass on the peer's end, after all its bytes."""
+        if self.unsent is not None:
+            self.finishing = True
+        elif self.pair.status is not State.CLOSED:  # else the close that follows says it, too
+            with contextlib.suppress(OSError):  # it is reset, which an event tells
+                self.sock.shutdown(_WRITING)
+
+    def lose(self) -> None:
+        """The connection is reset, or failed in another way."""
+        if not self.closed:
+            self.pair.happened(self.pair.loss_of(self))
+        if not self.closed:
+            self.close()  # all was over but for its last bytes, which nobody will read
+
+    def reset(self) -> None:
+        """Close now, with a reset; bytes not yet sent are dropped."""
+        if not self.closed:
+            reset(self.sock)
+            self.close()
+
+    def close(self) -> None:
+        """Close now."""
+        if not self.closed:
+            self.closed = True
+            self.unsent = None
+            self.pair.poller.close_socket(self.sock)
+            self.pair.finish()
+
+    def close_when_sent(self) -> None:
+        """Close as soon as everything is written."""
+        if self.unsent is None:
+            self.close()
+
+    def _flush(self) -> None:
+        assert self.unsent is not None
+        try:
+            sent = self.sock.send(self.unsent)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.lose()
+            return
+        if sent < len(self.unsent):
+            self.unsent = self.unsent[sent:]
+            return
+        self.unsent = None
+        if self.pair.status is State.CLOSED:
+            self.close()
+            return
+        if self.finishing:
+            self.end()
+        if self.peer is not None and self.peer.readable:
+            self.peer.pump()
+
+    def _odd(self, events: int) -> None:
+        self.ending = True
+        if not events & _ERROR or self.closed:
+            return
+        unread = self.peer is None or self.peer.unsent is not None or self.ended
+        # Where nobody reads, the error is learnt here; else it follows what is still to be read.
+        if unread and self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            self.lose()
+
+
+class Pair:
+    """Two sides through their life, from the accepted client to the close of both."""
+
+    __slots__ = ("client", "poller", "status", "upstream")
+
+    def __init__(self, poller: Poller, client: socket.SocketType) -> None:
+        self.poller = poller
+        self.status = State.WAITING
+        self.client = Side(self, client)
+        self.upstream: Side | None = None
+
+    def join(self, upstream: Side, events: int = 0) -> None:
+        """Let bytes flow between the client and `upstream`, which are both watched; `events` of
+        `upstream` were told to somebody else.
+        """
+        client = self.client
+        self.upstream = upstream
+        client.peer, upstream.peer = upstream, client
+        self.happened(Event.CONNECTED)
+        if client.readable:
+            client.pump()
+        upstream.ready(events)
+
+    def end_of(self, side: Side) -> Event:
+        """Return what it is called that `side` sends no more."""
+        return Event.CLIENT_END if side is self.client else Event.UPSTREAM_END
+
+    def loss_of(self, side: Side) -> Event:
+        """Return what it is called that `side` is reset."""
+        return Event.CLIENT_RESET if side is self.client else Event.UPSTREAM_RESET
+
+    def happened(self, event: Event) -> None:
+        """Advance by `event` and do what the table says."""
+        before = self.status
+        self.status, actions = step(before, event)
+        if before is not self.status:
+            self.noted(event)
+        for action in actions:
+            self._perform(action)
+
+    def noted(self, event: Event) -> None:
+        """`event` has changed the status: for those who want to know why a session ends."""
+
+    def finish(self) -> None:
+        """One side has closed: for those who want to know when both have."""
+
+    def part(self) -> None:
+        """Let go of each other, so that nothing waits for the garbage collector."""
+        for side in (self.client, self.upstream):
+            if side is not None:
+                side.peer = None
+                del side.pair
+
+    @property
+    def finished(self) -> bool:
+        """Whether both sides have closed."""
+        return self.client.closed and (self.upstream is None or self.upstream.closed)
+
+    def _perform(self, action: Action) -> None:
+        client, upstream = self.client, self.upstream
+        if action is Action.RESET_CLIENT:
+            client.reset()
+        elif upstream is None:
+            return
+        elif action is Action.END_UPSTREAM:
+            upstream.end()
+        elif action is Action.END_CLIENT:
+            client.end()
+        elif action is Action.CLOSE:
+            client.close_when_sent()
+            upstream.close_when_sent()
+        elif action is Action.RESET_UPSTREAM:
+            upstream.reset()
+        else:
+            assert_never(action)

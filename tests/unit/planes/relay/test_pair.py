@@ -1,0 +1,195 @@
+"""A pair alone, with no event loop around it: what a process that only carries has."""
+
+import contextlib
+import gc
+import socket
+
+import pytest
+
+from ambassador.core.session import Event, State
+from ambassador.planes.relay.pair import Pair, Side
+from ambassador.planes.relay.poller import Poller
+
+
+class Watched(Pair):
+    """Keeps what it is told."""
+
+    __slots__ = ("events", "finishes")
+
+    def __init__(self, *args):
+        self.events = []
+        self.finishes = 0
+        super().__init__(*args)
+
+    def noted(self, event):
+        self.events.append(event)
+
+    def finish(self):
+        self.finishes += self.finished
+
+
+@pytest.fixture
+def failures():
+    return []
+
+
+@pytest.fixture
+def poller(failures):
+    poller = Poller(4096, failures.append)
+    yield poller
+    assert failures == []
+    poller.close()
+
+
+@pytest.fixture
+def ends(poller):
+    """A pair that carries, and its client and upstream as they see it."""
+    client, ours = socket.socketpair()
+    upstream, theirs = socket.socketpair()
+    for sock in (client, upstream, ours, theirs):
+        sock.setblocking(False)
+    pair = Watched(poller, ours)
+    poller.add(ours.fileno(), pair.client)
+    side = Side(pair, theirs)
+    poller.add(theirs.fileno(), side)
+    pair.join(side)
+    yield pair, client, upstream
+    client.close()
+    upstream.close()
+    pair.happened(Event.CUT)
+
+
+def turns(poller, until):
+    for _ in range(1000):
+        poller.turn(0.01)
+        if until():
+            return
+    raise AssertionError("it does not come to that")
+
+
+def test_bytes_and_ends_pass_both_ways(poller, ends):
+    pair, client, upstream = ends
+    client.send(b"question")
+    turns(poller, lambda: pair.client.received == 8)
+    assert upstream.recv(10) == b"question"
+    client.shutdown(socket.SHUT_WR)
+    turns(poller, lambda: pair.status is State.CLIENT_ENDED)
+    assert upstream.recv(10) == b""
+    upstream.send(b"answer")
+    upstream.close()
+    turns(poller, lambda: pair.finished)
+    assert client.recv(10) == b"answer"
+    assert client.recv(10) == b""
+    assert pair.events == [Event.CONNECTED, Event.CLIENT_END, Event.UPSTREAM_END]
+    assert pair.finishes == 1
+    assert len(poller) == 0
+
+
+def test_it_reads_no_more_than_the_slow_reader_takes_and_loses_nothing(poller, ends):
+    pair, client, upstream = ends
+    words = bytes(range(256)) * 8192  # more than two sockets hold
+    sent = 0
+
+    def stuck():
+        nonlocal sent
+        try:
+            sent += client.send(words[sent : sent + 65536])
+        except BlockingIOError:
+            return pair.upstream.unsent is not None
+        return sent == len(words)
+
+    turns(poller, stuck)
+    assert sent < len(words)
+    assert len(pair.upstream.unsent) <= poller.size
+    received = bytearray()
+
+    def whole():
+        nonlocal sent
+        with contextlib.suppress(BlockingIOError):
+            received.extend(upstream.recv(65536))
+        with contextlib.suppress(BlockingIOError):
+            sent += client.send(words[sent : sent + 65536])
+        return len(received) == len(words)
+
+    turns(poller, whole)
+    assert received == words
+
+
+def test_what_is_unsent_at_the_end_of_both_is_sent_before_it_closes(poller, ends):
+    pair, client, upstream = ends
+    words = bytes(range(256)) * 4096
+    sent = 0
+    while True:
+        try:
+            sent += client.send(words[sent : sent + 65536])
+        except BlockingIOError:
+            poller.turn()
+            if pair.upstream.unsent is not None:
+                break
+    client.shutdown(socket.SHUT_WR)
+    received = bytearray()
+    upstream.shutdown(socket.SHUT_WR)
+
+    def all_there():
+        try:
+            data = upstream.recv(65536)
+        except BlockingIOError:
+            return False
+        received.extend(data)
+        return not data
+
+    turns(poller, all_there)
+    assert received == words[:sent]
+    assert pair.status is State.CLOSED
+    assert pair.finished
+
+
+def test_a_cut_closes_both_and_what_is_unsent_is_gone(poller, ends):
+    pair, client, _upstream = ends
+    while True:
+        try:
+            client.send(bytes(65536))
+        except BlockingIOError:
+            poller.turn()
+            if pair.upstream.unsent is not None:
+                break
+    pair.happened(Event.CUT)
+    assert pair.finished
+    assert pair.finishes == 1
+
+
+def test_a_reader_that_goes_while_its_last_bytes_are_unsent_ends_the_pair(poller, ends):
+    pair, client, upstream = ends
+    while True:
+        try:
+            client.send(bytes(65536))
+        except BlockingIOError:
+            poller.turn()
+            if pair.upstream.unsent is not None:
+                break
+    upstream.close()
+    turns(poller, lambda: pair.finished)
+    assert pair.events[1] in {Event.UPSTREAM_END, Event.UPSTREAM_RESET}
+
+
+def test_when_they_part_nothing_waits_for_the_collector(poller):
+    client, ours = socket.socketpair()
+    upstream, theirs = socket.socketpair()
+    ours.setblocking(False)
+    theirs.setblocking(False)
+    pair = Watched(poller, ours)
+    poller.add(ours.fileno(), pair.client)
+    side = Side(pair, theirs)
+    poller.add(theirs.fileno(), side)
+    pair.join(side)
+    pair.happened(Event.CUT)
+    pair.part()
+    gc.collect()
+    gc.disable()
+    try:
+        del pair, side
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+    client.close()
+    upstream.close()

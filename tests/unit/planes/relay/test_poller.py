@@ -1,0 +1,191 @@
+import select
+import socket
+import struct
+
+import pytest
+
+from ambassador.planes.relay.poller import EDGES, LEVEL, Poller
+
+
+class Told:
+    """Keeps what it is told; `react` is called with it."""
+
+    def __init__(self, react=lambda events: None):
+        self.events = []
+        self._react = react
+
+    def ready(self, events):
+        self.events.append(events)
+        self._react(events)
+
+
+@pytest.fixture
+def failures():
+    return []
+
+
+@pytest.fixture
+def poller(failures):
+    poller = Poller(65536, failures.append)
+    yield poller
+    poller.close()
+
+
+@pytest.fixture
+def pair():
+    """A connected TCP pair: ours, theirs."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        theirs = socket.create_connection(listening.getsockname())
+        ours, _ = listening.accept()
+    with ours, theirs:
+        yield ours, theirs
+
+
+def send_reset(sock):
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+
+
+def test_an_edge_is_told_once(poller, pair):
+    told = Told()
+    poller.add(pair[0].fileno(), told, EDGES & ~select.EPOLLOUT)
+    pair[1].send(b"data")
+    poller.turn(5)
+    poller.turn()
+    assert told.events == [select.EPOLLIN]
+    pair[1].send(b"more")
+    poller.turn(5)
+    assert len(told.events) == 2
+
+
+def test_a_level_is_told_for_as_long_as_it_lasts(poller, pair):
+    told = Told()
+    poller.add(pair[0].fileno(), told, LEVEL)
+    pair[1].send(b"data")
+    poller.turn(5)
+    poller.turn()
+    assert told.events == [select.EPOLLIN] * 2
+
+
+def test_an_end_and_a_reset_are_told_though_nothing_is_read(poller, pair):
+    told = Told()
+    poller.add(pair[0].fileno(), told)
+    poller.turn(5)
+    pair[1].send(b"unread")
+    pair[1].shutdown(socket.SHUT_WR)
+    while not told.events[-1] & select.EPOLLRDHUP:
+        poller.turn(5)
+    assert not told.events[-1] & select.EPOLLERR
+    send_reset(pair[1])
+    while not told.events[-1] & select.EPOLLERR:
+        poller.turn(5)
+
+
+def test_what_is_removed_is_told_nothing_and_stays_open(poller, pair):
+    told = Told()
+    poller.add(pair[0].fileno(), told)
+    poller.remove(pair[0].fileno())
+    poller.remove(pair[0].fileno())
+    pair[1].send(b"data")
+    poller.turn()
+    assert told.events == []
+    assert pair[0].recv(10) == b"data"
+    assert len(poller) == 0
+
+
+def test_what_is_given_to_another_is_told_to_that_one(poller, pair):
+    first, second = Told(), Told()
+    poller.add(pair[0].fileno(), first)
+    poller.turn(5)
+    poller.give(pair[0].fileno(), second)
+    pair[1].send(b"data")
+    poller.turn(5)
+    assert (len(first.events), len(second.events)) == (1, 1)
+
+
+def test_a_number_is_not_used_again_within_a_turn(poller):
+    """Two are ready; the first closes the other, and opens a socket, which would get its number
+    and then its event.
+    """
+    sides = [socket.socketpair() for _ in range(2)]
+    opened = []
+
+    def react(events):
+        if not opened:
+            for ours, _ in sides:
+                poller.close_socket(ours)
+            opened.append(socket.socketpair())
+            for sock in opened[0]:
+                poller.add(sock.fileno(), newcomer)
+
+    old, newcomer = Told(react), Told()
+    numbers = [ours.fileno() for ours, _ in sides]
+    for ours, _ in sides:
+        poller.add(ours.fileno(), old, LEVEL)
+    for _, theirs in sides:
+        theirs.send(b"data")
+    poller.turn(5)
+    assert len(old.events) == 1
+    assert newcomer.events == []
+    assert not {sock.fileno() for sock in opened[0]} & set(numbers)
+    assert all(ours.fileno() == -1 for ours, _ in sides)
+    for sock in (*opened[0], *(theirs for _, theirs in sides)):
+        sock.close()
+
+
+def test_outside_of_a_turn_a_socket_closes_at_once(poller, pair):
+    poller.add(pair[0].fileno(), Told())
+    poller.close_socket(pair[0])
+    assert pair[0].fileno() == -1
+    assert len(poller) == 0
+
+
+def test_one_that_fails_takes_no_other_with_it(poller, failures):
+    def fail(events):
+        raise RuntimeError("wrong")
+
+    sides = [socket.socketpair() for _ in range(3)]
+    told = [Told(fail if number == 1 else lambda events: None) for number in range(3)]
+    for (ours, theirs), one in zip(sides, told, strict=True):
+        poller.add(ours.fileno(), one, LEVEL)
+        theirs.send(b"data")
+    poller.turn(5)
+    assert [len(one.events) for one in told] == [1] * 3
+    assert [str(error) for error in failures] == ["wrong"]
+    for pair in sides:
+        for sock in pair:
+            sock.close()
+
+
+def test_those_who_pause_go_on_in_the_next_turn_which_does_not_wait(poller, failures):
+    class Pausing:
+        turns = 0
+
+        def pump(self):
+            self.turns += 1
+            if self.turns < 3:
+                poller.again.append(self)
+            else:
+                raise RuntimeError("enough")
+
+    pausing = Pausing()
+    poller.again.append(pausing)
+    for _ in range(3):
+        poller.turn(-1 if poller.again else 0)
+    assert pausing.turns == 3
+    assert [str(error) for error in failures] == ["enough"]
+    assert poller.again == []
+
+
+def test_it_is_readable_while_somebody_is_ready(poller, pair):
+    poller.add(pair[0].fileno(), Told(), LEVEL)
+    assert select.select([poller], [], [], 0)[0] == []
+    pair[1].send(b"data")
+    assert select.select([poller], [], [], 5)[0] == [poller]
+
+
+@pytest.mark.parametrize(("asked", "size"), [(4096, 4096), (1 << 20, 256 << 10)])
+def test_one_read_takes_the_buffer_at_most_and_never_more_than_is_useful(asked, size):
+    poller = Poller(asked, lambda error: None)
+    assert poller.size == len(poller.buffer) == len(poller.view) == size
+    poller.close()
