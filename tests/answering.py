@@ -24,8 +24,8 @@ def running(*command: str, **options: object) -> Iterator[subprocess.Popen[bytes
 
 
 @contextlib.contextmanager
-def saying(data: bytes) -> Iterator[int]:
-    """Listen; say `data` to each client once it has said something, and close."""
+def saying(data: bytes, *, first: bool = False) -> Iterator[int]:
+    """Listen; say `data` to each client once it has said something (or `first`), and close."""
     stop = threading.Event()
 
     def work() -> None:
@@ -34,8 +34,13 @@ def saying(data: bytes) -> Iterator[int]:
                 client, _ = listener.accept()
                 with client:
                     client.settimeout(5)
-                    client.recv(1000)
+                    if not first:
+                        client.recv(1000)
                     client.sendall(data)
+                    if first:  # what it says then is read, so that no reset overtakes `data`
+                        client.shutdown(socket.SHUT_WR)
+                        while client.recv(1000):
+                            pass
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=work)

@@ -4,7 +4,7 @@ Stop order, each line with its limit:
 
     1  readiness is taken back                                        at once
     2  the kernel forwards no new connections (unless `keep_rules`); clients that wait in the
-       backlogs are accepted, then listeners close                             at once
+       backlogs are accepted, then listeners close; those who are held are reset   at once
     3  open sessions may end, also those in the kernel       `grace`, or a second signal
     4  what is left is cut, both sides see a reset          at once; in the kernel 1.2 s
     5  our rules go, the admin socket goes, names are asked for no longer         0.2 s
@@ -24,20 +24,24 @@ from pathlib import Path
 from ambassador import closed, log
 from ambassador.access import AccessLog
 from ambassador.admin.doors import Doors
-from ambassador.admin.token import read_token
+from ambassador.admin.token import Token, read_token
 from ambassador.core.hostsfile import HostsLine, parse_hosts
+from ambassador.core.plan import Step
+from ambassador.core.spread import workers
 from ambassador.errors import ConfigError, Problem
 from ambassador.handover.estate import Estate, Part
 from ambassador.handover.giving import Giver
+from ambassador.handover.heritage import Heritage
 from ambassador.handover.taking import HandedStore, Taker
 from ambassador.inherited import Inherited, address_of
 from ambassador.metrics.ended import Ended
 from ambassador.metrics.text import Facts, MetricsText
-from ambassador.model import Proto, Route, Snapshot
+from ambassador.model import Proto, Snapshot
 from ambassador.planes.kernel.nft import Nft
 from ambassador.planes.kernel.plane import KernelPlane
 from ambassador.planes.kernel.privilege import acquire, look
 from ambassador.planes.kernel.table import retire
+from ambassador.planes.relay.cores import cores
 from ambassador.planes.relay.descriptors import raise_limit
 from ambassador.planes.relay.plane import RelayPlane
 from ambassador.ports import SessionRecord, Source, StateStore
@@ -137,6 +141,7 @@ class App:
             lasting=taker is None,
         )
         self._giver: Giver | None = None
+        self._token = Token(lambda: token(settings))
         self._resolver = NameResolver()
         self._ended = Ended()
         self._access = AccessLog(settings.access_log) if settings.access_log else None
@@ -145,10 +150,12 @@ class App:
             self._resolver,
             buffer=settings.buffer,
             backlog=settings.backlog,
+            workers=workers(settings.workers, cores()),
             noticed=self._kernel.noticed if self._kernel else lambda *_: None,
             inherited=self._inherited,
             closed=self._closed,
         )
+        self._heritage = Heritage(self._resolver, self._relay, self._kernel, self._ended.account)
         fronts = [self._kernel] if self._kernel else []
         places = {
             (Proto.UDP if sock.type == socket.SOCK_DGRAM else Proto.TCP, name): place
@@ -163,6 +170,8 @@ class App:
             store=self._store(),
             read_assignments=_assigned,
             installed=self._follow,
+            former=self._heritage.former,
+            besides=[self._token] if settings.api is not None else [],
         )
         self._doors = Doors(self.reconciler, MetricsText(self._facts, self._ended))
         self._checks = HealthChecks(self._resolver, self.reconciler.judge)
@@ -178,11 +187,13 @@ class App:
         try:
             if self._access is not None:
                 self._access.open()
+            self._token.read()
+            self._token.take_over()
             self._doors.bind(
                 "off" if self._taker else self._settings.admin,
                 os.environ,
                 api=self._settings.api,
-                token=token(self._settings),
+                token=self._token,
                 monitor=self._settings.metrics,
                 inherited=self._inherited,
             )
@@ -223,6 +234,7 @@ class App:
         await taker.done()
         self._inherited.own(taker.kept)
         self._relay.begin()
+        self._heritage.take_over(taker)
         for name in self._inherited.close_rest():
             log.event(
                 log.WARNING,
@@ -235,6 +247,8 @@ class App:
     async def leave(self, stop: asyncio.Event) -> None:
         """Another has the routes: let open sessions end, however long they take, until `stop`."""
         await self._doors.stop()
+        if self._giver is not None:
+            await self._heritage.stay(self._giver)
         ended = spawn(self._relay.ended(), "open sessions")
         stopped = spawn(stop.wait(), "stop")
         await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -261,6 +275,7 @@ class App:
                 sessions=left,
             )
         await asyncio.wait({draining})
+        await self._heritage.leave()
         await self._close()
 
     async def _close(self) -> None:
@@ -269,6 +284,7 @@ class App:
         if self._taker is not None:
             self._taker.close()
         self._checks.close()
+        await self._heritage.close()
         for task in self._watching:
             task.cancel()
         self.reconciler.events.close()
@@ -283,7 +299,7 @@ class App:
             self._access.close()
 
     async def reload(self) -> None:
-        """Read the sources again, and open the access log anew."""
+        """Read the sources and the token again, and open the access log anew."""
         self._notifier.reloading()
         if self._access is not None:
             self._access.reopen()
@@ -298,14 +314,22 @@ class App:
 
     def _facts(self) -> Facts:
         reconciler = self.reconciler
-        return Facts(reconciler.phase is Phase.READY, reconciler.status(), reconciler.sources)
+        statuses = reconciler.status()
+        before = self._heritage.before(one.route for one in statuses)
+        ready = reconciler.phase is Phase.READY
+        return Facts(ready, statuses, reconciler.sources, before)
 
     def _estate(self) -> Estate:
         parts: list[Part] = [self._relay]
         if self._kernel is not None:
-            parts.append(self._kernel)
+            parts += [self._heritage.last_look, self._kernel]
         return Estate(
-            parts, lambda: self._doors.sockets, self.reconciler.still, FileStore.encode, self._gone
+            parts,
+            lambda: self._doors.sockets,
+            self.reconciler.still,
+            FileStore.encode,
+            self._gone,
+            legacy=self._heritage.legacy,
         )
 
     def _gone(self, successor: int) -> None:
@@ -318,8 +342,7 @@ class App:
         log.event(
             log.INFO,
             "handed_over",
-            f"process {successor} has taken over; {left} open sessions go on here until they end "
-            "(SIGTERM gives them the grace)",
+            f"process {successor} has taken over{_what_goes_on(left)}",
             pid=successor,
             sessions=left,
         )
@@ -332,8 +355,8 @@ class App:
         read = FileStore(Path("what was handed over"), _assigned).decode
         return HandedStore(self._taker.wishes.decode(), read, store)
 
-    def _follow(self, routes: Sequence[Route]) -> None:
-        self._checks.follow(routes)
+    def _follow(self, steps: Sequence[Step]) -> None:
+        self._checks.change(steps)
 
     def _kernel_plane(self) -> KernelPlane | None:
         if self._settings.plane == "relay":
@@ -392,6 +415,13 @@ async def serve(settings: Settings, sources: Sequence[Source]) -> None:
         await app.leave(stop)
     await app.stop(hurry)
     log.event(log.INFO, "stopped", "stopped")
+
+
+def _what_goes_on(left: int) -> str:
+    if not left:
+        return ""
+    sessions = "1 open session goes" if left == 1 else f"{left} open sessions go"
+    return f"; {sessions} on here until the end (SIGTERM gives it the grace)"
 
 
 def _reap() -> None:

@@ -7,7 +7,7 @@ itself, or is wanted again, is passed over.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
 from ambassador import log
 from ambassador.core.ending import due, grace
@@ -56,9 +56,10 @@ class Endings:
             if task := self._deadlines.pop(place, None):
                 task.cancel()
 
-    def keep_only(self, places: Collection[Place]) -> None:
+    def keep_only(self, places: Iterable[Place]) -> None:
         """Forget the deadlines of all but `places`."""
-        self.spare(self._deadlines.keys() - set(places))
+        if self._deadlines:
+            self.spare(self._deadlines.keys() - set(places))
 
     def close(self) -> None:
         """End nothing any longer."""

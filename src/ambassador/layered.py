@@ -12,24 +12,31 @@ from ambassador.core.plan import RemoveRoute, Step, undo
 from ambassador.core.wish import key_of
 from ambassador.errors import AmbassadorError, PlaneError
 from ambassador.model import Reason, Route
-from ambassador.ports import Plane, RouteStatus, SessionStatus
+from ambassador.ports import Former, Plane, RouteStatus, SessionStatus
 
 __all__ = ["LayeredPlane"]
 
 
 class LayeredPlane:
     """Implements ports.Plane over `plane`, which listens for every route, and `fronts`, each in
-    front of those before it.
+    front of those before it; `former` is behind all of them.
     """
 
-    def __init__(self, plane: Plane, fronts: Sequence[Plane]) -> None:
+    def __init__(self, plane: Plane, fronts: Sequence[Plane], former: Former | None = None) -> None:
         self._plane = plane
         self._fronts = fronts
-        self.name = "+".join(one.name for one in self._all)
+        self._former = former
+        self.name = "+".join(one.name for one in (plane, *fronts))
 
     @property
     def _all(self) -> tuple[Plane, ...]:
-        return (self._plane, *self._fronts)
+        former = () if self._former is None else (self._former,)
+        return (*former, self._plane, *self._fronts)
+
+    @property
+    def processes(self) -> Sequence[tuple[int, int]]:
+        """See ports.Former."""
+        return () if self._former is None else self._former.processes
 
     async def prepare(self, steps: Sequence[Step]) -> None:
         """Raise where `steps` could not be performed; see ports.Plane."""
@@ -45,7 +52,7 @@ class LayeredPlane:
         removals = tuple(step for step in steps if isinstance(step, RemoveRoute))
         others = tuple(step for step in steps if not isinstance(step, RemoveRoute))
         parts: list[tuple[Plane, Sequence[Step]]] = [
-            *((front, removals) for front in reversed(self._fronts)),
+            *((front, removals) for front in reversed(self._fronts) if removals),
             (self._plane, steps),
             *((front, others) for front in self._fronts),
         ]
@@ -56,6 +63,8 @@ class LayeredPlane:
                 for former, done in reversed(parts[:number]):
                     await former.apply(undo(done))
                 raise
+        if self._former is not None:
+            await self._former.apply(steps)
 
     async def measure(self) -> None:
         """Bring the numbers of `status` up to date; a plane that cannot is passed over."""
@@ -68,6 +77,13 @@ class LayeredPlane:
     def status(self, routes: Sequence[Route] | None = None) -> Sequence[RouteStatus]:
         """Return what is known of each of `routes`, or of all; see ports.Plane."""
         statuses = list(self._plane.status(routes))
+        if self._former is not None:
+            routes = [status.route for status in statuses]
+            before = {key_of(one.route): one for one in self._former.status(routes)}
+            statuses = [
+                _joined(before[key], one) if (key := key_of(one.route)) in before else one
+                for one in statuses
+            ]
         for front in self._fronts:
             # By key: while steps are performed one plane may know a route that another does not.
             ahead = {key_of(status.route): status for status in front.status(routes)}

@@ -159,7 +159,7 @@ class Route:
     idle: float = 60.0  # a UDP flow without a datagram for this long is forgotten
     keepalive: float = 60.0  # silence before TCP asks whether the peer is still there; 0: never
     existing: Existing = Existing()  # what becomes of open sessions of an endpoint that left (TCP)
-    health: str = ""  # the probe of its endpoints (TCP); empty: none
+    health: str = ""  # the probe of its endpoints; empty: none
     interval: float = 2.0  # between two answers of one endpoint
     rise: int = 2  # so many good answers in a row make an unhealthy endpoint healthy
     fall: int = 3  # so many bad ones another unhealthy

@@ -20,8 +20,17 @@ from ambassador.core.commands import (
     Sessions,
     Status,
 )
+from ambassador.core.describe import describe_listen
 from ambassador.core.names import find
-from ambassador.core.results import Done, Moved, SessionList, SourceView, StatusView
+from ambassador.core.results import (
+    Done,
+    FormerView,
+    Moved,
+    RemovedView,
+    SessionList,
+    SourceView,
+    StatusView,
+)
 from ambassador.core.wish import Key, key_of
 from ambassador.endings import Endings
 from ambassador.errors import (
@@ -32,9 +41,10 @@ from ambassador.errors import (
     RunError,
     TimedOutError,
 )
+from ambassador.layered import LayeredPlane
 from ambassador.leading import Leading
 from ambassador.model import Address, Admin, Endpoint, Existing, Fate, Reason, Route, Snapshot
-from ambassador.ports import Plane, SessionStatus, Verifier
+from ambassador.ports import SessionStatus, Verifier
 from ambassador.spec import format_endpoint, shown
 from ambassador.tasks import spawn
 from ambassador.views import route_view, session_list
@@ -55,7 +65,7 @@ class Operating:
     def __init__(
         self,
         lead: Leading,
-        plane: Plane,
+        plane: LayeredPlane,
         verifier: Verifier | None,
         read_assignments: Callable[[Sequence[str]], Snapshot] | None,
     ) -> None:
@@ -78,6 +88,15 @@ class Operating:
 
     async def do(self, command: Command, who: str, deadline: float) -> Result:
         """Do what `command` says; see `Reconciler.execute`. `deadline` by the loop's clock."""
+        try:
+            return await self._do(command, who, deadline)
+        except NotFoundError as error:
+            name = getattr(command, "route", "")
+            if not name or any(problem.where != "route" for problem in error.problems):
+                raise
+            raise self._explained(name, error) from None
+
+    async def _do(self, command: Command, who: str, deadline: float) -> Result:
         lead = self._lead
         now = Situation(lead.desired, lead.routes, lead.wishes, who, time.time())
         match command:
@@ -92,12 +111,10 @@ class Operating:
             case _:
                 result = await self._ask(asked(now, command), who)
         self._endings.keep_only(
-            [
-                (key_of(route), endpoint.address)
-                for route in lead.routes
-                for endpoint in route.endpoints
-                if endpoint.admin is Admin.DRAIN
-            ]
+            (key_of(route), endpoint.address)
+            for route in lead.routes
+            for endpoint in route.endpoints
+            if endpoint.admin is Admin.DRAIN
         )
         if isinstance(command, Drain) and command.deadline:
             self._drain(command)
@@ -111,11 +128,9 @@ class Operating:
         self, command: Status, phase: str, sources: tuple[SourceView, ...]
     ) -> StatusView:
         """Return what is."""
-        route = find(self._lead.routes, command.route) if command.route else None
+        route = self._find(command.route) if command.route else None
         await self._plane.measure()
-        statuses = self._plane.status()
-        if route is not None:
-            statuses = [one for one in statuses if key_of(one.route) == key_of(route)]
+        statuses = self._plane.status(None if route is None else [route])
         views = []
         for number, one in enumerate(statuses):
             if number % _SLICE == 0:
@@ -124,22 +139,49 @@ class Operating:
             changed, differs = self._lead.changed.get(key), self._lead.differs(key)
             views.append(route_view(one, self.reasons, changed, differs))
         uptime = round(time.monotonic() - self._started, 3)
-        return StatusView(phase, __version__, os.getpid(), uptime, tuple(views), sources)
+        former = tuple(FormerView(*one) for one in self._plane.processes)
+        removed = () if route is not None else self._removed()
+        return StatusView(
+            phase, __version__, os.getpid(), uptime, tuple(views), sources, former, removed
+        )
+
+    def _removed(self) -> tuple[RemovedView, ...]:
+        return tuple(
+            RemovedView(one.name, describe_listen(one), self._lead.differs(key_of(one)))
+            for one in self._lead.gone
+        )
 
     async def sessions(self, command: Sessions) -> SessionList:
         """Return the open sessions."""
         if command.limit < 1:
             raise ConfigError(Problem("limit", "must be at least 1", str(command.limit)))
-        route = find(self._lead.routes, command.route) if command.route else None
+        route = self._find(command.route) if command.route else None
         found = await self._plane.sessions()
         if route is not None:
             found = [one for one in found if key_of(one.route) == key_of(route)]
         return session_list(found, command.limit)
 
+    def _find(self, name: str) -> Route:
+        """Return the route called `name`. Raises NotFoundError that knows of one removed."""
+        try:
+            return find(self._lead.routes, name)
+        except NotFoundError as error:
+            raise self._explained(name, error) from None
+
+    def _explained(self, name: str, error: NotFoundError) -> NotFoundError:
+        """Return `error`, or what has become of the route called `name`."""
+        try:
+            one = find(self._lead.gone, name)
+        except ConfigError:
+            return error
+        what = f"{one.name} is {self._lead.differs(key_of(one)).partition(';')[0]}"
+        expected = f"ambassador reset {one.name}, which brings it back"
+        return NotFoundError(Problem("route", what, "", expected))
+
     async def _move(self, command: Move, now: Situation, deadline: float) -> Moved:
         began, lead = time.monotonic(), self._lead
         it = move(now, command)
-        lead.effective(lead.desired, it.after)  # raises where it would lead back to itself
+        lead.check(it.after)  # raises where it would lead back to itself
         await self._verify(command, it.route, it.endpoints, deadline)
         former, key = lead.wishes, key_of(it.route)
         await lead.lead_to(lead.desired, it.between, now.who, it.message)

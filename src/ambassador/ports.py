@@ -6,14 +6,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from ambassador.core.plan import Step
 from ambassador.core.wish import Wish
 from ambassador.model import Address, Endpoint, Proto, Reason, Route, Snapshot
 
 __all__ = [
+    "Besides",
     "Closed",
+    "Dialogue",
+    "Former",
     "Plane",
     "Probe",
     "Resolver",
@@ -46,6 +49,20 @@ class Source(Protocol):
         in both cases the caller keeps the last good snapshot. A source that cannot be asked is
         never an empty source.
         """
+
+
+class Besides(Protocol):
+    """What is read anew with the sources, and is no route."""
+
+    @property
+    def name(self) -> str:
+        """A short word for logs and `status`."""
+
+    def read(self) -> None:
+        """Read it; what was read before stands. Raises ConfigError when it makes no sense."""
+
+    def take_over(self) -> None:
+        """From now on what was read last counts."""
 
 
 class Resolver(Protocol):
@@ -98,7 +115,7 @@ class SessionStatus:
     client: str  # 192.168.1.9:40312, [fd00::9]:40312 or unix
     endpoint: Endpoint | None  # None: it waits, or its endpoint is no longer known
     address: str  # what it is connected to; empty while it waits
-    age: float  # seconds
+    age: float | None  # seconds; None where nobody knows
     to_upstream: int
     to_client: int
     plane: str
@@ -140,6 +157,16 @@ class Probe(Protocol):
     def judge(self, answer: bytes) -> str | None:
         """Return what `answer`, all that was read so far, says: nothing when the endpoint works,
         else in a few words why not; None when there has to be more.
+        """
+
+
+@runtime_checkable
+class Dialogue(Probe, Protocol):
+    """A probe whose endpoint has to be answered, too."""
+
+    def reply(self, answer: bytes) -> bytes:
+        """Return all that is to be said once `answer`, all that was read so far, was heard: what
+        was said before, and perhaps more. The question is no part of it.
         """
 
 
@@ -215,3 +242,14 @@ class Plane(Protocol):
         """Take no new sessions but those that wait already, and wait at most `grace` seconds for
         open ones to end; then cut the rest. Return how many were cut.
         """
+
+
+class Former(Plane, Protocol):
+    """What goes on in processes that had the routes before this one. Nothing new comes to it, and
+    `apply` only tells it what has become of the routes: it does not fail. `status` leaves out
+    routes that none of them had.
+    """
+
+    @property
+    def processes(self) -> Sequence[tuple[int, int]]:
+        """The pid of each, and how many sessions it had when it was asked last."""

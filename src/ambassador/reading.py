@@ -56,13 +56,15 @@ class Reading:
         now = time.time()
         self.views = tuple(SourceView(snapshot.source, now) for snapshot in snapshots)
 
-    def bad(self, error: AmbassadorError) -> None:
-        """Note that what was read last could not be used; what was good before stands."""
-        if all(view.name != self._asked for view in self.views):
-            self.views = (*self.views, SourceView(self._asked, 0.0))
+    def bad(self, error: AmbassadorError, name: str = "") -> None:
+        """Note that what was read last, or `name`, could not be used; what was good before
+        stands.
+        """
+        name = name or self._asked
+        if all(view.name != name for view in self.views):
+            self.views = (*self.views, SourceView(name, 0.0))
         self.views = tuple(
-            replace(view, error=str(error)) if view.name == self._asked else view
-            for view in self.views
+            replace(view, error=str(error)) if view.name == name else view for view in self.views
         )
 
     def _ask(self, name: str) -> None:

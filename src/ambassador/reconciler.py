@@ -14,15 +14,16 @@ from enum import StrEnum
 
 from ambassador import log
 from ambassador.core.commands import Command, Move, Reload, Result, Sessions, Status, word
+from ambassador.core.plan import Step
 from ambassador.core.results import Done, SourceView
 from ambassador.core.wish import Key, Wish
 from ambassador.errors import AmbassadorError, RunError, TimedOutError
 from ambassador.events import Events
 from ambassador.layered import LayeredPlane
 from ambassador.leading import Leading, route_of
-from ambassador.model import Address, Health, Route, Snapshot
+from ambassador.model import Address, Health, Reason, Route, Snapshot
 from ambassador.operating import Operating
-from ambassador.ports import Plane, RouteStatus, Source, StateStore, Verifier
+from ambassador.ports import Besides, Former, Plane, RouteStatus, Source, StateStore, Verifier
 from ambassador.reading import Reading, read
 from ambassador.tasks import spawn
 
@@ -30,6 +31,7 @@ __all__ = ["Phase", "Reconciler", "read"]
 
 # A command waits this long for those before it; a move takes its own `timeout`.
 _PATIENCE = 30.0
+_LOOK = 0.1  # seconds between two looks for those who are held when it stops
 
 
 class Phase(StrEnum):
@@ -46,8 +48,8 @@ class Reconciler:
     `plane` listens for every route; each of `fronts` stands in front of those before it.
     `verifier` is asked before and after a move (without one, nobody is), `store` keeps the
     operator's wishes (without one, they end with the program), `read_assignments` returns the
-    routes of what `Add` brings (without it, that is refused), `installed` hears of all routes
-    after each change.
+    routes of what `Add` brings (without it, that is refused), `installed` hears of each change,
+    `besides` is read anew at each reload, `former` is what goes on in processes before this one.
     """
 
     def __init__(
@@ -58,12 +60,15 @@ class Reconciler:
         verifier: Verifier | None = None,
         store: StateStore | None = None,
         read_assignments: Callable[[Sequence[str]], Snapshot] | None = None,
-        installed: Callable[[Sequence[Route]], None] = lambda _routes: None,
+        installed: Callable[[Sequence[Step]], None] = lambda _steps: None,
+        besides: Sequence[Besides] = (),
+        former: Former | None = None,
     ) -> None:
         self.phase = Phase.STARTING
+        self._besides = besides
         self.events = Events()
         self._reading = Reading(sources)
-        self._plane = LayeredPlane(plane, fronts)
+        self._plane = LayeredPlane(plane, fronts, former)
         self._lead = Leading(self._plane, store, installed)
         self._operating = Operating(self._lead, self._plane, verifier, read_assignments)
         self._lock = asyncio.Lock()
@@ -120,11 +125,7 @@ class Reconciler:
             self._operating.reasons[key, address] = reason
             if self._lead.verdicts.get((key, address), Health.UNKNOWN) is health:
                 return
-            verdicts = {**self._lead.verdicts, (key, address): health}
-            if self.phase is Phase.READY:
-                await self._lead.judge(verdicts)
-            else:
-                self._lead.verdicts = verdicts
+            await self._lead.judge({(key, address): health})
 
     async def execute(self, command: Command, *, who: str = "operator") -> Result:
         """Do what `command` says, one thing at a time, and return its `result`.
@@ -183,14 +184,32 @@ class Reconciler:
         self.phase = Phase.STOPPING
 
     async def stop(self, grace: float) -> int:
-        """Take what waits, let sessions end for `grace` seconds, cut the rest.
+        """Take what waits, let sessions end for `grace` seconds, cut the rest; those who are held
+        are told at once, since nobody can release them any longer.
 
-        Return how many were cut.
+        Return how many were cut after the grace.
         """
         self._operating.close()  # so that nobody is waited for
         async with self._lock:
             self.phase = Phase.STOPPING
-            return await self._plane.drain(grace)
+            dismissing = spawn(self._dismiss(), "dismiss those who are held")
+            try:
+                return await self._plane.drain(grace)
+            finally:
+                dismissing.cancel()
+
+    async def _dismiss(self) -> None:
+        """Reset those who are held, also those who come out of a backlog only now."""
+        held = [route for route in self.routes if route.hold is not None]
+        while held:
+            found = await self._plane.sessions(held)
+            waiting = {one.id for one in found if one.state == "held"}
+            if waiting:
+                told = len(waiting)
+                text = f"{told} client{' was' if told == 1 else 's were'} held, and told to go"
+                log.event(log.WARNING, "held_dismissed", text, sessions=told)
+                await self._plane.cut(waiting, Reason.SHUTDOWN)
+            await asyncio.sleep(_LOOK)
 
     async def _outcome(self, command: Command, who: str) -> Result | AmbassadorError:
         loop = asyncio.get_running_loop()
@@ -218,11 +237,16 @@ class Reconciler:
         return result
 
     async def _reload(self, who: str) -> Done:
+        failing = ""  # what was read last, where that is no source
         try:
-            desired, snapshots = self._reading.read()
+            desired, snapshots = await asyncio.to_thread(self._reading.read)
+            for one in self._besides:
+                failing = one.name
+                one.read()
+            failing = ""
             steps = await self._lead.source(desired, who)
         except AmbassadorError as error:
-            self._reading.bad(error)
+            self._reading.bad(error, failing)
             log.event(
                 log.ERROR,
                 "reload_failed",
@@ -231,6 +255,8 @@ class Reconciler:
             )
             raise
         self._reading.good(snapshots)
+        for one in self._besides:
+            one.take_over()
         count = f"{len(steps)} change{'' if len(steps) == 1 else 's'}"
         log.event(log.INFO, "reloaded", f"reloaded: {count}", changes=len(steps))
         return Done(f"reloaded: {count}", tuple(route_of(step).name for step in steps))

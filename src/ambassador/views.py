@@ -68,14 +68,14 @@ def route_view(
 
 def session_list(sessions: Iterable[SessionStatus], limit: int) -> SessionList:
     """Return what is told of sessions, the oldest first, at most `limit` of them."""
-    known = sorted(sessions, key=lambda one: -one.age)
+    known = sorted(sessions, key=lambda one: -(one.age or 0.0))
     views = (
         SessionView(
             one.id,
             one.route.name,
             one.client,
             one.address,
-            round(one.age, 3),
+            None if one.age is None else round(one.age, 3),
             one.to_upstream,
             one.to_client,
             one.plane,

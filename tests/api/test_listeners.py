@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import http.client
+import signal
 import socket
 import subprocess
 
 import pytest
 
+from ambassador.admin import client
+from ambassador.core.commands import Reload, Status
+from ambassador.errors import ConfigError
 from tests.ports import free_port
-from tests.program import COMMAND, Program, clean_environ
+from tests.program import COMMAND, Program, clean_environ, is_ready
+from tests.wait import until
 
 TOKEN = "0123456789abcdef-a-secret"
 
@@ -101,3 +106,42 @@ def test_the_token_is_nowhere_in_the_log(tmp_path):
             connection.close()
         assert program.stop() == 0
         assert TOKEN not in str(program.events) + str(program.rest)
+
+
+def test_a_token_is_replaced_by_a_reload_and_a_bad_one_is_not_taken(tmp_path):
+    file, api, admin = tmp_path / "token", free_port(), tmp_path / "admin.sock"
+    file.write_text("first-0123456789abcdef\n")
+
+    def status(token):
+        connection = http.client.HTTPConnection("127.0.0.1", api, timeout=10)
+        connection.request("GET", "/v1/status", headers={"Authorization": f"Bearer {token}"})
+        code = connection.getresponse().status
+        connection.close()
+        return code
+
+    with Program(
+        f"WEB_PORT_{free_port()}_TCP=tcp://127.0.0.1:1",
+        AMBASSADOR_API=f"127.0.0.1:{api}",
+        AMBASSADOR_API_TOKEN_FILE=str(file),
+        AMBASSADOR_ADMIN=str(admin),
+    ) as program:
+        program.started()
+        until(lambda: is_ready(admin))
+        assert status("first-0123456789abcdef") == 200
+        file.write_text("second-0123456789abcdef\n")
+        program.send(signal.SIGHUP)
+        program.wait_for("token_replaced")
+        assert status("first-0123456789abcdef") == 401
+        assert status("second-0123456789abcdef") == 200
+        file.write_text("short\n")
+        with pytest.raises(ConfigError, match="is no token that can be trusted"):
+            client.ask(admin, Reload())
+        assert status("second-0123456789abcdef") == 200
+        sources = client.ask(admin, Status()).sources
+        assert [one.name for one in sources if one.error] == ["token"]
+        file.write_text("third-0123456789abcdef\n")
+        client.ask(admin, Reload())
+        assert status("second-0123456789abcdef") == 401
+        assert status("third-0123456789abcdef") == 200
+        assert not any(one.error for one in client.ask(admin, Status()).sources)
+        assert "cdef" not in str(program.events)

@@ -115,6 +115,10 @@ class Ambassador:
             )
         )
 
+    def without(self, name: str) -> list[Route]:
+        """Return the routes but for the one called `name`."""
+        return [one for one in self._wish.routes if one.name != name]
+
     def execute(self, command: Command) -> Any:
         """Do what an operator asks."""
         return self._loop.await_(self._reconciler.execute(command, who="ann"))

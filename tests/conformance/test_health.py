@@ -2,6 +2,7 @@
 
 import socket
 
+import dns.message
 import pytest
 
 from tests.conformance.scene import ends_with_reset
@@ -69,3 +70,52 @@ def test_what_answers_but_not_as_it_should_is_unhealthy(network, plane, start_pr
         assert "no answer within 0.1 s" in told["message"]
     finally:
         old.close()
+
+
+def named(network, where, says):
+    """Start a name server in the namespace `where` that has one address for every name."""
+    return getattr(network, where).start(
+        *("dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--port=7053"),
+        *("--no-resolv", "--no-hosts", "--user=root", f"--address=/#/{says}"),
+    )
+
+
+def test_a_name_server_that_is_gone_gets_no_datagrams(network, plane, start_program):
+    processes = [named(network, "old", "10.0.0.1"), named(network, "new", "10.0.0.2")]
+    program = start_program(
+        plane,
+        "DNS_PORT_53_UDP=udp://10.77.0.4:7053,udp://10.77.0.5:7053?backup",
+        "DNS_PORT_53_UDP_HEALTH=dns",
+        "DNS_PORT_53_UDP_INTERVAL=100ms",
+        "DNS_PORT_53_UDP_FALL=1",
+    )
+    assert program.started["plane"] == plane
+
+    def answer(sock):
+        """Return the address of a name as `sock` is told it, nothing when it is told nothing."""
+        sock.settimeout(0.5)
+        try:
+            sock.send(dns.message.make_query("who", "A").to_wire())
+            (found,) = dns.message.from_wire(sock.recv(1000)).answer
+        except OSError:
+            return ""
+        return found[0].to_text()
+
+    def dial():
+        sock = network.client.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.connect(("10.77.0.2", 53))
+        return sock
+
+    with dial() as one, dial() as other:
+        until(lambda: answer(one) == "10.0.0.1", 10)
+        processes[0].kill()
+        processes[0].wait()
+        told = until(lambda: program.events("endpoint_unhealthy"), 10)
+        assert "udp://10.77.0.4:7053 is unhealthy: connection refused" in told[0]["message"]
+        assert answer(other) == "10.0.0.2"
+        until(lambda: answer(one) == "10.0.0.2", 10)  # a flow moves with its next datagram
+    before = len(program.events("endpoint_healthy"))
+    named(network, "old", "10.0.0.1")
+    until(lambda: len(program.events("endpoint_healthy")) > before, 10)
+    with dial() as one:
+        assert answer(one) == "10.0.0.1"

@@ -67,6 +67,19 @@ def comes(scene, endpoint):
             return upstream
 
 
+def leads_to(scene, endpoint):
+    """Tell whether a new connection leads to `endpoint`."""
+    endpoint.settimeout(0.1)
+    try:
+        scene.dial("bridge", 6379)
+        scene.accept(endpoint)
+    except TimeoutError:
+        return False
+    finally:
+        endpoint.settimeout(20)
+    return True
+
+
 def nobody_comes(endpoint):
     endpoint.settimeout(0.3)
     with pytest.raises(TimeoutError):
@@ -74,28 +87,40 @@ def nobody_comes(endpoint):
     endpoint.settimeout(20)
 
 
+# Why an endpoint leaves: the endpoints of the route before, and what is done.
 CAUSES = {
-    "move": lambda ambassador: ambassador.execute(Move("redis", (f"tcp://{NEW}",))),
-    "maint": lambda ambassador: ambassador.execute(Maint(endpoint=f"tcp://{OLD}")),
-    "health": lambda ambassador: ambassador.judge(OLD, Health.UNHEALTHY),
+    "move": ((OLD,), lambda it: it.execute(Move("redis", (f"tcp://{NEW}",)))),
+    "maint": ((OLD, NEW), lambda it: it.execute(Maint("redis", f"tcp://{OLD}"))),
+    "health": ((OLD, NEW), lambda it: it.judge(OLD, Health.UNHEALTHY)),
+    "names": (("db:7000",), lambda it: it.resolve("db", "10.77.0.5")),
+    "reload": ((OLD,), lambda it: it.change("redis", NEW)),
+    "removed by the operator": ((OLD,), lambda it: it.execute(Remove("redis"))),
+    "removed by the source": ((OLD,), lambda it: it.set(*it.without("redis"))),
 }
 
 
 @pytest.fixture(params=CAUSES)
 def leave(request, scene, ambassador, old, new):
     """Let the old endpoint leave its route, which has a policy, for one of the causes."""
+    ends, act = CAUSES[request.param]
 
-    def leave(existing, bystanders=0):
-        ends = (OLD,) if request.param == "move" else (OLD, NEW)
-        pick = {} if request.param == "move" else {"pick": Pick.FIRST}
+    def leave(existing):
+        ambassador.resolve("db", "10.77.0.4")
         ambassador.set(
-            route(6379, *ends, existing=existing, **pick), route(5432, OLD, name="other")
+            route(6379, *ends, existing=existing, pick=Pick.FIRST),
+            route(5432, OLD, name="other"),
         )
         sessions = [reaches(scene, old) for _ in range(10)]
         others = [reaches(scene, old, 5432) for _ in range(2)]
         began = time.monotonic()
-        CAUSES[request.param](ambassador)
-        reaches(scene, new)
+        act(ambassador)
+        if "removed" in request.param:
+            with pytest.raises(ConnectionRefusedError):
+                scene.dial("bridge", 6379)
+        else:
+            if request.param == "names":  # who is told of by DNS, and not asked to do it at once
+                until(lambda: leads_to(scene, new), 10)
+            reaches(scene, new)
         return began, sessions, others
 
     return leave

@@ -13,7 +13,6 @@ from .bed.command import until
 from .bed.engine import Engine
 from .bed.images import AMBASSADOR, REDIS
 
-
 # Seconds that an engine on a busy machine may need for anything; its kill would come after 10 s.
 AT_ONCE = 4
 

@@ -1,7 +1,5 @@
 """nft itself takes every golden text, one after the other, and can list what it then has."""
 
-import re
-
 from tests.unit.planes.kernel.goldens import FOLDER, GOLDENS
 
 
@@ -13,6 +11,5 @@ def test_every_golden_text_is_taken_one_after_the_other(network):
         nft.run("nft", "-f", "-", stdin=text)
         nft.run("nft", "list", "ruleset")  # nft 1.0.6 cannot list every text that it takes
     listed = nft.run("nft", "list", "table", "inet", "ambassador")
-    routes = re.sub(r"elements = \{ [^}]* counter [^}]* \}", "", listed)
-    assert "elements" not in routes  # but those that count
+    assert "elements" not in listed
     assert "spread" not in listed

@@ -194,6 +194,38 @@ def test_one_that_dies_when_it_has_adopted_the_table_leaves_rules_that_work(run,
     assert old.exit_code() == 0
 
 
+def test_counters_go_on_whether_it_succeeds_or_not(run):
+    old = run.first()
+    with run.connect() as kept:
+        for _ in range(3):
+            with run.connect() as sock:
+                asks(sock)
+        asks(kept)
+        (before,) = run.status().routes
+        assert before.opened == 4
+        bad = run(
+            ROUTE,
+            "WEB_PORT_80_TCP=tcp://10.77.0.4:7000",
+            "WEB_PORT_80_TCP_LISTEN=9.9.9.9:80",
+            AMBASSADOR_UPGRADE="yes",
+        )
+        assert bad.exit_code() == 1
+        old.wait_for("upgrade_failed")
+        for plane in ("", "kernel", "relay", "kernel"):
+            if plane:
+                run.next(AMBASSADOR_PLANE=plane)
+            asks(kept)
+            (after,) = run.status().routes
+            assert after.opened == 4
+            # in the kernel while no rules are there, nobody counts
+            assert after.to_upstream >= before.to_upstream
+            assert after.to_client >= before.to_client
+            before = after
+        with run.connect() as sock:
+            asks(sock)
+        assert run.status().routes[0].opened == 5
+
+
 def test_from_the_kernel_to_the_relay_and_back(run):
     run.first()
     with run.connect() as kept:

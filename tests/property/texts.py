@@ -69,18 +69,25 @@ def routes(draw: st.DrawFn) -> Route:
         listen = draw(sockets)
     alias = draw(st.text("abz059_.-", max_size=10).map("a{}".format))
     route = Route(
-        alias, listen, tuple(ends), proto, draw(st.sampled_from(Pick)), alias=alias, port=port
+        alias,
+        listen,
+        tuple(ends),
+        proto,
+        draw(st.sampled_from(Pick)),
+        interval=draw(durations),
+        rise=draw(st.integers(1, 999)),
+        fall=draw(st.integers(1, 999)),
+        alias=alias,
+        port=port,
     )
     if proto is Proto.UDP:
-        return named([replace(route, idle=draw(durations))])[0]
+        health = draw(st.sampled_from(["", "dns"]))
+        return named([replace(route, idle=draw(durations), health=health)])[0]
     changed = replace(
         route,
         connect=draw(durations),
         keepalive=draw(keepalives),
-        health=draw(st.sampled_from(["", "tcp", "redis", "http", "http:/healthz?a=b"])),
-        interval=draw(durations),
-        rise=draw(st.integers(1, 999)),
-        fall=draw(st.integers(1, 999)),
+        health=draw(st.sampled_from(["", "tcp", "redis", "mysql", "dns", "http:/healthz?a=b"])),
     )
     return named([changed])[0]
 

@@ -13,6 +13,7 @@ from ambassador.planes.relay.plane import RelayPlane
 from ambassador.ports import RouteStatus
 from tests.looping import Looping
 from tests.names import StaticResolver
+from tests.wait import until
 
 __all__ = ["LoopFactory", "RunningRelay", "endpoint", "route"]
 
@@ -62,12 +63,19 @@ class RunningRelay:
         resolver: StaticResolver | None = None,
         buffer: int = 262144,
         backlog: int = 4096,
+        workers: int = 0,
     ) -> None:
         self.resolver = resolver or StaticResolver()
         self._looping = Looping(loop_factory)
         self.call = self._looping.call
         self.await_ = self._looping.do
-        self.plane = self.call(RelayPlane, self.resolver, buffer=buffer, backlog=backlog)
+        self.plane = self.call(
+            lambda: RelayPlane(
+                self.resolver, buffer=buffer, backlog=backlog, workers=workers, eager=True
+            )
+        )
+        self.call(self.plane.spread.start, workers)
+        until(lambda: all(worker.is_ready for worker in self.plane.spread.workers))
         self._closed = False
 
     def apply(self, *steps: Step) -> None:
@@ -86,6 +94,7 @@ class RunningRelay:
         return self.await_(self.plane.drain(grace), grace + _WITHIN)
 
     def status(self, name: str = "demo") -> RouteStatus:
+        self.await_(self.plane.measure())
         found = {status.route.name: status for status in self.call(self.plane.status)}
         return found[name]
 

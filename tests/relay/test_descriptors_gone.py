@@ -40,7 +40,7 @@ def test_clients_beyond_the_limit_wait_in_the_backlog_and_are_served_in_turn(
     caplog.set_level("INFO", "ambassador")
     echo, port = peers.echo(), free_port()
     leave(20)
-    relay = start_relay()
+    relay = start_relay(workers=0)  # a worker has a budget of its own
     leave(None)  # the relay keeps its budget; the test's own sockets need more
     relay.add(route(port, echo.port))
     waiting = [peers.connect(port) for _ in range(60)]
@@ -64,7 +64,7 @@ def test_a_new_flow_takes_the_place_of_the_one_silent_longest(start_relay, peers
     caplog.set_level("DEBUG", "ambassador")
     service, port = peers.datagrams(), free_port()
     leave(6)
-    relay = start_relay()
+    relay = start_relay(workers=0)  # a worker has a budget of its own
     leave(None)
     relay.add(route(port, port_of(service), proto=Proto.UDP))
     flows = {}
@@ -91,7 +91,7 @@ def test_a_flow_that_finds_none_free_and_none_to_displace_is_dropped_until_one_i
 ):
     echo, service, port, flow = peers.echo(), peers.datagrams(), free_port(), free_port()
     leave(5)
-    relay = start_relay()
+    relay = start_relay(workers=0)  # a worker has a budget of its own
     leave(None)
     relay.add(route(port, echo.port), route(flow, port_of(service), proto=Proto.UDP, name="flow"))
     sessions = []
@@ -127,7 +127,7 @@ def test_a_flow_that_finds_none_free_and_none_to_displace_is_dropped_until_one_i
 def test_flows_take_at_most_half_so_that_tcp_finds_room(start_relay, peers, caplog, leave):
     echo, service, port, flow = peers.echo(), peers.datagrams(), free_port(), free_port()
     leave(180 - descriptors())
-    relay = start_relay()
+    relay = start_relay(workers=0)  # a worker has a budget of its own
     leave(None)
     half = (180 + _RESERVE) // 2
     relay.add(route(port, echo.port), route(flow, port_of(service), proto=Proto.UDP, name="flow"))

@@ -78,7 +78,9 @@ def test_two_hundred_mixed_sessions_leave_nothing(relay, peers, tmp_path):
     sessions(200)
     until(lambda: settled() <= before)
     assert relay.tasks() == set()
-    assert relay.call(lambda: len(relay.plane._around.poller)) == 3  # the listeners of TCP and unix
+    # the listeners of TCP and unix, and the channels to the workers
+    watched = 3 + len(relay.plane.spread.workers)
+    assert relay.call(lambda: len(relay.plane._around.poller)) == watched
     assert relay.call(lambda: [len(kept) for kept in _kept(relay)]) == [0] * 3
     assert relay.status().opened == 220 - relay.status("unix").opened
 

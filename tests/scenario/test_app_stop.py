@@ -7,6 +7,7 @@ import time
 import pytest
 
 from ambassador.admin import client
+from ambassador.core.commands import Hold, Status
 from tests.ports import free_port
 from tests.program import Program, is_ready
 from tests.relay.peers import is_reset, port_of
@@ -81,6 +82,28 @@ def test_2_clients_in_the_backlog_are_accepted_then_the_listener_closes(run, pee
 
     until(refused, AT_ONCE)
     assert it.program.process.poll() is None
+
+
+def test_2_those_who_are_held_are_told_at_once(run, peers):
+    it = run()
+    until(lambda: is_ready(it.admin), what="it is ready")
+    one, other = it.session()
+    client.ask(it.admin, Hold("db", timeout=60))
+    held = [peers.connect(it.port) for _ in range(3)]
+    until(lambda: client.ask(it.admin, Status()).routes[0].held == 3)
+    it.program.send(signal.SIGSTOP)
+    late = peers.connect(it.port)
+    it.program.send(signal.SIGTERM)
+    it.program.send(signal.SIGCONT)
+    began = time.monotonic()
+    assert all(is_reset(sock) for sock in (*held, late))
+    assert time.monotonic() - began < AT_ONCE
+    exchange(one, other)  # who has an upstream has the grace
+    it.program.wait_for("held_dismissed")
+    one.close()
+    other.close()
+    assert it.program.exit_code() == 0
+    assert it.program.said("sessions_cut") == []
 
 
 def test_3_open_sessions_may_end_and_then_it_is_over(run):

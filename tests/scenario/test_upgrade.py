@@ -1,5 +1,6 @@
 """One ambassador takes over from another, and nobody is refused."""
 
+import http.client
 import os
 import signal
 import socket
@@ -9,8 +10,9 @@ import threading
 import pytest
 
 from ambassador.admin import client
-from ambassador.core.commands import Hold, Move, Release, Status
+from ambassador.core.commands import Cut, Drain, Hold, Move, Release, Sessions, Status
 from ambassador.handover.wire import beside
+from tests.conformance.scene import ends_with_reset
 from tests.ports import free_port
 from tests.program import Program, is_ready
 from tests.relay.peers import port_of
@@ -258,6 +260,143 @@ def test_a_signal_ends_the_old_one_after_its_grace(run, peers):
     old.wait_for("handed_over")
     assert old.stop(signal.SIGTERM) == 0
     assert old.said("sessions_cut") == ["1 session was still open after 0.1 s and cut"]
+
+
+def test_sessions_in_the_old_ones_are_counted_listed_and_cut(run, peers):
+    first = run.first()
+    one, other = peers.connect(run.port), peers.connect(run.port)
+    asks(one)
+    asks(other)
+    works(peers.connect(run.port))
+    second = run.next()
+    third = peers.connect(run.port)
+    asks(third)
+    run.next()
+    works(peers.connect(run.port))
+    status = run.status()
+    assert {(one.pid, one.open) for one in status.former} == {
+        (first.process.pid, 2),
+        (second.process.pid, 1),
+    }
+    (route,) = status.routes
+    assert (route.open, route.opened, route.endpoints[0].open) == (3, 5, 3)
+    assert route.to_upstream == 5 * len(b"question")
+    listed = client.ask(run.admin, Sessions("db"))
+    assert listed.total == 3
+    ids = {session.client.rpartition(":")[2]: session.id for session in listed.sessions}
+    cut = ids[str(one.getsockname()[1])]
+    assert cut.endswith(f"@{first.process.pid}")
+    assert client.ask(run.admin, Cut(session=cut)).sessions == 1
+    assert ends_with_reset(one)
+    asks(other)
+    assert client.ask(run.admin, Cut("db")).sessions == 2
+    assert ends_with_reset(other)
+    assert ends_with_reset(third)
+    assert [first.exit_code(), second.exit_code()] == [0, 0]
+    until(lambda: not run.status().former, what="nobody is left")
+    (route,) = run.status().routes
+    assert (route.open, route.opened) == (0, 5)
+
+
+def test_no_counter_sinks_and_every_end_is_counted(run, peers):
+    def numbers():
+        connection = http.client.HTTPConnection("127.0.0.1", metrics, timeout=10)
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+        connection.close()
+        counters = [line for line in text.splitlines() if line.startswith("ambassador_")]
+        told = (line.rpartition(" ") for line in counters)
+        return {name: float(value) for name, _, value in told if "_timestamp_" not in name}
+
+    def sunk(before, now):
+        gauges = ("_open{", "_info{", "_ready", "_held{", "_usable{", "_health{", "_admin{")
+        return [
+            name
+            for name, value in before.items()
+            if not any(word in name for word in gauges) and now.get(name, 0) < value
+        ]
+
+    metrics = free_port()
+    run.first(AMBASSADOR_METRICS=f"127.0.0.1:{metrics}")
+    kept, before = [], {}
+    for _ in range(4):
+        works(peers.connect(run.port))
+        kept.append(peers.connect(run.port))
+        asks(kept[-1])
+        now = numbers()
+        assert sunk(before, now) == []
+        before = now
+        run.next(AMBASSADOR_METRICS=f"127.0.0.1:{metrics}")
+        assert sunk(before, numbers()) == []
+    for sock in kept:
+        sock.close()
+    assert [program.exit_code() for program in run.programs[:-1]] == [0] * 4
+    until(lambda: not run.status().former)
+    now = numbers()
+    assert sunk(before, now) == []
+    name = '{reason="client",route="db"}'
+    assert now[f"ambassador_sessions_closed_total{name}"] == 8
+    assert now['ambassador_connect_seconds_count{route="db"}'] == 8
+    assert now['ambassador_session_seconds_bucket{le="+Inf",route="db"}'] == 8
+
+
+@pytest.mark.parametrize(
+    ("existing", "reason"), [("keep", ""), ("cut", "moved"), ("drain=300ms", "moved")]
+)
+def test_sessions_of_the_old_one_follow_the_policy_of_a_move(run, peers, existing, reason):
+    old = run.first(AMBASSADOR_ACCESS_LOG=str(run.admin.with_name("access")))
+    kept = peers.connect(run.port)
+    asks(kept)
+    run.next()
+    other = peers.echo()
+    there = f"tcp://127.0.0.1:{other.port}"
+    client.ask(run.admin, Move("db", (there,), existing=existing))
+    (session,) = client.ask(run.admin, Sessions()).sessions or [None]
+    if reason:
+        assert ends_with_reset(kept)
+        assert old.exit_code() == 0
+        assert f'"reason": "{reason}"' in run.admin.with_name("access").read_text()
+        return
+    assert session.state == "open"
+    asks(kept)
+    client.ask(run.admin, Move("db", (f"tcp://127.0.0.1:{run.echo.port}",), existing="cut"))
+    asks(kept)  # its endpoint is there again
+
+
+def test_a_drain_of_the_old_ones_sessions_ends_at_its_deadline(run, peers):
+    old = run.first()
+    kept = peers.connect(run.port)
+    asks(kept)
+    run.next()
+    client.ask(run.admin, Drain("db", deadline=0.3))
+    assert ends_with_reset(kept)
+    assert old.exit_code() == 0
+
+
+def test_one_that_is_killed_leaves_what_it_had_counted(run, peers):
+    old = run.first()
+    kept = peers.connect(run.port)
+    asks(kept)
+    run.next()
+    assert run.status().former[0].open == 1
+    old.process.kill()
+    until(lambda: not run.status().former)
+    (route,) = run.status().routes
+    assert (route.open, route.opened) == (0, 1)
+
+
+def test_one_that_ends_late_takes_nothing_of_those_after_it_away(run, peers):
+    kept = []
+    for number in range(4):
+        run.next() if number else run.first()
+        kept.append(peers.connect(run.port))
+        asks(kept[-1])
+    for program, sock in zip(run.programs, kept, strict=True):
+        sock.close()
+        if program is not run.programs[-1]:
+            assert program.exit_code() == 0
+        assert is_ready(run.admin)
+        assert beside(run.admin).exists()
 
 
 def test_only_the_same_user_may_ask(run):

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from ambassador import leading
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute
 from ambassador.core.wish import Wish, key_of
 from ambassador.errors import ConfigError, PlaneError
@@ -74,6 +75,22 @@ def test_what_probes_say_is_laid_over_all_and_forgotten_when_it_cannot_be_done(l
 def test_a_route_that_goes_takes_its_last_change_along(lead):
     asyncio.run(lead.source(Desired((OTHER,)), "reload"))
     assert list(lead.changed) == [key_of(OTHER)]
+
+
+def test_what_concerns_one_route_does_not_look_at_all(lead, monkeypatch):
+    def everything(*_):
+        raise AssertionError("every route is looked at")
+
+    monkeypatch.setattr(leading, "effective", everything)
+    monkeypatch.setattr(leading, "plan", everything)
+    asyncio.run(lead.wish(wish(hold=Hold()), "ann", "redis held"))
+    asyncio.run(lead.wish({}, "ann", "redis reset"))
+    asyncio.run(lead.wish(wish(endpoints=(B,)), "ann", "redis moved"))
+    asyncio.run(lead.judge({(KEY, B.address): Health.UNHEALTHY}))
+    assert len(lead._plane.steps) == 4
+    assert lead.changed[KEY].what == "dbb:6379 is unhealthy"
+    with pytest.raises(AssertionError):  # names and listen addresses of others may be concerned
+        asyncio.run(lead.wish(wish(removed=True), "ann", "redis removed"))
 
 
 def test_whose_step_it_is():

@@ -23,7 +23,7 @@ from ambassador.model import Inet
 from ambassador.reconciler import Reconciler
 
 if TYPE_CHECKING:
-    from ambassador.admin.web import Metrics
+    from ambassador.admin.web import Metrics, Token
 
 __all__ = ["Doors"]
 
@@ -42,7 +42,7 @@ class Doors:
         environ: Mapping[str, str],
         *,
         api: Inet | None = None,
-        token: str = "",
+        token: Token = "",
         monitor: Inet | None = None,
         inherited: Inherited | None = None,
     ) -> None:

@@ -68,10 +68,12 @@ class AdminServer:
         """Answer no longer and remove the socket."""
         if self._door is None:
             return
-        await self._door.stop()
+        # While our socket is open nobody else's can have its number; afterwards one may.
         with contextlib.suppress(OSError):  # gone already, or the folder is
             if self.path.stat().st_ino == self._inode:
                 self.path.unlink()
+        self._inode = 0
+        await self._door.stop()
 
     def _api(self) -> Any:
         from ambassador.admin.web import api  # noqa: PLC0415 (45 ms of imports, in a thread)

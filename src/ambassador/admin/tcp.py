@@ -13,7 +13,7 @@ from ambassador.reconciler import Reconciler
 from ambassador.spec import format_address
 
 if TYPE_CHECKING:
-    from ambassador.admin.web import Metrics
+    from ambassador.admin.web import Metrics, Token
 
 __all__ = ["api_door", "monitor_door"]
 
@@ -21,12 +21,12 @@ __all__ = ["api_door", "monitor_door"]
 def api_door(
     address: Inet,
     reconciler: Reconciler,
-    token: str,
+    token: Token,
     metrics: Metrics | None = None,
     inherited: Inherited | None = None,
 ) -> Door:
     """Return the API at `address`, bound. Raises RunError; `token` is not empty."""
-    if not token:
+    if not (token() if callable(token) else token):
         raise ValueError("the API on TCP has a token")
 
     def build() -> Any:

@@ -1,15 +1,42 @@
-"""The token of the API over TCP: from a variable or a file, and never anywhere else."""
+"""The token of the API over TCP: from a variable or a file, and never anywhere else. A file is
+read again at a reload, so that a token can be replaced while the program runs.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
+from ambassador import log
 from ambassador.errors import ConfigError, Problem
 
-__all__ = ["read_token"]
+__all__ = ["Token", "read_token"]
 
 _FILE = "AMBASSADOR_API_TOKEN_FILE"
+
+
+class Token:
+    """Implements ports.Besides; `read` returns the token, or raises ConfigError."""
+
+    name = "token"
+
+    def __init__(self, read: Callable[[], str]) -> None:
+        self._read = read
+        self._value = self._last = ""
+
+    def __call__(self) -> str:
+        """Return the token that counts now."""
+        return self._value
+
+    def read(self) -> None:
+        """Read it anew; see ports.Besides."""
+        self._last = self._read()
+
+    def take_over(self) -> None:
+        """Ask for what was read last; see ports.Besides."""
+        if self._value not in ("", self._last):
+            log.event(log.INFO, "token_replaced", "the API asks for another token from now on")
+        self._value = self._last
 
 
 def read_token(text: str, path: str, parse: Callable[[str, str], str]) -> str:

@@ -23,7 +23,7 @@ from ambassador.admin.plain import decode, encode, from_query, parse_json
 from ambassador.errors import AmbassadorError, ConfigError
 from ambassador.reconciler import Phase, Reconciler
 
-__all__ = ["BODY_LIMIT", "BODY_TIME", "Metrics", "api", "monitor"]
+__all__ = ["BODY_LIMIT", "BODY_TIME", "Metrics", "Token", "api", "monitor"]
 
 # Room for 2,000 assignments to `add`; larger ones are a slip or an attack.
 BODY_LIMIT = 256 << 10
@@ -34,11 +34,13 @@ _DROPPED = 8 << 20
 
 # The text of /metrics in Prometheus' format.
 Metrics = Callable[[], Awaitable[bytes]]
+# The token, or what returns the one of the moment.
+Token = str | Callable[[], str]
 _Answer = Callable[[Request], Awaitable[Response]]
 
 
 def api(
-    reconciler: Reconciler, *, place: str, token: str = "", metrics: Metrics | None = None
+    reconciler: Reconciler, *, place: str, token: Token = "", metrics: Metrics | None = None
 ) -> ASGIApp:
     """Return all of it. With `token`, who does not bear it is told nothing (RFC 6750); `place`
     says in `status` where a change came from.
@@ -200,15 +202,16 @@ _PHRASES = (
 class _Guarded:
     """Lets only those in who bear the token; all others learn nothing."""
 
-    def __init__(self, app: ASGIApp, token: str) -> None:
+    def __init__(self, app: ASGIApp, token: Token) -> None:
         self._app = app
-        self._expected = f"Bearer {token}".encode()
+        self._token = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         given = [value for name, value in scope["headers"] if name == b"authorization"]
         scheme, _, token = (given[0] if len(given) == 1 else b"").partition(b" ")
         shown = scheme.lower().capitalize() + b" " + token.strip()
-        if hmac.compare_digest(shown, self._expected):
+        expected = self._token() if callable(self._token) else self._token
+        if hmac.compare_digest(shown, f"Bearer {expected}".encode()):
             await self._app(scope, receive, send)
         else:
             headers = {"WWW-Authenticate": "Bearer"}

@@ -12,8 +12,9 @@ from ambassador.errors import NotFoundError
 
 __all__ = ["command"]
 
-# Ids as `sessions` shows them: the letter of the plane, and numbers.
-_SESSION = re.compile(r"[a-z]\d+(\.\d+)?", re.ASCII)
+# Ids as `sessions` shows them: the letter of the plane, and numbers; the process, where that is
+# another one.
+_SESSION = re.compile(r"[a-z]\d+(\.\d+)?(@\d+)?", re.ASCII)
 
 
 @click.command("cut")

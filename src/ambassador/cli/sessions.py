@@ -36,7 +36,7 @@ def command(route: str, limit: int, admin: str | None, as_json: bool) -> None:
             one.route,
             one.client,
             one.endpoint or "-",
-            age(one.age),
+            "-" if one.age is None else age(one.age),
             size(one.to_upstream),
             size(one.to_client),
             one.plane,

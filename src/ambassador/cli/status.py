@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 import click
@@ -10,12 +13,13 @@ import click
 from ambassador.cli.asking import ask, asking, show
 from ambassador.cli.text import age, clock, size, table
 from ambassador.core.commands import Status
-from ambassador.core.results import EndpointView, RouteView, StatusView
+from ambassador.core.results import EndpointView, FormerView, RouteView, StatusView
 
 __all__ = ["command"]
 
 _HEAD = ("ROUTE", "LISTEN", "ENDPOINTS", "PLANE", "OPEN", "OPENED", "REFUSED", "UP", "DOWN", "WHY")
 _COUNTERS = ("opened", "refused", "to_upstream", "to_client")
+_PER_SECOND = {"OPENED": "NEW/S", "REFUSED": "REFUSED/S", "UP": "UP/S", "DOWN": "DOWN/S"}
 _PARTS = ("ENDPOINT", "ADMIN", "HEALTH", "OPEN", "NEW SESSIONS", "REASON")
 
 
@@ -36,7 +40,9 @@ def command(route: str, rate: bool, admin: str | None, as_json: bool) -> None:
         time.sleep(1)
         view = _since(view, ask(Status(route), admin))
     if not route:
-        show(view, _all(view), as_json)
+        head = tuple(_PER_SECOND.get(word, word) if rate else word for word in _HEAD)
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        show(view, _all(view, head, width), as_json)
         return
     show(view, _one(view.routes[0], "in the last second" if rate else "since it began"), as_json)
 
@@ -56,7 +62,10 @@ def _new(before: RouteView | None, now: RouteView) -> RouteView:
     )
 
 
-def _all(view: StatusView) -> str:
+def _all(view: StatusView, head: Sequence[str] = _HEAD, width: int | None = None) -> str:
+    """Return a table; where it would be wider than `width`, what is in its last column stands
+    below it.
+    """
     rows = [
         (
             one.name,
@@ -73,11 +82,31 @@ def _all(view: StatusView) -> str:
         for one in view.routes
     ]
     first = f"{view.phase} for {age(view.uptime)}, ambassador {view.version}, pid {view.pid}"
-    columns = len(_HEAD) if any(one.why for one in view.routes) else len(_HEAD) - 1
-    lines = [first, "", table(_HEAD[:columns], [row[:columns] for row in rows])]
-    notes = [f"{one.name}: {note}" for one in view.routes for note in _notes(one)]
+    text, notes = table(head, rows), list[str]()
+    if not any(one.why for one in view.routes):
+        text = table(head[:-1], [row[:-1] for row in rows])
+    elif width is not None and any(len(line) > width for line in text.splitlines()):
+        text = table(head[:-1], [row[:-1] for row in rows])
+        notes = _reasons(view)
+    lines = [first, "", text]
+    notes += [f"{one.name}: {note}" for one in view.routes for note in _notes(one)]
+    notes += [f"{one.name} ({one.listen}): {one.differs}" for one in view.removed]
     notes += [f"{source.name}: {source.error}" for source in view.sources if source.error]
+    notes += [_before(one) for one in view.former]
     return "\n".join([*lines, *([""] if notes else []), *notes])
+
+
+def _reasons(view: StatusView) -> list[str]:
+    """Return the reasons for planes, each once, with the routes that have it."""
+    routes: dict[tuple[str, str], list[str]] = {}
+    for one in view.routes:
+        if one.why:
+            routes.setdefault((one.plane, one.why), []).append(one.name)
+    return [
+        f"{', '.join(names[:3])}{f' and {len(names) - 3} more' if len(names) > 3 else ''}: "
+        f"{plane}, {why}"
+        for (plane, why), names in routes.items()
+    ]
 
 
 def _one(one: RouteView, when: str) -> str:
@@ -121,6 +150,11 @@ def _brief(part: EndpointView) -> str:
 def _notes(one: RouteView) -> list[str]:
     notes = [_held(one)] if one.hold else []
     return [*notes, one.differs] if one.differs else notes
+
+
+def _before(former: FormerView) -> str:
+    count = f"{former.open} session{' goes' if former.open == 1 else 's go'}"
+    return f"{count} on in process {former.pid}, which had the routes before the upgrade"
 
 
 def _held(one: RouteView) -> str:

@@ -253,7 +253,7 @@ def _remove(now: Situation, command: commands.Remove) -> Asked:
 def _reset(now: Situation, command: commands.Reset) -> Asked:
     if not command.route:
         names = tuple(wish.route for wish in now.wishes.values())
-        return Asked({}, f"{len(names)} routes reset", names)
+        return Asked({}, f"{len(names)} route{'' if len(names) == 1 else 's'} reset", names)
     known = {key_of(route): route for route in now.desired.routes}
     known |= {key_of(route): route for route in now.routes}
     for key, wish in now.wishes.items():  # for a route no source speaks of now

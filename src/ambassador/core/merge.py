@@ -10,7 +10,7 @@ from ambassador.errors import ConfigError, Problem
 from ambassador.model import Address, Desired, Inet, Proto, Route, Snapshot, Unix
 from ambassador.spec import format_address, format_name, unmapped
 
-__all__ = ["collisions", "merge", "overlap"]
+__all__ = ["check_endpoints", "collisions", "merge", "overlap"]
 
 _ALL_IPV4 = "0.0.0.0"
 _ALL = ("", "::")  # a socket on :: takes IPv4 too unless told otherwise (RFC 3493 section 5.3)
@@ -37,20 +37,30 @@ def merge(snapshots: Iterable[Snapshot]) -> Desired:
         )
         for first, second in collisions(routes)
     ]
-    problems += [
+    problems += _loops(routes, routes)
+    if problems:
+        raise ConfigError(*problems)
+    return Desired(routes)
+
+
+def check_endpoints(changed: Iterable[Route], routes: Iterable[Route]) -> None:
+    """Raise ConfigError where one of those `changed` among `routes` would connect to itself."""
+    if problems := _loops(changed, routes):
+        raise ConfigError(*problems)
+
+
+def _loops(among: Iterable[Route], routes: Iterable[Route]) -> list[Problem]:
+    return [
         _listen_problem(
             route,
             f"its endpoint {format_address(endpoint.address)} is where it listens itself",
             "an endpoint elsewhere, or another port to listen on",
             routes,
         )
-        for route in routes
+        for route in among
         for endpoint in route.endpoints
         if _leads_back(route.listen, endpoint.address)
     ]
-    if problems:
-        raise ConfigError(*problems)
-    return Desired(routes)
 
 
 def collisions(routes: Sequence[Route]) -> list[tuple[Route, Route]]:

@@ -8,8 +8,10 @@ __all__ = [
     "Changed",
     "Done",
     "EndpointView",
+    "FormerView",
     "HoldView",
     "Moved",
+    "RemovedView",
     "RouteView",
     "SessionList",
     "SessionView",
@@ -107,8 +109,29 @@ class SourceView:
 
 
 @dataclass(frozen=True, slots=True)
+class FormerView:
+    """A process that had the routes before and still has `open` sessions, which are among those
+    of the routes; the ids of its sessions end in `@` and its pid.
+    """
+
+    pid: int
+    open: int
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedView:
+    """A route the sources say and the operator has removed; `differs` says since when."""
+
+    name: str
+    listen: str
+    differs: str
+
+
+@dataclass(frozen=True, slots=True)
 class StatusView:
-    """The whole program, or one route of it."""
+    """The whole program, or one route of it. `former`: where sessions go on after an upgrade;
+    `removed`: routes that are not there because the operator does not want them.
+    """
 
     phase: str
     version: str
@@ -116,19 +139,22 @@ class StatusView:
     uptime: float
     routes: tuple[RouteView, ...]
     sources: tuple[SourceView, ...] = ()
+    former: tuple[FormerView, ...] = ()
+    removed: tuple[RemovedView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SessionView:
     """One open session, or flow of UDP; `id` is what `cut` takes. `endpoint` is the address it
-    is connected to, empty while it waits or is held.
+    is connected to, empty while it waits or is held; `age` is null where the kernel notes no
+    times.
     """
 
     id: str
     route: str
     client: str
     endpoint: str
-    age: float
+    age: float | None
     to_upstream: int
     to_client: int
     plane: str

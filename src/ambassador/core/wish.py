@@ -25,7 +25,18 @@ from ambassador.model import (
 )
 from ambassador.spec import format_address, format_endpoints
 
-__all__ = ["Key", "Verdicts", "Wish", "difference", "effective", "judged", "key_of", "without"]
+__all__ = [
+    "Key",
+    "Verdicts",
+    "Wish",
+    "altered",
+    "difference",
+    "effective",
+    "judged",
+    "judged_route",
+    "key_of",
+    "without",
+]
 
 Key = tuple[Proto, Address]
 # What probes say of an endpoint of a route, by its address as it is written.
@@ -80,14 +91,15 @@ def effective(desired: Desired, wishes: Mapping[Key, Wish]) -> Desired:
         if wish.added is not None and wish.key not in there and not wish.removed
     ]
     routes = [
-        altered
+        one
         for route in (*desired.routes, *added)
-        if (altered := _altered(route, wishes.get(key_of(route)))) is not None
+        if (one := altered(route, wishes.get(key_of(route)))) is not None
     ]
     return merge([Snapshot("sources and operator", tuple(routes))])
 
 
-def _altered(route: Route, wish: Wish | None) -> Route | None:
+def altered(route: Route, wish: Wish | None) -> Route | None:
+    """Return `route` as `wish` has it; None when it is removed."""
     if wish is None:
         return route
     if wish.removed:
@@ -104,10 +116,11 @@ def judged(desired: Desired, verdicts: Verdicts) -> Desired:
     """Return `desired` with what probes say of its endpoints."""
     if not verdicts:
         return desired
-    return Desired(tuple(_judged(route, verdicts) for route in desired.routes))
+    return Desired(tuple(judged_route(route, verdicts) for route in desired.routes))
 
 
-def _judged(route: Route, verdicts: Verdicts) -> Route:
+def judged_route(route: Route, verdicts: Verdicts) -> Route:
+    """Return `route` with what probes say of its endpoints."""
     key = key_of(route)
     endpoints = tuple(
         replace(endpoint, health=verdicts.get((key, endpoint.address), Health.UNKNOWN))

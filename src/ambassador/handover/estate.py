@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Protocol
 
@@ -30,7 +30,8 @@ class Part(Protocol):
 
 class Estate:
     """Implements giving.Holder. `still` lets nothing be changed and gives the wishes, `encode`
-    writes them down, `gone` is told of the successor.
+    writes them down, `gone` is told of the successor, `legacy` has what was counted and the
+    connections to the processes before.
     """
 
     def __init__(
@@ -40,12 +41,15 @@ class Estate:
         still: Callable[[], AbstractAsyncContextManager[tuple[Wish, ...]]],
         encode: Callable[[Collection[Wish]], str],
         gone: Callable[[int], None],
+        *,
+        legacy: Callable[[], Awaitable[tuple[bytes, Sequence[socket.socket]]]],
     ) -> None:
         self._parts = parts
         self._sockets = sockets
         self._still = still
         self._encode = encode
         self._gone = gone
+        self._legacy = legacy
         self._lent: list[Part] = []
         self._stillness = AsyncExitStack()
 
@@ -81,3 +85,7 @@ class Estate:
             part.give_up()
         self._gone(successor)
         await self._stillness.aclose()
+
+    async def legacy(self) -> tuple[bytes, Sequence[socket.socket]]:
+        """See giving.Holder."""
+        return await self._legacy()

@@ -21,6 +21,7 @@ from ambassador.handover.wire import (
     peer,
     receive,
     send,
+    send_text,
 )
 from ambassador.tasks import spawn
 
@@ -45,6 +46,9 @@ class Holder(Protocol):
     async def give_up(self, successor: int) -> None:
         """It all belongs to process `successor` now."""
 
+    async def legacy(self) -> tuple[bytes, Sequence[socket.socket]]:
+        """Return, after `give_up`, what was counted, and the connections to processes before."""
+
 
 class Giver:
     """Waits on a unix socket beside `admin`, mode 0600, for the same user or root."""
@@ -55,6 +59,7 @@ class Giver:
         self._sock: socket.socket | None = None
         self._inode = 0
         self._task: asyncio.Task[None] | None = None
+        self._successor: socket.socket | None = None
 
     def start(self) -> None:
         """Wait from now on. Where that is not possible it is said, and there is no upgrade."""
@@ -85,11 +90,15 @@ class Giver:
         """Wait no longer."""
         if self._task is not None:
             self._task.cancel()
+        if self._successor is not None:
+            self._successor.close()
+            self._successor = None
         if self._sock is not None:
-            self._sock.close()
+            # While our socket is open nobody else's can have its number; afterwards one may.
             with contextlib.suppress(OSError):  # gone already, or the folder is
                 if self.path.stat().st_ino == self._inode:
                     self.path.unlink()
+            self._sock.close()
             self._sock = None
 
     async def _wait(self, sock: socket.socket) -> None:
@@ -144,19 +153,26 @@ class Giver:
             await self._holder.take_back()
             raise
         await self._holder.give_up(pid)
+        text, others = await self._holder.legacy()
         with contextlib.suppress(OSError):
-            await send(sock, "bye")
+            await send_text(sock, "bye", text, [one.fileno() for one in others])
+        for one in others:
+            one.close()
+        self._successor = sock.dup()
         return True
+
+    async def successor(self) -> socket.socket | None:
+        """Return the connection to the one that has taken over, to be closed by the caller; None
+        when nobody has.
+        """
+        if self._task is not None:
+            await asyncio.wait({self._task})
+        sock, self._successor = self._successor, None
+        return sock
 
     @staticmethod
     async def _give(sock: socket.socket, sockets: Sequence[socket.socket], wishes: bytes) -> None:
-        file = os.memfd_create("wishes")
-        try:
-            with os.fdopen(os.dup(file), "wb") as writing:
-                writing.write(wishes)
-            await send(sock, "welcome", [file], sockets=len(sockets), pid=os.getpid())
-        finally:
-            os.close(file)
+        await send_text(sock, "welcome", wishes, sockets=len(sockets), pid=os.getpid())
         for first in range(0, len(sockets), MOST):
             await Giver._receive(sock, "more")
             piece = sockets[first : first + MOST]

@@ -13,7 +13,16 @@ from typing import Any
 from ambassador import __version__
 from ambassador.core.wish import Wish
 from ambassador.errors import NobodyError, RunError
-from ambassador.handover.wire import PATIENCE, PROTOCOL, beside, may_hand_over, peer, receive, send
+from ambassador.handover.wire import (
+    PATIENCE,
+    PROTOCOL,
+    beside,
+    may_hand_over,
+    peer,
+    receive,
+    send,
+    text_of,
+)
 from ambassador.inherited import LentSocket
 from ambassador.ports import StateStore
 
@@ -29,6 +38,9 @@ class Taker:
         self.sockets: list[LentSocket] = []
         self.wishes = b""
         self.kept: list[LentSocket] = []  # those whose files belong to a third: systemd
+        # From `done` on: what was counted, and connections to those before the predecessor.
+        self.legacy = b""
+        self.others: list[socket.socket] = []
         self._sock = sock
 
     @classmethod
@@ -74,20 +86,31 @@ class Taker:
 
         Raises RunError when it has changed its mind.
         """
-        await self._say("done", "bye")
-        self.close()
+        descriptors = await self._say("done", "bye")
+        self.legacy = text_of(descriptors[:1])
+        self.others = [socket.socket(fileno=descriptor) for descriptor in descriptors[1:]]
 
-    async def _say(self, say: str, answer: str) -> None:
+    def connection(self) -> socket.socket | None:
+        """Return, after `done`, the connection on which the predecessor can be asked, to be
+        closed by the caller; None where it has died.
+        """
+        connection = self._sock.dup() if self.legacy else None
+        self.close()
+        return connection
+
+    async def _say(self, say: str, answer: str) -> list[int]:
         message: dict[str, Any] = {}
+        descriptors: list[int] = []
         try:
             async with asyncio.timeout(PATIENCE):
                 with contextlib.suppress(OSError):  # it has gone, perhaps with a last word
                     await send(self._sock, say)
-                message, _ = await receive(self._sock)
+                message, descriptors = await receive(self._sock)
         except TimeoutError as error:
             raise RunError("the ambassador to take over from does not answer") from error
         if message:  # else it has died: whatever there was is ours
             _expect(message, answer)
+        return descriptors
 
     def close(self) -> None:
         """Speak no longer."""
@@ -96,14 +119,8 @@ class Taker:
     async def _begin(self) -> None:
         await send(self._sock, "hello", protocol=PROTOCOL, version=__version__)
         message, descriptors = await receive(self._sock)
-        try:
-            count = _expect(message, "welcome")["sockets"]
-            with os.fdopen(os.dup(descriptors[0]), "rb") as file:
-                file.seek(0)
-                self.wishes = file.read()
-        finally:
-            for descriptor in descriptors:
-                os.close(descriptor)
+        self.wishes = text_of(descriptors)
+        count = _expect(message, "welcome")["sockets"]
         while len(self.sockets) < count:
             await send(self._sock, "more")
             message, descriptors = await receive(self._sock)

@@ -8,10 +8,20 @@
     ready                       ─▶                       it listens, but accepts nothing yet
                                 ◀─   yours               the predecessor accepts nothing any longer
     done                        ─▶                       the admin path is its own
-                                ◀─   bye                 there is no way back
+                                ◀─   bye, a file with what was counted, and the connections to
+                                     those before it that still have sessions: no way back
 
 Instead of any of its answers the predecessor may say `no` and why. Whoever reads the end of the
 connection knows that the other one has failed.
+
+While sessions go on in the predecessor, the successor may ask on the same connection, as often as
+it likes; each question has a word `n` of its own, which the answer repeats:
+
+    numbers (n)                 ─▶
+    sessions (n)                ─▶
+    cut (n, reason), a file with ids
+                                ◀─   answer (n), a file
+                                ◀─   farewell, a file with what was counted: it ends
 """
 
 from __future__ import annotations
@@ -19,6 +29,7 @@ from __future__ import annotations
 import array
 import asyncio
 import json
+import os
 import socket
 import struct
 from collections.abc import Sequence
@@ -27,7 +38,18 @@ from typing import Any
 
 from ambassador.errors import RunError
 
-__all__ = ["MOST", "PATIENCE", "PROTOCOL", "beside", "may_hand_over", "peer", "receive", "send"]
+__all__ = [
+    "MOST",
+    "PATIENCE",
+    "PROTOCOL",
+    "beside",
+    "may_hand_over",
+    "peer",
+    "receive",
+    "send",
+    "send_text",
+    "text_of",
+]
 
 PROTOCOL = 1
 MOST = 200  # descriptors in one message; SCM_MAX_FD of Linux is 253
@@ -65,6 +87,33 @@ async def send(sock: socket.socket, say: str, descriptors: Sequence[int] = (), *
             return
 
 
+async def send_text(
+    sock: socket.socket, say: str, text: bytes, descriptors: Sequence[int] = (), **more: Any
+) -> None:
+    """Send one message with a file that holds `text`, however long, before other `descriptors`.
+
+    Raises OSError.
+    """
+    file = os.memfd_create(say)
+    try:
+        with os.fdopen(os.dup(file), "wb") as writing:
+            writing.write(text)
+        await send(sock, say, [file, *descriptors], **more)
+    finally:
+        os.close(file)
+
+
+def text_of(descriptors: Sequence[int]) -> bytes:
+    """Return what the file that `send_text` sent holds; nothing where there is none. The file is
+    closed.
+    """
+    if not descriptors:
+        return b""
+    with os.fdopen(descriptors[0], "rb") as file:
+        file.seek(0)
+        return file.read()
+
+
 async def receive(sock: socket.socket) -> tuple[dict[str, Any], list[int]]:
     """Return the next message and its descriptors; ({}, []) at the end of the connection.
 
@@ -78,7 +127,9 @@ async def receive(sock: socket.socket) -> tuple[dict[str, Any], list[int]]:
         except BlockingIOError:
             await _until(sock, writable=False)
         except ConnectionResetError:
-            return {}, []
+            # It closed without having read all we said. What it said last is still to be read:
+            # the error comes first, and once (unix_release_sock in net/unix/af_unix.c).
+            continue
     found = array.array("i")
     for level, kind, content in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):

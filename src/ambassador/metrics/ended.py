@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from math import inf
 
 from ambassador.metrics.table import METRICS
 from ambassador.model import Reason
@@ -47,6 +48,25 @@ class Times:
     session: Histogram = field(default_factory=lambda: _histogram("ambassador_session_seconds"))
     in_kernel: Counter[Reason] = field(default_factory=Counter)
 
+    def account(self) -> dict[str, float]:
+        """Return it as flat numbers under names, so that another process can go on with them."""
+        found: dict[str, float] = {}
+        for word, histogram in (("connect", self.connect), ("session", self.session)):
+            for bound, number in zip((*histogram.bounds, inf), histogram.counts, strict=True):
+                found[f"{word} {bound:g}"] = number
+            found[f"{word} total"] = histogram.total
+        return found | {f"in_kernel {reason}": number for reason, number in self.in_kernel.items()}
+
+    def add(self, account: Mapping[str, float]) -> None:
+        """Add what `account` has made of another; names it does not know are passed over."""
+        for word, histogram in (("connect", self.connect), ("session", self.session)):
+            for place, bound in enumerate((*histogram.bounds, inf)):
+                histogram.counts[place] += int(account.get(f"{word} {bound:g}", 0))
+            histogram.total += account.get(f"{word} total", 0)
+        for reason in Reason:
+            if number := int(account.get(f"in_kernel {reason}", 0)):
+                self.in_kernel[reason] += number
+
 
 class Ended:
     """Hears of each session that has ended; implements ports.Closed."""
@@ -64,6 +84,11 @@ class Ended:
             times.in_kernel[record.reason] += 1
         elif record.address:
             times.connect.add(record.connect)
+
+    def account(self, route: str) -> dict[str, float]:
+        """Return what is known of `route` as flat numbers, which `Times.add` understands."""
+        times = self._routes.get(route)
+        return {} if times is None else times.account()
 
     def of(self, routes: Collection[str]) -> Mapping[str, Times]:
         """Return what is known of `routes` now; what is known of others is forgotten."""

@@ -10,7 +10,7 @@ import asyncio
 import platform
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ambassador import __version__
 from ambassador.core.describe import describe_listen
@@ -32,6 +32,8 @@ class Facts:
     ready: bool
     routes: Sequence[RouteStatus]
     sources: Sequence[SourceView]
+    # What processes before this one knew, by the name of the route; see Times.add.
+    before: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ class MetricsText:
         """Return the text of this moment; whoever asks has brought the numbers up to date."""
         facts = self._facts()
         times = self._ended.of([status.route.name for status in facts.routes])
+        for name, account in facts.before.items():
+            times[name].add(account)
         for name in self._unwatched.keys() - times.keys():
             del self._unwatched[name]
         for status in facts.routes:
@@ -63,7 +67,8 @@ class MetricsText:
             left -= sum(times[name].in_kernel.values())
             # The numbers of the kernel are not all of one moment, and a counter never sinks.
             self._unwatched[name] = max(left, self._unwatched[name])
-        return await asyncio.to_thread(_text, list(samples(facts, times, self._unwatched)))
+        unwatched = dict(self._unwatched)  # which this loop may change meanwhile
+        return await asyncio.to_thread(lambda: _text(list(samples(facts, times, unwatched))))
 
 
 def samples(

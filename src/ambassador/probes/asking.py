@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 from collections.abc import Sequence
 
-from ambassador.model import Endpoint, Inet
-from ambassador.ports import Probe, Resolver
+from ambassador.model import Endpoint, Inet, Proto
+from ambassador.ports import Dialogue, Probe, Resolver
 
 __all__ = ["NoAnswerError", "Place", "ask", "host_of", "places"]
 
@@ -17,6 +18,7 @@ Place = tuple[socket.AddressFamily, str | tuple[str, int]]
 
 _MOST = 64 << 10  # bytes of an answer that are looked at
 _PIECE = 4096
+_AGAIN = 1.0  # seconds until a datagram is sent again
 
 
 class NoAnswerError(Exception):
@@ -39,16 +41,20 @@ async def places(endpoint: Endpoint, resolver: Resolver) -> Sequence[Place]:
     ]
 
 
-async def ask(probe: Probe, place: Place, host: str, limit: float) -> None:
+async def ask(
+    probe: Probe, place: Place, host: str, limit: float, proto: Proto = Proto.TCP
+) -> None:
     """Return when the answer is what `probe` wants, within `limit` seconds. Raises NoAnswerError.
 
     The connection is closed as a client that has read everything does it.
     """
     family, to = place
-    sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    kind = socket.SOCK_STREAM if proto is Proto.TCP else socket.SOCK_DGRAM
+    sock = socket.socket(family, kind | socket.SOCK_NONBLOCK)
     try:
         async with asyncio.timeout(limit):
-            why = await _ask(probe, sock, to, host)
+            talk = _ask if proto is Proto.TCP else _ask_datagram
+            why = await talk(probe, sock, to, host)
     except TimeoutError:
         raise NoAnswerError(f"no answer within {limit:g} s") from None
     except OSError as error:
@@ -66,13 +72,30 @@ async def _ask(probe: Probe, sock: socket.socket, to: str | tuple[str, int], hos
     await loop.sock_connect(sock, to)
     if question := probe.question(host):
         await loop.sock_sendall(sock, question)
-    answer = b""
+    answer = said = b""
     while (why := probe.judge(answer)) is None:
+        if isinstance(probe, Dialogue) and (more := probe.reply(answer)[len(said) :]):
+            await loop.sock_sendall(sock, more)
+            said += more
         piece = await loop.sock_recv(sock, _PIECE)
         answer += piece
         if not piece or len(answer) > _MOST:
             return "ends before it has answered" if not piece else "answers without end"
     return why
+
+
+async def _ask_datagram(
+    probe: Probe, sock: socket.socket, to: str | tuple[str, int], host: str
+) -> str:
+    """Ask again each second, since datagrams are lost. Nobody there is an error of the socket."""
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(sock, to)
+    while True:
+        await loop.sock_sendall(sock, probe.question(host))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_AGAIN):
+                answer = await loop.sock_recv(sock, _MOST)
+                return probe.judge(answer) or ""
 
 
 def host_of(endpoint: Endpoint) -> str:

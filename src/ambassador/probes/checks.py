@@ -9,6 +9,7 @@ from typing import Any
 
 from ambassador import log
 from ambassador.core.health import Verdict, after
+from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
 from ambassador.core.wish import Key, key_of
 from ambassador.errors import AmbassadorError, ResolveError
 from ambassador.model import Address, Endpoint, Health, Route
@@ -28,7 +29,7 @@ _LIMIT = 3.0  # seconds for one answer, where the interval is not shorter
 
 
 class HealthChecks:
-    """One task an endpoint; `follow` says which there are, `close` ends them.
+    """One task an endpoint; `change` says which there are, `close` ends them.
 
     An endpoint whose name has several addresses is healthy while one of them answers, since
     sessions try them all.
@@ -39,18 +40,24 @@ class HealthChecks:
         self._judge = judge
         self._tasks: dict[_What, asyncio.Task[None]] = {}
 
-    def follow(self, routes: Sequence[Route]) -> None:
-        """Ask the endpoints of `routes` from now on, and no others."""
-        wanted = {
-            _what(route, endpoint): (route, endpoint)
-            for route in routes
-            if route.health
-            for endpoint in route.endpoints
-        }
+    def change(self, steps: Sequence[Step]) -> None:
+        """Ask the endpoints of routes as `steps` have left them."""
+        before: dict[_What, tuple[Route, Endpoint]] = {}
+        wanted: dict[_What, tuple[Route, Endpoint]] = {}
+        for step in steps:
+            match step:
+                case AddRoute(route):
+                    wanted |= _asked(route)
+                case RemoveRoute(route):
+                    before |= _asked(route)
+                case ChangeRoute(old=old, new=new):
+                    before |= _asked(old)
+                    wanted |= _asked(new)
         asked = {what[:2] for what in wanted}
-        for what in self._tasks.keys() - wanted.keys():
-            self._tasks.pop(what).cancel()
-            if routes and what[:2] not in asked:  # it may still be there, and not be asked
+        for what in before.keys() - wanted.keys():
+            if task := self._tasks.pop(what, None):
+                task.cancel()
+            if what[:2] not in asked:  # it may still be there, and not be asked
                 spawn(self._judge(*what[:2], Health.UNKNOWN, ""), "health no longer asked for")
         for what in wanted.keys() - self._tasks.keys():
             route, endpoint = wanted[what]
@@ -59,7 +66,9 @@ class HealthChecks:
 
     def close(self) -> None:
         """Ask no longer."""
-        self.follow(())
+        for task in self._tasks.values():
+            task.cancel()
+        self._tasks.clear()
 
     async def _ask(self, route: Route, endpoint: Endpoint) -> None:
         verdict = Verdict()
@@ -91,13 +100,20 @@ class HealthChecks:
             return "its name is not resolved in time"
         for place in found:
             try:
-                await ask(probe_of(route.health), place, host_of(endpoint), limit)
+                probe = probe_of(route.health, route.proto)
+                await ask(probe, place, host_of(endpoint), limit, route.proto)
             except NoAnswerError as error:
                 why = str(error)
             else:
                 return ""
         self._resolver.doubt(host_of(endpoint))
         return why
+
+
+def _asked(route: Route) -> dict[_What, tuple[Route, Endpoint]]:
+    if not route.health:
+        return {}
+    return {_what(route, endpoint): (route, endpoint) for endpoint in route.endpoints}
 
 
 def _what(route: Route, endpoint: Endpoint) -> _What:

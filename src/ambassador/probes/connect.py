@@ -20,7 +20,8 @@ _LIMIT = 3.0
 class ConnectVerifier:
     """Implements ports.Verifier by connecting to every address of every endpoint, of a range to
     its first and its last port, and by the probe of the route's `health` where it has one. Of UDP
-    only the name is resolved: silence says nothing there.
+    without a probe only the name is resolved: what asks nothing is told nothing there, and a
+    datagram that means nothing may do harm.
     """
 
     def __init__(self, resolver: Resolver, limit: float = _LIMIT) -> None:
@@ -29,17 +30,17 @@ class ConnectVerifier:
 
     async def verify(self, route: Route, endpoints: Sequence[Endpoint]) -> None:
         """Return when all of `endpoints` take connections; see ports.Verifier."""
-        probe = probe_of(route.health)
+        probe = probe_of(route.health, route.proto)
         for endpoint in endpoints:
             try:
                 found = await places(endpoint, self._resolver)
             except ResolveError as error:
                 raise NotVerifiedError(f"{format_endpoint(endpoint)}: {error}") from error
-            if endpoint.proto is Proto.UDP:
+            if endpoint.proto is Proto.UDP and not route.health:
                 continue
             for place in found:
                 try:
-                    await ask(probe, place, host_of(endpoint), self._limit)
+                    await ask(probe, place, host_of(endpoint), self._limit, route.proto)
                 except NoAnswerError as error:
                     raise _failed(endpoint, place, str(error)) from error
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from ambassador.model import Proto
 from ambassador.ports import Probe
+from ambassador.probes.dns import DnsProbe
 from ambassador.probes.http import HttpProbe
 from ambassador.probes.memcached import MemcachedProbe
+from ambassador.probes.mysql import MysqlProbe
+from ambassador.probes.nats import NatsProbe
 from ambassador.probes.postgres import PostgresProbe
 from ambassador.probes.redis import RedisProbe
 from ambassador.probes.tcp import TcpProbe
@@ -18,11 +22,16 @@ TABLE: Mapping[str, Callable[[], Probe]] = {
     "redis": RedisProbe,
     "memcached": MemcachedProbe,
     "postgres": PostgresProbe,
+    "mysql": MysqlProbe,
+    "nats": NatsProbe,
+    "dns": lambda: DnsProbe(stream=True),
     "http": HttpProbe,
 }
 
 
-def probe_of(health: str) -> Probe:
+def probe_of(health: str, proto: Proto = Proto.TCP) -> Probe:
     """Return the probe that a route's `health` means; without one, that of any protocol."""
+    if proto is Proto.UDP:
+        return DnsProbe(stream=False)  # the only one there is
     word, _, path = health.partition(":")
     return HttpProbe(path) if path else TABLE[word or "tcp"]()

@@ -32,6 +32,7 @@ class Settings:
     loop: str = "uvloop"
     buffer: int = 256 << 10
     backlog: int = 4096
+    workers: int | None = None  # as many as there are cores
     admin: str = ""  # empty: chosen at the start; "off": none
     api: Inet | None = None
     api_token_file: str = ""

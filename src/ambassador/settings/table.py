@@ -150,6 +150,15 @@ SETTINGS: Mapping[str, Setting] = {
             "new connections that may wait to be accepted; net.core.somaxconn may allow less",
         ),
         Setting(
+            "workers",
+            values.workers,
+            "auto|NUMBER",
+            "auto",
+            "0",
+            "processes that carry busy sessions of the relay, started when there are some; auto: "
+            "one for each core, none where there is one; 0: all are carried by the first",
+        ),
+        Setting(
             "admin",
             values.admin,
             "PATH|off",
@@ -172,7 +181,7 @@ SETTINGS: Mapping[str, Setting] = {
             "PATH",
             "",
             "/run/secrets/ambassador",
-            "the file with the token that the API over TCP asks for",
+            "the file with the token that the API over TCP asks for; read again at a reload",
         ),
         Setting(
             "api_token",

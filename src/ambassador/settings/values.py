@@ -20,11 +20,13 @@ __all__ = [
     "size",
     "token",
     "word",
+    "workers",
 ]
 
 # Below, a session would be woken for less than a packet; above, few sessions fill a memory limit.
 SMALLEST_BUFFER, LARGEST_BUFFER = 4 << 10, 64 << 20
 LARGEST_BACKLOG = 65535
+MOST_WORKERS = 64
 SHORTEST_TOKEN = 16  # characters; guessing one of them over a network takes longer than we live
 
 
@@ -69,6 +71,17 @@ def backlog(text: str, where: str) -> int:
     if not digits or not 1 <= int(text) <= LARGEST_BACKLOG:
         what = f"is no number from 1 to {LARGEST_BACKLOG}"
         raise ConfigError(Problem(where, what, shown(text), "a whole number"))
+    return int(text)
+
+
+def workers(text: str, where: str) -> int | None:
+    """Return how many processes may carry sessions, None for `auto`. Raises ConfigError."""
+    if text == "auto":
+        return None
+    digits = text.isascii() and text.isdigit() and len(text) <= 3
+    if not digits or int(text) > MOST_WORKERS:
+        what = f"is neither auto nor a number from 0 to {MOST_WORKERS}"
+        raise ConfigError(Problem(where, what, shown(text), "auto, or a whole number"))
     return int(text)
 
 

@@ -6,9 +6,10 @@ import re
 
 from ambassador.spec.text import Malformed, meant, shown, told
 
-__all__ = ["PROBES", "format_health", "parse_count", "parse_health"]
+__all__ = ["OF_UDP", "PROBES", "format_health", "parse_count", "parse_health"]
 
-PROBES = ("tcp", "redis", "memcached", "postgres", "http")
+PROBES = ("tcp", "redis", "memcached", "postgres", "mysql", "nats", "dns", "http")
+OF_UDP = ("dns",)
 _EXPECTED = f"one of {', '.join(PROBES)}, http:/PATH, or off"
 # RFC 3986 section 3.3, and a query: what stands in a request line as it is.
 _PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/%?-]{0,1000}", re.ASCII)

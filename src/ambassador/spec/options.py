@@ -10,7 +10,7 @@ from ambassador.errors import ConfigError, Problem
 from ambassador.model import Pick, Proto, Route, Unix
 from ambassador.spec.address import format_address, parse_listen
 from ambassador.spec.existing import format_existing, parse_existing
-from ambassador.spec.health import format_health, parse_count, parse_health
+from ambassador.spec.health import OF_UDP, format_health, parse_count, parse_health
 from ambassador.spec.text import meant, shown
 from ambassador.spec.values import format_duration, parse_duration, parse_keepalive, parse_pick
 
@@ -96,17 +96,17 @@ OPTIONS: Mapping[str, Option] = {
             "health",
             parse_health,
             format_health,
-            (Proto.TCP,),
+            _BOTH,
             "off",
-            "redis",
-            "how endpoints are asked whether they work: tcp, redis, memcached, postgres, http, "
-            "http:/PATH; one that does not gets no sessions",
+            "dns",
+            "how endpoints are asked whether they work: tcp, redis, memcached, postgres, mysql, "
+            "nats, dns, http, http:/PATH (UDP: dns); one that does not gets no sessions",
         ),
         Option(
             "interval",
             parse_duration,
             format_duration,
-            (Proto.TCP,),
+            _BOTH,
             "2s",
             "500ms",
             "the time between two questions for health",
@@ -115,7 +115,7 @@ OPTIONS: Mapping[str, Option] = {
             "rise",
             parse_count,
             str,
-            (Proto.TCP,),
+            _BOTH,
             "2",
             "1",
             "how many good answers in a row make an unhealthy endpoint healthy",
@@ -124,7 +124,7 @@ OPTIONS: Mapping[str, Option] = {
             "fall",
             parse_count,
             str,
-            (Proto.TCP,),
+            _BOTH,
             "3",
             "5",
             "how many bad answers in a row make an endpoint unhealthy",
@@ -157,6 +157,9 @@ def parse_option(key: str, text: str, proto: Proto, where: str = "option") -> An
     if proto is Proto.UDP and isinstance(value, Unix):
         what = "a UDP route cannot listen on a unix socket"
         raise ConfigError(Problem(where, what, shown(text), "ADDRESS:PORT", ":5353"))
+    if proto is Proto.UDP and key == "health" and value and value not in OF_UDP:
+        what = f"a UDP endpoint cannot be asked by {value}"
+        raise ConfigError(Problem(where, what, shown(text), f"{', '.join(OF_UDP)}, or off", "dns"))
     return value
 
 

@@ -136,3 +136,18 @@ def test_stop_leaves_the_socket_of_another(looping, reconciler, path):
 def test_start_without_bind_is_a_bug(looping, reconciler, path):
     with pytest.raises(RuntimeError, match="bind"):
         looping.do(looping.call(AdminServer, path, reconciler).start())
+
+
+def test_what_another_has_made_there_since_stays_though_it_has_the_same_number(
+    looping, reconciler, path
+):
+    first, second = (AdminServer(path, reconciler) for _ in range(2))
+    looping.call(first.bind)
+    number = path.stat().st_ino
+    looping.do(first.stop())
+    looping.call(second.bind)
+    second_number = path.stat().st_ino  # most file systems give out a free number again
+    looping.do(first.stop())
+    assert path.exists(), f"{number} was gone, {second_number} came"
+    looping.do(second.stop())
+    assert not path.exists()

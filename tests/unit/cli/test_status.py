@@ -5,7 +5,7 @@ import socket
 
 from ambassador import __version__
 from ambassador.cli import status
-from ambassador.core.results import EndpointView, RouteView, StatusView
+from ambassador.core.results import EndpointView, FormerView, RemovedView, RouteView, StatusView
 from tests.wait import until
 
 _NUMBERS = ("open", "opened", "refused", "held", "to_upstream", "to_client")
@@ -37,6 +37,52 @@ def test_a_reason_has_a_column_where_there_is_one():
     assert "WHY" not in text("")
     head, row = text("no CAP_NET_ADMIN").splitlines()[2:]
     assert (head.split()[-1], row.rstrip()[-16:]) == ("WHY", "no CAP_NET_ADMIN")
+
+
+def view(*names, **more):
+    counts = dict.fromkeys(_NUMBERS, 0)
+    why = "127.0.0.1 and IPv6 through the relay"
+    ends = (EndpointView("tcp://192.168.100.52:6379", "ready", "unknown", "", 0, True),)
+    words = {"listen": ":6379", "plane": "kernel", "origin": "", "why": why, "existing": "keep"}
+    routes = tuple(RouteView(name=name, endpoints=ends, **words, **counts) for name in names)
+    return StatusView("ready", "1", 1, 1.0, routes, **more)
+
+
+def test_reasons_stand_below_where_there_is_no_room():
+    five = view("redis", "db", "web", "mail", "dns")
+    wide = status._all(five, width=200)
+    assert "WHY" in wide
+    assert status._all(five) == wide
+    lines = status._all(five, width=80).splitlines()
+    assert "WHY" not in lines[2]
+    assert max(map(len, lines)) <= 80
+    assert lines[-1] == ("redis, db, web and 2 more: kernel, 127.0.0.1 and IPv6 through the relay")
+
+
+def test_what_is_not_there_or_elsewhere_is_told():
+    removed = RemovedView("web", ":80", "removed by ann at noon; file says tcp://h:1")
+    lines = status._all(
+        view("redis", former=(FormerView(4711, 1), FormerView(4712, 3)), removed=(removed,))
+    ).splitlines()
+    assert lines[-3:] == [
+        "web (:80): removed by ann at noon; file says tcp://h:1",
+        "1 session goes on in process 4711, which had the routes before the upgrade",
+        "3 sessions go on in process 4712, which had the routes before the upgrade",
+    ]
+
+
+def test_a_removed_route_is_not_forgotten(verb):
+    assert verb("remove", "web").code == 0
+    assert f"removed by uid {os.getuid()}" in verb("status").out
+    assert [one["name"] for one in verb("status", "--json").json["removed"]] == ["web"]
+    for words in (("status", "web"), ("hold", "web"), ("sessions", "web")):
+        done = verb(*words)
+        assert done.code == 3
+        assert "route: web is removed by" in done.err
+        assert "ambassador reset web, which brings it back" in done.err
+    assert "did you mean" not in verb("hold", "nothing").err
+    assert verb("reset", "web").code == 0
+    assert verb("status", "--json").json["removed"] == []
 
 
 def test_the_same_as_json(ambassador, running):
@@ -83,6 +129,7 @@ def test_what_is_new_in_a_second(verb, operated):
     (route,) = verb("status", "--rate", "--json").json["routes"]
     assert (route["opened"], route["to_upstream"], route["to_client"]) == (0, 0, 0)
     assert "0 open; in the last second 0 opened" in verb("status", "web", "--rate").out
+    assert "NEW/S  REFUSED/S  UP/S  DOWN/S" in verb("status", "--rate").out
 
 
 def test_the_nearest_route_is_told(verb):

@@ -35,7 +35,13 @@ def estate(told, *parts):
         yield ("wish",)
         told.append("moves again")
 
-    return Estate(parts, lambda: ["api"], still, "+".join, lambda pid: told.append(f"gone {pid}"))
+    async def legacy():
+        return b"numbers", ()
+
+    def gone(pid):
+        told.append(f"gone {pid}")
+
+    return Estate(parts, lambda: ["api"], still, "+".join, gone, legacy=legacy)
 
 
 @pytest.mark.asyncio

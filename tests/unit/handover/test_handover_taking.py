@@ -21,6 +21,7 @@ class Holder:
         self.sockets = [socket.socket() for _ in range(count)]
         self.refuses = refuses
         self.told = []
+        self.others = []
         self.over = asyncio.Event()
 
     async def lend(self):
@@ -38,7 +39,10 @@ class Holder:
 
     async def give_up(self, successor):
         self.told.append(f"give up to {successor}")
+
+    async def legacy(self):
         self.over.set()
+        return b"numbers", [one.dup() for one in self.others]
 
     def close(self):
         for sock in self.sockets:
@@ -80,8 +84,39 @@ async def test_thousands_of_sockets_change_hands(admin, waiting):
     await taker.done()
     await asyncio.wait_for(holder.over.wait(), 5)
     assert holder.told == ["lend", "pause", f"give up to {os.getpid()}"]
+    assert taker.legacy == b"numbers"
     for sock in taker.sockets:
         sock.close()
+    taker.close()
+
+
+@pytest.mark.asyncio
+async def test_the_connection_stays_and_those_to_others_change_hands(admin):
+    holder = Holder(count=0)
+    one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    holder.others = [one]
+    giver = Giver(admin, holder)
+    giver.start()
+    taker = await Taker.ask(admin)
+    await taker.ready()
+    await taker.done()
+    successor = await giver.successor()
+    connection = taker.connection()
+    (handed,) = taker.others
+    with one, other, successor, connection, handed:
+        connection.send(b"question")
+        assert successor.recv(100) == b"question"
+        handed.send(b"hello")
+        assert other.recv(100) == b"hello"
+    giver.close()
+
+
+@pytest.mark.asyncio
+async def test_of_one_that_died_at_the_end_there_is_no_connection(admin, waiting):
+    waiting()
+    taker = await Taker.ask(admin)
+    taker.sockets[0].close()
+    assert taker.connection() is None
 
 
 @pytest.mark.asyncio

@@ -54,6 +54,17 @@ async def test_the_end_is_no_message(pair):
     assert await receive(other) == ({}, [])
 
 
+@pytest.mark.asyncio
+async def test_a_last_word_is_heard_from_one_that_did_not_listen(pair):
+    one, other = pair
+    await send(other, "unheard")
+    await send(one, "farewell")
+    one.close()
+    async with asyncio.timeout(5):
+        assert await receive(other) == ({"say": "farewell"}, [])
+        assert await receive(other) == ({}, [])
+
+
 @pytest.mark.parametrize("data", [b"{", b"[]", b"7", b"{}", b'{"say": 1}', b"\xff"])
 @pytest.mark.asyncio
 async def test_rubbish_is_an_error_and_its_descriptors_are_closed(pair, data):

@@ -1,7 +1,10 @@
 """Endpoints are asked while they are in a route, and what changes is told."""
 
+from dataclasses import replace
+
 import pytest
 
+from ambassador.core.plan import plan
 from ambassador.errors import PlaneError
 from ambassador.model import Endpoint, Health, Inet, Route
 from ambassador.probes.checks import HealthChecks
@@ -34,6 +37,7 @@ class Checked:
     def __init__(self, looping, resolver):
         self.told = []
         self.fail = 0
+        self._routes = ()
         self._looping = looping
         self._checks = looping.call(HealthChecks, resolver, self._judge)
 
@@ -44,7 +48,12 @@ class Checked:
         self.told.append((address, health, why))
 
     def follow(self, *routes):
-        self._looping.call(self._checks.follow, routes)
+        routes = [replace(one, listen=Inet("", n)) for n, one in enumerate(routes, start=1)]
+        steps, self._routes = plan(self._routes, routes), routes
+        self._looping.call(self._checks.change, steps)
+
+    def close(self):
+        self._looping.call(self._checks.close)
 
 
 @pytest.fixture
@@ -57,7 +66,7 @@ def checked(looping):
 
     yield making
     for one in made:
-        one.follow()
+        one.close()
 
 
 def route(*ports, host="127.0.0.1", health="tcp", **options):

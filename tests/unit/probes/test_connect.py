@@ -66,6 +66,17 @@ def test_every_address_of_a_name_must_answer_and_the_one_that_does_not_is_named(
     assert "has no address" in verify(Inet("nobody", 1))
 
 
-def test_of_udp_only_the_name_is_asked_for(verify):
+def test_of_udp_without_health_only_the_name_is_asked_for(verify):
     assert verify(Inet("127.0.0.1", free_port()), proto=Proto.UDP) == ""
     assert "has no address" in verify(Inet("nobody", 1), proto=Proto.UDP)
+
+
+def test_udp_with_health_has_to_answer(verify):
+    port = free_port()
+    assert verify(Inet("127.0.0.1", port), "dns", Proto.UDP) == (
+        f"udp://127.0.0.1:{port} does not answer: connection refused; nothing has changed"
+    )
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        address = Inet("127.0.0.1", silent.getsockname()[1])
+        assert "no answer within 0.2 s" in verify(address, "dns", Proto.UDP)

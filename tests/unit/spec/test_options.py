@@ -32,7 +32,10 @@ def test_which_options_a_protocol_has():
         *("listen", "pick", "connect", "keepalive", "existing"),
         *("health", "interval", "rise", "fall"),
     )
-    assert applicable(Proto.UDP) == ("listen", "pick", "idle")
+    assert applicable(Proto.UDP) == (
+        *("listen", "pick", "idle"),
+        *("health", "interval", "rise", "fall"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -40,7 +43,7 @@ def test_which_options_a_protocol_has():
     [
         ("conect", "5s", Proto.TCP, 'the option "conect" is unknown, did you mean "connect"?'),
         ("helth", "redis", Proto.TCP, 'the option "helth" is unknown, did you mean "health"?'),
-        ("health", "tcp", Proto.UDP, 'the option "health" is for TCP, the route is UDP'),
+        ("health", "tcp", Proto.UDP, "a UDP endpoint cannot be asked by tcp"),
         ("", "x", Proto.TCP, 'the option "" is unknown'),
         ("idle", "5s", Proto.TCP, 'the option "idle" is for UDP, the route is TCP'),
         ("connect", "5s", Proto.UDP, 'the option "connect" is for TCP, the route is UDP'),

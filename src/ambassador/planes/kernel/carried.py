@@ -108,7 +108,7 @@ class Carried:
             shown(flow.client),
             endpoint,
             shown(flow.upstream),
-            now - flow.began if flow.began else 0.0,
+            now - flow.began if flow.began else None,
             flow.bytes_up,
             flow.bytes_down,
             "kernel",

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Collection, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from time import monotonic
@@ -213,9 +212,6 @@ class KernelPlane:
         handover.giving.Holder.
         """
         await self._lock.acquire()
-        if self._opened:
-            with suppress(PlaneError):  # only then it matters, and says so itself
-                await self._table.counters()
         return [self._table.lock] if self._table.lock else []
 
     def pause(self) -> None:

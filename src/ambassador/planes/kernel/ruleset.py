@@ -156,11 +156,17 @@ def forgive(ports: Iterable[int]) -> str:
     return _text([*_elements("add", elements), *_elements("delete", elements)])
 
 
-def emptied(chains: Iterable[str]) -> str:
-    """Return what takes all routes out of a table of this layout whose chains are `chains`. What
-    has been counted stays: whoever had the table may get it back.
+def emptied(chains: Iterable[str], *, counters: bool = True) -> str:
+    """Return what takes all routes out of a table of this layout whose chains are `chains`, and
+    what was counted, unless not these `counters`.
     """
     lines = [f"flush map {TABLE} {kind}{family}" for family in "46" for kind in ("any", "at", "to")]
+    if counters:
+        lines += [
+            f"flush set {TABLE} {name}_{proto}"
+            for name in COUNTERS
+            for proto in (Proto.TCP, Proto.UDP)
+        ]
     lines += [f"delete chain {TABLE} {name}" for name in chains if name.startswith("spread")]
     return _text(lines)
 

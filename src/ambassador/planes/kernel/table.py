@@ -6,7 +6,7 @@ import asyncio
 import errno
 import re
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ambassador import log
@@ -17,7 +17,7 @@ from ambassador.planes.kernel.layout import COUNTERS, LAYOUT, TABLE, skeleton
 from ambassador.planes.kernel.nft import Counter, Found, Nft
 from ambassador.planes.kernel.ruleset import Key, Port, Way
 
-__all__ = ["LOCK", "Change", "Table", "inherit", "retire"]
+__all__ = ["LOCK", "Change", "Table", "counted", "inherit", "retire"]
 
 # A name in the abstract namespace of unix(7), which every network namespace has for itself, and
 # which is free again when its process is gone, however it went.
@@ -56,9 +56,8 @@ class Table:
         self._lock: socket.socket | None = None
         self._first = ""  # what the first transaction does beside its own changes
         self._stale = False  # something of ours stands there that must not go on as it is
-        self._base: dict[str, dict[int, Counter]] = {}  # what others have counted before us
-        self._left: set[Port] = set()  # counted by others, and by no route of ours yet
-        self._last: Mapping[str, Mapping[int, Counter]] = {}
+        # Counted by the one we have taken over from; an element added again goes on counting.
+        self._kept: set[Port] = set()
 
     async def exists(self) -> bool:
         """Tell whether there is a table of our name, whoever made it."""
@@ -66,13 +65,10 @@ class Table:
 
     async def open(self) -> None:
         """Take the namespace for ourselves and look at what stands there; change nothing."""
+        handed = self._handed is not None
         self._lock, self._handed = self._handed or _lock(), None
         try:
-            found = await self._nft.table()
-            self._first, self._stale = inherit(found), found is not None
-            if found is not None and found.comment == LAYOUT:
-                self._base = {name: dict(at) for name, at in (await self._nft.counters()).items()}
-                self._left = set(_ports(self._base))
+            await self._look(keep=handed)
         except PlaneError:
             self.close()
             raise
@@ -83,40 +79,30 @@ class Table:
         return self._lock
 
     async def look_again(self) -> None:
-        """Another has had the table: whatever stands there now, the next `commit` is the first.
-        What was counted goes on.
-        """
+        """Another has had the table: whatever stands there now, the next `commit` is the first."""
+        await self._look(keep=True)
+
+    async def _look(self, *, keep: bool) -> None:
         found = await self._nft.table()
-        self._first, self._stale = inherit(found), found is not None
-        if found is None or found.comment != LAYOUT:
-            self._base = {
-                name: {port: (-packets, -size) for port, (packets, size) in at.items()}
-                for name, at in self._last.items()
-            }
+        self._first, self._stale = inherit(found, keep=keep), found is not None
+        self._kept.clear()
+        if keep and found is not None and found.comment == LAYOUT:
+            self._kept = counted(await self._nft.counters())
 
     async def commit(self, change: Change) -> None:
         """Perform `change`, all of it or nothing."""
         if not change and not self._stale:
             return
-        # The first one keeps what it finds: if its ambassador fails, the former goes on with it.
-        again = [] if self._first else [port for port in change.counted if port in self._left]
+        # What the former had and we have not had until now is counted from nothing.
+        again = () if self._first else self._kept.intersection(change.counted)
         text = self._first + ruleset.uncount(again) + await asyncio.to_thread(change.text)
         await self._nft.run(text)
+        self._kept.difference_update(change.counted, change.uncounted)
         self._first, self._stale = "", False
-        self._left.difference_update(change.counted)
-        for proto, port in (*again, *change.uncounted):
-            for name in COUNTERS:
-                self._base.get(f"{name}_{proto}", {}).pop(port, None)
 
     async def counters(self) -> Mapping[str, Mapping[int, Counter]]:
         """Return packets and bytes by the name of a set and by port."""
-        if not self._first:
-            self._last = {
-                name: {port: _less(now, base.get(port)) for port, now in at.items()}
-                for name, at in (await self._nft.counters()).items()
-                for base in (self._base.get(name, {}),)
-            }
-        return self._last
+        return {} if self._first else await self._nft.counters()
 
     async def remove(self) -> None:
         """Delete the table, if we have made or adopted it."""
@@ -137,13 +123,24 @@ async def retire(nft: Nft) -> None:
     try:
         found = await nft.table()
         if found is not None and found.comment == LAYOUT:
-            await nft.run(ruleset.emptied(found.chains))
+            await nft.run(ruleset.emptied(found.chains, counters=False))
     except PlaneError:
         return
 
 
-def inherit(found: Found | None) -> str:
-    """Return what makes an empty table of our layout from what was `found`.
+def counted(counters: Mapping[str, Mapping[int, Counter]]) -> set[Port]:
+    """Return the ports that `counters` know."""
+    return {
+        (proto, port)
+        for proto in Proto
+        for name in COUNTERS
+        for port in counters.get(f"{name}_{proto}", ())
+    }
+
+
+def inherit(found: Found | None, *, keep: bool = False) -> str:
+    """Return what makes an empty table of our layout from what was `found`; what was counted goes
+    on if we `keep` it.
 
     A table of this layout, left by an ambassador that was killed, is kept: conntrack entries
     refer to its timeout policies. One of another layout is replaced.
@@ -152,7 +149,7 @@ def inherit(found: Found | None) -> str:
         return skeleton()
     if found.comment == LAYOUT:
         log.event(log.INFO, "table_adopted", "an earlier ambassador left its table: taken over")
-        return ruleset.emptied(found.chains)
+        return ruleset.emptied(found.chains, counters=not keep)
     if re.fullmatch(r"ambassador \d+", found.comment):
         log.event(log.INFO, "table_replaced", "another version left its table: replaced")
         return skeleton()
@@ -160,14 +157,6 @@ def inherit(found: Found | None) -> str:
         f"there is a table {TABLE} that no ambassador has made "
         f"(look at it with: nft list table {TABLE}; remove it with: nft delete table {TABLE})"
     )
-
-
-def _ports(counters: Mapping[str, Mapping[int, Counter]]) -> Iterable[Port]:
-    return ((proto, port) for proto in Proto for port in counters.get(f"{COUNTERS[0]}_{proto}", ()))
-
-
-def _less(now: Counter, base: Counter | None) -> Counter:
-    return now if base is None else (now[0] - base[0], now[1] - base[1])
 
 
 def _lock() -> socket.socket:

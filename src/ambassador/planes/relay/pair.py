@@ -2,7 +2,7 @@
 
 What happens when is the table of `core.session`; here are its hands. Bytes do not pass through the
 table: what is read from one side is written to the other at once. What the kernel does not take
-is kept, and nothing more is read until it is gone; so a direction holds one read at most.
+is kept; from the poller's `limit` on, nothing more is read until some of it is gone.
 
 Nothing here needs asyncio: it also runs in a process that has none.
 """
@@ -40,7 +40,7 @@ class Side:
         self.sock = sock
         self.peer: Side | None = None
         self.received = 0
-        self.unsent: memoryview | None = None  # for this side, read from its peer
+        self.unsent: bytearray | None = None  # for this side, read from its peer
         self.readable = False  # there may be more to read than has been
         self.ending = False  # its end, or an error, is behind what there is to read
         self.ended = False  # its end has been read
@@ -59,7 +59,7 @@ class Side:
     def pump(self) -> None:
         """Pass on what can be read now, one read of it."""
         peer = self.peer
-        if peer is None or peer.unsent is not None or self.ended or self.closed:
+        if peer is None or self.ended or self.closed or (peer.unsent is not None and peer.full):
             self.readable = True
             return
         poller = self.pair.poller
@@ -76,21 +76,28 @@ class Side:
             self.pair.happened(self.pair.end_of(self))
             return
         self.received += count
-        try:
-            sent = peer.sock.send(poller.view[:count])
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            peer.lose()
-            return
-        if sent < count:
-            peer.unsent = memoryview(bytes(poller.view[sent:count]))
-            self.readable = True
-        elif count == poller.size or self.ending:
+        if peer.unsent is not None:
+            peer.unsent += poller.view[:count]
+        else:
+            try:
+                sent = peer.sock.send(poller.view[:count])
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                peer.lose()
+                return
+            if sent < count:
+                peer.unsent = bytearray(poller.view[sent:count])
+        if count == poller.size or self.ending:
             # Less than was asked for is all there was, and the next byte makes an edge (epoll(7)).
-            poller.again.append(self)
+            poller.go_on(self)
         else:
             self.readable = False
+
+    @property
+    def full(self) -> bool:
+        """Whether so much is unsent that its peer is no longer read."""
+        return self.unsent is not None and len(self.unsent) >= self.pair.poller.limit
 
     def end(self) -> None:
         """Pass on the peer's end, after all its bytes."""
@@ -135,8 +142,10 @@ class Side:
         except OSError:
             self.lose()
             return
-        if sent < len(self.unsent):
-            self.unsent = self.unsent[sent:]
+        del self.unsent[:sent]
+        if self.unsent:
+            if self.peer is not None and self.peer.readable:
+                self.peer.pump()
             return
         self.unsent = None
         if self.pair.status is State.CLOSED:
@@ -151,7 +160,7 @@ class Side:
         self.ending = True
         if not events & _ERROR or self.closed:
             return
-        unread = self.peer is None or self.peer.unsent is not None or self.ended
+        unread = self.peer is None or self.peer.full or self.ended
         # Where nobody reads, the error is learnt here; else it follows what is still to be read.
         if unread and self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self.lose()

@@ -22,6 +22,7 @@ from ambassador.planes.relay.listener import StreamListener
 from ambassador.planes.relay.poller import Poller
 from ambassador.planes.relay.session import Session, Surroundings
 from ambassador.planes.relay.sockets import bind, close_listener, somaxconn
+from ambassador.planes.relay.spread import Spread
 from ambassador.planes.relay.state import Noticed, RouteState
 from ambassador.planes.relay.udp import UdpListener
 from ambassador.planes.relay.young import Young
@@ -53,7 +54,8 @@ class RelayPlane:
     no longer read (plus at most one read of 256 KiB); `backlog` is asked of listen(2); `noticed`
     hears of each failed attempt to reach an endpoint, and of the first that succeeds again;
     `closed` hears of each session that has ended. Listeners are taken from `inherited`, where it
-    has them; while it is provisional nothing is accepted, until `begin`.
+    has them; while it is provisional nothing is accepted, until `begin`. Busy sessions are carried
+    by at most `workers` processes beside this one; `eager`: all sessions.
     """
 
     name = "relay"
@@ -67,7 +69,10 @@ class RelayPlane:
         noticed: Noticed = lambda *_: None,
         closed: Closed = closed.tell,
         inherited: Inherited | None = None,
+        workers: int = 0,
+        eager: bool = False,
     ) -> None:
+        self._loop = asyncio.get_running_loop()
         self._descriptors = Descriptors()
         self._inherited = inherited or Inherited()
         self._backlog = backlog
@@ -78,15 +83,15 @@ class RelayPlane:
         self._around = Surroundings(
             resolver,
             self._descriptors,
-            poller := Poller(buffer, self._broken),
+            poller := Poller(buffer, self._broken, lambda: self._loop.call_soon(poller.turn)),
             Patience(),
             Young(),
             partial(self._is_own, Proto.TCP),
             asyncio.Event(),
             closed,
         )
-        self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(poller.fileno(), self._turn)
+        self._loop.add_reader(poller.fileno(), poller.turn)
+        self.spread = Spread(poller, workers, eager=eager)
         granted = somaxconn()
         if granted < backlog:
             log.event(
@@ -135,7 +140,8 @@ class RelayPlane:
         self._leaving = [installed for installed in self._leaving if _open(installed)]
 
     async def measure(self) -> None:
-        """Every number is always up to date; see ports.Plane."""
+        """Ask the workers for their numbers; see ports.Plane."""
+        await self.spread.measure()
 
     def status(self, routes: Sequence[Route] | None = None) -> Sequence[RouteStatus]:
         """Return one entry for each of `routes`, or for all; see ports.Plane."""
@@ -145,6 +151,7 @@ class RelayPlane:
 
     async def sessions(self, routes: Sequence[Route] | None = None) -> Sequence[SessionStatus]:
         """Return the open sessions; see ports.Plane."""
+        await self.spread.measure()
         now = time.monotonic()
         everything = [*self._routes.values(), *self._leaving]
         chosen = everything if routes is None else [self._routes[_key(route)] for route in routes]
@@ -235,16 +242,11 @@ class RelayPlane:
         self._routes.clear()
         self._leaving.clear()
         self._descriptors.close()
+        self.spread.close()
         self._around.patience.close()
         self._around.young.close()
         self._loop.remove_reader(self._around.poller.fileno())
         self._around.poller.close()
-
-    def _turn(self) -> None:
-        poller = self._around.poller
-        poller.turn()
-        if poller.again:  # the set does not tell of those
-            self._loop.call_soon(self._turn)
 
     def _broken(self, error: Exception) -> None:
         self._loop.call_exception_handler({"message": "a session failed", "exception": error})

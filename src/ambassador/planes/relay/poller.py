@@ -41,20 +41,31 @@ class Pausing(Protocol):
 
 
 class Poller:
-    """Tells who is ready. `buffer` is the most bytes one read takes, and so the most one direction
-    holds unsent; `failed` hears of each exception that a `ready` lets pass.
+    """Tells who is ready. `limit` is how many bytes one direction may hold unsent before its sender
+    is no longer read; `failed` hears of each exception that a `ready` lets pass; `soon` asks for a
+    turn though the set tells of nothing.
     """
 
-    def __init__(self, buffer: int, failed: Callable[[Exception], None]) -> None:
-        self.buffer = bytearray(min(buffer, _LARGEST_READ))  # shared: empty again after each read
+    def __init__(
+        self,
+        limit: int,
+        failed: Callable[[Exception], None],
+        soon: Callable[[], object] = lambda: None,
+    ) -> None:
+        self.limit = limit
+        self.buffer = bytearray(min(limit, _LARGEST_READ))  # shared: empty again after each read
         self.view = memoryview(self.buffer)
         self.size = len(self.buffer)
-        self.again: list[Pausing] = []  # those to go on with in the next turn
+        self._again: list[Pausing] = []  # those to go on with in the next turn
         self._failed = failed
+        self._soon = soon
         self._epoll = select.epoll()
         self._watched: dict[int, Ready] = {}
         self._closing: list[socket.SocketType] = []
         self._turning = False
+        self.seen: set[int] | None = None  # descriptors that were ready, where somebody asks
+        self._left = 0
+        self._lap: Callable[[], None] = _nothing
 
     def __len__(self) -> int:
         return len(self._watched)
@@ -72,6 +83,16 @@ class Poller:
         """From now on `who` is told of `fd`, which was added before."""
         self._watched[fd] = who
 
+    def go_on(self, pausing: Pausing) -> None:
+        """Have `pausing` read on in the next turn."""
+        if not self._again:
+            self._soon()
+        self._again.append(pausing)
+
+    def who(self, fd: int) -> Ready | None:
+        """Return who is told of `fd`."""
+        return self._watched.get(fd)
+
     def remove(self, fd: int) -> None:
         """Tell nothing of `fd`, which stays open."""
         if self._watched.pop(fd, None) is not None:
@@ -88,19 +109,26 @@ class Poller:
         else:
             sock.close()
 
+    def lap_in(self, turns: int, lap: Callable[[], None]) -> None:
+        """Call `lap` once, after so many turns; never for 0. Replaces what was asked for before."""
+        self._left, self._lap = turns, lap
+
     def turn(self, timeout: float = 0.0) -> None:
         """Tell all who are ready, after at most `timeout` seconds (-1: however long)."""
         self._turning = True
-        if self.again:
+        if self._again:
             timeout = 0.0
-            again, self.again = self.again, []
+            again, self._again = self._again, []
             for pausing in again:
                 try:
                     pausing.pump()
                 except Exception as error:
                     self._failed(error)
         get = self._watched.get
-        for fd, events in self._epoll.poll(timeout, _AT_ONCE):
+        found = self._epoll.poll(timeout, _AT_ONCE)
+        if self.seen is not None:
+            self.seen.update([fd for fd, _ in found])
+        for fd, events in found:
             who = get(fd)
             if who is not None:
                 try:
@@ -112,9 +140,16 @@ class Poller:
             closing, self._closing = self._closing, []
             for sock in closing:
                 sock.close()
+        self._left -= 1
+        if not self._left:
+            self._lap()
 
     def close(self) -> None:
         """Tell nothing any longer."""
         self._watched.clear()
-        self.again.clear()
+        self._again.clear()
         self._epoll.close()
+
+
+def _nothing() -> None:
+    pass

@@ -18,10 +18,11 @@ from ambassador.planes.relay.attempt import Attempt, Patience
 from ambassador.planes.relay.client import client_name
 from ambassador.planes.relay.connect import UnreachableError, connect, doubt
 from ambassador.planes.relay.descriptors import Descriptors
-from ambassador.planes.relay.options import no_delay
+from ambassador.planes.relay.options import keep_alive, no_delay
 from ambassador.planes.relay.pair import Pair, Side
 from ambassador.planes.relay.poller import Poller
 from ambassador.planes.relay.state import Candidate, Evidence, RouteState
+from ambassador.planes.relay.worker import Worker
 from ambassador.planes.relay.young import Young
 from ambassador.ports import Closed, Resolver, SessionRecord, SessionStatus
 from ambassador.tasks import spawn
@@ -57,9 +58,9 @@ class Session(Pair):
     """One client of a route, from accept to the close of both sides."""
 
     __slots__ = (
-        "_address", "_candidate", "_connected", "_counted", "_detail", "_finished",
-        "_reason", "_search", "_since", "_started", "_trying", "around", "done", "leaving",
-        "number", "port", "state",
+        "_address", "_candidate", "_connected", "_counted", "_detail", "_finished", "_key",
+        "_reason", "_search", "_since", "_started", "_trying", "_worker", "around", "done",
+        "leaving", "number", "port", "state",
     )  # fmt: skip
 
     def __init__(
@@ -89,6 +90,8 @@ class Session(Pair):
         self._trying: Attempt | None = None
         self._search: asyncio.Task[None] | None = None
         self._finished = False
+        self._worker: Worker | None = None  # which carries it
+        self._key: int | None = None  # what it is called there
 
     @property
     def id(self) -> str:
@@ -143,7 +146,10 @@ class Session(Pair):
     def cut(self, reason: Reason, detail: str = "") -> None:
         """End the session now; both peers see a reset."""
         self._because(reason, detail)
-        self.happened(Event.CUT)
+        if self._worker is None or self._key is None:
+            self.happened(Event.CUT)
+        else:
+            self._worker.cut(self._key)
 
     def view(self, now: float) -> SessionStatus:
         """Return what is seen from outside; `now` by the monotonic clock."""
@@ -159,6 +165,48 @@ class Session(Pair):
             "relay",
             self._word(),
         )
+
+    def grown_to(self, now: float) -> float:
+        """Return the seconds it has been connected; `now` by the monotonic clock."""
+        return -1.0 if self._connected is None else now - self._connected
+
+    def hand(self, worker: Worker) -> None:
+        """Have `worker` carry it from now on, if it is in a state that can be handed over."""
+        client, upstream = self.client, self.upstream
+        if upstream is None or self.status is not State.OPEN:
+            return
+        if client.unsent is not None or upstream.unsent is not None:
+            return  # what is unsent is here; another time
+        if self._candidate is not None and self._candidate.port:
+            keep_alive(upstream.sock, self.state.route.keepalive)  # it may be young still
+        descriptors = client.sock.fileno(), upstream.sock.fileno()
+        self._key = worker.hand(self, descriptors, client.received, upstream.received)
+        if self._key is None:
+            return
+        self._worker = worker
+        for side in (client, upstream):
+            side.peer = None
+            self.poller.remove(side.sock.fileno())
+            self.poller.close_socket(side.sock)
+        self.around.descriptors.give(2)
+
+    def counted(self, to_upstream: int, to_client: int) -> None:
+        """See worker.Handed."""
+        assert self.upstream is not None
+        self.client.received, self.upstream.received = to_upstream, to_client
+
+    def ended(self, event: Event | None, to_upstream: int, to_client: int) -> None:
+        """See worker.Handed."""
+        assert self.upstream is not None
+        self.around.descriptors.take(2)  # that finish gives
+        if event is None:
+            self._because(Reason.CUT, "the process that carried it has ended")
+        else:
+            self.counted(to_upstream, to_client)
+        self.status = State.CLOSED
+        self.noted(event or Event.CUT)
+        self.client.closed = self.upstream.closed = True
+        self.finish()
 
     def noted(self, event: Event) -> None:
         """See Pair."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 
 import pytest
 
@@ -10,7 +11,7 @@ from ambassador.model import Proto
 from ambassador.planes.kernel import table
 from ambassador.planes.kernel.layout import LAYOUT, skeleton
 from ambassador.planes.kernel.nft import Found
-from ambassador.planes.kernel.ruleset import Share, Way, emptied
+from ambassador.planes.kernel.ruleset import Share, Way, count, emptied, uncount
 from ambassador.planes.kernel.table import Change, Table, inherit, retire
 
 
@@ -28,7 +29,6 @@ class Nft:
 
     def __init__(self, found=None, failure=""):
         self.texts = []
-        self.counted = {}
         self.found = found
         self.failure = failure
 
@@ -36,7 +36,7 @@ class Nft:
         return self.found
 
     async def counters(self):
-        return self.counted
+        return {"opened_tcp": {6379: (3, 180), 5432: (1, 60)}, "up_udp": {53: (1, 30)}}
 
     async def run(self, text):
         if self.failure:
@@ -91,6 +91,29 @@ def test_the_table_comes_with_the_first_change_and_goes_at_the_end():
     assert last == "delete table inet ambassador\n"
 
 
+def test_what_the_one_before_has_counted_goes_on():
+    async def using(nft):
+        lock = socket.socket(socket.AF_UNIX)
+        ours = Table(nft, lock)
+        await ours.open()
+        await ours.commit(Change(counted=[(Proto.TCP, 6379)]))
+        await ours.commit(Change(counted=[(Proto.TCP, 5432), (Proto.TCP, 80)]))
+        ours.close()
+
+    nft = Nft(Found(LAYOUT, ()))
+    asyncio.run(using(nft))
+    first, second = nft.texts
+    assert first == emptied((), counters=False) + count([(Proto.TCP, 6379)])
+    # a route that comes later counts from nothing
+    assert second == uncount([(Proto.TCP, 5432)]) + count([(Proto.TCP, 5432), (Proto.TCP, 80)])
+
+
+def test_what_a_killed_one_has_counted_is_forgotten():
+    emptying, _ = use(Nft(Found(LAYOUT, ())), Change(counted=[(Proto.TCP, 6379)]))
+    assert emptying == emptied(()) + count([(Proto.TCP, 6379)])
+    assert "flush set inet ambassador opened_tcp" in emptying
+
+
 def test_without_a_route_there_is_no_table():
     assert use(Nft(), Change()) == []
 
@@ -99,79 +122,6 @@ def test_a_table_that_was_left_is_emptied_even_without_a_route():
     emptying, removing = use(Nft(Found(LAYOUT, ())), Change())
     assert emptying == emptied(())
     assert removing == "delete table inet ambassador\n"
-
-
-def counting(nft, steps):
-    """Open a table and take `steps` with it, changes and calls; return what is counted then."""
-
-    async def using():
-        ours = Table(nft)
-        await ours.open()
-        for step in steps:
-            if isinstance(step, Change):
-                await ours.commit(step)
-            else:
-                step(nft)
-                if nft.found is not None and nft.found.comment != LAYOUT:
-                    await ours.look_again()
-                await ours.counters()
-        counted = await ours.counters()
-        ours.close()
-        return {name: dict(at) for name, at in counted.items()}
-
-    return asyncio.run(using())
-
-
-def now(**counters):
-    def become(nft):
-        nft.counted = counters
-
-    return become
-
-
-REDIS, DNS = (Proto.TCP, 6379), (Proto.UDP, 53)
-
-
-def test_what_another_has_counted_before_us_stays_in_the_table_and_is_not_ours():
-    nft = Nft(Found(LAYOUT, ()))
-    nft.counted = {"tried4": {}, "opened_tcp": {6379: (5, 300)}, "opened_udp": {53: (2, 80)}}
-    later = now(opened_tcp={6379: (7, 420)}, opened_udp={53: (2, 80)})
-    assert counting(nft, [Change(counted=[REDIS]), later])["opened_tcp"] == {6379: (2, 120)}
-    assert "delete" not in nft.texts[0]
-
-
-def test_a_port_that_another_counted_begins_anew_when_it_is_ours_later():
-    nft = Nft(Found(LAYOUT, ()))
-    nft.counted = {"opened_udp": {53: (2, 80)}}
-    steps = [Change(counted=[REDIS]), Change(counted=[DNS]), now(opened_udp={53: (1, 40)})]
-    assert counting(nft, steps)["opened_udp"] == {53: (1, 40)}
-    assert nft.texts[1].startswith("delete element inet ambassador opened_udp { 53 }\n")
-
-
-def test_a_port_that_was_ours_and_is_again_begins_anew():
-    nft = Nft(Found(LAYOUT, ()))
-    nft.counted = {"opened_tcp": {6379: (5, 300)}}
-    steps = [
-        *(Change(counted=[REDIS]), Change(uncounted=[REDIS]), Change(counted=[REDIS])),
-        now(opened_tcp={6379: (1, 60)}),
-    ]
-    assert counting(nft, steps)["opened_tcp"] == {6379: (1, 60)}
-
-
-def test_counts_go_on_when_another_layout_has_stood_in_place_of_ours():
-    nft = Nft()
-
-    def replaced(nft):
-        nft.counted, nft.found = {"opened_tcp": {6379: (9, 540)}}, Found("ambassador 0", ())
-
-    def ours(nft):
-        nft.counted, nft.found = {"opened_tcp": {6379: (1, 60)}}, None
-
-    steps = [
-        *(Change(counted=[REDIS]), now(opened_tcp={6379: (4, 240)}), replaced),
-        *(Change(counted=[REDIS]), ours),
-    ]
-    assert counting(nft, steps)["opened_tcp"] == {6379: (5, 300)}
 
 
 def test_one_ambassador_a_namespace():
@@ -190,7 +140,8 @@ def test_one_ambassador_a_namespace():
 def test_one_that_relays_takes_the_routes_out_of_what_was_left():
     nft = Nft(Found(LAYOUT, ("spread4_tcp_1",)))
     asyncio.run(retire(nft))
-    assert nft.texts == [emptied(("spread4_tcp_1",))]
+    assert nft.texts == [emptied(("spread4_tcp_1",), counters=False)]
+    assert "flush set" not in nft.texts[0]  # the one we take over from may go on after all
 
 
 @pytest.mark.parametrize("found", [None, Found("mine", ())])

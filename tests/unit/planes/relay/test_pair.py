@@ -95,12 +95,12 @@ def test_it_reads_no_more_than_the_slow_reader_takes_and_loses_nothing(poller, e
         try:
             sent += client.send(words[sent : sent + 65536])
         except BlockingIOError:
-            return pair.upstream.unsent is not None
+            return pair.upstream.full
         return sent == len(words)
 
     turns(poller, stuck)
     assert sent < len(words)
-    assert len(pair.upstream.unsent) <= poller.size
+    assert len(pair.upstream.unsent) <= poller.limit + poller.size
     received = bytearray()
 
     def whole():
@@ -124,7 +124,7 @@ def test_what_is_unsent_at_the_end_of_both_is_sent_before_it_closes(poller, ends
             sent += client.send(words[sent : sent + 65536])
         except BlockingIOError:
             poller.turn()
-            if pair.upstream.unsent is not None:
+            if pair.upstream.full:
                 break
     client.shutdown(socket.SHUT_WR)
     received = bytearray()
@@ -151,7 +151,7 @@ def test_a_cut_closes_both_and_what_is_unsent_is_gone(poller, ends):
             client.send(bytes(65536))
         except BlockingIOError:
             poller.turn()
-            if pair.upstream.unsent is not None:
+            if pair.upstream.full:
                 break
     pair.happened(Event.CUT)
     assert pair.finished
@@ -165,7 +165,7 @@ def test_a_reader_that_goes_while_its_last_bytes_are_unsent_ends_the_pair(poller
             client.send(bytes(65536))
         except BlockingIOError:
             poller.turn()
-            if pair.upstream.unsent is not None:
+            if pair.upstream.full:
                 break
     upstream.close()
     turns(poller, lambda: pair.finished)

@@ -1,6 +1,7 @@
 import select
 import socket
 import struct
+import time
 
 import pytest
 
@@ -164,17 +165,61 @@ def test_those_who_pause_go_on_in_the_next_turn_which_does_not_wait(poller, fail
         def pump(self):
             self.turns += 1
             if self.turns < 3:
-                poller.again.append(self)
+                poller.go_on(self)
             else:
                 raise RuntimeError("enough")
 
     pausing = Pausing()
-    poller.again.append(pausing)
+    poller.go_on(pausing)
     for _ in range(3):
-        poller.turn(-1 if poller.again else 0)
+        poller.turn(5)
     assert pausing.turns == 3
     assert [str(error) for error in failures] == ["enough"]
-    assert poller.again == []
+    began = time.monotonic()
+    poller.turn(0.05)  # nobody is left
+    assert time.monotonic() - began >= 0.04
+
+
+def test_a_turn_is_asked_for_where_the_set_tells_of_nothing(failures):
+    asked = []
+    poller = Poller(4096, failures.append, lambda: asked.append(1))
+
+    class Pausing:
+        def pump(self):
+            pass
+
+    for _ in range(2):
+        poller.go_on(Pausing())
+        poller.go_on(Pausing())
+        poller.turn()
+    assert asked == [1, 1]
+    poller.close()
+
+
+def test_laps_are_told_once_after_so_many_turns(poller):
+    laps = []
+    poller.lap_in(3, lambda: laps.append(1))
+    for _ in range(7):
+        poller.turn()
+    assert laps == [1]
+    poller.lap_in(2, lambda: laps.append(2))
+    poller.lap_in(0, lambda: laps.append(3))
+    for _ in range(5):
+        poller.turn()
+    assert laps == [1]
+
+
+def test_who_was_ready_is_seen_where_somebody_asks(poller, pair):
+    told = Told()
+    poller.add(pair[0].fileno(), told, LEVEL)
+    pair[1].send(b"data")
+    poller.turn(5)
+    assert poller.seen is None
+    poller.seen = set()
+    poller.turn(5)
+    assert poller.seen == {pair[0].fileno()}
+    assert poller.who(pair[0].fileno()) is told
+    assert poller.who(pair[1].fileno()) is None
 
 
 def test_it_is_readable_while_somebody_is_ready(poller, pair):

@@ -1,0 +1,36 @@
+"""Which routes a change is about, so that thousands of others are not even looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from ambassador.core.wish import Key, Verdicts, Wish, altered, judged_route
+from ambassador.model import Route
+
+__all__ = ["route_as_wanted", "touched"]
+
+
+def touched(former: Mapping[Key, Wish], wishes: Mapping[Key, Wish]) -> set[Key] | None:
+    """Return the routes that `wishes` want otherwise than `former` did; None where a route comes
+    or goes by that, which may concern the names of others and where they listen.
+    """
+    keys = {key for key in (*former, *wishes) if former.get(key) is not wishes.get(key)}
+    if any(_presence(former.get(key)) != _presence(wishes.get(key)) for key in keys):
+        return None
+    return keys
+
+
+def route_as_wanted(
+    installed: Route, source: Route | None, wish: Wish | None, verdicts: Verdicts
+) -> Route:
+    """Return what becomes of the route that is `installed`: as `source` says it (None: the route
+    was added by `wish`), with what the operator wants and probes say.
+    """
+    said = source or (wish.added if wish is not None else None) or installed
+    route = altered(said, wish) or installed
+    return judged_route(replace(route, name=installed.name), verdicts)
+
+
+def _presence(wish: Wish | None) -> tuple[Route | None, bool]:
+    return (None, False) if wish is None else (wish.added, wish.removed)

@@ -1,0 +1,117 @@
+"""One process that had the routes before and whose sessions go on: ask it, from the successor."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+from collections.abc import Callable, Collection
+from itertools import count
+from uuid import uuid4
+
+from ambassador.core.wish import Key
+from ambassador.errors import RunError
+from ambassador.handover.accounts import Accounts, Legacy
+from ambassador.handover.views import decode_sessions
+from ambassador.handover.wire import peer, receive, send, send_text, text_of
+from ambassador.model import Reason, Route
+from ambassador.ports import SessionStatus
+from ambassador.tasks import spawn
+
+__all__ = ["Process"]
+
+_PATIENCE = 2.0  # seconds for one answer; what was known before stands
+
+
+class Process:
+    """Speaks on `sock`, from `start` to its end, of which `ended` hears; `accounts` is what was
+    known last.
+    """
+
+    def __init__(
+        self, sock: socket.socket, accounts: Accounts, ended: Callable[[Process], None]
+    ) -> None:
+        self.sock = sock
+        self.pid = peer(sock)[0]
+        self.accounts = accounts
+        self._ended = ended
+        # Of nobody else: an answer to a question of the one before us may be on its way.
+        self._numbers = (f"{uuid4().hex}.{number}" for number in count(1))
+        self._asked: dict[str, asyncio.Future[bytes]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Listen to what it says."""
+        self.sock.setblocking(False)
+        self._task = spawn(self._listen(), f"sessions of process {self.pid}")
+
+    async def stop(self) -> None:
+        """Listen no longer; the connection stays open for another."""
+        if (task := self._task) is not None:
+            task.cancel()
+            await asyncio.wait({task})  # until the loop has let go of the socket
+        self._forget()
+
+    @property
+    def open(self) -> int:
+        """How many sessions it had when it was asked last."""
+        return int(sum(account.get("open", 0) for account in self.accounts.values()))
+
+    async def measure(self) -> None:
+        """Ask for its numbers; without an answer the last ones stand. Raises RunError."""
+        if text := await self._ask("numbers"):
+            self.accounts = Legacy.decode(text, kernel=True).live
+
+    async def sessions(self, route_of: Callable[[Key], Route | None]) -> list[SessionStatus]:
+        """Ask for its open sessions; without an answer there are none. Raises RunError."""
+        text = await self._ask("sessions")
+        return decode_sessions(text, self.pid, route_of) if text else []
+
+    async def cut(self, ids: Collection[str], reason: Reason) -> int:
+        """Have it end sessions by its own `ids`; return how many it has ended."""
+        text = await self._ask("cut", json.dumps(list(ids)).encode(), reason=reason.value)
+        return int(text or 0)
+
+    async def _ask(self, say: str, text: bytes | None = None, reason: str = "") -> bytes:
+        number = next(self._numbers)
+        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._asked[number] = future
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                if text is None:
+                    await send(self.sock, say, n=number)
+                else:
+                    await send_text(self.sock, say, text, n=number, reason=reason)
+                return await future
+        except (OSError, TimeoutError):
+            return b""
+        finally:
+            self._asked.pop(number, None)
+
+    async def _listen(self) -> None:
+        try:
+            while True:
+                message, descriptors = await receive(self.sock)
+                for descriptor in descriptors[1:]:
+                    os.close(descriptor)
+                text = text_of(descriptors[:1])
+                if not message:
+                    break
+                if message["say"] == "farewell":
+                    self.accounts = Legacy.decode(text, kernel=True).live
+                    break
+                future = self._asked.get(str(message.get("n")))
+                if future is not None and not future.done():
+                    future.set_result(text)
+        except (OSError, RunError):
+            pass  # as if it had ended: it is not understood any longer
+        self._task = None
+        self.sock.close()
+        self._forget()
+        self._ended(self)
+
+    def _forget(self) -> None:
+        for future in self._asked.values():
+            if not future.done():
+                future.set_result(b"")

@@ -1,0 +1,151 @@
+"""One process that carries sessions for the relay, seen from here; `carrier` is what runs there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Protocol
+
+from ambassador.core.session import Event
+from ambassador.planes.relay.poller import Poller
+from ambassador.planes.relay.wire import Adopt, Ask, Channel, Cut, Ended, Hello, Told
+
+__all__ = ["Handed", "Worker"]
+
+_MODULE = "ambassador.planes.relay.carrier"
+_PATIENCE = 2.0  # seconds for a process to end that has nothing left to do
+_keys = itertools.count(1)
+
+
+class Handed(Protocol):
+    """A session whose two sockets a worker has."""
+
+    def counted(self, to_upstream: int, to_client: int) -> None:
+        """So many bytes have been carried by now, all in all."""
+
+    def ended(self, event: Event | None, to_upstream: int, to_client: int) -> None:
+        """It has ended, first by `event`; None where the worker itself has."""
+
+
+class Worker:
+    """Starts the process, hands sessions to it and hears of them. `gone` is called when it has
+    ended though nobody asked it to, `ready` when it can carry.
+    """
+
+    def __init__(
+        self, poller: Poller, ready: Callable[[], None], gone: Callable[[Worker], None]
+    ) -> None:
+        self.is_ready = False
+        self._poller = poller
+        self._on_ready = ready
+        self._on_gone = gone
+        self._sessions: dict[int, Handed] = {}
+        self._waiting: list[asyncio.Future[None]] = []
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._channel = Channel(ours)
+        descriptor = theirs.fileno()
+        try:
+            # -P: what lies in the current folder is no module of ours.
+            self.process = subprocess.Popen(  # noqa: S603 (our own program)
+                [sys.executable, "-P", "-m", _MODULE, str(descriptor), str(poller.limit)],
+                stdin=subprocess.DEVNULL,
+                pass_fds=[descriptor],
+            )
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        poller.add(ours.fileno(), self)
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def hand(
+        self, session: Handed, descriptors: tuple[int, int], to_upstream: int, to_client: int
+    ) -> int | None:
+        """Hand over a session: the descriptors of its client and its upstream, and the bytes
+        carried so far. Return what it is called there; None where that cannot be done now.
+        """
+        key = next(_keys)
+        if not self._channel.attach(Adopt(key, to_upstream, to_client), descriptors):
+            return None
+        self._sessions[key] = session
+        return key
+
+    def cut(self, key: int) -> None:
+        """Reset both sides of a session; its end is told as any other."""
+        self._send(Cut(key))
+
+    async def measure(self) -> None:
+        """Have the numbers of all sessions told. Returns when they are, or the worker is gone."""
+        if not self._sessions:
+            return
+        told = asyncio.get_running_loop().create_future()
+        self._waiting.append(told)
+        self._send(Ask())
+        await told
+
+    def close(self) -> None:
+        """Let the process end, which it does with its last session; nothing more is heard of it."""
+        self._poller.close_socket(self._channel.sock)
+        self._release()
+        self._sessions.clear()
+
+    def wait(self) -> int:
+        """Return the exit code of the process, which has been closed or is gone."""
+        try:
+            return self.process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
+
+    def ready(self, events: int) -> None:
+        """Hear what it says; see poller.Ready."""
+        try:
+            self._channel.flush()
+            for message, _ in self._channel.receive():
+                self._hear(message)
+        except (EOFError, OSError):
+            self._gone()
+
+    def _hear(self, message: object) -> None:
+        match message:
+            case Hello():
+                self.is_ready = True
+                self._on_ready()
+            case Ended(key, event, to_upstream, to_client):
+                if session := self._sessions.pop(key, None):
+                    session.ended(event, to_upstream, to_client)
+            case Told(more, numbers):
+                for key, to_upstream, to_client in numbers:
+                    if session := self._sessions.get(key):
+                        session.counted(to_upstream, to_client)
+                if not more and self._waiting:
+                    _set(self._waiting.pop(0))
+
+    def _send(self, message: Cut | Ask) -> None:
+        with contextlib.suppress(OSError):  # it is gone, which an event tells
+            self._channel.send(message)
+
+    def _gone(self) -> None:
+        left = list(self._sessions.values())
+        self.close()
+        for session in left:
+            session.ended(None, 0, 0)
+        self._on_gone(self)
+
+    def _release(self) -> None:
+        for told in self._waiting:
+            _set(told)
+        self._waiting.clear()
+
+
+def _set(told: asyncio.Future[None]) -> None:
+    if not told.done():  # who waited may have lost patience
+        told.set_result(None)

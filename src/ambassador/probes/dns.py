@@ -1,0 +1,40 @@
+"""Health of a name server, over UDP and TCP: it answers who has the root (RFC 1035 section 4).
+
+Whatever it answers is an answer, a refusal too: it may be asked for other names. Only SERVFAIL
+says that it does not work: a resolver that reaches nobody.
+"""
+
+from __future__ import annotations
+
+import struct
+
+__all__ = ["DnsProbe"]
+
+_ID = 0x6162
+_RECURSION, _ANSWER = 0x0100, 0x8000
+_ROOT_SOA_IN = b"\0" + struct.pack("!HH", 6, 1)  # the empty name, its SOA, of the Internet
+_SERVFAIL = 2
+_HEAD = 12
+
+
+class DnsProbe:
+    """Implements ports.Probe; `stream`: over TCP, where each message has its length before it."""
+
+    def __init__(self, *, stream: bool) -> None:
+        self._stream = stream
+
+    def question(self, host: str) -> bytes:
+        """Return the question for the SOA of the root; see ports.Probe."""
+        said = struct.pack("!6H", _ID, _RECURSION, 1, 0, 0, 0) + _ROOT_SOA_IN
+        return struct.pack("!H", len(said)) + said if self._stream else said
+
+    def judge(self, answer: bytes) -> str | None:
+        """Read the head of the answer; see ports.Probe."""
+        message = answer[2:] if self._stream else answer
+        if len(message) < _HEAD:
+            short = self._stream and (len(answer) < 2 or int.from_bytes(answer[:2], "big") >= _HEAD)
+            return None if short or not answer else "does not answer like a name server"
+        number, flags = struct.unpack("!HH", message[:4])
+        if number != _ID or not flags & _ANSWER:
+            return "does not answer like a name server"
+        return "answers with SERVFAIL" if flags & 0xF == _SERVFAIL else ""

@@ -1,0 +1,48 @@
+"""A former plane in front of a process whose sessions the test gives."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+from ambassador.core.wish import key_of
+from ambassador.handover.accounts import account_of
+from ambassador.handover.former import FormerPlane
+from ambassador.handover.staying import Stayer
+from ambassador.model import Endpoint, Inet, Reason, Route
+from ambassador.ports import SessionStatus
+from tests.names import StaticResolver
+from tests.planes import FakePlane
+
+DB, OTHER = Endpoint(Inet("db", 5432)), Endpoint(Inet("10.0.0.9", 5432))
+ROUTE = Route("db", Inet("", 5432), (DB,))
+
+
+def session(name, endpoint=DB, address="10.0.0.2:5432", route=ROUTE, state="open"):
+    return SessionStatus(name, route, "10.0.0.1:1", endpoint, address, 2.0, 3, 4, "relay", state)
+
+
+class Scene:
+    """A former plane, and at the other end of its connection a process with a fake one."""
+
+    def __init__(self) -> None:
+        self.resolver = StaticResolver()
+        for host, address in (("db", "10.0.0.2"), ("10.0.0.9",) * 2, ("10.0.0.2",) * 2):
+            self.resolver.answer(host, address)
+        self.former = FormerPlane(self.resolver)
+        self.plane = FakePlane("relay", opened=5, open=2, to_upstream=7, closed={Reason.CUT: 3})
+        self.here, self.there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.there.setblocking(False)
+        self.stayer = Stayer(self.there, self.plane, self.accounts)
+
+    def accounts(self):
+        return {key_of(one.route): account_of(one) for one in self.plane.status()}
+
+    def status(self):
+        (status,) = self.former.status([ROUTE])
+        return status
+
+
+async def until(condition):
+    while not condition():
+        await asyncio.sleep(0.005)

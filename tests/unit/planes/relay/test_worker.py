@@ -1,0 +1,140 @@
+import asyncio
+import os
+import signal
+import socket
+
+import pytest
+
+from ambassador.core.session import Event
+from ambassador.planes.relay.poller import Poller
+from ambassador.planes.relay.worker import Worker
+
+
+class Handed:
+    """Keeps what it is told."""
+
+    def __init__(self):
+        self.numbers = []
+        self.end = asyncio.get_running_loop().create_future()
+
+    def counted(self, to_upstream, to_client):
+        self.numbers.append((to_upstream, to_client))
+
+    def ended(self, event, to_upstream, to_client):
+        self.end.set_result((event, to_upstream, to_client))
+
+
+def run(trial):
+    """Run `trial(worker, gone)` with a worker that is ready."""
+
+    async def around():
+        loop = asyncio.get_running_loop()
+        poller = Poller(65536, lambda error: loop.call_exception_handler({"exception": error}))
+        loop.add_reader(poller.fileno(), poller.turn)
+        ready, gone = loop.create_future(), loop.create_future()
+        worker = Worker(poller, lambda: ready.set_result(None), gone.set_result)
+        await ready
+        assert worker.is_ready
+        try:
+            await trial(worker, gone)
+        finally:
+            if not gone.done():
+                worker.close()
+            worker.wait()
+            loop.remove_reader(poller.fileno())
+            assert len(poller) == 0
+            poller.close()
+
+    asyncio.run(asyncio.wait_for(around(), 20))
+
+
+def sockets():
+    client, ours = socket.socketpair()
+    upstream, theirs = socket.socketpair()
+    for sock in (client, upstream):
+        sock.settimeout(10)
+    for sock in (ours, theirs):
+        sock.setblocking(False)
+    return client, upstream, ours, theirs
+
+
+def test_a_session_is_carried_measured_and_heard_of():
+    async def trial(worker, gone):
+        client, upstream, ours, theirs = sockets()
+        handed = Handed()
+        assert worker.hand(handed, (ours.fileno(), theirs.fileno()), 5, 6) is not None
+        assert len(worker) == 1
+        ours.close()
+        theirs.close()
+        client.sendall(b"abc")
+        assert upstream.recv(3) == b"abc"
+        await worker.measure()
+        assert handed.numbers == [(8, 6)]
+        client.close()
+        upstream.close()
+        event, *numbers = await handed.end
+        assert event in {Event.CLIENT_END, Event.UPSTREAM_END}
+        assert numbers == [8, 6]
+        assert len(worker) == 0
+        await worker.measure()  # of nothing, which needs no answer
+
+    run(trial)
+
+
+def test_a_cut_ends_it():
+    async def trial(worker, gone):
+        client, upstream, ours, theirs = sockets()
+        handed = Handed()
+        key = worker.hand(handed, (ours.fileno(), theirs.fileno()), 0, 0)
+        ours.close()
+        theirs.close()
+        worker.cut(key)
+        assert await handed.end == (Event.CUT, 0, 0)
+        client.close()
+        upstream.close()
+
+    run(trial)
+
+
+def test_one_that_dies_takes_its_sessions_with_it_and_that_is_told():
+    async def trial(worker, gone):
+        client, upstream, ours, theirs = sockets()
+        handed = Handed()
+        key = worker.hand(handed, (ours.fileno(), theirs.fileno()), 0, 0)
+        ours.close()
+        theirs.close()
+        os.kill(worker.process.pid, signal.SIGKILL)
+        measuring = asyncio.get_running_loop().create_task(worker.measure())
+        assert await handed.end == (None, 0, 0)
+        assert await gone is worker
+        await measuring  # does not wait for what cannot come
+        assert client.recv(1) == upstream.recv(1) == b""
+        worker.cut(key)  # too late, and no harm
+        assert worker.wait() == -signal.SIGKILL
+        client.close()
+        upstream.close()
+
+    run(trial)
+
+
+def test_a_process_that_does_not_end_is_killed(monkeypatch):
+    monkeypatch.setattr("ambassador.planes.relay.worker._PATIENCE", 0.2)
+
+    async def trial(worker, gone):
+        os.kill(worker.process.pid, signal.SIGSTOP)
+        worker.close()
+        assert worker.wait() == -signal.SIGKILL
+
+    run(trial)
+
+
+def test_without_a_process_nothing_is_left(monkeypatch):
+    async def failing():
+        poller = Poller(65536, lambda error: None)
+        monkeypatch.setattr("sys.executable", "/nonexistent/python")
+        with pytest.raises(FileNotFoundError):
+            Worker(poller, lambda: None, lambda worker: None)
+        assert len(poller) == 0
+        poller.close()
+
+    asyncio.run(failing())
