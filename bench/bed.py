@@ -14,7 +14,15 @@ from pathlib import Path
 from bench import netns
 from bench.errors import Missing
 from bench.peers.peer import Forward, Limits, Peer
-from bench.processes import Process, cpu_seconds, environment, pss_kib, reap, tree
+from bench.processes import (
+    Process,
+    cpu_seconds,
+    environment,
+    pss_kib,
+    reap,
+    tree,
+    until_still,
+)
 
 __all__ = ["TOPOLOGIES", "Bed", "Timed", "answers", "ask"]
 
@@ -60,7 +68,7 @@ class Bed:
         return f"b{self.number}"
 
     def start(self) -> None:
-        """Make everything anew and return when the peer forwards.
+        """Make everything anew and return when the peer forwards and has come to rest.
 
         Raises Missing, and leaves what was started to `end`.
         """
@@ -71,10 +79,12 @@ class Bed:
         elif self._started:
             port = self.address(IPERF)[1]
             _until_listening(self.places.ambassador, port, self._started[-1])
+        until_still(self.processes)
 
     def start_anew(self, ports: Sequence[int] = (), within: float = 10) -> float:
         """Do the same with a route to the Redis at each of `ports` instead of the usual two, and
-        return the seconds from the peer's start to a first byte through the last route.
+        return the seconds from the peer's start to a first byte through the last route; then it
+        has come to rest, too.
 
         In namespaces of its own again: rules in the kernel may outlive their program.
         """
@@ -84,7 +94,9 @@ class Bed:
         began = time.monotonic()
         self._start_peer(forwards)
         self.until_through((self.places.ambassador_host, ports[-1]) if ports else None, within)
-        return time.monotonic() - began
+        seconds = time.monotonic() - began
+        until_still(self.processes)
+        return seconds
 
     def _prepare(self) -> None:
         self._program = self.peer.find()

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from statistics import median
 
+from bench.loads import LOADS
 from bench.metrics import METRICS
 from bench.peers import OTHERS
 from bench.samples import Sample
@@ -70,10 +71,16 @@ class Figures:
         choose = max if METRICS[metric].more else min
         return choose(medians, key=lambda name: medians[name])
 
+    def other(self, topology: str, load: str, metric: str, to: str) -> str | None:
+        """Return the peer that `to` means, as in Metric.ratios; None when there is none."""
+        if to == "fastest":
+            return self.best(topology, load, LOADS[load].metrics[0])
+        return self.best(topology, load, metric) if to == "best" else to
+
     def ratio(self, topology: str, load: str, metric: str, peer: str, to: str) -> Spread | None:
-        """Return the spread of the ratios within each round; `to` is a peer or "best"."""
+        """Return the spread of the ratios within each round; `to` as in Metric.ratios."""
         place = (topology, load, metric)
-        other = self.best(*place) if to == "best" else to
+        other = self.other(topology, load, metric, to)
         mine, its = self._rounds(place, peer), self._rounds(place, other or "")
         return spread(mine[number] / its[number] for number in mine if its.get(number))
 

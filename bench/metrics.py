@@ -9,7 +9,10 @@ __all__ = ["METRICS", "Metric"]
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One quantity. `more` tells whether more is better; `ratios` to what it is compared."""
+    """One quantity. `more` tells whether more is better; `ratios` to what it is compared: a peer,
+    "best" (the peer that is best in it) or "fastest" (the peer that is best in the load's first
+    quantity, which an operator would choose).
+    """
 
     label: str
     unit: str = ""
@@ -26,7 +29,7 @@ class Metric:
 METRICS: dict[str, Metric] = {
     "rate": Metric("requests a second", more=True, ratios=("direct", "best")),
     "p50_ms": Metric("half within", "ms", digits=3),
-    "p99_ms": Metric("99 % within", "ms", digits=3, ratios=("best",)),
+    "p99_ms": Metric("99 % within", "ms", digits=3, ratios=("fastest", "best")),
     "gbit": Metric("throughput", "Gbit/s", more=True, digits=1, ratios=("direct", "best")),
     "connections": Metric("connections a second", more=True, ratios=("direct", "best")),
     "cpu_us": Metric("CPU a request", "µs", digits=1),
@@ -36,5 +39,11 @@ METRICS: dict[str, Metric] = {
     "process_mib": Metric("without sessions", "MiB", digits=1),
     "start_ms": Metric("start", "ms", ratios=("best",)),
     "apply_ms": Metric("start until the last route works", "ms"),
+    "direct_us": Metric("direct", "µs", digits=2),
+    "tracked_us": Metric("with connection tracking", "µs", digits=2),
+    "translated_us": Metric("translated by three rules", "µs", digits=2),
+    "uncounted_us": Metric("ours without counting", "µs", digits=2),
+    "whole_us": Metric("ours", "µs", digits=2),
+    "count_share": Metric("share of counting", "%", digits=1),
     "first_us": Metric("first answer of a new connection", "µs"),
 }

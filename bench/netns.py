@@ -1,7 +1,7 @@
 """Network namespaces, and the two topologies.
 
-    shared   consumer, ambassador and service in one namespace, over loopback; each under an
-             address of its own, since the kernel forwards nothing to 127.0.0.1
+    shared   consumer, ambassador and service in one namespace, over loopback, at one address,
+             as in a pod; not 127.0.0.1, since the kernel forwards nothing to it
     three    one namespace each, on a bridge, as three containers of one host are
 
 Namespaces are named files below /run/netns, as ip-netns(8) has them. None stands for the
@@ -68,8 +68,8 @@ def _enter(descriptor: int) -> None:
 def make_shared(name: str) -> Places:
     """Make a namespace with nothing but loopback."""
     _make(name)
-    _ip(name, *(f"address add {host}/32 dev lo" for host in (_AMBASSADOR, _SERVICE)))
-    return Places(name, name, name, _AMBASSADOR, _SERVICE)
+    _ip(name, f"address add {_AMBASSADOR}/32 dev lo")
+    return Places(name, name, name, _AMBASSADOR, _AMBASSADOR)
 
 
 def make_three(name: str) -> Places:

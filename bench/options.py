@@ -57,7 +57,7 @@ def parse(arguments: Sequence[str]) -> Options:
         "write it again from the figures")  # fmt: skip
     add("peer", nargs="?", choices=[name for name in PEERS if name != "direct"])
     add("--only", default="", metavar="PART,...", help="topologies, loads, peers (direct is added)")
-    add("--rounds", type=_rounds, default=4, metavar="N", help="default 4")
+    add("--rounds", type=_rounds, default=3, metavar="N", help="default 3")
     add("--seconds", type=_seconds, default=1.5, metavar="S", help="a measurement; default 1.5")
     add("--fresh", action="store_true", help="do not go on with an interrupted run")
     add("--into", type=Path, metavar="FOLDER",

@@ -7,15 +7,16 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from bench.netns import inside
 
-__all__ = ["Process", "cpu_seconds", "pss_kib", "reap", "tree"]
+__all__ = ["Process", "cpu_seconds", "pss_kib", "reap", "tree", "until_still"]
 
 _TICK = os.sysconf("SC_CLK_TCK")
 _SECONDS_TO_END = 2.0
+_LOOK = 0.01  # a tick of the clock that processor time is counted in
 
 
 class Process:
@@ -106,6 +107,19 @@ def cpu_seconds(pids: Sequence[int]) -> float:
         # proc_pid_stat(5): utime, stime, cutime and cstime are fields 14 to 17, state is 3
         ticks += sum(int(field) for field in _stat(pid)[11:15])
     return ticks / _TICK
+
+
+def until_still(pids: Callable[[], Sequence[int]], still: float = 0.2, within: float = 5) -> None:
+    """Return once `pids()` have used no processor time for `still` seconds, or after `within`: what
+    a program does after it has begun to forward is not the cost of forwarding.
+    """
+    deadline = time.monotonic() + within
+    used, since = cpu_seconds(pids()), time.monotonic()
+    while time.monotonic() < min(since + still, deadline):
+        time.sleep(_LOOK)
+        now = cpu_seconds(pids())
+        if now != used:
+            used, since = now, time.monotonic()
 
 
 def pss_kib(pids: Sequence[int]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bench.loads.bulk import BULK
+from bench.loads.counting import COUNTING
 from bench.loads.load import Load
 from bench.loads.redis import CONNECTIONS, GET, SESSIONS
 from bench.loads.routes import ROUTES
@@ -11,5 +12,6 @@ from bench.loads.still import IDLE, START
 __all__ = ["LOADS"]
 
 LOADS: dict[str, Load] = {
-    load.key: load for load in (START, IDLE, *GET, *BULK, *CONNECTIONS, *SESSIONS, *ROUTES)
+    load.key: load
+    for load in (START, IDLE, *GET, *BULK, *CONNECTIONS, *SESSIONS, *ROUTES, *COUNTING)
 }

@@ -9,5 +9,5 @@ __all__ = ["OTHERS", "OURS", "PEERS"]
 
 # "The best peer" is the best of these.
 OTHERS: tuple[Peer, ...] = (socat.PEER, haproxy.PEER, nginx.PEER, envoy.PEER)
-OURS: tuple[Peer, ...] = (ambassador.RELAY, ambassador.KERNEL)
+OURS: tuple[Peer, ...] = (ambassador.RELAY, ambassador.RELAY_ALONE, ambassador.KERNEL)
 PEERS = {peer.name: peer for peer in (direct.PEER, *OTHERS, *OURS)}

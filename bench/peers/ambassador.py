@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.errors import Missing
 from bench.peers.peer import Forward, Limits, Peer
 
-__all__ = ["KERNEL", "RELAY", "assignments"]
+__all__ = ["KERNEL", "RELAY", "RELAY_ALONE", "assignments"]
 
 
 def assignments(forward: Forward) -> list[str]:
@@ -22,11 +22,11 @@ def assignments(forward: Forward) -> list[str]:
 
 
 def _commands(
-    plane: str, program: str, forwards: Sequence[Forward], folder: Path
+    plane: str, program: str, forwards: Sequence[Forward], folder: Path, *options: str
 ) -> list[list[str]]:
     routes = [part for forward in forwards for part in assignments(forward)]
     admin = str(folder / "admin.sock")
-    return [[program, "run", "--plane", plane, "--admin", admin, *routes]]
+    return [[program, "run", "--plane", plane, "--admin", admin, *options, *routes]]
 
 
 def relay(
@@ -34,6 +34,13 @@ def relay(
 ) -> list[list[str]]:
     """Return the command with every session in the relay."""
     return _commands("relay", program, forwards, folder)
+
+
+def relay_alone(
+    program: str, forwards: Sequence[Forward], folder: Path, _limits: Limits
+) -> list[list[str]]:
+    """Return the command with every session in the relay, all in one process."""
+    return _commands("relay", program, forwards, folder, "--workers", "0")
 
 
 def kernel(
@@ -62,6 +69,16 @@ RELAY = Peer(
     version=lambda program: (program, "--version"),
     commands=relay,
     reasons=(("--plane relay", "without it, routes may take the kernel plane"), _ADMIN),
+    ours=True,
+)
+RELAY_ALONE = Peer(
+    name="relay0",
+    label="our relay, no workers",
+    why="The same in one process, as on a machine with one core.",
+    find=find,
+    version=lambda program: (program, "--version"),
+    commands=relay_alone,
+    reasons=(("--workers 0", "by default there is one for each core while sessions are busy"),),
     ours=True,
 )
 KERNEL = Peer(

@@ -69,6 +69,22 @@ def test_it_measures_direct_socat_and_the_relay(bench):
     assert (bench.folder / "benchmarks" / "get.svg").exists()
 
 
+def test_it_measures_what_counting_costs_or_says_why_not(bench):
+    process = bench("--only", "counting,kernel")
+    assert process.wait(60) == 0, bench.output()
+    samples = json.loads((bench.folder / "benchmarks.json").read_text())["samples"]
+    by_topology = {sample["topology"]: sample for sample in samples}
+    if (bench.folder / "bin").exists():  # no namespaces
+        assert "nft is not installed" in by_topology["shared"]["missing"]
+        return
+    if not shutil.which("nft"):
+        pytest.skip("needs nft: ./dev test")
+    for sample in by_topology.values():
+        values = sample["values"]
+        assert values["direct_us"] < values["translated_us"] < values["whole_us"]
+    assert set(by_topology) == {"shared", "three"}
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_interrupted_run_leaves_nothing_and_can_be_gone_on_with(bench, number):
     arguments = ("--only", "shared,get,direct,socat,relay")

@@ -12,7 +12,7 @@ from bench.errors import Missing
 from bench.isolate import how
 from bench.peers import PEERS
 from bench.peers.peer import Limits
-from bench.processes import Process, cpu_seconds, pss_kib, tree
+from bench.processes import Process, cpu_seconds, pss_kib, tree, until_still
 from tests.wait import until
 
 
@@ -54,6 +54,19 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def test_a_program_is_waited_for_until_it_has_come_to_rest(started):
+    process = started("import time\nend = time.process_time() + 0.3\n"
+                      "while time.process_time() < end: pass\ntime.sleep(60)")  # fmt: skip
+    until_still(lambda: [process.pid], within=20)
+    assert cpu_seconds([process.pid]) >= 0.3
+
+
+def test_a_program_that_never_rests_is_not_waited_for_for_ever(started):
+    process = started("while True: pass")
+    until_still(lambda: [process.pid], within=0.3)
+    assert not process.ended
 
 
 def test_processor_time_of_children_that_ended_counts(started):

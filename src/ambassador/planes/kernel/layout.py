@@ -3,7 +3,7 @@
     arrive        a first packet to an address of ours: may it be translated at all?
     choose        which chain has its listen address: the maps at4, any4, at6, any6
     one4, one6    one address behind it: the maps to4, to6; ruleset.py adds chains for several
-    up, back      count; and see what an upstream answers to a SYN
+    ours, up      every packet of ours: count it; and see what an upstream answers to a SYN
 
 Three answers of an upstream are not for the client, since the relay would wait and try again:
 
@@ -15,6 +15,13 @@ Three answers of an upstream are not for the client, since the relay would wait 
 
 In each case the client's own next SYN meets the relay. So do clients at a link-local IPv6 address,
 which no packet is forwarded from (RFC 4291, section 2.5.6).
+
+Once a connection stands, its packets meet `poke`, `passing` or `leaving`, and `ours`: 0.5 µs each,
+beside 1.1 µs for connection tracking and translation (2 cores of a virtual machine; a call of the
+kernel costs most, so each rule asks as little as it can). The label is set just before the
+translation, so its status is not asked too. `assured` is a TCP connection whose client has answered
+the SYN/ACK: nothing of it is for `answered` or `refused`. No packet goes through `accounting`: that
+its rule exists has conntrack count.
 """
 
 from __future__ import annotations
@@ -25,7 +32,7 @@ __all__ = ["COUNTERS", "LABEL", "LAYOUT", "MARK", "TABLE", "dnat_by_map", "skele
 
 TABLE = "inet ambassador"
 # The table's comment. Other chains, sets or meanings need another number.
-LAYOUT = "ambassador 1"
+LAYOUT = "ambassador 2"
 MARK = 0xC07  # of the segments that end flows; see poke.py
 
 # A bit of the connection label (of 128) that says: translated by us. Marks are the usual place,
@@ -125,9 +132,11 @@ _STATIC = f"""\
     ip6 saddr . tcp sport . tcp dport @tried6 return
     goto choose
   }}
-  chain up {{
+  chain accounting {{
     ct bytes > 0
-    meta l4proto tcp ct original proto-dst @up_tcp
+  }}
+  chain up {{
+    meta l4proto tcp ct original proto-dst @up_tcp accept
     meta l4proto udp ct original proto-dst @up_udp
   }}
   chain answered {{
@@ -139,11 +148,12 @@ _STATIC = f"""\
     meta l4proto tcp add @down_tcp {{ ct original proto-dst }} drop
     meta l4proto {{ icmp, ipv6-icmp }} drop
   }}
-  chain back {{
-    meta l4proto tcp ct original proto-dst @back_tcp
+  chain ours {{
+    ct direction original goto up
+    meta l4proto tcp ct original proto-dst @back_tcp ct status assured accept
+    meta l4proto udp ct original proto-dst @back_udp ct status assured accept
     tcp flags & (syn | rst | ack) == (syn | ack) goto answered
     tcp flags & (syn | rst | ack) == (rst | ack) tcp sequence 0 goto refused
-    meta l4proto udp ct original proto-dst @back_udp
     ct status ! seen-reply icmp type destination-unreachable icmp code != frag-needed goto refused
     ct status ! seen-reply icmpv6 type destination-unreachable goto refused
   }}
@@ -160,16 +170,17 @@ _STATIC = f"""\
   }}
   chain postrouting {{
     type nat hook postrouting priority srcnat;
+    oif lo accept
     ct label {LABEL} ct status dnat masquerade
   }}
   chain passing {{
     type filter hook prerouting priority -90;
     iif lo accept
-    ct label {LABEL} ct status dnat ct direction vmap {{ original : goto up, reply : goto back }}
+    ct label {LABEL} goto ours
   }}
   chain leaving {{
     type filter hook output priority -90;
-    ct label {LABEL} ct status dnat ct direction vmap {{ original : goto up, reply : goto back }}
+    ct label {LABEL} goto ours
   }}
   chain poke {{
     type filter hook output priority raw;

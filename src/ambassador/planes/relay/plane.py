@@ -7,20 +7,27 @@ import contextlib
 import socket
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from ambassador import closed, log
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
 from ambassador.errors import PlaneError
 from ambassador.inherited import Inherited
-from ambassador.model import Address, Inet, Proto, Reason, Route, Unix
+from ambassador.model import Inet, Proto, Reason, Route
 from ambassador.planes.relay.attempt import Patience
 from ambassador.planes.relay.descriptors import Descriptors
+from ambassador.planes.relay.installed import (
+    Installed,
+    Key,
+    StreamOrUdp,
+    addresses,
+    key_of,
+    sessions_of,
+)
 from ambassador.planes.relay.leaving import Leaving
 from ambassador.planes.relay.listener import StreamListener
 from ambassador.planes.relay.poller import Poller
-from ambassador.planes.relay.session import Session, Surroundings
+from ambassador.planes.relay.session import Surroundings
 from ambassador.planes.relay.sockets import bind, close_listener, somaxconn
 from ambassador.planes.relay.spread import Spread
 from ambassador.planes.relay.state import Noticed, RouteState
@@ -30,21 +37,8 @@ from ambassador.ports import Closed, Resolver, RouteStatus, SessionStatus
 
 __all__ = ["RelayPlane"]
 
-_Key = tuple[Proto, Address]
 _LATE = 1.0  # seconds that an answer to a datagram may take when another has the listener
 _PIECE = 100  # sessions cut before other work of the loop has its turn
-
-
-@dataclass(slots=True)
-class _Installed:
-    state: RouteState
-    listeners: list[StreamListener | UdpListener]
-    endings: Leaving
-
-    @property
-    def sessions(self) -> list[Session]:
-        """The open sessions, from all listeners."""
-        return _sessions(self.listeners)
 
 
 class RelayPlane:
@@ -77,9 +71,9 @@ class RelayPlane:
         self._inherited = inherited or Inherited()
         self._backlog = backlog
         self._noticed = noticed
-        self._routes: dict[_Key, _Installed] = {}
+        self._routes: dict[Key, Installed] = {}
         self._ports: set[int] | None = None  # that any route listens on; 0: a path
-        self._leaving: list[_Installed] = []  # removed, with sessions still open
+        self._leaving: list[Installed] = []  # removed, with sessions still open
         self._around = Surroundings(
             resolver,
             self._descriptors,
@@ -115,7 +109,7 @@ class RelayPlane:
         if failures and removed:  # perhaps what is removed stands in the way
             for route in removed:
                 self._stop(route)
-            more, failures = self._bind([route for route in added if _key(route) not in sockets])
+            more, failures = self._bind([route for route in added if key_of(route) not in sockets])
             sockets.update(more)
         if failures:
             for bound in sockets.values():
@@ -125,19 +119,19 @@ class RelayPlane:
             raise PlaneError("\n".join(failures))
         for route in removed:
             self._stop(route)
-            removed_one = self._routes.pop(_key(route))
+            removed_one = self._routes.pop(key_of(route))
             removed_one.endings.removed()
             self._leaving.append(removed_one)
         for route in added:
-            self._add(route, sockets[_key(route)])
+            self._add(route, sockets[key_of(route)])
         for step in steps:
             if isinstance(step, ChangeRoute):
                 self._change(step)
         self._ports = None
         for installed in self._leaving:
-            if not _open(installed):
+            if not installed.open:
                 installed.endings.close()
-        self._leaving = [installed for installed in self._leaving if _open(installed)]
+        self._leaving = [installed for installed in self._leaving if installed.open]
 
     async def measure(self) -> None:
         """Ask the workers for their numbers; see ports.Plane."""
@@ -147,14 +141,14 @@ class RelayPlane:
         """Return one entry for each of `routes`, or for all; see ports.Plane."""
         if routes is None:
             return [self._status(installed) for installed in self._routes.values()]
-        return [self._status(self._routes[_key(route)]) for route in routes]
+        return [self._status(self._routes[key_of(route)]) for route in routes]
 
     async def sessions(self, routes: Sequence[Route] | None = None) -> Sequence[SessionStatus]:
         """Return the open sessions; see ports.Plane."""
         await self.spread.measure()
         now = time.monotonic()
         everything = [*self._routes.values(), *self._leaving]
-        chosen = everything if routes is None else [self._routes[_key(route)] for route in routes]
+        chosen = everything if routes is None else [self._routes[key_of(route)] for route in routes]
         return [
             view
             for installed in chosen
@@ -190,7 +184,7 @@ class RelayPlane:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace):
                 await self._until_ended(everything)
-        left = sum(_open(one) for one in everything)
+        left = sum(one.open for one in everything)
         self._cut(Reason.SHUTDOWN)
         await self._until_ended(everything)  # the resets are on their way out
         return left
@@ -225,11 +219,11 @@ class RelayPlane:
         if any(one.state.route.proto is Proto.UDP for one in self._routes.values()):
             await asyncio.sleep(_LATE)
 
-    def _listeners(self) -> list[StreamListener | UdpListener]:
+    def _listeners(self) -> list[StreamOrUdp]:
         return [one for installed in self._routes.values() for one in installed.listeners]
 
-    async def _until_ended(self, routes: Sequence[_Installed]) -> None:
-        while any(_open(installed) for installed in routes):
+    async def _until_ended(self, routes: Sequence[Installed]) -> None:
+        while any(installed.open for installed in routes):
             self._around.ended.clear()
             await self._around.ended.wait()
 
@@ -251,14 +245,14 @@ class RelayPlane:
     def _broken(self, error: Exception) -> None:
         self._loop.call_exception_handler({"message": "a session failed", "exception": error})
 
-    def _bind(self, routes: Sequence[Route]) -> tuple[dict[_Key, list[socket.socket]], list[str]]:
+    def _bind(self, routes: Sequence[Route]) -> tuple[dict[Key, list[socket.socket]], list[str]]:
         """Bind every port of `routes`; return the sockets of those that could be bound whole."""
-        sockets: dict[_Key, list[socket.socket]] = {}
+        sockets: dict[Key, list[socket.socket]] = {}
         failures = []
         for route in routes:
             bound = []
             try:
-                for address in _addresses(route):
+                for address in addresses(route):
                     bound.append(  # noqa: PERF401 (undo)
                         self._inherited.take(route.proto, address)
                         or bind(route.proto, address, self._backlog)
@@ -268,21 +262,21 @@ class RelayPlane:
                     close_listener(sock)
                 failures.append(f"{route.name}: {error}")
             else:
-                sockets[_key(route)] = bound
+                sockets[key_of(route)] = bound
         return sockets, failures
 
     def _add(self, route: Route, sockets: Sequence[socket.socket]) -> None:
-        state, listeners = RouteState(route, self._noticed), list[StreamListener | UdpListener]()
-        endings = Leaving(state, self._around.resolver, partial(_sessions, listeners))
-        installed = self._routes[_key(route)] = _Installed(state, listeners, endings)
+        state, listeners = RouteState(route, self._noticed), list[StreamOrUdp]()
+        endings = Leaving(state, self._around.resolver, partial(sessions_of, listeners))
+        installed = self._routes[key_of(route)] = Installed(state, listeners, endings)
         endings.follow()
         self._open_listeners(installed, sockets)
 
-    def _open_listeners(self, installed: _Installed, sockets: Sequence[socket.socket]) -> None:
+    def _open_listeners(self, installed: Installed, sockets: Sequence[socket.socket]) -> None:
         state = installed.state
-        for address, sock in zip(_addresses(state.route), sockets, strict=True):
+        for address, sock in zip(addresses(state.route), sockets, strict=True):
             port = address.port if isinstance(address, Inet) else 0
-            listener: StreamListener | UdpListener
+            listener: StreamOrUdp
             if state.route.proto is Proto.TCP:
                 listener = StreamListener(self._around, state, sock, port)
             else:
@@ -302,8 +296,8 @@ class RelayPlane:
                 listener.start()
 
     def _stop(self, route: Route) -> None:
-        self._routes[_key(route)].endings.forget()
-        for listener in self._routes[_key(route)].listeners:
+        self._routes[key_of(route)].endings.forget()
+        for listener in self._routes[key_of(route)].listeners:
             listener.stop()
             if isinstance(listener, UdpListener):
                 # Its flows answer through the socket that must go.
@@ -312,7 +306,7 @@ class RelayPlane:
     def _reopen(self, routes: Sequence[Route]) -> None:
         """Undo `_stop`, as far as nobody else took the address in between."""
         for route in routes:
-            installed = self._routes[_key(route)]
+            installed = self._routes[key_of(route)]
             if all(listener.listening for listener in installed.listeners):
                 continue
             sockets, failures = self._bind([route])
@@ -320,10 +314,10 @@ class RelayPlane:
                 log.event(log.ERROR, "route_lost", failure, route=route.name)
             if not failures:
                 installed.endings.follow()
-                self._open_listeners(installed, sockets[_key(route)])
+                self._open_listeners(installed, sockets[key_of(route)])
 
     def _change(self, step: ChangeRoute) -> None:
-        installed = self._routes[_key(step.new)]
+        installed = self._routes[key_of(step.new)]
         installed.state.change(step.new)
         installed.endings.follow()
         installed.endings.replaced(step.old, step.existing)
@@ -335,7 +329,7 @@ class RelayPlane:
         if step.new.hold != step.old.hold:
             installed.state.gate.change(step.new.hold)
 
-    def _status(self, installed: _Installed) -> RouteStatus:
+    def _status(self, installed: Installed) -> RouteStatus:
         counters = installed.state.counters
         live = installed.sessions
         return RouteStatus(
@@ -361,8 +355,7 @@ class RelayPlane:
                 for port in getattr(installed.state.route.listen, "ports", (0,))
             }
         return port in self._ports and any(
-            installed.state.route.proto is proto
-            and _listens(installed.state.route.listen, address, port)
+            installed.state.route.proto is proto and installed.listens(address, port)
             for installed in self._routes.values()
         )
 
@@ -374,36 +367,3 @@ class RelayPlane:
                     listener.cut(reason)
                 else:
                     listener.close(reason)
-
-
-def _key(route: Route) -> _Key:
-    return route.proto, route.listen
-
-
-def _addresses(route: Route) -> list[Address]:
-    if isinstance(route.listen, Unix):
-        return [route.listen]
-    return [Inet(route.listen.host, port) for port in route.listen.ports]
-
-
-def _sessions(listeners: Sequence[StreamListener | UdpListener]) -> list[Session]:
-    return [
-        session
-        for listener in listeners
-        if isinstance(listener, StreamListener)
-        for session in listener.sessions
-    ]
-
-
-def _listens(listen: Address, address: str, port: int) -> bool:
-    if isinstance(listen, Unix):
-        return listen.path == address
-    everywhere = ("", "::", "0.0.0.0")
-    loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # where a connection to them leads
-    own = (*everywhere, loopback.get(address, address))
-    return port in listen.ports and listen.host in own
-
-
-def _open(installed: _Installed) -> int:
-    """Count the sessions that can be waited for."""
-    return installed.state.counters.open if installed.state.route.proto is Proto.TCP else 0

@@ -17,7 +17,19 @@ def test_no_time_is_longer_than_the_kernel_can_count():
 def test_flows_that_are_not_ours_pass_every_hook_untouched():
     for name in ("postrouting", "passing", "leaving"):
         last = CHAINS[name].strip().splitlines()[-1]
-        assert last.strip().startswith("ct label 107 ct status dnat ")
+        assert last.strip().startswith("ct label 107 ")
+
+
+def test_an_established_connection_leaves_at_the_rule_that_counts_it():
+    first, second, *_ = (line.strip() for line in CHAINS["ours"].strip().splitlines())
+    assert first == "ct direction original goto up"
+    assert CHAINS["up"].strip().splitlines()[0].endswith("@up_tcp accept")
+    assert second.endswith("@back_tcp ct status assured accept")
+
+
+def test_conntrack_is_made_to_count_without_a_packet_being_asked():
+    assert CHAINS["accounting"].strip() == "ct bytes > 0"
+    assert not re.search(r"(goto|jump) accounting", TEXT)
 
 
 def test_loopback_and_our_own_segments_are_never_translated():
