@@ -30,6 +30,7 @@ _BY = {
     Reason.CLIENT_RESET: "client",
     Reason.UPSTREAM: "upstream",
     Reason.UPSTREAM_RESET: "upstream",
+    Reason.RESET: "unknown",
     Reason.UNKNOWN: "unknown",
 }
 

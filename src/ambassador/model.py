@@ -94,6 +94,7 @@ class Reason(StrEnum):
     UNHEALTHY = "unhealthy"  # its endpoint failed its probes
     REMOVED = "removed"  # its route was removed
     SHUTDOWN = "shutdown"
+    RESET = "reset"  # in the kernel, where nobody sees by whom
     UNKNOWN = "unknown"  # in the kernel, where nobody watched
 
 

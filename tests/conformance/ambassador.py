@@ -8,9 +8,9 @@ import json
 import os
 import signal
 import sys
-import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import uvloop
@@ -153,22 +153,23 @@ class Ambassador:
 
 
 class Program:
-    """The program itself as a process in the namespace `ambassador`."""
+    """The program itself as a process in the namespace `ambassador`; its log goes to a file."""
 
-    def __init__(self, network: Network, plane: str, *assignments: str) -> None:
+    def __init__(self, network: Network, plane: str, log: Path, *assignments: str) -> None:
         environ = {**os.environ, "AMBASSADOR_PLANE": plane, "AMBASSADOR_LOG": "json"}
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the process)
-        self.process = network.ambassador.start(
-            *(sys.executable, "-m", "ambassador", "run", *assignments),
-            env={**environ, "AMBASSADOR_ADMIN": "off"},
-            stderr=self._log,
-        )
+        self._log = log
+        with log.open("wb") as writing:
+            self.process = network.ambassador.start(
+                *(sys.executable, "-m", "ambassador", "run", *assignments),
+                env={**environ, "AMBASSADOR_ADMIN": "off"},
+                stderr=writing,
+            )
         until(lambda: self.events("route_started"), 20, what="it starts")
         self.started = self.events("route_started")[0]
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """What it has logged under this name so far. Fails when it has ended."""
-        text = os.pread(self._log.fileno(), 1 << 20, 0)  # leaves its place to the process
+        text = self._log.read_bytes()
         assert self.process.poll() is None, f"it has ended: {text.decode()}"
         told = [json.loads(line) for line in text.split(b"\n")[:-1]]
         return [event for event in told if event["event"] == name]
@@ -177,7 +178,3 @@ class Program:
         """End it as the kernel does when memory runs out."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(10)
-
-    def close(self) -> None:
-        self.kill()
-        self._log.close()

@@ -47,14 +47,15 @@ def scene(network: Network, ambassador: Ambassador) -> Iterator[Scene]:
 
 
 @pytest.fixture
-def start_program(network: Network) -> Iterator[Callable[..., Program]]:
+def start_program(network: Network, tmp_path: Path) -> Iterator[Callable[..., Program]]:
     """Start programs; all of them are ended."""
     programs: list[Program] = []
 
     def start(plane: str, *assignments: str) -> Program:
-        programs.append(Program(network, plane, *assignments))
+        log = tmp_path / f"program{len(programs)}.log"
+        programs.append(Program(network, plane, log, *assignments))
         return programs[-1]
 
     yield start
     for program in programs:
-        program.close()
+        program.kill()

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from ambassador.core.commands import Cut, Sessions
 from ambassador.model import Existing, Fate, Proto
 from tests.conformance.ambassador import route
 from tests.conformance.scene import CONSUMERS, ends_with_reset, works
@@ -177,6 +178,31 @@ def test_a_rate_is_kept(scene, move):
     told = sorted(moment - began for moment in times_of_resets(sessions))
     assert told[len(told) // 2] > 0.4
     assert 0.9 < told[-1] < 2.5
+
+
+@pytest.mark.parametrize("policy", [KEEP, Existing(Fate.DRAIN, seconds=60)])
+@pytest.mark.parametrize("cause", ["remove"], indirect=True)
+def test_sessions_of_a_removed_route_are_listed_and_can_be_cut(scene, ambassador, move, policy):
+    move = move(policy)
+    kept, cut = scene.session(move.old), scene.session(move.old)
+    bystander = scene.session(move.old, 5432)
+    move()
+
+    def leaving():
+        found = ambassador.execute(Sessions()).sessions
+        return {int(one.client.rpartition(":")[2]): one for one in found if one.state == "leaving"}
+
+    names = [client.getsockname()[1] for client, _ in (kept, cut)]  # the host masks the address
+    assert set(leaving()) == set(names)
+    assert {one.route for one in leaving().values()} == {"redis"}
+    ambassador.execute(Cut(session=leaving()[names[1]].id))
+    times_of_resets([cut])
+    assert set(leaving()) == {names[0]}
+    works(*kept)
+    works(*bystander)
+    for sock in kept:
+        sock.close()
+    until(lambda: not leaving(), what="the last has ended")
 
 
 @pytest.mark.parametrize("cause", ["name", "change"], indirect=True)

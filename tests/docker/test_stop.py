@@ -13,6 +13,9 @@ from .bed.command import until
 from .bed.engine import Engine
 from .bed.images import AMBASSADOR, REDIS
 
+# Seconds that an engine on a busy machine may need for anything; its kill would come after 10 s.
+AT_ONCE = 4
+
 
 def run_ambassador(host: Engine, *args: str) -> str:
     """Start Redis and an ambassador in front of it; return its address once it serves."""
@@ -29,9 +32,12 @@ def state(host: Engine) -> dict[str, Any]:
 
 def test_an_idle_one_stops_in_less_than_a_second_with_0(near: Engine) -> None:
     run_ambassador(near)
-    began = time.monotonic()
-    near.docker("stop", "ambassador")
-    assert time.monotonic() - began < 1
+    took = {}
+    for name in ("ambassador", "redis"):  # which ends at once, so the rest is the engine's
+        began = time.monotonic()
+        near.docker("stop", name)
+        took[name] = time.monotonic() - began
+    assert took["ambassador"] < 1 + took["redis"]
     assert state(near)["ExitCode"] == 0
 
 
@@ -48,7 +54,7 @@ def test_a_session_finishes_within_the_grace_period_and_new_ones_are_refused(
         assert near.running("ambassador")
     began = time.monotonic()
     stop.join()
-    assert time.monotonic() - began < 1  # the last session's end is the end
+    assert time.monotonic() - began < AT_ONCE  # the last session's end is the end
     assert state(near)["ExitCode"] == 0
 
 
@@ -58,7 +64,7 @@ def test_a_session_that_does_not_end_is_cut_after_the_grace_period(near: Engine)
         assert busy.ask("PING") == "PONG"
         began = time.monotonic()
         near.docker("stop", "ambassador")
-        assert 1.9 < time.monotonic() - began < 3.5
+        assert 1.9 < time.monotonic() - began < 2 + AT_ONCE
         assert busy.ask("PING") in {"gone", ""}
     assert state(near)["ExitCode"] == 0
 
@@ -74,7 +80,7 @@ def test_a_signal_in_the_first_moment_ends_it_at_once(near: Engine, signal: str)
     until(lambda: near.post(f"/containers/ambassador/kill?signal={signal}"), "kill", every=0.001)
     began = time.monotonic()
     assert near.exit_code("ambassador") == 0
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < AT_ONCE
     start.join()
 
 

@@ -11,7 +11,7 @@ import pytest
 import uvloop
 
 from ambassador.model import Proto
-from ambassador.planes.kernel.conntrack import Conntrack, FlowEvent
+from ambassador.planes.kernel.conntrack import Conntrack
 from ambassador.planes.kernel.entry import FlowState
 from tests.kernel.forwarding import forward
 from tests.kernel.peers import listen, open_flows, udp
@@ -144,28 +144,6 @@ def test_twenty_thousand_flows_are_listed_and_the_loop_goes_on(network, loop, co
     deleted, stall = loop.longest_stall(conntrack.delete(flows))
     assert deleted == 20_000
     assert stall < 0.02
-
-
-def test_the_begin_and_the_end_of_a_flow_are_told(network, loop, conntrack):
-    forward(network, ("udp", 53, "10.77.0.4", 7053), ("tcp", 6379, "10.77.0.4", 7000))
-    heard = []
-    loop.call(conntrack.events, lambda event, flow: heard.append((event, flow)))
-    upstream = udp(network.old, 7053)
-    client = network.client.socket(kind=socket.SOCK_DGRAM)
-    client.sendto(b"hello", ("10.77.0.2", 53))
-    upstream.recv(5)
-    until(lambda: heard)
-    (event, begun), *_ = heard
-    assert event is FlowEvent.NEW
-    assert begun.client[1] == client.getsockname()[1]
-    loop.await_(conntrack.delete(loop.await_(conntrack.flows(Proto.UDP, [53]))))
-    until(lambda: len(heard) == 2)
-    event, ended = heard[1]
-    assert event is FlowEvent.ENDED
-    assert (ended.id, ended.client, ended.upstream) == (begun.id, begun.client, begun.upstream)
-    assert ended.bytes_up == 20 + 8 + 5  # headers of IPv4 and UDP, and "hello"
-    upstream.close()
-    client.close()
 
 
 def test_without_the_capability_it_says_which_one(network):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import threading
 import time
@@ -11,6 +12,7 @@ import pytest
 import uvloop
 
 from ambassador.model import Endpoint, Existing, Fate, Inet, Proto, Route
+from ambassador.planes.kernel import ending
 from ambassador.planes.kernel.conntrack import Conntrack
 from ambassador.planes.kernel.ending import FlowEnder
 from ambassador.planes.kernel.entry import FlowState
@@ -27,6 +29,9 @@ TO_NEW = (("tcp", 6379, NEW, 7000), ("tcp", 6379, NEW6, 7000))
 GONE = {(OLD, 7000), (OLD6, 7000)}
 ROUTE = Route("redis", Inet("", 6379), (Endpoint(Inet("db", 7000)),))
 CUT = Existing(Fate.CUT)
+# Seconds: a cut is told at once, or when it is repeated for the last time after 1.2 s; the rest is
+# for a machine that is busy. Whoever is not told learns of nothing for minutes.
+SOON = 5.0
 IPV6 = socket.AF_INET6
 
 
@@ -97,11 +102,11 @@ def kinds(scene):
     }
 
 
-def test_every_kind_of_client_and_its_upstream_learn_of_a_cut_within_a_second(scene):
+def test_every_kind_of_client_and_its_upstream_learn_of_a_cut_soon(scene):
     flows = kinds(scene)
     began = scene.move()
     for kind, pairs in flows.items():
-        assert max(times_of_resets(pairs)) - began < 1.0, kind
+        assert max(times_of_resets(pairs)) - began < SOON, kind
     assert scene.flows() == []
     for client in ("client", "far", "ambassador"):
         works(*scene.open(client=client, upstream=scene.new)[0])
@@ -124,7 +129,7 @@ def test_a_client_that_came_through_a_published_port_learns_of_it(scene):
     upstream.settimeout(10)
     works(client, upstream)
     began = scene.move()
-    assert max(times_of_resets([(client, upstream)])) - began < 1.5
+    assert max(times_of_resets([(client, upstream)])) - began < SOON
     client.close()
     upstream.close()
 
@@ -135,7 +140,7 @@ def test_a_flow_to_an_endpoint_beside_the_ambassador_is_cut(scene, client):
     with listen(scene.network.ambassador, 7000) as beside:
         pairs = scene.open(3, upstream=beside, client=client)
         began = scene.move(gone={("10.77.0.2", 7000)})
-        assert max(times_of_resets(pairs)) - began < 1.0
+        assert max(times_of_resets(pairs)) - began < SOON
 
 
 @pytest.mark.parametrize("ended", ["client", "upstream"])
@@ -146,7 +151,7 @@ def test_a_half_closed_flow_is_cut(scene, ended, family):
     one.shutdown(socket.SHUT_WR)
     assert other.recv(1) == b""
     began = scene.move()
-    assert max(times_of_resets([(client, upstream)])) - began < 1.0
+    assert max(times_of_resets([(client, upstream)])) - began < SOON
 
 
 @pytest.mark.parametrize("direction", ["up", "down", "both"])
@@ -172,7 +177,7 @@ def test_busy_flows_are_cut(scene, direction):
     stop.set()
     for thread in threads:
         thread.join()
-    assert max(told) - began < 1.5
+    assert max(told) - began < SOON
 
 
 def test_flows_of_other_endpoints_and_routes_are_not_disturbed(scene):
@@ -214,7 +219,7 @@ def test_a_drain_cuts_what_is_left_within_its_time(scene):
         works(*pair)
     told = sorted(moment - began for moment in times_of_resets(pairs))
     assert told[0] > 1.5
-    assert told[-1] < 2.3
+    assert told[-1] < 2.0 + SOON
 
 
 def test_a_rate_is_kept(scene):
@@ -222,7 +227,7 @@ def test_a_rate_is_kept(scene):
     began = scene.move(Existing(Fate.CUT, rate=20))
     told = sorted(moment - began for moment in times_of_resets(pairs))
     assert told[len(told) // 2] > 0.4
-    assert 1.0 <= told[-1] < 2.0
+    assert 1.0 <= told[-1] < 1.0 + SOON
 
 
 def test_an_address_that_comes_back_in_time_spares_its_flows(scene):
@@ -255,6 +260,49 @@ def test_a_client_that_still_connects_to_the_old_endpoint_follows_at_once(scene)
     upstream.close()
 
 
+@pytest.fixture
+def late(scene):
+    """A client whose SYN waits on its way to the old endpoint, until it is let through."""
+    here, old = scene.network.ambassador, scene.network.old
+    link = json.loads(old.run("ip", "-j", "link", "show", "eth0"))[0]["address"]
+    dropping = "table arp silent { chain in { type filter hook input priority 0; drop; }; }"
+    old.run("nft", "-f", "-", stdin=dropping)
+    here.run("ip", "neigh", "flush", "to", OLD)
+    client = scene.network.client.socket()
+    client.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        client.connect(("10.77.0.2", 6379))
+    client.settimeout(10)
+    until(lambda: [flow.state for flow in scene.flows()] == [FlowState.CONNECTING])
+
+    def let_through():
+        old.run("nft", "delete", "table", "arp", "silent")
+        here.run("ip", "neigh", "replace", OLD, "lladdr", link, "dev", "eth0")
+        upstream, _ = scene.old.accept()  # and not the new one, after 1 s
+        upstream.settimeout(10)
+        return client, upstream
+
+    yield let_through
+    client.close()
+
+
+def test_an_answer_on_its_way_is_waited_for(scene, late, monkeypatch):
+    monkeypatch.setattr(ending, "_ANSWER", 0.7)
+    scene.move(Existing())
+    client, upstream = late()
+    until(lambda: not scene.ender.busy)
+    works(client, upstream)
+    upstream.close()
+
+
+def test_one_that_answers_after_its_route_has_left_is_cut_like_the_others(scene, late, monkeypatch):
+    monkeypatch.setattr(ending, "_ANSWER", 0.7)
+    scene.move(CUT)
+    client, upstream = late()
+    times_of_resets([(client, upstream)])
+    upstream.close()
+
+
 def test_datagrams_follow_at_once_whatever_the_policy(scene):
     old, new = udp(scene.network.old, 7053), udp(scene.network.new, 7053)
     client = scene.network.client.socket(kind=socket.SOCK_DGRAM)
@@ -275,7 +323,7 @@ def test_datagrams_follow_at_once_whatever_the_policy(scene):
         sock.close()
 
 
-@pytest.mark.parametrize(("count", "within"), [(100, 1.0), (2000, 2.0)])
+@pytest.mark.parametrize(("count", "within"), [(100, SOON), (2000, 2 * SOON)])
 def test_many_flows_are_cut_in_time_and_the_loop_goes_on(scene, count, within):
     pairs = scene.open(count)
     forward(scene.network, *TO_NEW)

@@ -14,7 +14,7 @@ from ambassador.errors import ConfigError, PlaneError
 from ambassador.model import Endpoint, Inet, Pick, Proto, Route, Unix
 from ambassador.planes.kernel.plane import KernelPlane
 from ambassador.planes.kernel.privilege import look
-from tests.kernel.peers import listen, open_flows, udp
+from tests.kernel.peers import listen, open_flows, times_of_resets, udp
 from tests.loops import LoopThread
 from tests.names import StaticResolver
 from tests.wait import until
@@ -313,6 +313,17 @@ def test_a_removed_route_is_followed_no_longer(network, start):
     assert plane.resolver.watched == {"db"}
     plane.apply(RemoveRoute(named))
     assert plane.resolver.watched == set()
+
+
+def test_at_a_stop_what_a_removed_route_has_left_is_cut_too(network, old, start):
+    plane = start()
+    gone = route(6379, OLD, name="redis")
+    plane.add(gone)
+    pairs = open_flows(network, old, 6379)
+    plane.apply(RemoveRoute(gone))
+    assert plane.loop.await_(plane.plane.drain(0.1)) == 1
+    times_of_resets(pairs)
+    close(pairs)
 
 
 def test_least_is_named_as_the_relay_s(start):

@@ -226,17 +226,19 @@ def test_a_clean_stop_without_open_flows_takes_no_time(network, endpoint, start)
 
 
 def test_at_a_clean_stop_open_flows_have_their_grace_and_then_see_a_reset(network, endpoint, start):
-    program = start(plane="kernel", AMBASSADOR_GRACE="1s")
+    program = start(plane="kernel", AMBASSADOR_GRACE="2s")
     quick, slow = open_flows(network, endpoint, 6379, 2)
     began = time.monotonic()
     program.send(15)
-    until(lambda: program.said("signal"))
-    until(lambda: refused(network))
+    # A client that asks too early would have a session of its own.
+    until(lambda: not network.ambassador.run("ss", "-Hltn", "sport = :6379"))
+    until(lambda: "6379" not in rules(network, "map", "inet", "ambassador", "any4"))
+    assert refused(network)
     exchange(quick)
     close([quick])
     exchange(slow)
     assert program.exit_code() == 0
-    assert 1.0 < time.monotonic() - began < 4.0
+    assert 2.0 < time.monotonic() - began < 12.0  # a busy machine takes its time
     assert "1 session was still open" in program.said("sessions_cut")[0]
     for sock in slow:
         with pytest.raises(ConnectionResetError):
@@ -323,20 +325,19 @@ def test_it_uses_no_cpu_while_the_kernel_forwards(network, endpoint, start):
 
 def test_a_session_line_is_written_at_its_end_when_debugging(network, endpoint, start):
     program = start(plane="kernel", AMBASSADOR_LEVEL="debug")
-    network.ambassador.sysctl(net__netfilter__nf_conntrack_tcp_timeout_close=1)
     ((client, upstream),) = open_flows(network, endpoint, 6379)
     name = "{}:{}".format(*client.getsockname())
     upstream.sendall(b"x" * 5000)
     assert client.recv(5000, socket.MSG_WAITALL)
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     close([(client, upstream)])
-    program.wait_for("session_closed", 30)
+    program.wait_for("session_closed")
     line = fields(program, "session_closed")
     assert line["client"] == name
     assert line["route"] == "redis"
     assert line["endpoint"] == "10.77.0.4:7000"
     assert line["to_client"] > 5000 > line["to_upstream"] > 100
-    assert 0 < line["seconds"] < 30
+    assert 0 <= line["seconds"] < 10
     assert json.dumps(line)
 
 

@@ -128,10 +128,16 @@ def test_new_connections_and_open_ones_live_through_five(run):
     assert count[0] > 100
 
 
+def counts(run):
+    (route,) = run.status().routes
+    return route.opened, route.to_upstream, route.to_client
+
+
 def test_a_new_one_that_fails_leaves_rules_that_work(run):
     old = run.first()
     with run.connect() as kept:
         asks(kept)
+        before = counts(run)
         # It adopts the table before it finds out that it may not listen.
         bad = run(
             ROUTE,
@@ -141,11 +147,33 @@ def test_a_new_one_that_fails_leaves_rules_that_work(run):
         )
         assert bad.exit_code() == 1
         old.wait_for("upgrade_failed")
+        assert counts(run) == before
         asks(kept)
         with run.connect() as other:
             asks(other)
+        assert counts(run)[0] == before[0] + 1
+        assert all(now > then for now, then in zip(counts(run), before, strict=True))
         status = run.status()
         assert (status.pid, status.routes[0].plane) == (old.process.pid, "kernel")
+
+
+def test_what_is_carried_while_a_new_one_fails_is_counted(run, network):
+    old = run.first()
+    with run.connect() as kept, listen(network.ambassador, 80):
+        before = counts(run)
+        # It adopts the table before it finds out that its port is taken.
+        bad = run(ROUTE, "WEB_PORT_80_TCP=tcp://10.77.0.4:7000", AMBASSADOR_UPGRADE="yes")
+        rounds = 0
+        while bad.process.poll() is None:
+            asks(kept)
+            rounds += 1
+        assert bad.exit_code() == 1
+        old.wait_for("upgrade_failed")
+        opened, up, down = counts(run)
+        assert opened == before[0] == 1
+        least = rounds * (20 + 32 + 8)  # headers of IPv4 and TCP, and what is asked
+        assert up >= before[1] + least
+        assert down >= before[2] + least
 
 
 def test_one_that_dies_when_it_has_adopted_the_table_leaves_rules_that_work(run, network):

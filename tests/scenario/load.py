@@ -123,25 +123,25 @@ class Counting:
 class Benchmark:
     """redis-benchmark in a loop, with connections that are kept or new ones for each request."""
 
-    def __init__(self, network: Network, *, kept: bool, clients: int) -> None:
+    def __init__(self, network: Network, out: Path, *, kept: bool, clients: int) -> None:
+        """What it says goes to the file `out`."""
         for namespace in (network.client, network.ambassador):
             namespace.sysctl(**_MANY)
-        self._out = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the process)
-        self._process = network.client.start(
-            *("redis-benchmark", "-h", PLACE[0], "-p", str(PLACE[1]), "-l", "-q"),
-            *("-k", str(int(kept)), "-c", str(clients), "-n", "1000", "-t", "incr"),
-            stdout=self._out,
-            stderr=subprocess.STDOUT,
-        )
+        self._out = out
+        with out.open("wb") as writing:
+            self._process = network.client.start(
+                *("redis-benchmark", "-h", PLACE[0], "-p", str(PLACE[1]), "-l", "-q"),
+                *("-k", str(int(kept)), "-c", str(clients), "-n", "1000", "-t", "incr"),
+                stdout=writing,
+                stderr=subprocess.STDOUT,
+            )
 
     def stop(self) -> str:
         """End it; return what is wrong with it: it ends by itself where a connection fails."""
         code = self._process.poll()
         self._process.kill()
         self._process.wait()
-        with self._out as out:
-            out.seek(0)
-            text = out.read().decode(errors="replace")
+        text = self._out.read_text(errors="replace")
         if code is not None or "rror" in text or "Could not" in text:
             return f"ended with {code}: {text[-500:]}"
         return "" if "requests per second" in text else "it did nothing"

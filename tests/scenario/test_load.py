@@ -96,11 +96,20 @@ def counting(network, operated):
     counting.stop()
 
 
-def test_moves_holds_reloads_and_upgrades(network, instances, operated, counting, record_property):
+@pytest.fixture
+def benchmarks(network, operated, tmp_path):
     benchmarks = [
-        Benchmark(network, kept=True, clients=8),
-        Benchmark(network, kept=False, clients=2),
+        Benchmark(network, tmp_path / "kept", kept=True, clients=8),
+        Benchmark(network, tmp_path / "fresh", kept=False, clients=2),
     ]
+    yield benchmarks
+    for one in benchmarks:
+        one.stop()
+
+
+def test_moves_holds_reloads_and_upgrades(
+    network, instances, operated, counting, benchmarks, record_property
+):
     acts = ["move"] * 50 + ["hold"] * 20 + ["reload"] * 20 + ["upgrade"] * 5
     random.Random(8).shuffle(acts)
     moves = 0

@@ -65,7 +65,12 @@ def test_a_line_has_all_that_is_known():
 @pytest.mark.parametrize("reason", Reason)
 def test_who_it_was(reason):
     by = json.loads(line(RECORD._replace(reason=reason), 0.0))["by"]
-    expected = {"client": "client", "upstream": "upstream", "unknown": "unknown"}
+    expected = {
+        "client": "client",
+        "upstream": "upstream",
+        "unknown": "unknown",
+        "reset": "unknown",
+    }
     assert by == expected.get(reason.value.partition("_")[0], "ambassador")
 
 

@@ -68,7 +68,8 @@ METRICS: Mapping[str, Metric] = {
             "ambassador_sessions_closed_total",
             Kind.COUNTER,
             ("route", "reason"),
-            "sessions that have ended, and why; `unknown`: in the kernel, where nobody watched",
+            "sessions that have ended, and why; in the kernel `unknown` where nobody watched, "
+            "`reset` by whichever side",
         ),
         Metric(
             "ambassador_sessions_refused_total",
@@ -150,10 +151,10 @@ and `to_client`, seconds to `connect` and in `total`, `by` whom it was ended (`c
 `upstream`, `ambassador`) and the `reason`, which is also a label of
 `ambassador_sessions_closed_total`. What is not known is `null` or `unknown`.
 
-Sessions in the kernel have their line when conntrack forgets them, which after an
-ordinary end takes two minutes (`nf_conntrack_tcp_timeout_time_wait`). A thread writes;
-lines that cannot be written are dropped, counted and told of. SIGHUP opens the file
-anew.
+A connection in the kernel that was reset has the reason `reset` and `by` is `unknown`:
+conntrack does not tell which side it was. A UDP flow there has its line when conntrack
+forgets it. A thread writes; lines that cannot be written are dropped, counted and told
+of. SIGHUP opens the file anew.
 """
 
 

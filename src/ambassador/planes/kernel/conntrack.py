@@ -1,4 +1,4 @@
-"""The flows that the kernel forwards: list, delete, and hear of them.
+"""The flows that the kernel forwards: list and delete them.
 
 Speaks ctnetlink (include/uapi/linux/netfilter/nfnetlink_conntrack.h) by way of `netlink`.
 """
@@ -9,21 +9,19 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import Callable, Collection, Iterable, Sequence
-from enum import Enum
+from collections.abc import Collection, Iterable, Sequence
 from time import monotonic
 
-from ambassador import log
 from ambassador.errors import PlaneError
 from ambassador.model import Proto
 from ambassador.planes.kernel.entry import Flow, FlowState, naming, parse, wanted
 from ambassador.planes.kernel.netlink import ACK, NetlinkSocket, message, messages
+from ambassador.planes.kernel.skim import Skim
 
-__all__ = ["Conntrack", "FlowEvent"]
+__all__ = ["DELETE", "NEW", "Conntrack"]
 
 _SUBSYSTEM = 1 << 8  # NFNL_SUBSYS_CTNETLINK
-_NEW, _GET, _DELETE = _SUBSYSTEM, _SUBSYSTEM | 1, _SUBSYSTEM | 2  # IPCTNL_MSG_CT_*
-_GROUP_NEW, _GROUP_DESTROY = 1, 3  # NFNLGRP_CONNTRACK_*
+NEW, _GET, DELETE = _SUBSYSTEM, _SUBSYSTEM | 1, _SUBSYSTEM | 2  # IPCTNL_MSG_CT_*
 
 # The kernel (6.18) does not filter both families at once.
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
@@ -34,14 +32,6 @@ _BATCH = 50  # deletions in one piece: about 1 ms of the kernel's time
 # Seconds of parsing before other work of the loop has its turn. Not by the loop's clock: uvloop
 # reads it once a turn.
 _SLICE = 0.002
-_EVENT_BUFFER = 4 << 20  # 20,000 flows that end at once
-
-
-class FlowEvent(Enum):
-    """What the kernel tells of a flow."""
-
-    NEW = "new"
-    ENDED = "ended"
 
 
 class Conntrack:
@@ -52,9 +42,6 @@ class Conntrack:
 
     def __init__(self) -> None:
         self._socket: NetlinkSocket | None = None
-        self._events: NetlinkSocket | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._said_overrun = False
 
     def open(self) -> None:
         """Take the descriptor that requests need."""
@@ -62,32 +49,39 @@ class Conntrack:
             self._socket = NetlinkSocket()
 
     def close(self) -> None:
-        """Release everything; nothing is told any longer."""
-        if self._events is not None and self._loop is not None:
-            self._loop.remove_reader(self._events.sock.fileno())
-            self._events.close()
-            self._events = None
+        """Release the descriptor."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
 
     async def flows(
-        self, proto: Proto, ports: Collection[int], families: Iterable[int] = _FAMILIES
+        self,
+        proto: Proto,
+        ports: Collection[int],
+        families: Iterable[int] = _FAMILIES,
+        *,
+        unanswered: bool = False,
     ) -> list[Flow]:
         """Return the flows that our rules translated, whose clients dialled one of `ports` and
-        that are not over.
+        that are not over; only those `unanswered`, when they are asked for: these are few, and
+        the kernel leaves out the others.
 
         The kernel walks its table in a thread; what it says is read in slices, so that the loop
         does not stand still however many there are.
         """
         among = frozenset(ports)
-        pieces = await asyncio.to_thread(_dump, proto, among, families)
+        pieces = await asyncio.to_thread(_dump, proto, among, families, unanswered)
         found: list[Flow] = []
+        over = Skim().over
         pause = monotonic() + _SLICE
         for piece in pieces:
             for kind, _, begin, end in messages(piece):
-                flow = parse(piece, begin, end) if kind == _NEW else None
+                if kind != NEW or over(piece, begin, end):
+                    continue
+                flow = parse(piece, begin, end)
                 if flow is None or not flow.ours or flow.state is FlowState.OVER:
+                    continue
+                if unanswered and flow.established:
                     continue
                 if flow.proto is proto and flow.listen[1] in among:
                     found.append(flow)
@@ -105,37 +99,16 @@ class Conntrack:
             await asyncio.sleep(0)
         return deleted
 
-    def events(self, callback: Callable[[FlowEvent, Flow], None]) -> None:
-        """Call `callback` on the running loop's thread for each translated flow that begins or
-        ends from now on. The kernel tells the end of a flow only if somebody listened when it
-        began, and of a TCP connection up to 120 s after its last packet (TIME_WAIT).
-        """
-        self._loop = asyncio.get_running_loop()
-        events = NetlinkSocket((_GROUP_NEW, _GROUP_DESTROY), _EVENT_BUFFER)
-        events.sock.setblocking(False)
-        self._events = events
-        self._loop.add_reader(events.sock.fileno(), self._hear, events, callback)
-
-    def _hear(self, events: NetlinkSocket, callback: Callable[[FlowEvent, Flow], None]) -> None:
-        try:
-            data = events.sock.recv(65536)
-        except BlockingIOError:
-            return
-        except OSError as error:
-            if error.errno != errno.ENOBUFS:
-                raise
-            if not self._said_overrun:
-                self._said_overrun = True
-                log.event(
-                    log.WARNING,
-                    "flow_events_lost",
-                    "more flows begin and end than can be logged; some have no line",
-                )
-            return
-        for kind, _, begin, end in messages(data):
-            event = {_NEW: FlowEvent.NEW, _DELETE: FlowEvent.ENDED}.get(kind)
-            if event and (flow := parse(data, begin, end)) is not None:
-                callback(event, flow)
+    def look_up(self, flow: Flow) -> Flow | None:
+        """Return what the entry of `flow` is now; None when it is gone."""
+        if self._socket is None:
+            raise PlaneError("conntrack is not open")
+        data = self._socket.ask(_GET, flow.family, flow.key)
+        for kind, _, begin, end in messages(data or b""):
+            found = parse(data or b"", begin, end) if kind == NEW else None
+            if found is not None and found.id == flow.id:
+                return found
+        return None
 
     def _delete(self, flows: Sequence[Flow]) -> int:
         """Delete the entries of `flows` and return how many were gone already."""
@@ -145,7 +118,7 @@ class Conntrack:
         for place, flow in enumerate(flows):
             flags = ACK if place == len(flows) - 1 else 0
             number = self._socket.sequence()
-            requests.append(message(_DELETE, flags, number, flow.family, naming(flow)))
+            requests.append(message(DELETE, flags, number, flow.family, naming(flow)))
         errors = self._socket.perform(requests)
         for error in errors:
             if error not in (errno.ENOENT, errno.ESTALE):
@@ -153,7 +126,9 @@ class Conntrack:
         return len(errors)
 
 
-def _dump(proto: Proto, ports: Collection[int], families: Iterable[int]) -> list[bytes]:
+def _dump(
+    proto: Proto, ports: Collection[int], families: Iterable[int], unanswered: bool
+) -> list[bytes]:
     asked = list(ports) if len(ports) <= _MOST_WALKS else [0]
     # Its own, so that a dump nobody waits for any longer takes no other request's answer.
     dumping = NetlinkSocket()
@@ -162,7 +137,7 @@ def _dump(proto: Proto, ports: Collection[int], families: Iterable[int]) -> list
             piece
             for family in families
             for port in asked
-            for piece in dumping.dump(_GET, family, wanted(proto, port))
+            for piece in dumping.dump(_GET, family, wanted(proto, port, unanswered=unanswered))
         ]
     finally:
         dumping.close()

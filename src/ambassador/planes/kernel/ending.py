@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from socket import AF_INET, AF_INET6
+from typing import Any
 
 from ambassador import log
 from ambassador.core.ending import due, grace
@@ -23,16 +24,17 @@ __all__ = ["FlowEnder"]
 _AGAIN = ((0.6, Poke.PLAIN), (0.6, Poke.HANDSHAKE))
 _PIECE = 100  # flows deleted, then poked, in one go
 _TICK = 0.02  # seconds between two looks at what is due
+_ANSWER = 0.1  # seconds an endpoint that has left has to answer those it was to have last
 
 
 @dataclass(eq=False, slots=True)
 class _Leaving:
-    """What left a route at one moment, and the task that sees to its flows."""
+    """What left a route at one moment, and the tasks that see to its flows."""
 
     proto: Proto
     ports: Collection[int]
     gone: set[Address]
-    task: asyncio.Task[None] | None = field(default=None)
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
 
 class FlowEnder:
@@ -56,37 +58,27 @@ class FlowEnder:
         """See to the flows from `listen_ports` of `route` to the addresses `gone`, which new
         flows can no longer reach.
 
-        On return those not yet established, and UDP flows, have been deleted: what comes next
-        from their clients goes where the route leads now. The others follow `existing` from now
-        on, in a task of their own.
+        On return UDP flows have been deleted: the next datagrams of their clients go where the
+        route leads now. TCP connections follow `existing` from now on, in tasks of their own;
+        those that no upstream answers are deleted soon.
         """
         leaving = _Leaving(route.proto, frozenset(listen_ports), set(gone))
-        flows = await self._flows(leaving)
-        await self._conntrack.delete([flow for flow in flows if not _may_stay(flow)])
-        open_flows = [flow for flow in flows if _may_stay(flow)]
-        if not open_flows or existing.fate is Fate.KEEP:
+        kept = existing.fate is Fate.KEEP and route.proto is Proto.TCP
+        flows = await self._flows(leaving, unanswered=kept)
+        if route.proto is Proto.UDP:
+            await self._conntrack.delete(flows)
             return
-        log.event(
-            log.INFO,
-            "flows_leaving",
-            f"{route.name}  {len(open_flows)} open connections to "
-            f"{_named(open_flows)}, which left the route: {format_existing(existing)}",
-            route=route.name,
-            flows=len(open_flows),
-            existing=format_existing(existing),
-        )
-        self._leaving.append(leaving)
-        leaving.task = spawn(self._end(leaving, existing, open_flows), f"ending of {route.name}")
+        self._wait_for_answers(route, leaving, existing, flows)
+        self._begin(route, leaving, existing, [flow for flow in flows if flow.established])
 
     async def endpoint_rests(
-        self, proto: Proto, listen_ports: Collection[int], rest: Collection[Address]
+        self, route: Route, listen_ports: Collection[int], rest: Collection[Address]
     ) -> None:
-        """See to the flows to the addresses `rest`, which get no new ones: connections not yet
-        established are deleted, so that their clients try elsewhere; all others go on.
+        """See to the flows to the addresses `rest`, which get no new ones: connections that no
+        upstream answers are deleted soon, so that their clients try elsewhere; all others go on.
         """
-        flows = await self._flows(_Leaving(proto, frozenset(listen_ports), set(rest)))
-        connecting = [flow for flow in flows if proto is Proto.TCP and not flow.established]
-        await self._conntrack.delete(connecting)
+        if route.proto is Proto.TCP:
+            await self.endpoint_left(route, listen_ports, rest, Existing())
 
     def endpoint_back(
         self, proto: Proto, listen_ports: Collection[int], back: Collection[Address]
@@ -129,43 +121,87 @@ class FlowEnder:
     def close(self) -> None:
         """End nothing any longer; what has not been cut goes on."""
         for leaving in self._leaving:
-            if leaving.task is not None:
-                leaving.task.cancel()
+            for task in leaving.tasks:
+                task.cancel()
         for task in self._again:
             task.cancel()
         self._leaving.clear()
 
-    async def _flows(self, leaving: _Leaving) -> list[Flow]:
+    async def _flows(self, leaving: _Leaving, *, unanswered: bool = False) -> list[Flow]:
         families = {AF_INET6 if ":" in host else AF_INET for host, _ in leaving.gone}
-        flows = await self._conntrack.flows(leaving.proto, leaving.ports, families)
+        flows = await self._conntrack.flows(
+            leaving.proto, leaving.ports, families, unanswered=unanswered
+        )
         return [flow for flow in flows if flow.upstream in leaving.gone]
+
+    def _spawn(self, leaving: _Leaving, work: Coroutine[Any, Any, None], name: str) -> None:
+        if leaving not in self._leaving:
+            self._leaving.append(leaving)
+        task = spawn(work, name)
+        leaving.tasks.add(task)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            leaving.tasks.discard(task)
+            if not leaving.tasks and leaving in self._leaving:
+                self._leaving.remove(leaving)
+
+        task.add_done_callback(ended)
+
+    def _wait_for_answers(
+        self, route: Route, leaving: _Leaving, existing: Existing, flows: Iterable[Flow]
+    ) -> None:
+        """See to those of `flows` that are not answered yet, soon: most of them will be within
+        the next moment, and to delete one just then would cost its client a second.
+        """
+        connecting = {flow.id for flow in flows if not flow.established}
+        if connecting:
+            work = self._look_again(route, leaving, existing, connecting)
+            self._spawn(leaving, work, f"unanswered of {route.name}")
+
+    async def _look_again(
+        self, route: Route, leaving: _Leaving, existing: Existing, connecting: Collection[int]
+    ) -> None:
+        await asyncio.sleep(_ANSWER)
+        found = await self._flows(leaving, unanswered=existing.fate is Fate.KEEP)
+        flows = [flow for flow in found if flow.id in connecting]
+        await self._conntrack.delete([flow for flow in flows if not flow.established])
+        self._begin(route, leaving, existing, [flow for flow in flows if flow.established])
+
+    def _begin(
+        self, route: Route, leaving: _Leaving, existing: Existing, flows: list[Flow]
+    ) -> None:
+        """Begin to end the open connections `flows` by the policy `existing`."""
+        if not flows or existing.fate is Fate.KEEP:
+            return
+        log.event(
+            log.INFO,
+            "flows_leaving",
+            f"{route.name}  {len(flows)} open connections to "
+            f"{_named(flows)}, which left the route: {format_existing(existing)}",
+            route=route.name,
+            flows=len(flows),
+            existing=format_existing(existing),
+        )
+        self._spawn(leaving, self._end(leaving, existing, flows), f"ending of {route.name}")
 
     async def _end(self, leaving: _Leaving, existing: Existing, flows: list[Flow]) -> None:
         loop = asyncio.get_running_loop()
-        try:
-            wait = grace(existing)
-            if wait:
-                await asyncio.sleep(wait)
-                flows = await self._flows(leaving)
-            began, count, ended = loop.time(), len(flows), 0
-            while flows:
-                wanted = due(existing, count, loop.time() - began) - ended
-                piece, flows = flows[:wanted], flows[wanted:]
-                ended += await self.cut([flow for flow in piece if flow.upstream in leaving.gone])
-                if flows:
-                    await asyncio.sleep(_TICK)
-        finally:
-            if leaving in self._leaving:
-                self._leaving.remove(leaving)
+        wait = grace(existing)
+        if wait:
+            await asyncio.sleep(wait)
+            flows = await self._flows(leaving)
+        began, count, ended = loop.time(), len(flows), 0
+        while flows:
+            wanted = due(existing, count, loop.time() - began) - ended
+            piece, flows = flows[:wanted], flows[wanted:]
+            ended += await self.cut([flow for flow in piece if flow.upstream in leaving.gone])
+            if flows:
+                await asyncio.sleep(_TICK)
 
     async def _repeat(self, flows: Sequence[Flow]) -> None:
         for pause, poke in _AGAIN:
             await asyncio.sleep(pause)
             await self._poker.poke(flows, poke)
-
-
-def _may_stay(flow: Flow) -> bool:
-    return flow.proto is Proto.TCP and flow.established
 
 
 def _named(flows: Sequence[Flow]) -> str:

@@ -11,14 +11,27 @@ from struct import Struct, calcsize
 from sys import byteorder
 from typing import NamedTuple
 
-from ambassador.model import Proto
+from ambassador.model import Proto, Reason
 from ambassador.planes.kernel.layout import LABEL
 from ambassador.planes.kernel.netlink import NEST, attribute, attributes
 
-__all__ = ["Address", "Flow", "FlowState", "naming", "parse", "shown", "wanted"]
+__all__ = [
+    "DST_NAT",
+    "PROTOINFO",
+    "STATUS",
+    "TCP_OVER",
+    "Address",
+    "Flow",
+    "FlowState",
+    "ended_by",
+    "naming",
+    "parse",
+    "shown",
+    "wanted",
+]
 
 # enum ctattr_type
-_ORIG, _REPLY, _STATUS, _PROTOINFO = 1, 2, 3, 4
+_ORIG, _REPLY, STATUS, PROTOINFO = 1, 2, 3, 4
 _COUNTERS_ORIG, _COUNTERS_REPLY, _ID, _ZONE, _TIMESTAMP, _LABELS = 9, 10, 12, 18, 20, 22
 _FILTER, _STATUS_MASK = 25, 26
 _TUPLE_IP, _TUPLE_PROTO = 1, 2
@@ -26,11 +39,13 @@ _PROTO_NUM, _PROTO_SRC_PORT, _PROTO_DST_PORT = 1, 2, 3
 _FILTER_ORIG = 1
 # CTA_FILTER_F_CTA_PROTO_NUM and _DST_PORT (include/net/netfilter/nf_internals.h)
 _BY_PROTO, _BY_DST_PORT = 1 << 3, 1 << 5
-_DST_NAT = 1 << 5  # IPS_DST_NAT
+DST_NAT = 1 << 5  # IPS_DST_NAT
 _SEEN_REPLY = 1 << 1  # IPS_SEEN_REPLY
 # enum tcp_conntrack: SYN_SENT and SYN_SENT2, TIME_WAIT and CLOSE; from SYN_RECV on the client may
 # have had its answer.
-_TCP_CONNECTING, _TCP_OVER = (1, 9), (7, 8)
+_TCP_CONNECTING, TCP_OVER = (1, 9), (7, 8)
+_TIME_WAIT = 7
+_CLOSE_INIT = 0x04  # IP_CT_TCP_FLAG_CLOSE_INIT: this side sent its FIN first
 
 _PROTOCOLS = {Proto.TCP: socket.IPPROTO_TCP, Proto.UDP: socket.IPPROTO_UDP}
 _LONG = calcsize("l")
@@ -95,9 +110,10 @@ class Flow(NamedTuple):
         return self.state is FlowState.ESTABLISHED
 
 
-def wanted(proto: Proto, port: int) -> bytes:
+def wanted(proto: Proto, port: int, *, unanswered: bool = False) -> bytes:
     """Return the attributes of a request for a dump that let the kernel (5.8 and newer; the
-    status 5.19) leave out what is not of `proto` and, unless 0, `port`. An older one tells more.
+    status 5.19) leave out what is not of `proto` and, unless 0, `port`; and, where only those
+    `unanswered` are asked for, what an upstream has answered. An older one tells more.
     """
     number = bytes([_PROTOCOLS[proto]])
     inner = attribute(_PROTO_NUM, number)
@@ -106,11 +122,12 @@ def wanted(proto: Proto, port: int) -> bytes:
         inner += attribute(_PROTO_DST_PORT, _U16.pack(port))
         flags |= _BY_DST_PORT
     by = attribute(_FILTER_ORIG, _NATIVE_U32.pack(flags))
+    mask = DST_NAT | _SEEN_REPLY if unanswered else DST_NAT
     return (
         attribute(NEST | _ORIG, attribute(NEST | _TUPLE_PROTO, inner))
         + attribute(NEST | _FILTER, by)
-        + attribute(_STATUS, _U32.pack(_DST_NAT))
-        + attribute(_STATUS_MASK, _U32.pack(_DST_NAT))
+        + attribute(STATUS, _U32.pack(DST_NAT))
+        + attribute(_STATUS_MASK, _U32.pack(mask))
     )
 
 
@@ -124,8 +141,8 @@ def parse(data: bytes, begin: int, end: int) -> Flow | None:
     destination is not translated, or it is neither TCP nor UDP.
     """
     found = attributes(data, begin, end)
-    status = _U32.unpack_from(data, found[_STATUS][0])[0] if _STATUS in found else 0
-    if not status & _DST_NAT or _ORIG not in found or _REPLY not in found:
+    status = _U32.unpack_from(data, found[STATUS][0])[0] if STATUS in found else 0
+    if not status & DST_NAT or _ORIG not in found or _REPLY not in found:
         return None
     number, client, listen = _ends(data, *found[_ORIG])
     _, upstream, nat = _ends(data, *found[_REPLY])
@@ -201,13 +218,26 @@ def _unusual_ends(data: bytes, begin: int, end: int) -> tuple[int, Address, Addr
 
 
 def _tcp_state(data: bytes, found: dict[int, tuple[int, int]]) -> FlowState:
-    if _PROTOINFO not in found:  # the kernel leaves it out when it tells the end of a flow
+    if PROTOINFO not in found:  # the kernel leaves it out when it tells the end of a flow
         return FlowState.OVER
-    tcp = attributes(data, *attributes(data, *found[_PROTOINFO])[1])  # CTA_PROTOINFO_TCP
+    tcp = attributes(data, *attributes(data, *found[PROTOINFO])[1])  # CTA_PROTOINFO_TCP
     state = data[tcp[1][0]]  # CTA_PROTOINFO_TCP_STATE
     if state in _TCP_CONNECTING:
         return FlowState.CONNECTING
-    return FlowState.OVER if state in _TCP_OVER else FlowState.ESTABLISHED
+    return FlowState.OVER if state in TCP_OVER else FlowState.ESTABLISHED
+
+
+def ended_by(data: bytes, begin: int, end: int) -> Reason:
+    """Return who ended the connection between `begin` and `end`, which is over: whoever sent the
+    first FIN; RESET where nobody sent one.
+    """
+    found = attributes(data, begin, end)
+    tcp = attributes(data, *attributes(data, *found[PROTOINFO])[1])
+    # CTA_PROTOINFO_TCP_FLAGS_ORIGINAL and _REPLY
+    for kind, reason in ((4, Reason.CLIENT), (5, Reason.UPSTREAM)):
+        if kind in tcp and data[tcp[kind][0]] & _CLOSE_INIT:
+            return reason
+    return Reason.UNKNOWN if data[tcp[1][0]] == _TIME_WAIT else Reason.RESET
 
 
 def _has_label(data: bytes, where: tuple[int, int] | None) -> bool:

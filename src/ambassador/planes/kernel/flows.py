@@ -1,22 +1,22 @@
-"""The open flows of the kernel plane: count them, end them, tell of their ends."""
+"""The open flows of the kernel plane: count them, end them, have their ends told."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ambassador import closed, log
 from ambassador.errors import PlaneError
 from ambassador.model import Existing, Proto, Reason, Route
-from ambassador.planes.kernel.conntrack import Conntrack, FlowEvent
+from ambassador.planes.kernel.conntrack import Conntrack
 from ambassador.planes.kernel.ending import FlowEnder
-from ambassador.planes.kernel.entry import Address, Flow, shown
+from ambassador.planes.kernel.entry import Address, Flow
+from ambassador.planes.kernel.following import Following, RouteOf
 from ambassador.planes.kernel.poke import Poker
 from ambassador.planes.kernel.ruleset import Port
-from ambassador.ports import Closed, SessionRecord
-from ambassador.tasks import spawn
+from ambassador.ports import Closed
 
 __all__ = ["Flows", "nearly_full"]
 
@@ -25,8 +25,6 @@ _CHECK = 5.0  # seconds between two looks at how full conntrack's table is
 _NEARLY = 0.95
 _COUNT = Path("/proc/sys/net/netfilter/nf_conntrack_count")
 _MOST = Path("/proc/sys/net/netfilter/nf_conntrack_max")
-
-RouteOf = Callable[[Port], Route | None]
 
 
 class Flows:
@@ -44,31 +42,28 @@ class Flows:
         self._conntrack = Conntrack()
         self._poker = Poker()
         self._ender = FlowEnder(self._conntrack, self._poker)
-        self._route_of: RouteOf = lambda _port: None
-        self._began: dict[int, float] = {}
+        self._following: Following | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._hastening: asyncio.TimerHandle | None = None
 
     def open(self, route_of: RouteOf) -> None:
         """Take the sockets; raises PlaneError. `route_of` tells whose a port is.
 
         Flows that begin before cannot be told of when they end.
         """
-        self._route_of = route_of
         self._conntrack.open()
         if self._can_cut:
             self._poker.open()
         if self._followed or log.enabled(log.DEBUG):
-            self._ender.noting = True
-            self._conntrack.events(self._tell)
-            self._hasten()
+            self._following = Following(self._conntrack, self._ender, self._closed, route_of)
+            self._following.open()
         self._check()
 
     def close(self) -> None:
         """Release everything; flows go on."""
-        for timer in (self._timer, self._hastening):
-            if timer is not None:
-                timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._following is not None:
+            self._following.close()
         self._ender.close()
         self._poker.close()
         self._conntrack.close()
@@ -90,17 +85,18 @@ class Flows:
         """See to the flows of `ports` to the addresses `gone`, by the policy `existing`."""
         await self._ender.endpoint_left(route, {port for _, port in ports}, gone, existing)
 
-    async def rest(self, proto: Proto, ports: Iterable[Port], rest: Collection[Address]) -> None:
+    async def rest(self, route: Route, ports: Iterable[Port], rest: Collection[Address]) -> None:
         """See to the flows of `ports` to the addresses `rest`, which get no new ones."""
-        await self._ender.endpoint_rests(proto, {port for _, port in ports}, rest)
+        await self._ender.endpoint_rests(route, {port for _, port in ports}, rest)
 
     def back(self, proto: Proto, ports: Iterable[Port], back: Collection[Address]) -> None:
         """Spare flows to addresses that belong to the route again."""
         self._ender.endpoint_back(proto, {port for _, port in ports}, back)
 
-    async def used(self, ports: Collection[Port]) -> set[Port]:
-        """Return those of `ports` that have flows."""
-        return {(flow.proto, flow.listen[1]) for flow in await self._of(ports)}
+    async def used(self, ports: Collection[Port], *, unanswered: bool = False) -> set[Port]:
+        """Return those of `ports` that have flows, or flows that are `unanswered`."""
+        flows = await self._of(ports, unanswered=unanswered)
+        return {(flow.proto, flow.listen[1]) for flow in flows}
 
     async def open_flows(self, ports: Collection[Port]) -> list[Flow]:
         """Return the flows of `ports` that are not over."""
@@ -141,51 +137,13 @@ class Flows:
         await self._ender.settle()
         return len(left)
 
-    async def _of(self, ports: Collection[Port]) -> list[Flow]:
+    async def _of(self, ports: Collection[Port], *, unanswered: bool = False) -> list[Flow]:
         found = []
         for proto in Proto:
             numbers = {number for its, number in ports if its is proto}
             if numbers:
-                found += await self._conntrack.flows(proto, numbers)
+                found += await self._conntrack.flows(proto, numbers, unanswered=unanswered)
         return found
-
-    def _tell(self, event: FlowEvent, flow: Flow) -> None:
-        route = self._route_of((flow.proto, flow.listen[1]))
-        # What was dialled on loopback others have translated (Docker's DNS): we never do.
-        if route is None or flow.listen[0].startswith("127."):
-            return
-        now = asyncio.get_running_loop().time()
-        if event is FlowEvent.NEW:
-            self._began[flow.id] = now
-            return
-        seconds = now - self._began.pop(flow.id, now)
-        if flow.proto is Proto.TCP and flow.packets_up == 1:  # a SYN that no upstream accepted
-            return
-        if flow.began and flow.ended:
-            seconds = flow.ended - flow.began
-        self._closed(
-            SessionRecord(
-                route.name,
-                route.proto,
-                shown(flow.client),
-                None,
-                shown(flow.upstream),
-                "kernel",
-                flow.bytes_up,
-                flow.bytes_down,
-                0.0,
-                seconds,
-                self._ender.reasons.pop(flow.id, Reason.UNKNOWN),
-                "in the kernel",
-            )
-        )
-
-    def _hasten(self) -> None:
-        """Have the kernel look at its table: what has expired is otherwise removed, and told of,
-        up to a minute later (gc_worker in nf_conntrack_core.c).
-        """
-        spawn(self._conntrack.flows(Proto.TCP, {0}), "look at conntrack")
-        self._hastening = asyncio.get_running_loop().call_later(_CHECK, self._hasten)
 
     def _check(self) -> None:
         """Say once when conntrack's table is about to be full, and come again until then."""

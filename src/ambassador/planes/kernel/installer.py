@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ambassador import log
 from ambassador.errors import PlaneError
-from ambassador.model import Existing, Proto
+from ambassador.model import Existing, Fate, Proto
 from ambassador.planes.kernel.carried import Carried
 from ambassador.planes.kernel.eligible import Abilities
 from ambassador.planes.kernel.entry import Address
@@ -169,13 +169,18 @@ class Installer:
         leaving += [(carried, carried.belongs, carried.route.existing) for carried in removed]
         leaving = [one for one in leaving if one[1]]
         if len(leaving) > _MANY:
-            used = await self._flows.used({port for one, _, _ in leaving for port in one.ports})
+            ports = {port for one, _, _ in leaving for port in one.ports}
+            unanswered = all(
+                existing.fate is Fate.KEEP and one.route.proto is Proto.TCP
+                for one, _, existing in leaving
+            )
+            used = await self._flows.used(ports, unanswered=unanswered)
             leaving = [one for one in leaving if not used.isdisjoint(one[0].ports)]
         for carried, gone, existing in leaving:
             await self._flows.left(carried.route, carried.ports, gone, existing)
         for carried, rest in resting.items():
             if rest:
-                await self._flows.rest(carried.route.proto, carried.ports, rest)
+                await self._flows.rest(carried.route, carried.ports, rest)
 
 
 def _led_to(ways: dict[Key, Way]) -> frozenset[Address]:

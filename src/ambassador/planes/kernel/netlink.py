@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from array import array
 from collections.abc import Iterator
 from struct import Struct
 
@@ -18,6 +19,8 @@ from ambassador.errors import PlaneError
 
 __all__ = [
     "ACK",
+    "ATTRIBUTES",
+    "CREATE",
     "DUMP",
     "NEST",
     "NetlinkSocket",
@@ -28,7 +31,7 @@ __all__ = [
     "outcome",
 ]
 
-REQUEST, ACK, DUMP = 1, 4, 0x300  # NLM_F_*
+REQUEST, ACK, DUMP, CREATE = 1, 4, 0x300, 0x400  # NLM_F_*
 NEST = 0x8000  # NLA_F_NESTED
 _TYPE_MASK = 0x3FFF  # NLA_TYPE_MASK
 _ERROR, _DONE = 2, 3  # NLMSG_*
@@ -36,11 +39,17 @@ _ERROR, _DONE = 2, 3  # NLMSG_*
 _NETFILTER = 12  # NETLINK_NETFILTER
 _ADD_MEMBERSHIP = 1  # NETLINK_ADD_MEMBERSHIP of SOL_NETLINK
 _SOL_NETLINK = 270
+_ATTACH_FILTER = 26  # SO_ATTACH_FILTER
 
 _HEADER = Struct("=LHHLL")  # length, type, flags, sequence number, port
 _FAMILY = Struct("=BBH")  # family, version, resource id
 _ATTRIBUTE = Struct("=HH")  # length, type
 _STATUS = Struct("=i")
+ATTRIBUTES = _HEADER.size + _FAMILY.size  # where those of the first message begin
+
+# struct sock_fprog: how many instructions, and where they are; struct sock_filter has 8 bytes.
+_PROGRAM = Struct("@HP")
+_INSTRUCTION = 8
 
 # The largest piece the kernel makes of a dump is 32 KiB (netlink_recvmsg in af_netlink.c).
 _PIECE = 65536
@@ -94,14 +103,23 @@ def outcome(data: bytes, kind: int, begin: int) -> int | None:
 class NetlinkSocket:
     """A socket to netfilter in the network namespace of this process. Raises PlaneError."""
 
-    def __init__(self, groups: tuple[int, ...] = (), buffer: int = 1 << 20) -> None:
-        """`groups` are multicast groups to listen to; `buffer` bytes wait unread at most."""
+    def __init__(
+        self, groups: tuple[int, ...] = (), buffer: int = 1 << 20, sieve: bytes = b""
+    ) -> None:
+        """`groups` are multicast groups to listen to; `buffer` bytes wait unread at most; `sieve`
+        is a program that says which messages come at all (classic BPF).
+        """
         self._sequence = 0
         try:
             kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC
             self.sock = socket.socket(socket.AF_NETLINK, kind, _NETFILTER)
             self.sock.bind((0, 0))
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+            if sieve:
+                program = array("B", sieve)  # the kernel copies it
+                pointer, size = program.buffer_info()
+                packed = _PROGRAM.pack(size // _INSTRUCTION, pointer)
+                self.sock.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, packed)
             for group in groups:
                 self.sock.setsockopt(_SOL_NETLINK, _ADD_MEMBERSHIP, group)
         except OSError as error:
@@ -133,6 +151,16 @@ class NetlinkSocket:
                     pieces.append(data)
                     return pieces
             pieces.append(data)
+
+    def ask(self, kind: int, family: int, body: bytes) -> bytes | None:
+        """Return what one request is answered; None when there is no such thing."""
+        sequence = self.sequence()
+        self._send(message(kind, 0, sequence, family, body))
+        while True:
+            data = self._receive()
+            for answer, number, begin, _ in messages(data):
+                if number == sequence:
+                    return data if outcome(data, answer, begin) is None else None
 
     def perform(self, requests: list[bytes]) -> list[int]:
         """Send `requests` as one piece, the last with ACK set and all numbered by `sequence`;

@@ -21,7 +21,9 @@ from ambassador.errors import PlaneError, ResolveError
 from ambassador.inherited import Inherited
 from ambassador.model import Address, Endpoint, Proto, Reason, Route
 from ambassador.planes.kernel.carried import Carried
+from ambassador.planes.kernel.departed import Departed
 from ambassador.planes.kernel.eligible import Abilities, demand, unable, unable_to_end, unsuited
+from ambassador.planes.kernel.entry import Flow
 from ambassador.planes.kernel.flows import Flows
 from ambassador.planes.kernel.installer import Installer
 from ambassador.planes.kernel.listing import ID, open_flows
@@ -78,6 +80,7 @@ class KernelPlane:
         self._routes: dict[_Listen, Carried] = {}
         self._by_name: dict[str, Carried] = {}
         self._by_port: dict[Port, tuple[Carried, ...]] = {}
+        self._departed = Departed()
         self._changed: set[Carried] = set()
         self._worker: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -109,6 +112,8 @@ class KernelPlane:
                     await self._learn_names(touched)
                     removed = [c for c in replaced if _listen(c.route) not in self._routes]
                     await self._installer.settle(touched, removed, strict=self._demanded)
+                    for carried in removed:
+                        self._departed.add(carried)
                     for carried in touched:  # the reconciler says which plane each has
                         carried.announced = bool(carried.ways)
             except PlaneError:
@@ -150,31 +155,34 @@ class KernelPlane:
         counted = self._counted()
         if not counted:
             return
-        counters = await self._table.counters()
-        flows = await self._flows.count(
-            {
-                port: carried.belongs | carried.former
-                for carried in counted
-                for port in carried.ports
-            }
-        )
+        belonging = {
+            port: carried.belongs | carried.former for carried in counted for port in carried.ports
+        }
+        counters, flows = await asyncio.gather(self._table.counters(), self._flows.count(belonging))
         for carried in counted:
             carried.count(counters)
             carried.tally(flows)
 
     async def sessions(self, routes: Sequence[Route] | None = None) -> Sequence[SessionStatus]:
-        """Return the open flows of `routes`, or of all; see ports.Plane. Those of routes that
-        were removed are no longer known.
-        """
+        """Return the open flows of `routes`, or of all; see ports.Plane."""
+        if routes is None:
+            return [view for view, _ in await self._all_flows()]
         return [view for view, _ in await open_flows(self._flows, self._counted(routes))]
 
     async def cut(self, ids: Collection[str], reason: Reason) -> int:
         """End flows; see ports.Plane."""
         if not any(name.startswith(ID) for name in ids):
             return 0
-        found = await open_flows(self._flows, self._counted())
+        found = await self._all_flows()
         flows = [flow for view, flow in found if view.id in ids]
         return await self._flows.cut(flows, reason) if flows else 0
+
+    async def _all_flows(self) -> Sequence[tuple[SessionStatus, Flow]]:
+        """Return the open flows of all routes, those that were removed among them."""
+        departed = () if self._closing else self._departed
+        found = await open_flows(self._flows, [*self._counted(), *departed])
+        self._departed.forget()
+        return found
 
     def _counted(self, routes: Sequence[Route] | None = None) -> list[Carried]:
         everything = self._routes
@@ -189,11 +197,11 @@ class KernelPlane:
         async with self._lock:
             self._stop_following()
             counted = [carried for carried in self._routes.values() if carried.counted]
-            if self._keep_rules or not counted:
+            ports = {port for one in (*counted, *self._departed) for port in one.ports}
+            if self._keep_rules or not ports:
                 return 0
             try:
                 await self._installer.withdraw(counted)
-                ports = [port for carried in counted for port in carried.ports]
                 return await self._flows.drain(ports, grace)
             except PlaneError as error:
                 log.event(log.WARNING, "not_drained", f"flows in the kernel are not seen: {error}")
@@ -230,6 +238,7 @@ class KernelPlane:
         self._flows.close()
         self._table.close()
         self._routes.clear()
+        self._departed.clear()
         self._lock.release()
 
     async def close(self) -> None:
@@ -344,7 +353,7 @@ class KernelPlane:
 
     def _route_of(self, port: Port) -> Route | None:
         carried = self._by_port.get(port)
-        return carried[0].route if carried else None
+        return carried[0].route if carried else self._departed.route_of(port)
 
     async def _learn_names(self, touched: Iterable[Carried]) -> None:
         """Follow the names of endpoints, and wait a moment for those not yet known."""

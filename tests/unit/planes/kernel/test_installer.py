@@ -40,13 +40,13 @@ class Flows:
     async def left(self, route, ports, gone, existing):
         self.seen_off.append((route.name, set(gone), existing))
 
-    async def rest(self, proto, ports, rest):
+    async def rest(self, route, ports, rest):
         self.rested.append(set(rest))
 
     def back(self, proto, ports, back):
         self.returned.append(set(back))
 
-    async def used(self, ports):
+    async def used(self, ports, *, unanswered):
         self.asked += 1
         return {port for port in ports if port[1] == 3}
 

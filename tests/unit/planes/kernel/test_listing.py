@@ -53,3 +53,14 @@ def test_without_routes_nobody_is_asked():
     flows = Flows(HERE)
     assert asyncio.run(open_flows(flows, [])) == []
     assert flows.asked == []
+
+
+def test_a_route_that_came_in_place_of_another_has_only_what_leads_where_it_leads(carried):
+    former = Carried(Route("was", Inet("", 6379), (Endpoint(Inet("10.0.0.9", 7000)),)))
+    former.former = {LEFT, HERE}
+    found = asyncio.run(open_flows(Flows(HERE, LEFT), [carried, former]))
+    assert [(view.route.name, view.state) for view, _ in found] == [
+        ("redis", "open"),
+        ("was", "leaving"),
+    ]
+    assert former.former == {LEFT}

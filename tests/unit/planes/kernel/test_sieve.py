@@ -1,0 +1,71 @@
+"""The kernel itself runs the program, here on messages that arrive at a socket of another kind."""
+
+import socket
+import struct
+from array import array
+
+import pytest
+
+from ambassador.planes.kernel.conntrack import DELETE, NEW
+from ambassador.planes.kernel.netlink import CREATE, NEST, attribute, message
+from ambassador.planes.kernel.sieve import sieve
+
+TRANSLATED, PLAIN = 1 << 5 | 1 << 3, 1 << 3  # IPS_DST_NAT, IPS_CONFIRMED
+ATTACH_FILTER = 26
+
+
+@pytest.fixture
+def passes():
+    sending, receiving = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    program = array("B", sieve(DELETE))
+    pointer, size = program.buffer_info()
+    packed = struct.pack("@HP", size // 8, pointer)
+    receiving.setsockopt(socket.SOL_SOCKET, ATTACH_FILTER, packed)
+    receiving.setblocking(False)
+
+    def passes(data):
+        sending.send(data)
+        try:
+            return receiving.recv(65536) == data
+        except BlockingIOError:
+            return False
+
+    yield passes
+    sending.close()
+    receiving.close()
+
+
+def event(kind, flags, status, *, tcp=0, before=b"", family=socket.AF_INET):
+    body = before + attribute(NEST | 1, bytes(52)) + attribute(3, struct.pack(">L", status))
+    if tcp:
+        body += attribute(NEST | 4, attribute(NEST | 1, attribute(1, bytes([tcp]))))
+    return message(kind, flags, 0, family, body)
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
+def test_the_begin_and_the_end_of_what_is_translated_pass(passes, family):
+    assert passes(event(NEW, CREATE, TRANSLATED, tcp=1, family=family))
+    assert passes(event(NEW, CREATE, TRANSLATED, family=family))
+    assert passes(event(DELETE, 0, TRANSLATED, family=family))
+
+
+@pytest.mark.parametrize("state", range(1, 10))
+def test_of_changes_only_those_that_end_a_connection_pass(passes, state):
+    assert passes(event(NEW, 0, TRANSLATED, tcp=state)) is (state in (7, 8))
+
+
+def test_a_change_of_anything_else_does_not_pass(passes):
+    assert not passes(event(NEW, 0, TRANSLATED))
+    assert not passes(message(NEW, 0, 0, socket.AF_INET, attribute(3, bytes(4))))
+    assert not passes(message(NEW, CREATE, 0, socket.AF_INET, b""))
+
+
+@pytest.mark.parametrize("kind", [NEW, DELETE])
+def test_what_nobody_translates_does_not_pass(passes, kind):
+    assert not passes(event(kind, CREATE, PLAIN, tcp=7))
+
+
+def test_attributes_may_stand_in_another_order(passes):
+    before = attribute(9, bytes(24)) + attribute(18, b"\0\1")
+    assert passes(event(NEW, 0, TRANSLATED, tcp=7, before=before))
+    assert not passes(event(NEW, 0, TRANSLATED, tcp=5, before=before))
