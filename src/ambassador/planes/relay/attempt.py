@@ -44,54 +44,61 @@ class Patience:
         # connected to itself.
         self.ephemeral = int(_RANGE.read_text().split()[0])
         self._loop = asyncio.get_running_loop()
-        self._until: dict[Attempt, float] = {}
+        self._attempts: set[Attempt] = set()
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
-        return len(self._until)
+        return len(self._attempts)
 
-    def add(self, attempt: Attempt, limit: float) -> None:
-        """End `attempt` in `limit` seconds."""
-        self._until[attempt] = time.monotonic() + limit
+    def add(self, attempt: Attempt) -> None:
+        """End `attempt` when its time is over."""
+        self._attempts.add(attempt)
         if self._timer is None:
             self._timer = self._loop.call_later(_TICK, self._look)
 
     def remove(self, attempt: Attempt) -> None:
         """Leave `attempt` alone."""
-        self._until.pop(attempt, None)
+        self._attempts.discard(attempt)
 
     def close(self) -> None:
         """End nothing any longer."""
-        self._until.clear()
+        self._attempts.clear()
         if self._timer is not None:
             self._timer.cancel()
 
     def _look(self) -> None:
-        self._timer = self._loop.call_later(_TICK, self._look) if self._until else None
+        self._timer = self._loop.call_later(_TICK, self._look) if self._attempts else None
         now = time.monotonic()
-        for attempt in [one for one, until in self._until.items() if until <= now]:
+        for attempt in [one for one in self._attempts if one.is_over(now)]:
             attempt.fail(f"{attempt.candidate} does not answer")
 
 
 class Attempt:
     """A socket that is being connected to `candidate`."""
 
-    __slots__ = ("_patience", "_sock", "_trying", "candidate")
+    __slots__ = ("_began", "_deadline", "_patience", "_sock", "_trying", "candidate")
 
     def __init__(
-        self, candidate: Candidate, sock: socket.SocketType, trying: Trying, patience: Patience
+        self,
+        candidate: Candidate,
+        deadline: float,
+        sock: socket.SocketType,
+        trying: Trying,
+        patience: Patience,
     ) -> None:
         self.candidate = candidate
+        self._began = time.monotonic()
+        self._deadline = deadline
         self._sock = sock
         self._trying = trying
         self._patience = patience
 
     @classmethod
     def begin(
-        cls, candidate: Candidate, remaining: float, trying: Trying, patience: Patience
+        cls, candidate: Candidate, deadline: float, trying: Trying, patience: Patience
     ) -> Attempt | None:
-        """Begin to connect; None where that cannot even begin, or is over at once. `remaining`:
-        seconds until the client is given up.
+        """Begin to connect; None where that cannot even begin, or is over at once. At `deadline`,
+        by the monotonic clock, the client is given up.
         """
         where: tuple[str, int] | str = (candidate.address, candidate.port)
         if not candidate.port:
@@ -105,8 +112,8 @@ class Attempt:
         if sock.connect_ex(where) not in _BEGUN:
             sock.close()
             return None
-        attempt = cls(candidate, sock, trying, patience)
-        patience.add(attempt, attempt_limit(remaining, 1))
+        attempt = cls(candidate, deadline, sock, trying, patience)
+        patience.add(attempt)
         trying.poller.add(sock.fileno(), attempt)
         return attempt
 
@@ -125,6 +132,10 @@ class Attempt:
             return
         self._patience.remove(self)
         self._trying.answered(self, self._sock, events)
+
+    def is_over(self, now: float) -> bool:
+        """Tell whether its time is over at `now`, by the monotonic clock."""
+        return now - self._began >= attempt_limit(self._deadline - self._began, 1)
 
     def fail(self, reason: str) -> None:
         """Give up, for `reason`."""

@@ -20,6 +20,10 @@ from ambassador.ports import Resolver
 
 __all__ = ["UnreachableError", "connect", "doubt", "refuse_itself", "refuse_ourselves", "spoken"]
 
+# Seconds: the last attempt may be cut off so early that its silence says nothing, and what was seen
+# before is the better reason.
+_SPEAKS = 0.1
+
 
 class UnreachableError(Exception):
     """No endpoint answered within the route's `connect`; the text is the last reason."""
@@ -66,7 +70,8 @@ async def connect(
                 try:
                     sock = await _attempt(candidate, limit, is_own)
                 except TimeoutError:
-                    reason = f"{candidate} does not answer"
+                    if limit >= _SPEAKS or not rounds:
+                        reason = f"{candidate} does not answer"
                 except OSError as error:
                     reason = f"{candidate}: {spoken(error)}"
                     if error.errno in EXHAUSTED:

@@ -46,6 +46,11 @@ class Descriptors:
         self._said = False
         self._timer: asyncio.TimerHandle | None = None
 
+    @property
+    def pairs(self) -> int:
+        """How many sessions there is room for."""
+        return self._free // 2
+
     def available(self, wanted: int = 2) -> bool:
         """Tell whether `wanted` more descriptors may be used."""
         return self._free >= wanted
@@ -59,7 +64,7 @@ class Descriptors:
         self._free += count
         if self._paused and self.available() and self._timer is None:
             self._resume()
-        if self._timer is None:
+        if self._said and self._timer is None:
             self.recovered()
 
     def wait(self, resume: Callable[[], None], reason: str = "") -> None:

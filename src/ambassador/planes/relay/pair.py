@@ -14,7 +14,7 @@ import select
 import socket
 from typing import assert_never
 
-from ambassador.core.session import Action, Event, State, step
+from ambassador.core.session import TABLE, Action, Event, State
 from ambassador.planes.relay.options import reset
 from ambassador.planes.relay.poller import Poller
 
@@ -80,7 +80,8 @@ class Side:
         if not count:
             self.ended = True
             self.to = None
-            self.pair.happened(self.pair.end_of(self))
+            pair = self.pair
+            pair.happened(Event.CLIENT_END if self is pair.client else Event.UPSTREAM_END)
             return
         self.received += count
         if to.unsent is not None:
@@ -117,7 +118,8 @@ class Side:
     def lose(self) -> None:
         """The connection is reset, or failed in another way."""
         if not self.closed:
-            self.pair.happened(self.pair.loss_of(self))
+            pair = self.pair
+            pair.happened(Event.CLIENT_RESET if self is pair.client else Event.UPSTREAM_RESET)
         if not self.closed:
             self.close()  # all was over but for its last bytes, which nobody will read
 
@@ -197,18 +199,10 @@ class Pair:
             client.pump()
         upstream.ready(events)
 
-    def end_of(self, side: Side) -> Event:
-        """Return what it is called that `side` sends no more."""
-        return Event.CLIENT_END if side is self.client else Event.UPSTREAM_END
-
-    def loss_of(self, side: Side) -> Event:
-        """Return what it is called that `side` is reset."""
-        return Event.CLIENT_RESET if side is self.client else Event.UPSTREAM_RESET
-
     def happened(self, event: Event) -> None:
         """Advance by `event` and do what the table says."""
         before = self.status
-        self.status, actions = step(before, event)
+        self.status, actions = TABLE[before, event]
         if before is not self.status:
             self.noted(event)
         for action in actions:

@@ -113,8 +113,10 @@ class Poller:
         """Call `lap` once, after so many turns; never for 0. Replaces what was asked for before."""
         self._left, self._lap = turns, lap
 
-    def turn(self, timeout: float = 0.0) -> None:
-        """Tell all who are ready, after at most `timeout` seconds (-1: however long)."""
+    def turn(self, timeout: float = 0.0) -> int:
+        """Tell all who are ready, after at most `timeout` seconds (-1: however long). Return how
+        many were.
+        """
         self._turning = True
         if self._again:
             timeout = 0.0
@@ -143,6 +145,7 @@ class Poller:
         self._left -= 1
         if not self._left:
             self._lap()
+        return len(found)
 
     def close(self) -> None:
         """Tell nothing any longer."""

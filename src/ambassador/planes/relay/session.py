@@ -210,9 +210,9 @@ class Session(Pair):
 
     def noted(self, event: Event) -> None:
         """See Pair."""
-        if event in _REASONS:
-            self._because(_REASONS[event])
-        if self.status is State.CLOSED:
+        if self._reason is None:
+            self._reason = _REASONS.get(event)
+        if self.status is State.CLOSED and self._candidate is None:
             self._give_up()
             self.state.gate.leave(self)
 
@@ -281,8 +281,8 @@ class Session(Pair):
 
     def _try(self, candidate: Candidate) -> bool:
         """Begin to connect to `candidate`; tell whether that may still succeed."""
-        remaining = self._since + self.state.route.connect - time.monotonic()
-        self._trying = Attempt.begin(candidate, remaining, self, self.around.patience)
+        deadline = self._since + self.state.route.connect
+        self._trying = Attempt.begin(candidate, deadline, self, self.around.patience)
         return self._trying is not None
 
     def answered(self, attempt: Attempt, sock: socket.SocketType, events: int) -> None:

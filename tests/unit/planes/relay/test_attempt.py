@@ -1,6 +1,7 @@
 import asyncio
 import socket
 import struct
+import time
 
 import pytest
 import uvloop
@@ -54,6 +55,10 @@ def run(request):
     return running
 
 
+def soon():
+    return time.monotonic() + 5
+
+
 def to(port, host="127.0.0.1"):
     return Candidate(Endpoint(Inet(host, port)), host, port)
 
@@ -62,7 +67,9 @@ def test_it_connects(run):
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         async def trial(trying, patience):
-            assert Attempt.begin(to(listening.getsockname()[1]), 5.0, trying, patience)
+            assert Attempt.begin(
+                to(listening.getsockname()[1]), time.monotonic() + 5, trying, patience
+            )
             return (await trying.outcome).getpeername()
 
         assert run(trial) == listening.getsockname()
@@ -76,7 +83,7 @@ def test_it_connects_to_a_path(run, tmp_path):
 
         async def trial(trying, patience):
             candidate = Candidate(Endpoint(Unix(path)), path, 0)
-            assert Attempt.begin(candidate, 5.0, trying, patience)
+            assert Attempt.begin(candidate, soon(), trying, patience)
             return (await trying.outcome).getpeername()
 
         assert run(trial) == path
@@ -85,7 +92,9 @@ def test_it_connects_to_a_path(run, tmp_path):
 def test_a_path_where_nobody_listens_cannot_even_begin(run, tmp_path):
     async def trial(trying, patience):
         path = str(tmp_path / "none")
-        return Attempt.begin(Candidate(Endpoint(Unix(path)), path, 0), 5.0, trying, patience)
+        return Attempt.begin(
+            Candidate(Endpoint(Unix(path)), path, 0), time.monotonic() + 5, trying, patience
+        )
 
     assert run(trial) is None
 
@@ -96,7 +105,7 @@ def test_without_descriptors_it_cannot_begin(run, monkeypatch):
             raise OSError(24, "Too many open files")
 
         monkeypatch.setattr(socket, "SocketType", none)
-        return Attempt.begin(to(1), 5.0, trying, patience)
+        return Attempt.begin(to(1), soon(), trying, patience)
 
     assert run(trial) is None
 
@@ -105,7 +114,7 @@ def test_refused_says_so(run):
     port = free_port()
 
     async def trial(trying, patience):
-        assert Attempt.begin(to(port), 5.0, trying, patience)
+        assert Attempt.begin(to(port), soon(), trying, patience)
         return await trying.outcome
 
     assert run(trial) == f"127.0.0.1:{port}: connection refused"
@@ -117,7 +126,7 @@ def test_reset_before_it_was_seen_to_be_connected_is_a_failure(run):
         port = listening.getsockname()[1]
 
         async def trial(trying, patience):
-            assert Attempt.begin(to(port), 5.0, trying, patience)
+            assert Attempt.begin(to(port), soon(), trying, patience)
             accepted, _ = listening.accept()
             accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             accepted.close()
@@ -137,7 +146,7 @@ def test_silence_is_given_up_after_its_time(run):
         async def trial(trying, patience):
             loop = asyncio.get_running_loop()
             began = loop.time()
-            assert Attempt.begin(to(port), 0.6, trying, patience)
+            assert Attempt.begin(to(port), time.monotonic() + 0.6, trying, patience)
             return await trying.outcome, loop.time() - began
 
         reason, seconds = run(trial)
@@ -151,7 +160,9 @@ def test_who_drops_it_hears_nothing(run):
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         async def trial(trying, patience):
-            attempt = Attempt.begin(to(listening.getsockname()[1]), 5.0, trying, patience)
+            attempt = Attempt.begin(
+                to(listening.getsockname()[1]), time.monotonic() + 5, trying, patience
+            )
             attempt.drop()
             await asyncio.sleep(0)
             return trying.outcome.done()
@@ -175,7 +186,7 @@ def test_a_socket_that_is_connected_to_itself_is_refused(run, monkeypatch):
                 return super().connect_ex(where)
 
         monkeypatch.setattr(socket, "SocketType", Bound)
-        attempt = Attempt.begin(to(port), 5.0, trying, patience)
+        attempt = Attempt.begin(to(port), soon(), trying, patience)
         assert attempt is not None
         assert port >= patience.ephemeral
         return await trying.outcome
