@@ -70,8 +70,8 @@ async def connect(
                 try:
                     sock = await _attempt(candidate, limit, is_own)
                 except TimeoutError:
-                    if limit >= _SPEAKS or not rounds:
-                        reason = f"{candidate} does not answer"
+                    silent = f"{candidate} does not answer"
+                    reason = silent if limit >= _SPEAKS or not rounds else reason
                 except OSError as error:
                     reason = f"{candidate}: {spoken(error)}"
                     if error.errno in EXHAUSTED:
