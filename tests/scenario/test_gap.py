@@ -1,4 +1,4 @@
-"""Work of control does not hold up the traffic: the longest wait of a thousand questions a second."""
+"""An operator's work does not hold up the traffic: how long one of 1,000 questions a second waits."""
 
 from __future__ import annotations
 
@@ -107,6 +107,5 @@ def test_the_longest_wait_while_an_operator_works(program, workers, record_prope
 
 
 def _children(pid: int) -> str:
-    return subprocess.run(
-        ["pgrep", "-f", "-P", str(pid), "relay.carrier"], capture_output=True, text=True
-    ).stdout
+    command = ["pgrep", "-f", "-P", str(pid), "relay.carrier"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout

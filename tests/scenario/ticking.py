@@ -1,7 +1,8 @@
-"""A consumer that asks a thousand times a second, in a process of its own, and its echo in another.
+"""A consumer that asks 1,000 times a second, in a process of its own, and its echo in another.
 
-`python -m tests.scenario.ticking ECHO_PORT PORT` connects to PORT, behind which the echo on ECHO_PORT
-is. For each line on stdin it writes the longest that an answer has taken since the last, in seconds.
+`python -m tests.scenario.ticking ECHO_PORT PORT` connects to PORT, behind which the echo on
+ECHO_PORT is. For each line on stdin it writes the longest that an answer has taken since the last,
+in seconds.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ def tick(sock: socket.socket) -> None:
         if select.select([sys.stdin], [], [], max(0.0, due - time.monotonic()))[0]:
             if not sys.stdin.readline():
                 return
-            print(longest, flush=True)
+            sys.stdout.write(f"{longest}\n")
+            sys.stdout.flush()
             longest = 0.0
             continue
         began = time.monotonic()
