@@ -1,4 +1,4 @@
-"""An operator's work does not hold up the traffic: how long one of 1,000 questions a second waits."""
+"""An operator's work does not hold up the traffic: how long 1,000 questions a second wait."""
 
 from __future__ import annotations
 
