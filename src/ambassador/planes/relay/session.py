@@ -218,6 +218,22 @@ class Session(Pair):
             self._give_up()
             self.state.gate.leave(self)
 
+    def ended_early(self) -> None:
+        """See Pair. Who is held and has asked for nothing leaves its place to others; behind a
+        question an end is a half-close, and the question counts.
+        """
+        if self not in self.state.gate:
+            return
+        try:
+            asked = self.client.sock.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.client.lose()
+            return
+        if not asked:
+            self.happened(Event.CLIENT_END)
+
     def finish(self) -> None:
         """See Pair."""
         if self._finished or not self.finished:
@@ -259,6 +275,8 @@ class Session(Pair):
                 self._begin_search()
         elif not self.state.gate.enter(self, hold, self._released, self._late):
             self._refuse(Reason.REFUSED, f"{hold.limit} sessions are held already")
+        elif self.client.ending:  # which was told while it looked for its upstream
+            self.ended_early()
 
     def _released(self) -> None:
         self._since = time.monotonic()
