@@ -317,7 +317,8 @@ class App:
         statuses = reconciler.status()
         before = self._heritage.before(one.route for one in statuses)
         ready = reconciler.phase is Phase.READY
-        return Facts(ready, statuses, reconciler.sources, before)
+        carrying = len(self._relay.spread.workers)
+        return Facts(ready, statuses, reconciler.sources, before, carrying)
 
     def _estate(self) -> Estate:
         parts: list[Part] = [self._relay]
