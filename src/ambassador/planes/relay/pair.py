@@ -167,7 +167,11 @@ class Side:
 
     def _odd(self, events: int) -> None:
         self.ending = True
-        if not events & _ERROR or self.closed:
+        if self.closed:
+            return
+        if not events & _ERROR:
+            if self.peer is None:
+                self.pair.ended_early()
             return
         unread = self.peer is None or self.peer.full or self.ended
         # Where nobody reads, the error is learnt here; else it follows what is still to be read.
@@ -210,6 +214,9 @@ class Pair:
 
     def noted(self, event: Event) -> None:
         """`event` has changed the status: for those who want to know why a session ends."""
+
+    def ended_early(self) -> None:
+        """The client has ended while there is no upstream: for those who do not let it wait."""
 
     def finish(self) -> None:
         """One side has closed: for those who want to know when both have."""
