@@ -84,7 +84,7 @@ class RouteState:
     _evidence: dict[Address, Evidence] = field(default_factory=dict)
     _serial: int = field(default_factory=lambda: next(_serials))
     _number: int = 0
-    _failing: bool = False  # some endpoint
+    _failing: bool = False  # some endpoint of the route
     # Where clients were led last: by the place of the endpoint and the port they came to.
     _led: dict[tuple[int, int], Candidate] = field(default_factory=dict)
     _doubted: dict[tuple[str, int], float] = field(default_factory=dict)  # until when
@@ -193,6 +193,8 @@ class RouteState:
         """Return `candidates`, those last that did not answer lately: one silent address of a
         name must not keep every client waiting. When its time is over one client tries it again.
         """
+        if self._doubted:  # else one that is never tried again would be in the way of `sure`
+            self._forget(now)
         if len(candidates) == 1:
             return list(candidates)
         until = {one: self._doubted.get((one.address, one.port), now) for one in candidates}
@@ -203,8 +205,8 @@ class RouteState:
 
     def address_failed(self, candidate: Candidate, now: float) -> None:
         """Note that `candidate` did not answer."""
-        recent = {where: until for where, until in self._doubted.items() if until + DOUBT > now}
-        self._doubted = {**recent, (candidate.address, candidate.port): now + DOUBT}
+        self._forget(now)
+        self._doubted[candidate.address, candidate.port] = now + DOUBT
         self.noticed(self.route.name, candidate.endpoint, candidate.address, False)
 
     def address_answered(self, candidate: Candidate) -> None:
@@ -264,5 +266,12 @@ class RouteState:
             seconds=round(seconds, 3),
         )
 
+    def _forget(self, now: float) -> None:
+        """Doubt no longer what nobody has tried for a while."""
+        recent = {where: until for where, until in self._doubted.items() if until + DOUBT > now}
+        self._doubted = recent
+
     def _look_for_failures(self) -> None:
-        self._failing = any(known.failing_since is not None for known in self._evidence.values())
+        self._failing = any(
+            known.here and known.failing_since is not None for known in self._evidence.values()
+        )

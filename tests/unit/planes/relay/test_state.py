@@ -140,6 +140,27 @@ def test_after_a_failure_nothing_is_sure_until_it_is_reached_again():
     assert route.sure(6379, RESOLVER) is not None
 
 
+def test_an_address_that_failed_and_is_no_longer_there_is_not_in_the_way_for_ever():
+    route = state(A)
+    route.address_failed(Candidate(A, "10.0.0.9", 6379), 100.0)
+    there = [Candidate(A, "10.0.0.1", 6379)]
+    assert route.trusted_first(there, 100.0 + DOUBT) == there
+    assert route.sure(6379, RESOLVER) is None
+    assert route.trusted_first(there, 100.0 + 2 * DOUBT) == there
+    assert route.sure(6379, RESOLVER) is not None
+
+
+def test_an_endpoint_that_failed_and_left_is_not_in_the_way_of_those_that_stay():
+    route = state(A)
+    counted = route.opened(A)
+    route.failed(A, "refused", 1.0)
+    route.change(Route("redis", Inet("", 6379), (B,)))
+    assert route.sure(6379, RESOLVER) is not None
+    route.change(Route("redis", Inet("", 6379), (A, B)))
+    assert route.sure(6379, RESOLVER) is None
+    route.closed(counted)
+
+
 def test_a_path_and_a_port_of_a_range_are_sure():
     path = Endpoint(Unix("/run/redis.sock"))
     assert str(state(path).sure(6379, RESOLVER)) == "unix:///run/redis.sock"
