@@ -165,6 +165,11 @@ class Side:
         if self.peer is not None and self.peer.readable:
             self.peer.pump()
 
+    def broke(self) -> None:
+        """What was read may be lost; see poller.Ready."""
+        if not self.closed:
+            self.pair.broke()
+
     def _odd(self, events: int) -> None:
         self.ending = True
         if not events & _ERROR or self.closed:
@@ -210,6 +215,10 @@ class Pair:
 
     def noted(self, event: Event) -> None:
         """`event` has changed the status: for those who want to know why a session ends."""
+
+    def broke(self) -> None:
+        """An error of ours: go no further, lest bytes be missing in between."""
+        self.happened(Event.CUT)
 
     def finish(self) -> None:
         """One side has closed: for those who want to know when both have."""

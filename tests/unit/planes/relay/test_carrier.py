@@ -1,10 +1,12 @@
 """The process that carries, as the relay meets it."""
 
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -92,6 +94,29 @@ def test_what_came_before_the_handover_is_carried_too(process):
     assert upstream.recv(10) == b""
     upstream.close()
     assert process.hear() == Ended(1, Event.CLIENT_END, 5, 0)
+
+
+def test_without_descriptors_a_session_ends_and_others_go_on(process):
+    first = process.adopt(1)
+    first[0].sendall(b"on")
+    assert first[1].recv(2) == b"on"
+    pid = process.process.pid
+    former = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    used = {int(one.name) for one in Path(f"/proc/{pid}/fd").iterdir()}
+    for limit in [number for number in range(1000) if number not in used][:2]:  # none free, one
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (limit, former[1]))
+        second = process.adopt(2, 30, 40)
+        assert process.hear() == Ended(2, Event.CUT, 30, 40)
+        assert second[0].recv(1) == second[1].recv(1) == b""
+        for sock in second:
+            sock.close()
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, former)
+    third = process.adopt(3)
+    for one in (first, third):
+        one[0].sendall(b"on")
+        assert one[1].recv(2) == b"on"
+        for sock in one:
+            sock.close()
 
 
 def test_a_session_is_cut_by_its_key_and_no_other(process):

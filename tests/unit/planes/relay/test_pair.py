@@ -172,6 +172,23 @@ def test_a_reader_that_goes_while_its_last_bytes_are_unsent_ends_the_pair(poller
     assert pair.events[1] in {Event.UPSTREAM_END, Event.UPSTREAM_RESET}
 
 
+def test_an_error_of_ours_resets_both_lest_bytes_be_missing_in_between(ends):
+    pair, client, upstream = ends
+    failures = pair.poller._failed.__self__
+
+    class Full(bytearray):
+        def __iadd__(self, other):
+            raise MemoryError
+
+    pair.upstream.unsent = Full(b"x")
+    client.send(b"lost")
+    pair.poller.turn(5)
+    assert [type(error) for error in failures] == [MemoryError]
+    failures.clear()
+    assert pair.finished
+    assert client.recv(1) == upstream.recv(1) == b""
+
+
 def test_when_they_part_nothing_waits_for_the_collector(poller):
     client, ours = socket.socketpair()
     upstream, theirs = socket.socketpair()
