@@ -24,7 +24,8 @@ _PLAIN = select.EPOLLIN | select.EPOLLOUT  # data, and room to write: told with 
 _WRITING = socket.SHUT_WR
 _OUT = select.EPOLLOUT
 _ERROR = select.EPOLLERR
-_ODD = _ERROR | select.EPOLLRDHUP | select.EPOLLHUP
+_URGENT = select.EPOLLPRI
+_ODD = _ERROR | select.EPOLLRDHUP | select.EPOLLHUP | _URGENT
 _READABLE = select.EPOLLIN | _ODD
 
 
@@ -45,7 +46,7 @@ class Side:
         self.received = 0
         self.unsent: bytearray | None = None  # for this side, read from its peer
         self.readable = False  # there may be more to read than has been
-        self.ending = False  # its end, or an error, is behind what there is to read
+        self.ending = False  # its end, an error or a mark is behind what there is to read
         self.ended = False  # its end has been read
         self.finishing = False  # our end follows what is unsent
         self.closed = False
@@ -172,6 +173,10 @@ class Side:
 
     def _odd(self, events: int) -> None:
         self.ending = True
+        if events & _URGENT and not self.closed:
+            # Urgent data is data (RFC 6093, section 4): without this one byte would be left out.
+            # A read stops before it, so that here a short one is not all there was.
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
         if not events & _ERROR or self.closed:
             return
         unread = self.peer is None or self.peer.full or self.ended

@@ -19,7 +19,7 @@ from typing import Protocol
 
 __all__ = ["EDGES", "LEVEL", "Pausing", "Poller", "Ready"]
 
-EDGES = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
+EDGES = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLPRI | select.EPOLLET
 LEVEL = select.EPOLLIN  # told again for as long as there is something: listeners
 _AT_ONCE = 128  # events of one turn, before other work of the process has its own
 # One read: at 64 KiB a bulk transfer took 20 % more CPU a byte, beyond 256 KiB nothing was gained.
