@@ -68,6 +68,8 @@ class Side:
         to = self.to
         if to is None or (to.unsent is not None and to.full):
             self.readable = True
+            if self.ending and to is not None:
+                self._learn_error()  # of which no edge tells again
             return
         poller = self.poller
         try:
@@ -181,7 +183,11 @@ class Side:
             return
         unread = self.peer is None or self.peer.full or self.ended
         # Where nobody reads, the error is learnt here; else it follows what is still to be read.
-        if unread and self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        if unread:
+            self._learn_error()
+
+    def _learn_error(self) -> None:
+        if self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self.lose()
 
 

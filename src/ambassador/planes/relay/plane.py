@@ -38,7 +38,7 @@ from ambassador.ports import Closed, Resolver, RouteStatus, SessionStatus
 __all__ = ["RelayPlane"]
 
 _LATE = 1.0  # seconds that an answer to a datagram may take when another has the listener
-_AT_LAST = 1.0  # seconds that sessions which are cut may take
+_AT_LAST = 3.0  # seconds that sessions which are cut may take
 _PIECE = 100  # sessions cut before other work of the loop has its turn
 
 

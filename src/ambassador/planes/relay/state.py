@@ -225,7 +225,6 @@ class RouteState:
         known.open -= 1
         if not known.open and not known.here:
             self._evidence.pop(known.address, None)
-            self._look_for_failures()
 
     def failed(self, endpoint: Endpoint, reason: str, now: float) -> None:
         """Note that `endpoint` could not be reached; the first time is logged."""

@@ -90,10 +90,12 @@ def test_the_last_session_of_an_endpoint_that_left_takes_what_is_known_of_it_alo
     route.failed(A, "refused", 1.0)
     route.change(Route("redis", Inet("", 6379), (B,)))
     assert route.open_by_endpoint == {A.address: 1, B.address: 0}
-    assert route.sure(6379, RESOLVER) is None  # it failed last
+    assert route.sure(6379, RESOLVER).endpoint == B  # what failed is no longer there
+    route.change(Route("redis", Inet("", 6379), (A,)))
+    assert route.sure(6379, RESOLVER) is None
+    route.change(Route("redis", Inet("", 6379), (B,)))
     route.closed(counted)
     assert route.open_by_endpoint == {B.address: 0}
-    assert route.sure(6379, RESOLVER) is not None
 
 
 def test_what_is_known_is_sure_and_made_once():
@@ -148,17 +150,6 @@ def test_an_address_that_failed_and_is_no_longer_there_is_not_in_the_way_for_eve
     assert route.sure(6379, RESOLVER) is None
     assert route.trusted_first(there, 100.0 + 2 * DOUBT) == there
     assert route.sure(6379, RESOLVER) is not None
-
-
-def test_an_endpoint_that_failed_and_left_is_not_in_the_way_of_those_that_stay():
-    route = state(A)
-    counted = route.opened(A)
-    route.failed(A, "refused", 1.0)
-    route.change(Route("redis", Inet("", 6379), (B,)))
-    assert route.sure(6379, RESOLVER) is not None
-    route.change(Route("redis", Inet("", 6379), (A, B)))
-    assert route.sure(6379, RESOLVER) is None
-    route.closed(counted)
 
 
 def test_a_path_and_a_port_of_a_range_are_sure():
