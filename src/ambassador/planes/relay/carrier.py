@@ -52,6 +52,7 @@ class Carrier:
         self.poller = poller
         self.carried: dict[int, _Carried] = {}
         self.alone = False  # the relay is gone
+        self.over: list[Ended] = []  # not told yet
         self._channel = Channel(sock)
         poller.add(sock.fileno(), self)
         self._channel.send(Hello())
@@ -84,9 +85,17 @@ class Carrier:
         self.poller.go_on(self)
 
     def ended(self, pair: _Carried) -> None:
-        """Tell of the end of `pair`."""
-        self._tell(Ended(pair.key, pair.event, *_numbers(pair)[1:]))
+        """Keep for `tell_ends` how `pair` has ended."""
+        self.over.append(Ended(pair.key, pair.event, *_numbers(pair)[1:]))
         pair.part()
+
+    def tell_ends(self) -> None:
+        """Tell what has ended, between two turns: sockets are closed by then, so that who is told
+        finds their peers reset and their descriptors free.
+        """
+        for message in self.over:
+            self._tell(message)
+        self.over.clear()
 
     def _adopt(self, message: Adopt, socks: list[socket.SocketType]) -> None:
         if len(socks) < 2:  # no descriptor was free: the kernel has closed what is missing
@@ -145,7 +154,10 @@ def main(descriptor: int, limit: int) -> None:
     while carrier.carried or not carrier.alone:
         # When several were ready, more are about to be: who gives way to them asks less often.
         # 50 clients of a Redis on two cores: half the calls, 15 % more requests a second.
-        if poller.turn(-1) > 1:
+        several = poller.turn(-1) > 1
+        if carrier.over:
+            carrier.tell_ends()
+        if several:
             os.sched_yield()
     poller.close()
 

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import select
 import signal
 import socket
 import subprocess
@@ -129,6 +130,19 @@ def test_a_session_is_cut_by_its_key_and_no_other(process):
     assert second[1].recv(2) == b"on"
     for sock in (*first, *second):
         sock.close()
+
+
+def test_an_end_is_told_when_it_can_be_seen(process):
+    for key in range(300):
+        client, upstream = process.adopt(key)
+        process.channel.send(Cut(key))
+        assert select.select([process.channel.sock], [], [], 10)[0]
+        ((message, _),) = process.channel.receive()
+        assert message == Ended(key, Event.CUT, 0, 0)
+        for sock in (client, upstream):
+            sock.setblocking(False)
+            assert sock.recv(1) == b""
+            sock.close()
 
 
 def test_a_signal_for_the_whole_group_does_not_end_it(process):
