@@ -36,7 +36,7 @@ class _Carried(Pair):
 
     def noted(self, event: Event) -> None:
         """Keep what ends it first; see Pair."""
-        if self.event is Event.CUT and event is not Event.CONNECTED:
+        if self.event is Event.CUT:
             self.event = event
 
     def finish(self) -> None:

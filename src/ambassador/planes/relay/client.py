@@ -9,6 +9,7 @@ def client_name(address: object) -> str:
     """Return how a log names a client: `192.168.1.9:40312`, `[fd00::9]:40312`, or `unix`."""
     if not isinstance(address, tuple):
         return "unix"
-    host, port = address[:2]
-    host = host.removeprefix("::ffff:")  # an IPv4 client of a dual-stack listener
+    host, port = address[0], address[1]
+    if host[:7] == "::ffff:":  # an IPv4 client of a dual-stack listener
+        return f"{host[7:]}:{port}"
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -210,7 +210,7 @@ class Pair:
         self.upstream = upstream
         client.peer = client.to = upstream
         upstream.peer = upstream.to = client
-        self.happened(Event.CONNECTED)
+        self.status, _ = TABLE[self.status, Event.CONNECTED]
         if client.readable:
             client.pump()
         upstream.ready(events)

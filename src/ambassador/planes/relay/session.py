@@ -336,7 +336,7 @@ class Session(Pair):
         if candidate.port:
             no_delay(upstream.sock)
             self.around.young.add(upstream, self.state.route.keepalive)
-        self._counted = self.state.opened(candidate.endpoint)
+        self._counted = self.state.opened(candidate)
         self.join(upstream, events)
 
     def _record(self, reason: Reason) -> SessionRecord:

@@ -29,6 +29,17 @@ DOUBT = 5.0
 _serials = itertools.count(1)
 
 
+@dataclass(slots=True)
+class Evidence:
+    """What is known of one endpoint of a route."""
+
+    address: Address
+    here: bool = True  # among the endpoints of the route
+    open: int = 0
+    failed_at: float | None = None  # the last failure that no success followed
+    failing_since: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """One address a session may connect to. `address` is an IP literal, or a path (port 0)."""
@@ -36,6 +47,7 @@ class Candidate:
     endpoint: Endpoint
     address: str
     port: int
+    evidence: Evidence | None = field(default=None, repr=False, compare=False)
     _text: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -56,17 +68,6 @@ class Counters:
     to_upstream: int = 0
     to_client: int = 0
     closed: Counter[Reason] = field(default_factory=Counter)
-
-
-@dataclass(slots=True)
-class Evidence:
-    """What is known of one endpoint of a route."""
-
-    address: Address
-    here: bool = True  # among the endpoints of the route
-    open: int = 0
-    failed_at: float | None = None  # the last failure that no success followed
-    failing_since: float | None = None
 
 
 @dataclass(slots=True)
@@ -173,7 +174,8 @@ class RouteState:
             address = where.path
         if found is None or found.address != address:
             port = self.route.endpoint_port(usable[place], listen_port)
-            found = self._led[place, listen_port] = Candidate(usable[place], address, port)
+            known = self._evidence[where]
+            found = self._led[place, listen_port] = Candidate(usable[place], address, port, known)
         return found
 
     async def candidates(
@@ -214,10 +216,13 @@ class RouteState:
         if self._doubted.pop((candidate.address, candidate.port), None) is not None:
             self.noticed(self.route.name, candidate.endpoint, candidate.address, True)
 
-    def opened(self, endpoint: Endpoint) -> Evidence | None:
-        """Count a session that was given to `endpoint`; return where, for `closed`."""
-        if known := self._evidence.get(endpoint.address):
+    def opened(self, candidate: Candidate) -> Evidence | None:
+        """Count a session that was connected to `candidate`; return where, for `closed`."""
+        known = candidate.evidence or self._evidence.get(candidate.endpoint.address)
+        if known is not None:
             known.open += 1
+            if not known.here:  # it left in the meantime, perhaps with its last session
+                self._evidence[known.address] = known
         return known
 
     def closed(self, known: Evidence) -> None:

@@ -368,7 +368,7 @@ class UdpListener:
         self._by_descriptor[upstream.fileno()] = flow
         if self._epoll is not None:
             self._epoll.register(upstream.fileno(), select.EPOLLIN)
-        flow.counted = self._state.opened(candidate.endpoint)
+        flow.counted = self._state.opened(candidate)
 
     def _part(self, flow: UdpFlow) -> None:
         if flow.upstream is not None and flow.candidate is not None:

@@ -16,6 +16,10 @@ def state(*endpoints, **options):
     return RouteState(Route("redis", Inet("", 6379), endpoints or (A, B), **options))
 
 
+def at(endpoint):
+    return Candidate(endpoint, endpoint.address.host, endpoint.address.port)
+
+
 def events(caplog):
     return [record.event for record in caplog.records if hasattr(record, "event")]
 
@@ -48,7 +52,7 @@ def test_an_endpoint_that_was_reached_is_trusted_again():
 
 def test_least_counts_what_is_opened_and_closed():
     route = state(pick=Pick.LEAST)
-    counted = route.opened(A)
+    counted = route.opened(at(A))
     assert route.choose(0.0) == [B, A]
     route.closed(counted)
     assert route.choose(0.0) == [A, B]
@@ -64,12 +68,12 @@ def test_a_change_keeps_what_is_known_of_endpoints_that_stay():
 def test_a_session_of_an_endpoint_that_left_and_came_back_still_counts():
     route = state(pick=Pick.LEAST)
     both = route.route
-    first, second = route.opened(A), route.opened(A)
+    first, second = route.opened(at(A)), route.opened(at(A))
     route.change(Route("redis", Inet("", 6379), (B,), pick=Pick.LEAST))
     route.change(both)
     assert route.choose(0.0) == [B, A]
     route.closed(first)
-    third = route.opened(B)
+    third = route.opened(at(B))
     route.closed(second)
     assert route.choose(0.0) == [A, B]
     route.closed(third)
@@ -80,13 +84,13 @@ def test_what_is_said_of_an_endpoint_that_left_is_not_heard(caplog):
     route = state(A)
     route.failed(B, "refused", 1.0)
     route.reached(B, 2.0)
-    assert route.opened(B) is None
+    assert route.opened(at(B)) is None
     assert events(caplog) == []
 
 
 def test_the_last_session_of_an_endpoint_that_left_takes_what_is_known_of_it_along():
     route = state()
-    counted = route.opened(A)
+    counted = route.opened(at(A))
     route.failed(A, "refused", 1.0)
     route.change(Route("redis", Inet("", 6379), (B,)))
     assert route.open_by_endpoint == {A.address: 1, B.address: 0}
