@@ -115,9 +115,9 @@ class RouteState:
         # Of one that left, its open sessions: it may come back before they end.
         busy = {address: known for address, known in self._evidence.items() if known.open}
         here = [endpoint.address for endpoint in route.endpoints]
-        self._evidence = busy | {a: self._evidence.get(a) or Evidence(a) for a in here}
-        for known in self._evidence.values():
+        for known in self._evidence.values():  # those that are forgotten, too: see `opened`
             known.here = known.address in here
+        self._evidence = busy | {a: self._evidence.get(a) or Evidence(a) for a in here}
         self._look_for_failures()
 
     @property
@@ -218,11 +218,14 @@ class RouteState:
 
     def opened(self, candidate: Candidate) -> Evidence | None:
         """Count a session that was connected to `candidate`; return where, for `closed`."""
-        known = candidate.evidence or self._evidence.get(candidate.endpoint.address)
-        if known is not None:
-            known.open += 1
-            if not known.here:  # it left in the meantime, perhaps with its last session
-                self._evidence[known.address] = known
+        known = candidate.evidence
+        if known is None or not known.here:  # it left in the meantime, and may be back
+            address = candidate.endpoint.address
+            known = self._evidence.get(address) or known
+            if known is None:
+                return None
+            self._evidence[address] = known
+        known.open += 1
         return known
 
     def closed(self, known: Evidence) -> None:

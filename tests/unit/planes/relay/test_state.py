@@ -156,6 +156,20 @@ def test_an_address_that_failed_and_is_no_longer_there_is_not_in_the_way_for_eve
     assert route.sure(6379, RESOLVER) is not None
 
 
+def test_an_endpoint_that_left_and_came_back_while_it_was_connected_to_is_known_once():
+    route = state(A)
+    slow = route.sure(6379, RESOLVER)
+    route.change(Route("redis", Inet("", 6379), (B,)))
+    route.change(Route("redis", Inet("", 6379), (A, B)))
+    counted = route.opened(slow)
+    other = route.opened(Candidate(A, "10.0.0.1", 6379))
+    assert route.open_by_endpoint == {A.address: 2, B.address: 0}
+    route.closed(counted)
+    route.closed(other)
+    assert route.open_by_endpoint == {A.address: 0, B.address: 0}
+    assert {*route.choose(0.0)} == {A, B}
+
+
 def test_a_path_and_a_port_of_a_range_are_sure():
     path = Endpoint(Unix("/run/redis.sock"))
     assert str(state(path).sure(6379, RESOLVER)) == "unix:///run/redis.sock"
