@@ -6,6 +6,7 @@ import contextlib
 import os
 import resource
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from functools import cache
@@ -19,6 +20,11 @@ STRICT = os.environ.get("CI") == "true"  # nothing may be skipped
 # Properties say what holds, not how fast; each test has its timeout.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+# A shell starts what it puts into the background with SIGINT ignored, and whom a test starts would
+# ignore it, too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @cache

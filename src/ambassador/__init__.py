@@ -8,7 +8,8 @@ The map, from the ground up; nothing imports what stands below it in this list:
     events                the last things that happened, for those who follow them
     sources               where routes come from: environment and arguments, /etc/hosts
     resolve               names to addresses, by their TTL
-    planes                what carries the traffic: relay
+    probes                whether endpoints work, one file a protocol
+    planes                what carries the traffic: relay, with workers for busy sessions; kernel
     reconciler            the one loop that leads the observed to the desired
     admin                 the unix socket an operator or a health check asks
     app                   puts the concrete parts together

@@ -7,7 +7,8 @@ Stop order, each line with its limit:
        backlogs are accepted, then listeners close; those who are held are reset   at once
     3  open sessions may end, also those in the kernel       `grace`, or a second signal
     4  what is left is cut, both sides see a reset          at once; in the kernel 1.2 s
-    5  our rules go, the admin socket goes, names are asked for no longer         0.2 s
+    5  our rules go, workers end, the admin socket goes, names are asked for no longer
+                                            0.2 s; a worker that does not end, 2 s
     6  exit code 0
 """
 
@@ -317,7 +318,8 @@ class App:
         statuses = reconciler.status()
         before = self._heritage.before(one.route for one in statuses)
         ready = reconciler.phase is Phase.READY
-        return Facts(ready, statuses, reconciler.sources, before)
+        carrying = len(self._relay.spread.workers)
+        return Facts(ready, statuses, reconciler.sources, before, carrying)
 
     def _estate(self) -> Estate:
         parts: list[Part] = [self._relay]

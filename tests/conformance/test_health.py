@@ -86,7 +86,7 @@ def test_a_name_server_that_is_gone_gets_no_datagrams(network, plane, start_prog
         plane,
         "DNS_PORT_53_UDP=udp://10.77.0.4:7053,udp://10.77.0.5:7053?backup",
         "DNS_PORT_53_UDP_HEALTH=dns",
-        "DNS_PORT_53_UDP_INTERVAL=100ms",
+        "DNS_PORT_53_UDP_INTERVAL=500ms",
         "DNS_PORT_53_UDP_FALL=1",
     )
     assert program.started["plane"] == plane

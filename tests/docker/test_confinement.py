@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import socket
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,32 @@ def test_a_read_only_container_without_capabilities_serves_any_port(
     facts = [line.split(":\t") for line in status.splitlines()]
     assert {value for key, value in facts if key == "CapEff"} == {"0" * 16}
     assert not any("0" in value.split() for key, value in facts if key == "Uid")
+
+
+def test_busy_sessions_have_processes_of_their_own_there_too(near: Engine) -> None:
+    near.docker("run", "-d", "--name", "redis", REDIS)
+    redis = near.container_address("redis")
+    near.docker(
+        *("run", "-d", "--name", "ambassador", *HARDENED, "-e", "AMBASSADOR_WORKERS=2"),
+        *("-e", f"X_PORT_6379_TCP=tcp://{redis}:6379", AMBASSADOR),
+    )
+    address = near.container_address("ambassador")
+    resp.first_pong(near, address)
+    load = ("redis-benchmark", "-h", address, "-c", "20", "-l", "-q", "-t", "ping_mbulk")
+
+    def workers() -> int:
+        return near.docker("top", "ambassador", "-eo", "pid,args").count("relay.carrier")
+
+    with subprocess.Popen(near.inside(*load), stdout=subprocess.DEVNULL) as benchmark:
+        until(lambda: workers() == 2, "two processes carry", within=20)
+        assert resp.ask(near, "ping", address) == "PONG"
+        status = near.docker("exec", "ambassador", "ambassador", "status", "--json")
+        assert json.loads(status)["routes"][0]["open"] >= 20
+        began = time.monotonic()
+        near.docker("stop", "ambassador")  # 8 s for open sessions, then they are cut
+        assert time.monotonic() - began < 10
+        benchmark.wait(20)
+    assert near.inspect("ambassador")["State"]["ExitCode"] == 0
 
 
 def test_the_health_check_turns_healthy(near: Engine) -> None:

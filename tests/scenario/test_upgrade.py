@@ -309,7 +309,16 @@ def test_no_counter_sinks_and_every_end_is_counted(run, peers):
         return {name: float(value) for name, _, value in told if "_timestamp_" not in name}
 
     def sunk(before, now):
-        gauges = ("_open{", "_info{", "_ready", "_held{", "_usable{", "_health{", "_admin{")
+        gauges = (
+            "_open{",
+            "_info{",
+            "_ready",
+            "_held{",
+            "_usable{",
+            "_health{",
+            "_admin{",
+            "_workers",
+        )
         return [
             name
             for name, value in before.items()

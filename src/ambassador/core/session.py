@@ -58,6 +58,8 @@ _LIVE_RESETS = {
 TABLE: dict[tuple[State, Event], tuple[State, tuple[Action, ...]]] = {
     (State.WAITING, Event.CONNECTED): (State.OPEN, ()),
     (State.WAITING, Event.FAILED): (State.CLOSED, (Action.RESET_CLIENT,)),
+    # Of a client that is held and has asked for nothing; an end would look like an empty answer.
+    (State.WAITING, Event.CLIENT_END): (State.CLOSED, (Action.RESET_CLIENT,)),
     (State.WAITING, Event.CLIENT_RESET): (State.CLOSED, (Action.RESET_CLIENT,)),
     (State.WAITING, Event.CUT): (State.CLOSED, (Action.RESET_CLIENT,)),
     (State.OPEN, Event.CLIENT_END): (State.CLIENT_ENDED, (Action.END_UPSTREAM,)),

@@ -52,6 +52,12 @@ METRICS: Mapping[str, Metric] = {
             "when the sources were last read without an error, in seconds since 1970",
         ),
         Metric(
+            "ambassador_workers",
+            Kind.GAUGE,
+            (),
+            "processes that carry busy sessions of the relay, beside the first one",
+        ),
+        Metric(
             "ambassador_route_info",
             Kind.GAUGE,
             ("route", "proto", "listen", "plane"),
@@ -166,7 +172,8 @@ def as_markdown() -> str:
         "For Prometheus, at `/metrics` of the admin socket and, with `AMBASSADOR_METRICS=:9464`,",
         "over TCP for anybody who asks. A route that is removed takes its numbers with it. The",
         "labels `route` and `endpoint` are those of `ambassador status`. Counting takes half a",
-        "microsecond for each session that ends, and nothing for a byte.",
+        "microsecond for each session that ends, and nothing for a byte. `process_...` are of the",
+        "first process alone, without those that `ambassador_workers` counts.",
         "",
         "| metric | kind | labels | meaning |",
         "|---|---|---|---|",

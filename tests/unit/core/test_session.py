@@ -13,7 +13,7 @@ RESETS = (Event.CLIENT_RESET, Event.UPSTREAM_RESET, Event.CUT)
 EXPECTED = {
     (State.WAITING, Event.CONNECTED): (State.OPEN, ()),
     (State.WAITING, Event.FAILED): (State.CLOSED, (Action.RESET_CLIENT,)),
-    (State.WAITING, Event.CLIENT_END): None,  # nobody reads yet
+    (State.WAITING, Event.CLIENT_END): (State.CLOSED, (Action.RESET_CLIENT,)),
     (State.WAITING, Event.UPSTREAM_END): None,
     (State.WAITING, Event.CLIENT_RESET): (State.CLOSED, (Action.RESET_CLIENT,)),
     (State.WAITING, Event.UPSTREAM_RESET): None,
@@ -77,4 +77,4 @@ def test_each_path_ends_and_ends_each_side_in_one_way():
         if closed:
             assert {Action.END_CLIENT, Action.END_UPSTREAM} < set(actions)
             assert actions[-1] is Action.CLOSE
-    assert count == 3 + 3 + 2 * (1 + 3)
+    assert count == 4 + 3 + 2 * (1 + 3)

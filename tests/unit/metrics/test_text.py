@@ -129,6 +129,13 @@ def test_a_source_that_is_wrong_is_seen():
     assert values["ambassador_ready",] == 0
 
 
+def test_the_processes_that_carry_are_counted():
+    scrape = Scrape()
+    assert scrape()["ambassador_workers",] == 0
+    scrape.facts = replace(scrape.facts, workers=2)
+    assert scrape()["ambassador_workers",] == 2
+
+
 def test_a_counter_never_sinks():
     scrape = Scrape(STATUS)
     key = ("ambassador_sessions_closed_total", "redis", "unknown")

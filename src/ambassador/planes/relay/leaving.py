@@ -110,7 +110,7 @@ class Leaving:
             except ResolveError:  # told again when the name has an address
                 return
             for session in self._sessions():
-                if session.place is None:
+                if session.place is None and session.aim not in addresses:
                     session.reconnect()
             self._leave(
                 {

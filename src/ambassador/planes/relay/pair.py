@@ -175,11 +175,15 @@ class Side:
 
     def _odd(self, events: int) -> None:
         self.ending = True
-        if events & _URGENT and not self.closed:
+        if self.closed:
+            return
+        if events & _URGENT:
             # Urgent data is data (RFC 6093, section 4): without this one byte would be left out.
             # A read stops before it, so that here a short one is not all there was.
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
-        if not events & _ERROR or self.closed:
+        if not events & _ERROR:
+            if self.peer is None:
+                self.pair.ended_early()
             return
         unread = self.peer is None or self.peer.full or self.ended
         # Where nobody reads, the error is learnt here; else it follows what is still to be read.
@@ -230,6 +234,9 @@ class Pair:
     def broke(self) -> None:
         """An error of ours: go no further, lest bytes be missing in between."""
         self.happened(Event.CUT)
+
+    def ended_early(self) -> None:
+        """The client has ended while there is no upstream: for those who do not let it wait."""
 
     def finish(self) -> None:
         """One side has closed: for those who want to know when both have."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ambassador.core.session import Event, State
-from ambassador.model import Endpoint, Inet, Reason
+from ambassador.model import Endpoint, Reason
 from ambassador.planes.relay.attempt import Attempt, Patience
 from ambassador.planes.relay.client import client_name
 from ambassador.planes.relay.connect import UnreachableError, connect, doubt
@@ -123,10 +123,12 @@ class Session(Pair):
         """The address of its upstream with the first port of its endpoint (0 for a path); None
         while it has none.
         """
-        if self._candidate is None:
-            return None
-        address = self._candidate.endpoint.address
-        return self._candidate.address, address.port if isinstance(address, Inet) else 0
+        return self._candidate.place if self._candidate else None
+
+    @property
+    def aim(self) -> tuple[str, int] | None:
+        """The place it is being connected to; None where there is none, or while it searches."""
+        return self._trying.candidate.place if self._trying else None
 
     def start(self) -> None:
         """Look for an upstream and begin to carry."""
@@ -220,6 +222,22 @@ class Session(Pair):
         """See Pair."""
         self.cut(Reason.CUT, "an error of the relay, which is in its log")
 
+    def ended_early(self) -> None:
+        """See Pair. Who is held and has asked for nothing leaves its place to others; behind a
+        question an end is a half-close, and the question counts.
+        """
+        if self not in self.state.gate:
+            return
+        try:
+            asked = self.client.sock.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.client.lose()
+            return
+        if not asked:
+            self.happened(Event.CLIENT_END)
+
     def finish(self) -> None:
         """See Pair."""
         if self._finished or not self.finished:
@@ -261,6 +279,8 @@ class Session(Pair):
                 self._begin_search()
         elif not self.state.gate.enter(self, hold, self._released, self._late):
             self._refuse(Reason.REFUSED, f"{hold.limit} sessions are held already")
+        elif self.client.ending:  # which was told while it looked for its upstream
+            self.ended_early()
 
     def _released(self) -> None:
         self._since = time.monotonic()

@@ -57,6 +57,12 @@ class Candidate:
     def __str__(self) -> str:
         return self._text
 
+    @property
+    def place(self) -> tuple[str, int]:
+        """The address with the first port of the endpoint (0 for a path)."""
+        where = self.endpoint.address
+        return self.address, where.port if isinstance(where, Inet) else 0
+
 
 @dataclass(slots=True)
 class Counters:
