@@ -35,6 +35,9 @@ class Trying(Protocol):
     def failed(self, attempt: Attempt, reason: str) -> None:
         """There is no connection, for `reason`."""
 
+    def broke(self) -> None:
+        """See poller.Ready."""
+
 
 class Patience:
     """Ends attempts whose time is over: one timer for all of them, and none while there is none."""
@@ -109,12 +112,16 @@ class Attempt:
             sock = socket.SocketType(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK, 0)
         except OSError:
             return None
-        if sock.connect_ex(where) not in _BEGUN:
-            sock.close()
-            return None
         attempt = cls(candidate, deadline, sock, trying, patience)
+        try:
+            if sock.connect_ex(where) not in _BEGUN:
+                sock.close()
+                return None
+            trying.poller.add(sock.fileno(), attempt)
+        except OSError:  # no address of its family; too many are watched
+            trying.poller.close_socket(sock)
+            return None
         patience.add(attempt)
-        trying.poller.add(sock.fileno(), attempt)
         return attempt
 
     def ready(self, events: int) -> None:
@@ -122,7 +129,8 @@ class Attempt:
         try:
             if events & (select.EPOLLERR | select.EPOLLHUP):
                 error = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-                raise OSError(error or errno.ECONNRESET, "")
+                if error:  # else its end has come already, behind what it may have said
+                    raise OSError(error, "")
             if not events & select.EPOLLOUT:
                 return
             if self.candidate.port >= self._patience.ephemeral:
@@ -141,6 +149,11 @@ class Attempt:
         """Give up, for `reason`."""
         self.drop()
         self._trying.failed(self, reason)
+
+    def broke(self) -> None:
+        """See poller.Ready."""
+        self._trying.broke()
+        self.drop()
 
     def drop(self) -> None:
         """Give up and tell nobody."""

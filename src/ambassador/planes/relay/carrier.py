@@ -6,6 +6,7 @@ with its last session once the relay is gone: who kills the relay breaks no conn
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import signal
@@ -14,9 +15,10 @@ import sys
 import traceback
 
 from ambassador.core.session import Event
+from ambassador.planes.relay.options import reset
 from ambassador.planes.relay.pair import Pair, Side
 from ambassador.planes.relay.poller import Poller
-from ambassador.planes.relay.wire import Adopt, Ask, Channel, Cut, Ended, Hello, told
+from ambassador.planes.relay.wire import Adopt, Ask, Channel, Cut, Ended, Hello, Told, told
 
 __all__ = ["Carrier", "main"]
 
@@ -50,6 +52,7 @@ class Carrier:
         self.poller = poller
         self.carried: dict[int, _Carried] = {}
         self.alone = False  # the relay is gone
+        self.over: list[Ended] = []  # not told yet
         self._channel = Channel(sock)
         poller.add(sock.fileno(), self)
         self._channel.send(Hello())
@@ -59,38 +62,67 @@ class Carrier:
         if self.alone:
             return
         try:
-            self._channel.flush()
+            with contextlib.suppress(OSError):  # it is gone, which is read next
+                self._channel.flush()
             for message, descriptors in self._channel.receive():
                 if isinstance(message, Adopt):
-                    self._adopt(message, *(socket.SocketType(fileno=one) for one in descriptors))
+                    self._adopt(message, [socket.SocketType(fileno=one) for one in descriptors])
                 elif isinstance(message, Cut):
                     if pair := self.carried.get(message.key):
                         pair.happened(Event.CUT)
                 elif isinstance(message, Ask):
                     for piece in told(_numbers(pair) for pair in self.carried.values()):
-                        self._channel.send(piece)
-        except (EOFError, OSError):
+                        self._tell(piece)
+        except EOFError:
             self._lose()
 
+    def pump(self) -> None:
+        """Hear the rest; see poller.Pausing."""
+        self.ready(0)
+
+    def broke(self) -> None:
+        """Hear the rest, of which no edge tells again; see poller.Ready."""
+        self.poller.go_on(self)
+
     def ended(self, pair: _Carried) -> None:
-        """Tell of the end of `pair`."""
-        if not self.alone:
-            try:
-                self._channel.send(Ended(pair.key, pair.event, *_numbers(pair)[1:]))
-            except OSError:
-                self._lose()
+        """Keep for `tell_ends` how `pair` has ended."""
+        self.over.append(Ended(pair.key, pair.event, *_numbers(pair)[1:]))
         pair.part()
 
-    def _adopt(
-        self, message: Adopt, client: socket.SocketType, upstream: socket.SocketType
-    ) -> None:
+    def tell_ends(self) -> None:
+        """Tell what has ended, between two turns: sockets are closed by then, so that who is told
+        finds their peers reset and their descriptors free.
+        """
+        for message in self.over:
+            self._tell(message)
+        self.over.clear()
+
+    def _adopt(self, message: Adopt, socks: list[socket.SocketType]) -> None:
+        if len(socks) < 2:  # no descriptor was free: the kernel has closed what is missing
+            for sock in socks:
+                reset(sock)
+                sock.close()
+            self._tell(Ended(message.key, Event.CUT, message.to_upstream, message.to_client))
+            return
+        client, upstream = socks
         pair = self.carried[message.key] = _Carried(self, message.key, client)
         side = Side(pair, upstream)
         pair.client.received, side.received = message.to_upstream, message.to_client
         # Both are non-blocking already: that belongs to the open file, not to its number.
-        self.poller.add(client.fileno(), pair.client)
-        self.poller.add(upstream.fileno(), side)
-        pair.join(side)
+        try:
+            self.poller.add(client.fileno(), pair.client)
+            self.poller.add(upstream.fileno(), side)
+            pair.join(side)
+        except Exception:  # too many are watched (epoll_ctl(2)), for one
+            pair.upstream = side
+            pair.broke()
+            side.reset()
+            raise
+
+    def _tell(self, message: Ended | Told) -> None:
+        if not self.alone:
+            with contextlib.suppress(OSError):  # it is gone, which an event tells
+                self._channel.send(message)
 
     def _lose(self) -> None:
         self.alone = True
@@ -104,20 +136,28 @@ def _numbers(pair: _Carried) -> tuple[int, int, int]:
     return pair.key, pair.client.received, upstream.received if upstream else 0
 
 
+def _say(error: Exception) -> None:
+    with contextlib.suppress(OSError):  # nobody reads that any longer
+        traceback.print_exception(error)
+
+
 def main(descriptor: int, limit: int) -> None:
     """Carry until the relay is gone and the last session has ended. `descriptor`: of the channel;
     `limit`: see Poller.
     """
     for number in _MEANT_FOR_ALL:  # of a terminal or of systemd; the relay says when to stop
         signal.signal(number, signal.SIG_IGN)
-    poller = Poller(limit, traceback.print_exception)
+    poller = Poller(limit, _say)
     carrier = Carrier(socket.socket(fileno=descriptor), poller)
     gc.collect()
     gc.freeze()  # what is here now stays: it need not be looked at again
     while carrier.carried or not carrier.alone:
         # When several were ready, more are about to be: who gives way to them asks less often.
         # 50 clients of a Redis on two cores: half the calls, 15 % more requests a second.
-        if poller.turn(-1) > 1:
+        several = poller.turn(-1) > 1
+        if carrier.over:
+            carrier.tell_ends()
+        if several:
             os.sched_yield()
     poller.close()
 

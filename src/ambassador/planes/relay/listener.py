@@ -108,6 +108,9 @@ class StreamListener:
         """Accept; see poller.Ready."""
         self._accept_batch()
 
+    def broke(self) -> None:
+        """Go on; see poller.Ready."""
+
     def _pause(self) -> None:
         if self._reading:
             self._reading = False
@@ -143,5 +146,9 @@ class StreamListener:
                 self._around, self._state, client, address, port=self.port, done=self._done
             )
             self._sessions.add(session)
-            session.start()
+            try:
+                session.start()
+            except Exception:
+                session.broke()
+                raise
         return True

@@ -24,7 +24,8 @@ _PLAIN = select.EPOLLIN | select.EPOLLOUT  # data, and room to write: told with 
 _WRITING = socket.SHUT_WR
 _OUT = select.EPOLLOUT
 _ERROR = select.EPOLLERR
-_ODD = _ERROR | select.EPOLLRDHUP | select.EPOLLHUP
+_URGENT = select.EPOLLPRI
+_ODD = _ERROR | select.EPOLLRDHUP | select.EPOLLHUP | _URGENT
 _READABLE = select.EPOLLIN | _ODD
 
 
@@ -45,7 +46,7 @@ class Side:
         self.received = 0
         self.unsent: bytearray | None = None  # for this side, read from its peer
         self.readable = False  # there may be more to read than has been
-        self.ending = False  # its end, or an error, is behind what there is to read
+        self.ending = False  # its end, an error or a mark is behind what there is to read
         self.ended = False  # its end has been read
         self.finishing = False  # our end follows what is unsent
         self.closed = False
@@ -67,6 +68,8 @@ class Side:
         to = self.to
         if to is None or (to.unsent is not None and to.full):
             self.readable = True
+            if self.ending and to is not None:
+                self._learn_error()  # of which no edge tells again
             return
         poller = self.poller
         try:
@@ -165,17 +168,30 @@ class Side:
         if self.peer is not None and self.peer.readable:
             self.peer.pump()
 
+    def broke(self) -> None:
+        """What was read may be lost; see poller.Ready."""
+        if not self.closed:
+            self.pair.broke()
+
     def _odd(self, events: int) -> None:
         self.ending = True
         if self.closed:
             return
+        if events & _URGENT:
+            # Urgent data is data (RFC 6093, section 4): without this one byte would be left out.
+            # A read stops before it, so that here a short one is not all there was.
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
         if not events & _ERROR:
             if self.peer is None:
                 self.pair.ended_early()
             return
         unread = self.peer is None or self.peer.full or self.ended
         # Where nobody reads, the error is learnt here; else it follows what is still to be read.
-        if unread and self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        if unread:
+            self._learn_error()
+
+    def _learn_error(self) -> None:
+        if self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self.lose()
 
 
@@ -214,6 +230,10 @@ class Pair:
 
     def noted(self, event: Event) -> None:
         """`event` has changed the status: for those who want to know why a session ends."""
+
+    def broke(self) -> None:
+        """An error of ours: go no further, lest bytes be missing in between."""
+        self.happened(Event.CUT)
 
     def ended_early(self) -> None:
         """The client has ended while there is no upstream: for those who do not let it wait."""

@@ -38,6 +38,7 @@ from ambassador.ports import Closed, Resolver, RouteStatus, SessionStatus
 __all__ = ["RelayPlane"]
 
 _LATE = 1.0  # seconds that an answer to a datagram may take when another has the listener
+_AT_LAST = 3.0  # seconds that sessions which are cut may take
 _PIECE = 100  # sessions cut before other work of the loop has its turn
 
 
@@ -77,7 +78,7 @@ class RelayPlane:
         self._around = Surroundings(
             resolver,
             self._descriptors,
-            poller := Poller(buffer, self._broken, lambda: self._loop.call_soon(poller.turn)),
+            poller := Poller(buffer, self._broken, self._loop.call_soon),
             Patience(),
             Young(),
             partial(self._is_own, Proto.TCP),
@@ -186,7 +187,9 @@ class RelayPlane:
                 await self._until_ended(everything)
         left = sum(one.open for one in everything)
         self._cut(Reason.SHUTDOWN)
-        await self._until_ended(everything)  # the resets are on their way out
+        with contextlib.suppress(TimeoutError):  # of a worker that does not hear it
+            async with asyncio.timeout(_AT_LAST):
+                await self._until_ended(everything)  # the resets are on their way out
         return left
 
     def begin(self) -> None:

@@ -19,7 +19,7 @@ from typing import Protocol
 
 __all__ = ["EDGES", "LEVEL", "Pausing", "Poller", "Ready"]
 
-EDGES = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
+EDGES = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLPRI | select.EPOLLET
 LEVEL = select.EPOLLIN  # told again for as long as there is something: listeners
 _AT_ONCE = 128  # events of one turn, before other work of the process has its own
 # One read: at 64 KiB a bulk transfer took 20 % more CPU a byte, beyond 256 KiB nothing was gained.
@@ -32,6 +32,9 @@ class Ready(Protocol):
     def ready(self, events: int) -> None:
         """React to `events` (EPOLLIN, ...; epoll_ctl(2))."""
 
+    def broke(self) -> None:
+        """It has let an exception pass, which was told: leave nothing half done."""
+
 
 class Pausing(Protocol):
     """What may have more to read than one turn should take."""
@@ -39,24 +42,28 @@ class Pausing(Protocol):
     def pump(self) -> None:
         """Read on."""
 
+    def broke(self) -> None:
+        """See Ready."""
+
 
 class Poller:
     """Tells who is ready. `limit` is how many bytes one direction may hold unsent before its sender
-    is no longer read; `failed` hears of each exception that a `ready` lets pass; `soon` asks for a
-    turn though the set tells of nothing.
+    is no longer read; `failed` hears of each exception that a `ready` lets pass; `soon` has what it
+    is given called soon, for a turn though the set tells of nothing.
     """
 
     def __init__(
         self,
         limit: int,
         failed: Callable[[Exception], None],
-        soon: Callable[[], object] = lambda: None,
+        soon: Callable[[Callable[[], None]], object] = lambda _: None,
     ) -> None:
         self.limit = limit
         self.buffer = bytearray(min(limit, _LARGEST_READ))  # shared: empty again after each read
         self.view = memoryview(self.buffer)
         self.size = len(self.buffer)
-        self._again: list[Pausing] = []  # those to go on with in the next turn
+        self._again: dict[Pausing, None] = {}  # those to go on with in the next turn, each once
+        self._asked = False  # for a turn that has not begun
         self._failed = failed
         self._soon = soon
         self._epoll = select.epoll()
@@ -85,9 +92,10 @@ class Poller:
 
     def go_on(self, pausing: Pausing) -> None:
         """Have `pausing` read on in the next turn."""
-        if not self._again:
-            self._soon()
-        self._again.append(pausing)
+        self._again[pausing] = None
+        if not self._asked:  # else each turn would ask for one more, beside those the set causes
+            self._asked = True
+            self._soon(self._turn_asked_for)
 
     def who(self, fd: int) -> Ready | None:
         """Return who is told of `fd`."""
@@ -120,12 +128,12 @@ class Poller:
         self._turning = True
         if self._again:
             timeout = 0.0
-            again, self._again = self._again, []
+            again, self._again = self._again, {}
             for pausing in again:
                 try:
                     pausing.pump()
                 except Exception as error:
-                    self._failed(error)
+                    self._broke(pausing, error)
         get = self._watched.get
         found = self._epoll.poll(timeout, _AT_ONCE)
         if self.seen is not None:
@@ -136,7 +144,7 @@ class Poller:
                 try:
                     who.ready(events)
                 except Exception as error:
-                    self._failed(error)
+                    self._broke(who, error)
         self._turning = False
         if self._closing:
             closing, self._closing = self._closing, []
@@ -152,6 +160,18 @@ class Poller:
         self._watched.clear()
         self._again.clear()
         self._epoll.close()
+
+    def _turn_asked_for(self) -> None:
+        self._asked = False
+        if not self._epoll.closed:
+            self.turn()
+
+    def _broke(self, who: Ready | Pausing, error: Exception) -> None:
+        self._failed(error)
+        try:
+            who.broke()
+        except Exception as another:
+            self._failed(another)
 
 
 def _nothing() -> None:

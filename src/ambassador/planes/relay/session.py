@@ -218,6 +218,10 @@ class Session(Pair):
             self._give_up()
             self.state.gate.leave(self)
 
+    def broke(self) -> None:
+        """See Pair."""
+        self.cut(Reason.CUT, "an error of the relay, which is in its log")
+
     def ended_early(self) -> None:
         """See Pair. Who is held and has asked for nothing leaves its place to others; behind a
         question an end is a half-close, and the question counts.
@@ -338,8 +342,13 @@ class Session(Pair):
             return
         self._search = None  # what follows cannot be taken back
         upstream = Side(self, sock)
-        self.poller.add(sock.fileno(), upstream)
-        self._join(candidate, upstream)
+        try:
+            self.poller.add(sock.fileno(), upstream)
+            self._join(candidate, upstream)
+        except Exception:
+            self.broke()
+            self.poller.close_socket(sock)
+            raise
 
     def _join(self, candidate: Candidate, upstream: Side, events: int = 0) -> None:
         self._candidate = candidate

@@ -29,7 +29,8 @@ _BUSY = 0.5  # seconds: when the turns of a pause took longer, there is nothing 
 _GROWN = 0.25  # seconds: younger sessions may be over in a moment
 _IDLE = 30.0  # seconds a worker without sessions stays
 _AGAIN = 10.0  # seconds after one died before another is started
-_PATIENCE = 1.0  # seconds for all workers to tell their numbers
+_PATIENCE = 1.0  # seconds for all workers to tell their numbers, or that all has ended
+_LATE = 10.0  # seconds for a worker to begin
 _RESERVE = 32  # descriptors of a worker that are not for sessions
 
 
@@ -89,6 +90,9 @@ class Spread:
         if self._timer is not None:
             self._timer.cancel()
         self._poller.lap_in(0, lambda: None)
+        deadline = time.monotonic() + _PATIENCE
+        for worker in self.workers:
+            worker.settle(deadline)
         for worker in self._workers:
             worker.close()
         for worker in (*self._workers, *self._ended):
@@ -116,8 +120,12 @@ class Spread:
             return
         carried = sum(map(len, self._workers))
         self.start(wanted(self._limit, len(self._workers), len(busy), carried))
-        if all(worker.is_ready for worker in self._workers):
+        late = [worker for worker in self._workers if not worker.is_ready]
+        if not late:
             self._hand(busy)
+        for worker in late:
+            if now > worker.began + _LATE:
+                worker.process.kill()  # that it is gone is heard as of any other
 
     def _hand(self, busy: Iterable[Session]) -> None:
         for session in busy:

@@ -91,7 +91,7 @@ class RouteState:
     _evidence: dict[Address, Evidence] = field(default_factory=dict)
     _serial: int = field(default_factory=lambda: next(_serials))
     _number: int = 0
-    _failing: bool = False  # some endpoint
+    _failing: bool = False  # some endpoint of the route
     # Where clients were led last: by the place of the endpoint and the port they came to.
     _led: dict[tuple[int, int], Candidate] = field(default_factory=dict)
     _doubted: dict[tuple[str, int], float] = field(default_factory=dict)  # until when
@@ -121,9 +121,9 @@ class RouteState:
         # Of one that left, its open sessions: it may come back before they end.
         busy = {address: known for address, known in self._evidence.items() if known.open}
         here = [endpoint.address for endpoint in route.endpoints]
-        self._evidence = busy | {a: self._evidence.get(a) or Evidence(a) for a in here}
-        for known in self._evidence.values():
+        for known in self._evidence.values():  # those that are forgotten, too: see `opened`
             known.here = known.address in here
+        self._evidence = busy | {a: self._evidence.get(a) or Evidence(a) for a in here}
         self._look_for_failures()
 
     @property
@@ -201,6 +201,8 @@ class RouteState:
         """Return `candidates`, those last that did not answer lately: one silent address of a
         name must not keep every client waiting. When its time is over one client tries it again.
         """
+        if self._doubted:  # else one that is never tried again would be in the way of `sure`
+            self._forget(now)
         if len(candidates) == 1:
             return list(candidates)
         until = {one: self._doubted.get((one.address, one.port), now) for one in candidates}
@@ -211,8 +213,8 @@ class RouteState:
 
     def address_failed(self, candidate: Candidate, now: float) -> None:
         """Note that `candidate` did not answer."""
-        recent = {where: until for where, until in self._doubted.items() if until + DOUBT > now}
-        self._doubted = {**recent, (candidate.address, candidate.port): now + DOUBT}
+        self._forget(now)
+        self._doubted[candidate.address, candidate.port] = now + DOUBT
         self.noticed(self.route.name, candidate.endpoint, candidate.address, False)
 
     def address_answered(self, candidate: Candidate) -> None:
@@ -222,11 +224,14 @@ class RouteState:
 
     def opened(self, candidate: Candidate) -> Evidence | None:
         """Count a session that was connected to `candidate`; return where, for `closed`."""
-        known = candidate.evidence or self._evidence.get(candidate.endpoint.address)
-        if known is not None:
-            known.open += 1
-            if not known.here:  # it left in the meantime, perhaps with its last session
-                self._evidence[known.address] = known
+        known = candidate.evidence
+        if known is None or not known.here:  # it left in the meantime, and may be back
+            address = candidate.endpoint.address
+            known = self._evidence.get(address) or known
+            if known is None:
+                return None
+            self._evidence[address] = known
+        known.open += 1
         return known
 
     def closed(self, known: Evidence) -> None:
@@ -234,7 +239,6 @@ class RouteState:
         known.open -= 1
         if not known.open and not known.here:
             self._evidence.pop(known.address, None)
-            self._look_for_failures()
 
     def failed(self, endpoint: Endpoint, reason: str, now: float) -> None:
         """Note that `endpoint` could not be reached; the first time is logged."""
@@ -275,5 +279,12 @@ class RouteState:
             seconds=round(seconds, 3),
         )
 
+    def _forget(self, now: float) -> None:
+        """Doubt no longer what nobody has tried for a while."""
+        recent = {where: until for where, until in self._doubted.items() if until + DOUBT > now}
+        self._doubted = recent
+
     def _look_for_failures(self) -> None:
-        self._failing = any(known.failing_since is not None for known in self._evidence.values())
+        self._failing = any(
+            known.here and known.failing_since is not None for known in self._evidence.values()
+        )

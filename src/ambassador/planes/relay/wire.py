@@ -149,6 +149,11 @@ class Channel:
         self._kept: deque[bytes] = deque()
         sock.setblocking(False)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether something is kept."""
+        return bool(self._kept)
+
     def send(self, message: Message) -> None:
         """Send `message`, now or later. Raises OSError when the other end is gone."""
         self._kept.append(encode(message))

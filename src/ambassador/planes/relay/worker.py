@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import select
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -41,6 +43,7 @@ class Worker:
         self, poller: Poller, ready: Callable[[], None], gone: Callable[[Worker], None]
     ) -> None:
         self.is_ready = False
+        self.began = time.monotonic()
         self._poller = poller
         self._on_ready = ready
         self._on_gone = gone
@@ -91,11 +94,26 @@ class Worker:
         self._send(Ask())
         await told
 
+    def settle(self, deadline: float) -> None:
+        """Hear the end of sessions that were cut, until `deadline` by the monotonic clock; the loop
+        waits meanwhile.
+        """
+        sock = self._channel.sock
+        while self._sessions and (left := deadline - time.monotonic()) > 0:
+            poll = select.poll()
+            poll.register(sock, select.POLLIN | (self._channel.is_full and select.POLLOUT))
+            poll.poll(left * 1000)
+            self.ready(0)
+
     def close(self) -> None:
-        """Let the process end, which it does with its last session; nothing more is heard of it."""
+        """Let the process end, which it does with its last session. Sessions of which no end has
+        been heard end here: nothing more is heard of them.
+        """
+        left, self._sessions = list(self._sessions.values()), {}
         self._poller.close_socket(self._channel.sock)
         self._release()
-        self._sessions.clear()
+        for session in left:
+            session.ended(None, 0, 0)
 
     def wait(self) -> int:
         """Return the exit code of the process, which has been closed or is gone."""
@@ -108,11 +126,21 @@ class Worker:
     def ready(self, events: int) -> None:
         """Hear what it says; see poller.Ready."""
         try:
-            self._channel.flush()
+            with contextlib.suppress(OSError):  # it is gone, which is read next
+                self._channel.flush()
             for message, _ in self._channel.receive():
                 self._hear(message)
-        except (EOFError, OSError):
+        except EOFError:
             self._gone()
+
+    def pump(self) -> None:
+        """Hear the rest; see poller.Pausing."""
+        if self._channel.sock.fileno() >= 0:
+            self.ready(0)
+
+    def broke(self) -> None:
+        """Hear the rest, of which no edge tells again; see poller.Ready."""
+        self._poller.go_on(self)
 
     def _hear(self, message: object) -> None:
         match message:
@@ -134,10 +162,7 @@ class Worker:
             self._channel.send(message)
 
     def _gone(self) -> None:
-        left = list(self._sessions.values())
         self.close()
-        for session in left:
-            session.ended(None, 0, 0)
         self._on_gone(self)
 
     def _release(self) -> None:

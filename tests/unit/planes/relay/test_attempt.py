@@ -26,6 +26,9 @@ class Trying:
     def failed(self, attempt, reason):
         self.outcome.set_result(reason)
 
+    def broke(self):
+        self.outcome.set_result("broke")
+
 
 @pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
 def run(request):
@@ -87,6 +90,45 @@ def test_it_connects_to_a_path(run, tmp_path):
             return (await trying.outcome).getpeername()
 
         assert run(trial) == path
+
+
+def test_a_path_whose_server_has_spoken_and_gone_is_connected(run, tmp_path):
+    """unix(7): the end of both directions is seen (HUP), behind what can still be read."""
+    path = str(tmp_path / "socket")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(path)
+        listening.listen()
+
+        async def trial(trying, patience):
+            assert Attempt.begin(Candidate(Endpoint(Unix(path)), path, 0), soon(), trying, patience)
+            accepted, _ = listening.accept()
+            accepted.send(b"hello")
+            accepted.close()
+            return (await trying.outcome).recv(10)
+
+        assert run(trial) == b"hello"
+
+
+def test_an_address_that_is_none_cannot_even_begin(run):
+    async def trial(trying, patience):
+        path = "/" + "x" * 200
+        return Attempt.begin(Candidate(Endpoint(Unix(path)), path, 0), soon(), trying, patience)
+
+    assert run(trial) is None
+
+
+def test_what_breaks_leaves_no_socket(run):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        async def trial(trying, patience):
+            def answered(attempt, sock, events):
+                raise MemoryError
+
+            trying.answered = answered
+            assert Attempt.begin(to(listening.getsockname()[1]), soon(), trying, patience)
+            return await trying.outcome
+
+        assert run(trial) == "broke"
 
 
 def test_a_path_where_nobody_listens_cannot_even_begin(run, tmp_path):

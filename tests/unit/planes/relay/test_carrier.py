@@ -1,10 +1,13 @@
 """The process that carries, as the relay meets it."""
 
 import os
+import resource
+import select
 import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -94,6 +97,29 @@ def test_what_came_before_the_handover_is_carried_too(process):
     assert process.hear() == Ended(1, Event.CLIENT_END, 5, 0)
 
 
+def test_without_descriptors_a_session_ends_and_others_go_on(process):
+    first = process.adopt(1)
+    first[0].sendall(b"on")
+    assert first[1].recv(2) == b"on"
+    pid = process.process.pid
+    former = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    used = {int(one.name) for one in Path(f"/proc/{pid}/fd").iterdir()}
+    for limit in [number for number in range(1000) if number not in used][:2]:  # none free, one
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (limit, former[1]))
+        second = process.adopt(2, 30, 40)
+        assert process.hear() == Ended(2, Event.CUT, 30, 40)
+        assert second[0].recv(1) == second[1].recv(1) == b""
+        for sock in second:
+            sock.close()
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, former)
+    third = process.adopt(3)
+    for one in (first, third):
+        one[0].sendall(b"on")
+        assert one[1].recv(2) == b"on"
+        for sock in one:
+            sock.close()
+
+
 def test_a_session_is_cut_by_its_key_and_no_other(process):
     first, second = process.adopt(1), process.adopt(2)
     process.channel.send(Cut(1))
@@ -104,6 +130,19 @@ def test_a_session_is_cut_by_its_key_and_no_other(process):
     assert second[1].recv(2) == b"on"
     for sock in (*first, *second):
         sock.close()
+
+
+def test_an_end_is_told_when_it_can_be_seen(process):
+    for key in range(300):
+        client, upstream = process.adopt(key)
+        process.channel.send(Cut(key))
+        assert select.select([process.channel.sock], [], [], 10)[0]
+        ((message, _),) = process.channel.receive()
+        assert message == Ended(key, Event.CUT, 0, 0)
+        for sock in (client, upstream):
+            sock.setblocking(False)
+            assert sock.recv(1) == b""
+            sock.close()
 
 
 def test_a_signal_for_the_whole_group_does_not_end_it(process):

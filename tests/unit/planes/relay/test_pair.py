@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import socket
+import struct
 
 import pytest
 
@@ -170,6 +171,46 @@ def test_a_reader_that_goes_while_its_last_bytes_are_unsent_ends_the_pair(poller
     upstream.close()
     turns(poller, lambda: pair.finished)
     assert pair.events[0] in {Event.UPSTREAM_END, Event.UPSTREAM_RESET}
+
+
+def test_an_error_of_ours_resets_both_lest_bytes_be_missing_in_between(ends):
+    pair, client, upstream = ends
+    failures = pair.poller._failed.__self__
+
+    class Full(bytearray):
+        def __iadd__(self, other):
+            raise MemoryError
+
+    pair.upstream.unsent = Full(b"x")
+    client.send(b"lost")
+    pair.poller.turn(5)
+    assert [type(error) for error in failures] == [MemoryError]
+    failures.clear()
+    assert pair.finished
+    assert client.recv(1) == upstream.recv(1) == b""
+
+
+def test_a_reset_is_learnt_though_the_bytes_before_it_are_held_back(poller):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        client = socket.create_connection(listening.getsockname())
+        ours, _ = listening.accept()
+    upstream, theirs = socket.socketpair()
+    for sock in (ours, theirs):
+        sock.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            theirs.send(bytes(65536))  # until nobody reads
+    pair = Watched(poller, ours)
+    poller.add(ours.fileno(), pair.client)
+    side = Side(pair, theirs)
+    poller.add(theirs.fileno(), side)
+    pair.join(side)
+    client.sendall(bytes(4 * poller.size))  # more than one direction may hold
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+    turns(poller, lambda: pair.finished)
+    assert pair.events[-1] is Event.CLIENT_RESET
+    upstream.close()
 
 
 def test_when_they_part_nothing_waits_for_the_collector(poller):

@@ -13,11 +13,15 @@ class Told:
 
     def __init__(self, react=lambda events: None):
         self.events = []
+        self.broken = 0
         self._react = react
 
     def ready(self, events):
         self.events.append(events)
         self._react(events)
+
+    def broke(self):
+        self.broken += 1
 
 
 @pytest.fixture
@@ -153,6 +157,7 @@ def test_one_that_fails_takes_no_other_with_it(poller, failures):
     poller.turn(5)
     assert [len(one.events) for one in told] == [1] * 3
     assert [str(error) for error in failures] == ["wrong"]
+    assert [one.broken for one in told] == [0, 1, 0]
     for pair in sides:
         for sock in pair:
             sock.close()
@@ -169,12 +174,15 @@ def test_those_who_pause_go_on_in_the_next_turn_which_does_not_wait(poller, fail
             else:
                 raise RuntimeError("enough")
 
+        def broke(self):
+            raise RuntimeError("more than enough")
+
     pausing = Pausing()
     poller.go_on(pausing)
     for _ in range(3):
         poller.turn(5)
     assert pausing.turns == 3
-    assert [str(error) for error in failures] == ["enough"]
+    assert [str(error) for error in failures] == ["enough", "more than enough"]
     began = time.monotonic()
     poller.turn(0.05)  # nobody is left
     assert time.monotonic() - began >= 0.04
@@ -182,18 +190,58 @@ def test_those_who_pause_go_on_in_the_next_turn_which_does_not_wait(poller, fail
 
 def test_a_turn_is_asked_for_where_the_set_tells_of_nothing(failures):
     asked = []
-    poller = Poller(4096, failures.append, lambda: asked.append(1))
+    poller = Poller(4096, failures.append, asked.append)
 
     class Pausing:
         def pump(self):
             pass
 
-    for _ in range(2):
+    for number in range(1, 3):
         poller.go_on(Pausing())
         poller.go_on(Pausing())
-        poller.turn()
-    assert asked == [1, 1]
+        assert len(asked) == number
+        asked[-1]()
+    poller.go_on(Pausing())
     poller.close()
+    asked[-1]()  # too late, and no harm
+    assert failures == []
+
+
+def test_one_turn_at_a_time_is_asked_for_though_the_set_causes_others(failures, pair):
+    asked = []
+    poller = Poller(4096, failures.append, asked.append)
+
+    class Insatiable(Told):
+        def pump(self):
+            poller.go_on(self)
+
+    poller.add(pair[0].fileno(), Insatiable(lambda events: poller.go_on(poller.who(number))))
+    number = pair[0].fileno()
+    for _ in range(20):
+        pair[1].send(b"x")
+        poller.turn(5)
+        waiting = asked[:]
+        asked.clear()
+        for turn in waiting:
+            turn()
+        assert len(asked) == 1
+    poller.close()
+
+
+def test_who_reads_on_and_is_ready_too_is_not_told_ever_more_often(poller, pair):
+    pumped = []
+
+    class Insatiable(Told):
+        def pump(self):
+            pumped.append(1)
+            poller.go_on(self)
+
+    one = Insatiable(lambda events: one.pump())
+    poller.add(pair[0].fileno(), one)
+    for _ in range(20):
+        pair[1].send(b"x")  # an edge for each turn
+        poller.turn(5)
+    assert len(pumped) <= 40
 
 
 def test_laps_are_told_once_after_so_many_turns(poller):

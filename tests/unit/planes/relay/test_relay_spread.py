@@ -64,8 +64,14 @@ class Relay:
                 return
         raise AssertionError(f"it does not come to that: {self.loads()}")
 
+    def end(self):
+        """Close the plane, once."""
+        plane, self.plane = self.plane, None
+        if plane is not None:
+            self.call(plane.close)
+
     def close(self):
-        self.call(self.plane.close)
+        self.end()
         self._looping.close()
 
 
@@ -136,6 +142,40 @@ def test_where_no_process_can_be_started_all_stay(relay, peers, caplog, monkeypa
     relay.busy(client, until_true=lambda: "cannot start a process" in caplog.text)
     relay.busy(client, until_true=lambda: True)
     assert relay.loads() == []
+
+
+def test_one_that_does_not_begin_is_ended(relay, peers, caplog, monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "_LATE", 0.2)
+    silent = tmp_path / "silent"
+    silent.write_text("#!/bin/sh\nexec sleep 60\n")
+    silent.chmod(0o700)
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.executable", str(silent))
+        client = peers.connect(relay.port)
+        relay.busy(client, until_true=lambda: "has ended (-9)" in caplog.text)
+    assert relay.loads() == []
+
+
+def test_the_end_of_sessions_in_workers_is_heard_when_the_relay_closes(relay, peers):
+    clients = [peers.connect(relay.port) for _ in range(6)]
+    relay.busy(*clients, until_true=lambda: relay.loads() == [3, 3])
+    (installed,) = relay.call(lambda: list(relay.plane._routes.values()))
+    counters = installed.state.counters
+    relay.end()
+    assert counters.open == 0
+    assert {reason.value: count for reason, count in counters.closed.items()} == {"shutdown": 6}
+    assert all(map(is_reset, clients))
+
+
+def test_a_worker_that_hears_nothing_does_not_keep_the_relay_from_stopping(relay, peers):
+    client = peers.connect(relay.port)
+    relay.busy(client, until_true=lambda: relay.loads() == [1])
+    (worker,) = relay.call(lambda: relay.plane.spread.workers)
+    os.kill(worker.process.pid, signal.SIGSTOP)
+    assert relay.do(relay.plane.drain(0.1), 10) == 1
+    relay.end()
+    assert worker.process.returncode == -signal.SIGKILL
+    assert client.recv(1) == b""
 
 
 def test_who_does_not_tell_its_numbers_is_not_waited_for(relay, peers, monkeypatch):

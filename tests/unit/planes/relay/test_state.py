@@ -94,10 +94,12 @@ def test_the_last_session_of_an_endpoint_that_left_takes_what_is_known_of_it_alo
     route.failed(A, "refused", 1.0)
     route.change(Route("redis", Inet("", 6379), (B,)))
     assert route.open_by_endpoint == {A.address: 1, B.address: 0}
-    assert route.sure(6379, RESOLVER) is None  # it failed last
+    assert route.sure(6379, RESOLVER).endpoint == B  # what failed is no longer there
+    route.change(Route("redis", Inet("", 6379), (A,)))
+    assert route.sure(6379, RESOLVER) is None
+    route.change(Route("redis", Inet("", 6379), (B,)))
     route.closed(counted)
     assert route.open_by_endpoint == {B.address: 0}
-    assert route.sure(6379, RESOLVER) is not None
 
 
 def test_what_is_known_is_sure_and_made_once():
@@ -142,6 +144,30 @@ def test_after_a_failure_nothing_is_sure_until_it_is_reached_again():
     assert route.sure(6379, RESOLVER) is None
     route.address_answered(candidate)
     assert route.sure(6379, RESOLVER) is not None
+
+
+def test_an_address_that_failed_and_is_no_longer_there_is_not_in_the_way_for_ever():
+    route = state(A)
+    route.address_failed(Candidate(A, "10.0.0.9", 6379), 100.0)
+    there = [Candidate(A, "10.0.0.1", 6379)]
+    assert route.trusted_first(there, 100.0 + DOUBT) == there
+    assert route.sure(6379, RESOLVER) is None
+    assert route.trusted_first(there, 100.0 + 2 * DOUBT) == there
+    assert route.sure(6379, RESOLVER) is not None
+
+
+def test_an_endpoint_that_left_and_came_back_while_it_was_connected_to_is_known_once():
+    route = state(A)
+    slow = route.sure(6379, RESOLVER)
+    route.change(Route("redis", Inet("", 6379), (B,)))
+    route.change(Route("redis", Inet("", 6379), (A, B)))
+    counted = route.opened(slow)
+    other = route.opened(Candidate(A, "10.0.0.1", 6379))
+    assert route.open_by_endpoint == {A.address: 2, B.address: 0}
+    route.closed(counted)
+    route.closed(other)
+    assert route.open_by_endpoint == {A.address: 0, B.address: 0}
+    assert {*route.choose(0.0)} == {A, B}
 
 
 def test_a_path_and_a_port_of_a_range_are_sure():
