@@ -79,7 +79,10 @@ def test_a_signal_in_the_first_moment_ends_it_at_once(near: Engine, signal: str)
     start.start()
     until(lambda: near.post(f"/containers/ambassador/kill?signal={signal}"), "kill", every=0.001)
     began = time.monotonic()
-    assert near.exit_code("ambassador") == 0
+    code = near.exit_code("ambassador")
+    # Python bears no SIGINT while it reads its own first modules, before a line of ours.
+    too_early = signal == "INT" and "init_import_site" in near.client("logs", "ambassador").stderr
+    assert code == (1 if too_early else 0)
     assert time.monotonic() - began < AT_ONCE
     start.join()
 
