@@ -72,7 +72,7 @@ def test_the_buffer_of_a_session_is_as_large_as_was_asked(start_relay, peers):
     before = resident()
     for client, _ in pairs:
         assert send_until_held_back(client, 64 * MIB) < 32 * MIB
-    # 64 KiB and one read, of at most 256 KiB, each
+    # 64 KiB and one read, of twice as much, each
     assert resident() - before < 8 * (320 << 10) + 4 * MIB
     for client, upstream in pairs:
         client.close()

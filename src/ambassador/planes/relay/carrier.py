@@ -157,7 +157,7 @@ def main(descriptor: int, limit: int) -> None:
         several = poller.turn(-1) > 1
         if carrier.over:
             carrier.tell_ends()
-        if several:
+        if several and not poller.has_more:
             os.sched_yield()
     poller.close()
 

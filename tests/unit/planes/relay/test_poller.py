@@ -277,8 +277,10 @@ def test_it_is_readable_while_somebody_is_ready(poller, pair):
     assert select.select([poller], [], [], 5)[0] == [poller]
 
 
-@pytest.mark.parametrize(("asked", "size"), [(4096, 4096), (1 << 20, 256 << 10)])
-def test_one_read_takes_the_buffer_at_most_and_never_more_than_is_useful(asked, size):
+@pytest.mark.parametrize(
+    ("asked", "size"), [(4096, 8192), (256 << 10, 512 << 10), (1 << 20, 512 << 10)]
+)
+def test_one_read_takes_twice_the_limit_and_never_more_than_is_useful(asked, size):
     poller = Poller(asked, lambda error: None)
     assert poller.size == len(poller.buffer) == len(poller.view) == size
     poller.close()
