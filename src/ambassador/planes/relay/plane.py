@@ -46,11 +46,11 @@ class RelayPlane:
     """Carries TCP, UDP and unix sockets in user space.
 
     `buffer` is how many bytes one direction of a session may hold unsent before its sender is
-    no longer read (plus one read, twice as much or 512 KiB at most); `backlog` is asked of listen(2); `noticed`
-    hears of each failed attempt to reach an endpoint, and of the first that succeeds again;
-    `closed` hears of each session that has ended. Listeners are taken from `inherited`, where it
-    has them; while it is provisional nothing is accepted, until `begin`. Busy sessions are carried
-    by at most `workers` processes beside this one; `eager`: all sessions.
+    no longer read (plus one read, twice as much or 512 KiB at most); `backlog` is asked of
+    listen(2); `noticed` hears of each failed attempt to reach an endpoint, and of the first that
+    succeeds again; `closed` hears of each session that has ended. Listeners are taken from
+    `inherited`, where it has them; while it is provisional nothing is accepted, until `begin`.
+    Busy sessions are carried by at most `workers` processes beside this one; `eager`: all.
     """
 
     name = "relay"
