@@ -59,8 +59,9 @@ def alive(pid: int) -> bool:
 def test_a_program_is_waited_for_until_it_has_come_to_rest(started):
     process = started("import time\nend = time.process_time() + 0.3\n"
                       "while time.process_time() < end: pass\ntime.sleep(60)")  # fmt: skip
+    until(lambda: cpu_seconds([process.pid]) >= 0.05)  # a busy machine lets it begin late
     until_still(lambda: [process.pid], within=20)
-    assert cpu_seconds([process.pid]) >= 0.3
+    assert cpu_seconds([process.pid]) >= 0.25  # counted in ticks
 
 
 def test_a_program_that_never_rests_is_not_waited_for_for_ever(started):
