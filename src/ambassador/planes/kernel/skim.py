@@ -1,7 +1,7 @@
 """Pass over connections that are over, in a dump of conntrack, without reading them. Pure.
 
 The kernel keeps a closed connection for a while, and cannot leave it out of a dump: of 50,000 new
-connections in 10 s all but a few are closed. To read one takes 10 us, to pass over it 0.6 us.
+connections in 10 s all but a few are closed. To read one takes 10 us, to pass over it 0.2.
 """
 
 from __future__ import annotations
