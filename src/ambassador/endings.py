@@ -17,7 +17,7 @@ from ambassador.model import Address, Existing, Reason
 from ambassador.ports import SessionStatus
 from ambassador.tasks import spawn
 
-__all__ = ["Endings", "of_endpoint"]
+__all__ = ["Endings", "of_endpoint", "pace"]
 
 _TICK = 0.1  # seconds between two looks at what is due; each may list all sessions
 
@@ -40,7 +40,8 @@ class Endings:
         if not existing.rate:
             await self._cut(set(ids), reason)
             return
-        task = spawn(self._pace(ids, existing, reason), "cut at a rate")
+        pacing = pace(ids, existing, lambda piece: self._cut(piece, reason))
+        task = spawn(_logged(pacing), "cut at a rate")
         self._rates.add(task)
         task.add_done_callback(self._rates.discard)
 
@@ -71,25 +72,35 @@ class Endings:
         await asyncio.sleep(grace(existing) or 0)
         ids = [one.id for one in await self._sessions() if of_endpoint(one, place)]
         if ids:
-            await self._pace(ids, existing, Reason.DRAINED)
-
-    async def _pace(self, ids: Sequence[str], existing: Existing, reason: Reason) -> None:
-        loop = asyncio.get_running_loop()
-        began, count, done = loop.time(), len(ids), 0
-        try:
-            while done < count:
-                wanted = due(existing, count, loop.time() - began)
-                if wanted > done:
-                    await self._cut(set(ids[done:wanted]), reason)
-                    done = wanted
-                if done < count:
-                    await asyncio.sleep(_TICK)
-        except PlaneError as error:
-            log.event(log.ERROR, "not_cut", f"sessions stay open: {error}", error=str(error))
+            await _logged(pace(ids, existing, lambda piece: self._cut(piece, Reason.DRAINED)))
 
     def _forget(self, place: Place, task: asyncio.Task[None]) -> None:
         if self._deadlines.get(place) is task:
             del self._deadlines[place]
+
+
+async def pace(
+    ids: Sequence[str], existing: Existing, cut: Callable[[set[str]], Awaitable[object]]
+) -> None:
+    """Call `cut` with the `ids` as they become due by `existing`, beginning now. Raises what `cut`
+    does.
+    """
+    loop = asyncio.get_running_loop()
+    began, count, done = loop.time(), len(ids), 0
+    while done < count:
+        wanted = due(existing, count, loop.time() - began)
+        if wanted > done:
+            await cut(set(ids[done:wanted]))
+            done = wanted
+        if done < count:
+            await asyncio.sleep(_TICK)
+
+
+async def _logged(pacing: Awaitable[None]) -> None:
+    try:
+        await pacing
+    except PlaneError as error:
+        log.event(log.ERROR, "not_cut", f"sessions stay open: {error}", error=str(error))
 
 
 def of_endpoint(session: SessionStatus, place: Place) -> bool:

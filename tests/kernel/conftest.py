@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.loops import LoopThread
 from tests.netns import Network
 
 _HERE = Path(__file__).parent
@@ -23,3 +24,11 @@ def network() -> Iterator[Network]:
     network = Network()
     yield network
     network.close()
+
+
+@pytest.fixture
+def loop(network: Network) -> Iterator[LoopThread]:
+    """A loop in the ambassador's namespace."""
+    loop = LoopThread(network.ambassador)
+    yield loop
+    loop.close()

@@ -8,18 +8,10 @@ from ambassador.model import Proto
 from ambassador.planes.kernel.flows import Flows, nearly_full
 from tests.kernel.forwarding import forward
 from tests.kernel.peers import listen, open_flows, times_of_resets
-from tests.loops import LoopThread
 from tests.wait import until
 
 PORT = (Proto.TCP, 6379)
 OLD, NEW = ("10.77.0.4", 7000), ("10.77.0.5", 7000)
-
-
-@pytest.fixture
-def loop(network):
-    loop = LoopThread(network.ambassador)
-    yield loop
-    loop.close()
 
 
 @pytest.fixture

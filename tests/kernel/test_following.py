@@ -13,7 +13,6 @@ from ambassador.planes.kernel.flows import Flows
 from ambassador.ports import SessionRecord
 from tests.kernel.forwarding import forward
 from tests.kernel.peers import listen, open_flows, times_of_resets, udp
-from tests.loops import LoopThread
 from tests.wait import until
 
 OLD, OLD6 = "10.77.0.4", "fd77::4"
@@ -22,13 +21,6 @@ ROUTES = {
     (Proto.UDP, 53): Route("dns", Inet("", 53), (Endpoint(Inet(OLD, 7053), Proto.UDP),), Proto.UDP),
 }
 RESET = struct.pack("ii", 1, 0)
-
-
-@pytest.fixture
-def loop(network):
-    loop = LoopThread(network.ambassador)
-    yield loop
-    loop.close()
 
 
 @pytest.fixture

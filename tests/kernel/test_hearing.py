@@ -11,15 +11,7 @@ from ambassador.planes.kernel.conntrack import Conntrack
 from ambassador.planes.kernel.hearing import FlowEvent, Hearing
 from tests.kernel.forwarding import forward
 from tests.kernel.peers import listen, open_flows, udp
-from tests.loops import LoopThread
 from tests.wait import until
-
-
-@pytest.fixture
-def loop(network):
-    loop = LoopThread(network.ambassador)
-    yield loop
-    loop.close()
 
 
 @pytest.fixture

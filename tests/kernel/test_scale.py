@@ -13,7 +13,6 @@ from ambassador.model import Endpoint, Inet, Route, Snapshot
 from ambassador.planes.kernel.plane import KernelPlane
 from ambassador.planes.kernel.privilege import look
 from tests.kernel.peers import listen, open_flows
-from tests.loops import LoopThread
 from tests.names import StaticResolver
 
 COUNT = 5000
@@ -24,13 +23,6 @@ def route(number: int, host: str) -> Route:
     port = FIRST + number
     endpoint = Endpoint(Inet(host, 7000))
     return Route(f"r{number}", Inet("", port), (endpoint,), alias=f"r{number}", port=port)
-
-
-@pytest.fixture
-def loop(network):
-    loop = LoopThread(network.ambassador)
-    yield loop
-    loop.close()
 
 
 @pytest.fixture

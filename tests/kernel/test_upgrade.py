@@ -16,6 +16,8 @@ from tests.wait import until
 pytestmark = pytest.mark.root
 
 ROUTE = "REDIS_PORT_6379_TCP=tcp://10.77.0.4:7000"
+# A route at an address of some other host: who has it may not listen.
+FOREIGN = ("WEB_PORT_80_TCP=tcp://10.77.0.4:7000", "WEB_PORT_80_TCP_LISTEN=9.9.9.9:80")
 PLACE = ("10.77.0.2", 6379)
 
 
@@ -139,12 +141,7 @@ def test_a_new_one_that_fails_leaves_rules_that_work(run):
         asks(kept)
         before = counts(run)
         # It adopts the table before it finds out that it may not listen.
-        bad = run(
-            ROUTE,
-            "WEB_PORT_80_TCP=tcp://10.77.0.4:7000",
-            "WEB_PORT_80_TCP_LISTEN=9.9.9.9:80",
-            AMBASSADOR_UPGRADE="yes",
-        )
+        bad = run(ROUTE, *FOREIGN, AMBASSADOR_UPGRADE="yes")
         assert bad.exit_code() == 1
         old.wait_for("upgrade_failed")
         assert counts(run) == before
@@ -182,11 +179,7 @@ def test_one_that_dies_when_it_has_adopted_the_table_leaves_rules_that_work(run,
     for name in ("any4", "at4", "to4"):
         network.ambassador.run("nft", "flush", "map", "inet", "ambassador", name)
     assert run.rules() != before
-    bad = run(
-        "WEB_PORT_80_TCP=tcp://10.77.0.4:7000",
-        "WEB_PORT_80_TCP_LISTEN=9.9.9.9:80",
-        AMBASSADOR_UPGRADE="yes",
-    )
+    bad = run(*FOREIGN, AMBASSADOR_UPGRADE="yes")
     bad.exit_code()
     old.wait_for("upgrade_failed")
     assert run.rules() == before
@@ -203,12 +196,7 @@ def test_counters_go_on_whether_it_succeeds_or_not(run):
         asks(kept)
         (before,) = run.status().routes
         assert before.opened == 4
-        bad = run(
-            ROUTE,
-            "WEB_PORT_80_TCP=tcp://10.77.0.4:7000",
-            "WEB_PORT_80_TCP_LISTEN=9.9.9.9:80",
-            AMBASSADOR_UPGRADE="yes",
-        )
+        bad = run(ROUTE, *FOREIGN, AMBASSADOR_UPGRADE="yes")
         assert bad.exit_code() == 1
         old.wait_for("upgrade_failed")
         for plane in ("", "kernel", "relay", "kernel"):

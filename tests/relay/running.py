@@ -64,6 +64,7 @@ class RunningRelay:
         buffer: int = 262144,
         backlog: int = 4096,
         workers: int = 0,
+        eager: bool = True,
     ) -> None:
         self.resolver = resolver or StaticResolver()
         self._looping = Looping(loop_factory)
@@ -71,12 +72,13 @@ class RunningRelay:
         self.await_ = self._looping.do
         self.plane = self.call(
             lambda: RelayPlane(
-                self.resolver, buffer=buffer, backlog=backlog, workers=workers, eager=True
+                self.resolver, buffer=buffer, backlog=backlog, workers=workers, eager=eager
             )
         )
-        self.call(self.plane.spread.start, workers)
+        if eager:
+            self.call(self.plane.spread.start, workers)
         until(lambda: all(worker.is_ready for worker in self.plane.spread.workers))
-        self._closed = False
+        self._ended = self._closed = False
 
     def apply(self, *steps: Step) -> None:
         self.await_(self.plane.apply(steps))
@@ -107,11 +109,17 @@ class RunningRelay:
 
         return {name for name in self.await_(names()) if not name.startswith("Task-")}
 
+    def end(self) -> None:
+        """Close the plane, once."""
+        if not self._ended:
+            self._ended = True
+            self.call(self.plane.close)
+
     def close(self) -> None:
         """End the relay. Fails when it leaves a task or an error behind."""
+        self.end()
         if not self._closed:
             self._closed = True
-            self.call(self.plane.close)
             self._looping.close()
 
 

@@ -2,14 +2,14 @@
 
 Half-closing is exact: the end of one direction is passed on and the other direction stays open
 for as long as its sender likes (RFC 9293, section 3.6). A reset of one side resets the other.
-What no cell names cannot happen; `step` raises KeyError there, which is a bug.
+What no cell names cannot happen: the KeyError there is a bug.
 """
 
 from __future__ import annotations
 
 from enum import Enum, auto
 
-__all__ = ["TABLE", "Action", "Event", "State", "step"]
+__all__ = ["TABLE", "Action", "Event", "State"]
 
 
 class State(Enum):
@@ -72,8 +72,3 @@ TABLE: dict[tuple[State, Event], tuple[State, tuple[Action, ...]]] = {
     # ... unless its last bytes are still being written to a slow reader.
     (State.CLOSED, Event.CUT): _RESET_BOTH,
 }
-
-
-def step(state: State, event: Event) -> tuple[State, tuple[Action, ...]]:
-    """Return the next state and the actions, in order."""
-    return TABLE[state, event]

@@ -8,10 +8,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from ambassador import log
-from ambassador.core.ending import due, grace
+from ambassador.core.ending import grace
 from ambassador.core.plan import AddRoute, ChangeRoute, Step
 from ambassador.core.usable import keeps
 from ambassador.core.wish import Key, key_of
+from ambassador.endings import pace
 from ambassador.errors import ResolveError
 from ambassador.model import Admin, Existing, Fate, Inet, Proto, Reason, Route
 from ambassador.ports import Resolver, SessionStatus
@@ -19,8 +20,6 @@ from ambassador.spec import format_address, format_existing
 from ambassador.tasks import spawn
 
 __all__ = ["Leavers"]
-
-_TICK = 0.1  # seconds between two pieces of what is due
 
 
 class Leavers:
@@ -100,16 +99,12 @@ class Leavers:
         task.add_done_callback(self._endings.discard)
 
     async def _end(self, key: Key, ids: Sequence[str], existing: Existing, reason: Reason) -> None:
-        loop = asyncio.get_running_loop()
+        async def cut(piece: set[str]) -> None:
+            if still := self._known.get(key, set()) & piece:  # others are wanted again
+                await self._cut(still, reason)
+
         await asyncio.sleep(grace(existing) or 0)
-        began, count, done = loop.time(), len(ids), 0
-        while done < count:
-            wanted = due(existing, count, loop.time() - began)
-            if piece := self._known.get(key, set()).intersection(ids[done:wanted]):
-                await self._cut(piece, reason)
-            done = wanted
-            if done < count:
-                await asyncio.sleep(_TICK)
+        await pace(ids, existing, cut)
 
 
 def _cause(session: SessionStatus, route: Route | None) -> Reason:

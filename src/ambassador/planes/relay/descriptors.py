@@ -46,11 +46,6 @@ class Descriptors:
         self._said = False
         self._timer: asyncio.TimerHandle | None = None
 
-    @property
-    def pairs(self) -> int:
-        """How many sessions there is room for."""
-        return self._free // 2
-
     def available(self, wanted: int = 2) -> bool:
         """Tell whether `wanted` more descriptors may be used."""
         return self._free >= wanted

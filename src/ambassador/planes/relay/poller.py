@@ -59,9 +59,8 @@ class Poller:
         soon: Callable[[Callable[[], None]], object] = lambda _: None,
     ) -> None:
         self.limit = limit
-        self.buffer = bytearray(
-            min(2 * limit, _LARGEST_READ)
-        )  # shared: empty again after each read
+        # Shared: it is empty again after each read.
+        self.buffer = bytearray(min(2 * limit, _LARGEST_READ))
         self.view = memoryview(self.buffer)
         self.size = len(self.buffer)
         self._again: dict[Pausing, None] = {}  # those to go on with in the next turn, each once

@@ -67,7 +67,7 @@ class Spread:
         """Start `count` workers."""
         for _ in range(count):
             try:
-                self._workers.append(Worker(self._poller, lambda: None, self._died))
+                self._workers.append(Worker(self._poller, self._died))
             except OSError as error:
                 self._not_before = time.monotonic() + _AGAIN
                 log.event(

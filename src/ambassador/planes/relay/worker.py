@@ -36,16 +36,13 @@ class Handed(Protocol):
 
 class Worker:
     """Starts the process, hands sessions to it and hears of them. `gone` is called when it has
-    ended though nobody asked it to, `ready` when it can carry.
+    ended though nobody asked it to.
     """
 
-    def __init__(
-        self, poller: Poller, ready: Callable[[], None], gone: Callable[[Worker], None]
-    ) -> None:
-        self.is_ready = False
+    def __init__(self, poller: Poller, gone: Callable[[Worker], None]) -> None:
+        self.is_ready = False  # to carry
         self.began = time.monotonic()
         self._poller = poller
-        self._on_ready = ready
         self._on_gone = gone
         self._sessions: dict[int, Handed] = {}
         self._waiting: list[asyncio.Future[None]] = []
@@ -146,7 +143,6 @@ class Worker:
         match message:
             case Hello():
                 self.is_ready = True
-                self._on_ready()
             case Ended(key, event, to_upstream, to_client):
                 if session := self._sessions.pop(key, None):
                     session.ended(event, to_upstream, to_client)

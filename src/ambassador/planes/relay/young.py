@@ -42,7 +42,7 @@ class Young:
         piece, self._waiting = self._waiting[:_PIECE], self._waiting[_PIECE:]
         for side, keepalive in piece:
             if not side.closed:
-                with contextlib.suppress(OSError):  # it is reset, which an event tells
+                with contextlib.suppress(OSError):  # it is reset, or with a worker
                     keep_alive(side.sock, keepalive)
         if self._waiting:
             self._timer = self._loop.call_later(0, self._look)

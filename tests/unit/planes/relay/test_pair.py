@@ -11,6 +11,8 @@ from ambassador.core.session import Event, State
 from ambassador.planes.relay.pair import Pair, Side
 from ambassador.planes.relay.poller import Poller
 
+LOTS = 1 << 20  # bytes; more than two sockets and the pair hold
+
 
 class Watched(Pair):
     """Keeps what it is told."""
@@ -68,6 +70,19 @@ def turns(poller, until):
     raise AssertionError("it does not come to that")
 
 
+def fill(poller, pair, client, words):
+    """Send until no more is read of the client; return how many bytes were sent."""
+    sent = 0
+    while sent < len(words):
+        try:
+            sent += client.send(words[sent : sent + 65536])
+        except BlockingIOError:
+            poller.turn()
+            if pair.upstream.full:
+                return sent
+    raise AssertionError("all of it was read")
+
+
 def test_bytes_and_ends_pass_both_ways(poller, ends):
     pair, client, upstream = ends
     client.send(b"question")
@@ -118,15 +133,8 @@ def test_it_reads_no_more_than_the_slow_reader_takes_and_loses_nothing(poller, e
 
 def test_what_is_unsent_at_the_end_of_both_is_sent_before_it_closes(poller, ends):
     pair, client, upstream = ends
-    words = bytes(range(256)) * 4096
-    sent = 0
-    while True:
-        try:
-            sent += client.send(words[sent : sent + 65536])
-        except BlockingIOError:
-            poller.turn()
-            if pair.upstream.full:
-                break
+    words = bytes(range(256)) * (LOTS // 256)
+    sent = fill(poller, pair, client, words)
     client.shutdown(socket.SHUT_WR)
     received = bytearray()
     upstream.shutdown(socket.SHUT_WR)
@@ -147,13 +155,7 @@ def test_what_is_unsent_at_the_end_of_both_is_sent_before_it_closes(poller, ends
 
 def test_a_cut_closes_both_and_what_is_unsent_is_gone(poller, ends):
     pair, client, _upstream = ends
-    while True:
-        try:
-            client.send(bytes(65536))
-        except BlockingIOError:
-            poller.turn()
-            if pair.upstream.full:
-                break
+    fill(poller, pair, client, bytes(LOTS))
     pair.happened(Event.CUT)
     assert pair.finished
     assert pair.finishes == 1
@@ -161,13 +163,7 @@ def test_a_cut_closes_both_and_what_is_unsent_is_gone(poller, ends):
 
 def test_a_reader_that_goes_while_its_last_bytes_are_unsent_ends_the_pair(poller, ends):
     pair, client, upstream = ends
-    while True:
-        try:
-            client.send(bytes(65536))
-        except BlockingIOError:
-            poller.turn()
-            if pair.upstream.full:
-                break
+    fill(poller, pair, client, bytes(LOTS))
     upstream.close()
     turns(poller, lambda: pair.finished)
     assert pair.events[0] in {Event.UPSTREAM_END, Event.UPSTREAM_RESET}

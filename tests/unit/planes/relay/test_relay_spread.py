@@ -7,14 +7,10 @@ import signal
 import pytest
 import uvloop
 
-from ambassador.core.plan import AddRoute
 from ambassador.planes.relay import spread as module
-from ambassador.planes.relay.plane import RelayPlane
-from tests.looping import Looping
-from tests.names import StaticResolver
 from tests.ports import free_port
 from tests.relay.peers import Peers, is_reset, read_exactly
-from tests.relay.running import route
+from tests.relay.running import RunningRelay, route
 from tests.wait import until
 
 
@@ -34,25 +30,15 @@ def relay(monkeypatch, peers):
     relay.close()
 
 
-class Relay:
+class Relay(RunningRelay):
     def __init__(self, peers):
-        self._peers = peers
-        self._looping = Looping(uvloop.new_event_loop)
-        self.call, self.do = self._looping.call, self._looping.do
-        self.plane = self.call(
-            lambda: RelayPlane(StaticResolver(), buffer=65536, backlog=128, workers=2)
-        )
+        super().__init__(uvloop.new_event_loop, buffer=65536, backlog=128, workers=2, eager=False)
         self.port = free_port()
-        self.do(self.plane.apply([AddRoute(route(self.port, peers.echo().port))]))
+        self.add(route(self.port, peers.echo().port))
 
     def loads(self):
         """How many sessions each worker has."""
         return self.call(lambda: [len(worker) for worker in self.plane.spread.workers])
-
-    def status(self):
-        self.do(self.plane.measure())
-        (status,) = self.call(self.plane.status)
-        return status
 
     def busy(self, *clients, until_true, rounds=200_000):
         """Ask and answer, until it comes to that."""
@@ -63,16 +49,6 @@ class Relay:
             if number % 50 == 0 and until_true():
                 return
         raise AssertionError(f"it does not come to that: {self.loads()}")
-
-    def end(self):
-        """Close the plane, once."""
-        plane, self.plane = self.plane, None
-        if plane is not None:
-            self.call(plane.close)
-
-    def close(self):
-        self.end()
-        self._looping.close()
 
 
 def test_busy_sessions_are_shared_by_workers_and_counted_all_the_same(relay, peers):
@@ -86,7 +62,7 @@ def test_busy_sessions_are_shared_by_workers_and_counted_all_the_same(relay, pee
         client.sendall(b"question")
         assert read_exactly(client, 8) == b"question"
     assert relay.status().to_upstream == before + 48
-    views = relay.do(relay.plane.sessions())
+    views = relay.await_(relay.plane.sessions())
     assert sorted(view.client for view in views) == sorted(
         f"127.0.0.1:{client.getsockname()[1]}" for client in clients
     )
@@ -172,7 +148,7 @@ def test_a_worker_that_hears_nothing_does_not_keep_the_relay_from_stopping(relay
     relay.busy(client, until_true=lambda: relay.loads() == [1])
     (worker,) = relay.call(lambda: relay.plane.spread.workers)
     os.kill(worker.process.pid, signal.SIGSTOP)
-    assert relay.do(relay.plane.drain(0.1), 10) == 1
+    assert relay.await_(relay.plane.drain(0.1), 10) == 1
     relay.end()
     assert worker.process.returncode == -signal.SIGKILL
     assert client.recv(1) == b""
@@ -185,7 +161,7 @@ def test_who_does_not_tell_its_numbers_is_not_waited_for(relay, peers, monkeypat
     (worker,) = relay.call(lambda: relay.plane.spread.workers)
     os.kill(worker.process.pid, signal.SIGSTOP)
     try:
-        relay.do(asyncio.wait_for(relay.plane.measure(), 5))
+        relay.await_(asyncio.wait_for(relay.plane.measure(), 5))
     finally:
         os.kill(worker.process.pid, signal.SIGCONT)
     client.sendall(b"question")

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -31,10 +32,10 @@ def run(trial):
         loop = asyncio.get_running_loop()
         poller = Poller(65536, lambda error: loop.call_exception_handler({"exception": error}))
         loop.add_reader(poller.fileno(), poller.turn)
-        ready, gone = loop.create_future(), loop.create_future()
-        worker = Worker(poller, lambda: ready.set_result(None), gone.set_result)
-        await ready
-        assert worker.is_ready
+        gone = loop.create_future()
+        worker = Worker(poller, gone.set_result)
+        while not worker.is_ready:
+            await asyncio.sleep(0.001)
         try:
             await trial(worker, gone)
         finally:
@@ -48,30 +49,31 @@ def run(trial):
     asyncio.run(asyncio.wait_for(around(), 20))
 
 
-def sockets():
+@contextlib.contextmanager
+def handed_over(worker, to_upstream=0, to_client=0):
+    """Hand over a session: what it is told, its key there, its client and its upstream."""
     client, ours = socket.socketpair()
     upstream, theirs = socket.socketpair()
     for sock in (client, upstream):
         sock.settimeout(10)
     for sock in (ours, theirs):
         sock.setblocking(False)
-    return client, upstream, ours, theirs
+    handed = Handed()
+    with ours, theirs:
+        key = worker.hand(handed, (ours.fileno(), theirs.fileno()), to_upstream, to_client)
+    assert key is not None
+    with client, upstream:
+        yield handed, key, client, upstream
 
 
 def test_a_session_is_carried_measured_and_heard_of():
     async def trial(worker, gone):
-        client, upstream, ours, theirs = sockets()
-        handed = Handed()
-        assert worker.hand(handed, (ours.fileno(), theirs.fileno()), 5, 6) is not None
-        assert len(worker) == 1
-        ours.close()
-        theirs.close()
-        client.sendall(b"abc")
-        assert upstream.recv(3) == b"abc"
-        await worker.measure()
-        assert handed.numbers == [(8, 6)]
-        client.close()
-        upstream.close()
+        with handed_over(worker, 5, 6) as (handed, _, client, upstream):
+            assert len(worker) == 1
+            client.sendall(b"abc")
+            assert upstream.recv(3) == b"abc"
+            await worker.measure()
+            assert handed.numbers == [(8, 6)]
         event, *numbers = await handed.end
         assert event in {Event.CLIENT_END, Event.UPSTREAM_END}
         assert numbers == [8, 6]
@@ -83,36 +85,24 @@ def test_a_session_is_carried_measured_and_heard_of():
 
 def test_a_cut_ends_it():
     async def trial(worker, gone):
-        client, upstream, ours, theirs = sockets()
-        handed = Handed()
-        key = worker.hand(handed, (ours.fileno(), theirs.fileno()), 0, 0)
-        ours.close()
-        theirs.close()
-        worker.cut(key)
-        assert await handed.end == (Event.CUT, 0, 0)
-        client.close()
-        upstream.close()
+        with handed_over(worker) as (handed, key, _, _):
+            worker.cut(key)
+            assert await handed.end == (Event.CUT, 0, 0)
 
     run(trial)
 
 
 def test_one_that_dies_takes_its_sessions_with_it_and_that_is_told():
     async def trial(worker, gone):
-        client, upstream, ours, theirs = sockets()
-        handed = Handed()
-        key = worker.hand(handed, (ours.fileno(), theirs.fileno()), 0, 0)
-        ours.close()
-        theirs.close()
-        os.kill(worker.process.pid, signal.SIGKILL)
-        measuring = asyncio.get_running_loop().create_task(worker.measure())
-        assert await handed.end == (None, 0, 0)
-        assert await gone is worker
-        await measuring  # does not wait for what cannot come
-        assert client.recv(1) == upstream.recv(1) == b""
-        worker.cut(key)  # too late, and no harm
-        assert worker.wait() == -signal.SIGKILL
-        client.close()
-        upstream.close()
+        with handed_over(worker) as (handed, key, client, upstream):
+            os.kill(worker.process.pid, signal.SIGKILL)
+            measuring = asyncio.get_running_loop().create_task(worker.measure())
+            assert await handed.end == (None, 0, 0)
+            assert await gone is worker
+            await measuring  # does not wait for what cannot come
+            assert client.recv(1) == upstream.recv(1) == b""
+            worker.cut(key)  # too late, and no harm
+            assert worker.wait() == -signal.SIGKILL
 
     run(trial)
 
@@ -133,7 +123,7 @@ def test_without_a_process_nothing_is_left(monkeypatch):
         poller = Poller(65536, lambda error: None)
         monkeypatch.setattr("sys.executable", "/nonexistent/python")
         with pytest.raises(FileNotFoundError):
-            Worker(poller, lambda: None, lambda worker: None)
+            Worker(poller, lambda worker: None)
         assert len(poller) == 0
         poller.close()
 
