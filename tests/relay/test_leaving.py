@@ -49,7 +49,9 @@ class Scene:
 
     def open(self):
         client = self.peers.connect(self.front)
-        return client, self.peers.accept(self.old)
+        upstream = self.peers.accept(self.old)
+        works(client, upstream)  # else the relay may be just about to see that it is connected
+        return client, upstream
 
 
 def works(client, upstream):
