@@ -22,21 +22,18 @@ import socket
 from collections.abc import Mapping, MutableMapping, Sequence
 from pathlib import Path
 
-from ambassador import closed, log
-from ambassador.access import AccessLog
+from ambassador import log
 from ambassador.admin.doors import Doors
 from ambassador.admin.token import Token, read_token
+from ambassador.control.reconciler import Phase, Reconciler
 from ambassador.core.hostsfile import HostsLine, parse_hosts
+from ambassador.core.offload import workers
 from ambassador.core.plan import Step
-from ambassador.core.spread import workers
 from ambassador.errors import ConfigError, Problem
-from ambassador.handover.estate import Estate, Part
-from ambassador.handover.giving import Giver
 from ambassador.handover.heritage import Heritage
-from ambassador.handover.taking import HandedStore, Taker
-from ambassador.inherited import Inherited, address_of
-from ambassador.metrics.ended import Ended
-from ambassador.metrics.text import Facts, MetricsText
+from ambassador.handover.predecessor import Predecessor
+from ambassador.handover.successor import HandedStore, Successor
+from ambassador.handover.transfer import Estate, Transferable
 from ambassador.model import Proto, Snapshot
 from ambassador.planes.kernel.nft import Nft
 from ambassador.planes.kernel.plane import KernelPlane
@@ -47,18 +44,22 @@ from ambassador.planes.relay.descriptors import raise_limit
 from ambassador.planes.relay.plane import RelayPlane
 from ambassador.ports import SessionRecord, Source, StateStore
 from ambassador.probes.checks import HealthChecks
-from ambassador.probes.connect import ConnectVerifier
-from ambassador.reconciler import Phase, Reconciler
+from ambassador.probes.verifier import ConnectVerifier
 from ambassador.resolve.resolver import NameResolver
 from ambassador.settings import SETTINGS, Settings
+from ambassador.sockets.inherited import Inherited, address_of
+from ambassador.sockets.systemd import Notifier, listening
 from ambassador.sources.env import EnvironmentSource
 from ambassador.sources.file import FileSource
 from ambassador.sources.given import GivenSource
 from ambassador.sources.hosts import HostsSource
 from ambassador.sources.watch import FileWatch
 from ambassador.store import FileStore
-from ambassador.systemd import Notifier, listening
 from ambassador.tasks import spawn
+from ambassador.telemetry import debug_log
+from ambassador.telemetry.access_log import AccessLog
+from ambassador.telemetry.durations import Durations
+from ambassador.telemetry.prometheus import Facts, MetricsText
 
 __all__ = ["App", "new_loop", "serve", "sources", "token"]
 
@@ -127,7 +128,7 @@ class App:
         self,
         settings: Settings,
         sources: Sequence[Source],
-        taker: Taker | None = None,
+        taker: Successor | None = None,
         environ: MutableMapping[str, str] | None = None,
     ) -> None:
         environ = {} if environ is None else environ
@@ -141,10 +142,10 @@ class App:
             provisional=taker is not None,
             lasting=taker is None,
         )
-        self._giver: Giver | None = None
+        self._giver: Predecessor | None = None
         self._token = Token(lambda: token(settings))
         self._resolver = NameResolver()
-        self._ended = Ended()
+        self._ended = Durations()
         self._access = AccessLog(settings.access_log) if settings.access_log else None
         self._kernel = self._kernel_plane()
         self._relay = RelayPlane(
@@ -207,7 +208,7 @@ class App:
             await self._close()
             raise
         if self._doors.path is not None:
-            self._giver = Giver(self._doors.path, self._estate())
+            self._giver = Predecessor(self._doors.path, self._estate())
             self._giver.start()
         if watch is not None:
             self._watching.append(spawn(watch.run(), f"watch {config}"))
@@ -228,7 +229,7 @@ class App:
         count = f"{len(statuses)} route{'' if len(statuses) == 1 else 's'}"
         return f"{count}: {shown}{', ...' if len(statuses) > 5 else ''}"
 
-    async def _take_over(self, taker: Taker) -> None:
+    async def _take_over(self, taker: Successor) -> None:
         """All is installed: let the predecessor go and accept in its place."""
         await taker.ready()
         self._doors.replace(taker.admin)
@@ -308,7 +309,7 @@ class App:
         self._notifier.ready(self._line())
 
     def _closed(self, record: SessionRecord) -> None:
-        closed.tell(record)
+        debug_log.tell(record)
         self._ended(record)
         if self._access is not None:
             self._access(record)
@@ -322,7 +323,7 @@ class App:
         return Facts(ready, statuses, reconciler.sources, before, carrying)
 
     def _estate(self) -> Estate:
-        parts: list[Part] = [self._relay]
+        parts: list[Transferable] = [self._relay]
         if self._kernel is not None:
             parts += [self._heritage.last_look, self._kernel]
         return Estate(
@@ -405,7 +406,7 @@ async def serve(settings: Settings, sources: Sequence[Source]) -> None:
             raise ConfigError(_NO_WAY)
         from ambassador.admin.client import find  # noqa: PLC0415 (only an upgrade needs it)
 
-        taker = await Taker.ask(find(os.environ, settings.admin))
+        taker = await Successor.ask(find(os.environ, settings.admin))
     app = App(settings, sources, taker, os.environ)
     loop.add_signal_handler(signal.SIGHUP, lambda: spawn(app.reload(), "reload on SIGHUP"))
     await app.start()

@@ -13,19 +13,20 @@ from ambassador.core.wish import Wish
 from ambassador.model import Address, Endpoint, Proto, Reason, Route, Snapshot
 
 __all__ = [
-    "Besides",
-    "Closed",
     "Dialogue",
-    "Former",
+    "Earlier",
     "Plane",
     "Probe",
+    "Reloadable",
     "Resolver",
     "RouteStatus",
+    "SessionEnded",
     "SessionRecord",
     "SessionStatus",
     "Source",
     "StateStore",
     "Verifier",
+    "unheard",
 ]
 
 
@@ -51,7 +52,7 @@ class Source(Protocol):
         """
 
 
-class Besides(Protocol):
+class Reloadable(Protocol):
     """What is read anew with the sources, and is no route."""
 
     @property
@@ -141,7 +142,11 @@ class SessionRecord(NamedTuple):
 
 
 # Told of each session that has ended, on the loop's thread; must not block or raise.
-Closed = Callable[[SessionRecord], None]
+SessionEnded = Callable[[SessionRecord], None]
+
+
+def unheard(_record: SessionRecord) -> None:
+    """Hear of the end of a session, and do nothing."""
 
 
 class Probe(Protocol):
@@ -244,7 +249,7 @@ class Plane(Protocol):
         """
 
 
-class Former(Plane, Protocol):
+class Earlier(Plane, Protocol):
     """What goes on in processes that had the routes before this one. Nothing new comes to it, and
     `apply` only tells it what has become of the routes: it does not fail. `status` leaves out
     routes that none of them had.

@@ -15,7 +15,7 @@ from tests.relay.echo import Echo
 from tests.wait import until
 
 
-class Asked:
+class Decision:
     """Runs with the API and the monitor on TCP; `forwards` says whether it does its work."""
 
     def __init__(self, folder: Path) -> None:
@@ -35,7 +35,7 @@ class Asked:
             AMBASSADOR_GRACE="0",
         )
 
-    def __enter__(self) -> Asked:
+    def __enter__(self) -> Decision:
         until(lambda: is_ready(self.admin), 15)
         return self
 
@@ -60,6 +60,6 @@ class Asked:
 
 
 @pytest.fixture(scope="module")
-def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
-    with Asked(tmp_path_factory.mktemp("api")) as asked:
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Decision]:
+    with Decision(tmp_path_factory.mktemp("api")) as asked:
         yield asked

@@ -15,6 +15,7 @@ from typing import Any
 
 import uvloop
 
+from ambassador.control.reconciler import Reconciler
 from ambassador.core.commands import Command
 from ambassador.model import Address, Endpoint, Health, Inet, Proto, Route, Snapshot
 from ambassador.planes.kernel.conntrack import Conntrack
@@ -23,8 +24,7 @@ from ambassador.planes.kernel.plane import KernelPlane
 from ambassador.planes.kernel.privilege import look
 from ambassador.planes.relay.plane import RelayPlane
 from ambassador.ports import RouteStatus
-from ambassador.probes.connect import ConnectVerifier
-from ambassador.reconciler import Reconciler
+from ambassador.probes.verifier import ConnectVerifier
 from ambassador.sources.env import EnvironmentSource
 from tests.loops import LoopThread
 from tests.names import StaticResolver

@@ -15,23 +15,21 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("model",),
     ("spec",),
-    ("core", "trackers"),
-    ("ports", "tasks", "log"),
-    ("closed", "endings", "events", "inherited", "layered", "reading", "views"),
-    ("leading",),
-    ("operating",),
+    ("core",),
+    ("ports", "tasks", "log", "pacing"),
+    ("sockets",),
     ADAPTERS := (
-        *("sources", "resolve", "planes.relay", "planes.kernel", "probes", "store"),
-        *("metrics", "access", "handover", "systemd"),
+        *("sources", "resolve", "probes", "store", "telemetry"),
+        *("planes.relay", "planes.kernel", "handover"),
     ),
-    ("reconciler",),
+    ("control",),
     ("admin",),
     ("settings",),
     ("app",),
     ("demo",),
     ("cli",),
 )
-PURE = ("errors", "model", "spec", "core", "trackers")
+PURE = ("errors", "model", "spec", "core")
 WORLD = {
     *("asyncio", "concurrent", "ctypes", "fcntl", "io", "logging", "multiprocessing", "os"),
     *("pathlib", "random", "secrets", "select", "selectors", "shutil", "signal", "socket"),

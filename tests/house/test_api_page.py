@@ -9,7 +9,7 @@ from ambassador.core import results
 from ambassador.core.commands import VERBS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
-TOLD = ("Changed", "EndpointView", "FormerView", "HoldView", "RemovedView", "RouteView",
+TOLD = ("Changed", "EndpointView", "EarlierView", "HoldView", "RemovedView", "RouteView",
         "SessionList", "SessionView", "SourceView", "StatusView")  # fmt: skip
 
 

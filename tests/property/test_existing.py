@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ambassador.core.ending import due, grace
+from ambassador.core.departure import due, grace
 from ambassador.errors import ConfigError
 from ambassador.model import Existing, Fate
 from ambassador.spec import format_existing, parse_existing

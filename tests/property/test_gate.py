@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ambassador.core.gate import admits, next_overdue, overdue
+from ambassador.core.hold import admits, next_overdue, overdue
 from ambassador.model import Hold
 
 holds = st.builds(Hold, st.floats(0.1, 60.0), st.integers(0, 5))

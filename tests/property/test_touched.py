@@ -7,9 +7,9 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ambassador.control.apply import Applier
 from ambassador.core.wish import Wish, effective, judged, key_of
 from ambassador.errors import ConfigError
-from ambassador.leading import Leading
 from ambassador.model import Admin, Desired, Endpoint, Health, Hold, Inet, Route
 from tests.planes import FakePlane
 
@@ -46,7 +46,7 @@ acts = st.lists(desired | wishes() | verdicts, min_size=1, max_size=8)
 def test_it_comes_to_the_same(acts):
     async def lead():
         plane = FakePlane()
-        leading = Leading(plane, None)
+        leading = Applier(plane, None)
         for act in acts:
             before = leading.routes
             try:

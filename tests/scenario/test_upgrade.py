@@ -11,7 +11,7 @@ import pytest
 
 from ambassador.admin import client
 from ambassador.core.commands import Cut, Drain, Hold, Move, Release, Sessions, Status
-from ambassador.handover.wire import beside
+from ambassador.handover.protocol import beside
 from tests.conformance.scene import ends_with_reset
 from tests.ports import free_port
 from tests.program import Program, is_ready

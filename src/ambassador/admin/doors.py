@@ -17,10 +17,10 @@ from ambassador.admin.door import Door
 from ambassador.admin.place import candidates, usable
 from ambassador.admin.server import AdminServer
 from ambassador.admin.tcp import api_door, monitor_door
+from ambassador.control.reconciler import Reconciler
 from ambassador.errors import RunError
-from ambassador.inherited import Inherited
 from ambassador.model import Inet
-from ambassador.reconciler import Reconciler
+from ambassador.sockets.inherited import Inherited
 
 if TYPE_CHECKING:
     from ambassador.admin.web import Metrics, Token

@@ -10,7 +10,7 @@ from typing import Any, get_args, get_origin
 from ambassador.admin.faults import FAULTS, MANNERS, FaultView
 from ambassador.admin.operations import OPERATIONS, Events, Operation, described
 from ambassador.admin.plain import fields_of
-from ambassador.events import Event
+from ambassador.control.events import Event
 
 __all__ = ["document", "schema_of"]
 

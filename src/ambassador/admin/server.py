@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ambassador.admin.door import Door
+from ambassador.control.reconciler import Reconciler
 from ambassador.errors import RunError
-from ambassador.reconciler import Reconciler
 
 if TYPE_CHECKING:
     from ambassador.admin.web import Metrics

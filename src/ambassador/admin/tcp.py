@@ -6,10 +6,10 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from ambassador.admin.door import Door
+from ambassador.control.reconciler import Reconciler
 from ambassador.errors import RunError
-from ambassador.inherited import Inherited
 from ambassador.model import Inet, Proto
-from ambassador.reconciler import Reconciler
+from ambassador.sockets.inherited import Inherited
 from ambassador.spec import format_address
 
 if TYPE_CHECKING:

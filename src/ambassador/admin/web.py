@@ -20,8 +20,8 @@ from ambassador.admin.faults import MANNERS, fault_of, view_of
 from ambassador.admin.openapi import document
 from ambassador.admin.operations import OPERATIONS, Events, Operation
 from ambassador.admin.plain import decode, encode, from_query, parse_json
+from ambassador.control.reconciler import Phase, Reconciler
 from ambassador.errors import AmbassadorError, ConfigError
-from ambassador.reconciler import Phase, Reconciler
 
 __all__ = ["BODY_LIMIT", "BODY_TIME", "Metrics", "Token", "api", "monitor"]
 

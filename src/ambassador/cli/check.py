@@ -13,10 +13,10 @@ import click
 from ambassador.app import sources, token
 from ambassador.cli.flags import setting_flags
 from ambassador.cli.text import table
+from ambassador.control.reconciler import read
 from ambassador.core.describe import describe_endpoint, describe_listen
 from ambassador.errors import ConfigError
 from ambassador.model import Route
-from ambassador.reconciler import read
 from ambassador.settings import SETTINGS, Settings
 from ambassador.spec import format_address, format_endpoint, format_options
 

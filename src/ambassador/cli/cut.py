@@ -6,7 +6,7 @@ import re
 
 import click
 
-from ambassador.cli.asking import asking, do, place_of
+from ambassador.cli.running import asking, do, place_of
 from ambassador.core.commands import Cut
 from ambassador.errors import NotFoundError
 

@@ -11,7 +11,7 @@ import click
 from ambassador.admin import client
 from ambassador.admin.operations import Events
 from ambassador.cli.asked import admin_socket
-from ambassador.cli.asking import asking
+from ambassador.cli.running import asking
 from ambassador.cli.text import clock, wants_colour
 
 __all__ = ["command"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ambassador.cli.asking import asking, do, duration
+from ambassador.cli.running import asking, do, duration
 from ambassador.core.commands import Hold
 
 __all__ = ["command"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ambassador.cli.asking import asking, do, place_of
+from ambassador.cli.running import asking, do, place_of
 from ambassador.core.commands import Maint
 
 __all__ = ["command"]

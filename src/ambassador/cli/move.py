@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ambassador.cli.asking import ask, asking, duration, show
+from ambassador.cli.running import ask, asking, duration, show
 from ambassador.cli.text import age
 from ambassador.core.commands import Move
 from ambassador.core.results import Moved

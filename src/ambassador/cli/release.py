@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ambassador.cli.asking import asking, do
+from ambassador.cli.running import asking, do
 from ambassador.core.commands import Release
 
 __all__ = ["command"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ambassador.cli.asking import ask, asking, show
+from ambassador.cli.running import ask, asking, show
 from ambassador.cli.text import age, size, table
 from ambassador.core.commands import Sessions
 from ambassador.core.results import SessionList

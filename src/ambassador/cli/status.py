@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import click
 
-from ambassador.cli.asking import ask, asking, show
+from ambassador.cli.running import ask, asking, show
 from ambassador.cli.text import age, clock, size, table
 from ambassador.core.commands import Status
-from ambassador.core.results import EndpointView, FormerView, RouteView, StatusView
+from ambassador.core.results import EarlierView, EndpointView, RouteView, StatusView
 
 __all__ = ["command"]
 
@@ -152,7 +152,7 @@ def _notes(one: RouteView) -> list[str]:
     return [*notes, one.differs] if one.differs else notes
 
 
-def _before(former: FormerView) -> str:
+def _before(former: EarlierView) -> str:
     count = f"{former.open} session{' goes' if former.open == 1 else 's go'}"
     return f"{count} on in process {former.pid}, which had the routes before the upgrade"
 

@@ -17,9 +17,9 @@ import click
 
 from ambassador.admin import client
 from ambassador.cli.asked import admin_socket
-from ambassador.cli.asking import duration
 from ambassador.cli.flags import setting_flags
 from ambassador.cli.frame import Film
+from ambassador.cli.running import duration
 from ambassador.core.commands import Status
 from ambassador.errors import ConfigError, Problem
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 __all__ = [
     "Changed",
     "Done",
+    "EarlierView",
     "EndpointView",
-    "FormerView",
     "HoldView",
     "Moved",
     "RemovedView",
@@ -109,7 +109,7 @@ class SourceView:
 
 
 @dataclass(frozen=True, slots=True)
-class FormerView:
+class EarlierView:
     """A process that had the routes before and still has `open` sessions, which are among those
     of the routes; the ids of its sessions end in `@` and its pid.
     """
@@ -139,7 +139,7 @@ class StatusView:
     uptime: float
     routes: tuple[RouteView, ...]
     sources: tuple[SourceView, ...] = ()
-    former: tuple[FormerView, ...] = ()
+    former: tuple[EarlierView, ...] = ()
     removed: tuple[RemovedView, ...] = ()
 
 

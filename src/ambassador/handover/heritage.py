@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from ambassador import log
 from ambassador.core.wish import key_of
 from ambassador.errors import RunError
-from ambassador.handover.accounts import Account, Accounts, LastLook, Legacy, account_of, add
-from ambassador.handover.former import FormerPlane
-from ambassador.handover.giving import Giver
+from ambassador.handover.counters import Account, Accounts, LastLook, Legacy, account_of, add
+from ambassador.handover.plane import EarlierPlane
+from ambassador.handover.predecessor import Predecessor
 from ambassador.handover.staying import Stayer
-from ambassador.handover.taking import Taker
+from ambassador.handover.successor import Successor
 from ambassador.model import Route
 from ambassador.ports import Plane, Resolver
 from ambassador.tasks import spawn
@@ -35,7 +35,7 @@ class Heritage:
         kernel: Plane | None,
         ended: Callable[[str], Account],
     ) -> None:
-        self.former = FormerPlane(resolver)
+        self.former = EarlierPlane(resolver)
         self.last_look = LastLook(kernel)
         self._has_kernel = kernel is not None
         self._relay = relay
@@ -43,7 +43,7 @@ class Heritage:
         self._stayer: Stayer | None = None
         self._answering: asyncio.Task[None] | None = None
 
-    def take_over(self, taker: Taker) -> None:
+    def take_over(self, taker: Successor) -> None:
         """Go on with what the predecessor has counted."""
         if (connection := taker.connection()) is None:
             return
@@ -66,13 +66,13 @@ class Heritage:
         }
 
     async def legacy(self) -> tuple[bytes, Sequence[socket.socket]]:
-        """Return what a successor gets; see giving.Holder."""
+        """Return what a successor gets; see predecessor.Holder."""
         legacy, others = await self.former.hand_over()
         add(legacy.past, self.last_look.accounts)
         legacy.live = self._accounts()
         return legacy.encode(), others
 
-    async def stay(self, giver: Giver) -> None:
+    async def stay(self, giver: Predecessor) -> None:
         """Answer the one that has taken over, until `leave`."""
         if (successor := await giver.successor()) is not None:
             self._stayer = Stayer(successor, self._relay, self._accounts)

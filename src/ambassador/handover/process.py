@@ -12,9 +12,9 @@ from uuid import uuid4
 
 from ambassador.core.wish import Key
 from ambassador.errors import RunError
-from ambassador.handover.accounts import Accounts, Legacy
-from ambassador.handover.views import decode_sessions
-from ambassador.handover.wire import peer, receive, send, send_text, text_of
+from ambassador.handover.counters import Accounts, Legacy
+from ambassador.handover.protocol import peer, receive, send, send_text, text_of
+from ambassador.handover.sessions import decode_sessions
 from ambassador.model import Reason, Route
 from ambassador.ports import SessionStatus
 from ambassador.tasks import spawn

@@ -10,9 +10,9 @@ from contextlib import suppress
 from typing import Any
 
 from ambassador.errors import AmbassadorError, RunError
-from ambassador.handover.accounts import Accounts, Legacy
-from ambassador.handover.views import encode_sessions
-from ambassador.handover.wire import receive, send_text, text_of
+from ambassador.handover.counters import Accounts, Legacy
+from ambassador.handover.protocol import receive, send_text, text_of
+from ambassador.handover.sessions import encode_sessions
 from ambassador.model import Reason
 from ambassador.ports import Plane
 

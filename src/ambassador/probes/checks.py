@@ -14,7 +14,7 @@ from ambassador.core.wish import Key, key_of
 from ambassador.errors import AmbassadorError, ResolveError
 from ambassador.model import Address, Endpoint, Health, Route
 from ambassador.ports import Resolver
-from ambassador.probes.asking import NoAnswerError, ask, host_of, places
+from ambassador.probes.exchange import NoAnswerError, ask, host_of, places
 from ambassador.probes.table import probe_of
 from ambassador.spec import format_endpoint
 from ambassador.tasks import spawn

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from ambassador.admin.server import AdminServer
+from ambassador.control.reconciler import Reconciler
 from ambassador.model import Endpoint, Inet, Route
 from ambassador.planes.relay.plane import RelayPlane
-from ambassador.reconciler import Reconciler
 from tests.looping import Looping
 from tests.names import StaticResolver
 from tests.ports import free_port

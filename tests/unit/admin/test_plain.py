@@ -125,15 +125,15 @@ def test_only_json_is_json(body, what):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Decision:
     route: str = ""
     limit: int = 7
     sure: bool = False
 
 
 def test_parameters_of_a_query():
-    assert from_query([], Asked) == Asked()
-    assert from_query([("route", "5"), ("limit", "9"), ("sure", "true")], Asked) == Asked(
+    assert from_query([], Decision) == Decision()
+    assert from_query([("route", "5"), ("limit", "9"), ("sure", "true")], Decision) == Decision(
         "5", 9, True
     )
 
@@ -152,7 +152,7 @@ def test_parameters_of_a_query():
     ],
 )
 def test_a_wrong_parameter_is_told(pairs, where, what):
-    assert [found[:2] for found in problems(lambda: from_query(pairs, Asked))] == [(where, what)]
+    assert [found[:2] for found in problems(lambda: from_query(pairs, Decision))] == [(where, what)]
 
 
 def test_dataclasses_are_encoded_with_all_that_is_in_them():

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from ambassador.core.plan import AddRoute
-from ambassador.handover.accounts import Legacy
+from ambassador.handover.counters import Legacy
 from ambassador.tasks import spawn
 from tests.unit.handover.former_scene import ROUTE, Scene
 

@@ -6,8 +6,8 @@ import asyncio
 import socket
 
 from ambassador.core.wish import key_of
-from ambassador.handover.accounts import account_of
-from ambassador.handover.former import FormerPlane
+from ambassador.handover.counters import account_of
+from ambassador.handover.plane import EarlierPlane
 from ambassador.handover.staying import Stayer
 from ambassador.model import Endpoint, Inet, Reason, Route
 from ambassador.ports import SessionStatus
@@ -29,7 +29,7 @@ class Scene:
         self.resolver = StaticResolver()
         for host, address in (("db", "10.0.0.2"), ("10.0.0.9",) * 2, ("10.0.0.2",) * 2):
             self.resolver.answer(host, address)
-        self.former = FormerPlane(self.resolver)
+        self.former = EarlierPlane(self.resolver)
         self.plane = FakePlane("relay", opened=5, open=2, to_upstream=7, closed={Reason.CUT: 3})
         self.here, self.there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.there.setblocking(False)

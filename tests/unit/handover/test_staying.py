@@ -5,8 +5,8 @@ import socket
 
 import pytest
 
+from ambassador.handover.protocol import receive, send, send_text, text_of
 from ambassador.handover.staying import Stayer
-from ambassador.handover.wire import receive, send, send_text, text_of
 from ambassador.model import Reason
 from ambassador.tasks import spawn
 from tests.planes import FakePlane

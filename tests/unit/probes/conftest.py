@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from ambassador.probes.asking import NoAnswerError, ask
+from ambassador.probes.exchange import NoAnswerError, ask
 from ambassador.probes.table import probe_of
 from tests.looping import Looping
 

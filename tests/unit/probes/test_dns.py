@@ -9,7 +9,7 @@ import dns.rcode
 import pytest
 
 from ambassador.model import Proto
-from ambassador.probes.asking import NoAnswerError, ask
+from ambassador.probes.exchange import NoAnswerError, ask
 from ambassador.probes.table import probe_of
 from tests.answering import saying
 from tests.dnsmasq import NameServer

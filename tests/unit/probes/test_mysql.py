@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ambassador.probes.asking import NoAnswerError, ask
+from ambassador.probes.exchange import NoAnswerError, ask
 from ambassador.probes.mysql import MysqlProbe
 from ambassador.probes.table import probe_of
 from tests.answering import saying

@@ -7,16 +7,16 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from ambassador import closed, log
+from ambassador import log
 from ambassador.errors import PlaneError
 from ambassador.model import Existing, Proto, Reason, Route
 from ambassador.planes.kernel.conntrack import Conntrack
-from ambassador.planes.kernel.ending import FlowEnder
+from ambassador.planes.kernel.departures import FlowEnder
 from ambassador.planes.kernel.entry import Address, Flow
 from ambassador.planes.kernel.following import Following, RouteOf
 from ambassador.planes.kernel.poke import Poker
 from ambassador.planes.kernel.ruleset import Port
-from ambassador.ports import Closed
+from ambassador.ports import SessionEnded, unheard
 
 __all__ = ["Flows", "nearly_full"]
 
@@ -34,7 +34,7 @@ class Flows:
     """
 
     def __init__(
-        self, *, can_cut: bool, closed: Closed = closed.tell, followed: bool = False
+        self, *, can_cut: bool, closed: SessionEnded = unheard, followed: bool = False
     ) -> None:
         self._can_cut = can_cut
         self._closed = closed

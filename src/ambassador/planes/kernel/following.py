@@ -8,11 +8,11 @@ from time import time
 
 from ambassador.model import Proto, Reason, Route
 from ambassador.planes.kernel.conntrack import Conntrack
-from ambassador.planes.kernel.ending import FlowEnder
+from ambassador.planes.kernel.departures import FlowEnder
 from ambassador.planes.kernel.entry import Flow, FlowState, shown
 from ambassador.planes.kernel.hearing import FlowEvent, Hearing
 from ambassador.planes.kernel.ruleset import Port
-from ambassador.ports import Closed, SessionRecord
+from ambassador.ports import SessionEnded, SessionRecord
 from ambassador.tasks import spawn
 
 __all__ = ["Following", "RouteOf"]
@@ -29,7 +29,7 @@ class Following:
     """
 
     def __init__(
-        self, conntrack: Conntrack, ender: FlowEnder, closed: Closed, route_of: RouteOf
+        self, conntrack: Conntrack, ender: FlowEnder, closed: SessionEnded, route_of: RouteOf
     ) -> None:
         self._conntrack = conntrack
         self._ender = ender

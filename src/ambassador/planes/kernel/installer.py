@@ -10,10 +10,10 @@ from typing import NamedTuple
 from ambassador import log
 from ambassador.errors import PlaneError
 from ambassador.model import Existing, Fate, Proto
-from ambassador.planes.kernel.carried import Carried
 from ambassador.planes.kernel.eligible import Abilities
 from ambassador.planes.kernel.entry import Address
 from ambassador.planes.kernel.flows import Flows
+from ambassador.planes.kernel.route import KernelRoute
 from ambassador.planes.kernel.ruleset import Key, Way
 from ambassador.planes.kernel.table import Change, Table
 
@@ -30,7 +30,7 @@ _MANY = 8
 class _Goal(NamedTuple):
     """What a route shall have, and to whom it then leads."""
 
-    carried: Carried
+    carried: KernelRoute
     ways: dict[Key, Way]
     belongs: frozenset[Address]
 
@@ -48,7 +48,11 @@ class Installer:
         ]
 
     async def settle(
-        self, touched: Sequence[Carried], removed: Sequence[Carried] = (), *, strict: bool = False
+        self,
+        touched: Sequence[KernelRoute],
+        removed: Sequence[KernelRoute] = (),
+        *,
+        strict: bool = False,
     ) -> None:
         """Install what `touched` routes want and take away what is `removed`.
 
@@ -75,7 +79,7 @@ class Installer:
                 reason=str(error),
             )
 
-    async def withdraw(self, carried: Sequence[Carried]) -> None:
+    async def withdraw(self, carried: Sequence[KernelRoute]) -> None:
         """Let new clients of these routes reach the relay; open flows go on, and are counted."""
         change = Change()
         for one in carried:
@@ -85,7 +89,7 @@ class Installer:
             one.ways = {}
 
     async def _plan(
-        self, touched: Iterable[Carried], removed: Iterable[Carried]
+        self, touched: Iterable[KernelRoute], removed: Iterable[KernelRoute]
     ) -> tuple[Change, list[_Goal]]:
         change, goals = Change(), []
         for carried in removed:
@@ -112,7 +116,7 @@ class Installer:
         return change, goals
 
     async def _give_up(
-        self, touched: Sequence[Carried], removed: Sequence[Carried], reason: str
+        self, touched: Sequence[KernelRoute], removed: Sequence[KernelRoute], reason: str
     ) -> None:
         """Leave routes to the relay whose rules could not be installed."""
         names = ", ".join(carried.route.name for carried in touched[:3])
@@ -145,15 +149,15 @@ class Installer:
     async def _see_off(
         self,
         former: Sequence[tuple[_Goal, dict[Key, Way], frozenset[Address]]],
-        removed: Sequence[Carried],
+        removed: Sequence[KernelRoute],
     ) -> None:
         """See to the flows of addresses that new flows no longer reach.
 
         Those of an address that does not belong to the route any longer follow its policy; one
         that only cannot be reached loses the flows it has never answered.
         """
-        leaving: list[tuple[Carried, frozenset[Address], Existing]] = []
-        resting: dict[Carried, frozenset[Address]] = {}
+        leaving: list[tuple[KernelRoute, frozenset[Address], Existing]] = []
+        resting: dict[KernelRoute, frozenset[Address]] = {}
         for goal, ways, belonged in former:
             carried = goal.carried
             if belonged and (back := goal.belongs - belonged):

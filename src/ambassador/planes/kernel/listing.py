@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from time import time
 
-from ambassador.planes.kernel.carried import Carried
 from ambassador.planes.kernel.entry import Address, Flow
 from ambassador.planes.kernel.flows import Flows
+from ambassador.planes.kernel.route import KernelRoute
 from ambassador.planes.kernel.ruleset import Port
 from ambassador.ports import SessionStatus
 
@@ -18,7 +18,7 @@ ID = "k"  # begins what flows are called
 
 
 async def open_flows(
-    flows: Flows, counted: Sequence[Carried]
+    flows: Flows, counted: Sequence[KernelRoute]
 ) -> Sequence[tuple[SessionStatus, Flow]]:
     """Return the open flows of `counted`, those to addresses that have left among them; a route
     forgets former addresses to which none are left. Where several are of one port, the first of
@@ -26,13 +26,13 @@ async def open_flows(
     """
     if not counted:
         return []
-    by_port: dict[Port, list[Carried]] = defaultdict(list)
+    by_port: dict[Port, list[KernelRoute]] = defaultdict(list)
     for carried in counted:
         for port in carried.ports:
             by_port[port].append(carried)
     now = time()
     found: list[tuple[SessionStatus, Flow]] = []
-    remaining: dict[Carried, set[Address]] = {carried: set() for carried in counted}
+    remaining: dict[KernelRoute, set[Address]] = {carried: set() for carried in counted}
     for flow in await flows.open_flows(by_port):
         for carried in by_port[flow.proto, flow.listen[1]]:
             if flow.upstream in carried.belongs or flow.upstream in carried.former:

@@ -14,23 +14,23 @@ from dataclasses import replace
 from functools import partial
 from time import monotonic
 
-from ambassador import closed, log
+from ambassador import log
 from ambassador.core.describe import describe
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
 from ambassador.errors import PlaneError, ResolveError
-from ambassador.inherited import Inherited
 from ambassador.model import Address, Endpoint, Proto, Reason, Route
-from ambassador.planes.kernel.carried import Carried
-from ambassador.planes.kernel.departed import Departed
 from ambassador.planes.kernel.eligible import Abilities, demand, unable, unable_to_end, unsuited
 from ambassador.planes.kernel.entry import Flow
 from ambassador.planes.kernel.flows import Flows
 from ambassador.planes.kernel.installer import Installer
 from ambassador.planes.kernel.listing import ID, open_flows
 from ambassador.planes.kernel.nft import Nft
+from ambassador.planes.kernel.removed import RemovedRoutes
+from ambassador.planes.kernel.route import KernelRoute
 from ambassador.planes.kernel.ruleset import Port
 from ambassador.planes.kernel.table import LOCK, Table
-from ambassador.ports import Closed, Resolver, RouteStatus, SessionStatus
+from ambassador.ports import Resolver, RouteStatus, SessionEnded, SessionStatus, unheard
+from ambassador.sockets.inherited import Inherited
 from ambassador.spec import is_ip
 from ambassador.tasks import spawn
 
@@ -62,7 +62,7 @@ class KernelPlane:
         *,
         demanded: bool,
         keep_rules: bool,
-        closed: Closed = closed.tell,
+        closed: SessionEnded = unheard,
         followed: bool = False,
         inherited: Inherited | None = None,
     ) -> None:
@@ -77,11 +77,11 @@ class KernelPlane:
         self._lock = asyncio.Lock()  # one transaction at a time
         self._opened = self._closing = False
         self._refusal = abilities.missing
-        self._routes: dict[_Listen, Carried] = {}
-        self._by_name: dict[str, Carried] = {}
-        self._by_port: dict[Port, tuple[Carried, ...]] = {}
-        self._departed = Departed()
-        self._changed: set[Carried] = set()
+        self._routes: dict[_Listen, KernelRoute] = {}
+        self._by_name: dict[str, KernelRoute] = {}
+        self._by_port: dict[Port, tuple[KernelRoute, ...]] = {}
+        self._departed = RemovedRoutes()
+        self._changed: set[KernelRoute] = set()
         self._worker: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -184,7 +184,7 @@ class KernelPlane:
         self._departed.forget()
         return found
 
-    def _counted(self, routes: Sequence[Route] | None = None) -> list[Carried]:
+    def _counted(self, routes: Sequence[Route] | None = None) -> list[KernelRoute]:
         everything = self._routes
         chosen = map(everything.get, everything if routes is None else map(_listen, routes))
         return [one for one in chosen if one is not None and one.counted and not self._closing]
@@ -209,13 +209,13 @@ class KernelPlane:
 
     async def lend(self) -> Sequence[socket.socket]:
         """Change the table no more, and return what keeps others from it; see
-        handover.giving.Holder.
+        handover.predecessor.Holder.
         """
         await self._lock.acquire()
         return [self._table.lock] if self._table.lock else []
 
     def pause(self) -> None:
-        """Nothing is accepted here; see handover.giving.Holder."""
+        """Nothing is accepted here; see handover.predecessor.Holder."""
 
     async def take_back(self) -> None:
         """The table is ours as before, whatever has become of it meanwhile."""
@@ -277,7 +277,7 @@ class KernelPlane:
 
     async def _take(
         self, steps: Sequence[Step]
-    ) -> tuple[list[Carried], list[Carried], list[Carried]]:
+    ) -> tuple[list[KernelRoute], list[KernelRoute], list[KernelRoute]]:
         """Take over what `steps` say; return what goes, what comes in its place or anew, and
         which others have to make way or may come back.
         """
@@ -285,7 +285,7 @@ class KernelPlane:
         for step in steps:
             match step:
                 case AddRoute(route):
-                    come.append(Carried(route))
+                    come.append(KernelRoute(route))
                 case ChangeRoute(old, new, existing):
                     # Another one and not the same: if the transaction fails, `old` stands again.
                     former = self._routes[_listen(old)]
@@ -323,7 +323,7 @@ class KernelPlane:
                 pause = monotonic() + _SLICE
         return replaced, come, bystanders
 
-    def _swap(self, gone: Iterable[Carried], come: Iterable[Carried]) -> None:
+    def _swap(self, gone: Iterable[KernelRoute], come: Iterable[KernelRoute]) -> None:
         """Put `come` in the place of `gone`."""
         for carried in gone:
             del self._routes[_listen(carried.route)]
@@ -340,7 +340,7 @@ class KernelPlane:
             for port in carried.ports:
                 self._by_port[port] = (*self._by_port.get(port, ()), carried)
 
-    def _judge(self, carried: Carried) -> str:
+    def _judge(self, carried: KernelRoute) -> str:
         """Return why the relay has to have a route altogether."""
         route = carried.route
         if reason := unsuited(route):
@@ -355,7 +355,7 @@ class KernelPlane:
         carried = self._by_port.get(port)
         return carried[0].route if carried else self._departed.route_of(port)
 
-    async def _learn_names(self, touched: Iterable[Carried]) -> None:
+    async def _learn_names(self, touched: Iterable[KernelRoute]) -> None:
         """Follow the names of endpoints, and wait a moment for those not yet known."""
         asked = set()
         for carried in touched:
@@ -370,18 +370,18 @@ class KernelPlane:
         if asked:
             await asyncio.wait(asked, timeout=_PATIENCE)
 
-    async def _ask(self, carried: Carried, host: str) -> None:
+    async def _ask(self, carried: KernelRoute, host: str) -> None:
         try:
             self._learn(carried, host, await self._resolver.resolve(host))
         except ResolveError:
             return  # the watch tells when there is an answer
 
-    def _learn(self, carried: Carried, host: str, addresses: Sequence[str]) -> None:
+    def _learn(self, carried: KernelRoute, host: str, addresses: Sequence[str]) -> None:
         if carried.known.get(host) != tuple(addresses):
             carried.learn(host, addresses)
             self._change(carried)
 
-    def _change(self, carried: Carried) -> None:
+    def _change(self, carried: KernelRoute) -> None:
         """Have the ways of `carried` installed anew, soon."""
         if self._closing:
             return
@@ -398,7 +398,7 @@ class KernelPlane:
                 for carried in here:
                     self._announce(carried)
 
-    def _announce(self, carried: Carried) -> None:
+    def _announce(self, carried: KernelRoute) -> None:
         """Say that the kernel has a route whose names were not known when it was added."""
         if carried.announced or not carried.ways:
             return

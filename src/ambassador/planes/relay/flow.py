@@ -11,9 +11,9 @@ from typing import Any
 
 from ambassador.model import Reason, Route
 from ambassador.planes.relay.client import client_name
-from ambassador.planes.relay.connect import refuse_itself, refuse_ourselves
+from ambassador.planes.relay.live import Candidate, Evidence
 from ambassador.planes.relay.pktinfo import Ancillary
-from ambassador.planes.relay.state import Candidate, Evidence
+from ambassador.planes.relay.search import refuse_itself, refuse_ourselves
 from ambassador.ports import SessionRecord, SessionStatus
 
 __all__ = ["UdpFlow", "connect_datagrams"]

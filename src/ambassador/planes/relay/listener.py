@@ -9,12 +9,12 @@ from collections.abc import Callable
 
 from ambassador.model import Reason
 from ambassador.planes.relay.descriptors import EXHAUSTED
+from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.options import tune
 from ambassador.planes.relay.poller import LEVEL
 from ambassador.planes.relay.session import Session, Surroundings
-from ambassador.planes.relay.sockets import close_listener
-from ambassador.planes.relay.state import RouteState
 from ambassador.ports import SessionStatus
+from ambassador.sockets.bind import close_listener
 
 __all__ = ["StreamListener"]
 
@@ -33,7 +33,7 @@ class StreamListener:
     """Accepts on one listening socket (one port of a route, or a path)."""
 
     def __init__(
-        self, around: Surroundings, state: RouteState, sock: socket.socket, port: int
+        self, around: Surroundings, state: LiveRoute, sock: socket.socket, port: int
     ) -> None:
         self.sock = sock
         self.port = port

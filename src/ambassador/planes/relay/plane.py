@@ -9,31 +9,31 @@ import time
 from collections.abc import Collection, Sequence
 from functools import partial
 
-from ambassador import closed, log
+from ambassador import log
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
 from ambassador.errors import PlaneError
-from ambassador.inherited import Inherited
 from ambassador.model import Inet, Proto, Reason, Route
-from ambassador.planes.relay.attempt import Patience
+from ambassador.planes.relay.departures import Departures
 from ambassador.planes.relay.descriptors import Descriptors
-from ambassador.planes.relay.installed import (
-    Installed,
+from ambassador.planes.relay.dial import Patience
+from ambassador.planes.relay.keepalive import Keepalives
+from ambassador.planes.relay.listener import StreamListener
+from ambassador.planes.relay.live import EndpointNoticed, LiveRoute
+from ambassador.planes.relay.offload import Offload
+from ambassador.planes.relay.poller import Poller
+from ambassador.planes.relay.route import (
     Key,
+    RelayRoute,
     StreamOrUdp,
     addresses,
     key_of,
     sessions_of,
 )
-from ambassador.planes.relay.leaving import Leaving
-from ambassador.planes.relay.listener import StreamListener
-from ambassador.planes.relay.poller import Poller
 from ambassador.planes.relay.session import Surroundings
-from ambassador.planes.relay.sockets import bind, close_listener, somaxconn
-from ambassador.planes.relay.spread import Spread
-from ambassador.planes.relay.state import Noticed, RouteState
 from ambassador.planes.relay.udp import UdpListener
-from ambassador.planes.relay.young import Young
-from ambassador.ports import Closed, Resolver, RouteStatus, SessionStatus
+from ambassador.ports import Resolver, RouteStatus, SessionEnded, SessionStatus, unheard
+from ambassador.sockets.bind import bind, close_listener, somaxconn
+from ambassador.sockets.inherited import Inherited
 
 __all__ = ["RelayPlane"]
 
@@ -61,8 +61,8 @@ class RelayPlane:
         *,
         buffer: int,
         backlog: int,
-        noticed: Noticed = lambda *_: None,
-        closed: Closed = closed.tell,
+        noticed: EndpointNoticed = lambda *_: None,
+        closed: SessionEnded = unheard,
         inherited: Inherited | None = None,
         workers: int = 0,
         eager: bool = False,
@@ -72,21 +72,21 @@ class RelayPlane:
         self._inherited = inherited or Inherited()
         self._backlog = backlog
         self._noticed = noticed
-        self._routes: dict[Key, Installed] = {}
+        self._routes: dict[Key, RelayRoute] = {}
         self._ports: set[int] | None = None  # that any route listens on; 0: a path
-        self._leaving: list[Installed] = []  # removed, with sessions still open
+        self._leaving: list[RelayRoute] = []  # removed, with sessions still open
         self._around = Surroundings(
             resolver,
             self._descriptors,
             poller := Poller(buffer, self._broken, self._loop.call_soon),
             Patience(),
-            Young(),
+            Keepalives(),
             partial(self._is_own, Proto.TCP),
             asyncio.Event(),
             closed,
         )
         self._loop.add_reader(poller.fileno(), poller.turn)
-        self.spread = Spread(poller, workers, eager=eager)
+        self.spread = Offload(poller, workers, eager=eager)
         granted = somaxconn()
         if granted < backlog:
             log.event(
@@ -198,7 +198,7 @@ class RelayPlane:
             listener.resume()
 
     async def lend(self) -> Sequence[socket.socket]:
-        """Return the sockets a successor needs; see handover.giving.Holder."""
+        """Return the sockets a successor needs; see handover.predecessor.Holder."""
         return [one.sock for one in self._listeners() if one.sock.fileno() >= 0]
 
     def pause(self) -> None:
@@ -225,7 +225,7 @@ class RelayPlane:
     def _listeners(self) -> list[StreamOrUdp]:
         return [one for installed in self._routes.values() for one in installed.listeners]
 
-    async def _until_ended(self, routes: Sequence[Installed]) -> None:
+    async def _until_ended(self, routes: Sequence[RelayRoute]) -> None:
         while any(installed.open for installed in routes):
             self._around.ended.clear()
             await self._around.ended.wait()
@@ -269,13 +269,13 @@ class RelayPlane:
         return sockets, failures
 
     def _add(self, route: Route, sockets: Sequence[socket.socket]) -> None:
-        state, listeners = RouteState(route, self._noticed), list[StreamOrUdp]()
-        endings = Leaving(state, self._around.resolver, partial(sessions_of, listeners))
-        installed = self._routes[key_of(route)] = Installed(state, listeners, endings)
+        state, listeners = LiveRoute(route, self._noticed), list[StreamOrUdp]()
+        endings = Departures(state, self._around.resolver, partial(sessions_of, listeners))
+        installed = self._routes[key_of(route)] = RelayRoute(state, listeners, endings)
         endings.follow()
         self._open_listeners(installed, sockets)
 
-    def _open_listeners(self, installed: Installed, sockets: Sequence[socket.socket]) -> None:
+    def _open_listeners(self, installed: RelayRoute, sockets: Sequence[socket.socket]) -> None:
         state = installed.state
         for address, sock in zip(addresses(state.route), sockets, strict=True):
             port = address.port if isinstance(address, Inet) else 0
@@ -332,7 +332,7 @@ class RelayPlane:
         if step.new.hold != step.old.hold:
             installed.state.gate.change(step.new.hold)
 
-    def _status(self, installed: Installed) -> RouteStatus:
+    def _status(self, installed: RelayRoute) -> RouteStatus:
         counters = installed.state.counters
         live = installed.sessions
         return RouteStatus(

@@ -14,17 +14,17 @@ from dataclasses import dataclass
 
 from ambassador.core.session import Event, State
 from ambassador.model import Endpoint, Reason
-from ambassador.planes.relay.attempt import Attempt, Patience
 from ambassador.planes.relay.client import client_name
-from ambassador.planes.relay.connect import UnreachableError, connect, doubt
 from ambassador.planes.relay.descriptors import Descriptors
+from ambassador.planes.relay.dial import Dial, Patience
+from ambassador.planes.relay.keepalive import Keepalives
+from ambassador.planes.relay.live import Candidate, Evidence, LiveRoute
 from ambassador.planes.relay.options import keep_alive, no_delay
 from ambassador.planes.relay.pair import Pair, Side
 from ambassador.planes.relay.poller import Poller
-from ambassador.planes.relay.state import Candidate, Evidence, RouteState
+from ambassador.planes.relay.search import UnreachableError, connect, doubt
 from ambassador.planes.relay.worker import Worker
-from ambassador.planes.relay.young import Young
-from ambassador.ports import Closed, Resolver, SessionRecord, SessionStatus
+from ambassador.ports import Resolver, SessionEnded, SessionRecord, SessionStatus
 from ambassador.tasks import spawn
 
 __all__ = ["Session", "Surroundings"]
@@ -48,10 +48,10 @@ class Surroundings:
     descriptors: Descriptors
     poller: Poller
     patience: Patience
-    young: Young
+    young: Keepalives
     is_own: Callable[[str, int], bool]
     ended: asyncio.Event
-    closed: Closed
+    closed: SessionEnded
 
 
 class Session(Pair):
@@ -66,7 +66,7 @@ class Session(Pair):
     def __init__(
         self,
         around: Surroundings,
-        state: RouteState,
+        state: LiveRoute,
         client: socket.SocketType,
         address: object,
         *,
@@ -87,7 +87,7 @@ class Session(Pair):
         self._counted: Evidence | None = None
         self._reason: Reason | None = None
         self._detail = ""
-        self._trying: Attempt | None = None
+        self._trying: Dial | None = None
         self._search: asyncio.Task[None] | None = None
         self._finished = False
         self._worker: Worker | None = None  # which carries it
@@ -306,18 +306,18 @@ class Session(Pair):
     def _try(self, candidate: Candidate) -> bool:
         """Begin to connect to `candidate`; tell whether that may still succeed."""
         deadline = self._since + self.state.route.connect
-        self._trying = Attempt.begin(candidate, deadline, self, self.around.patience)
+        self._trying = Dial.begin(candidate, deadline, self, self.around.patience)
         return self._trying is not None
 
-    def answered(self, attempt: Attempt, sock: socket.SocketType, events: int) -> None:
-        """`attempt` has succeeded; see attempt.Trying."""
+    def answered(self, attempt: Dial, sock: socket.SocketType, events: int) -> None:
+        """`attempt` has succeeded; see dial.Trying."""
         self._trying = None
         upstream = Side(self, sock)
         self.poller.give(sock.fileno(), upstream)
         self._join(attempt.candidate, upstream, events)
 
-    def failed(self, attempt: Attempt, reason: str) -> None:
-        """`attempt` has failed: search; see attempt.Trying."""
+    def failed(self, attempt: Dial, reason: str) -> None:
+        """`attempt` has failed: search; see dial.Trying."""
         self._trying = None
         self.state.address_failed(attempt.candidate, time.monotonic())
         doubt(attempt.candidate.endpoint, self.around.resolver)

@@ -19,13 +19,13 @@ from ambassador import log
 from ambassador.core.flows import Flows
 from ambassador.model import Endpoint, Hold, Reason
 from ambassador.planes.relay import pktinfo
-from ambassador.planes.relay.connect import UnreachableError
 from ambassador.planes.relay.descriptors import Descriptors
 from ambassador.planes.relay.flow import UdpFlow
-from ambassador.planes.relay.sockets import close_listener
-from ambassador.planes.relay.state import Candidate, RouteState
+from ambassador.planes.relay.live import Candidate, LiveRoute
+from ambassador.planes.relay.search import UnreachableError
 from ambassador.planes.relay.udp_endpoints import NameUnknownError, UdpEndpoints
-from ambassador.ports import Closed, Resolver, SessionStatus
+from ambassador.ports import Resolver, SessionEnded, SessionStatus
+from ambassador.sockets.bind import close_listener
 from ambassador.tasks import spawn
 
 __all__ = ["UdpListener"]
@@ -56,14 +56,14 @@ class UdpListener:
 
     def __init__(
         self,
-        state: RouteState,
+        state: LiveRoute,
         sock: socket.socket,
         port: int,
         resolver: Resolver,
         descriptors: Descriptors,
         *,
         is_own: Callable[[str, int], bool],
-        closed: Closed,
+        closed: SessionEnded,
     ) -> None:
         self._closed = closed
         self._state = state

@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 from ambassador.core.usable import keeps, usable
 from ambassador.errors import ResolveError
 from ambassador.model import Endpoint, Inet
-from ambassador.planes.relay.connect import UnreachableError, spoken
 from ambassador.planes.relay.descriptors import EXHAUSTED
 from ambassador.planes.relay.flow import UdpFlow, connect_datagrams
-from ambassador.planes.relay.state import DOUBT, Candidate, RouteState
+from ambassador.planes.relay.live import DOUBT, Candidate, LiveRoute
+from ambassador.planes.relay.search import UnreachableError, spoken
 from ambassador.ports import Resolver
 from ambassador.spec import is_ip
 
@@ -39,7 +39,7 @@ class UdpEndpoints:
 
     def __init__(
         self,
-        state: RouteState,
+        state: LiveRoute,
         port: int,
         resolver: Resolver,
         is_own: Callable[[str, int], bool],

@@ -15,11 +15,11 @@ from typing import Protocol
 
 from ambassador.core.session import Event
 from ambassador.planes.relay.poller import Poller
-from ambassador.planes.relay.wire import Adopt, Ask, Channel, Cut, Ended, Hello, Told
+from ambassador.planes.relay.worker_protocol import Adopt, Ask, Channel, Cut, Ended, Hello, Told
 
 __all__ = ["Handed", "Worker"]
 
-_MODULE = "ambassador.planes.relay.carrier"
+_MODULE = "ambassador.planes.relay.worker_main"
 _PATIENCE = 2.0  # seconds for a process to end that has nothing left to do
 _keys = itertools.count(1)
 

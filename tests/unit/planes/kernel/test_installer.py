@@ -7,9 +7,9 @@ import pytest
 
 from ambassador.errors import PlaneError
 from ambassador.model import Endpoint, Existing, Fate, Hold, Inet, Proto, Route
-from ambassador.planes.kernel.carried import Carried
 from ambassador.planes.kernel.eligible import Abilities
 from ambassador.planes.kernel.installer import Installer
+from ambassador.planes.kernel.route import KernelRoute
 
 ABILITIES = Abilities(nft="", missing="", no_cut="", no_ipv4="", no_ipv6="no")
 CUT, KEEP = Existing(Fate.CUT), Existing()
@@ -67,7 +67,7 @@ def run():
 
 def carried(*hosts, port=6379, **options):
     endpoints = tuple(Endpoint(Inet(host, 7000)) for host in hosts or ("10.0.0.1",))
-    one = Carried(Route(f"r{port}", Inet("", port), endpoints, existing=CUT, **options))
+    one = KernelRoute(Route(f"r{port}", Inet("", port), endpoints, existing=CUT, **options))
     one.learn_literals()
     return one
 

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from ambassador.model import Endpoint, Inet, Proto, Route
-from ambassador.planes.kernel.carried import Carried
 from ambassador.planes.kernel.entry import Flow, FlowState
 from ambassador.planes.kernel.listing import ID, open_flows
+from ambassador.planes.kernel.route import KernelRoute
 
 HERE, LEFT, OTHER = ("10.0.0.1", 7000), ("10.0.0.9", 7000), ("10.0.0.7", 7000)
 
@@ -33,7 +33,7 @@ class Flows:
 
 @pytest.fixture
 def carried():
-    one = Carried(Route("redis", Inet("", 6379), (Endpoint(Inet("10.0.0.1", 7000)),)))
+    one = KernelRoute(Route("redis", Inet("", 6379), (Endpoint(Inet("10.0.0.1", 7000)),)))
     one.learn_literals()
     one.belongs = one.belonging()
     return one
@@ -56,7 +56,7 @@ def test_without_routes_nobody_is_asked():
 
 
 def test_a_route_that_came_in_place_of_another_has_only_what_leads_where_it_leads(carried):
-    former = Carried(Route("was", Inet("", 6379), (Endpoint(Inet("10.0.0.9", 7000)),)))
+    former = KernelRoute(Route("was", Inet("", 6379), (Endpoint(Inet("10.0.0.9", 7000)),)))
     former.former = {LEFT, HERE}
     found = asyncio.run(open_flows(Flows(HERE, LEFT), [carried, former]))
     assert [(view.route.name, view.state) for view, _ in found] == [

@@ -5,7 +5,7 @@ import pytest
 
 from ambassador.model import Endpoint, Inet, Proto, Reason, Route
 from ambassador.planes.relay.flow import UdpFlow, connect_datagrams
-from ambassador.planes.relay.state import Candidate
+from ambassador.planes.relay.live import Candidate
 from ambassador.ports import SessionRecord
 
 

@@ -1,0 +1,238 @@
+"""The state of all routes, and the one way to change it: plan, keep, have the planes apply.
+
+Not for two at once: the reconciler lets one change at a time in here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+
+from ambassador import log
+from ambassador.core.describe import describe
+from ambassador.core.merge import check_endpoints
+from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step, plan
+from ambassador.core.results import Changed
+from ambassador.core.touched import route_as_wanted, touched
+from ambassador.core.wish import Key, Wish, difference, effective, judged, key_of
+from ambassador.errors import AmbassadorError, StoreError
+from ambassador.model import Address, Desired, Existing, Health, Route
+from ambassador.ports import Plane, RouteStatus, StateStore
+from ambassador.spec import format_address
+
+__all__ = ["Applier", "route_of"]
+
+
+class Applier:
+    """Leads `plane` to what sources, operator and probes want together; `installed` hears of each
+    change.
+    """
+
+    def __init__(
+        self,
+        plane: Plane,
+        store: StateStore | None,
+        installed: Callable[[Sequence[Step]], None] = lambda _steps: None,
+    ) -> None:
+        self.desired = Desired()  # as the sources say
+        self.wishes: Mapping[Key, Wish] = {}
+        self.verdicts: dict[tuple[Key, Address], Health] = {}
+        self.routes: tuple[Route, ...] = ()  # as the plane has them
+        self._at: dict[Key, int] = {}  # where in `routes` each is
+        self._said: dict[Key, Route] = {}  # as the sources say, of `_led`
+        self._led: tuple[Desired, Mapping[Key, Wish]] = (self.desired, self.wishes)
+        self.changed: dict[Key, Changed] = {}
+        self._plane = plane
+        self._store = store
+        self._installed = installed
+
+    def load(self) -> None:
+        """Take up what the operator wanted before. Raises ConfigError."""
+        if self._store is not None:
+            self.wishes = {wish.key: wish for wish in self._store.load()}
+
+    async def source(self, desired: Desired, who: str) -> Sequence[Step]:
+        """Lead to what the sources say now; on failure what they said before stands."""
+        steps = await self.lead_to(desired, self.wishes, who)
+        self.desired = desired
+        return steps
+
+    async def judge(self, verdicts: Mapping[tuple[Key, Address], Health]) -> None:
+        """Lead to what follows from what probes say anew."""
+        former = {place: self.verdicts.get(place, Health.UNKNOWN) for place in verdicts}
+        self.verdicts.update(verdicts)
+        what = "; ".join(
+            f"{format_address(address)} is {health}" for (_, address), health in verdicts.items()
+        )
+        keys = [key for key, _ in verdicts]
+        try:
+            await self.lead_to(self.desired, self.wishes, "health", what, judged=keys)
+        except AmbassadorError:
+            self.verdicts.update(former)
+            raise
+
+    async def lead_to(
+        self,
+        desired: Desired,
+        wishes: Mapping[Key, Wish],
+        who: str,
+        what: str = "",
+        once: Mapping[Key, Existing] | None = None,
+        *,
+        judged: Collection[Key] = (),
+    ) -> Sequence[Step]:
+        """Lead the planes to what `desired` and `wishes` come to; in a change of a route of
+        `once` its sessions follow that policy. `judged` are the routes of new verdicts.
+        """
+        keys = self._touched(desired, wishes)
+        if keys is None:
+            # In a thread: of thousands of routes it takes long, and sessions shall not wait.
+            routes, steps = await asyncio.to_thread(self._whole, desired, wishes)
+        else:
+            routes, steps = self._part(keys | set(judged), wishes)
+        if once:
+            steps = tuple(
+                replace(step, existing=once.get(key_of(step.new)))
+                if isinstance(step, ChangeRoute)
+                else step
+                for step in steps
+            )
+        await self._plane.prepare(steps)
+        await self._plane.apply(steps)
+        self.routes, self._led = routes, (desired, wishes)
+        if keys is None:
+            self._at = {key_of(route): place for place, route in enumerate(routes)}
+            self._said = {key_of(route): route for route in desired.routes}
+        self._forget_verdicts(steps)
+        self._installed(steps)
+        there = [route_of(step) for step in steps if not isinstance(step, RemoveRoute)]
+        statuses = iter(self._plane.status(there))
+        for step in steps:
+            self._say(step, None if isinstance(step, RemoveRoute) else next(statuses))
+            key = key_of(route_of(step))
+            if isinstance(step, RemoveRoute):
+                self.changed.pop(key, None)
+            else:
+                line = what or describe(route_of(step))
+                self.changed[key] = Changed(time.time(), who, line)
+        return steps
+
+    @property
+    def gone(self) -> list[Route]:
+        """The routes that the sources say and the operator has removed."""
+        return [
+            self._said[key]
+            for key, wish in self.wishes.items()
+            if wish.removed and key in self._said
+        ]
+
+    def has(self, key: Key, address: Address) -> bool:
+        """Return whether a route that is installed has an endpoint at `address`."""
+        place = self._at.get(key)
+        if place is None:
+            return False
+        return any(endpoint.address == address for endpoint in self.routes[place].endpoints)
+
+    def check(self, wishes: Mapping[Key, Wish]) -> None:
+        """Raise ConfigError where `wishes` make no sense."""
+        keys = self._touched(self.desired, wishes)
+        if keys is None:
+            self._whole(self.desired, wishes)
+        else:
+            self._part(keys, wishes)
+
+    def _touched(self, desired: Desired, wishes: Mapping[Key, Wish]) -> set[Key] | None:
+        """Return whom it is about; None: perhaps everybody."""
+        led, former = self._led
+        return touched(former, wishes) if desired is led else None
+
+    def _whole(
+        self, desired: Desired, wishes: Mapping[Key, Wish]
+    ) -> tuple[tuple[Route, ...], tuple[Step, ...]]:
+        routes = judged(effective(desired, wishes), self.verdicts).routes
+        return routes, plan(self.routes, routes)
+
+    def _part(
+        self, keys: Collection[Key], wishes: Mapping[Key, Wish]
+    ) -> tuple[tuple[Route, ...], tuple[Step, ...]]:
+        routes, steps = list(self.routes), list[Step]()
+        for place in sorted(self._at[key] for key in keys if key in self._at):
+            old = routes[place]
+            key = key_of(old)
+            new = route_as_wanted(old, self._said.get(key), wishes.get(key), self.verdicts)
+            if new != old:
+                routes[place] = new
+                steps.append(ChangeRoute(old, new))
+        check_endpoints([step.new for step in steps if isinstance(step, ChangeRoute)], routes)
+        return tuple(routes), tuple(steps)
+
+    def _forget_verdicts(self, steps: Sequence[Step]) -> None:
+        """An endpoint that comes back later is not known any longer."""
+        for step in steps:
+            if isinstance(step, AddRoute):
+                continue
+            former = step.old if isinstance(step, ChangeRoute) else step.route
+            key = key_of(former)
+            for endpoint in former.endpoints:
+                if not self.has(key, endpoint.address):
+                    self.verdicts.pop((key, endpoint.address), None)
+
+    async def wish(
+        self,
+        wishes: Mapping[Key, Wish],
+        who: str,
+        what: str,
+        once: Mapping[Key, Existing] | None = None,
+    ) -> None:
+        """Keep `wishes` and lead to them, or do neither."""
+        if wishes != self.wishes:
+            await self._keep(wishes)
+        try:
+            await self.lead_to(self.desired, wishes, who, what, once)
+        except AmbassadorError:
+            try:
+                await self._keep(self.wishes)
+            except StoreError as error:
+                log.event(log.ERROR, "not_kept", str(error))
+            raise
+        self.wishes = wishes
+
+    async def _keep(self, wishes: Mapping[Key, Wish]) -> None:
+        if self._store is not None:
+            await asyncio.to_thread(self._store.save, tuple(wishes.values()))
+
+    def differs(self, key: Key) -> str:
+        """Return how a route differs from what the sources say, for people."""
+        wish = self.wishes.get(key)
+        if wish is None:
+            return ""
+        return difference(self._said.get(key), wish)
+
+    def _say(self, step: Step, status: RouteStatus | None) -> None:
+        route, line = route_of(step), describe(route_of(step))
+        plane, why = (status.plane, status.why) if status else ("", "")
+        end = f"plane {plane} ({why})" if why else f"plane {plane}"
+        match step:
+            case AddRoute():
+                name = "route_started"
+            case ChangeRoute():
+                name = "route_changed"
+            case RemoveRoute():
+                name, end = "route_removed", "removed"
+        log.event(
+            log.INFO,
+            name,
+            f"{line}  {end}",
+            route=route.name,
+            line=line,
+            plane=plane,
+            why=why,
+            origin=route.origin,
+        )
+
+
+def route_of(step: Step) -> Route:
+    """Return the route `step` is about."""
+    return step.new if isinstance(step, ChangeRoute) else step.route

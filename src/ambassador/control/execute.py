@@ -1,0 +1,290 @@
+"""What becomes of each command: decided by `core.asked`, done by way of `Leading`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Sequence
+
+from ambassador import __version__
+from ambassador.control.apply import Applier
+from ambassador.control.deadlines import Deadlines
+from ambassador.control.stack import PlaneStack
+from ambassador.control.views import route_view, session_list
+from ambassador.core.commands import (
+    Add,
+    Command,
+    Cut,
+    Drain,
+    Move,
+    Reload,
+    Result,
+    Sessions,
+    Status,
+)
+from ambassador.core.decide import Decision, Situation, add, asked, chosen, move, parse_address
+from ambassador.core.describe import describe_listen
+from ambassador.core.names import find
+from ambassador.core.results import (
+    Done,
+    EarlierView,
+    Moved,
+    RemovedView,
+    SessionList,
+    SourceView,
+    StatusView,
+)
+from ambassador.core.wish import Key, key_of
+from ambassador.errors import (
+    AmbassadorError,
+    ConfigError,
+    NotFoundError,
+    Problem,
+    RunError,
+    TimedOutError,
+)
+from ambassador.model import Address, Admin, Endpoint, Existing, Fate, Reason, Route, Snapshot
+from ambassador.ports import SessionStatus, Verifier
+from ambassador.spec import format_endpoint, shown
+from ambassador.tasks import spawn
+
+__all__ = ["Executor"]
+
+# Routes told of at one go, about 1 ms; sessions have their turn in between.
+_SLICE = 50
+
+
+class Executor:
+    """Performs commands, one at a time; `status` and `sessions` at any time.
+
+    `verifier` is asked before and after a move, `read_assignments` returns the routes of what
+    `Add` brings; without them nobody is asked, and nothing can be added.
+    """
+
+    def __init__(
+        self,
+        lead: Applier,
+        plane: PlaneStack,
+        verifier: Verifier | None,
+        read_assignments: Callable[[Sequence[str]], Snapshot] | None,
+    ) -> None:
+        self.reasons: dict[tuple[Key, Address], str] = {}  # the last word of each probe
+        self._lead = lead
+        self._plane = plane
+        self._verifier = verifier
+        self._read_assignments = read_assignments
+        self._endings = Deadlines(plane.sessions, plane.cut)
+        self._started = time.monotonic()
+        self._verifying: asyncio.Task[AmbassadorError | None] | None = None
+        self._closed = False
+
+    def close(self) -> None:
+        """Break off a move that has not come far, and end no sessions any longer."""
+        self._closed = True
+        self._endings.close()
+        if self._verifying is not None:
+            self._verifying.cancel()
+
+    async def do(self, command: Command, who: str, deadline: float) -> Result:
+        """Do what `command` says; see `Reconciler.execute`. `deadline` by the loop's clock."""
+        try:
+            return await self._do(command, who, deadline)
+        except NotFoundError as error:
+            name = getattr(command, "route", "")
+            if not name or any(problem.where != "route" for problem in error.problems):
+                raise
+            raise self._explained(name, error) from None
+
+    async def _do(self, command: Command, who: str, deadline: float) -> Result:
+        lead = self._lead
+        now = Situation(lead.desired, lead.routes, lead.wishes, who, time.time())
+        match command:
+            case Move():
+                result: Result = await self._move(command, now, deadline)
+            case Cut():
+                return await self._cut(command)
+            case Add():
+                result = await self._ask(add(now, self._read_added(command)), who)
+            case Status() | Sessions() | Reload():
+                raise AssertionError(command)
+            case _:
+                result = await self._ask(asked(now, command), who)
+        self._endings.keep_only(
+            (key_of(route), endpoint.address)
+            for route in lead.routes
+            for endpoint in route.endpoints
+            if endpoint.admin is Admin.DRAIN
+        )
+        if isinstance(command, Drain) and command.deadline:
+            self._drain(command)
+        return result
+
+    async def _ask(self, wanted: Decision, who: str) -> Done:
+        await self._lead.wish(wanted.wishes, who, wanted.message)
+        return Done(wanted.message, wanted.routes)
+
+    async def status(
+        self, command: Status, phase: str, sources: tuple[SourceView, ...]
+    ) -> StatusView:
+        """Return what is."""
+        route = self._find(command.route) if command.route else None
+        await self._plane.measure()
+        statuses = self._plane.status(None if route is None else [route])
+        views = []
+        for number, one in enumerate(statuses):
+            if number % _SLICE == 0:
+                await asyncio.sleep(0)
+            key = key_of(one.route)
+            changed, differs = self._lead.changed.get(key), self._lead.differs(key)
+            views.append(route_view(one, self.reasons, changed, differs))
+        uptime = round(time.monotonic() - self._started, 3)
+        former = tuple(EarlierView(*one) for one in self._plane.processes)
+        removed = () if route is not None else self._removed()
+        return StatusView(
+            phase, __version__, os.getpid(), uptime, tuple(views), sources, former, removed
+        )
+
+    def _removed(self) -> tuple[RemovedView, ...]:
+        return tuple(
+            RemovedView(one.name, describe_listen(one), self._lead.differs(key_of(one)))
+            for one in self._lead.gone
+        )
+
+    async def sessions(self, command: Sessions) -> SessionList:
+        """Return the open sessions."""
+        if command.limit < 1:
+            raise ConfigError(Problem("limit", "must be at least 1", str(command.limit)))
+        route = self._find(command.route) if command.route else None
+        found = await self._plane.sessions()
+        if route is not None:
+            found = [one for one in found if key_of(one.route) == key_of(route)]
+        return session_list(found, command.limit)
+
+    def _find(self, name: str) -> Route:
+        """Return the route called `name`. Raises NotFoundError that knows of one removed."""
+        try:
+            return find(self._lead.routes, name)
+        except NotFoundError as error:
+            raise self._explained(name, error) from None
+
+    def _explained(self, name: str, error: NotFoundError) -> NotFoundError:
+        """Return `error`, or what has become of the route called `name`."""
+        try:
+            one = find(self._lead.gone, name)
+        except ConfigError:
+            return error
+        what = f"{one.name} is {self._lead.differs(key_of(one)).partition(';')[0]}"
+        expected = f"ambassador reset {one.name}, which brings it back"
+        return NotFoundError(Problem("route", what, "", expected))
+
+    async def _move(self, command: Move, now: Situation, deadline: float) -> Moved:
+        began, lead = time.monotonic(), self._lead
+        it = move(now, command)
+        lead.check(it.after)  # raises where it would lead back to itself
+        await self._verify(command, it.route, it.endpoints, deadline)
+        former, key = lead.wishes, key_of(it.route)
+        await lead.lead_to(lead.desired, it.between, now.who, it.message)
+        try:
+            await self._verify(command, it.route, it.endpoints, deadline)
+            (status,) = self._plane.status([one for one in lead.routes if key_of(one) == key])
+            once = {key: it.existing} if it.existing else None
+            await lead.wish(it.after, now.who, it.message, once)
+        except AmbassadorError:
+            # Whoever came in between was given to the new endpoint, and stays there.
+            keep = {key: Existing()}
+            await lead.lead_to(lead.desired, former, now.who, "a move was undone", keep)
+            raise
+        return Moved(
+            it.message,
+            it.route.name,
+            tuple(map(format_endpoint, it.endpoints)),
+            tuple(map(format_endpoint, it.route.endpoints)),
+            round(time.monotonic() - began, 6),
+            status.held,
+        )
+
+    async def _verify(
+        self, command: Move, route: Route, endpoints: Sequence[Endpoint], deadline: float
+    ) -> None:
+        if not command.verify or self._verifier is None:
+            return
+        self._verifying = spawn(self._answer(self._verifier, route, endpoints), "verify")
+        try:
+            async with asyncio.timeout_at(deadline):
+                failure = await self._verifying
+            if failure is not None:
+                raise failure
+        except asyncio.CancelledError:
+            if not self._closed:
+                raise
+            raise RunError("the ambassador is stopping; nothing has changed") from None
+        except TimeoutError:
+            where = ", ".join(map(format_endpoint, endpoints))
+            raise TimedOutError(
+                f"{where} did not answer within {command.timeout:g} s; nothing has changed"
+            ) from None
+
+    @staticmethod
+    async def _answer(
+        verifier: Verifier, route: Route, endpoints: Sequence[Endpoint]
+    ) -> AmbassadorError | None:
+        try:
+            await verifier.verify(route, endpoints)
+        except AmbassadorError as error:
+            return error
+        return None
+
+    async def _cut(self, command: Cut) -> Done:
+        if command.rate < 0:
+            raise ConfigError(Problem("rate", "must be 0 or more", str(command.rate)))
+        found = await self._meant(command)
+        existing = Existing(Fate.CUT, rate=command.rate)
+        await self._endings.cut([one.id for one in found], existing, Reason.CUT)
+        count = f"{len(found)} session{'' if len(found) == 1 else 's'} cut"
+        message = f"{count}, {command.rate} a second" if command.rate and found else count
+        names = tuple(dict.fromkeys(one.route.name for one in found))
+        return Done(message, names, len(found))
+
+    async def _meant(self, command: Cut) -> Sequence[SessionStatus]:
+        """Return the sessions `command` speaks of."""
+        sessions = await self._plane.sessions()
+        if command.session:
+            if command.route or command.endpoint:
+                raise ConfigError(Problem("session", "with a session, nothing else is named"))
+            found = [one for one in sessions if one.id == command.session]
+            if not found:
+                what = f'there is no open session "{shown(command.session)}"'
+                raise NotFoundError(Problem("session", what))
+            return found
+        if not command.endpoint:
+            ((route, _),) = chosen(self._lead.routes, command.route, "")
+            return [one for one in sessions if key_of(one.route) == key_of(route)]
+        if command.route:
+            key = key_of(find(self._lead.routes, command.route))
+            sessions = [one for one in sessions if key_of(one.route) == key]
+        # An endpoint that has left its route may have sessions yet.
+        found = [one for one in sessions if _leads_to(one, command.endpoint)]
+        if not found:
+            chosen(self._lead.routes, command.route, command.endpoint)
+        return found
+
+    def _drain(self, command: Drain) -> None:
+        existing = Existing(Fate.DRAIN, seconds=command.deadline)
+        for route, endpoints in chosen(self._lead.routes, command.route, command.endpoint):
+            for endpoint in endpoints:
+                self._endings.drain((key_of(route), endpoint.address), existing)
+
+    def _read_added(self, command: Add) -> tuple[Route, ...]:
+        if self._read_assignments is None:
+            raise RunError("this ambassador takes no routes at run time")
+        if not command.assignments:
+            raise ConfigError(Problem("assignments", "is empty", expected="at least one"))
+        return self._read_assignments(command.assignments).routes
+
+
+def _leads_to(session: SessionStatus, endpoint: str) -> bool:
+    if session.address and session.address == endpoint.rpartition("://")[2]:
+        return True
+    address = parse_address(endpoint, session.route.proto)
+    return session.endpoint is not None and session.endpoint.address == address

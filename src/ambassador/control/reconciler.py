@@ -1,0 +1,262 @@
+"""The one loop that leads what is installed to what is desired.
+
+Everything that changes routes goes through `Reconciler`, one thing at a time: what the sources
+say, what the operator wants, what probes find. A source that fails or says something wrong is not
+an empty source: its last good snapshot stands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from enum import StrEnum
+
+from ambassador import log
+from ambassador.control.apply import Applier, route_of
+from ambassador.control.events import Events
+from ambassador.control.execute import Executor
+from ambassador.control.snapshots import SnapshotReader, read
+from ambassador.control.stack import PlaneStack
+from ambassador.core.commands import Command, Move, Reload, Result, Sessions, Status, word
+from ambassador.core.plan import Step
+from ambassador.core.results import Done, SourceView
+from ambassador.core.wish import Key, Wish
+from ambassador.errors import AmbassadorError, RunError, TimedOutError
+from ambassador.model import Address, Health, Reason, Route, Snapshot
+from ambassador.ports import Earlier, Plane, Reloadable, RouteStatus, Source, StateStore, Verifier
+from ambassador.tasks import spawn
+
+__all__ = ["Phase", "Reconciler", "read"]
+
+# A command waits this long for those before it; a move takes its own `timeout`.
+_PATIENCE = 30.0
+_LOOK = 0.1  # seconds between two looks for those who are held when it stops
+
+
+class Phase(StrEnum):
+    """Where the program stands in its life; only `ready` answers a readiness check with yes."""
+
+    STARTING = "starting"
+    READY = "ready"
+    STOPPING = "stopping"
+
+
+class Reconciler:
+    """Owns the routes: reads the sources, plans, has the planes apply, and says what happened.
+
+    `plane` listens for every route; each of `fronts` stands in front of those before it.
+    `verifier` is asked before and after a move (without one, nobody is), `store` keeps the
+    operator's wishes (without one, they end with the program), `read_assignments` returns the
+    routes of what `Add` brings (without it, that is refused), `installed` hears of each change,
+    `besides` is read anew at each reload, `former` is what goes on in processes before this one.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        plane: Plane,
+        *fronts: Plane,
+        verifier: Verifier | None = None,
+        store: StateStore | None = None,
+        read_assignments: Callable[[Sequence[str]], Snapshot] | None = None,
+        installed: Callable[[Sequence[Step]], None] = lambda _steps: None,
+        besides: Sequence[Reloadable] = (),
+        former: Earlier | None = None,
+    ) -> None:
+        self.phase = Phase.STARTING
+        self._besides = besides
+        self.events = Events()
+        self._reading = SnapshotReader(sources)
+        self._plane = PlaneStack(plane, fronts, former)
+        self._lead = Applier(self._plane, store, installed)
+        self._operating = Executor(self._lead, self._plane, verifier, read_assignments)
+        self._lock = asyncio.Lock()
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """What is installed now."""
+        return self._lead.routes
+
+    @property
+    def sources(self) -> tuple[SourceView, ...]:
+        """When each source was last read, and what has been wrong with it since."""
+        return self._reading.views
+
+    async def start(self) -> None:
+        """Install every route or none, as the sources say and the operator wanted before.
+
+        Raises ConfigError, SourceError and PlaneError.
+        """
+        async with self._lock:
+            self._lead.load()
+            desired, snapshots = self._reading.read()
+            for snapshot in snapshots:
+                for note in snapshot.notes:
+                    log.event(log.WARNING, "note", note, source=snapshot.source)
+            await self._lead.source(desired, "start")
+            self._reading.good(snapshots)
+            for key, wish in self._lead.wishes.items():
+                text = f"{wish.route}  {self._lead.differs(key)}"
+                log.event(log.WARNING, "differs", text, route=wish.route)
+            self.phase = Phase.READY
+
+    async def reload(self) -> bool:
+        """Read the sources again and touch only what changed; on failure nothing changes.
+
+        Return whether the reload was good.
+        """
+        async with self._lock:
+            if self.phase is not Phase.READY:
+                return False
+            try:
+                await self._reload("reload")
+            except AmbassadorError:
+                return False
+            return True
+
+    async def judge(self, key: Key, address: Address, health: Health, reason: str = "") -> None:
+        """Take over what probes conclude of an endpoint, by its address as it is written; what
+        follows for its sessions is done. Raises PlaneError where the planes cannot.
+        """
+        async with self._lock:
+            if self.phase is not Phase.READY or not self._lead.has(key, address):
+                return
+            self._operating.reasons[key, address] = reason
+            if self._lead.verdicts.get((key, address), Health.UNKNOWN) is health:
+                return
+            await self._lead.judge({(key, address): health})
+
+    async def execute(self, command: Command, *, who: str = "operator") -> Result:
+        """Do what `command` says, one thing at a time, and return its `result`.
+
+        `who` is kept with the change and shown in `status`: "uid 0 on the admin socket". When it
+        returns, all is done (what runs on by design, a drain or a cut at a rate, has begun) and,
+        with a store, kept. When it raises, nothing has changed:
+
+        ConfigError        a field makes no sense; the problem's `where` is the field's name
+        NotFoundError      no such route (with the nearest name), endpoint or session
+        ConflictError      a hold of a held route, a release of another, a move to where it leads
+        NotVerifiedError   a new endpoint does not answer
+        TimedOutError      not done in time
+        RunError           the planes or the store could not; not before `start` or after `stop`
+
+        Commands whose `changes` is false neither wait for others nor are kept waiting by them.
+        A caller that is cancelled does not stop what has begun.
+        """
+        match command:
+            case Status():
+                views = self._reading.views
+                return await self._operating.status(command, self.phase.value, views)
+            case Sessions():
+                return await self._operating.sessions(command)
+        outcome = await asyncio.shield(spawn(self._outcome(command, who), "command"))
+        if isinstance(outcome, AmbassadorError):
+            raise outcome
+        return outcome
+
+    def status(self, routes: Sequence[Route] | None = None) -> Sequence[RouteStatus]:
+        """Return what the planes know of each of `routes`, or of all."""
+        return self._plane.status(routes)
+
+    async def measure(self) -> None:
+        """Bring the numbers of `status` up to date."""
+        await self._plane.measure()
+
+    @asynccontextmanager
+    async def still(self) -> AsyncIterator[tuple[Wish, ...]]:
+        """Let nothing be changed inside; give the operator's wishes. Raises RunError when this is
+        not the time for it.
+        """
+        async with self._lock:
+            if self.phase is not Phase.READY:
+                raise RunError(f"the ambassador is {self.phase}")
+            if held := [route.name for route in self.routes if route.hold is not None]:
+                raise RunError(
+                    f"{', '.join(held)} held, and those who wait cannot be handed over: "
+                    f"ambassador release {held[0]}"
+                )
+            yield tuple(self._lead.wishes.values())
+
+    def leave(self) -> None:
+        """Another process has the routes: only open sessions are seen to."""
+        self._operating.close()
+        self.phase = Phase.STOPPING
+
+    async def stop(self, grace: float) -> int:
+        """Take what waits, let sessions end for `grace` seconds, cut the rest; those who are held
+        are told at once, since nobody can release them any longer.
+
+        Return how many were cut after the grace.
+        """
+        self._operating.close()  # so that nobody is waited for
+        async with self._lock:
+            self.phase = Phase.STOPPING
+            dismissing = spawn(self._dismiss(), "dismiss those who are held")
+            try:
+                return await self._plane.drain(grace)
+            finally:
+                dismissing.cancel()
+
+    async def _dismiss(self) -> None:
+        """Reset those who are held, also those who come out of a backlog only now."""
+        held = [route for route in self.routes if route.hold is not None]
+        while held:
+            found = await self._plane.sessions(held)
+            waiting = {one.id for one in found if one.state == "held"}
+            if waiting:
+                told = len(waiting)
+                text = f"{told} client{' was' if told == 1 else 's were'} held, and told to go"
+                log.event(log.WARNING, "held_dismissed", text, sessions=told)
+                await self._plane.cut(waiting, Reason.SHUTDOWN)
+            await asyncio.sleep(_LOOK)
+
+    async def _outcome(self, command: Command, who: str) -> Result | AmbassadorError:
+        loop = asyncio.get_running_loop()
+        patience = command.timeout if isinstance(command, Move) else _PATIENCE
+        deadline = loop.time() + patience
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._lock.acquire()
+        except TimeoutError:
+            return TimedOutError("another change is still being made; nothing was changed")
+        try:
+            if self.phase is not Phase.READY:
+                return RunError(f"the ambassador is {self.phase}: nothing can be changed now")
+            result = await (
+                self._reload(who)
+                if isinstance(command, Reload)
+                else self._operating.do(command, who, deadline)
+            )
+        except AmbassadorError as error:
+            return error
+        finally:
+            self._lock.release()
+        message = getattr(result, "message", "")
+        log.event(log.INFO, "commanded", f"{message} ({who})", who=who, command=word(command))
+        return result
+
+    async def _reload(self, who: str) -> Done:
+        failing = ""  # what was read last, where that is no source
+        try:
+            desired, snapshots = await asyncio.to_thread(self._reading.read)
+            for one in self._besides:
+                failing = one.name
+                one.read()
+            failing = ""
+            steps = await self._lead.source(desired, who)
+        except AmbassadorError as error:
+            self._reading.bad(error, failing)
+            log.event(
+                log.ERROR,
+                "reload_failed",
+                f"reload failed, everything stays as it was: {error}",
+                error=str(error),
+            )
+            raise
+        self._reading.good(snapshots)
+        for one in self._besides:
+            one.take_over()
+        count = f"{len(steps)} change{'' if len(steps) == 1 else 's'}"
+        log.event(log.INFO, "reloaded", f"reloaded: {count}", changes=len(steps))
+        return Done(f"reloaded: {count}", tuple(route_of(step).name for step in steps))

@@ -1,0 +1,124 @@
+"""A plane with others in front of it, as one: one order of doing things, one set of numbers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from ambassador import log
+from ambassador.core.plan import RemoveRoute, Step, undo
+from ambassador.core.wish import key_of
+from ambassador.errors import AmbassadorError, PlaneError
+from ambassador.model import Reason, Route
+from ambassador.ports import Earlier, Plane, RouteStatus, SessionStatus
+
+__all__ = ["PlaneStack"]
+
+
+class PlaneStack:
+    """Implements ports.Plane over `plane`, which listens for every route, and `fronts`, each in
+    front of those before it; `former` is behind all of them.
+    """
+
+    def __init__(
+        self, plane: Plane, fronts: Sequence[Plane], former: Earlier | None = None
+    ) -> None:
+        self._plane = plane
+        self._fronts = fronts
+        self._former = former
+        self.name = "+".join(one.name for one in (plane, *fronts))
+
+    @property
+    def _all(self) -> tuple[Plane, ...]:
+        former = () if self._former is None else (self._former,)
+        return (*former, self._plane, *self._fronts)
+
+    @property
+    def processes(self) -> Sequence[tuple[int, int]]:
+        """See ports.Former."""
+        return () if self._former is None else self._former.processes
+
+    async def prepare(self, steps: Sequence[Step]) -> None:
+        """Raise where `steps` could not be performed; see ports.Plane."""
+        for plane in self._all:
+            await plane.prepare(steps)
+
+    async def apply(self, steps: Sequence[Step]) -> None:
+        """Have every plane perform its part, or none; see ports.Plane.
+
+        A route is behind before it is in front, and leaves the front before it leaves what is
+        behind: what a front lets through is always taken.
+        """
+        removals = tuple(step for step in steps if isinstance(step, RemoveRoute))
+        others = tuple(step for step in steps if not isinstance(step, RemoveRoute))
+        parts: list[tuple[Plane, Sequence[Step]]] = [
+            *((front, removals) for front in reversed(self._fronts) if removals),
+            (self._plane, steps),
+            *((front, others) for front in self._fronts),
+        ]
+        for number, (plane, part) in enumerate(parts):
+            try:
+                await plane.apply(part)
+            except AmbassadorError:
+                for former, done in reversed(parts[:number]):
+                    await former.apply(undo(done))
+                raise
+        if self._former is not None:
+            await self._former.apply(steps)
+
+    async def measure(self) -> None:
+        """Bring the numbers of `status` up to date; a plane that cannot is passed over."""
+        for plane in self._all:
+            try:
+                await plane.measure()
+            except PlaneError as error:
+                log.event(log.WARNING, "not_measured", str(error), plane=plane.name)
+
+    def status(self, routes: Sequence[Route] | None = None) -> Sequence[RouteStatus]:
+        """Return what is known of each of `routes`, or of all; see ports.Plane."""
+        statuses = list(self._plane.status(routes))
+        if self._former is not None:
+            routes = [status.route for status in statuses]
+            before = {key_of(one.route): one for one in self._former.status(routes)}
+            statuses = [
+                _joined(before[key], one) if (key := key_of(one.route)) in before else one
+                for one in statuses
+            ]
+        for front in self._fronts:
+            # By key: while steps are performed one plane may know a route that another does not.
+            ahead = {key_of(status.route): status for status in front.status(routes)}
+            statuses = [
+                _joined(behind, ahead[key]) if (key := key_of(behind.route)) in ahead else behind
+                for behind in statuses
+            ]
+        return statuses
+
+    async def sessions(self, routes: Sequence[Route] | None = None) -> Sequence[SessionStatus]:
+        """Return the open sessions of all planes; see ports.Plane."""
+        return [session for plane in self._all for session in await plane.sessions(routes)]
+
+    async def cut(self, ids: Collection[str], reason: Reason) -> int:
+        """End sessions in whatever plane they are; see ports.Plane."""
+        return sum([await plane.cut(ids, reason) for plane in reversed(self._all)])
+
+    async def drain(self, grace: float) -> int:
+        """Drain all planes at once; see ports.Plane."""
+        return sum(await asyncio.gather(*(plane.drain(grace) for plane in reversed(self._all))))
+
+
+def _joined(behind: RouteStatus, ahead: RouteStatus) -> RouteStatus:
+    """Return what two planes know of one route; the one ahead knows who has new sessions."""
+    return replace(
+        ahead,
+        opened=behind.opened + ahead.opened,
+        open=behind.open + ahead.open,
+        refused=behind.refused + ahead.refused,
+        to_upstream=behind.to_upstream + ahead.to_upstream,
+        to_client=behind.to_client + ahead.to_client,
+        held=behind.held + ahead.held,
+        held_total=behind.held_total + ahead.held_total,
+        closed=Counter(behind.closed) + Counter(ahead.closed),
+        open_by_endpoint=Counter(behind.open_by_endpoint) + Counter(ahead.open_by_endpoint),
+    )

@@ -1,0 +1,196 @@
+"""The side of the one that leaves: wait for a successor, and give it what it needs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from ambassador import log
+from ambassador.errors import AmbassadorError, RunError
+from ambassador.handover.protocol import (
+    MOST,
+    PATIENCE,
+    PROTOCOL,
+    beside,
+    may_hand_over,
+    peer,
+    receive,
+    send,
+    send_text,
+)
+from ambassador.tasks import spawn
+
+__all__ = ["Holder", "Predecessor"]
+
+
+class Holder(Protocol):
+    """What can be handed over."""
+
+    async def lend(self) -> tuple[Sequence[socket.socket], bytes]:
+        """Let nothing change from now on; return every socket and the operator's wishes.
+
+        Raises RunError when this is not the time for it, with nothing changed.
+        """
+
+    def pause(self) -> None:
+        """Accept nothing for the time being; clients wait."""
+
+    async def take_back(self) -> None:
+        """Go on as if nothing had been."""
+
+    async def give_up(self, successor: int) -> None:
+        """It all belongs to process `successor` now."""
+
+    async def legacy(self) -> tuple[bytes, Sequence[socket.socket]]:
+        """Return, after `give_up`, what was counted, and the connections to processes before."""
+
+
+class Predecessor:
+    """Waits on a unix socket beside `admin`, mode 0600, for the same user or root."""
+
+    def __init__(self, admin: Path, holder: Holder) -> None:
+        self.path = beside(admin)
+        self._holder = holder
+        self._sock: socket.socket | None = None
+        self._inode = 0
+        self._task: asyncio.Task[None] | None = None
+        self._successor: socket.socket | None = None
+
+    def start(self) -> None:
+        """Wait from now on. Where that is not possible it is said, and there is no upgrade."""
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
+        name = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        mask = os.umask(0o177)
+        try:
+            name.unlink(missing_ok=True)
+            sock.bind(str(name))
+            sock.listen(1)
+            self._inode = name.stat().st_ino
+            name.replace(self.path)  # of the one we have taken over from, or one that is dead
+        except OSError as error:
+            sock.close()
+            log.event(
+                log.WARNING,
+                "no_upgrade",
+                f"no other ambassador will be able to take over: {self.path}: {error}",
+                reason=str(error),
+            )
+            return
+        finally:
+            os.umask(mask)
+        self._sock = sock
+        self._task = spawn(self._wait(sock), "wait for a successor")
+
+    def close(self) -> None:
+        """Wait no longer."""
+        if self._task is not None:
+            self._task.cancel()
+        if self._successor is not None:
+            self._successor.close()
+            self._successor = None
+        if self._sock is not None:
+            # While our socket is open nobody else's can have its number; afterwards one may.
+            with contextlib.suppress(OSError):  # gone already, or the folder is
+                if self.path.stat().st_ino == self._inode:
+                    self.path.unlink()
+            self._sock.close()
+            self._sock = None
+
+    async def _wait(self, sock: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            connection, _ = await loop.sock_accept(sock)
+            connection.setblocking(False)
+            with connection:
+                pid, user = peer(connection)
+                if not may_hand_over(user, os.geteuid()):
+                    log.event(
+                        log.WARNING,
+                        "upgrade_refused",
+                        f"user {user} may not take over",
+                        user=user,
+                        pid=pid,
+                    )
+                elif await self._serve(connection, pid):
+                    return
+
+    async def _serve(self, sock: socket.socket, pid: int) -> bool:
+        """Hand over to the process at the other end; tell whether it has taken over."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                if (await self._receive(sock, "hello")).get("protocol") != PROTOCOL:
+                    raise RunError(f"this ambassador speaks version {PROTOCOL} of the handover")
+                sockets, wishes = await self._holder.lend()
+        except (AmbassadorError, OSError, TimeoutError) as error:
+            await self._refuse(sock, error)
+            return False
+        log.event(log.INFO, "upgrade_asked", f"process {pid} asks to take over", pid=pid)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._give(sock, sockets, wishes)
+                await self._receive(sock, "ready")
+                self._holder.pause()
+                await send(sock, "yours")
+                await self._receive(sock, "done")
+        except (AmbassadorError, OSError, TimeoutError) as error:
+            await self._refuse(sock, error)
+            await self._holder.take_back()
+            why = str(error) or "it took too long"
+            log.event(
+                log.WARNING,
+                "upgrade_failed",
+                f"process {pid} did not take over: {why}; everything goes on as it was",
+                pid=pid,
+                reason=why,
+            )
+            return False
+        except asyncio.CancelledError:
+            await self._holder.take_back()
+            raise
+        await self._holder.give_up(pid)
+        text, others = await self._holder.legacy()
+        with contextlib.suppress(OSError):
+            await send_text(sock, "bye", text, [one.fileno() for one in others])
+        for one in others:
+            one.close()
+        self._successor = sock.dup()
+        return True
+
+    async def successor(self) -> socket.socket | None:
+        """Return the connection to the one that has taken over, to be closed by the caller; None
+        when nobody has.
+        """
+        if self._task is not None:
+            await asyncio.wait({self._task})
+        sock, self._successor = self._successor, None
+        return sock
+
+    @staticmethod
+    async def _give(sock: socket.socket, sockets: Sequence[socket.socket], wishes: bytes) -> None:
+        await send_text(sock, "welcome", wishes, sockets=len(sockets), pid=os.getpid())
+        for first in range(0, len(sockets), MOST):
+            await Predecessor._receive(sock, "more")
+            piece = sockets[first : first + MOST]
+            lent = [bool(getattr(one, "lent", False)) for one in piece]
+            await send(sock, "sockets", [one.fileno() for one in piece], lent=lent)
+
+    @staticmethod
+    async def _receive(sock: socket.socket, expected: str) -> dict[str, Any]:
+        message, descriptors = await receive(sock)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        if not message:
+            raise RunError("it ended")
+        if message["say"] != expected:
+            raise RunError(f"it said {message['say']} instead of {expected}")
+        return message
+
+    @staticmethod
+    async def _refuse(sock: socket.socket, error: BaseException) -> None:
+        with contextlib.suppress(OSError):
+            await send(sock, "no", why=str(error) or "it took too long")

@@ -1,0 +1,165 @@
+"""The side of the one that comes: ask for everything, and say when it may be let go."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+from ambassador import __version__
+from ambassador.core.wish import Wish
+from ambassador.errors import NobodyError, RunError
+from ambassador.handover.protocol import (
+    PATIENCE,
+    PROTOCOL,
+    beside,
+    may_hand_over,
+    peer,
+    receive,
+    send,
+    text_of,
+)
+from ambassador.ports import StateStore
+from ambassador.sockets.inherited import LentSocket
+
+__all__ = ["HandedStore", "Successor"]
+
+
+class Successor:
+    """A handover under way; `close` before `done` leaves everything to the predecessor."""
+
+    def __init__(self, sock: socket.socket, admin: Path) -> None:
+        self.admin = admin
+        self.pid = peer(sock)[0]
+        self.sockets: list[LentSocket] = []
+        self.wishes = b""
+        self.kept: list[LentSocket] = []  # those whose files belong to a third: systemd
+        # From `done` on: what was counted, and connections to those before the predecessor.
+        self.legacy = b""
+        self.others: list[socket.socket] = []
+        self._sock = sock
+
+    @classmethod
+    async def ask(cls, admin: Path) -> Successor:
+        """Ask the ambassador of the admin socket `admin` for all it has. Raises RunError."""
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
+        path = beside(admin)
+        try:
+            sock.connect(str(path))
+        except OSError as error:
+            sock.close()
+            why = (error.strerror or str(error)).lower()
+            raise NobodyError(
+                f"no ambassador to take over from at {path}: {why}; "
+                "without --upgrade a new one starts"
+            ) from error
+        user = peer(sock)[1]
+        if not may_hand_over(user, os.geteuid()):
+            sock.close()
+            raise RunError(f"{path} belongs to user {user}; nothing is taken over from there")
+        taker = cls(sock, admin)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await taker._begin()
+        except BaseException as error:
+            taker.close()
+            for one in taker.sockets:
+                one.close()
+            if isinstance(error, OSError | TimeoutError):
+                raise RunError(f"the ambassador at {path} does not hand over: {error}") from error
+            raise
+        return taker
+
+    async def ready(self) -> None:
+        """Say that everything is installed; when it returns, all of it is ours.
+
+        Raises RunError when the predecessor has changed its mind.
+        """
+        await self._say("ready", "yours")
+
+    async def done(self) -> None:
+        """Say that we serve; when it returns, the predecessor has let go.
+
+        Raises RunError when it has changed its mind.
+        """
+        descriptors = await self._say("done", "bye")
+        self.legacy = text_of(descriptors[:1])
+        self.others = [socket.socket(fileno=descriptor) for descriptor in descriptors[1:]]
+
+    def connection(self) -> socket.socket | None:
+        """Return, after `done`, the connection on which the predecessor can be asked, to be
+        closed by the caller; None where it has died.
+        """
+        connection = self._sock.dup() if self.legacy else None
+        self.close()
+        return connection
+
+    async def _say(self, say: str, answer: str) -> list[int]:
+        message: dict[str, Any] = {}
+        descriptors: list[int] = []
+        try:
+            async with asyncio.timeout(PATIENCE):
+                with contextlib.suppress(OSError):  # it has gone, perhaps with a last word
+                    await send(self._sock, say)
+                message, descriptors = await receive(self._sock)
+        except TimeoutError as error:
+            raise RunError("the ambassador to take over from does not answer") from error
+        if message:  # else it has died: whatever there was is ours
+            _expect(message, answer)
+        return descriptors
+
+    def close(self) -> None:
+        """Speak no longer."""
+        self._sock.close()
+
+    async def _begin(self) -> None:
+        await send(self._sock, "hello", protocol=PROTOCOL, version=__version__)
+        message, descriptors = await receive(self._sock)
+        self.wishes = text_of(descriptors)
+        count = _expect(message, "welcome")["sockets"]
+        while len(self.sockets) < count:
+            await send(self._sock, "more")
+            message, descriptors = await receive(self._sock)
+            found = [LentSocket(fileno=descriptor) for descriptor in descriptors]
+            self.sockets += found
+            flags = _expect(message, "sockets")["lent"]
+            self.kept += [one for one, kept in zip(found, flags, strict=True) if kept]
+
+
+class HandedStore:
+    """Implements ports.StateStore: what was handed over is what was saved last.
+
+    `read` makes wishes of the text; what is saved goes to `store`, if there is one.
+    """
+
+    def __init__(
+        self, text: str, read: Callable[[str], tuple[Wish, ...]], store: StateStore | None
+    ) -> None:
+        self._text = text
+        self._read = read
+        self._store = store
+
+    def load(self) -> tuple[Wish, ...]:
+        """Return the wishes of the predecessor; see ports.StateStore."""
+        if self._store is not None:
+            self._store.load()  # what is wrong with the place is said now
+        return self._read(self._text)
+
+    def save(self, wishes: Collection[Wish]) -> None:
+        """Keep `wishes`; see ports.StateStore."""
+        if self._store is not None:
+            self._store.save(wishes)
+
+
+def _expect(message: dict[str, Any], say: str) -> dict[str, Any]:
+    if not message:
+        raise RunError("the ambassador to take over from has ended")
+    if message["say"] == "no":
+        raise RunError(f"the running ambassador does not hand over: {message['why']}")
+    if message["say"] != say:
+        raise RunError(f"the running ambassador said {message['say']} instead of {say}")
+    return message

@@ -1,0 +1,40 @@
+"""Sessions ended one after the other, as the policy of their departure says: for every plane."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from ambassador.core.departure import due
+from ambassador.model import Existing
+
+__all__ = ["pace"]
+
+_T = TypeVar("_T")
+
+
+async def pace(
+    items: Sequence[_T],
+    existing: Existing,
+    cut: Callable[[Sequence[_T]], Awaitable[int]],
+    *,
+    tick: float,
+) -> int:
+    """Call `cut` with those of `items` that are due by `existing`, beginning now; look again
+    every `tick` seconds.
+
+    `cut` returns how many it has ended: one that is passed over (it has ended by itself, or may
+    stay after all) leaves its turn to the next. Return how many were ended. Raises what `cut`
+    raises.
+    """
+    loop = asyncio.get_running_loop()
+    began, count, ended, left = loop.time(), len(items), 0, list(items)
+    while left:
+        wanted = due(existing, count, loop.time() - began) - ended
+        if wanted > 0:
+            piece, left = left[:wanted], left[wanted:]
+            ended += await cut(piece)
+        if left:
+            await asyncio.sleep(tick)
+    return ended

@@ -1,0 +1,206 @@
+"""End the flows of endpoints that have left their route, as its policy says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Coroutine, Iterable, Sequence
+from dataclasses import dataclass, field
+from socket import AF_INET, AF_INET6
+from typing import Any
+
+from ambassador import log
+from ambassador.core.departure import grace
+from ambassador.model import Existing, Fate, Proto, Reason, Route
+from ambassador.pacing import pace
+from ambassador.planes.kernel.conntrack import Conntrack
+from ambassador.planes.kernel.entry import Address, Flow
+from ambassador.planes.kernel.poke import Poke, Poker
+from ambassador.spec import format_existing
+from ambassador.tasks import spawn
+
+__all__ = ["FlowEnder"]
+
+# When a cut is repeated, in seconds after it: a socket answers one such segment in 500 ms
+# (net.ipv4.tcp_invalid_ratelimit), so a busy one may have spent its answer on another.
+_AGAIN = ((0.6, Poke.PLAIN), (0.6, Poke.HANDSHAKE))
+_PIECE = 100  # flows deleted, then poked, in one go
+_TICK = 0.02  # seconds between two looks at what is due
+_ANSWER = 0.1  # seconds an endpoint that has left has to answer those it was to have last
+
+
+@dataclass(eq=False, slots=True)
+class _Leaving:
+    """What left a route at one moment, and the tasks that see to its flows."""
+
+    proto: Proto
+    ports: Collection[int]
+    gone: set[Address]
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+
+class FlowEnder:
+    """Obeys `Route.existing` for flows of the kernel. Conntrack and poker are open already."""
+
+    def __init__(self, conntrack: Conntrack, poker: Poker) -> None:
+        self._conntrack = conntrack
+        self._poker = poker
+        self._leaving: list[_Leaving] = []
+        self._again: set[asyncio.Task[None]] = set()
+        self.noting = False  # whether somebody will ask `reasons`, by the ids of flows
+        self.reasons: dict[int, Reason] = {}
+
+    async def endpoint_left(
+        self,
+        route: Route,
+        listen_ports: Collection[int],
+        gone: Collection[Address],
+        existing: Existing,
+    ) -> None:
+        """See to the flows from `listen_ports` of `route` to the addresses `gone`, which new
+        flows can no longer reach.
+
+        On return UDP flows have been deleted: the next datagrams of their clients go where the
+        route leads now. TCP connections follow `existing` from now on, in tasks of their own;
+        those that no upstream answers are deleted soon.
+        """
+        leaving = _Leaving(route.proto, frozenset(listen_ports), set(gone))
+        kept = existing.fate is Fate.KEEP and route.proto is Proto.TCP
+        flows = await self._flows(leaving, unanswered=kept)
+        if route.proto is Proto.UDP:
+            await self._conntrack.delete(flows)
+            return
+        self._wait_for_answers(route, leaving, existing, flows)
+        self._begin(route, leaving, existing, [flow for flow in flows if flow.established])
+
+    async def endpoint_rests(
+        self, route: Route, listen_ports: Collection[int], rest: Collection[Address]
+    ) -> None:
+        """See to the flows to the addresses `rest`, which get no new ones: connections that no
+        upstream answers are deleted soon, so that their clients try elsewhere; all others go on.
+        """
+        if route.proto is Proto.TCP:
+            await self.endpoint_left(route, listen_ports, rest, Existing())
+
+    def endpoint_back(
+        self, proto: Proto, listen_ports: Collection[int], back: Collection[Address]
+    ) -> None:
+        """Spare the flows to the addresses `back`, which belong to the route again."""
+        for leaving in self._leaving:
+            if leaving.proto is proto and not set(listen_ports).isdisjoint(leaving.ports):
+                leaving.gone -= set(back)
+
+    def note(self, flows: Iterable[Flow], reason: Reason) -> None:
+        """Note why `flows` are about to end."""
+        if self.noting:
+            self.reasons.update((flow.id, reason) for flow in flows)
+
+    async def cut(self, flows: Sequence[Flow], reason: Reason = Reason.MOVED) -> int:
+        """End `flows` now; return how many there were. Both peers see a reset, at once or, when
+        they are asked again, within 1.2 s.
+        """
+        self.note(flows, reason)
+        ended = 0
+        for first in range(0, len(flows), _PIECE):
+            piece = flows[first : first + _PIECE]
+            ended += await self._conntrack.delete(piece)
+            await self._poker.poke(piece, Poke.HANDSHAKE)
+        task = spawn(self._repeat(flows), "repeat of a cut")
+        self._again.add(task)
+        task.add_done_callback(self._again.discard)
+        return ended
+
+    @property
+    def busy(self) -> bool:
+        """Whether flows are being drained or cut."""
+        return bool(self._leaving or self._again)
+
+    async def settle(self) -> None:
+        """Wait until what has been cut has been told to its peers for the last time."""
+        if self._again:
+            await asyncio.wait(self._again)
+
+    def close(self) -> None:
+        """End nothing any longer; what has not been cut goes on."""
+        for leaving in self._leaving:
+            for task in leaving.tasks:
+                task.cancel()
+        for task in self._again:
+            task.cancel()
+        self._leaving.clear()
+
+    async def _flows(self, leaving: _Leaving, *, unanswered: bool = False) -> list[Flow]:
+        families = {AF_INET6 if ":" in host else AF_INET for host, _ in leaving.gone}
+        flows = await self._conntrack.flows(
+            leaving.proto, leaving.ports, families, unanswered=unanswered
+        )
+        return [flow for flow in flows if flow.upstream in leaving.gone]
+
+    def _spawn(self, leaving: _Leaving, work: Coroutine[Any, Any, None], name: str) -> None:
+        if leaving not in self._leaving:
+            self._leaving.append(leaving)
+        task = spawn(work, name)
+        leaving.tasks.add(task)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            leaving.tasks.discard(task)
+            if not leaving.tasks and leaving in self._leaving:
+                self._leaving.remove(leaving)
+
+        task.add_done_callback(ended)
+
+    def _wait_for_answers(
+        self, route: Route, leaving: _Leaving, existing: Existing, flows: Iterable[Flow]
+    ) -> None:
+        """See to those of `flows` that are not answered yet, soon: most of them will be within
+        the next moment, and to delete one just then would cost its client a second.
+        """
+        connecting = {flow.id for flow in flows if not flow.established}
+        if connecting:
+            work = self._look_again(route, leaving, existing, connecting)
+            self._spawn(leaving, work, f"unanswered of {route.name}")
+
+    async def _look_again(
+        self, route: Route, leaving: _Leaving, existing: Existing, connecting: Collection[int]
+    ) -> None:
+        await asyncio.sleep(_ANSWER)
+        found = await self._flows(leaving, unanswered=existing.fate is Fate.KEEP)
+        flows = [flow for flow in found if flow.id in connecting]
+        await self._conntrack.delete([flow for flow in flows if not flow.established])
+        self._begin(route, leaving, existing, [flow for flow in flows if flow.established])
+
+    def _begin(
+        self, route: Route, leaving: _Leaving, existing: Existing, flows: list[Flow]
+    ) -> None:
+        """Begin to end the open connections `flows` by the policy `existing`."""
+        if not flows or existing.fate is Fate.KEEP:
+            return
+        log.event(
+            log.INFO,
+            "flows_leaving",
+            f"{route.name}  {len(flows)} open connections to "
+            f"{_named(flows)}, which left the route: {format_existing(existing)}",
+            route=route.name,
+            flows=len(flows),
+            existing=format_existing(existing),
+        )
+        self._spawn(leaving, self._end(leaving, existing, flows), f"ending of {route.name}")
+
+    async def _end(self, leaving: _Leaving, existing: Existing, flows: list[Flow]) -> None:
+        async def cut(piece: Sequence[Flow]) -> int:
+            return await self.cut([flow for flow in piece if flow.upstream in leaving.gone])
+
+        if wait := grace(existing):
+            await asyncio.sleep(wait)
+            flows = await self._flows(leaving)
+        await pace(flows, existing, cut, tick=_TICK)
+
+    async def _repeat(self, flows: Sequence[Flow]) -> None:
+        for pause, poke in _AGAIN:
+            await asyncio.sleep(pause)
+            await self._poker.poke(flows, poke)
+
+
+def _named(flows: Sequence[Flow]) -> str:
+    """Return `10.0.0.2:6379, 10.0.0.3:6379`."""
+    ends = sorted({flow.upstream for flow in flows})
+    return ", ".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in ends)

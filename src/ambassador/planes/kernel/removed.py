@@ -1,0 +1,45 @@
+"""Routes that were removed, as long as flows of theirs may go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ambassador.model import Address, Proto, Route
+from ambassador.planes.kernel.route import KernelRoute
+from ambassador.planes.kernel.ruleset import Port
+
+__all__ = ["RemovedRoutes"]
+
+
+class RemovedRoutes:
+    """At most one for each listen address: the last that was there."""
+
+    def __init__(self) -> None:
+        self._routes: dict[tuple[Proto, Address], KernelRoute] = {}
+
+    def __iter__(self) -> Iterator[KernelRoute]:
+        return iter(tuple(self._routes.values()))
+
+    def add(self, carried: KernelRoute) -> None:
+        """Remember what has been removed: all its flows are leaving."""
+        key = carried.route.proto, carried.route.listen
+        former = carried.belongs | carried.former
+        if earlier := self._routes.get(key):
+            former |= earlier.former
+        if carried.counted and former:
+            self._routes[key] = replace(
+                carried, ways={}, belongs=frozenset(), former=set(former), unwatch=[]
+            )
+
+    def route_of(self, port: Port) -> Route | None:
+        """Return the route that a port was of."""
+        return next((one.route for one in self if port in one.ports), None)
+
+    def forget(self) -> None:
+        """Forget those that have no flows left, as `open_flows` has found."""
+        self._routes = {key: one for key, one in self._routes.items() if one.former}
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._routes.clear()

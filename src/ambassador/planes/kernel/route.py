@@ -1,0 +1,182 @@
+"""What the kernel plane knows of one route while it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ambassador.core.usable import keeps, usable
+from ambassador.model import Address, Admin, Endpoint, Existing, Inet, Route
+from ambassador.planes.kernel.entry import Flow, shown
+from ambassador.planes.kernel.nft import Counter
+from ambassador.planes.kernel.ruleset import Key, Port, Way
+from ambassador.planes.kernel.ways import Which, belonging, places, ways
+from ambassador.ports import RouteStatus, SessionStatus
+from ambassador.spec import is_ip
+
+__all__ = ["KernelRoute"]
+
+
+@dataclass(eq=False, slots=True)
+class KernelRoute:
+    """One route: where its endpoints are, which of them answer, and what is installed."""
+
+    route: Route
+    refusal: str = ""  # why the relay has it altogether
+    known: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    out: dict[Which, float] = field(default_factory=dict)  # not reached; until when (loop time)
+    ways: dict[Key, Way] = field(default_factory=dict)  # installed
+    belongs: frozenset[tuple[str, int]] = frozenset()  # to what `ways` were made from
+    counted: bool = False
+    once: Existing | None = None  # the policy of the change that is being made
+    former: set[tuple[str, int]] = field(default_factory=set)  # belonged, may have flows yet
+    announced: bool = False  # that the kernel has it
+    forgive: bool = False  # an endpoint is back: what `down_tcp` says is old
+    unwatch: list[Callable[[], None]] = field(default_factory=list)
+    opened: int = 0
+    open: int = 0
+    open_by_endpoint: dict[Address, int] = field(default_factory=dict)
+    to_upstream: int = 0
+    to_client: int = 0
+
+    @property
+    def ports(self) -> tuple[Port, ...]:
+        """Every port the route listens on; none for a path."""
+        listen = self.route.listen
+        if not isinstance(listen, Inet):
+            return ()
+        return tuple((self.route.proto, port) for port in listen.ports)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The hosts of its endpoints, each once."""
+        return tuple(dict.fromkeys(filter(None, map(_host, self.route.endpoints))))
+
+    def stop_watching(self) -> None:
+        """Follow its names no longer."""
+        for unwatch in self.unwatch:
+            unwatch()
+        self.unwatch.clear()
+
+    def learn_literals(self) -> None:
+        """Know the addresses that are written out, and forget those of hosts no longer named."""
+        hosts = self.hosts
+        self.known = {host: self.known[host] for host in hosts if host in self.known}
+        self.known.update((host, (host,)) for host in hosts if is_ip(host))
+        self.out = {
+            which: until for which, until in self.out.items() if which[0] in self.route.endpoints
+        }
+
+    def learn(self, host: str, addresses: Sequence[str]) -> None:
+        """Take over new addresses of `host`: what was known of the old ones holds no longer."""
+        self.known[host] = tuple(addresses)
+        self.out = {which: until for which, until in self.out.items() if _host(which[0]) != host}
+        self.forgive = True
+
+    def wanted(self, families: Iterable[bool]) -> dict[Key, Way]:
+        """Return the ways that should be installed."""
+        if self.refusal:
+            return {}
+        return {way.key: way for way in ways(self.route, self.known, self.out, families)}
+
+    def belonging(self) -> frozenset[tuple[str, int]]:
+        """Return every address and port that belongs to the route now."""
+        return frozenset() if self.refusal else belonging(self.route, self.known)
+
+    def resting(self) -> frozenset[tuple[str, int]]:
+        """Return where no new flows are led because the operator says so, and old ones go on."""
+        if self.route.hold is not None:
+            return self.belonging()
+        drained = [e for e in self.route.endpoints if e.admin is Admin.DRAIN and keeps(e)]
+        return places(self.route, drained, self.known)
+
+    def leads_to(self, upstream: tuple[str, int], listen_port: int) -> Endpoint | None:
+        """Return the endpoint of the route at `upstream`, None when it has none there."""
+        for endpoint in self.route.endpoints:
+            port = self.route.endpoint_port(endpoint, listen_port)
+            if upstream[1] == port and upstream[0] in self.known.get(_host(endpoint), ()):
+                return endpoint
+        return None
+
+    def view(self, flow: Flow, now: float) -> SessionStatus:
+        """Return what is seen of one of its flows; `now` in seconds since 1970."""
+        endpoint = self.leads_to(flow.upstream, flow.listen[1])
+        leaving = flow.upstream not in self.belongs
+        return SessionStatus(
+            f"k{flow.id}",
+            self.route,
+            shown(flow.client),
+            endpoint,
+            shown(flow.upstream),
+            now - flow.began if flow.began else None,
+            flow.bytes_up,
+            flow.bytes_down,
+            "kernel",
+            "leaving" if leaving else "open" if flow.established else "waiting",
+        )
+
+    def count(self, counters: Mapping[str, Mapping[int, Counter]]) -> None:
+        """Take over what the table has counted since the route was added."""
+        proto = self.route.proto
+
+        def total(name: str, which: int) -> int:
+            found = counters.get(f"{name}_{proto}", {})
+            return sum(found.get(port, (0, 0))[which] for _, port in self.ports)
+
+        self.opened = total("opened", 0)
+        self.to_upstream = total("up", 1)
+        self.to_client = total("back", 1)
+
+    def tally(self, flows: Mapping[Port, Mapping[tuple[str, int], int]]) -> None:
+        """Take over how many flows are open, by port and upstream."""
+        self.open, known = 0, dict[Address, int]()
+        for port in self.ports:
+            for upstream, number in flows.get(port, {}).items():
+                self.open += number
+                if endpoint := self.leads_to(upstream, port[1]):
+                    known[endpoint.address] = known.get(endpoint.address, 0) + number
+        self.open_by_endpoint = known
+
+    def status(self) -> RouteStatus:
+        """Return what is seen from outside."""
+        return RouteStatus(
+            route=self.route,
+            plane="kernel" if self.ways else "relay",
+            why=self._why(),
+            opened=self.opened,
+            open=self.open,
+            refused=0,
+            to_upstream=self.to_upstream,
+            to_client=self.to_client,
+            open_by_endpoint=self.open_by_endpoint,
+        )
+
+    def _why(self) -> str:
+        if self.refusal:
+            return self.refusal
+        if not self.ways:
+            return self._why_no_way()
+        listen = self.route.listen
+        if not isinstance(listen, Inet) or listen.host not in ("", "::", "0.0.0.0"):
+            return ""
+        families = {way.ipv6 for way in self.ways.values()}
+        others = ["127.0.0.1"] if False in families else ["IPv4"]
+        if listen.host != "0.0.0.0":
+            others.append("::1" if True in families else "IPv6")
+        return f"{' and '.join(others)} through the relay"
+
+    def _why_no_way(self) -> str:
+        if self.route.hold is not None:
+            return "held"
+        if not any(map(usable, self.route.endpoints)):
+            return "no endpoint takes new sessions"
+        unknown = [host for host in self.hosts if host not in self.known]
+        if unknown:
+            return f"the address of {unknown[0]} is not known"
+        if self.out:
+            return "no endpoint can be reached at the moment"
+        return "no address of its endpoints can be forwarded to"
+
+
+def _host(endpoint: Endpoint) -> str:
+    return endpoint.address.host if isinstance(endpoint.address, Inet) else ""

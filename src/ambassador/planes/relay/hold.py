@@ -1,0 +1,91 @@
+"""Those who wait at one held route, sessions and flows alike: `core.gate` decides, here is the
+timer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+
+from ambassador.core.hold import admits, next_overdue, overdue
+from ambassador.model import Hold
+
+__all__ = ["HoldQueue"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    since: float
+    opened: Callable[[], None]
+    late: Callable[[], None]
+
+
+class HoldQueue:
+    """Lets in, keeps in order, lets go."""
+
+    def __init__(self) -> None:
+        self.entered = 0  # ever
+        self._hold = Hold()
+        self._waiting: dict[Hashable, _Waiting] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def __contains__(self, who: Hashable) -> bool:
+        return who in self._waiting
+
+    def enter(
+        self, who: Hashable, hold: Hold, opened: Callable[[], None], late: Callable[[], None]
+    ) -> bool:
+        """Let `who` wait, if there is room: `opened` is called when the route is released,
+        `late` when it has waited too long; either ends the wait. Return whether it may wait.
+        """
+        self._hold = hold
+        if not admits(hold, len(self._waiting)):
+            return False
+        self.entered += 1
+        loop = asyncio.get_running_loop()
+        self._waiting[who] = _Waiting(loop.time(), opened, late)
+        if self._timer is None:
+            self._arm(loop)
+        return True
+
+    def leave(self, who: Hashable) -> None:
+        """Let `who` wait no longer, if it does."""
+        self._waiting.pop(who, None)
+
+    def change(self, hold: Hold | None) -> None:
+        """Go by `hold` from now on; None lets all go, those who came first before others."""
+        if hold is not None:
+            self._hold = hold
+            self._look()
+            return
+        self._disarm()
+        waiting, self._waiting = self._waiting, {}
+        for one in waiting.values():
+            one.opened()
+
+    def _look(self) -> None:
+        self._disarm()
+        if not self._waiting:
+            return
+        loop = asyncio.get_running_loop()
+        since = [one.since for one in self._waiting.values()]
+        for who in list(self._waiting)[: overdue(self._hold, since, loop.time())]:
+            # One that goes may take others with it.
+            if (one := self._waiting.pop(who, None)) is not None:
+                one.late()
+        self._arm(loop)
+
+    def _arm(self, loop: asyncio.AbstractEventLoop) -> None:
+        oldest = next((one.since for one in self._waiting.values()), None)
+        moment = next_overdue(self._hold, oldest)
+        if moment is not None:
+            self._timer = loop.call_at(moment, self._look)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,161 @@
+"""Busy sessions are carried by processes of their own, so that all cores carry.
+
+Every session begins in the relay's own process, and most end there: handing one over costs as much
+as a few requests. Which ones are busy is seen in a sample, taken only while there is much to do: in
+some turns of the poller it is noted who was ready. Those that are old enough go to the worker that
+has the fewest. Nothing comes back; a worker that has had none for a while ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import resource
+import time
+from collections.abc import Collection, Iterable
+
+from ambassador import log
+from ambassador.core.offload import least_loaded, wanted
+from ambassador.planes.relay.pair import Side
+from ambassador.planes.relay.poller import Poller
+from ambassador.planes.relay.session import Session
+from ambassador.planes.relay.worker import Worker
+
+__all__ = ["Offload"]
+
+_PAUSE = 256  # turns between two samples
+_SAMPLE = 32  # turns of a sample
+_BUSY = 0.5  # seconds: when the turns of a pause took longer, there is nothing to spread
+_GROWN = 0.25  # seconds: younger sessions may be over in a moment
+_IDLE = 30.0  # seconds a worker without sessions stays
+_AGAIN = 10.0  # seconds after one died before another is started
+_PATIENCE = 1.0  # seconds for all workers to tell their numbers, or that all has ended
+_LATE = 10.0  # seconds for a worker to begin
+_RESERVE = 32  # descriptors of a worker that are not for sessions
+
+
+class Offload:
+    """Hands sessions of `poller` to at most `limit` workers. `eager`: every session, at once."""
+
+    def __init__(
+        self,
+        poller: Poller,
+        limit: int,
+        *,
+        eager: bool = False,
+    ) -> None:
+        self._poller = poller
+        self._limit = limit
+        self._pause, self._sample = (1, 1) if eager else (_PAUSE, _SAMPLE)
+        self._grown, self._busy = (0.0, float("inf")) if eager else (_GROWN, _BUSY)
+        self._loop = asyncio.get_running_loop()
+        self._workers: list[Worker] = []
+        self._ended: list[Worker] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._not_before = 0.0
+        self._began = time.monotonic()
+        self._room = (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _RESERVE) // 2
+        if limit:
+            poller.lap_in(self._pause, self._begin_sample)
+
+    @property
+    def workers(self) -> Collection[Worker]:
+        """Those that run."""
+        return tuple(self._workers)
+
+    def start(self, count: int) -> None:
+        """Start `count` workers."""
+        for _ in range(count):
+            try:
+                self._workers.append(Worker(self._poller, self._died))
+            except OSError as error:
+                self._not_before = time.monotonic() + _AGAIN
+                log.event(
+                    log.WARNING,
+                    "worker_not_started",
+                    f"cannot start a process to carry sessions ({error}); they stay in this one",
+                    reason=str(error),
+                )
+                return
+
+    async def measure(self) -> None:
+        """Have the numbers of all sessions brought up to date."""
+        with contextlib.suppress(TimeoutError):  # then the numbers are as old as they are
+            async with asyncio.timeout(_PATIENCE):
+                for worker in self.workers:
+                    await worker.measure()
+
+    def close(self) -> None:
+        """Let all workers end."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._poller.lap_in(0, lambda: None)
+        deadline = time.monotonic() + _PATIENCE
+        for worker in self.workers:
+            worker.settle(deadline)
+        for worker in self._workers:
+            worker.close()
+        for worker in (*self._workers, *self._ended):
+            worker.wait()
+        self._workers.clear()
+        self._ended.clear()
+
+    def _begin_sample(self) -> None:
+        now = time.monotonic()
+        if now - self._began > self._busy:
+            self._began = now
+            self._poller.lap_in(self._pause, self._begin_sample)
+        else:
+            self._poller.seen = set()
+            self._poller.lap_in(self._sample, self._end_sample)
+
+    def _end_sample(self) -> None:
+        seen, self._poller.seen = self._poller.seen or set(), None
+        self._began = now = time.monotonic()
+        self._poller.lap_in(self._pause, self._begin_sample)
+        sides = [side for side in map(self._poller.who, seen) if isinstance(side, Side)]
+        sessions = dict.fromkeys(side.pair for side in sides if isinstance(side.pair, Session))
+        busy = [session for session in sessions if session.grown_to(now) >= self._grown]
+        if not busy or now < self._not_before:
+            return
+        carried = sum(map(len, self._workers))
+        self.start(wanted(self._limit, len(self._workers), len(busy), carried))
+        late = [worker for worker in self._workers if not worker.is_ready]
+        if not late:
+            self._hand(busy)
+        for worker in late:
+            if now > worker.began + _LATE:
+                worker.process.kill()  # that it is gone is heard as of any other
+
+    def _hand(self, busy: Iterable[Session]) -> None:
+        for session in busy:
+            place = least_loaded([len(worker) for worker in self._workers], self._room)
+            if place is None:
+                return
+            session.hand(self._workers[place])
+        if self._timer is None:
+            self._timer = self._loop.call_later(_IDLE, self._look)
+
+    def _look(self) -> None:
+        """Let those go that have nothing to do."""
+        idle = [worker for worker in self._workers if not len(worker) and worker.is_ready]
+        for worker in idle:
+            self._workers.remove(worker)
+            worker.close()
+        self._ended = [worker for worker in self._ended if worker.process.poll() is None]
+        self._ended += idle
+        more = self._workers or self._ended
+        self._timer = self._loop.call_later(_IDLE, self._look) if more else None
+
+    def _died(self, worker: Worker) -> None:
+        self._workers.remove(worker)
+        self._not_before = time.monotonic() + _AGAIN
+        code = worker.wait()
+        log.event(
+            log.ERROR,
+            "worker_died",
+            f"process {worker.process.pid}, which carried sessions, has ended ({code}); its "
+            "sessions with it",
+            pid=worker.process.pid,
+            code=code,
+        )

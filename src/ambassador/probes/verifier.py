@@ -1,0 +1,52 @@
+"""Would endpoints answer that shall get traffic? Asked before and after a move."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ambassador.errors import NotVerifiedError, ResolveError
+from ambassador.model import Endpoint, Inet, Proto, Route
+from ambassador.ports import Resolver
+from ambassador.probes.exchange import NoAnswerError, Place, ask, host_of, places
+from ambassador.probes.table import probe_of
+from ambassador.spec import format_address, format_endpoint
+
+__all__ = ["ConnectVerifier"]
+
+# Seconds for one address; a SYN that was lost comes again after one (RFC 6298 section 2.1).
+_LIMIT = 3.0
+
+
+class ConnectVerifier:
+    """Implements ports.Verifier by connecting to every address of every endpoint, of a range to
+    its first and its last port, and by the probe of the route's `health` where it has one. Of UDP
+    without a probe only the name is resolved: what asks nothing is told nothing there, and a
+    datagram that means nothing may do harm.
+    """
+
+    def __init__(self, resolver: Resolver, limit: float = _LIMIT) -> None:
+        self._resolver = resolver
+        self._limit = limit
+
+    async def verify(self, route: Route, endpoints: Sequence[Endpoint]) -> None:
+        """Return when all of `endpoints` take connections; see ports.Verifier."""
+        probe = probe_of(route.health, route.proto)
+        for endpoint in endpoints:
+            try:
+                found = await places(endpoint, self._resolver)
+            except ResolveError as error:
+                raise NotVerifiedError(f"{format_endpoint(endpoint)}: {error}") from error
+            if endpoint.proto is Proto.UDP and not route.health:
+                continue
+            for place in found:
+                try:
+                    await ask(probe, place, host_of(endpoint), self._limit, route.proto)
+                except NoAnswerError as error:
+                    raise _failed(endpoint, place, str(error)) from error
+
+
+def _failed(endpoint: Endpoint, place: Place, why: str) -> NotVerifiedError:
+    text, (_, to) = format_endpoint(endpoint), place
+    where = to if isinstance(to, str) else format_address(Inet(*to))
+    at = "" if where in text else f" ({where})"
+    return NotVerifiedError(f"{text}{at} does not answer: {why}; nothing has changed")

@@ -1,0 +1,1 @@
+"""How a listening socket is made, or taken over."""

@@ -1,0 +1,106 @@
+"""What systemd gives its services and wants to hear: sd_listen_fds(3), sd_notify(3) and
+sd_watchdog_enabled(3), without its library.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import time
+from collections.abc import MutableMapping
+
+from ambassador import log
+from ambassador.errors import ConfigError, Problem
+from ambassador.sockets.inherited import LentSocket
+
+__all__ = ["Notifier", "listening"]
+
+_FIRST = 3  # SD_LISTEN_FDS_START
+
+
+def listening(environ: MutableMapping[str, str]) -> list[tuple[str, LentSocket]]:
+    """Return the sockets systemd has passed to this very process, each with its name (empty when
+    it has none). Their variables are taken out of `environ`: they are not for our children.
+
+    Raises ConfigError when they make no sense.
+    """
+    pid, count, names = (
+        environ.pop(name, "") for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
+    )
+    if not count or pid != str(os.getpid()):
+        return []
+    if not count.isdecimal():
+        raise _wrong("LISTEN_FDS", count, "a number of sockets")
+    given = names.split(":") if names else [""] * int(count)
+    if len(given) != int(count):
+        raise _wrong("LISTEN_FDNAMES", names, f"{count} names with : between them")
+    found = []
+    for descriptor, name in enumerate(given, start=_FIRST):
+        try:
+            sock = LentSocket(fileno=descriptor)
+        except OSError as error:
+            raise _wrong("LISTEN_FDS", count, f"descriptor {descriptor} is no socket") from error
+        sock.set_inheritable(False)
+        found.append((name, sock))
+    return found
+
+
+class Notifier:
+    """Tells systemd how we are, where it wants to know; all times are its microseconds."""
+
+    def __init__(self, environ: MutableMapping[str, str]) -> None:
+        place, watchdog, pid = (
+            environ.pop(name, "") for name in ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
+        )
+        self._place = f"\0{place[1:]}" if place.startswith("@") else place
+        self._pause = 0.0
+        if place and watchdog and pid in ("", str(os.getpid())):
+            if not watchdog.isdecimal() or not int(watchdog):
+                raise _wrong("WATCHDOG_USEC", watchdog, "microseconds")
+            self._pause = int(watchdog) / 2_000_000
+        self._timer: asyncio.TimerHandle | None = None
+
+    def ready(self, status: str) -> None:
+        """Say that we serve, and in a line what; from now on that we are alive, too."""
+        self._tell("READY=1", f"STATUS={status}")
+        if self._pause and self._timer is None:
+            self._alive()
+
+    def reloading(self) -> None:
+        """Say that we read everything again; `ready` follows."""
+        self._tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+
+    def stopping(self, status: str) -> None:
+        """Say that we end; that we are alive is told until `close`."""
+        self._tell("STOPPING=1", f"STATUS={status}")
+
+    def succeeded_by(self, pid: int) -> None:
+        """Say that process `pid` is what systemd should look after from now on."""
+        self._tell(f"MAINPID={pid}")
+
+    def close(self) -> None:
+        """Say nothing any longer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _alive(self) -> None:
+        # By the loop itself: one that hangs says nothing, and that is the point.
+        self._tell("WATCHDOG=1")
+        self._timer = asyncio.get_running_loop().call_later(self._pause, self._alive)
+
+    def _tell(self, *lines: str) -> None:
+        if not self._place:
+            return
+        try:
+            with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as sock:
+                sock.setblocking(False)
+                sock.sendto("\n".join(lines).encode(), self._place)
+        except OSError as error:
+            log.event(log.WARNING, "not_notified", f"systemd was not told {lines[0]}: {error}")
+
+
+def _wrong(variable: str, read: str, expected: str) -> ConfigError:
+    return ConfigError(Problem(f"environment variable {variable}", "is wrong", read, expected))

@@ -1,0 +1,101 @@
+"""Counts what is known of a session only when it has ended: half a microsecond each."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from math import inf
+
+from ambassador.model import Reason
+from ambassador.ports import SessionRecord
+from ambassador.telemetry.metrics import METRICS
+
+__all__ = ["Durations", "Histogram", "Times"]
+
+
+@dataclass(slots=True)
+class Histogram:
+    """How many values lie at or below each of `bounds`, and above the last."""
+
+    bounds: tuple[float, ...]
+    counts: list[int] = field(default_factory=list)
+    total: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.counts = self.counts or [0] * (len(self.bounds) + 1)
+
+    def add(self, value: float) -> None:
+        """Count one value."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+    def copy(self) -> Histogram:
+        """Return one that does not change with this one."""
+        return Histogram(self.bounds, list(self.counts), self.total)
+
+
+def _histogram(name: str) -> Histogram:
+    return Histogram(METRICS[name].buckets)
+
+
+@dataclass(slots=True)
+class Times:
+    """What is counted of one route."""
+
+    connect: Histogram = field(default_factory=lambda: _histogram("ambassador_connect_seconds"))
+    session: Histogram = field(default_factory=lambda: _histogram("ambassador_session_seconds"))
+    in_kernel: Counter[Reason] = field(default_factory=Counter)
+
+    def account(self) -> dict[str, float]:
+        """Return it as flat numbers under names, so that another process can go on with them."""
+        found: dict[str, float] = {}
+        for word, histogram in (("connect", self.connect), ("session", self.session)):
+            for bound, number in zip((*histogram.bounds, inf), histogram.counts, strict=True):
+                found[f"{word} {bound:g}"] = number
+            found[f"{word} total"] = histogram.total
+        return found | {f"in_kernel {reason}": number for reason, number in self.in_kernel.items()}
+
+    def add(self, account: Mapping[str, float]) -> None:
+        """Add what `account` has made of another; names it does not know are passed over."""
+        for word, histogram in (("connect", self.connect), ("session", self.session)):
+            for place, bound in enumerate((*histogram.bounds, inf)):
+                histogram.counts[place] += int(account.get(f"{word} {bound:g}", 0))
+            histogram.total += account.get(f"{word} total", 0)
+        for reason in Reason:
+            if number := int(account.get(f"in_kernel {reason}", 0)):
+                self.in_kernel[reason] += number
+
+
+class Durations:
+    """Hears of each session that has ended; implements ports.Closed."""
+
+    def __init__(self) -> None:
+        self._routes: dict[str, Times] = {}
+
+    def __call__(self, record: SessionRecord) -> None:
+        """Count one session."""
+        times = self._routes.get(record.route)
+        if times is None:
+            times = self._routes[record.route] = Times()
+        times.session.add(record.total)
+        if record.plane == "kernel":
+            times.in_kernel[record.reason] += 1
+        elif record.address:
+            times.connect.add(record.connect)
+
+    def account(self, route: str) -> dict[str, float]:
+        """Return what is known of `route` as flat numbers, which `Times.add` understands."""
+        times = self._routes.get(route)
+        return {} if times is None else times.account()
+
+    def of(self, routes: Collection[str]) -> Mapping[str, Times]:
+        """Return what is known of `routes` now; what is known of others is forgotten."""
+        for gone in self._routes.keys() - set(routes):
+            del self._routes[gone]
+        return {
+            name: Times(known.connect.copy(), known.session.copy(), Counter(known.in_kernel))
+            for name in routes
+            if (known := self._routes.get(name) or Times())
+        }

@@ -1,0 +1,85 @@
+"""What was counted is the same after it was written down, and nothing is lost when it is added."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ambassador.errors import RunError
+from ambassador.handover.counters import Legacy, account_of, add, past, status_of
+from ambassador.model import Endpoint, Inet, Proto, Reason, Route, Unix
+from ambassador.ports import RouteStatus
+from ambassador.telemetry.durations import Times
+
+numbers = st.integers(0, 2**50)
+keys = st.tuples(
+    st.sampled_from(list(Proto)),
+    st.builds(Inet, st.sampled_from(["", "127.0.0.1", "fd00::1"]), st.integers(1, 65535)),
+) | st.just((Proto.TCP, Unix("/run/a b.sock")))
+names = st.sampled_from(["opened", "open", "open tcp://a:1", "closed cut", "ended x"])
+accounts = st.dictionaries(keys, st.dictionaries(names, numbers.map(float)))
+ENDS = Inet("db", 1), Inet("10.0.0.1", 2), Unix("/a")
+
+
+@given(accounts, accounts, st.lists(accounts, max_size=3))
+def test_it_is_read_as_it_was_written(gone, live, others):
+    assert Legacy.decode(Legacy(gone, live, others).encode(), kernel=True) == Legacy(
+        gone, live, others
+    )
+
+
+@given(st.dictionaries(names, numbers), st.dictionaries(names, numbers))
+def test_numbers_of_rules_count_only_where_the_rules_do_not(plain, rules):
+    key = (Proto.TCP, Inet("", 1))
+    whole = plain | {f"kernel {name}": value for name, value in rules.items()}
+    text = Legacy({key: whole}).encode()
+    assert Legacy.decode(text, kernel=True).past == {key: plain}
+    sums = {name: plain.get(name, 0) + rules.get(name, 0) for name in {**plain, **rules}}
+    assert Legacy.decode(text, kernel=False).past == {key: sums}
+
+
+@given(
+    *(numbers,) * 6,
+    st.dictionaries(st.sampled_from(list(Reason)), st.integers(1, 2**50)),
+    st.dictionaries(st.sampled_from(ENDS), st.integers(1, 2**50)),
+)
+def test_a_status_is_the_same_when_it_comes_back(a, b, c, d, e, f, closed, by_endpoint):
+    route = Route("r", Inet("", 1), tuple(map(Endpoint, ENDS)))
+    status = RouteStatus(
+        route, "", "", a, b, c, d, e, held_total=f, closed=closed, open_by_endpoint=by_endpoint
+    )
+    account = account_of(status)
+    assert status_of(route, account) == status
+    assert {name for name in account if name not in past(account)} == {
+        name for name in account if name == "open" or name.startswith("open ")
+    }
+
+
+@given(accounts, accounts)
+def test_adding_loses_nothing(one, other):
+    total = sum(value for account in (*one.values(), *other.values()) for value in account.values())
+    whole = {}
+    add(whole, one)
+    add(whole, other)
+    assert sum(value for account in whole.values() for value in account.values()) == total
+
+
+@given(st.lists(st.floats(0, 1e6)), st.lists(st.floats(0, 1e6)))
+def test_histograms_go_on_in_another_process(before, after):
+    former, now, whole = Times(), Times(), Times()
+    for value in before:
+        former.session.add(value)
+        whole.session.add(value)
+    for value in after:
+        now.session.add(value)
+        whole.session.add(value)
+    former.in_kernel[Reason.CUT] = len(before)
+    now.add(former.account())
+    assert now.session.counts == whole.session.counts
+    assert now.session.total == pytest.approx(whole.session.total)
+    assert now.in_kernel[Reason.CUT] == len(before)
+
+
+@given(st.binary(max_size=30))
+def test_rubbish_is_refused(text):
+    with pytest.raises(RunError, match="make no sense"):
+        Legacy.decode(text, kernel=True)

@@ -1,0 +1,98 @@
+"""The one way to change routes: plan, keep, apply; what fails leaves no trace."""
+
+import asyncio
+
+import pytest
+
+from ambassador.control import apply
+from ambassador.control.apply import Applier, route_of
+from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute
+from ambassador.core.wish import Wish, key_of
+from ambassador.errors import ConfigError, PlaneError
+from ambassador.model import Desired, Endpoint, Existing, Fate, Health, Hold, Inet, Proto, Route
+from tests.planes import FakePlane
+
+A, B = (Endpoint(Inet(f"db{name}", 6379)) for name in "ab")
+REDIS = Route("redis", Inet("", 6379), (A,), alias="redis", port=6379, origin="var")
+OTHER = Route("other", Inet("", 7000), (B,), alias="other", port=7000)
+KEY = key_of(REDIS)
+CUT = Existing(Fate.CUT)
+
+
+@pytest.fixture
+def lead():
+    lead = Applier(FakePlane(), None)
+    asyncio.run(lead.source(Desired((REDIS, OTHER)), "start"))
+    lead._plane.steps.clear()
+    return lead
+
+
+def wish(**fields):
+    return {KEY: Wish(Proto.TCP, REDIS.listen, "redis", "ann", 0.0, "held", **fields)}
+
+
+def test_only_what_changes_is_touched_and_noted(lead):
+    asyncio.run(lead.wish(wish(hold=Hold()), "ann", "redis held"))
+    (step,) = lead._plane.steps
+    assert (step.old, step.new.hold, step.existing) == (REDIS, Hold(), None)
+    assert (lead.changed[KEY].who, lead.changed[KEY].what) == ("ann", "redis held")
+    assert lead.changed[key_of(OTHER)].who == "start"
+    assert lead.differs(KEY).startswith("held by ann")
+    assert lead.differs(key_of(OTHER)) == ""
+
+
+def test_the_policy_of_one_change_goes_to_the_route_it_is_for(lead):
+    wishes = wish(endpoints=(B,))
+    asyncio.run(lead.wish(wishes, "ann", "moved", {KEY: CUT}))
+    assert [step.existing for step in lead._plane.steps] == [CUT]
+
+
+def test_a_source_that_cannot_be_led_to_changes_nothing(lead):
+    lead._plane.failures = [PlaneError("taken")]
+    with pytest.raises(PlaneError):
+        asyncio.run(lead.source(Desired((OTHER,)), "reload"))
+    assert lead.routes == lead.desired.routes == (REDIS, OTHER)
+
+
+def test_a_wish_that_makes_no_sense_reaches_no_plane(lead):
+    itself = (Endpoint(Inet("127.0.0.1", 6379)),)
+    with pytest.raises(ConfigError, match="where it listens itself"):
+        asyncio.run(lead.wish(wish(endpoints=itself), "ann", "moved"))
+    assert lead._plane.steps == []
+    assert lead.wishes == {}
+
+
+def test_what_probes_say_is_laid_over_all_and_forgotten_when_it_cannot_be_done(lead):
+    asyncio.run(lead.judge({(KEY, A.address): Health.UNHEALTHY}))
+    assert [e.health for e in lead.routes[0].endpoints] == [Health.UNHEALTHY]
+    assert lead.changed[KEY].who == "health"
+    lead._plane.failures = [PlaneError("nft")]
+    with pytest.raises(PlaneError):
+        asyncio.run(lead.judge({(KEY, A.address): Health.HEALTHY}))
+    assert lead.verdicts == {(KEY, A.address): Health.UNHEALTHY}
+
+
+def test_a_route_that_goes_takes_its_last_change_along(lead):
+    asyncio.run(lead.source(Desired((OTHER,)), "reload"))
+    assert list(lead.changed) == [key_of(OTHER)]
+
+
+def test_what_concerns_one_route_does_not_look_at_all(lead, monkeypatch):
+    def everything(*_):
+        raise AssertionError("every route is looked at")
+
+    monkeypatch.setattr(apply, "effective", everything)
+    monkeypatch.setattr(apply, "plan", everything)
+    asyncio.run(lead.wish(wish(hold=Hold()), "ann", "redis held"))
+    asyncio.run(lead.wish({}, "ann", "redis reset"))
+    asyncio.run(lead.wish(wish(endpoints=(B,)), "ann", "redis moved"))
+    asyncio.run(lead.judge({(KEY, B.address): Health.UNHEALTHY}))
+    assert len(lead._plane.steps) == 4
+    assert lead.changed[KEY].what == "dbb:6379 is unhealthy"
+    with pytest.raises(AssertionError):  # names and listen addresses of others may be concerned
+        asyncio.run(lead.wish(wish(removed=True), "ann", "redis removed"))
+
+
+def test_whose_step_it_is():
+    assert route_of(AddRoute(REDIS)) is route_of(RemoveRoute(REDIS)) is REDIS
+    assert route_of(ChangeRoute(REDIS, OTHER)) is OTHER

@@ -1,0 +1,150 @@
+"""Sessions that an operator wants ended, on a clock that is put forward."""
+
+import asyncio
+
+import pytest
+
+from ambassador.control.deadlines import Deadlines, of_endpoint
+from ambassador.errors import PlaneError
+from ambassador.model import Endpoint, Existing, Fate, Inet, Proto, Reason, Route
+from ambassador.ports import SessionStatus
+from tests.clock import LoopWithClock, put_forward
+from tests.planes import FakePlane
+
+A, B = Endpoint(Inet("a", 1)), Endpoint(Inet("b", 1))
+REDIS = Route("redis", Inet("", 6379), (A, B))
+PLACE = (Proto.TCP, REDIS.listen), A.address
+DRAIN = Existing(Fate.DRAIN, seconds=10.0)
+
+
+def session(number, endpoint=A, route=REDIS):
+    return SessionStatus(
+        f"r{number}", route, "10.0.0.1:1", endpoint, "10.0.0.2:1", 1.0, 0, 0, "relay", "open"
+    )
+
+
+class Scene:
+    def __init__(self, count):
+        self.plane = FakePlane()
+        self.plane.open = [session(number) for number in range(count)]
+        self.endings = Deadlines(self.plane.sessions, self.plane.cut)
+
+    async def later(self, seconds):
+        """Let `seconds` pass, in small steps, with turns of the loop in between."""
+        for _ in range(round(seconds / 0.1)):
+            put_forward(0.1)
+            for _ in range(5):
+                await asyncio.sleep(0)
+
+    @property
+    def left(self):
+        return len(self.plane.open)
+
+
+def run(body, count=10):
+    async def running():
+        scene = Scene(count)
+        await body(scene)
+        scene.endings.close()
+
+    with asyncio.Runner(loop_factory=LoopWithClock) as runner:
+        runner.run(running())
+
+
+def test_a_cut_without_a_rate_is_done_at_once():
+    async def body(scene):
+        await scene.endings.cut(["r1", "r2"], Existing(Fate.CUT), Reason.CUT)
+        assert scene.plane.cuts == [("r1", Reason.CUT), ("r2", Reason.CUT)]
+
+    run(body)
+
+
+def test_a_rate_is_kept():
+    async def body(scene):
+        ids = [one.id for one in scene.plane.open]
+        await scene.endings.cut(ids, Existing(Fate.CUT, rate=5), Reason.CUT)
+        await scene.later(1.0)
+        assert 4 <= scene.left <= 6
+        await scene.later(1.2)
+        assert scene.left == 0
+
+    run(body)
+
+
+def test_a_drain_cuts_in_its_last_part_what_the_endpoint_has_then():
+    async def body(scene):
+        scene.endings.drain(PLACE, DRAIN)
+        await scene.later(7.0)
+        scene.plane.open = [*scene.plane.open[:4], session(77, B)]
+        await scene.later(0.5)
+        assert scene.left == 5
+        await scene.later(1.6)
+        assert 2 <= scene.left <= 4
+        await scene.later(1.2)
+        assert [one.id for one in scene.plane.open] == ["r77"]
+        assert {reason for _, reason in scene.plane.cuts} == {Reason.DRAINED}
+
+    run(body)
+
+
+@pytest.mark.parametrize(
+    "spare",
+    [
+        lambda endings: endings.spare([PLACE]),
+        lambda endings: endings.keep_only([]),
+        lambda endings: endings.close(),
+    ],
+)
+def test_who_is_spared_lives(spare):
+    async def body(scene):
+        scene.endings.drain(PLACE, DRAIN)
+        await scene.later(5.0)
+        spare(scene.endings)
+        await scene.later(10.0)
+        assert scene.left == 10
+
+    run(body)
+
+
+def test_others_are_not_spared():
+    async def body(scene):
+        scene.endings.drain(PLACE, DRAIN)
+        scene.endings.keep_only([PLACE])
+        scene.endings.spare([((Proto.UDP, REDIS.listen), A.address)])
+        await scene.later(10.5)
+        assert scene.left == 0
+
+    run(body)
+
+
+def test_a_second_drain_takes_the_place_of_the_first():
+    async def body(scene):
+        scene.endings.drain(PLACE, DRAIN)
+        await scene.later(5.0)
+        scene.endings.drain(PLACE, DRAIN)
+        await scene.later(5.5)
+        assert scene.left == 10
+        await scene.later(5.0)
+        assert scene.left == 0
+
+    run(body)
+
+
+def test_a_plane_that_cannot_is_told_in_the_log(caplog):
+    async def body(scene):
+        async def cannot(_ids, _reason):
+            raise PlaneError("CAP_NET_RAW is missing")
+
+        endings = Deadlines(scene.plane.sessions, cannot)
+        await endings.cut(["r1"], Existing(Fate.CUT, rate=5), Reason.CUT)
+        await scene.later(0.2)
+        assert [record.event for record in caplog.records] == ["not_cut"]
+
+    run(body)
+
+
+def test_whose_a_session_is():
+    assert of_endpoint(session(1), PLACE)
+    assert not of_endpoint(session(1, B), PLACE)
+    assert not of_endpoint(session(1, None), PLACE)
+    assert not of_endpoint(session(1, A, Route("other", Inet("", 1), (A,))), PLACE)

@@ -1,0 +1,226 @@
+"""The side that comes, against the side that leaves."""
+
+import asyncio
+import os
+import socket
+
+import pytest
+import pytest_asyncio
+
+from ambassador.errors import NobodyError, RunError
+from ambassador.handover import predecessor, successor
+from ambassador.handover.predecessor import Predecessor
+from ambassador.handover.protocol import MOST, beside
+from ambassador.handover.successor import HandedStore, Successor
+
+
+class Holder:
+    """Has many sockets, and remembers what it was told."""
+
+    def __init__(self, count=1, refuses=""):
+        self.sockets = [socket.socket() for _ in range(count)]
+        self.refuses = refuses
+        self.told = []
+        self.others = []
+        self.over = asyncio.Event()
+
+    async def lend(self):
+        if self.refuses:
+            raise RunError(self.refuses)
+        self.told.append("lend")
+        return self.sockets, b"wishes" * 100_000
+
+    def pause(self):
+        self.told.append("pause")
+
+    async def take_back(self):
+        self.told.append("take back")
+        self.over.set()
+
+    async def give_up(self, successor):
+        self.told.append(f"give up to {successor}")
+
+    async def legacy(self):
+        self.over.set()
+        return b"numbers", [one.dup() for one in self.others]
+
+    def close(self):
+        for sock in self.sockets:
+            sock.close()
+
+
+@pytest.fixture
+def admin(tmp_path):
+    return tmp_path / "admin.sock"
+
+
+@pytest_asyncio.fixture
+async def waiting(admin):
+    made = []
+
+    def wait(**options):
+        holder = Holder(**options)
+        giver = Predecessor(admin, holder)
+        giver.start()
+        made.append((holder, giver))
+        return holder
+
+    yield wait
+    for holder, giver in made:
+        giver.close()
+        holder.close()
+
+
+@pytest.mark.asyncio
+async def test_thousands_of_sockets_change_hands(admin, waiting):
+    holder = waiting(count=2 * MOST + 1)
+    holder.sockets[3].bind(("127.0.0.1", 0))
+    taker = await Successor.ask(admin)
+    assert taker.wishes == b"wishes" * 100_000
+    assert len(taker.sockets) == 2 * MOST + 1
+    assert taker.sockets[3].getsockname() == holder.sockets[3].getsockname()
+    await taker.ready()
+    assert holder.told == ["lend", "pause"]
+    await taker.done()
+    await asyncio.wait_for(holder.over.wait(), 5)
+    assert holder.told == ["lend", "pause", f"give up to {os.getpid()}"]
+    assert taker.legacy == b"numbers"
+    for sock in taker.sockets:
+        sock.close()
+    taker.close()
+
+
+@pytest.mark.asyncio
+async def test_the_connection_stays_and_those_to_others_change_hands(admin):
+    holder = Holder(count=0)
+    one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    holder.others = [one]
+    giver = Predecessor(admin, holder)
+    giver.start()
+    taker = await Successor.ask(admin)
+    await taker.ready()
+    await taker.done()
+    successor = await giver.successor()
+    connection = taker.connection()
+    (handed,) = taker.others
+    with one, other, successor, connection, handed:
+        connection.send(b"question")
+        assert successor.recv(100) == b"question"
+        handed.send(b"hello")
+        assert other.recv(100) == b"hello"
+    giver.close()
+
+
+@pytest.mark.asyncio
+async def test_of_one_that_died_at_the_end_there_is_no_connection(admin, waiting):
+    waiting()
+    taker = await Successor.ask(admin)
+    taker.sockets[0].close()
+    assert taker.connection() is None
+
+
+@pytest.mark.asyncio
+async def test_closed_before_it_is_done_nothing_is_given(admin, waiting):
+    holder = waiting()
+    for ready in (False, True):
+        holder.over.clear()
+        taker = await Successor.ask(admin)
+        if ready:
+            await taker.ready()
+        taker.close()
+        taker.sockets[0].close()
+        await asyncio.wait_for(holder.over.wait(), 5)
+    assert holder.told == ["lend", "take back", "lend", "pause", "take back"]
+
+
+@pytest.mark.asyncio
+async def test_a_refusal_says_why(admin, waiting):
+    waiting(refuses="redis is held")
+    with pytest.raises(RunError, match="does not hand over: redis is held"):
+        await Successor.ask(admin)
+
+
+@pytest.mark.asyncio
+async def test_one_that_takes_too_long_has_lost_it(admin, waiting, monkeypatch):
+    monkeypatch.setattr(predecessor, "PATIENCE", 0.05)
+    holder = waiting()
+    taker = await Successor.ask(admin)
+    await asyncio.wait_for(holder.over.wait(), 5)
+    assert holder.told == ["lend", "take back"]
+    with pytest.raises(RunError, match="it took too long"):
+        await taker.ready()
+    taker.close()
+    taker.sockets[0].close()
+
+
+@pytest.mark.asyncio
+async def test_one_that_takes_too_long_at_the_end_has_lost_it(admin, waiting, monkeypatch):
+    monkeypatch.setattr(predecessor, "PATIENCE", 0.2)
+    holder = waiting()
+    taker = await Successor.ask(admin)
+    await taker.ready()
+    await asyncio.wait_for(holder.over.wait(), 5)
+    with pytest.raises(RunError, match="it took too long"):
+        await taker.done()
+    assert holder.told == ["lend", "pause", "take back"]
+    taker.close()
+    taker.sockets[0].close()
+
+
+@pytest.mark.asyncio
+async def test_nobody_there(admin):
+    with pytest.raises(NobodyError, match="without --upgrade a new one starts"):
+        await Successor.ask(admin)
+
+
+@pytest.mark.asyncio
+async def test_one_that_belongs_to_another_user_is_not_believed(admin, waiting, monkeypatch):
+    waiting()
+    monkeypatch.setattr(successor, "peer", lambda _: (1, 12345))
+    monkeypatch.setattr(successor.os, "geteuid", lambda: 54321)
+    with pytest.raises(RunError, match="belongs to user 12345"):
+        await Successor.ask(admin)
+
+
+@pytest.mark.asyncio
+async def test_another_user_is_not_heard(admin, waiting, monkeypatch):
+    holder = waiting()
+    monkeypatch.setattr(predecessor, "peer", lambda _: (1, 12345))
+    with pytest.raises(RunError, match="has ended"):
+        await Successor.ask(admin)
+    assert holder.told == []
+
+
+@pytest.mark.asyncio
+async def test_a_later_one_has_the_place(admin, waiting):
+    waiting(refuses="first")
+    waiting(refuses="second")
+    with pytest.raises(RunError, match="second"):
+        await Successor.ask(admin)
+
+
+@pytest.mark.asyncio
+async def test_where_there_is_no_place_it_is_only_said(tmp_path, caplog):
+    giver = Predecessor(tmp_path / "missing" / "admin.sock", Holder(count=0))
+    giver.start()
+    giver.close()
+    assert "no other ambassador will be able to take over" in caplog.text
+    assert not beside(tmp_path / "missing" / "admin.sock").exists()
+
+
+def test_wishes_that_were_handed_over_are_saved_where_others_are():
+    class Store:
+        saved = None
+
+        def load(self):
+            return ()
+
+        def save(self, wishes):
+            self.saved = wishes
+
+    store = Store()
+    handed = HandedStore("a b", lambda text: tuple(text.split()), store)
+    assert handed.load() == ("a", "b")
+    handed.save(("c",))
+    assert store.saved == ("c",)
+    HandedStore("", lambda text: (), None).save(())

@@ -1,0 +1,236 @@
+import asyncio
+import socket
+import struct
+import time
+
+import pytest
+import uvloop
+
+from ambassador.model import Endpoint, Inet, Unix
+from ambassador.planes.relay.dial import Dial, Patience
+from ambassador.planes.relay.live import Candidate
+from ambassador.planes.relay.poller import Poller
+from tests.ports import free_port
+
+
+class Trying:
+    """Keeps what becomes of its attempt."""
+
+    def __init__(self, poller):
+        self.poller = poller
+        self.outcome = asyncio.get_running_loop().create_future()
+
+    def answered(self, attempt, sock, events):
+        self.outcome.set_result(sock)
+
+    def failed(self, attempt, reason):
+        self.outcome.set_result(reason)
+
+    def broke(self):
+        self.outcome.set_result("broke")
+
+
+@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def run(request):
+    """Run `trial(trying, patience)` on a loop."""
+
+    def running(trial):
+        async def around():
+            poller = Poller(4096, lambda error: None)
+            loop = asyncio.get_running_loop()
+            loop.add_reader(poller.fileno(), poller.turn)
+            patience = Patience()
+            trying = Trying(poller)
+            try:
+                return await trial(trying, patience)
+            finally:
+                assert len(patience) == 0
+                if trying.outcome.done() and not isinstance(trying.outcome.result(), str):
+                    poller.close_socket(trying.outcome.result())
+                assert len(poller) == 0
+                patience.close()
+                loop.remove_reader(poller.fileno())
+                poller.close()
+
+        with asyncio.Runner(loop_factory=request.param) as runner:
+            return runner.run(asyncio.wait_for(around(), 10))
+
+    return running
+
+
+def soon():
+    return time.monotonic() + 5
+
+
+def to(port, host="127.0.0.1"):
+    return Candidate(Endpoint(Inet(host, port)), host, port)
+
+
+def test_it_connects(run):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        async def trial(trying, patience):
+            assert Dial.begin(
+                to(listening.getsockname()[1]), time.monotonic() + 5, trying, patience
+            )
+            return (await trying.outcome).getpeername()
+
+        assert run(trial) == listening.getsockname()
+
+
+def test_it_connects_to_a_path(run, tmp_path):
+    path = str(tmp_path / "socket")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(path)
+        listening.listen()
+
+        async def trial(trying, patience):
+            candidate = Candidate(Endpoint(Unix(path)), path, 0)
+            assert Dial.begin(candidate, soon(), trying, patience)
+            return (await trying.outcome).getpeername()
+
+        assert run(trial) == path
+
+
+def test_a_path_whose_server_has_spoken_and_gone_is_connected(run, tmp_path):
+    """unix(7): the end of both directions is seen (HUP), behind what can still be read."""
+    path = str(tmp_path / "socket")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(path)
+        listening.listen()
+
+        async def trial(trying, patience):
+            assert Dial.begin(Candidate(Endpoint(Unix(path)), path, 0), soon(), trying, patience)
+            accepted, _ = listening.accept()
+            accepted.send(b"hello")
+            accepted.close()
+            return (await trying.outcome).recv(10)
+
+        assert run(trial) == b"hello"
+
+
+def test_an_address_that_is_none_cannot_even_begin(run):
+    async def trial(trying, patience):
+        path = "/" + "x" * 200
+        return Dial.begin(Candidate(Endpoint(Unix(path)), path, 0), soon(), trying, patience)
+
+    assert run(trial) is None
+
+
+def test_what_breaks_leaves_no_socket(run):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        async def trial(trying, patience):
+            def answered(attempt, sock, events):
+                raise MemoryError
+
+            trying.answered = answered
+            assert Dial.begin(to(listening.getsockname()[1]), soon(), trying, patience)
+            return await trying.outcome
+
+        assert run(trial) == "broke"
+
+
+def test_a_path_where_nobody_listens_cannot_even_begin(run, tmp_path):
+    async def trial(trying, patience):
+        path = str(tmp_path / "none")
+        return Dial.begin(
+            Candidate(Endpoint(Unix(path)), path, 0), time.monotonic() + 5, trying, patience
+        )
+
+    assert run(trial) is None
+
+
+def test_without_descriptors_it_cannot_begin(run, monkeypatch):
+    async def trial(trying, patience):
+        def none(*_):
+            raise OSError(24, "Too many open files")
+
+        monkeypatch.setattr(socket, "SocketType", none)
+        return Dial.begin(to(1), soon(), trying, patience)
+
+    assert run(trial) is None
+
+
+def test_refused_says_so(run):
+    port = free_port()
+
+    async def trial(trying, patience):
+        assert Dial.begin(to(port), soon(), trying, patience)
+        return await trying.outcome
+
+    assert run(trial) == f"127.0.0.1:{port}: connection refused"
+
+
+def test_reset_before_it_was_seen_to_be_connected_is_a_failure(run):
+    """Docker's proxy does this while the program in the container does not listen yet."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+
+        async def trial(trying, patience):
+            assert Dial.begin(to(port), soon(), trying, patience)
+            accepted, _ = listening.accept()
+            accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            accepted.close()
+            return await trying.outcome
+
+        assert run(trial) == f"127.0.0.1:{port}: connection reset by peer"
+
+
+def test_silence_is_given_up_after_its_time(run):
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        fillers = [socket.socket() for _ in range(2)]  # further SYNs are dropped (listen(2))
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+        port = full.getsockname()[1]
+
+        async def trial(trying, patience):
+            loop = asyncio.get_running_loop()
+            began = loop.time()
+            assert Dial.begin(to(port), time.monotonic() + 0.6, trying, patience)
+            return await trying.outcome, loop.time() - began
+
+        reason, seconds = run(trial)
+        for filler in fillers:
+            filler.close()
+    assert reason == f"127.0.0.1:{port} does not answer"
+    assert seconds >= 0.29  # half of what remained; the other half is for the search
+
+
+def test_who_drops_it_hears_nothing(run):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        async def trial(trying, patience):
+            attempt = Dial.begin(
+                to(listening.getsockname()[1]), time.monotonic() + 5, trying, patience
+            )
+            attempt.drop()
+            await asyncio.sleep(0)
+            return trying.outcome.done()
+
+        assert run(trial) is False
+        accepted, _ = listening.accept()
+        with accepted, pytest.raises(ConnectionResetError):
+            accepted.recv(1)
+
+
+def test_a_socket_that_is_connected_to_itself_is_refused(run, monkeypatch):
+    async def trial(trying, patience):
+        with socket.socket() as probe:  # nobody listens there, and the kernel may choose it
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        attempt = None
+
+        class Bound(socket.SocketType):
+            def connect_ex(self, where):
+                self.bind(where)
+                return super().connect_ex(where)
+
+        monkeypatch.setattr(socket, "SocketType", Bound)
+        attempt = Dial.begin(to(port), soon(), trying, patience)
+        assert attempt is not None
+        assert port >= patience.ephemeral
+        return await trying.outcome
+
+    assert run(trial).endswith(": connection refused")

@@ -1,0 +1,169 @@
+"""Which sessions are handed to workers, with a relay that decides as it does in earnest."""
+
+import asyncio
+import os
+import signal
+
+import pytest
+import uvloop
+
+from ambassador.planes.relay import offload as module
+from tests.ports import free_port
+from tests.relay.peers import Peers, is_reset, read_exactly
+from tests.relay.running import RunningRelay, route
+from tests.wait import until
+
+
+@pytest.fixture
+def peers():
+    peers = Peers()
+    yield peers
+    peers.close()
+
+
+@pytest.fixture
+def relay(monkeypatch, peers):
+    """A relay with at most two workers, and a route to an echo."""
+    monkeypatch.setattr(module, "_IDLE", 0.2)
+    relay = Relay(peers)
+    yield relay
+    relay.close()
+
+
+class Relay(RunningRelay):
+    def __init__(self, peers):
+        super().__init__(uvloop.new_event_loop, buffer=65536, backlog=128, workers=2, eager=False)
+        self.port = free_port()
+        self.add(route(self.port, peers.echo().port))
+
+    def loads(self):
+        """How many sessions each worker has."""
+        return self.call(lambda: [len(worker) for worker in self.plane.spread.workers])
+
+    def busy(self, *clients, until_true, rounds=200_000):
+        """Ask and answer, until it comes to that."""
+        for number in range(rounds):
+            for client in clients:
+                client.sendall(b"question")
+                assert read_exactly(client, 8) == b"question"
+            if number % 50 == 0 and until_true():
+                return
+        raise AssertionError(f"it does not come to that: {self.loads()}")
+
+
+def test_busy_sessions_are_shared_by_workers_and_counted_all_the_same(relay, peers):
+    clients = [peers.connect(relay.port) for _ in range(6)]
+    relay.busy(*clients, until_true=lambda: relay.loads() == [3, 3])
+    status = relay.status()
+    assert (status.open, status.opened) == (6, 6)
+    assert status.to_upstream == status.to_client > 0
+    before = status.to_upstream
+    for client in clients:
+        client.sendall(b"question")
+        assert read_exactly(client, 8) == b"question"
+    assert relay.status().to_upstream == before + 48
+    views = relay.await_(relay.plane.sessions())
+    assert sorted(view.client for view in views) == sorted(
+        f"127.0.0.1:{client.getsockname()[1]}" for client in clients
+    )
+    assert sum(view.to_client for view in views) == before + 48
+    for client in clients:
+        client.close()
+    until(lambda: relay.status().open == 0)
+    assert relay.status().to_client == before + 48
+    until(lambda: relay.loads() == [])  # nothing to do: they end
+
+
+def test_one_busy_session_needs_one_worker(relay, peers):
+    client = peers.connect(relay.port)
+    relay.busy(client, until_true=lambda: relay.loads() == [1])
+    client.close()
+
+
+def test_sessions_that_are_over_in_a_moment_are_not_handed_over(relay, peers):
+    for _ in range(600):
+        with peers.connect(relay.port) as client:
+            client.sendall(b"question")
+            assert read_exactly(client, 8) == b"question"
+    assert relay.loads() == []
+
+
+def test_a_quiet_session_stays(relay, peers):
+    client = peers.connect(relay.port)
+    relay.call(lambda: setattr(relay.plane.spread, "_busy", -1.0))  # all turns were slow
+    for _ in range(1000):
+        client.sendall(b"question")
+        assert read_exactly(client, 8) == b"question"
+    assert relay.loads() == []
+
+
+def test_a_worker_that_dies_ends_its_sessions_only_and_another_takes_over_later(
+    relay, peers, caplog, monkeypatch
+):
+    monkeypatch.setattr(module, "_AGAIN", 0.1)
+    first, other = peers.connect(relay.port), peers.connect(relay.port)
+    relay.busy(first, until_true=lambda: relay.loads() == [1])
+    (worker,) = relay.call(lambda: relay.plane.spread.workers)
+    os.kill(worker.process.pid, signal.SIGKILL)
+    assert is_reset(first) or first.recv(1) == b""
+    until(lambda: "which carried sessions, has ended (-9)" in caplog.text)
+    assert relay.status().open == 1
+    relay.busy(other, until_true=lambda: relay.loads() == [1])
+    assert {reason.value for reason in relay.status().closed} == {"cut"}
+
+
+def test_where_no_process_can_be_started_all_stay(relay, peers, caplog, monkeypatch):
+    monkeypatch.setattr("sys.executable", "/nonexistent/python")
+    client = peers.connect(relay.port)
+    relay.busy(client, until_true=lambda: "cannot start a process" in caplog.text)
+    relay.busy(client, until_true=lambda: True)
+    assert relay.loads() == []
+
+
+def test_one_that_does_not_begin_is_ended(relay, peers, caplog, monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "_LATE", 0.2)
+    silent = tmp_path / "silent"
+    silent.write_text("#!/bin/sh\nexec sleep 60\n")
+    silent.chmod(0o700)
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.executable", str(silent))
+        client = peers.connect(relay.port)
+        relay.busy(client, until_true=lambda: "has ended (-9)" in caplog.text)
+    assert relay.loads() == []
+
+
+def test_the_end_of_sessions_in_workers_is_heard_when_the_relay_closes(relay, peers):
+    clients = [peers.connect(relay.port) for _ in range(6)]
+    relay.busy(*clients, until_true=lambda: relay.loads() == [3, 3])
+    (installed,) = relay.call(lambda: list(relay.plane._routes.values()))
+    counters = installed.state.counters
+    relay.end()
+    assert counters.open == 0
+    assert {reason.value: count for reason, count in counters.closed.items()} == {"shutdown": 6}
+    assert all(map(is_reset, clients))
+
+
+def test_a_worker_that_hears_nothing_does_not_keep_the_relay_from_stopping(relay, peers):
+    client = peers.connect(relay.port)
+    relay.busy(client, until_true=lambda: relay.loads() == [1])
+    (worker,) = relay.call(lambda: relay.plane.spread.workers)
+    os.kill(worker.process.pid, signal.SIGSTOP)
+    assert relay.await_(relay.plane.drain(0.1), 10) == 1
+    relay.end()
+    assert worker.process.returncode == -signal.SIGKILL
+    assert client.recv(1) == b""
+
+
+def test_who_does_not_tell_its_numbers_is_not_waited_for(relay, peers, monkeypatch):
+    monkeypatch.setattr(module, "_PATIENCE", 0.2)
+    client = peers.connect(relay.port)
+    relay.busy(client, until_true=lambda: relay.loads() == [1])
+    (worker,) = relay.call(lambda: relay.plane.spread.workers)
+    os.kill(worker.process.pid, signal.SIGSTOP)
+    try:
+        relay.await_(asyncio.wait_for(relay.plane.measure(), 5))
+    finally:
+        os.kill(worker.process.pid, signal.SIGCONT)
+    client.sendall(b"question")
+    assert read_exactly(client, 8) == b"question"
+    assert relay.status().open == 1

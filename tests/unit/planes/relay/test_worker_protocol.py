@@ -1,0 +1,109 @@
+import os
+import socket
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ambassador.core.session import Event
+from ambassador.planes.relay.worker_protocol import (
+    Adopt,
+    Ask,
+    Channel,
+    Cut,
+    Ended,
+    Hello,
+    Told,
+    decode,
+    encode,
+    told,
+)
+
+COUNTS = st.integers(0, 2**64 - 1)
+NUMBERS = st.tuples(COUNTS, COUNTS, COUNTS)
+MESSAGES = st.one_of(
+    st.builds(Adopt, COUNTS, COUNTS, COUNTS),
+    st.builds(Cut, COUNTS),
+    st.builds(Ask),
+    st.builds(Hello),
+    st.builds(Ended, COUNTS, st.sampled_from(Event), COUNTS, COUNTS),
+    st.builds(Told, st.booleans(), st.lists(NUMBERS, max_size=50).map(tuple)),
+)
+
+
+@given(MESSAGES)
+def test_what_is_encoded_is_decoded(message):
+    assert decode(encode(message)) == message
+
+
+@given(st.binary(max_size=80))
+def test_other_bytes_are_a_message_or_a_value_error(data):
+    try:
+        message = decode(data)
+    except ValueError:
+        return
+    assert decode(encode(message)) == message
+
+
+@given(st.lists(NUMBERS, max_size=600))
+def test_many_numbers_are_told_in_messages_that_fit_and_the_last_says_so(numbers):
+    messages = list(told(numbers))
+    assert [one for message in messages for one in message.numbers] == numbers
+    assert [message.more for message in messages] == [True] * (len(messages) - 1) + [False]
+    assert all(len(encode(message)) <= 4096 for message in messages)
+
+
+@pytest.fixture
+def ends():
+    pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    yield [Channel(sock) for sock in pair]
+    for sock in pair:
+        sock.close()
+
+
+def test_messages_arrive_whole_and_in_order(ends):
+    one, other = ends
+    for key in range(5):
+        one.send(Cut(key))
+    assert [message for message, _ in other.receive()] == [Cut(key) for key in range(5)]
+    assert list(other.receive()) == []
+
+
+def test_what_finds_no_room_is_kept_until_there_is(ends):
+    one, other = ends
+    count = 20_000
+    for key in range(count):
+        one.send(Cut(key))
+    descriptor = one.sock.fileno()
+    assert one.attach(Adopt(1, 0, 0), (descriptor, descriptor)) is False  # not before the others
+    seen = []
+    while len(seen) < count:
+        seen += [message.key for message, _ in other.receive()]
+        one.flush()
+    assert seen == list(range(count))
+
+
+def test_descriptors_come_along(ends):
+    one, other = ends
+    reading, writing = os.pipe()
+    assert one.attach(Adopt(7, 1, 2), (reading, writing))
+    os.close(reading)
+    os.close(writing)
+    ((message, (reading, writing)),) = other.receive()
+    assert message == Adopt(7, 1, 2)
+    os.write(writing, b"x")
+    assert os.read(reading, 1) == b"x"
+    os.close(reading)
+    os.close(writing)
+
+
+def test_the_end_of_the_other_side_is_told(ends):
+    one, other = ends
+    other.send(Hello())
+    other.sock.close()
+    seen = []
+    with pytest.raises(EOFError):
+        seen.extend(message for message, _ in one.receive())
+    with pytest.raises(OSError):
+        one.send(Ask())
+    assert one.attach(Adopt(1, 0, 0), (0, 1)) is False
