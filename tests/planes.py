@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute
-from ambassador.core.wish import key_of
 from ambassador.ports import RouteStatus
 
 __all__ = ["FakePlane"]
@@ -32,18 +31,18 @@ class FakePlane:
         for step in steps:
             match step:
                 case AddRoute(route):
-                    self.routes[key_of(route)] = route
+                    self.routes[route.key] = route
                 case ChangeRoute(_, new):
-                    self.routes[key_of(new)] = new
+                    self.routes[new.key] = new
                 case RemoveRoute(route):
-                    del self.routes[key_of(route)]
+                    del self.routes[route.key]
 
     async def measure(self):
         if self.measure_error:
             raise self.measure_error
 
     def status(self, routes=None):
-        found = self.routes.values() if routes is None else [self.routes[key_of(r)] for r in routes]
+        found = self.routes.values() if routes is None else [self.routes[r.key] for r in routes]
         zero = dict.fromkeys(("opened", "open", "refused", "to_upstream", "to_client"), 0)
         return [
             RouteStatus(route, self.name, f"{self.name}!", **{**zero, **self.numbers})
@@ -51,8 +50,8 @@ class FakePlane:
         ]
 
     async def sessions(self, routes=None):
-        wanted = None if routes is None else set(map(key_of, routes))
-        return [one for one in self.open if wanted is None or key_of(one.route) in wanted]
+        wanted = None if routes is None else {one.key for one in routes}
+        return [one for one in self.open if wanted is None or one.route.key in wanted]
 
     async def cut(self, ids, reason):
         there = [one.id for one in self.open if one.id in ids]

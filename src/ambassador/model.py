@@ -23,6 +23,7 @@ __all__ = [
     "Proto",
     "Reason",
     "Route",
+    "RouteKey",
     "Snapshot",
     "Unix",
 ]
@@ -132,6 +133,7 @@ class Unix:
 
 
 Address = Inet | Unix
+RouteKey = tuple[Proto, Address]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,11 @@ class Route:
     alias: str = ""  # the name the user gave, before a port was added to tell routes apart
     port: int = 0  # the port in the name of the link variable, wherever it listens; 0: none
     origin: str = field(default="", compare=False)  # "environment variable REDIS_PORT_6379_TCP"
+
+    @property
+    def key(self) -> RouteKey:
+        """What makes it the same route when everything else of it changes."""
+        return self.proto, self.listen
 
     def endpoint_port(self, endpoint: Endpoint, listen_port: int) -> int:
         """Return the port of `endpoint` that belongs to `listen_port` of a range (0 for unix)."""

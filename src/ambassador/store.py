@@ -118,7 +118,7 @@ class FileStore:
         listen = parse_listen(plain["listen"])
         moved, hold, added = plain["endpoints"], plain["hold"], plain["added"]
         routes = () if added is None else self._read(_texts(added)).routes
-        if added is not None and [(one.proto, one.listen) for one in routes] != [(proto, listen)]:
+        if added is not None and [one.key for one in routes] != [(proto, listen)]:
             raise ValueError(f"{added} is not the one route that listens on {plain['listen']}")
         return Wish(
             proto,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ambassador.control.apply import Applier
-from ambassador.core.wish import Wish, effective, judged, key_of
+from ambassador.core.wish import Wish, effective, judged
 from ambassador.errors import ConfigError
 from ambassador.model import Admin, Desired, Endpoint, Health, Hold, Inet, Route
 from tests.planes import FakePlane
@@ -23,9 +23,9 @@ routes = st.sampled_from(ROUTES)
 @st.composite
 def wishes(draw: st.DrawFn) -> Mapping:
     found = {}
-    for route in draw(st.lists(routes, unique_by=key_of)):
+    for route in draw(st.lists(routes, unique_by=lambda route: route.key)):
         wish = Wish(
-            *key_of(route),
+            *route.key,
             route.name,
             endpoints=draw(st.none() | ends),
             admin=tuple((end.address, draw(st.sampled_from(list(Admin)))) for end in draw(ends)),
@@ -37,7 +37,9 @@ def wishes(draw: st.DrawFn) -> Mapping:
     return found
 
 
-desired = st.lists(routes, unique_by=key_of).map(lambda found: Desired(tuple(found)))
+desired = st.lists(routes, unique_by=lambda route: route.key).map(
+    lambda found: Desired(tuple(found))
+)
 verdicts = st.tuples(routes, st.sampled_from(ENDS), st.sampled_from(list(Health)))
 acts = st.lists(desired | wishes() | verdicts, min_size=1, max_size=8)
 
@@ -55,14 +57,14 @@ def test_it_comes_to_the_same(acts):
                 elif isinstance(act, Mapping):
                     leading.check(act)
                     await leading.wish(act, "ann", "wish")
-                elif leading.has(key_of(act[0]), act[1].address):
-                    await leading.judge({(key_of(act[0]), act[1].address): act[2]})
+                elif leading.has(act[0].key, act[1].address):
+                    await leading.judge({(act[0].key, act[1].address): act[2]})
             except ConfigError:
                 assert leading.routes == before
             whole = judged(effective(leading.desired, leading.wishes), leading.verdicts)
             assert leading.routes == whole.routes
             assert list(plane.routes.values()) == [
-                next(one for one in leading.routes if key_of(one) == key) for key in plane.routes
+                next(one for one in leading.routes if one.key == key) for key in plane.routes
             ]
             assert len(plane.routes) == len(leading.routes)
 

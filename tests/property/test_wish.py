@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ambassador.core.wish import Wish, effective, key_of, without
+from ambassador.core.wish import Wish, effective, without
 from ambassador.model import Admin, Desired, Endpoint, Hold, Inet, Proto, Route
 
 addresses = st.builds(Inet, st.sampled_from(["dba", "dbb", "dbc"]), st.just(1))
@@ -41,16 +41,16 @@ wishes = st.lists(wish(), max_size=6).map(lambda found: {one.key: one for one in
 
 @given(desired, wishes)
 def test_routes_without_a_wish_are_as_the_sources_say(desired, wishes):
-    after = {key_of(one): one for one in effective(desired, wishes).routes}
+    after = {one.key: one for one in effective(desired, wishes).routes}
     for one in desired.routes:
-        if key_of(one) not in wishes:
-            assert after[key_of(one)] == one
+        if one.key not in wishes:
+            assert after[one.key] == one
 
 
 @given(desired, wishes)
 def test_every_wish_is_obeyed(desired, wishes):
-    before = {key_of(one): one for one in desired.routes}
-    after = {key_of(one): one for one in effective(desired, wishes).routes}
+    before = {one.key: one for one in desired.routes}
+    after = {one.key: one for one in effective(desired, wishes).routes}
     for key, wish in wishes.items():
         there = key in before or wish.added is not None
         assert (key in after) is (there and not wish.removed)

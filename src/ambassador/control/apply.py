@@ -16,9 +16,9 @@ from ambassador.core.merge import check_endpoints
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step, plan
 from ambassador.core.results import Changed
 from ambassador.core.touched import route_as_wanted, touched
-from ambassador.core.wish import Key, Wish, difference, effective, judged, key_of
+from ambassador.core.wish import Wish, difference, effective, judged
 from ambassador.errors import AmbassadorError, StoreError
-from ambassador.model import Address, Desired, Existing, Health, Route
+from ambassador.model import Address, Desired, Existing, Health, Route, RouteKey
 from ambassador.ports import Plane, RouteStatus, StateStore
 from ambassador.spec import format_address
 
@@ -37,13 +37,13 @@ class Applier:
         installed: Callable[[Sequence[Step]], None] = lambda _steps: None,
     ) -> None:
         self.desired = Desired()  # as the sources say
-        self.wishes: Mapping[Key, Wish] = {}
-        self.verdicts: dict[tuple[Key, Address], Health] = {}
+        self.wishes: Mapping[RouteKey, Wish] = {}
+        self.verdicts: dict[tuple[RouteKey, Address], Health] = {}
         self.routes: tuple[Route, ...] = ()  # as the plane has them
-        self._at: dict[Key, int] = {}  # where in `routes` each is
-        self._said: dict[Key, Route] = {}  # as the sources say, of `_led`
-        self._led: tuple[Desired, Mapping[Key, Wish]] = (self.desired, self.wishes)
-        self.changed: dict[Key, Changed] = {}
+        self._at: dict[RouteKey, int] = {}  # where in `routes` each is
+        self._said: dict[RouteKey, Route] = {}  # as the sources say, of `_led`
+        self._led: tuple[Desired, Mapping[RouteKey, Wish]] = (self.desired, self.wishes)
+        self.changed: dict[RouteKey, Changed] = {}
         self._plane = plane
         self._store = store
         self._installed = installed
@@ -59,7 +59,7 @@ class Applier:
         self.desired = desired
         return steps
 
-    async def judge(self, verdicts: Mapping[tuple[Key, Address], Health]) -> None:
+    async def judge(self, verdicts: Mapping[tuple[RouteKey, Address], Health]) -> None:
         """Lead to what follows from what probes say anew."""
         former = {place: self.verdicts.get(place, Health.UNKNOWN) for place in verdicts}
         self.verdicts.update(verdicts)
@@ -76,12 +76,12 @@ class Applier:
     async def lead_to(
         self,
         desired: Desired,
-        wishes: Mapping[Key, Wish],
+        wishes: Mapping[RouteKey, Wish],
         who: str,
         what: str = "",
-        once: Mapping[Key, Existing] | None = None,
+        once: Mapping[RouteKey, Existing] | None = None,
         *,
-        judged: Collection[Key] = (),
+        judged: Collection[RouteKey] = (),
     ) -> Sequence[Step]:
         """Lead the planes to what `desired` and `wishes` come to; in a change of a route of
         `once` its sessions follow that policy. `judged` are the routes of new verdicts.
@@ -94,7 +94,7 @@ class Applier:
             routes, steps = self._part(keys | set(judged), wishes)
         if once:
             steps = tuple(
-                replace(step, existing=once.get(key_of(step.new)))
+                replace(step, existing=once.get(step.new.key))
                 if isinstance(step, ChangeRoute)
                 else step
                 for step in steps
@@ -103,15 +103,15 @@ class Applier:
         await self._plane.apply(steps)
         self.routes, self._led = routes, (desired, wishes)
         if keys is None:
-            self._at = {key_of(route): place for place, route in enumerate(routes)}
-            self._said = {key_of(route): route for route in desired.routes}
+            self._at = {route.key: place for place, route in enumerate(routes)}
+            self._said = {route.key: route for route in desired.routes}
         self._forget_verdicts(steps)
         self._installed(steps)
         there = [route_of(step) for step in steps if not isinstance(step, RemoveRoute)]
         statuses = iter(self._plane.status(there))
         for step in steps:
             self._say(step, None if isinstance(step, RemoveRoute) else next(statuses))
-            key = key_of(route_of(step))
+            key = route_of(step).key
             if isinstance(step, RemoveRoute):
                 self.changed.pop(key, None)
             else:
@@ -128,14 +128,14 @@ class Applier:
             if wish.removed and key in self._said
         ]
 
-    def has(self, key: Key, address: Address) -> bool:
+    def has(self, key: RouteKey, address: Address) -> bool:
         """Return whether a route that is installed has an endpoint at `address`."""
         place = self._at.get(key)
         if place is None:
             return False
         return any(endpoint.address == address for endpoint in self.routes[place].endpoints)
 
-    def check(self, wishes: Mapping[Key, Wish]) -> None:
+    def check(self, wishes: Mapping[RouteKey, Wish]) -> None:
         """Raise ConfigError where `wishes` make no sense."""
         keys = self._touched(self.desired, wishes)
         if keys is None:
@@ -143,24 +143,24 @@ class Applier:
         else:
             self._part(keys, wishes)
 
-    def _touched(self, desired: Desired, wishes: Mapping[Key, Wish]) -> set[Key] | None:
+    def _touched(self, desired: Desired, wishes: Mapping[RouteKey, Wish]) -> set[RouteKey] | None:
         """Return whom it is about; None: perhaps everybody."""
         led, former = self._led
         return touched(former, wishes) if desired is led else None
 
     def _whole(
-        self, desired: Desired, wishes: Mapping[Key, Wish]
+        self, desired: Desired, wishes: Mapping[RouteKey, Wish]
     ) -> tuple[tuple[Route, ...], tuple[Step, ...]]:
         routes = judged(effective(desired, wishes), self.verdicts).routes
         return routes, plan(self.routes, routes)
 
     def _part(
-        self, keys: Collection[Key], wishes: Mapping[Key, Wish]
+        self, keys: Collection[RouteKey], wishes: Mapping[RouteKey, Wish]
     ) -> tuple[tuple[Route, ...], tuple[Step, ...]]:
         routes, steps = list(self.routes), list[Step]()
         for place in sorted(self._at[key] for key in keys if key in self._at):
             old = routes[place]
-            key = key_of(old)
+            key = old.key
             new = route_as_wanted(old, self._said.get(key), wishes.get(key), self.verdicts)
             if new != old:
                 routes[place] = new
@@ -174,17 +174,17 @@ class Applier:
             if isinstance(step, AddRoute):
                 continue
             former = step.old if isinstance(step, ChangeRoute) else step.route
-            key = key_of(former)
+            key = former.key
             for endpoint in former.endpoints:
                 if not self.has(key, endpoint.address):
                     self.verdicts.pop((key, endpoint.address), None)
 
     async def wish(
         self,
-        wishes: Mapping[Key, Wish],
+        wishes: Mapping[RouteKey, Wish],
         who: str,
         what: str,
-        once: Mapping[Key, Existing] | None = None,
+        once: Mapping[RouteKey, Existing] | None = None,
     ) -> None:
         """Keep `wishes` and lead to them, or do neither."""
         if wishes != self.wishes:
@@ -199,11 +199,11 @@ class Applier:
             raise
         self.wishes = wishes
 
-    async def _keep(self, wishes: Mapping[Key, Wish]) -> None:
+    async def _keep(self, wishes: Mapping[RouteKey, Wish]) -> None:
         if self._store is not None:
             await asyncio.to_thread(self._store.save, tuple(wishes.values()))
 
-    def differs(self, key: Key) -> str:
+    def differs(self, key: RouteKey) -> str:
         """Return how a route differs from what the sources say, for people."""
         wish = self.wishes.get(key)
         if wish is None:

@@ -11,9 +11,8 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
 from ambassador import log
 from ambassador.core.departure import grace
-from ambassador.core.wish import Key
 from ambassador.errors import PlaneError
-from ambassador.model import Address, Existing, Reason
+from ambassador.model import Address, Existing, Reason, RouteKey
 from ambassador.pacing import pace
 from ambassador.ports import SessionStatus
 from ambassador.tasks import spawn
@@ -24,7 +23,7 @@ _TICK = 0.1  # seconds between two looks at what is due; each may list all sessi
 
 List = Callable[[], Awaitable[Sequence[SessionStatus]]]
 Cut = Callable[[Collection[str], Reason], Awaitable[int]]
-Place = tuple[Key, Address]
+Place = tuple[RouteKey, Address]
 
 
 class Deadlines:
@@ -86,8 +85,6 @@ class Deadlines:
 
 def of_endpoint(session: SessionStatus, place: Place) -> bool:
     """Return whether `session` leads to the endpoint at `place`."""
-    (proto, listen), address = place
-    route, endpoint = session.route, session.endpoint
-    if endpoint is None or endpoint.address != address:
-        return False
-    return (route.proto, route.listen) == (proto, listen)
+    key, address = place
+    endpoint = session.endpoint
+    return endpoint is not None and endpoint.address == address and session.route.key == key

@@ -35,7 +35,6 @@ from ambassador.core.results import (
     SourceView,
     StatusView,
 )
-from ambassador.core.wish import Key, key_of
 from ambassador.errors import (
     AmbassadorError,
     ConfigError,
@@ -44,7 +43,17 @@ from ambassador.errors import (
     RunError,
     TimedOutError,
 )
-from ambassador.model import Address, Admin, Endpoint, Existing, Fate, Reason, Route, Snapshot
+from ambassador.model import (
+    Address,
+    Admin,
+    Endpoint,
+    Existing,
+    Fate,
+    Reason,
+    Route,
+    RouteKey,
+    Snapshot,
+)
 from ambassador.ports import SessionStatus, Verifier
 from ambassador.spec import format_endpoint, shown
 from ambassador.tasks import spawn
@@ -69,7 +78,7 @@ class Executor:
         verifier: Verifier | None,
         read_assignments: Callable[[Sequence[str]], Snapshot] | None,
     ) -> None:
-        self.reasons: dict[tuple[Key, Address], str] = {}  # the last word of each probe
+        self.reasons: dict[tuple[RouteKey, Address], str] = {}  # the last word of each probe
         self._lead = lead
         self._plane = plane
         self._verifier = verifier
@@ -111,7 +120,7 @@ class Executor:
             case _:
                 result = await self._ask(asked(now, command), who)
         self._endings.keep_only(
-            (key_of(route), endpoint.address)
+            (route.key, endpoint.address)
             for route in lead.routes
             for endpoint in route.endpoints
             if endpoint.admin is Admin.DRAIN
@@ -135,7 +144,7 @@ class Executor:
         for number, one in enumerate(statuses):
             if number % _SLICE == 0:
                 await asyncio.sleep(0)
-            key = key_of(one.route)
+            key = one.route.key
             changed, differs = self._lead.changed.get(key), self._lead.differs(key)
             views.append(route_view(one, self.reasons, changed, differs))
         uptime = round(time.monotonic() - self._started, 3)
@@ -147,7 +156,7 @@ class Executor:
 
     def _removed(self) -> tuple[RemovedView, ...]:
         return tuple(
-            RemovedView(one.name, describe_listen(one), self._lead.differs(key_of(one)))
+            RemovedView(one.name, describe_listen(one), self._lead.differs(one.key))
             for one in self._lead.gone
         )
 
@@ -158,7 +167,7 @@ class Executor:
         route = self._find(command.route) if command.route else None
         found = await self._plane.sessions()
         if route is not None:
-            found = [one for one in found if key_of(one.route) == key_of(route)]
+            found = [one for one in found if one.route.key == route.key]
         return session_list(found, command.limit)
 
     def _find(self, name: str) -> Route:
@@ -174,7 +183,7 @@ class Executor:
             one = find(self._lead.gone, name)
         except ConfigError:
             return error
-        what = f"{one.name} is {self._lead.differs(key_of(one)).partition(';')[0]}"
+        what = f"{one.name} is {self._lead.differs(one.key).partition(';')[0]}"
         expected = f"ambassador reset {one.name}, which brings it back"
         return NotFoundError(Problem("route", what, "", expected))
 
@@ -183,11 +192,11 @@ class Executor:
         it = move(now, command)
         lead.check(it.after)  # raises where it would lead back to itself
         await self._verify(command, it.route, it.endpoints, deadline)
-        former, key = lead.wishes, key_of(it.route)
+        former, key = lead.wishes, it.route.key
         await lead.lead_to(lead.desired, it.between, now.who, it.message)
         try:
             await self._verify(command, it.route, it.endpoints, deadline)
-            (status,) = self._plane.status([one for one in lead.routes if key_of(one) == key])
+            (status,) = self._plane.status([one for one in lead.routes if one.key == key])
             once = {key: it.existing} if it.existing else None
             await lead.wish(it.after, now.who, it.message, once)
         except AmbassadorError:
@@ -259,10 +268,10 @@ class Executor:
             return found
         if not command.endpoint:
             ((route, _),) = chosen(self._lead.routes, command.route, "")
-            return [one for one in sessions if key_of(one.route) == key_of(route)]
+            return [one for one in sessions if one.route.key == route.key]
         if command.route:
-            key = key_of(find(self._lead.routes, command.route))
-            sessions = [one for one in sessions if key_of(one.route) == key]
+            key = find(self._lead.routes, command.route).key
+            sessions = [one for one in sessions if one.route.key == key]
         # An endpoint that has left its route may have sessions yet.
         found = [one for one in sessions if _leads_to(one, command.endpoint)]
         if not found:
@@ -273,7 +282,7 @@ class Executor:
         existing = Existing(Fate.DRAIN, seconds=command.deadline)
         for route, endpoints in chosen(self._lead.routes, command.route, command.endpoint):
             for endpoint in endpoints:
-                self._endings.drain((key_of(route), endpoint.address), existing)
+                self._endings.drain((route.key, endpoint.address), existing)
 
     def _read_added(self, command: Add) -> tuple[Route, ...]:
         if self._read_assignments is None:

@@ -21,9 +21,9 @@ from ambassador.control.stack import PlaneStack
 from ambassador.core.commands import Command, Move, Reload, Result, Sessions, Status, word
 from ambassador.core.plan import Step
 from ambassador.core.results import Done, SourceView
-from ambassador.core.wish import Key, Wish
+from ambassador.core.wish import Wish
 from ambassador.errors import AmbassadorError, RunError, TimedOutError
-from ambassador.model import Address, Health, Reason, Route, Snapshot
+from ambassador.model import Address, Health, Reason, Route, RouteKey, Snapshot
 from ambassador.ports import Earlier, Plane, Reloadable, RouteStatus, Source, StateStore, Verifier
 from ambassador.tasks import spawn
 
@@ -115,7 +115,9 @@ class Reconciler:
                 return False
             return True
 
-    async def judge(self, key: Key, address: Address, health: Health, reason: str = "") -> None:
+    async def judge(
+        self, key: RouteKey, address: Address, health: Health, reason: str = ""
+    ) -> None:
         """Take over what probes conclude of an endpoint, by its address as it is written; what
         follows for its sessions is done. Raises PlaneError where the planes cannot.
         """

@@ -9,7 +9,6 @@ from dataclasses import replace
 
 from ambassador import log
 from ambassador.core.plan import RemoveRoute, Step, undo
-from ambassador.core.wish import key_of
 from ambassador.errors import AmbassadorError, PlaneError
 from ambassador.model import Reason, Route
 from ambassador.ports import Earlier, Plane, RouteStatus, SessionStatus
@@ -81,16 +80,16 @@ class PlaneStack:
         statuses = list(self._plane.status(routes))
         if self._former is not None:
             routes = [status.route for status in statuses]
-            before = {key_of(one.route): one for one in self._former.status(routes)}
+            before = {one.route.key: one for one in self._former.status(routes)}
             statuses = [
-                _joined(before[key], one) if (key := key_of(one.route)) in before else one
+                _joined(before[key], one) if (key := one.route.key) in before else one
                 for one in statuses
             ]
         for front in self._fronts:
             # By key: while steps are performed one plane may know a route that another does not.
-            ahead = {key_of(status.route): status for status in front.status(routes)}
+            ahead = {status.route.key: status for status in front.status(routes)}
             statuses = [
-                _joined(behind, ahead[key]) if (key := key_of(behind.route)) in ahead else behind
+                _joined(behind, ahead[key]) if (key := behind.route.key) in ahead else behind
                 for behind in statuses
             ]
         return statuses

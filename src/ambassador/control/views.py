@@ -14,8 +14,7 @@ from ambassador.core.results import (
     SessionView,
 )
 from ambassador.core.usable import usable
-from ambassador.core.wish import Key
-from ambassador.model import Address, Endpoint, Health
+from ambassador.model import Address, Endpoint, Health, RouteKey
 from ambassador.ports import RouteStatus, SessionStatus
 from ambassador.spec import format_endpoint, format_existing
 
@@ -24,7 +23,7 @@ __all__ = ["route_view", "session_list"]
 
 def route_view(
     status: RouteStatus,
-    reasons: Mapping[tuple[Key, Address], str],
+    reasons: Mapping[tuple[RouteKey, Address], str],
     changed: Changed | None,
     differs: str,
 ) -> RouteView:
@@ -39,7 +38,7 @@ def route_view(
             format_endpoint(endpoint),
             endpoint.admin.value,
             endpoint.health.value,
-            reasons.get(((route.proto, route.listen), endpoint.address), "")
+            reasons.get((route.key, endpoint.address), "")
             if endpoint.health is Health.UNHEALTHY
             else "",
             status.open_by_endpoint.get(endpoint.address, 0),

@@ -14,7 +14,7 @@ from typing import Any
 from ambassador.core import commands
 from ambassador.core.describe import describe, describe_endpoint
 from ambassador.core.names import find
-from ambassador.core.wish import Key, Wish, key_of
+from ambassador.core.wish import Wish
 from ambassador.errors import ConfigError, ConflictError, NotFoundError, Problem
 from ambassador.model import (
     Address,
@@ -25,6 +25,7 @@ from ambassador.model import (
     Hold,
     Proto,
     Route,
+    RouteKey,
     Unix,
 )
 from ambassador.spec import (
@@ -74,7 +75,7 @@ class Situation:
 
     desired: Desired
     routes: tuple[Route, ...]
-    wishes: Mapping[Key, Wish]
+    wishes: Mapping[RouteKey, Wish]
     who: str
     when: float
 
@@ -83,7 +84,7 @@ class Situation:
 class Decision:
     """What the operator wants from now on; `message` says what that is, for `routes`."""
 
-    wishes: Mapping[Key, Wish]
+    wishes: Mapping[RouteKey, Wish]
     message: str
     routes: tuple[str, ...]
 
@@ -96,8 +97,8 @@ class MovePlan:
 
     route: Route
     endpoints: tuple[Endpoint, ...]
-    between: Mapping[Key, Wish]
-    after: Mapping[Key, Wish]
+    between: Mapping[RouteKey, Wish]
+    after: Mapping[RouteKey, Wish]
     existing: Existing | None
     message: str
 
@@ -142,7 +143,7 @@ def move(now: Situation, command: commands.Move) -> MovePlan:
         admin=tuple((endpoint.address, Admin.DRAIN) for endpoint in left),
         hold=hold,
     )
-    source = next((one for one in now.desired.routes if key_of(one) == key_of(route)), None)
+    source = next((one for one in now.desired.routes if one.key == route.key), None)
     back = source is not None and source.endpoints == endpoints
     after = _with(now, route, message, endpoints=None if back else endpoints, admin=())
     return MovePlan(route, endpoints, between, after, policy, message)
@@ -242,9 +243,9 @@ def _admin(now: Situation, command: commands.Drain | commands.Maint | commands.R
 def _remove(now: Situation, command: commands.Remove) -> Decision:
     route = find(now.routes, command.route)
     message = f"{route.name} removed"
-    key = key_of(route)
+    key = route.key
     wishes = {other: wish for other, wish in now.wishes.items() if other != key}
-    if any(key_of(one) == key for one in now.desired.routes):
+    if any(one.key == key for one in now.desired.routes):
         blank = Wish(*key, route.name)
         wishes[key] = replace(blank, who=now.who, when=now.when, what=message, removed=True)
     return Decision(wishes, message, (route.name,))
@@ -254,24 +255,24 @@ def _reset(now: Situation, command: commands.Reset) -> Decision:
     if not command.route:
         names = tuple(wish.route for wish in now.wishes.values())
         return Decision({}, f"{len(names)} route{'' if len(names) == 1 else 's'} reset", names)
-    known = {key_of(route): route for route in now.desired.routes}
-    known |= {key_of(route): route for route in now.routes}
+    known = {route.key: route for route in now.desired.routes}
+    known |= {route.key: route for route in now.routes}
     for key, wish in now.wishes.items():  # for a route no source speaks of now
         known.setdefault(key, Route(wish.route, wish.listen, (), wish.proto))
     route = find(known.values(), command.route)
-    if key_of(route) not in now.wishes:
+    if route.key not in now.wishes:
         raise ConflictError(Problem("route", f"{route.name} is as the sources say already"))
-    wishes = {key: wish for key, wish in now.wishes.items() if key != key_of(route)}
+    wishes = {key: wish for key, wish in now.wishes.items() if key != route.key}
     return Decision(wishes, f"{route.name} reset", (route.name,))
 
 
 def add(now: Situation, routes: Sequence[Route]) -> Decision:
     """Return what it comes to when `routes` are added. Raises ConflictError."""
     wishes = dict(now.wishes)
-    installed = {key_of(route): route for route in now.routes}
-    desired = {key_of(route) for route in now.desired.routes}
+    installed = {route.key: route for route in now.routes}
+    desired = {route.key for route in now.desired.routes}
     for route in routes:
-        key = key_of(route)
+        key = route.key
         if key in installed:
             where = format_address(route.listen)
             what = f"{where} belongs to the route {installed[key].name}"
@@ -289,9 +290,9 @@ def add(now: Situation, routes: Sequence[Route]) -> Decision:
     return Decision(wishes, message, tuple(route.name for route in routes))
 
 
-def _with(now: Situation, route: Route, message: str, **fields: Any) -> dict[Key, Wish]:
+def _with(now: Situation, route: Route, message: str, **fields: Any) -> dict[RouteKey, Wish]:
     """Return the wishes with that for `route` changed; one that wants nothing is dropped."""
-    key = key_of(route)
+    key = route.key
     former = now.wishes.get(key) or Wish(*key, route.name)
     wish = replace(former, route=route.name, who=now.who, when=now.when, what=message, **fields)
     wishes = {other: one for other, one in now.wishes.items() if other != key}

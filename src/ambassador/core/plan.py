@@ -49,8 +49,8 @@ def plan(observed: Iterable[Route], desired: Iterable[Route]) -> tuple[Step, ...
 
     Removals come first, so that an address may pass from one route to another.
     """
-    old = {(route.proto, route.listen): route for route in observed}
-    new = {(route.proto, route.listen): route for route in desired}
+    old = {route.key: route for route in observed}
+    new = {route.key: route for route in desired}
     steps: list[Step] = [RemoveRoute(route) for key, route in old.items() if key not in new]
     for key, route in new.items():
         if key not in old:

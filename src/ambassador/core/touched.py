@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ambassador.core.wish import Key, Verdicts, Wish, altered, judged_route
-from ambassador.model import Route
+from ambassador.core.wish import Verdicts, Wish, altered, judged_route
+from ambassador.model import Route, RouteKey
 
 __all__ = ["route_as_wanted", "touched"]
 
 
-def touched(former: Mapping[Key, Wish], wishes: Mapping[Key, Wish]) -> set[Key] | None:
+def touched(
+    former: Mapping[RouteKey, Wish], wishes: Mapping[RouteKey, Wish]
+) -> set[RouteKey] | None:
     """Return the routes that `wishes` want otherwise than `former` did; None where a route comes
     or goes by that, which may concern the names of others and where they listen.
     """

@@ -21,12 +21,12 @@ from ambassador.model import (
     Hold,
     Proto,
     Route,
+    RouteKey,
     Snapshot,
 )
 from ambassador.spec import format_address, format_endpoints
 
 __all__ = [
-    "Key",
     "Verdicts",
     "Wish",
     "altered",
@@ -34,13 +34,11 @@ __all__ = [
     "effective",
     "judged",
     "judged_route",
-    "key_of",
     "without",
 ]
 
-Key = tuple[Proto, Address]
 # What probes say of an endpoint of a route, by its address as it is written.
-Verdicts = Mapping[tuple[Key, Address], Health]
+Verdicts = Mapping[tuple[RouteKey, Address], Health]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,7 @@ class Wish:
     removed: bool = False
 
     @property
-    def key(self) -> Key:
+    def key(self) -> RouteKey:
         """Where the route listens."""
         return self.proto, self.listen
 
@@ -72,19 +70,14 @@ class Wish:
         )
 
 
-def key_of(route: Route) -> Key:
-    """Return what makes a route the same route."""
-    return route.proto, route.listen
-
-
-def effective(desired: Desired, wishes: Mapping[Key, Wish]) -> Desired:
+def effective(desired: Desired, wishes: Mapping[RouteKey, Wish]) -> Desired:
     """Return what the planes shall be led to: `desired` as `wishes` alter it.
 
     A route that was added listens where no source's route does; where one does by now, that one
     stands. A wish for a route that is not there waits for it. Raises ConfigError where routes
     would listen on one address, or lead to themselves.
     """
-    there = {key_of(route) for route in desired.routes}
+    there = {route.key for route in desired.routes}
     added = [
         wish.added
         for wish in wishes.values()
@@ -93,7 +86,7 @@ def effective(desired: Desired, wishes: Mapping[Key, Wish]) -> Desired:
     routes = [
         one
         for route in (*desired.routes, *added)
-        if (one := altered(route, wishes.get(key_of(route)))) is not None
+        if (one := altered(route, wishes.get(route.key))) is not None
     ]
     return merge([Snapshot("sources and operator", tuple(routes))])
 
@@ -121,7 +114,7 @@ def judged(desired: Desired, verdicts: Verdicts) -> Desired:
 
 def judged_route(route: Route, verdicts: Verdicts) -> Route:
     """Return `route` with what probes say of its endpoints."""
-    key = key_of(route)
+    key = route.key
     endpoints = tuple(
         replace(endpoint, health=verdicts.get((key, endpoint.address), Health.UNKNOWN))
         for endpoint in route.endpoints
@@ -129,7 +122,7 @@ def judged_route(route: Route, verdicts: Verdicts) -> Route:
     return replace(route, endpoints=endpoints) if endpoints != route.endpoints else route
 
 
-def without(wishes: Mapping[Key, Wish], keys: Iterable[Key]) -> dict[Key, Wish]:
+def without(wishes: Mapping[RouteKey, Wish], keys: Iterable[RouteKey]) -> dict[RouteKey, Wish]:
     """Return `wishes` but for those of `keys`."""
     gone = set(keys)
     return {key: wish for key, wish in wishes.items() if key not in gone}

@@ -14,9 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from ambassador.core.wish import Key, key_of
 from ambassador.errors import ConfigError, PlaneError, RunError
-from ambassador.model import Endpoint, Proto, Reason, Route
+from ambassador.model import Endpoint, Proto, Reason, Route, RouteKey
 from ambassador.ports import Plane, RouteStatus
 from ambassador.spec import format_address, format_endpoint, parse_endpoint, parse_listen
 
@@ -32,7 +31,7 @@ __all__ = [
 ]
 
 Account = Mapping[str, float]
-Accounts = dict[Key, dict[str, float]]
+Accounts = dict[RouteKey, dict[str, float]]
 
 _COUNTERS = ("opened", "refused", "held_total", "to_upstream", "to_client")
 _KERNEL = "kernel "
@@ -82,7 +81,7 @@ def past(account: Account) -> dict[str, float]:
     }
 
 
-def add(accounts: Accounts, more: Mapping[Key, Account]) -> None:
+def add(accounts: Accounts, more: Mapping[RouteKey, Account]) -> None:
     """Add `more` to `accounts`."""
     for key, account in more.items():
         mine = accounts.setdefault(key, {})
@@ -106,7 +105,7 @@ class LastLook:
         with suppress(PlaneError):
             await self._plane.measure()
         self.accounts = {
-            key_of(one.route): {
+            one.route.key: {
                 f"{_KERNEL}{name}": value for name, value in past(account_of(one)).items()
             }
             for one in self._plane.status()

@@ -11,9 +11,8 @@ from ambassador import log
 from ambassador.core.departure import grace
 from ambassador.core.plan import AddRoute, ChangeRoute, Step
 from ambassador.core.usable import keeps
-from ambassador.core.wish import Key, key_of
 from ambassador.errors import ResolveError
-from ambassador.model import Admin, Existing, Fate, Inet, Proto, Reason, Route
+from ambassador.model import Admin, Existing, Fate, Inet, Proto, Reason, Route, RouteKey
 from ambassador.pacing import pace
 from ambassador.ports import Resolver, SessionStatus
 from ambassador.spec import format_address, format_existing
@@ -36,7 +35,7 @@ class Departures:
         self._resolver = resolver
         self._sessions = sessions
         self._cut = cut
-        self._known: dict[Key, set[str]] = {}  # whose endpoint is not there, by their ids
+        self._known: dict[RouteKey, set[str]] = {}  # whose endpoint is not there, by their ids
         self._endings: set[asyncio.Task[None]] = set()
 
     async def look(self, steps: Sequence[Step]) -> None:
@@ -49,7 +48,7 @@ class Departures:
         sessions = await self._sessions()
         for step in changes:
             old, new = (step.old, step.new) if isinstance(step, ChangeRoute) else (step.route, None)
-            mine = [one for one in sessions if key_of(one.route) == key_of(old) and one.address]
+            mine = [one for one in sessions if one.route.key == old.key and one.address]
             if not mine or old.proto is Proto.UDP:
                 continue
             try:
@@ -57,10 +56,10 @@ class Departures:
             except ResolveError:  # the process itself follows names
                 continue
             gone = {one.id: one for one in mine if one.address not in kept}
-            known = self._known.get(key_of(old), set())
+            known = self._known.get(old.key, set())
             known |= {one.id for one in mine if one.state == "leaving"}
             leaving = [one for name, one in gone.items() if name not in known]
-            self._known[key_of(old)] = set(gone)
+            self._known[old.key] = set(gone)
             once = step.existing if isinstance(step, ChangeRoute) else None
             for reason in Reason:
                 part = [one.id for one in leaving if _cause(one, new) is reason]
@@ -96,11 +95,13 @@ class Departures:
             reason=why.value,
             existing=format_existing(existing),
         )
-        task = spawn(self._end(key_of(route), ids, existing, why), f"ending of {route.name}")
+        task = spawn(self._end(route.key, ids, existing, why), f"ending of {route.name}")
         self._endings.add(task)
         task.add_done_callback(self._endings.discard)
 
-    async def _end(self, key: Key, ids: Sequence[str], existing: Existing, reason: Reason) -> None:
+    async def _end(
+        self, key: RouteKey, ids: Sequence[str], existing: Existing, reason: Reason
+    ) -> None:
         async def cut(piece: Sequence[str]) -> int:
             still = self._known.get(key, set()) & set(piece)  # others are wanted again
             return await self._cut(still, reason) if still else 0

@@ -7,7 +7,6 @@ import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ambassador import log
-from ambassador.core.wish import key_of
 from ambassador.errors import RunError
 from ambassador.handover.counters import Account, Accounts, LastLook, Legacy, account_of, add
 from ambassador.handover.plane import EarlierPlane
@@ -92,7 +91,7 @@ class Heritage:
     def _accounts(self) -> Accounts:
         """Return what this very process has counted, the rules of the kernel aside."""
         return {
-            key_of(one.route): account_of(one)
+            one.route.key: account_of(one)
             | {f"{_ENDED}{name}": value for name, value in self._ended(one.route.name).items()}
             for one in self._relay.status()
         }

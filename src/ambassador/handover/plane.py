@@ -14,13 +14,12 @@ from typing import Any, TypeVar
 
 from ambassador import log
 from ambassador.core.plan import ChangeRoute, RemoveRoute, Step
-from ambassador.core.wish import Key, key_of
 from ambassador.errors import RunError
 from ambassador.handover.counters import Account, Accounts, Legacy, add, past, status_of
 from ambassador.handover.departures import Departures
 from ambassador.handover.process import Process
 from ambassador.handover.sessions import own_id
-from ambassador.model import Reason, Route
+from ambassador.model import Reason, Route, RouteKey
 from ambassador.ports import Resolver, RouteStatus, SessionStatus
 from ambassador.tasks import spawn
 
@@ -37,7 +36,7 @@ class EarlierPlane:
     def __init__(self, resolver: Resolver) -> None:
         self._processes: list[Process] = []
         self._past: Accounts = {}
-        self._routes: dict[Key, Route] = {}
+        self._routes: dict[RouteKey, Route] = {}
         self._lock = asyncio.Lock()  # one look at a time, at the routes of that moment
         self._leavers = Departures(resolver, self.sessions, self.cut)
 
@@ -61,7 +60,7 @@ class EarlierPlane:
         """Return all that was counted of `route`."""
         if not self._past and not self._processes:
             return {}
-        key = key_of(route)
+        key = route.key
         found: Accounts = {}
         for accounts in (self._past, *(process.accounts for process in self._processes)):
             if key in accounts:
@@ -95,7 +94,7 @@ class EarlierPlane:
     def _note(self, steps: Sequence[Step]) -> None:
         for step in steps:
             route = step.new if isinstance(step, ChangeRoute) else step.route
-            key = key_of(route)
+            key = route.key
             if isinstance(step, RemoveRoute):
                 self._routes.pop(key, None)
                 # A route that comes back counts from nothing.
@@ -121,8 +120,8 @@ class EarlierPlane:
         found = [session for sessions in lists for session in sessions]
         if routes is None:
             return found
-        keys = {key_of(route) for route in routes}
-        return [session for session in found if key_of(session.route) in keys]
+        keys = {route.key for route in routes}
+        return [session for session in found if session.route.key in keys]
 
     async def cut(self, ids: Collection[str], reason: Reason) -> int:
         """Have them ended where they are; see ports.Plane."""

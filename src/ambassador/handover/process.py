@@ -10,12 +10,11 @@ from collections.abc import Callable, Collection
 from itertools import count
 from uuid import uuid4
 
-from ambassador.core.wish import Key
 from ambassador.errors import RunError
 from ambassador.handover.counters import Accounts, Legacy
 from ambassador.handover.protocol import peer, receive, send, send_text, text_of
 from ambassador.handover.sessions import decode_sessions
-from ambassador.model import Reason, Route
+from ambassador.model import Reason, Route, RouteKey
 from ambassador.ports import SessionStatus
 from ambassador.tasks import spawn
 
@@ -63,7 +62,7 @@ class Process:
         if text := await self._ask("numbers"):
             self.accounts = Legacy.decode(text, kernel=True).live
 
-    async def sessions(self, route_of: Callable[[Key], Route | None]) -> list[SessionStatus]:
+    async def sessions(self, route_of: Callable[[RouteKey], Route | None]) -> list[SessionStatus]:
         """Ask for its open sessions; without an answer there are none. Raises RunError."""
         text = await self._ask("sessions")
         return decode_sessions(text, self.pid, route_of) if text else []

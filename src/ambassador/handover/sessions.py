@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from ambassador.core.wish import Key
 from ambassador.errors import ConfigError, RunError
-from ambassador.model import Proto, Route
+from ambassador.model import Proto, Route, RouteKey
 from ambassador.ports import SessionStatus
 from ambassador.spec import format_address, format_endpoint, parse_endpoint, parse_listen
 
@@ -40,7 +39,7 @@ def encode_sessions(sessions: Iterable[SessionStatus]) -> bytes:
 
 
 def decode_sessions(
-    text: bytes, pid: int, route_of: Callable[[Key], Route | None]
+    text: bytes, pid: int, route_of: Callable[[RouteKey], Route | None]
 ) -> list[SessionStatus]:
     """Return the sessions of process `pid`, which the ids tell; `route_of` has the routes of
     today. Raises RunError.
@@ -57,7 +56,7 @@ def own_id(name: str, pid: int) -> str | None:
     return own if at and number == str(pid) else None
 
 
-def _session(one: Any, pid: int, route_of: Callable[[Key], Route | None]) -> SessionStatus:
+def _session(one: Any, pid: int, route_of: Callable[[RouteKey], Route | None]) -> SessionStatus:
     key = Proto(one["proto"]), parse_listen(one["listen"])
     url = one["endpoint"]
     endpoint = parse_endpoint(url, proto=key[0]) if url else None

@@ -10,9 +10,8 @@ from typing import Any
 from ambassador import log
 from ambassador.core.health import Verdict, after
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
-from ambassador.core.wish import Key, key_of
 from ambassador.errors import AmbassadorError, ResolveError
-from ambassador.model import Address, Endpoint, Health, Route
+from ambassador.model import Address, Endpoint, Health, Route, RouteKey
 from ambassador.ports import Resolver
 from ambassador.probes.exchange import NoAnswerError, ask, host_of, places
 from ambassador.probes.table import probe_of
@@ -22,8 +21,8 @@ from ambassador.tasks import spawn
 __all__ = ["HealthChecks"]
 
 # Told of each verdict that has changed: where, what, and the last word of the probe.
-Judge = Callable[[Key, Address, Health, str], Coroutine[Any, Any, None]]
-_What = tuple[Key, Address, str, float, int, int]
+Judge = Callable[[RouteKey, Address, Health, str], Coroutine[Any, Any, None]]
+_What = tuple[RouteKey, Address, str, float, int, int]
 
 _LIMIT = 3.0  # seconds for one answer, where the interval is not shorter
 
@@ -78,7 +77,7 @@ class HealthChecks:
             verdict = after(verdict, not why, route.rise, route.fall)
             if verdict.health is not told:
                 try:
-                    await self._judge(key_of(route), endpoint.address, verdict.health, why)
+                    await self._judge(route.key, endpoint.address, verdict.health, why)
                 except AmbassadorError as error:  # told again after the next answer
                     log.event(log.ERROR, "not_judged", f"{route.name}  {error}", route=route.name)
                 else:
@@ -118,7 +117,7 @@ def _asked(route: Route) -> dict[_What, tuple[Route, Endpoint]]:
 
 def _what(route: Route, endpoint: Endpoint) -> _What:
     return (
-        key_of(route),
+        route.key,
         endpoint.address,
         route.health,
         route.interval,

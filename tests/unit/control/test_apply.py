@@ -7,7 +7,7 @@ import pytest
 from ambassador.control import apply
 from ambassador.control.apply import Applier, route_of
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute
-from ambassador.core.wish import Wish, key_of
+from ambassador.core.wish import Wish
 from ambassador.errors import ConfigError, PlaneError
 from ambassador.model import Desired, Endpoint, Existing, Fate, Health, Hold, Inet, Proto, Route
 from tests.planes import FakePlane
@@ -15,7 +15,7 @@ from tests.planes import FakePlane
 A, B = (Endpoint(Inet(f"db{name}", 6379)) for name in "ab")
 REDIS = Route("redis", Inet("", 6379), (A,), alias="redis", port=6379, origin="var")
 OTHER = Route("other", Inet("", 7000), (B,), alias="other", port=7000)
-KEY = key_of(REDIS)
+KEY = REDIS.key
 CUT = Existing(Fate.CUT)
 
 
@@ -36,9 +36,9 @@ def test_only_what_changes_is_touched_and_noted(lead):
     (step,) = lead._plane.steps
     assert (step.old, step.new.hold, step.existing) == (REDIS, Hold(), None)
     assert (lead.changed[KEY].who, lead.changed[KEY].what) == ("ann", "redis held")
-    assert lead.changed[key_of(OTHER)].who == "start"
+    assert lead.changed[OTHER.key].who == "start"
     assert lead.differs(KEY).startswith("held by ann")
-    assert lead.differs(key_of(OTHER)) == ""
+    assert lead.differs(OTHER.key) == ""
 
 
 def test_the_policy_of_one_change_goes_to_the_route_it_is_for(lead):
@@ -74,7 +74,7 @@ def test_what_probes_say_is_laid_over_all_and_forgotten_when_it_cannot_be_done(l
 
 def test_a_route_that_goes_takes_its_last_change_along(lead):
     asyncio.run(lead.source(Desired((OTHER,)), "reload"))
-    assert list(lead.changed) == [key_of(OTHER)]
+    assert list(lead.changed) == [OTHER.key]
 
 
 def test_what_concerns_one_route_does_not_look_at_all(lead, monkeypatch):

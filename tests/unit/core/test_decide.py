@@ -6,7 +6,7 @@ import pytest
 
 from ambassador.core.commands import Drain, Hold, Maint, Move, Ready, Release, Remove, Reset
 from ambassador.core.decide import Situation, add, asked, chosen, move, parse_address
-from ambassador.core.wish import Wish, effective, key_of
+from ambassador.core.wish import Wish, effective
 from ambassador.errors import ConfigError, ConflictError, NotFoundError
 from ambassador.model import (
     Desired,
@@ -223,18 +223,18 @@ def test_a_move_in_two_steps():
 
 def test_a_move_may_hold_but_releases_only_its_own_hold():
     plan = moved(situation(), hold=True)
-    assert plan.between[key_of(REDIS)].hold is not None
-    assert plan.after[key_of(REDIS)].hold is None
+    assert plan.between[REDIS.key].hold is not None
+    assert plan.after[REDIS.key].hold is None
     now, _ = after(situation(), Hold("redis", 7.0))
     plan = moved(now, hold=True)
-    assert plan.between[key_of(REDIS)].hold == plan.after[key_of(REDIS)].hold == Held(7.0)
+    assert plan.between[REDIS.key].hold == plan.after[REDIS.key].hold == Held(7.0)
 
 
 def test_an_endpoint_that_stays_is_made_ready():
     now, _ = after(situation(), Drain("redis", "dba:6379"))
     plan = moved(now, "tcp://dba:6379", "tcp://dbc:6379")
-    assert plan.after[key_of(REDIS)].admin == ()
-    assert [address.host for address, _ in plan.between[key_of(REDIS)].admin] == ["dbb"]
+    assert plan.after[REDIS.key].admin == ()
+    assert [address.host for address, _ in plan.between[REDIS.key].admin] == ["dbb"]
 
 
 def test_moved_back_to_what_the_source_says_nothing_is_left_to_want():

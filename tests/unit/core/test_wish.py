@@ -2,7 +2,7 @@
 
 import pytest
 
-from ambassador.core.wish import Wish, difference, effective, judged, key_of, without
+from ambassador.core.wish import Wish, difference, effective, judged, without
 from ambassador.errors import ConfigError
 from ambassador.model import Admin, Desired, Endpoint, Health, Hold, Inet, Proto, Route
 
@@ -79,7 +79,7 @@ def test_a_wish_for_a_route_that_is_not_there_waits():
 
 
 def test_verdicts_go_by_route_and_address():
-    key = key_of(route())
+    key = route().key
     desired = judged(Desired((route(),)), {(key, B.address): Health.UNHEALTHY})
     assert [e.health for e in desired.routes[0].endpoints] == [Health.UNKNOWN, Health.UNHEALTHY]
     assert judged(desired, {}) is desired

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 
-from ambassador.core.wish import key_of
 from ambassador.handover.counters import account_of
 from ambassador.handover.plane import EarlierPlane
 from ambassador.handover.staying import Stayer
@@ -36,7 +35,7 @@ class Scene:
         self.stayer = Stayer(self.there, self.plane, self.accounts)
 
     def accounts(self):
-        return {key_of(one.route): account_of(one) for one in self.plane.status()}
+        return {one.route.key: account_of(one) for one in self.plane.status()}
 
     def status(self):
         (status,) = self.former.status([ROUTE])

@@ -10,7 +10,6 @@ from dataclasses import replace
 import pytest
 
 from ambassador.core.plan import ChangeRoute, RemoveRoute
-from ambassador.core.wish import key_of
 from ambassador.handover.counters import Legacy
 from ambassador.model import Admin, Endpoint, Existing, Fate, Health, Inet, Reason
 from tests.unit.handover.former_scene import DB, OTHER, ROUTE, session, until
@@ -94,7 +93,7 @@ def test_who_has_its_endpoint_again_before_the_deadline_is_spared(run):
 def test_routes_that_lead_elsewhere_than_before_the_upgrade_are_seen_at_once(run):
     async def test(scene):
         scene.plane.open = [session("r1.1", OTHER, "10.0.0.9:5432")]
-        scene.former._routes[key_of(ROUTE)] = replace(ROUTE, existing=CUT)
+        scene.former._routes[ROUTE.key] = replace(ROUTE, existing=CUT)
         one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         scene.former.take_over(Legacy(), one, [])
         other.close()

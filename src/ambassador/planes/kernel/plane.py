@@ -18,7 +18,7 @@ from ambassador import log
 from ambassador.core.describe import describe
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
 from ambassador.errors import PlaneError, ResolveError
-from ambassador.model import Address, Endpoint, Proto, Reason, Route
+from ambassador.model import Endpoint, Reason, Route, RouteKey
 from ambassador.planes.kernel.eligible import Abilities, demand, unable, unable_to_end, unsuited
 from ambassador.planes.kernel.entry import Flow
 from ambassador.planes.kernel.flows import Flows
@@ -41,8 +41,6 @@ _DOUBT = 5.0
 # Names that are known at once come with the first transaction; others do not hold it up longer.
 _PATIENCE = 0.3
 _SLICE = 0.005  # seconds of work before other work of the loop has its turn
-
-_Listen = tuple[Proto, Address]
 
 
 class KernelPlane:
@@ -77,7 +75,7 @@ class KernelPlane:
         self._lock = asyncio.Lock()  # one transaction at a time
         self._opened = self._closing = False
         self._refusal = abilities.missing
-        self._routes: dict[_Listen, KernelRoute] = {}
+        self._routes: dict[RouteKey, KernelRoute] = {}
         self._by_name: dict[str, KernelRoute] = {}
         self._by_port: dict[Port, tuple[KernelRoute, ...]] = {}
         self._departed = RemovedRoutes()
@@ -93,7 +91,7 @@ class KernelPlane:
             demand(routes, self._abilities)
         for step in steps:
             if isinstance(step, ChangeRoute):
-                carried = self._routes.get(_listen(step.old))
+                carried = self._routes.get(step.old.key)
                 here = carried is not None and not carried.refusal
                 if here and (reason := unable_to_end(step, self._abilities)):
                     raise PlaneError(reason)
@@ -110,7 +108,7 @@ class KernelPlane:
                     raise PlaneError("\n".join(f"{c.route.name}: {c.refusal}" for c in refused))
                 if self._opened:
                     await self._learn_names(touched)
-                    removed = [c for c in replaced if _listen(c.route) not in self._routes]
+                    removed = [c for c in replaced if c.route.key not in self._routes]
                     await self._installer.settle(touched, removed, strict=self._demanded)
                     for carried in removed:
                         self._departed.add(carried)
@@ -148,7 +146,7 @@ class KernelPlane:
         """Return one entry for each of `routes`, or for all; see ports.Plane."""
         if routes is None:
             return [carried.status() for carried in self._routes.values()]
-        return [self._routes[_listen(route)].status() for route in routes]
+        return [self._routes[route.key].status() for route in routes]
 
     async def measure(self) -> None:
         """Bring the numbers of `status` up to date; see ports.Plane."""
@@ -186,7 +184,8 @@ class KernelPlane:
 
     def _counted(self, routes: Sequence[Route] | None = None) -> list[KernelRoute]:
         everything = self._routes
-        chosen = map(everything.get, everything if routes is None else map(_listen, routes))
+        keys = everything if routes is None else [route.key for route in routes]
+        chosen = map(everything.get, keys)
         return [one for one in chosen if one is not None and one.counted and not self._closing]
 
     async def drain(self, grace: float) -> int:
@@ -288,7 +287,7 @@ class KernelPlane:
                     come.append(KernelRoute(route))
                 case ChangeRoute(old, new, existing):
                     # Another one and not the same: if the transaction fails, `old` stands again.
-                    former = self._routes[_listen(old)]
+                    former = self._routes[old.key]
                     come.append(
                         replace(
                             former,
@@ -302,7 +301,7 @@ class KernelPlane:
                     )
                     replaced.append(former)
                 case RemoveRoute(route):
-                    replaced.append(self._routes[_listen(route)])
+                    replaced.append(self._routes[route.key])
         neighbours = {
             other
             for carried in (*replaced, *come)
@@ -326,7 +325,7 @@ class KernelPlane:
     def _swap(self, gone: Iterable[KernelRoute], come: Iterable[KernelRoute]) -> None:
         """Put `come` in the place of `gone`."""
         for carried in gone:
-            del self._routes[_listen(carried.route)]
+            del self._routes[carried.route.key]
             self._by_name.pop(carried.route.name, None)
             for port in carried.ports:
                 left = tuple(other for other in self._by_port[port] if other is not carried)
@@ -335,7 +334,7 @@ class KernelPlane:
                 else:
                     del self._by_port[port]
         for carried in come:
-            self._routes[_listen(carried.route)] = carried
+            self._routes[carried.route.key] = carried
             self._by_name[carried.route.name] = carried
             for port in carried.ports:
                 self._by_port[port] = (*self._by_port.get(port, ()), carried)
@@ -393,7 +392,7 @@ class KernelPlane:
         while self._changed:
             async with self._lock:
                 changed, self._changed = self._changed, set()
-                here = [c for c in changed if self._routes.get(_listen(c.route)) is c]
+                here = [c for c in changed if self._routes.get(c.route.key) is c]
                 await self._installer.settle(here)
                 for carried in here:
                     self._announce(carried)
@@ -437,7 +436,3 @@ class KernelPlane:
             self._timer = None
         for carried in self._routes.values():
             carried.stop_watching()
-
-
-def _listen(route: Route) -> _Listen:
-    return route.proto, route.listen

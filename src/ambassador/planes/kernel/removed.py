@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ambassador.model import Address, Proto, Route
+from ambassador.model import Route, RouteKey
 from ambassador.planes.kernel.route import KernelRoute
 from ambassador.planes.kernel.ruleset import Port
 
@@ -16,14 +16,14 @@ class RemovedRoutes:
     """At most one for each listen address: the last that was there."""
 
     def __init__(self) -> None:
-        self._routes: dict[tuple[Proto, Address], KernelRoute] = {}
+        self._routes: dict[RouteKey, KernelRoute] = {}
 
     def __iter__(self) -> Iterator[KernelRoute]:
         return iter(tuple(self._routes.values()))
 
     def add(self, carried: KernelRoute) -> None:
         """Remember what has been removed: all its flows are leaving."""
-        key = carried.route.proto, carried.route.listen
+        key = carried.route.key
         former = carried.belongs | carried.former
         if earlier := self._routes.get(key):
             former |= earlier.former

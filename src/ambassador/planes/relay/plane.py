@@ -12,7 +12,7 @@ from functools import partial
 from ambassador import log
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
 from ambassador.errors import PlaneError
-from ambassador.model import Inet, Proto, Reason, Route
+from ambassador.model import Inet, Proto, Reason, Route, RouteKey
 from ambassador.planes.relay.departures import Departures
 from ambassador.planes.relay.descriptors import Descriptors
 from ambassador.planes.relay.dial import Patience
@@ -21,14 +21,7 @@ from ambassador.planes.relay.listener import StreamListener
 from ambassador.planes.relay.live import EndpointNoticed, LiveRoute
 from ambassador.planes.relay.offload import Offload
 from ambassador.planes.relay.poller import Poller
-from ambassador.planes.relay.route import (
-    Key,
-    RelayRoute,
-    StreamOrUdp,
-    addresses,
-    key_of,
-    sessions_of,
-)
+from ambassador.planes.relay.route import RelayRoute, StreamOrUdp, addresses, sessions_of
 from ambassador.planes.relay.session import Surroundings
 from ambassador.planes.relay.udp import UdpListener
 from ambassador.ports import Resolver, RouteStatus, SessionEnded, SessionStatus, unheard
@@ -72,7 +65,7 @@ class RelayPlane:
         self._inherited = inherited or Inherited()
         self._backlog = backlog
         self._noticed = noticed
-        self._routes: dict[Key, RelayRoute] = {}
+        self._routes: dict[RouteKey, RelayRoute] = {}
         self._ports: set[int] | None = None  # that any route listens on; 0: a path
         self._leaving: list[RelayRoute] = []  # removed, with sessions still open
         self._around = Surroundings(
@@ -110,7 +103,7 @@ class RelayPlane:
         if failures and removed:  # perhaps what is removed stands in the way
             for route in removed:
                 self._stop(route)
-            more, failures = self._bind([route for route in added if key_of(route) not in sockets])
+            more, failures = self._bind([route for route in added if route.key not in sockets])
             sockets.update(more)
         if failures:
             for bound in sockets.values():
@@ -120,11 +113,11 @@ class RelayPlane:
             raise PlaneError("\n".join(failures))
         for route in removed:
             self._stop(route)
-            removed_one = self._routes.pop(key_of(route))
+            removed_one = self._routes.pop(route.key)
             removed_one.endings.removed()
             self._leaving.append(removed_one)
         for route in added:
-            self._add(route, sockets[key_of(route)])
+            self._add(route, sockets[route.key])
         for step in steps:
             if isinstance(step, ChangeRoute):
                 self._change(step)
@@ -142,14 +135,14 @@ class RelayPlane:
         """Return one entry for each of `routes`, or for all; see ports.Plane."""
         if routes is None:
             return [self._status(installed) for installed in self._routes.values()]
-        return [self._status(self._routes[key_of(route)]) for route in routes]
+        return [self._status(self._routes[route.key]) for route in routes]
 
     async def sessions(self, routes: Sequence[Route] | None = None) -> Sequence[SessionStatus]:
         """Return the open sessions; see ports.Plane."""
         await self.spread.measure()
         now = time.monotonic()
         everything = [*self._routes.values(), *self._leaving]
-        chosen = everything if routes is None else [self._routes[key_of(route)] for route in routes]
+        chosen = everything if routes is None else [self._routes[route.key] for route in routes]
         return [
             view
             for installed in chosen
@@ -248,9 +241,11 @@ class RelayPlane:
     def _broken(self, error: Exception) -> None:
         self._loop.call_exception_handler({"message": "a session failed", "exception": error})
 
-    def _bind(self, routes: Sequence[Route]) -> tuple[dict[Key, list[socket.socket]], list[str]]:
+    def _bind(
+        self, routes: Sequence[Route]
+    ) -> tuple[dict[RouteKey, list[socket.socket]], list[str]]:
         """Bind every port of `routes`; return the sockets of those that could be bound whole."""
-        sockets: dict[Key, list[socket.socket]] = {}
+        sockets: dict[RouteKey, list[socket.socket]] = {}
         failures = []
         for route in routes:
             bound = []
@@ -265,13 +260,13 @@ class RelayPlane:
                     close_listener(sock)
                 failures.append(f"{route.name}: {error}")
             else:
-                sockets[key_of(route)] = bound
+                sockets[route.key] = bound
         return sockets, failures
 
     def _add(self, route: Route, sockets: Sequence[socket.socket]) -> None:
         state, listeners = LiveRoute(route, self._noticed), list[StreamOrUdp]()
         endings = Departures(state, self._around.resolver, partial(sessions_of, listeners))
-        installed = self._routes[key_of(route)] = RelayRoute(state, listeners, endings)
+        installed = self._routes[route.key] = RelayRoute(state, listeners, endings)
         endings.follow()
         self._open_listeners(installed, sockets)
 
@@ -299,8 +294,8 @@ class RelayPlane:
                 listener.start()
 
     def _stop(self, route: Route) -> None:
-        self._routes[key_of(route)].endings.forget()
-        for listener in self._routes[key_of(route)].listeners:
+        self._routes[route.key].endings.forget()
+        for listener in self._routes[route.key].listeners:
             listener.stop()
             if isinstance(listener, UdpListener):
                 # Its flows answer through the socket that must go.
@@ -309,7 +304,7 @@ class RelayPlane:
     def _reopen(self, routes: Sequence[Route]) -> None:
         """Undo `_stop`, as far as nobody else took the address in between."""
         for route in routes:
-            installed = self._routes[key_of(route)]
+            installed = self._routes[route.key]
             if all(listener.listening for listener in installed.listeners):
                 continue
             sockets, failures = self._bind([route])
@@ -317,10 +312,10 @@ class RelayPlane:
                 log.event(log.ERROR, "route_lost", failure, route=route.name)
             if not failures:
                 installed.endings.follow()
-                self._open_listeners(installed, sockets[key_of(route)])
+                self._open_listeners(installed, sockets[route.key])
 
     def _change(self, step: ChangeRoute) -> None:
-        installed = self._routes[key_of(step.new)]
+        installed = self._routes[step.new.key]
         installed.state.change(step.new)
         installed.endings.follow()
         installed.endings.replaced(step.old, step.existing)

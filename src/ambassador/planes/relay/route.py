@@ -13,10 +13,9 @@ from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.session import Session
 from ambassador.planes.relay.udp import UdpListener
 
-__all__ = ["Key", "RelayRoute", "StreamOrUdp", "addresses", "key_of", "sessions_of"]
+__all__ = ["RelayRoute", "StreamOrUdp", "addresses", "sessions_of"]
 
 StreamOrUdp: TypeAlias = StreamListener | UdpListener
-Key: TypeAlias = tuple[Proto, Address]
 
 
 @dataclass(slots=True)
@@ -46,11 +45,6 @@ class RelayRoute:
         loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # where a connection to them leads
         own = (*everywhere, loopback.get(address, address))
         return port in listen.ports and listen.host in own
-
-
-def key_of(route: Route) -> Key:
-    """Return what makes `route` the same one when it changes."""
-    return route.proto, route.listen
 
 
 def addresses(route: Route) -> list[Address]:

@@ -2,7 +2,7 @@ import pytest
 
 from ambassador.model import Endpoint, Inet, Proto, Route, Unix
 from ambassador.planes.relay.live import LiveRoute
-from ambassador.planes.relay.route import RelayRoute, addresses, key_of
+from ambassador.planes.relay.route import RelayRoute, addresses
 
 
 def installed(listen, proto=Proto.TCP):
@@ -40,5 +40,5 @@ def test_flows_of_datagrams_are_not_waited_for():
         one = installed(Inet("", 53), proto)
         one.state.counters.open = 3
         assert one.open == count
-        assert key_of(one.state.route) == (proto, Inet("", 53))
+        assert one.state.route.key == (proto, Inet("", 53))
         assert one.sessions == []
