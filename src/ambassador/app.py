@@ -320,7 +320,7 @@ class App:
         before = self._heritage.before(one.route for one in statuses)
         ready = reconciler.phase is Phase.READY
         carrying = len(self._relay.spread.workers)
-        return Facts(ready, statuses, reconciler.sources, before, carrying)
+        return Facts(ready, statuses, reconciler.sources, before, carrying, log.dropped())
 
     def _estate(self) -> Estate:
         parts: list[Transferable] = [self._relay]

@@ -2,6 +2,9 @@
 
 An event has a stable name, a sentence and fields. People read the sentence; JSON carries all
 three, with the sentence under "message". Clients' bytes and secrets never get here.
+
+Lines are written by a thread (`lines.py`): whoever reads them slowly, or not at all, keeps neither
+sessions nor the end of the program waiting.
 """
 
 from __future__ import annotations
@@ -9,17 +12,33 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-__all__ = ["DEBUG", "ERROR", "INFO", "WARNING", "configure", "enabled", "event", "follow"]
+from ambassador.lines import LineWriter
+
+__all__ = [
+    "DEBUG",
+    "ERROR",
+    "INFO",
+    "WARNING",
+    "configure",
+    "dropped",
+    "enabled",
+    "event",
+    "flush",
+    "follow",
+]
 
 DEBUG, INFO, WARNING, ERROR = logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR
 
 _logger = logging.getLogger("ambassador")
 _COLOURS = {DEBUG: "\x1b[2m", WARNING: "\x1b[33m", ERROR: "\x1b[31m"}
 _RESET = "\x1b[0m"
+_LAST = 2.0  # seconds that the end of the program waits for what is not written yet
+_FULL_AGAIN = 60.0  # seconds until followers are told again that lines are dropped
 
 _Heard = Callable[[int, str, str, Mapping[str, Any]], None]
 _followers: list[_Heard] = []
@@ -28,8 +47,7 @@ _followers: list[_Heard] = []
 def event(level: int, name: str, message: str, /, **fields: Any) -> None:
     """Log one event: its name (snake_case, stable), a sentence for people, and its fields."""
     if level >= INFO:
-        for heard in tuple(_followers):
-            heard(level, name, message, fields)
+        _tell(level, name, message, fields)
     if _logger.isEnabledFor(level):
         _logger.log(level, message, extra={"event": name, "fields": fields})
 
@@ -54,12 +72,86 @@ def enabled(level: int) -> bool:
 
 def configure(*, level: str, as_json: bool, colour: bool, stream: TextIO | None = None) -> None:
     """Send all log lines of the program to `stream` (stderr) from `level` ("info") up."""
-    handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(_JsonLines() if as_json else _Lines(colour))
+    flush()
+    handler = _ByThread(stream or sys.stderr, _JsonLines() if as_json else _Lines(colour))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(WARNING)
     _logger.setLevel(level.upper())
+
+
+def flush() -> bool:
+    """Wait until every line so far is written, 2 s at most; tell whether it is."""
+    return all(handler.flushed() for handler in _handlers())
+
+
+def dropped() -> int:
+    """Return how many lines were dropped because they could not be written in time."""
+    return sum(handler.dropped for handler in _handlers())
+
+
+def _handlers() -> list[_ByThread]:
+    return [one for one in logging.getLogger().handlers if isinstance(one, _ByThread)]
+
+
+def _tell(level: int, name: str, message: str, fields: Mapping[str, Any]) -> None:
+    for heard in tuple(_followers):
+        heard(level, name, message, fields)
+
+
+class _ByThread(logging.Handler):
+    """Leaves lines to a thread; a stream without a descriptor (a test's) is written at once."""
+
+    def __init__(self, stream: TextIO, formatter: logging.Formatter) -> None:
+        super().__init__()
+        self.setFormatter(formatter)
+        self._stream = stream
+        self._told = -_FULL_AGAIN
+        try:
+            descriptor = stream.fileno()
+        except (OSError, ValueError):  # io.UnsupportedOperation is both
+            self._writer = None
+        else:
+            self._writer = LineWriter(descriptor, self._gap, self._full)
+
+    @property
+    def dropped(self) -> int:
+        """How many lines were dropped."""
+        return self._writer.dropped if self._writer else 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Leave a line to the thread."""
+        try:
+            text = f"{self.format(record)}\n"
+        except Exception as error:  # a bug of one line ends nothing else
+            text = f"a bug: a log line could not be made: {error!r}\n"
+        if self._writer is None:
+            self._stream.write(text)
+        else:
+            self._writer.write(text)
+
+    def flush(self) -> None:
+        """Wait for the thread, 2 s at most; logging.shutdown calls it at the end."""
+        self.flushed()
+
+    def flushed(self) -> bool:
+        """Wait for the thread, 2 s at most; tell whether all is written."""
+        return self._writer is None or self._writer.flush(_LAST)
+
+    def _gap(self, count: int) -> str:
+        lines = "1 line" if count == 1 else f"{count} lines"
+        text = f"{lines} of the log dropped here: nobody read them in time"
+        record = _logger.makeRecord(_logger.name, WARNING, "", 0, text, (), None)
+        record.event, record.fields = "log_dropped", {"lines": count}
+        return f"{self.format(record)}\n"
+
+    def _full(self) -> None:
+        """Tell followers, who may be read where the log is not."""
+        now = time.monotonic()
+        if now - self._told >= _FULL_AGAIN:
+            self._told = now
+            text = "the log is not read, or cannot be written: lines are dropped"
+            _tell(WARNING, "log_full", text, {})
 
 
 class _Lines(logging.Formatter):

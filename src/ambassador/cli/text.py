@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TextIO
 
+from ambassador import log
+
 __all__ = ["age", "clock", "complain", "size", "table", "wants_colour"]
 
 
@@ -19,7 +21,11 @@ def wants_colour(stream: TextIO | None) -> bool:
 
 
 def complain(text: str) -> None:
-    """Write an error to stderr."""
+    """Write an error to stderr, after all that was logged. Where nobody reads the log any longer,
+    nothing is written: the end of a program waits for no reader.
+    """
+    if not log.flush():
+        return
     word = "\x1b[1;31merror\x1b[0m" if wants_colour(sys.stderr) else "error"
     print(f"{word}: {text}", file=sys.stderr)
 

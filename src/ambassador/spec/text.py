@@ -7,6 +7,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from heapq import nlargest
+from posixpath import commonprefix
 from typing import TypeVar
 
 from ambassador.errors import ConfigError, Problem
@@ -16,10 +18,12 @@ __all__ = ["Malformed", "meant", "nearest", "refuse_blanks", "shown", "told"]
 _T = TypeVar("_T")
 
 LONGEST_SHOWN = 200  # characters of a value repeated in an error
-# Everything between the scheme and the last "@" may be a name and a password; the value of an
-# option we do not know may be one too (postgres://...?password=), unless it is a short number.
-_USERINFO = re.compile(r"(?P<before>^|://)(?P<secret>(?:(?!://).)*)@", re.DOTALL)
-_UNKNOWN_OPTION = re.compile(r"(?P<key>[?&](?!weight=)[^=&,]*=)(?!\d{1,4}(?:[&,]|$))[^&]+")
+# Among so many words one is looked for that was meant: each costs 50 us.
+_CANDIDATES = 100
+# The value of an option we do not know may be a password (postgres://...?password=), unless it is
+# a short number. No part of the pattern runs over the beginning of the next match: texts come from
+# outside, and a search must not take the square of their length.
+_UNKNOWN_OPTION = re.compile(r"(?P<key>[?&](?!weight=)[^=&,?]*=)(?!\d{1,4}(?:[&,]|$))[^&]+")
 
 
 class Malformed(Exception):  # noqa: N818 - it is the finding; the error is the ConfigError around it
@@ -46,7 +50,10 @@ def shown(text: str) -> str:
 
     Userinfo becomes `***` (RFC 3986 section 3.2.1 asks not to render what follows a colon in it).
     """
-    text = _UNKNOWN_OPTION.sub(r"\g<key>***", _USERINFO.sub(r"\g<before>***@", text))
+    # Everything between the scheme and the last "@" may be a name and a password.
+    parts = (part.rpartition("@") for part in text.split("://"))
+    text = "://".join(f"***@{rest}" if at else rest for _, at, rest in parts)
+    text = _UNKNOWN_OPTION.sub(r"\g<key>***", text)[: LONGEST_SHOWN + 1]
     text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
@@ -62,8 +69,13 @@ def refuse_blanks(text: str) -> None:
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    """Return the one of `words` that looks most like `word`, or nothing when none does."""
-    return next(iter(get_close_matches(word, list(words), n=1, cutoff=0.6)), "")
+    """Return the one of `words` that looks most like `word`, or nothing when none does. Where
+    they are very many, only those that begin like it are looked at.
+    """
+    found = list(words)
+    if len(found) > _CANDIDATES:
+        found = nlargest(_CANDIDATES, found, key=lambda one: len(commonprefix((one, word))))
+    return next(iter(get_close_matches(word, found, n=1, cutoff=0.6)), "")
 
 
 def meant(word: str, words: Iterable[str]) -> str:

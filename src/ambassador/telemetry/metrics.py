@@ -58,6 +58,12 @@ METRICS: Mapping[str, Metric] = {
             "processes that carry busy sessions of the relay, beside the first one",
         ),
         Metric(
+            "ambassador_log_lines_dropped_total",
+            Kind.COUNTER,
+            (),
+            "lines of the log that nobody read in time, or that could not be written",
+        ),
+        Metric(
             "ambassador_route_info",
             Kind.GAUGE,
             ("route", "proto", "listen", "plane"),

@@ -35,6 +35,7 @@ class Facts:
     # What processes before this one knew, by the name of the route; see Times.add.
     before: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     workers: int = 0  # processes that carry sessions beside this one
+    dropped: int = 0  # lines of the log
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ def samples(
     read = max((source.read for source in facts.sources if not source.error), default=0.0)
     yield Sample("ambassador_reload_last_success_timestamp_seconds", (), read)
     yield Sample("ambassador_workers", (), facts.workers)
+    yield Sample("ambassador_log_lines_dropped_total", (), facts.dropped)
     for status in facts.routes:
         name = status.route.name
         yield from _of_route(status, times[name], unwatched.get(name, 0))
