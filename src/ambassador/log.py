@@ -37,6 +37,7 @@ DEBUG, INFO, WARNING, ERROR = logging.DEBUG, logging.INFO, logging.WARNING, logg
 _logger = logging.getLogger("ambassador")
 _COLOURS = {DEBUG: "\x1b[2m", WARNING: "\x1b[33m", ERROR: "\x1b[31m"}
 _RESET = "\x1b[0m"
+_STDERR = 2
 _LAST = 2.0  # seconds that the end of the program waits for what is not written yet
 _FULL_AGAIN = 60.0  # seconds until followers are told again that lines are dropped
 
@@ -73,7 +74,7 @@ def enabled(level: int) -> bool:
 def configure(*, level: str, as_json: bool, colour: bool, stream: TextIO | None = None) -> None:
     """Send all log lines of the program to `stream` (stderr) from `level` ("info") up."""
     flush()
-    handler = _ByThread(stream or sys.stderr, _JsonLines() if as_json else _Lines(colour))
+    handler = _ByThread(stream, _JsonLines() if as_json else _Lines(colour))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(WARNING)
@@ -102,13 +103,13 @@ def _tell(level: int, name: str, message: str, fields: Mapping[str, Any]) -> Non
 class _ByThread(logging.Handler):
     """Leaves lines to a thread; a stream without a descriptor (a test's) is written at once."""
 
-    def __init__(self, stream: TextIO, formatter: logging.Formatter) -> None:
+    def __init__(self, stream: TextIO | None, formatter: logging.Formatter) -> None:
         super().__init__()
         self.setFormatter(formatter)
-        self._stream = stream
+        self._stream = stream = stream or sys.stderr
         self._told = -_FULL_AGAIN
         try:
-            descriptor = stream.fileno()
+            descriptor = stream.fileno() if stream else _STDERR  # closed when we were started
         except (OSError, ValueError):  # io.UnsupportedOperation is both
             self._writer = None
         else:
@@ -125,10 +126,10 @@ class _ByThread(logging.Handler):
             text = f"{self.format(record)}\n"
         except Exception as error:  # a bug of one line ends nothing else
             text = f"a bug: a log line could not be made: {error!r}\n"
-        if self._writer is None:
-            self._stream.write(text)
-        else:
+        if self._writer is not None:
             self._writer.write(text)
+        elif self._stream is not None:
+            self._stream.write(text)
 
     def flush(self) -> None:
         """Wait for the thread, 2 s at most; logging.shutdown calls it at the end."""

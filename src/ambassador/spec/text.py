@@ -70,12 +70,16 @@ def refuse_blanks(text: str) -> None:
 
 def nearest(word: str, words: Iterable[str]) -> str:
     """Return the one of `words` that looks most like `word`, or nothing when none does. Where
-    they are very many, only those that begin like it are looked at.
+    they are very many, only those that begin and end like it are looked at.
     """
     found = list(words)
     if len(found) > _CANDIDATES:
-        found = nlargest(_CANDIDATES, found, key=lambda one: len(commonprefix((one, word))))
+        found = nlargest(_CANDIDATES, found, key=lambda one: _likeness(one, word))
     return next(iter(get_close_matches(word, found, n=1, cutoff=0.6)), "")
+
+
+def _likeness(one: str, word: str) -> int:
+    return len(commonprefix((one, word))) + len(commonprefix((one[::-1], word[::-1])))
 
 
 def meant(word: str, words: Iterable[str]) -> str:

@@ -50,7 +50,7 @@ def test_of_thousands_of_words_the_nearest_is_found_soon():
     began = time.thread_time()
     assert nearest("rout-17", [*words, "rout-1x7"]) in ("route-17", "rout-1x7")
     assert nearest("routes-19999", words) == "route-19999"
-    assert time.thread_time() - began < 0.5  # 0.03 s here
+    assert time.thread_time() - began < 0.5  # 0.1 s here
 
 
 def test_told_names_the_place():
