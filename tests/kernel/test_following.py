@@ -9,7 +9,9 @@ from typing import NamedTuple
 import pytest
 
 from ambassador.model import Endpoint, Inet, Proto, Reason, Route
+from ambassador.planes.kernel.conntrack import DELETE
 from ambassador.planes.kernel.flows import Flows
+from ambassador.planes.kernel.netlink import ACK, NetlinkSocket, message
 from ambassador.ports import SessionRecord
 from tests.kernel.forwarding import forward
 from tests.kernel.peers import listen, open_flows, times_of_resets, udp
@@ -135,3 +137,36 @@ def test_datagrams_are_told_of_when_they_are_forgotten(network, loop, told):
     assert record.to_upstream == 20 + 8 + 5  # headers of IPv4 and UDP, and "hello"
     upstream.close()
     client.close()
+
+
+def test_after_events_were_lost_later_ends_are_told_and_lost_ones_counted(
+    network, loop, told, old, caplog
+):
+    """More at once than fits: the loop does not come to read."""
+    caplog.set_level("WARNING", "ambassador")
+    network.ambassador.run("sysctl", "-qw", "net.netfilter.nf_conntrack_udp_timeout=300")
+    many, ports = 15_000, range(10_000, 25_000)
+
+    def speak():
+        for port in ports:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                sock.bind(("", port))
+                sock.sendto(b"?", ("10.77.0.2", 53))
+
+    def forget():
+        flushing = NetlinkSocket()
+        flushing.perform([message(DELETE, ACK, flushing.sequence(), socket.AF_INET, b"")])
+        flushing.close()
+
+    def lost():
+        said = [one.fields for one in caplog.records if one.event == "flow_events_lost"]
+        return sum(one["sessions"] for one in said)
+
+    network.client.call(speak)
+    loop.call(forget)
+    until(lambda: lost() and len(told.records) + lost() == many, 10)
+    ((client, upstream),) = open_flows(network, old, 6379)
+    client.close()
+    upstream.close()
+    until(lambda: told.records[-1].route == "redis")
+    assert len(told.records) - 1 + lost() == many

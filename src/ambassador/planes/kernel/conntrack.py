@@ -9,7 +9,7 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from time import monotonic
 
 from ambassador.errors import PlaneError
@@ -71,23 +71,21 @@ class Conntrack:
         """
         among = frozenset(ports)
         pieces = await asyncio.to_thread(_dump, proto, among, families, unanswered)
+
+        def meant(flow: Flow) -> bool:
+            if flow.state is FlowState.OVER or (unanswered and flow.established):
+                return False
+            return flow.proto is proto and flow.listen[1] in among
+
+        return await _read(pieces, meant, Skim().over)
+
+    async def everything(self) -> list[Flow]:
+        """Return all flows that our rules translated, those that are over too."""
         found: list[Flow] = []
-        over = Skim().over
-        pause = monotonic() + _SLICE
-        for piece in pieces:
-            for kind, _, begin, end in messages(piece):
-                if kind != NEW or over(piece, begin, end):
-                    continue
-                flow = parse(piece, begin, end)
-                if flow is None or not flow.ours or flow.state is FlowState.OVER:
-                    continue
-                if unanswered and flow.established:
-                    continue
-                if flow.proto is proto and flow.listen[1] in among:
-                    found.append(flow)
-            if monotonic() > pause:
-                await asyncio.sleep(0)
-                pause = monotonic() + _SLICE
+        for proto in Proto:
+            pieces = await asyncio.to_thread(_dump, proto, (), _FAMILIES, False)
+            told = await _read(pieces, lambda _flow: True)
+            found += [flow for flow in told if flow.proto is proto]  # older kernels tell more
         return found
 
     async def delete(self, flows: Sequence[Flow]) -> int:
@@ -126,10 +124,31 @@ class Conntrack:
         return len(errors)
 
 
+async def _read(
+    pieces: Iterable[bytes],
+    meant: Callable[[Flow], bool],
+    passed_over: Callable[[bytes, int, int], bool] = lambda _data, _begin, _end: False,
+) -> list[Flow]:
+    """Return the flows of ours that are `meant`."""
+    found: list[Flow] = []
+    pause = monotonic() + _SLICE
+    for piece in pieces:
+        for kind, _, begin, end in messages(piece):
+            if kind != NEW or passed_over(piece, begin, end):
+                continue
+            flow = parse(piece, begin, end)
+            if flow is not None and flow.ours and meant(flow):
+                found.append(flow)
+        if monotonic() > pause:
+            await asyncio.sleep(0)
+            pause = monotonic() + _SLICE
+    return found
+
+
 def _dump(
     proto: Proto, ports: Collection[int], families: Iterable[int], unanswered: bool
 ) -> list[bytes]:
-    asked = list(ports) if len(ports) <= _MOST_WALKS else [0]
+    asked = list(ports) if 0 < len(ports) <= _MOST_WALKS else [0]
     # Its own, so that a dump nobody waits for any longer takes no other request's answer.
     dumping = NetlinkSocket()
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 from enum import Enum
 from struct import Struct, calcsize
+from struct import error as struct_error
 from sys import byteorder
 from typing import NamedTuple
 
@@ -138,8 +139,15 @@ def naming(flow: Flow) -> bytes:
 
 def parse(data: bytes, begin: int, end: int) -> Flow | None:
     """Return the flow that the attributes between `begin` and `end` describe; None when its
-    destination is not translated, or it is neither TCP nor UDP.
+    destination is not translated, or it is neither TCP nor UDP, or they make no sense.
     """
+    try:
+        return _parse(data, begin, end)
+    except (IndexError, KeyError, struct_error, ValueError):  # cut short, or another kernel's
+        return None
+
+
+def _parse(data: bytes, begin: int, end: int) -> Flow | None:
     found = attributes(data, begin, end)
     status = _U32.unpack_from(data, found[STATUS][0])[0] if STATUS in found else 0
     if not status & DST_NAT or _ORIG not in found or _REPLY not in found:
@@ -229,15 +237,18 @@ def _tcp_state(data: bytes, found: dict[int, tuple[int, int]]) -> FlowState:
 
 def ended_by(data: bytes, begin: int, end: int) -> Reason:
     """Return who ended the connection between `begin` and `end`, which is over: whoever sent the
-    first FIN; RESET where nobody sent one.
+    first FIN; RESET where nobody sent one, UNKNOWN where it is not told.
     """
-    found = attributes(data, begin, end)
-    tcp = attributes(data, *attributes(data, *found[PROTOINFO])[1])
+    try:
+        tcp = attributes(data, *attributes(data, *attributes(data, begin, end)[PROTOINFO])[1])
+        state = data[tcp[1][0]]
+    except (IndexError, KeyError):  # left out, or cut short
+        return Reason.UNKNOWN
     # CTA_PROTOINFO_TCP_FLAGS_ORIGINAL and _REPLY
     for kind, reason in ((4, Reason.CLIENT), (5, Reason.UPSTREAM)):
         if kind in tcp and data[tcp[kind][0]] & _CLOSE_INIT:
             return reason
-    return Reason.UNKNOWN if data[tcp[1][0]] == _TIME_WAIT else Reason.RESET
+    return Reason.UNKNOWN if state == _TIME_WAIT else Reason.RESET
 
 
 def _has_label(data: bytes, where: tuple[int, int] | None) -> bool:

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable
 from time import time
 
+from ambassador import log
+from ambassador.errors import PlaneError
 from ambassador.model import Proto, Reason, Route
 from ambassador.planes.kernel.conntrack import Conntrack
 from ambassador.planes.kernel.departures import FlowEnder
@@ -18,6 +20,7 @@ from ambassador.tasks import spawn
 __all__ = ["Following", "RouteOf"]
 
 _CHECK = 5.0  # seconds between two looks at what has expired
+_GATHER = 0.2  # seconds in which more events may be lost, before they are made up for
 _MOST = 200_000  # flows that are over and not forgotten yet: 40 s of 5,000 a second
 
 RouteOf = Callable[[Port], Route | None]
@@ -35,11 +38,13 @@ class Following:
         self._ender = ender
         self._closed = closed
         self._route_of = route_of
-        self._hearing = Hearing(self._hear)
+        self._hearing = Hearing(self._hear, self._missed)
         self._began: dict[int, float] = {}
         self._told: dict[int, None] = {}  # in the order in which they were
         self._timer: asyncio.TimerHandle | None = None
         self._looking: asyncio.Task[list[Flow]] | None = None
+        self._missing = 0  # events that were lost, and not made up for yet
+        self._repair: asyncio.Task[None] | None = None
 
     def open(self) -> None:
         """Begin; raises PlaneError. Flows that began before cannot be told of when they end."""
@@ -52,13 +57,12 @@ class Following:
         self._hearing.close()
         if self._timer is not None:
             self._timer.cancel()
-        if self._looking is not None:
-            self._looking.cancel()
+        for task in filter(None, (self._looking, self._repair)):
+            task.cancel()
 
     def _hear(self, event: FlowEvent, flow: Flow, by: Reason) -> None:
-        route = self._route_of((flow.proto, flow.listen[1]))
-        # What was dialled on loopback others have translated (Docker's DNS): we never do.
-        if route is None or flow.listen[0].startswith("127."):
+        route = self._route(flow)
+        if route is None:
             return
         match event:
             case FlowEvent.NEW:
@@ -77,6 +81,12 @@ class Following:
                 self._told.pop(flow.id, None)
                 self._began.pop(flow.id, None)
                 self._ender.reasons.pop(flow.id, None)
+
+    def _route(self, flow: Flow) -> Route | None:
+        # What was dialled on loopback others have translated (Docker's DNS): we never do.
+        if flow.listen[0].startswith("127."):
+            return None
+        return self._route_of((flow.proto, flow.listen[1]))
 
     def _tell(self, route: Route, flow: Flow) -> bool:
         """Tell of the end of `flow`, where it was a session."""
@@ -104,10 +114,52 @@ class Following:
         )
         return True
 
+    def _missed(self, number: int) -> None:
+        """Make up for `number` events that were lost."""
+        self._missing += number
+        if self._repair is None or self._repair.done():
+            self._repair = spawn(self._resynchronise(), "lost events of conntrack")
+
+    async def _resynchronise(self) -> None:
+        """Compare what we know with conntrack's table, until no event is lost meanwhile."""
+        pause = _GATHER
+        while self._missing:
+            await asyncio.sleep(pause)
+            lost, self._missing, pause = self._missing, 0, _CHECK
+            known, told = tuple(self._began), tuple(self._told)
+            try:
+                found = {flow.id: flow for flow in await self._conntrack.everything()}
+            except PlaneError as error:
+                log.event(
+                    log.WARNING, "flow_events_lost", f"{lost} events of flows were lost: {error}"
+                )
+                return
+            await self._hearing.catch_up()
+            ended = [one for one in known if one in self._began and one not in found]
+            for one in ended:
+                del self._began[one]
+                self._ender.reasons.pop(one, None)
+            for one in told:
+                if one not in found:
+                    self._told.pop(one, None)
+            now = asyncio.get_running_loop().time()
+            for one, flow in found.items():
+                if flow.state is not FlowState.OVER and self._route(flow) is not None:
+                    self._began.setdefault(one, now)
+            log.event(
+                log.WARNING,
+                "flow_events_lost",
+                f"more flows begin and end than can be logged: {lost} events were lost, and "
+                f"at least {len(ended)} sessions that ended have no line",
+                events=lost,
+                sessions=len(ended),
+            )
+
     def _hasten(self) -> None:
         """Have the kernel look at its table: what has expired is otherwise removed, and told of,
         up to a minute later (gc_worker in nf_conntrack_core.c).
         """
+        self._hearing.check()
         look = self._conntrack.flows(Proto.TCP, {0}, unanswered=True)
         self._looking = spawn(look, "look at conntrack")
         self._timer = asyncio.get_running_loop().call_later(_CHECK, self._hasten)

@@ -7,7 +7,6 @@ import errno
 from collections.abc import Callable
 from enum import Enum
 
-from ambassador import log
 from ambassador.model import Proto, Reason
 from ambassador.planes.kernel.conntrack import DELETE, NEW
 from ambassador.planes.kernel.entry import Flow, FlowState, ended_by, parse
@@ -17,7 +16,11 @@ from ambassador.planes.kernel.sieve import sieve
 __all__ = ["FlowEvent", "Hearing", "Told"]
 
 _GROUPS = (1, 2, 3)  # NFNLGRP_CONNTRACK_NEW, _UPDATE, _DESTROY
-_BUFFER = 4 << 20  # 20,000 flows that end at once
+_BUFFER = 4 << 20  # 4,000 flows that end at once; each event takes about 1 KiB there
+# The kernel is asked for lost events after so many that were read: fewer than a buffer holds, so
+# that an overrun is known while what came before it is still being read.
+_CHECK_EACH = 64
+_MOST_WAITING = 50_000  # events read by `catch_up`, however fast others come
 
 
 class FlowEvent(Enum):
@@ -34,11 +37,15 @@ Told = Callable[[FlowEvent, Flow, Reason], None]
 
 
 class Hearing:
-    """From `open` on, `told` is called on the running loop's thread for each translated flow."""
+    """From `open` on, `told` is called on the running loop's thread for each translated flow, and
+    `missed` with the number of events that did not fit into the buffer, each time there are some.
+    """
 
-    def __init__(self, told: Told) -> None:
+    def __init__(self, told: Told, missed: Callable[[int], None] = lambda _number: None) -> None:
         self._told = told
-        self._said_overrun = False
+        self._missed = missed
+        self._dropped = 0  # as the kernel counts
+        self._unchecked = 0  # events read since the kernel was asked
         self._socket: NetlinkSocket | None = None
 
     def open(self) -> None:
@@ -56,22 +63,30 @@ class Hearing:
             self._socket.close()
             self._socket = None
 
-    def _hear(self, events: NetlinkSocket) -> None:
+    async def catch_up(self) -> None:
+        """Hear all that has happened until now."""
+        for _ in range(_MOST_WAITING):
+            if self._socket is None or not self._hear(self._socket):
+                return
+            await asyncio.sleep(0)
+
+    def check(self) -> None:
+        """Ask the kernel whether events were lost."""
+        self._unchecked = 0
+        if self._socket is None:
+            return
+        before, self._dropped = self._dropped, self._socket.drops()
+        if self._dropped != before:
+            self._missed((self._dropped - before) % (1 << 32))
+
+    def _hear(self, events: NetlinkSocket) -> bool:
+        """Hear of the next event; tell whether there was one."""
         try:
             data = events.sock.recv(65536)
-        except BlockingIOError:
-            return
         except OSError as error:
-            if error.errno != errno.ENOBUFS:
+            if error.errno not in (errno.EAGAIN, errno.EINTR, errno.ENOBUFS):
                 raise
-            if not self._said_overrun:
-                self._said_overrun = True
-                log.event(
-                    log.WARNING,
-                    "flow_events_lost",
-                    "more flows begin and end than can be logged; some have no line",
-                )
-            return
+            return False
         for kind, _, begin, end in messages(data):
             flow = parse(data, begin, end) if kind in (NEW, DELETE) else None
             if flow is None:
@@ -82,3 +97,7 @@ class Hearing:
                 self._told(FlowEvent.NEW, flow, Reason.UNKNOWN)
             else:
                 self._told(FlowEvent.OVER, flow, ended_by(data, begin, end))
+        self._unchecked += 1
+        if self._unchecked == _CHECK_EACH:
+            self.check()
+        return True

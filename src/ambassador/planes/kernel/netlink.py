@@ -51,6 +51,14 @@ ATTRIBUTES = _HEADER.size + _FAMILY.size  # where those of the first message beg
 _PROGRAM = Struct("@HP")
 _INSTRUCTION = 8
 
+# Seconds without an answer after which a request has failed. The kernel answers within the call
+# (netlink_unicast_kernel in af_netlink.c), so this ends only what would never end.
+_PATIENCE = 5
+_NO_ENOBUFS = 5  # NETLINK_NO_ENOBUFS of SOL_NETLINK
+_BUFFER_FORCE = 33  # SO_RCVBUFFORCE
+# SO_MEMINFO gives 32-bit numbers, of which SK_MEMINFO_DROPS is the ninth (sock_diag.h).
+_MEMINFO, _DROPS = 55, Struct("=32xL")
+
 # The largest piece the kernel makes of a dump is 32 KiB (netlink_recvmsg in af_netlink.c).
 _PIECE = 65536
 
@@ -71,22 +79,30 @@ def message(kind: int, flags: int, sequence: int, family: int, body: bytes) -> b
 def messages(data: bytes) -> Iterator[tuple[int, int, int, int]]:
     """Yield (type, sequence number, begin, end) of each message; between begin and end stand
     its attributes (for NLMSG_ERROR and NLMSG_DONE: what follows the netlink header).
+
+    A message whose length cannot be (less than its headers, or more than there is) ends the piece,
+    since nothing tells where the next one begins (NLMSG_OK in include/uapi/linux/netlink.h).
     """
     position, total = 0, len(data)
     while position + _HEADER.size <= total:
         length, kind, _, sequence, _ = _HEADER.unpack_from(data, position)
-        begin = position + _HEADER.size
-        if kind not in (_ERROR, _DONE):
-            begin += _FAMILY.size
-        yield kind, sequence, begin, position + length
+        begin, end = position + _HEADER.size, position + length
+        if not begin + _FAMILY.size <= end <= total:  # as much as _STATUS has
+            return
+        yield kind, sequence, begin if kind in (_ERROR, _DONE) else begin + _FAMILY.size, end
         position += (length + 3) & ~3
 
 
 def attributes(data: bytes, begin: int, end: int) -> dict[int, tuple[int, int]]:
-    """Return where the value of each attribute between `begin` and `end` stands, by its type."""
+    """Return where the value of each attribute between `begin` and `end` stands, by its type.
+
+    One whose length cannot be ends the list (NLA_OK in include/uapi/linux/netlink.h).
+    """
     found = {}
-    while begin < end:
+    while begin + _ATTRIBUTE.size <= end:
         length, kind = _ATTRIBUTE.unpack_from(data, begin)
+        if not _ATTRIBUTE.size <= length <= end - begin:
+            break
         found[kind & _TYPE_MASK] = (begin + 4, begin + length)
         begin += (length + 3) & ~3
     return found
@@ -114,12 +130,22 @@ class NetlinkSocket:
             kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC
             self.sock = socket.socket(socket.AF_NETLINK, kind, _NETFILTER)
             self.sock.bind((0, 0))
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+            self.sock.setsockopt(
+                socket.SOL_SOCKET, socket.SO_RCVTIMEO, Struct("@ll").pack(_PATIENCE, 0)
+            )
+            try:  # beyond net.core.rmem_max
+                self.sock.setsockopt(socket.SOL_SOCKET, _BUFFER_FORCE, buffer)
+            except PermissionError:
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
             if sieve:
                 program = array("B", sieve)  # the kernel copies it
                 pointer, size = program.buffer_info()
                 packed = _PROGRAM.pack(size // _INSTRUCTION, pointer)
                 self.sock.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, packed)
+            if groups:
+                # An overrun is no error of the descriptor (uvloop would watch it no longer, for
+                # libuv ends its watch of one that has an error): `drops` tells of it.
+                self.sock.setsockopt(_SOL_NETLINK, _NO_ENOBUFS, 1)
             for group in groups:
                 self.sock.setsockopt(_SOL_NETLINK, _ADD_MEMBERSHIP, group)
         except OSError as error:
@@ -128,6 +154,14 @@ class NetlinkSocket:
     def close(self) -> None:
         """Release the descriptor."""
         self.sock.close()
+
+    def drops(self) -> int:
+        """Return how many messages have not fitted into the buffer, since the beginning (modulo
+        2^32).
+        """
+        found = self.sock.getsockopt(socket.SOL_SOCKET, _MEMINFO, _DROPS.size)
+        number: int = _DROPS.unpack(found)[0]
+        return number
 
     def sequence(self) -> int:
         """Return a sequence number that no earlier request had."""
@@ -192,5 +226,7 @@ class NetlinkSocket:
 
 
 def _spoken(number: int | None) -> str:
+    if number == errno.EAGAIN:
+        return f"no answer from the kernel within {_PATIENCE} s"
     reason = os.strerror(number or 0).lower()
     return f"{reason} (CAP_NET_ADMIN is needed)" if number == errno.EPERM else reason

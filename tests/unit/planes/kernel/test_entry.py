@@ -7,7 +7,7 @@ from sys import byteorder
 import pytest
 
 from ambassador.model import Proto
-from ambassador.planes.kernel.entry import FlowState, naming, parse, wanted
+from ambassador.planes.kernel.entry import FlowState, ended_by, naming, parse, wanted
 from ambassador.planes.kernel.layout import LABEL
 from ambassador.planes.kernel.netlink import NEST, attribute, attributes
 
@@ -161,3 +161,19 @@ def test_a_dump_is_asked_for_by_protocol_and_port():
     assert parts(by_port[25]) == {1: struct.pack("=L", 1 << 3 | 1 << 5)}
     assert parts(parts(by_proto[1])[2]) == {1: b"\x11"}
     assert parts(by_proto[25]) == {1: struct.pack("=L", 1 << 3)}
+
+
+def test_an_entry_cut_short_anywhere_is_none_or_a_flow_and_no_error():
+    whole = entry(more=attribute(NEST | 9, attribute(1, struct.pack(">Q", 3))))
+    for end in range(len(whole)):
+        parse(whole[:end], 0, end)
+        ended_by(whole[:end], 0, end)
+
+
+def test_an_entry_in_which_any_byte_is_another_is_no_error():
+    whole = entry()
+    for place in range(len(whole)):
+        for byte in (0, 1, 0x7F, 0xFF):
+            broken = whole[:place] + bytes([byte]) + whole[place + 1 :]
+            parse(broken, 0, len(broken))
+            ended_by(broken, 0, len(broken))

@@ -60,3 +60,22 @@ def test_several_messages_in_one_piece_are_told_apart():
 @pytest.mark.parametrize("size", range(16))
 def test_a_piece_that_ends_early_has_no_message(size):
     assert list(messages(bytes(size))) == []
+
+
+@pytest.mark.parametrize("length", [0, 1, 15, 19, 1000, 0xFFFFFFFF])
+def test_a_message_whose_length_cannot_be_ends_the_piece(length):
+    first = answer(0x100, 1, bytes(4) + attribute(1, b"a"))
+    broken = struct.pack(HEADER, length, 0x100, 0, 2, 7) + bytes(8)
+    assert [number for _, number, _, _ in messages(first + broken + first)] == [1]
+
+
+@pytest.mark.parametrize("length", [0, 3, 9, 0xFFFF])
+def test_an_attribute_whose_length_cannot_be_ends_the_list(length):
+    data = attribute(1, b"a") + struct.pack("=HH", length, 2) + bytes(4)
+    assert set(attributes(data, 0, len(data))) == {1}
+
+
+@pytest.mark.parametrize("size", range(1, 4))
+def test_a_rest_too_short_for_an_attribute_is_none(size):
+    data = attribute(1, b"a") + bytes(size)
+    assert set(attributes(data, 0, len(data))) == {1}
