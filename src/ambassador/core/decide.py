@@ -36,6 +36,7 @@ from ambassador.spec import (
     parse_existing,
     shown,
 )
+from ambassador.spec.endpoint import repeated
 
 __all__ = [
     "Change",
@@ -310,8 +311,8 @@ def _endpoints(route: Route, texts: Sequence[str]) -> tuple[Endpoint, ...]:
         except ConfigError as error:
             problems += error.problems
             continue
-        if any(endpoint.address == other.address for other in found):
-            problems.append(Problem("endpoints", "an endpoint is there twice", shown(text)))
+        if twice := repeated(endpoint, found, "endpoints", text):
+            problems.append(twice)
         elif _length(endpoint.address) != _length(route.listen):
             what = f"{route.name} listens on {_length(route.listen)} ports, this endpoint has "
             what += f"{_length(endpoint.address)}"

@@ -14,7 +14,15 @@ from ambassador.core.linked import by_alias
 from ambassador.core.names import is_called, named
 from ambassador.errors import ConfigError, Problem
 from ambassador.model import Endpoint, Inet, Route, Snapshot
-from ambassador.spec import OPTIONS, meant, parse_host, parse_ports, parse_variable, shown
+from ambassador.spec import (
+    OPTIONS,
+    Variable,
+    meant,
+    parse_host,
+    parse_ports,
+    parse_variable,
+    shown,
+)
 from ambassador.spec.assignment import Assignment, Link, gather, route_of
 from ambassador.spec.ranges import join_ranges
 from ambassador.spec.variable import DOCKER, is_foreign
@@ -23,6 +31,7 @@ __all__ = ["EnvironmentSource"]
 
 _FORM = "ALIAS_PORT_<port>_<TCP|UDP>=<endpoint>, or HOST PORT"
 _EXAMPLE = "REDIS_PORT_6379_TCP=tcp://192.168.1.52:6379"
+_NO_ROUTES = ("AMBASSADOR_", "KUBERNETES_")  # what begins like that is for another purpose
 _BLANKS = " \t\r\n"  # at the end of a value: the shell of the first ambassador dropped them
 
 
@@ -65,7 +74,7 @@ class EnvironmentSource:
         arguments = self._arguments
         if len(arguments) == 2 and not any("=" in argument for argument in arguments):
             # The maintained fork looks at the environment only when it has no arguments.
-            unused = [one.name for one in found if _is_main(one.name)]
+            unused = [one.name for one in found if not one.variable.companion]
             notes += [f"{name} is not used: the arguments are HOST PORT" for name in unused]
             return Snapshot(self.name, (_host_and_port(*arguments),), tuple(notes))
         given = self._from_arguments(problems)
@@ -87,28 +96,33 @@ class EnvironmentSource:
     def _from_environment(self, notes: list[str]) -> list[Assignment]:
         result = []
         for name, value in self._environ.items():
-            if parse_variable(name) is None or is_foreign(name, self._environ):
+            variable = parse_variable(name)
+            if variable is None or is_foreign(name, self._environ):
                 continue
             if name.startswith("AMBASSADOR_"):
-                if _is_main(name):
+                if not variable.companion:
                     notes.append(f"{name} makes no route: AMBASSADOR_ is for settings")
                 continue
             where = f"environment variable {shown(name)}"
-            result.append(Assignment(where, name, value.rstrip(_BLANKS)))
+            result.append(Assignment(where, variable, value.rstrip(_BLANKS)))
         return result
 
     def _from_arguments(self, problems: list[Problem]) -> list[Assignment]:
         result: dict[str, Assignment] = {}
         for argument in self._arguments:
             name, equals, value = argument.partition("=")
-            problem = _misused(argument) if equals else _no_assignment(argument)
-            if problem is None and name in result:
-                problem = Problem(f"argument {shown(name)}", "is given twice", shown(value))
-            if problem is not None:
-                problems.append(problem)
-                continue
             where = f"argument {shown(name)}"
-            result[name] = Assignment(where, name, value.rstrip(_BLANKS), argument=True)
+            variable = parse_variable(name)
+            if not equals:
+                problem = _no_assignment(argument)
+            elif variable is None or name.startswith(_NO_ROUTES):
+                problem = _misused(where, name, shown(value), variable)
+            elif name in result:
+                problem = Problem(where, "is given twice", shown(value))
+            else:
+                result[name] = Assignment(where, variable, value.rstrip(_BLANKS), argument=True)
+                continue
+            problems.append(problem)
         return list(result.values())
 
     def _selected(
@@ -139,10 +153,9 @@ class EnvironmentSource:
 def _not_empty(assignments: Iterable[Assignment], notes: list[str]) -> list[Assignment]:
     result = []
     for one in assignments:
-        variable = parse_variable(one.name)
         if one.value:
             result.append(one)
-        elif variable is not None and variable.companion not in DOCKER:
+        elif one.variable.companion not in DOCKER:
             notes.append(f"{one.name} is empty: counted as not set")
     return result
 
@@ -154,8 +167,7 @@ def _belongs(
     if link.mains:
         return True
     for key, option in link.options.items():
-        variable = parse_variable(option.name)
-        main = variable.main if variable is not None else ""
+        main = option.variable.main
         if main in empty:
             notes.append(f"{option.name} is not used: {main} is empty")
             continue
@@ -166,11 +178,6 @@ def _belongs(
         example = f"{main}=tcp://192.168.1.52:{link.port}"
         problems.append(Problem(option.where, what, shown(option.value), "", example))
     return False
-
-
-def _is_main(name: str) -> bool:
-    variable = parse_variable(name)
-    return variable is not None and not variable.companion
 
 
 def _has_argument(link: Link) -> bool:
@@ -199,18 +206,15 @@ def _pod_problem(aliases: Sequence[str]) -> Problem:
     )
 
 
-def _misused(argument: str) -> Problem | None:
+def _misused(where: str, name: str, read: str, variable: Variable | None) -> Problem:
     """Return what is wrong with the name of an assignment that is an argument."""
-    name, _, value = argument.partition("=")
-    where, read = f"argument {shown(name)}", shown(value)
     if name.startswith("AMBASSADOR_"):
         flag = name.removeprefix("AMBASSADOR_").lower()
-        if parse_variable(name) is None:
+        if variable is None:
             what = "a setting is an environment variable or a flag"
             return Problem(where, what, read, example=f"--{shown(flag)} {read}")
         what = "makes no route: AMBASSADOR_ is for settings"
         return Problem(where, what, read, "another alias", _EXAMPLE)
-    variable = parse_variable(name)
     if variable is None:
         what = "is no link variable"
         if parse_variable(name.upper()) is not None:
@@ -218,9 +222,7 @@ def _misused(argument: str) -> Problem | None:
                 where, what, read, "_PORT_ and _TCP in capitals", f"{name.upper()}={read}"
             )
         return Problem(where, what, read, _FORM, _EXAMPLE)
-    if name.startswith("KUBERNETES_"):
-        return Problem(where, "makes no route: KUBERNETES_ is ignored", read, "another alias")
-    return None
+    return Problem(where, "makes no route: KUBERNETES_ is ignored", read, "another alias")
 
 
 def _no_assignment(argument: str) -> Problem:

@@ -32,6 +32,7 @@ from ambassador.spec import (
     parse_option,
     shown,
 )
+from ambassador.spec.endpoint import repeated
 from ambassador.spec.options import applicable
 
 __all__ = ["FileSource"]
@@ -166,11 +167,8 @@ class _Document:
                     replace(p, example=f'endpoints = ["{p.example}"]') for p in error.problems
                 ]
                 continue
-            if any(endpoint.address == other.address for other in found):
-                expected = "another ?weight=N instead"
-                problems.append(
-                    self._problem(key, "an endpoint is there twice", shown(text), expected)
-                )
+            if twice := repeated(endpoint, found, self._where(key), text):
+                problems.append(twice)
             found.append(endpoint)
         if problems:
             raise ConfigError(*problems)

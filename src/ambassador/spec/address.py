@@ -29,6 +29,7 @@ LISTEN = ":PORT, ADDRESS:PORT, [IPV6]:PORT, any of them with PORT-PORT, or unix:
 # sun_path holds 108 bytes with the closing NUL (unix(7)).
 LONGEST_PATH = 107
 _LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?", re.ASCII)
+_ESCAPED_ZONE = re.compile("%(?=25.)")  # a zone that begins with 25 is written behind %25
 _ZONE = re.compile(r"[\w.-]{1,15}", re.ASCII)  # a name of an interface; IFNAMSIZ is 16 with NUL
 _NUMBER = re.compile(r"\d{1,5}", re.ASCII)
 _PATH_SAFE = "/!$'()*+:;=@~-._"  # what a path may hold besides letters and digits unescaped
@@ -92,7 +93,7 @@ def format_address(address: Address) -> str:
     """Return `address` as a listen address is written: `:6379`, `[::1]:6379`, `unix:///x`."""
     if isinstance(address, Unix):
         return "unix://" + quote(address.path, _PATH_SAFE, errors="surrogateescape")
-    host = f"[{address.host}]" if ":" in address.host else address.host
+    host = f"[{_ESCAPED_ZONE.sub('%25', address.host)}]" if ":" in address.host else address.host
     ports = f"{address.port}-{address.last}" if address.last else f"{address.port}"
     return f"{host}:{ports}"
 
@@ -105,7 +106,8 @@ def read_authority(text: str) -> tuple[str, str]:
         match = re.fullmatch(r"\[([^\[\]]*)\](?::(.*))?", text, re.DOTALL)
         if match is None:
             raise Malformed("the brackets do not enclose an IPv6 address")
-        host, ports = match[1].replace("%25", "%"), match[2] or ""  # RFC 6874: %25 before a zone
+        # RFC 6874 writes %25 before a zone; where nothing follows, 25 is the zone itself.
+        host, ports = re.sub("%25(?=.)", "%", match[1], count=1), match[2] or ""
         if ":" not in host or not is_ip(host):
             raise Malformed(f'"{shown(host)}" is not an IPv6 address')
         host = str(IPv6Address(host))

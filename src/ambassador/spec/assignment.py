@@ -12,7 +12,7 @@ from ambassador.spec.address import format_address, parse_ports
 from ambassador.spec.endpoint import format_endpoint, parse_endpoints
 from ambassador.spec.options import OPTIONS, applicable, parse_option
 from ambassador.spec.text import meant, shown
-from ambassador.spec.variable import DOCKER, default_listen, parse_variable
+from ambassador.spec.variable import DOCKER, Variable, default_listen
 
 __all__ = ["Assignment", "Link", "gather", "route_of"]
 
@@ -22,9 +22,14 @@ class Assignment:
     """One NAME=VALUE; `where` says whose it is: "environment variable REDIS_PORT_6379_TCP"."""
 
     where: str
-    name: str
+    variable: Variable
     value: str
     argument: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name of the variable."""
+        return self.variable.name
 
 
 @dataclass(slots=True)
@@ -55,21 +60,16 @@ class Link:
         return address is not None and not address.argument
 
     @property
-    def name(self) -> str:
-        """The name of the link variable, the alias in capitals."""
-        return f"{self.alias.upper()}_PORT_{self.port}_{self.proto}"
+    def variable(self) -> Variable:
+        """The link variable, with the alias in capitals."""
+        return Variable(self.alias.upper(), self.port, self.proto)
 
 
 def gather(assignments: Iterable[Assignment]) -> list[Link]:
-    """Return the links that `assignments` speak of, in the order of their first mention.
-
-    A name that is no link variable is left out.
-    """
+    """Return the links that `assignments` speak of, in the order of their first mention."""
     links: dict[tuple[str, str, str], Link] = {}
     for assignment in assignments:
-        variable = parse_variable(assignment.name)
-        if variable is None:
-            continue
+        variable = assignment.variable
         key = (variable.alias.lower(), variable.port, variable.proto)
         link = links.setdefault(key, Link(*key))
         if not variable.companion:

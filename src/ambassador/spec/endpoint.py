@@ -17,7 +17,7 @@ from ambassador.spec.address import (
 )
 from ambassador.spec.text import Malformed, meant, refuse_blanks, shown, told
 
-__all__ = ["format_endpoint", "format_endpoints", "parse_endpoint", "parse_endpoints"]
+__all__ = ["format_endpoint", "format_endpoints", "parse_endpoint", "parse_endpoints", "repeated"]
 
 SCHEMES = ("tcp", "udp", "unix")
 OPTIONS = ("backup", "weight")
@@ -69,9 +69,8 @@ def parse_endpoints(
             problems += error.problems
             corrected.append(error.problems[0].example)
             continue
-        if any(endpoint.address == other.address for other in found):
-            what = "an endpoint is there twice"
-            problems.append(Problem(where, what, shown(element), "another ?weight=N instead"))
+        if twice := repeated(endpoint, found, where, element):
+            problems.append(twice)
             continue
         found.append(endpoint)
         corrected.append(format_endpoint(endpoint))
@@ -82,6 +81,16 @@ def parse_endpoints(
             *(Problem(p.where, p.what, p.read, p.expected or expected, example) for p in problems)
         )
     return tuple(found)
+
+
+def repeated(
+    endpoint: Endpoint, others: Iterable[Endpoint], where: str, text: str
+) -> Problem | None:
+    """Return what is wrong where `endpoint`, written as `text`, is among `others` already."""
+    if all(endpoint.address != other.address for other in others):
+        return None
+    what = "an endpoint is there twice"
+    return Problem(where, what, shown(text), "another ?weight=N instead")
 
 
 def _endpoint(text: str, proto: Proto | None) -> Endpoint:

@@ -84,7 +84,7 @@ def _join(link: Link, links: Sequence[Link]) -> set[int]:
         if other is not link:
             link.problems += [_misplaced(option, other, link) for option in other.options.values()]
     url = f"{link.proto.lower()}://{format_address(whole)}"
-    link.mains = [Assignment(start.where, link.name, url, start.argument)]
+    link.mains = [Assignment(start.where, link.variable, url, start.argument)]
     return {id(other) for other in inside}
 
 

@@ -51,6 +51,11 @@ class Variable:
         """The name of the link variable this one belongs to."""
         return f"{self.alias}_PORT_{self.port}_{self.proto}"
 
+    @property
+    def name(self) -> str:
+        """The whole name, as `parse_variable` has read it."""
+        return f"{self.main}_{self.companion}" if self.companion else self.main
+
 
 def parse_variable(name: str) -> Variable | None:
     """Return the parts of `name`, None when it is no link variable nor a companion of one.

@@ -2,11 +2,16 @@ import pytest
 
 from ambassador.errors import ConfigError
 from ambassador.model import Inet, Pick, Proto, Unix
+from ambassador.spec import parse_variable
 from ambassador.spec.assignment import Assignment, gather, route_of
 
 
 def links(**values):
-    return gather(Assignment(f"variable {name}", name, value) for name, value in values.items())
+    return gather(
+        Assignment(f"variable {name}", variable, value)
+        for name, value in values.items()
+        if (variable := parse_variable(name))
+    )
 
 
 def route(**values):

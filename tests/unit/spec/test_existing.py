@@ -4,7 +4,13 @@ import pytest
 
 from ambassador.errors import ConfigError
 from ambassador.model import Existing, Fate, Proto, Route
-from ambassador.spec import format_assignments, format_existing, parse_existing, parse_option
+from ambassador.spec import (
+    format_assignments,
+    format_existing,
+    parse_existing,
+    parse_option,
+    parse_variable,
+)
 from ambassador.spec.assignment import Assignment, gather, route_of
 
 WRITTEN = {
@@ -70,5 +76,5 @@ def test_udp_has_no_connections_to_speak_of():
 def route_with(existing: str) -> Route:
     name = "REDIS_PORT_6379_TCP"
     pairs = {name: "tcp://192.168.1.52:6379", f"{name}_EXISTING": existing}
-    (link,) = gather(Assignment(key, key, value) for key, value in pairs.items())
+    (link,) = gather(Assignment(key, parse_variable(key), value) for key, value in pairs.items())
     return route_of(link)

@@ -2,6 +2,7 @@ import pytest
 
 from ambassador.errors import ConfigError
 from ambassador.model import Inet
+from ambassador.spec import parse_variable
 from ambassador.spec.assignment import Assignment, gather, route_of
 from ambassador.spec.ranges import join_ranges
 
@@ -26,7 +27,11 @@ BY_HAND = {"X_PORT_7000_TCP_START": "tcp://h:8000", "X_PORT_7003_TCP_END": "tcp:
 
 
 def joined(values):
-    assignments = [Assignment(f"variable {name}", name, text) for name, text in values.items()]
+    assignments = [
+        Assignment(f"variable {name}", variable, text)
+        for name, text in values.items()
+        if (variable := parse_variable(name))
+    ]
     return join_ranges(gather(assignments))
 
 
