@@ -319,7 +319,7 @@ class App:
         statuses = reconciler.status()
         before = self._heritage.before(one.route for one in statuses)
         ready = reconciler.phase is Phase.READY
-        carrying = len(self._relay.spread.workers)
+        carrying = len(self._relay.offload.workers)
         return Facts(ready, statuses, reconciler.sources, before, carrying, log.dropped())
 
     def _estate(self) -> Estate:

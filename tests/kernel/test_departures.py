@@ -14,7 +14,7 @@ import uvloop
 from ambassador.model import Endpoint, Existing, Fate, Inet, Proto, Route
 from ambassador.planes.kernel import departures
 from ambassador.planes.kernel.conntrack import Conntrack
-from ambassador.planes.kernel.departures import FlowEnder
+from ambassador.planes.kernel.departures import Departures
 from ambassador.planes.kernel.entry import FlowState
 from ambassador.planes.kernel.poke import Poker
 from tests.kernel.forwarding import forward
@@ -44,7 +44,7 @@ class Scene:
         self.conntrack, self.poker = Conntrack(), Poker()
         self.loop.call(self.conntrack.open)
         self.loop.call(self.poker.open)
-        self.ender = FlowEnder(self.conntrack, self.poker)
+        self.departures = Departures(self.conntrack, self.poker)
         forward(network, *TO_OLD)
         self.relay = listen(network.ambassador, 6379)  # it always listens behind the kernel
         self.old, self.new = listen(network.old, 7000), listen(network.new, 7000)
@@ -59,15 +59,15 @@ class Scene:
         """Let the route lead to the new endpoint; return when that was asked."""
         forward(self.network, *TO_NEW)
         began = time.monotonic()
-        self.loop.await_(self.ender.endpoint_left(ROUTE, [6379], gone, existing))
+        self.loop.await_(self.departures.endpoint_left(ROUTE, [6379], gone, existing))
         return began
 
     def flows(self, proto=Proto.TCP):
         return self.loop.await_(self.conntrack.flows(proto, [6379]))
 
     def close(self):
-        self.loop.await_(self.ender.settle())
-        for part in (self.ender, self.conntrack, self.poker):
+        self.loop.await_(self.departures.settle())
+        for part in (self.departures, self.conntrack, self.poker):
             self.loop.call(part.close)
         for sock in self._open:
             sock.close()
@@ -191,9 +191,9 @@ def test_flows_of_other_endpoints_and_routes_are_not_disturbed(scene):
     pairs = scene.open(50)
     forward(scene.network, *TO_NEW, other_route)
     newer = scene.open(3, upstream=scene.new)
-    scene.loop.await_(scene.ender.endpoint_left(ROUTE, [6379], GONE, CUT))
+    scene.loop.await_(scene.departures.endpoint_left(ROUTE, [6379], GONE, CUT))
     times_of_resets(pairs)
-    scene.loop.await_(scene.ender.settle())
+    scene.loop.await_(scene.departures.settle())
     for pair in (*bystanders, *newer):
         works(*pair)
     for pair in bystanders:
@@ -233,8 +233,8 @@ def test_a_rate_is_kept(scene):
 def test_an_address_that_comes_back_in_time_spares_its_flows(scene):
     pairs = scene.open(3)
     scene.move(Existing(Fate.DRAIN, seconds=0.5))
-    scene.loop.call(scene.ender.endpoint_back, Proto.TCP, [6379], GONE)
-    until(lambda: not scene.ender.busy)
+    scene.loop.call(scene.departures.endpoint_back, Proto.TCP, [6379], GONE)
+    until(lambda: not scene.departures.busy)
     for pair in pairs:
         works(*pair)
 
@@ -290,7 +290,7 @@ def test_an_answer_on_its_way_is_waited_for(scene, late, monkeypatch):
     monkeypatch.setattr(departures, "_ANSWER", 0.7)
     scene.move(Existing())
     client, upstream = late()
-    until(lambda: not scene.ender.busy)
+    until(lambda: not scene.departures.busy)
     works(client, upstream)
     upstream.close()
 
@@ -314,7 +314,7 @@ def test_datagrams_follow_at_once_whatever_the_policy(scene):
     assert client.recv(8) == b"1"
     forward(scene.network, ("udp", 53, NEW, 7053))
     route = Route("dns", Inet("", 53), (Endpoint(Inet("db", 7053), Proto.UDP),), Proto.UDP)
-    scene.loop.await_(scene.ender.endpoint_left(route, [53], {(OLD, 7053)}, Existing()))
+    scene.loop.await_(scene.departures.endpoint_left(route, [53], {(OLD, 7053)}, Existing()))
     client.send(b"2")
     data, back = new.recvfrom(8)
     new.sendto(data, back)
@@ -329,7 +329,7 @@ def test_many_flows_are_cut_in_time_and_the_loop_goes_on(scene, count, within):
     forward(scene.network, *TO_NEW)
 
     async def cut() -> None:
-        await scene.ender.cut(await scene.conntrack.flows(Proto.TCP, [6379]))
+        await scene.departures.cut(await scene.conntrack.flows(Proto.TCP, [6379]))
 
     began = time.monotonic()
     _, stall = scene.loop.longest_stall(cut())

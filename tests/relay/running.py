@@ -11,6 +11,7 @@ from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
 from ambassador.model import Address, Endpoint, Inet, Pick, Proto, Route, Unix
 from ambassador.planes.relay.plane import RelayPlane
 from ambassador.ports import RouteStatus
+from ambassador.telemetry import debug_log
 from tests.looping import Looping
 from tests.names import StaticResolver
 from tests.wait import until
@@ -72,12 +73,17 @@ class RunningRelay:
         self.await_ = self._looping.do
         self.plane = self.call(
             lambda: RelayPlane(
-                self.resolver, buffer=buffer, backlog=backlog, workers=workers, eager=eager
+                self.resolver,
+                buffer=buffer,
+                backlog=backlog,
+                closed=debug_log.tell,
+                workers=workers,
+                eager=eager,
             )
         )
         if eager:
-            self.call(self.plane.spread.start, workers)
-        until(lambda: all(worker.is_ready for worker in self.plane.spread.workers))
+            self.call(self.plane.offload.start, workers)
+        until(lambda: all(worker.is_ready for worker in self.plane.offload.workers))
         self._ended = self._closed = False
 
     def apply(self, *steps: Step) -> None:

@@ -79,15 +79,15 @@ def test_two_hundred_mixed_sessions_leave_nothing(relay, peers, tmp_path):
     until(lambda: settled() <= before)
     assert relay.tasks() == set()
     # the listeners of TCP and unix, and the channels to the workers
-    watched = 3 + len(relay.plane.spread.workers)
+    watched = 3 + len(relay.plane.offload.workers)
     assert relay.call(lambda: len(relay.plane._around.poller)) == watched
     assert relay.call(lambda: [len(kept) for kept in _kept(relay)]) == [0] * 3
     assert relay.status().opened == 220 - relay.status("unix").opened
 
 
 def _kept(relay):
-    for installed in relay.plane._routes.values():
-        for listener in installed.listeners:
+    for relay_route in relay.plane._routes.values():
+        for listener in relay_route.listeners:
             if hasattr(listener, "cut"):
                 yield listener.sessions
 

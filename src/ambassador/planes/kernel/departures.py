@@ -18,7 +18,7 @@ from ambassador.planes.kernel.poke import Poke, Poker
 from ambassador.spec import format_existing
 from ambassador.tasks import spawn
 
-__all__ = ["FlowEnder"]
+__all__ = ["Departures"]
 
 # When a cut is repeated, in seconds after it: a socket answers one such segment in 500 ms
 # (net.ipv4.tcp_invalid_ratelimit), so a busy one may have spent its answer on another.
@@ -38,7 +38,7 @@ class _Leaving:
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
 
-class FlowEnder:
+class Departures:
     """Obeys `Route.existing` for flows of the kernel. Conntrack and poker are open already."""
 
     def __init__(self, conntrack: Conntrack, poker: Poker) -> None:
@@ -176,11 +176,11 @@ class FlowEnder:
             return
         log.event(
             log.INFO,
-            "flows_leaving",
+            "sessions_leaving",
             f"{route.name}  {len(flows)} open connections to "
             f"{_named(flows)}, which left the route: {format_existing(existing)}",
             route=route.name,
-            flows=len(flows),
+            sessions=len(flows),
             existing=format_existing(existing),
         )
         self._spawn(leaving, self._end(leaving, existing, flows), f"ending of {route.name}")

@@ -11,7 +11,7 @@ from ambassador import log
 from ambassador.errors import PlaneError
 from ambassador.model import Existing, Proto, Reason, Route
 from ambassador.planes.kernel.conntrack import Conntrack
-from ambassador.planes.kernel.departures import FlowEnder
+from ambassador.planes.kernel.departures import Departures
 from ambassador.planes.kernel.entry import Address, Flow
 from ambassador.planes.kernel.following import Following, RouteOf
 from ambassador.planes.kernel.poke import Poker
@@ -41,7 +41,7 @@ class Flows:
         self._followed = followed
         self._conntrack = Conntrack()
         self._poker = Poker()
-        self._ender = FlowEnder(self._conntrack, self._poker)
+        self._departures = Departures(self._conntrack, self._poker)
         self._following: Following | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -54,7 +54,7 @@ class Flows:
         if self._can_cut:
             self._poker.open()
         if self._followed or log.enabled(log.DEBUG):
-            self._following = Following(self._conntrack, self._ender, self._closed, route_of)
+            self._following = Following(self._conntrack, self._departures, self._closed, route_of)
             self._following.open()
         self._check()
 
@@ -64,7 +64,7 @@ class Flows:
             self._timer.cancel()
         if self._following is not None:
             self._following.close()
-        self._ender.close()
+        self._departures.close()
         self._poker.close()
         self._conntrack.close()
 
@@ -83,15 +83,15 @@ class Flows:
         self, route: Route, ports: Iterable[Port], gone: Collection[Address], existing: Existing
     ) -> None:
         """See to the flows of `ports` to the addresses `gone`, by the policy `existing`."""
-        await self._ender.endpoint_left(route, {port for _, port in ports}, gone, existing)
+        await self._departures.endpoint_left(route, {port for _, port in ports}, gone, existing)
 
     async def rest(self, route: Route, ports: Iterable[Port], rest: Collection[Address]) -> None:
         """See to the flows of `ports` to the addresses `rest`, which get no new ones."""
-        await self._ender.endpoint_rests(route, {port for _, port in ports}, rest)
+        await self._departures.endpoint_rests(route, {port for _, port in ports}, rest)
 
     def back(self, proto: Proto, ports: Iterable[Port], back: Collection[Address]) -> None:
         """Spare flows to addresses that belong to the route again."""
-        self._ender.endpoint_back(proto, {port for _, port in ports}, back)
+        self._departures.endpoint_back(proto, {port for _, port in ports}, back)
 
     async def used(self, ports: Collection[Port], *, unanswered: bool = False) -> set[Port]:
         """Return those of `ports` that have flows, or flows that are `unanswered`."""
@@ -108,9 +108,9 @@ class Flows:
         udp = [flow for flow in flows if flow.proto is Proto.UDP]
         if tcp and not self._can_cut:
             raise PlaneError("connections in the kernel cannot be cut: CAP_NET_RAW is missing")
-        self._ender.note(udp, reason)
+        self._departures.note(udp, reason)
         ended = await self._conntrack.delete(udp)
-        return ended + (await self._ender.cut(tcp, reason) if tcp else 0)
+        return ended + (await self._departures.cut(tcp, reason) if tcp else 0)
 
     async def drain(self, ports: Collection[Port], grace: float) -> int:
         """Let the TCP flows of `ports` end for `grace` seconds, then cut what is left; return
@@ -131,10 +131,10 @@ class Flows:
         finally:  # also when the grace is cut short
             await self._conntrack.delete(await self._of(udp))
             if left and self._can_cut:  # a cut repeats itself for 1.2 s, even of nothing
-                await self._ender.cut(left, Reason.SHUTDOWN)
+                await self._departures.cut(left, Reason.SHUTDOWN)
             elif left:  # the next segment of a client meets no connection of ours: TCP answers so
                 await self._conntrack.delete(left)
-        await self._ender.settle()
+        await self._departures.settle()
         return len(left)
 
     async def _of(self, ports: Collection[Port], *, unanswered: bool = False) -> list[Flow]:

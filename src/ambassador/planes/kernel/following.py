@@ -10,7 +10,7 @@ from ambassador import log
 from ambassador.errors import PlaneError
 from ambassador.model import Proto, Reason, Route
 from ambassador.planes.kernel.conntrack import Conntrack
-from ambassador.planes.kernel.departures import FlowEnder
+from ambassador.planes.kernel.departures import Departures
 from ambassador.planes.kernel.entry import Flow, FlowState, shown
 from ambassador.planes.kernel.hearing import FlowEvent, Hearing
 from ambassador.planes.kernel.ruleset import Port
@@ -32,10 +32,10 @@ class Following:
     """
 
     def __init__(
-        self, conntrack: Conntrack, ender: FlowEnder, closed: SessionEnded, route_of: RouteOf
+        self, conntrack: Conntrack, departures: Departures, closed: SessionEnded, route_of: RouteOf
     ) -> None:
         self._conntrack = conntrack
-        self._ender = ender
+        self._departures = departures
         self._closed = closed
         self._route_of = route_of
         self._hearing = Hearing(self._hear, self._missed)
@@ -48,7 +48,7 @@ class Following:
 
     def open(self) -> None:
         """Begin; raises PlaneError. Flows that began before cannot be told of when they end."""
-        self._ender.noting = True
+        self._departures.noting = True
         self._hearing.open()
         self._timer = asyncio.get_running_loop().call_later(_CHECK, self._hasten)
 
@@ -68,8 +68,8 @@ class Following:
             case FlowEvent.NEW:
                 self._began[flow.id] = asyncio.get_running_loop().time()
             case FlowEvent.OVER if flow.id not in self._told:
-                # Only when it is forgotten the kernel tells by itself what it has carried.
-                self._ender.reasons.setdefault(flow.id, by)
+                # Only when it is forgotten the kernel tells by itself what it has kernel_route.
+                self._departures.reasons.setdefault(flow.id, by)
                 entry = self._conntrack.look_up(flow)
                 if entry is not None and entry.state is FlowState.OVER and self._tell(route, entry):
                     self._told[flow.id] = None
@@ -80,7 +80,7 @@ class Following:
                     self._tell(route, flow)
                 self._told.pop(flow.id, None)
                 self._began.pop(flow.id, None)
-                self._ender.reasons.pop(flow.id, None)
+                self._departures.reasons.pop(flow.id, None)
 
     def _route(self, flow: Flow) -> Route | None:
         # What was dialled on loopback others have translated (Docker's DNS): we never do.
@@ -108,7 +108,7 @@ class Following:
                 flow.bytes_down,
                 0.0,
                 seconds,
-                self._ender.reasons.pop(flow.id, Reason.UNKNOWN),
+                self._departures.reasons.pop(flow.id, Reason.UNKNOWN),
                 "in the kernel",
             )
         )
@@ -138,7 +138,7 @@ class Following:
             ended = [one for one in known if one in self._began and one not in found]
             for one in ended:
                 del self._began[one]
-                self._ender.reasons.pop(one, None)
+                self._departures.reasons.pop(one, None)
             for one in told:
                 if one not in found:
                     self._told.pop(one, None)

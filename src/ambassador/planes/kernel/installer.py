@@ -30,13 +30,13 @@ _MANY = 8
 class _Goal(NamedTuple):
     """What a route shall have, and to whom it then leads."""
 
-    carried: KernelRoute
+    kernel_route: KernelRoute
     ways: dict[Key, Way]
     belongs: frozenset[Address]
 
 
 class Installer:
-    """Works on carried routes; the caller lets one do so at a time."""
+    """Works on routes of the kernel; the caller lets one do so at a time."""
 
     def __init__(self, table: Table, flows: Flows, abilities: Abilities) -> None:
         self._table = table
@@ -67,7 +67,7 @@ class Installer:
                 raise
             await self._give_up(touched, removed, str(error))
             return
-        former = [(goal, goal.carried.ways, goal.carried.belongs) for goal in goals]
+        former = [(goal, goal.kernel_route.ways, goal.kernel_route.belongs) for goal in goals]
         self._note(goals)
         try:
             await self._see_off(former, removed)
@@ -79,37 +79,37 @@ class Installer:
                 reason=str(error),
             )
 
-    async def withdraw(self, carried: Sequence[KernelRoute]) -> None:
+    async def withdraw(self, routes: Sequence[KernelRoute]) -> None:
         """Let new clients of these routes reach the relay; open flows go on, and are counted."""
         change = Change()
-        for one in carried:
+        for one in routes:
             change.before.update(one.ways)
         await self._table.commit(change)
-        for one in carried:
+        for one in routes:
             one.ways = {}
 
     async def _plan(
         self, touched: Iterable[KernelRoute], removed: Iterable[KernelRoute]
     ) -> tuple[Change, list[_Goal]]:
         change, goals = Change(), []
-        for carried in removed:
-            change.before.update(carried.ways)
-            if carried.counted:
-                change.uncounted += carried.ports
+        for kernel_route in removed:
+            change.before.update(kernel_route.ways)
+            if kernel_route.counted:
+                change.uncounted += kernel_route.ports
         pause = monotonic() + _SLICE
-        for carried in touched:
-            wanted = carried.wanted(self._families)
-            goals.append(_Goal(carried, wanted, carried.belonging()))
-            for key, way in carried.ways.items():
+        for kernel_route in touched:
+            wanted = kernel_route.wanted(self._families)
+            goals.append(_Goal(kernel_route, wanted, kernel_route.belonging()))
+            for key, way in kernel_route.ways.items():
                 if wanted.get(key) != way:
                     change.before[key] = way
             for key, way in wanted.items():
-                if carried.ways.get(key) != way:
+                if kernel_route.ways.get(key) != way:
                     change.after[key] = way
-            if not carried.refusal and not carried.counted:
-                change.counted += carried.ports
-            if carried.forgive and carried.route.proto is Proto.TCP:
-                change.forgiven += [port for _, port in carried.ports]
+            if not kernel_route.refusal and not kernel_route.counted:
+                change.counted += kernel_route.ports
+            if kernel_route.forgive and kernel_route.route.proto is Proto.TCP:
+                change.forgiven += [port for _, port in kernel_route.ports]
             if monotonic() > pause:
                 await asyncio.sleep(0)
                 pause = monotonic() + _SLICE
@@ -119,7 +119,7 @@ class Installer:
         self, touched: Sequence[KernelRoute], removed: Sequence[KernelRoute], reason: str
     ) -> None:
         """Leave routes to the relay whose rules could not be installed."""
-        names = ", ".join(carried.route.name for carried in touched[:3])
+        names = ", ".join(kernel_route.route.name for kernel_route in touched[:3])
         more = f" and {len(touched) - 3} more" if len(touched) > 3 else ""
         log.event(
             log.WARNING,
@@ -128,8 +128,8 @@ class Installer:
             routes=len(touched),
             reason=reason,
         )
-        for carried in touched:
-            carried.refusal = reason
+        for kernel_route in touched:
+            kernel_route.refusal = reason
         change, goals = await self._plan(touched, removed)
         try:
             await self._table.commit(change)
@@ -140,11 +140,11 @@ class Installer:
 
     def _note(self, goals: Iterable[_Goal]) -> None:
         """Take over what has been installed."""
-        for carried, installed, belongs in goals:
-            carried.former = (carried.former | carried.belongs) - belongs
-            carried.ways, carried.belongs = installed, belongs
-            carried.counted |= not carried.refusal
-            carried.forgive = False
+        for kernel_route, wanted, belongs in goals:
+            kernel_route.former = (kernel_route.former | kernel_route.belongs) - belongs
+            kernel_route.ways, kernel_route.belongs = wanted, belongs
+            kernel_route.counted |= not kernel_route.refusal
+            kernel_route.forgive = False
 
     async def _see_off(
         self,
@@ -159,18 +159,21 @@ class Installer:
         leaving: list[tuple[KernelRoute, frozenset[Address], Existing]] = []
         resting: dict[KernelRoute, frozenset[Address]] = {}
         for goal, ways, belonged in former:
-            carried = goal.carried
+            kernel_route = goal.kernel_route
             if belonged and (back := goal.belongs - belonged):
-                self._flows.back(carried.route.proto, carried.ports, back)
-            if carried.refusal:
+                self._flows.back(kernel_route.route.proto, kernel_route.ports, back)
+            if kernel_route.refusal:
                 continue
             gone = belonged - goal.belongs
             silent = _led_to(ways) - _led_to(goal.ways) - gone
-            existing, carried.once = carried.once or carried.route.existing, None
-            resting[carried] = silent & carried.resting()
-            silent -= resting[carried]
-            leaving += [(carried, gone, existing), (carried, silent, _KEEP)]
-        leaving += [(carried, carried.belongs, carried.route.existing) for carried in removed]
+            existing, kernel_route.once = kernel_route.once or kernel_route.route.existing, None
+            resting[kernel_route] = silent & kernel_route.resting()
+            silent -= resting[kernel_route]
+            leaving += [(kernel_route, gone, existing), (kernel_route, silent, _KEEP)]
+        leaving += [
+            (kernel_route, kernel_route.belongs, kernel_route.route.existing)
+            for kernel_route in removed
+        ]
         leaving = [one for one in leaving if one[1]]
         if len(leaving) > _MANY:
             ports = {port for one, _, _ in leaving for port in one.ports}
@@ -180,11 +183,11 @@ class Installer:
             )
             used = await self._flows.used(ports, unanswered=unanswered)
             leaving = [one for one in leaving if not used.isdisjoint(one[0].ports)]
-        for carried, gone, existing in leaving:
-            await self._flows.left(carried.route, carried.ports, gone, existing)
-        for carried, rest in resting.items():
+        for kernel_route, gone, existing in leaving:
+            await self._flows.left(kernel_route.route, kernel_route.ports, gone, existing)
+        for kernel_route, rest in resting.items():
             if rest:
-                await self._flows.rest(carried.route, carried.ports, rest)
+                await self._flows.rest(kernel_route.route, kernel_route.ports, rest)
 
 
 def _led_to(ways: dict[Key, Way]) -> frozenset[Address]:

@@ -27,18 +27,18 @@ async def open_flows(
     if not counted:
         return []
     by_port: dict[Port, list[KernelRoute]] = defaultdict(list)
-    for carried in counted:
-        for port in carried.ports:
-            by_port[port].append(carried)
+    for kernel_route in counted:
+        for port in kernel_route.ports:
+            by_port[port].append(kernel_route)
     now = time()
     found: list[tuple[SessionStatus, Flow]] = []
-    remaining: dict[KernelRoute, set[Address]] = {carried: set() for carried in counted}
+    remaining: dict[KernelRoute, set[Address]] = {kernel_route: set() for kernel_route in counted}
     for flow in await flows.open_flows(by_port):
-        for carried in by_port[flow.proto, flow.listen[1]]:
-            if flow.upstream in carried.belongs or flow.upstream in carried.former:
-                remaining[carried].add(flow.upstream)
-                found.append((carried.view(flow, now), flow))
+        for kernel_route in by_port[flow.proto, flow.listen[1]]:
+            if flow.upstream in kernel_route.belongs or flow.upstream in kernel_route.former:
+                remaining[kernel_route].add(flow.upstream)
+                found.append((kernel_route.view(flow, now), flow))
                 break
-    for carried, upstreams in remaining.items():
-        carried.former &= upstreams
+    for kernel_route, upstreams in remaining.items():
+        kernel_route.former &= upstreams
     return found

@@ -78,9 +78,9 @@ class KernelPlane:
         self._routes: dict[RouteKey, KernelRoute] = {}
         self._by_name: dict[str, KernelRoute] = {}
         self._by_port: dict[Port, tuple[KernelRoute, ...]] = {}
-        self._departed = RemovedRoutes()
+        self._removed = RemovedRoutes()
         self._changed: set[KernelRoute] = set()
-        self._worker: asyncio.Task[None] | None = None
+        self._settling: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     async def prepare(self, steps: Sequence[Step]) -> None:
@@ -91,8 +91,8 @@ class KernelPlane:
             demand(routes, self._abilities)
         for step in steps:
             if isinstance(step, ChangeRoute):
-                carried = self._routes.get(step.old.key)
-                here = carried is not None and not carried.refusal
+                kernel_route = self._routes.get(step.old.key)
+                here = kernel_route is not None and not kernel_route.refusal
                 if here and (reason := unable_to_end(step, self._abilities)):
                     raise PlaneError(reason)
         async with self._lock:
@@ -110,42 +110,46 @@ class KernelPlane:
                     await self._learn_names(touched)
                     removed = [c for c in replaced if c.route.key not in self._routes]
                     await self._installer.settle(touched, removed, strict=self._demanded)
-                    for carried in removed:
-                        self._departed.add(carried)
-                    for carried in touched:  # the reconciler says which plane each has
-                        carried.announced = bool(carried.ways)
+                    for kernel_route in removed:
+                        self._removed.add(kernel_route)
+                    for kernel_route in touched:  # the reconciler says which plane each has
+                        kernel_route.announced = bool(kernel_route.ways)
             except PlaneError:
                 self._swap(come, replaced)
                 replaced = come
                 raise
             finally:
-                for carried in replaced:
-                    carried.stop_watching()
+                for kernel_route in replaced:
+                    kernel_route.stop_watching()
 
     def noticed(self, name: str, endpoint: Endpoint, address: str, reachable: bool) -> None:
         """Hear from the relay whether it could reach `endpoint` of the route `name`, at
         `address` or (empty) at any of its addresses.
         """
-        carried = self._by_name.get(name)
-        if carried is None or carried.refusal or endpoint not in carried.route.endpoints:
+        kernel_route = self._by_name.get(name)
+        if (
+            kernel_route is None
+            or kernel_route.refusal
+            or endpoint not in kernel_route.route.endpoints
+        ):
             return
         which = (endpoint, address)
         if reachable:
-            if carried.out.pop(which, None) is not None:
-                carried.forgive = True
-                self._change(carried)
+            if kernel_route.out.pop(which, None) is not None:
+                kernel_route.forgive = True
+                self._change(kernel_route)
             return
-        if which not in carried.out:
-            self._change(carried)
+        if which not in kernel_route.out:
+            self._change(kernel_route)
         moment = asyncio.get_running_loop().time() + _DOUBT
-        carried.out[which] = moment
+        kernel_route.out[which] = moment
         if self._timer is None and not self._closing:
             self._timer = asyncio.get_running_loop().call_at(moment, self._end_doubts)
 
     def status(self, routes: Sequence[Route] | None = None) -> Sequence[RouteStatus]:
         """Return one entry for each of `routes`, or for all; see ports.Plane."""
         if routes is None:
-            return [carried.status() for carried in self._routes.values()]
+            return [kernel_route.status() for kernel_route in self._routes.values()]
         return [self._routes[route.key].status() for route in routes]
 
     async def measure(self) -> None:
@@ -154,12 +158,14 @@ class KernelPlane:
         if not counted:
             return
         belonging = {
-            port: carried.belongs | carried.former for carried in counted for port in carried.ports
+            port: kernel_route.belongs | kernel_route.former
+            for kernel_route in counted
+            for port in kernel_route.ports
         }
         counters, flows = await asyncio.gather(self._table.counters(), self._flows.count(belonging))
-        for carried in counted:
-            carried.count(counters)
-            carried.tally(flows)
+        for kernel_route in counted:
+            kernel_route.count(counters)
+            kernel_route.tally(flows)
 
     async def sessions(self, routes: Sequence[Route] | None = None) -> Sequence[SessionStatus]:
         """Return the open flows of `routes`, or of all; see ports.Plane."""
@@ -177,9 +183,9 @@ class KernelPlane:
 
     async def _all_flows(self) -> Sequence[tuple[SessionStatus, Flow]]:
         """Return the open flows of all routes, those that were removed among them."""
-        departed = () if self._closing else self._departed
+        departed = () if self._closing else self._removed
         found = await open_flows(self._flows, [*self._counted(), *departed])
-        self._departed.forget()
+        self._removed.forget()
         return found
 
     def _counted(self, routes: Sequence[Route] | None = None) -> list[KernelRoute]:
@@ -195,8 +201,10 @@ class KernelPlane:
         """
         async with self._lock:
             self._stop_following()
-            counted = [carried for carried in self._routes.values() if carried.counted]
-            ports = {port for one in (*counted, *self._departed) for port in one.ports}
+            counted = [
+                kernel_route for kernel_route in self._routes.values() if kernel_route.counted
+            ]
+            ports = {port for one in (*counted, *self._removed) for port in one.ports}
             if self._keep_rules or not ports:
                 return 0
             try:
@@ -222,8 +230,8 @@ class KernelPlane:
             if self._opened:
                 await self._table.look_again()
                 here = list(self._routes.values())
-                for carried in here:
-                    carried.ways, carried.counted = {}, False
+                for kernel_route in here:
+                    kernel_route.ways, kernel_route.counted = {}, False
                 await self._installer.settle(here)
         except PlaneError as error:
             log.event(log.ERROR, "rules_left", f"the rules are not as they should be: {error}")
@@ -237,7 +245,7 @@ class KernelPlane:
         self._flows.close()
         self._table.close()
         self._routes.clear()
-        self._departed.clear()
+        self._removed.clear()
         self._lock.release()
 
     async def close(self) -> None:
@@ -304,19 +312,19 @@ class KernelPlane:
                     replaced.append(self._routes[route.key])
         neighbours = {
             other
-            for carried in (*replaced, *come)
-            for port in carried.ports
+            for kernel_route in (*replaced, *come)
+            for port in kernel_route.ports
             for other in self._by_port.get(port, ())
         }
         self._swap(replaced, come)
         bystanders = []
         pause = monotonic() + _SLICE
-        for carried in (*come, *neighbours.difference(replaced)):
-            carried.learn_literals()
-            refusal = self._judge(carried)
-            if carried in neighbours and refusal != carried.refusal:
-                bystanders.append(carried)
-            carried.refusal = refusal
+        for kernel_route in (*come, *neighbours.difference(replaced)):
+            kernel_route.learn_literals()
+            refusal = self._judge(kernel_route)
+            if kernel_route in neighbours and refusal != kernel_route.refusal:
+                bystanders.append(kernel_route)
+            kernel_route.refusal = refusal
             if monotonic() > pause:
                 await asyncio.sleep(0)
                 pause = monotonic() + _SLICE
@@ -324,69 +332,69 @@ class KernelPlane:
 
     def _swap(self, gone: Iterable[KernelRoute], come: Iterable[KernelRoute]) -> None:
         """Put `come` in the place of `gone`."""
-        for carried in gone:
-            del self._routes[carried.route.key]
-            self._by_name.pop(carried.route.name, None)
-            for port in carried.ports:
-                left = tuple(other for other in self._by_port[port] if other is not carried)
+        for kernel_route in gone:
+            del self._routes[kernel_route.route.key]
+            self._by_name.pop(kernel_route.route.name, None)
+            for port in kernel_route.ports:
+                left = tuple(other for other in self._by_port[port] if other is not kernel_route)
                 if left:
                     self._by_port[port] = left
                 else:
                     del self._by_port[port]
-        for carried in come:
-            self._routes[carried.route.key] = carried
-            self._by_name[carried.route.name] = carried
-            for port in carried.ports:
-                self._by_port[port] = (*self._by_port.get(port, ()), carried)
+        for kernel_route in come:
+            self._routes[kernel_route.route.key] = kernel_route
+            self._by_name[kernel_route.route.name] = kernel_route
+            for port in kernel_route.ports:
+                self._by_port[port] = (*self._by_port.get(port, ()), kernel_route)
 
-    def _judge(self, carried: KernelRoute) -> str:
+    def _judge(self, kernel_route: KernelRoute) -> str:
         """Return why the relay has to have a route altogether."""
-        route = carried.route
+        route = kernel_route.route
         if reason := unsuited(route):
             return reason
-        for port in carried.ports:
-            others = [other for other in self._by_port[port] if other is not carried]
+        for port in kernel_route.ports:
+            others = [other for other in self._by_port[port] if other is not kernel_route]
             if others:  # flows are counted and told apart by port
                 return f"{others[0].route.name} listens on port {port[1]} of another address"
         return self._refusal or unable(route, self._abilities)
 
     def _route_of(self, port: Port) -> Route | None:
-        carried = self._by_port.get(port)
-        return carried[0].route if carried else self._departed.route_of(port)
+        kernel_route = self._by_port.get(port)
+        return kernel_route[0].route if kernel_route else self._removed.route_of(port)
 
     async def _learn_names(self, touched: Iterable[KernelRoute]) -> None:
         """Follow the names of endpoints, and wait a moment for those not yet known."""
         asked = set()
-        for carried in touched:
-            if carried.refusal or carried.unwatch:
+        for kernel_route in touched:
+            if kernel_route.refusal or kernel_route.unwatch:
                 continue
-            for host in carried.hosts:
+            for host in kernel_route.hosts:
                 if is_ip(host):
                     continue
-                changed = partial(self._learn, carried, host)
-                carried.unwatch.append(self._resolver.watch(host, changed))
-                asked.add(spawn(self._ask(carried, host), f"addresses of {host}"))
+                changed = partial(self._learn, kernel_route, host)
+                kernel_route.unwatch.append(self._resolver.watch(host, changed))
+                asked.add(spawn(self._ask(kernel_route, host), f"addresses of {host}"))
         if asked:
             await asyncio.wait(asked, timeout=_PATIENCE)
 
-    async def _ask(self, carried: KernelRoute, host: str) -> None:
+    async def _ask(self, kernel_route: KernelRoute, host: str) -> None:
         try:
-            self._learn(carried, host, await self._resolver.resolve(host))
+            self._learn(kernel_route, host, await self._resolver.resolve(host))
         except ResolveError:
             return  # the watch tells when there is an answer
 
-    def _learn(self, carried: KernelRoute, host: str, addresses: Sequence[str]) -> None:
-        if carried.known.get(host) != tuple(addresses):
-            carried.learn(host, addresses)
-            self._change(carried)
+    def _learn(self, kernel_route: KernelRoute, host: str, addresses: Sequence[str]) -> None:
+        if kernel_route.known.get(host) != tuple(addresses):
+            kernel_route.learn(host, addresses)
+            self._change(kernel_route)
 
-    def _change(self, carried: KernelRoute) -> None:
-        """Have the ways of `carried` installed anew, soon."""
+    def _change(self, kernel_route: KernelRoute) -> None:
+        """Have the ways of `kernel_route` installed anew, soon."""
         if self._closing:
             return
-        self._changed.add(carried)
-        if self._worker is None or self._worker.done():
-            self._worker = spawn(self._work(), "kernel routes")
+        self._changed.add(kernel_route)
+        if self._settling is None or self._settling.done():
+            self._settling = spawn(self._work(), "kernel routes")
 
     async def _work(self) -> None:
         while self._changed:
@@ -394,21 +402,21 @@ class KernelPlane:
                 changed, self._changed = self._changed, set()
                 here = [c for c in changed if self._routes.get(c.route.key) is c]
                 await self._installer.settle(here)
-                for carried in here:
-                    self._announce(carried)
+                for kernel_route in here:
+                    self._announce(kernel_route)
 
-    def _announce(self, carried: KernelRoute) -> None:
+    def _announce(self, kernel_route: KernelRoute) -> None:
         """Say that the kernel has a route whose names were not known when it was added."""
-        if carried.announced or not carried.ways:
+        if kernel_route.announced or not kernel_route.ways:
             return
-        carried.announced = True
-        status, line = carried.status(), describe(carried.route)
+        kernel_route.announced = True
+        status, line = kernel_route.status(), describe(kernel_route.route)
         end = f" ({status.why})" if status.why else ""
         log.event(
             log.INFO,
             "route_plane",
             f"{line}  plane {status.plane}{end}",
-            route=carried.route.name,
+            route=kernel_route.route.name,
             plane=status.plane,
             why=status.why,
         )
@@ -418,11 +426,11 @@ class KernelPlane:
         self._timer = None
         loop = asyncio.get_running_loop()
         later: list[float] = []
-        for carried in self._routes.values():
-            for which, until in list(carried.out.items()):
+        for kernel_route in self._routes.values():
+            for which, until in list(kernel_route.out.items()):
                 if until <= loop.time():
-                    del carried.out[which]
-                    self._change(carried)
+                    del kernel_route.out[which]
+                    self._change(kernel_route)
                 else:
                     later.append(until)
         if later and not self._closing:
@@ -434,5 +442,5 @@ class KernelPlane:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for carried in self._routes.values():
-            carried.stop_watching()
+        for kernel_route in self._routes.values():
+            kernel_route.stop_watching()

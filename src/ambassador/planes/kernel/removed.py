@@ -21,15 +21,15 @@ class RemovedRoutes:
     def __iter__(self) -> Iterator[KernelRoute]:
         return iter(tuple(self._routes.values()))
 
-    def add(self, carried: KernelRoute) -> None:
+    def add(self, kernel_route: KernelRoute) -> None:
         """Remember what has been removed: all its flows are leaving."""
-        key = carried.route.key
-        former = carried.belongs | carried.former
+        key = kernel_route.route.key
+        former = kernel_route.belongs | kernel_route.former
         if earlier := self._routes.get(key):
             former |= earlier.former
-        if carried.counted and former:
+        if kernel_route.counted and former:
             self._routes[key] = replace(
-                carried, ways={}, belongs=frozenset(), former=set(former), unwatch=[]
+                kernel_route, ways={}, belongs=frozenset(), former=set(former), unwatch=[]
             )
 
     def route_of(self, port: Port) -> Route | None:

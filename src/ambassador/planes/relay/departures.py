@@ -40,9 +40,9 @@ class Departures:
     """Watches the names of one route and ends the sessions that its `existing` says to end."""
 
     def __init__(
-        self, state: LiveRoute, resolver: Resolver, sessions: Callable[[], Collection[Session]]
+        self, live: LiveRoute, resolver: Resolver, sessions: Callable[[], Collection[Session]]
     ) -> None:
-        self._state = state
+        self._live = live
         self._resolver = resolver
         self._sessions = sessions
         self._unwatch: list[Callable[[], None]] = []
@@ -59,7 +59,7 @@ class Departures:
         watched = self._unwatch
         self._unwatch = [
             self._resolver.watch(endpoint.address.host, lambda _: self.changed())
-            for endpoint in self._state.route.endpoints
+            for endpoint in self._live.route.endpoints
             if isinstance(endpoint.address, Inet)
         ]
         for unwatch in watched:
@@ -82,7 +82,7 @@ class Departures:
 
     def replaced(self, former: Route, existing: Existing | None) -> None:
         """The route was `former`: look at the sessions, which follow `existing` this time."""
-        here = {endpoint.address for endpoint in self._state.route.endpoints}
+        here = {endpoint.address for endpoint in self._live.route.endpoints}
         self._once = {a: policy for a, policy in self._once.items() if a not in here}
         for endpoint in former.endpoints:
             if existing is not None and endpoint.address not in here:
@@ -95,12 +95,12 @@ class Departures:
             return
         self._again = True
         if self._look is None or self._look.done():
-            self._look = spawn(self._compare(), f"look at sessions of {self._state.route.name}")
+            self._look = spawn(self._compare(), f"look at sessions of {self._live.route.name}")
 
     def removed(self) -> None:
         """The whole route has gone, and all its endpoints with it."""
         self.forget()
-        existing = self._state.route.existing
+        existing = self._live.route.existing
         self._leave(dict.fromkeys(self._sessions(), (Reason.REMOVED, existing)))
 
     async def _compare(self) -> None:
@@ -123,7 +123,7 @@ class Departures:
 
     def _cause(self, session: Session) -> tuple[Reason, Existing]:
         """Return why `session` has to leave, and by which policy."""
-        route = self._state.route
+        route = self._live.route
         mine = session.endpoint.address if session.endpoint else None
         for endpoint in route.endpoints:
             if endpoint.address == mine and not keeps(endpoint):
@@ -134,7 +134,7 @@ class Departures:
 
     async def _addresses(self) -> set[tuple[str, int]]:
         found = set()
-        for endpoint in filter(keeps, self._state.route.endpoints):
+        for endpoint in filter(keeps, self._live.route.endpoints):
             if isinstance(endpoint.address, Inet):
                 for address in await self._resolver.resolve(endpoint.address.host):
                     found.add((address, endpoint.address.port))
@@ -156,7 +156,7 @@ class Departures:
                 self._see_off(sessions, reason, existing)
 
     def _see_off(self, sessions: set[Session], reason: Reason, existing: Existing) -> None:
-        name = self._state.route.name
+        name = self._live.route.name
         log.event(
             log.INFO,
             "sessions_leaving",
@@ -186,4 +186,4 @@ class Departures:
 
 
 def _is_leaving(session: Session) -> bool:
-    return session.leaving and session.status is not State.CLOSED
+    return session.leaving and session.state is not State.CLOSED

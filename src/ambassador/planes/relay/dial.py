@@ -1,4 +1,4 @@
-"""One attempt to connect, without a task: what most sessions need."""
+"""One connection being made, without a task: what most sessions need."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from ambassador.planes.relay.options import reset
 from ambassador.planes.relay.poller import Poller
 from ambassador.planes.relay.search import refuse_itself, spoken
 
-__all__ = ["Dial", "Patience", "Trying"]
+__all__ = ["Dial", "Dialler", "Patience"]
 
 _RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _TICK = 0.05  # seconds between two looks whose time is over
 _BEGUN = frozenset({0, errno.EINPROGRESS})
 
 
-class Trying(Protocol):
-    """Who has an attempt made; one of the two is called, once."""
+class Dialler(Protocol):
+    """Has a connection made; `answered` or `failed` is called, once."""
 
     poller: Poller
 
-    def answered(self, attempt: Dial, sock: socket.SocketType, events: int) -> None:
-        """`sock` is connected and watched for `attempt`; `events` were told."""
+    def answered(self, dial: Dial, sock: socket.SocketType, events: int) -> None:
+        """`sock` is connected and watched for `dial`; `events` were told."""
 
-    def failed(self, attempt: Dial, reason: str) -> None:
+    def failed(self, dial: Dial, reason: str) -> None:
         """There is no connection, for `reason`."""
 
     def broke(self) -> None:
@@ -40,65 +40,65 @@ class Trying(Protocol):
 
 
 class Patience:
-    """Ends attempts whose time is over: one timer for all of them, and none while there is none."""
+    """Ends dials whose time is over: one timer for all, and none while there is no dial."""
 
     def __init__(self) -> None:
         # The first port that the kernel itself gives to a socket (ip(7)): only there one can be
         # connected to itself.
         self.ephemeral = int(_RANGE.read_text().split()[0])
         self._loop = asyncio.get_running_loop()
-        self._attempts: set[Dial] = set()
+        self._dials: set[Dial] = set()
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
-        return len(self._attempts)
+        return len(self._dials)
 
-    def add(self, attempt: Dial) -> None:
-        """End `attempt` when its time is over."""
-        self._attempts.add(attempt)
+    def add(self, dial: Dial) -> None:
+        """End `dial` when its time is over."""
+        self._dials.add(dial)
         if self._timer is None:
             self._timer = self._loop.call_later(_TICK, self._look)
 
-    def remove(self, attempt: Dial) -> None:
-        """Leave `attempt` alone."""
-        self._attempts.discard(attempt)
+    def remove(self, dial: Dial) -> None:
+        """Leave `dial` alone."""
+        self._dials.discard(dial)
 
     def close(self) -> None:
         """End nothing any longer."""
-        self._attempts.clear()
+        self._dials.clear()
         if self._timer is not None:
             self._timer.cancel()
 
     def _look(self) -> None:
-        self._timer = self._loop.call_later(_TICK, self._look) if self._attempts else None
+        self._timer = self._loop.call_later(_TICK, self._look) if self._dials else None
         now = time.monotonic()
-        for attempt in [one for one in self._attempts if one.is_over(now)]:
-            attempt.fail(f"{attempt.candidate} does not answer")
+        for dial in [one for one in self._dials if one.is_over(now)]:
+            dial.fail(f"{dial.candidate} does not answer")
 
 
 class Dial:
     """A socket that is being connected to `candidate`."""
 
-    __slots__ = ("_began", "_deadline", "_patience", "_sock", "_trying", "candidate")
+    __slots__ = ("_began", "_deadline", "_dialler", "_patience", "_sock", "candidate")
 
     def __init__(
         self,
         candidate: Candidate,
         deadline: float,
         sock: socket.SocketType,
-        trying: Trying,
+        dialler: Dialler,
         patience: Patience,
     ) -> None:
         self.candidate = candidate
         self._began = time.monotonic()
         self._deadline = deadline
         self._sock = sock
-        self._trying = trying
+        self._dialler = dialler
         self._patience = patience
 
     @classmethod
     def begin(
-        cls, candidate: Candidate, deadline: float, trying: Trying, patience: Patience
+        cls, candidate: Candidate, deadline: float, dialler: Dialler, patience: Patience
     ) -> Dial | None:
         """Begin to connect; None where that cannot even begin, or is over at once. At `deadline`,
         by the monotonic clock, the client is given up.
@@ -112,17 +112,17 @@ class Dial:
             sock = socket.SocketType(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK, 0)
         except OSError:
             return None
-        attempt = cls(candidate, deadline, sock, trying, patience)
+        dial = cls(candidate, deadline, sock, dialler, patience)
         try:
             if sock.connect_ex(where) not in _BEGUN:
                 sock.close()
                 return None
-            trying.poller.add(sock.fileno(), attempt)
+            dialler.poller.add(sock.fileno(), dial)
         except OSError:  # no address of its family; too many are watched
-            trying.poller.close_socket(sock)
+            dialler.poller.close_socket(sock)
             return None
-        patience.add(attempt)
-        return attempt
+        patience.add(dial)
+        return dial
 
     def ready(self, events: int) -> None:
         """The connection is made, or has failed; see poller.Ready."""
@@ -139,7 +139,7 @@ class Dial:
             self.fail(f"{self.candidate}: {spoken(error)}")
             return
         self._patience.remove(self)
-        self._trying.answered(self, self._sock, events)
+        self._dialler.answered(self, self._sock, events)
 
     def is_over(self, now: float) -> bool:
         """Tell whether its time is over at `now`, by the monotonic clock."""
@@ -148,11 +148,11 @@ class Dial:
     def fail(self, reason: str) -> None:
         """Give up, for `reason`."""
         self.drop()
-        self._trying.failed(self, reason)
+        self._dialler.failed(self, reason)
 
     def broke(self) -> None:
         """See poller.Ready."""
-        self._trying.broke()
+        self._dialler.broke()
         self.drop()
 
     def drop(self) -> None:
@@ -160,4 +160,4 @@ class Dial:
         self._patience.remove(self)
         with contextlib.suppress(OSError):
             reset(self._sock)  # it may be connected since
-        self._trying.poller.close_socket(self._sock)
+        self._dialler.poller.close_socket(self._sock)

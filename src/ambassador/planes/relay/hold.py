@@ -1,6 +1,4 @@
-"""Those who wait at one held route, sessions and flows alike: `core.gate` decides, here is the
-timer.
-"""
+"""Sessions and flows that wait at one held route: `core.hold` decides, here is the timer."""
 
 from __future__ import annotations
 

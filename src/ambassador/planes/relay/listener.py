@@ -33,17 +33,17 @@ class StreamListener:
     """Accepts on one listening socket (one port of a route, or a path)."""
 
     def __init__(
-        self, around: Surroundings, state: LiveRoute, sock: socket.socket, port: int
+        self, around: Surroundings, live: LiveRoute, sock: socket.socket, port: int
     ) -> None:
         self.sock = sock
         self.port = port
         self._around = around
-        self._state = state
+        self._live = live
         self._sessions: set[Session] = set()
         self._done = self._sessions.discard
         self._reading = False
         self._paused = False
-        tune(sock, state.route.keepalive)
+        tune(sock, live.route.keepalive)
 
     @property
     def sessions(self) -> frozenset[Session]:
@@ -67,7 +67,7 @@ class StreamListener:
     def retune(self) -> None:
         """Take over changed options of the route for clients accepted from now on."""
         if self.sock.fileno() >= 0:
-            tune(self.sock, self._state.route.keepalive)
+            tune(self.sock, self._live.route.keepalive)
 
     @property
     def listening(self) -> bool:
@@ -143,7 +143,7 @@ class StreamListener:
             client = socket.SocketType(family, kind, proto, descriptor)
             client.setblocking(False)
             session = Session(
-                self._around, self._state, client, address, port=self.port, done=self._done
+                self._around, self._live, client, address, port=self.port, done=self._done
             )
             self._sessions.add(session)
             try:

@@ -83,7 +83,7 @@ class LiveRoute:
     route: Route
     noticed: EndpointNoticed = lambda *_: None
     counters: Counters = field(default_factory=Counters)
-    gate: HoldQueue = field(default_factory=HoldQueue)
+    hold_queue: HoldQueue = field(default_factory=HoldQueue)
     _turn: int = 0
     _usable: tuple[Endpoint, ...] = ()
     _places: tuple[int, ...] = ()

@@ -114,7 +114,7 @@ class Side:
         """Pass on the peer's end, after all its bytes."""
         if self.unsent is not None:
             self.finishing = True
-        elif self.pair.status is not State.CLOSED:  # else the close that follows says it, too
+        elif self.pair.state is not State.CLOSED:  # else the close that follows says it, too
             with contextlib.suppress(OSError):  # it is reset, which an event tells
                 self.sock.shutdown(_WRITING)
 
@@ -160,7 +160,7 @@ class Side:
                 self.peer.pump()
             return
         self.unsent = None
-        if self.pair.status is State.CLOSED:
+        if self.pair.state is State.CLOSED:
             self.close()
             return
         if self.finishing:
@@ -198,11 +198,11 @@ class Side:
 class Pair:
     """Two sides through their life, from the accepted client to the close of both."""
 
-    __slots__ = ("client", "poller", "status", "upstream")
+    __slots__ = ("client", "poller", "state", "upstream")
 
     def __init__(self, poller: Poller, client: socket.SocketType) -> None:
         self.poller = poller
-        self.status = State.WAITING
+        self.state = State.WAITING
         self.client = Side(self, client)
         self.upstream: Side | None = None
 
@@ -214,22 +214,22 @@ class Pair:
         self.upstream = upstream
         client.peer = client.to = upstream
         upstream.peer = upstream.to = client
-        self.status, _ = TABLE[self.status, Event.CONNECTED]
+        self.state, _ = TABLE[self.state, Event.CONNECTED]
         if client.readable:
             client.pump()
         upstream.ready(events)
 
     def happened(self, event: Event) -> None:
         """Advance by `event` and do what the table says."""
-        before = self.status
-        self.status, actions = TABLE[before, event]
-        if before is not self.status:
+        before = self.state
+        self.state, actions = TABLE[before, event]
+        if before is not self.state:
             self.noted(event)
         for action in actions:
             self._perform(action)
 
     def noted(self, event: Event) -> None:
-        """`event` has changed the status: for those who want to know why a session ends."""
+        """`event` has changed the state: for those who want to know why a session ends."""
 
     def broke(self) -> None:
         """An error of ours: go no further, lest bytes be missing in between."""

@@ -79,7 +79,7 @@ class RelayPlane:
             closed,
         )
         self._loop.add_reader(poller.fileno(), poller.turn)
-        self.spread = Offload(poller, workers, eager=eager)
+        self.offload = Offload(poller, workers, eager=eager)
         granted = somaxconn()
         if granted < backlog:
             log.event(
@@ -114,7 +114,7 @@ class RelayPlane:
         for route in removed:
             self._stop(route)
             removed_one = self._routes.pop(route.key)
-            removed_one.endings.removed()
+            removed_one.departures.removed()
             self._leaving.append(removed_one)
         for route in added:
             self._add(route, sockets[route.key])
@@ -122,31 +122,31 @@ class RelayPlane:
             if isinstance(step, ChangeRoute):
                 self._change(step)
         self._ports = None
-        for installed in self._leaving:
-            if not installed.open:
-                installed.endings.close()
-        self._leaving = [installed for installed in self._leaving if installed.open]
+        for relay_route in self._leaving:
+            if not relay_route.open:
+                relay_route.departures.close()
+        self._leaving = [relay_route for relay_route in self._leaving if relay_route.open]
 
     async def measure(self) -> None:
         """Ask the workers for their numbers; see ports.Plane."""
-        await self.spread.measure()
+        await self.offload.measure()
 
     def status(self, routes: Sequence[Route] | None = None) -> Sequence[RouteStatus]:
         """Return one entry for each of `routes`, or for all; see ports.Plane."""
         if routes is None:
-            return [self._status(installed) for installed in self._routes.values()]
+            return [self._status(relay_route) for relay_route in self._routes.values()]
         return [self._status(self._routes[route.key]) for route in routes]
 
     async def sessions(self, routes: Sequence[Route] | None = None) -> Sequence[SessionStatus]:
         """Return the open sessions; see ports.Plane."""
-        await self.spread.measure()
+        await self.offload.measure()
         now = time.monotonic()
         everything = [*self._routes.values(), *self._leaving]
         chosen = everything if routes is None else [self._routes[route.key] for route in routes]
         return [
             view
-            for installed in chosen
-            for listener in installed.listeners
+            for relay_route in chosen
+            for listener in relay_route.listeners
             for view in listener.views(now)
         ]
 
@@ -155,8 +155,8 @@ class RelayPlane:
         everything = (*self._routes.values(), *self._leaving)
         cuts = {
             name: cut
-            for installed in everything
-            for listener in installed.listeners
+            for relay_route in everything
+            for listener in relay_route.listeners
             for name, cut in listener.cuts().items()
             if name in ids
         }
@@ -171,8 +171,8 @@ class RelayPlane:
 
         UDP flows are carried on meanwhile, but not waited for: nothing tells when one has ended.
         """
-        for installed in self._routes.values():
-            for listener in installed.listeners:
+        for relay_route in self._routes.values():
+            for listener in relay_route.listeners:
                 listener.stop()
         everything = (*self._routes.values(), *self._leaving)
         with contextlib.suppress(TimeoutError):
@@ -212,29 +212,29 @@ class RelayPlane:
     async def ended(self) -> None:
         """Return when all open sessions have ended, and late answers of UDP have had their time."""
         await self._until_ended((*self._routes.values(), *self._leaving))
-        if any(one.state.route.proto is Proto.UDP for one in self._routes.values()):
+        if any(one.live.route.proto is Proto.UDP for one in self._routes.values()):
             await asyncio.sleep(_LATE)
 
     def _listeners(self) -> list[StreamOrUdp]:
-        return [one for installed in self._routes.values() for one in installed.listeners]
+        return [one for relay_route in self._routes.values() for one in relay_route.listeners]
 
     async def _until_ended(self, routes: Sequence[RelayRoute]) -> None:
-        while any(installed.open for installed in routes):
+        while any(relay_route.open for relay_route in routes):
             self._around.ended.clear()
             await self._around.ended.wait()
 
     def close(self) -> None:
         """Cut everything and release all descriptors."""
-        for installed in self._routes.values():
-            for listener in installed.listeners:
+        for relay_route in self._routes.values():
+            for listener in relay_route.listeners:
                 listener.stop()
         self._cut(Reason.SHUTDOWN)
         self._routes.clear()
         self._leaving.clear()
         self._descriptors.close()
-        self.spread.close()
+        self.offload.close()
         self._around.patience.close()
-        self._around.young.close()
+        self._around.keepalives.close()
         self._loop.remove_reader(self._around.poller.fileno())
         self._around.poller.close()
 
@@ -264,22 +264,22 @@ class RelayPlane:
         return sockets, failures
 
     def _add(self, route: Route, sockets: Sequence[socket.socket]) -> None:
-        state, listeners = LiveRoute(route, self._noticed), list[StreamOrUdp]()
-        endings = Departures(state, self._around.resolver, partial(sessions_of, listeners))
-        installed = self._routes[route.key] = RelayRoute(state, listeners, endings)
-        endings.follow()
-        self._open_listeners(installed, sockets)
+        live, listeners = LiveRoute(route, self._noticed), list[StreamOrUdp]()
+        departures = Departures(live, self._around.resolver, partial(sessions_of, listeners))
+        relay_route = self._routes[route.key] = RelayRoute(live, listeners, departures)
+        departures.follow()
+        self._open_listeners(relay_route, sockets)
 
-    def _open_listeners(self, installed: RelayRoute, sockets: Sequence[socket.socket]) -> None:
-        state = installed.state
-        for address, sock in zip(addresses(state.route), sockets, strict=True):
+    def _open_listeners(self, relay_route: RelayRoute, sockets: Sequence[socket.socket]) -> None:
+        live = relay_route.live
+        for address, sock in zip(addresses(live.route), sockets, strict=True):
             port = address.port if isinstance(address, Inet) else 0
             listener: StreamOrUdp
-            if state.route.proto is Proto.TCP:
-                listener = StreamListener(self._around, state, sock, port)
+            if live.route.proto is Proto.TCP:
+                listener = StreamListener(self._around, live, sock, port)
             else:
                 listener = UdpListener(
-                    state,
+                    live,
                     sock,
                     port,
                     self._around.resolver,
@@ -287,14 +287,14 @@ class RelayPlane:
                     is_own=partial(self._is_own, Proto.UDP),
                     closed=self._around.closed,
                 )
-            installed.listeners.append(listener)
+            relay_route.listeners.append(listener)
             if self._inherited.provisional:
                 listener.pause()
             else:
                 listener.start()
 
     def _stop(self, route: Route) -> None:
-        self._routes[route.key].endings.forget()
+        self._routes[route.key].departures.forget()
         for listener in self._routes[route.key].listeners:
             listener.stop()
             if isinstance(listener, UdpListener):
@@ -304,63 +304,63 @@ class RelayPlane:
     def _reopen(self, routes: Sequence[Route]) -> None:
         """Undo `_stop`, as far as nobody else took the address in between."""
         for route in routes:
-            installed = self._routes[route.key]
-            if all(listener.listening for listener in installed.listeners):
+            relay_route = self._routes[route.key]
+            if all(listener.listening for listener in relay_route.listeners):
                 continue
             sockets, failures = self._bind([route])
             for failure in failures:
                 log.event(log.ERROR, "route_lost", failure, route=route.name)
             if not failures:
-                installed.endings.follow()
-                self._open_listeners(installed, sockets[route.key])
+                relay_route.departures.follow()
+                self._open_listeners(relay_route, sockets[route.key])
 
     def _change(self, step: ChangeRoute) -> None:
-        installed = self._routes[step.new.key]
-        installed.state.change(step.new)
-        installed.endings.follow()
-        installed.endings.replaced(step.old, step.existing)
+        relay_route = self._routes[step.new.key]
+        relay_route.live.change(step.new)
+        relay_route.departures.follow()
+        relay_route.departures.replaced(step.old, step.existing)
         if step.new.hold is not None and step.old.hold is None:
-            for session in installed.sessions:
+            for session in relay_route.sessions:
                 session.reconnect()  # those that have no upstream yet wait now, too
-        for listener in installed.listeners:
+        for listener in relay_route.listeners:
             listener.retune()
         if step.new.hold != step.old.hold:
-            installed.state.gate.change(step.new.hold)
+            relay_route.live.hold_queue.change(step.new.hold)
 
-    def _status(self, installed: RelayRoute) -> RouteStatus:
-        counters = installed.state.counters
-        live = installed.sessions
+    def _status(self, relay_route: RelayRoute) -> RouteStatus:
+        counters = relay_route.live.counters
+        sessions = relay_route.sessions
         return RouteStatus(
-            route=installed.state.route,
+            route=relay_route.live.route,
             plane=self.name,
             why="",
             opened=counters.opened,
             open=counters.open,
             refused=counters.refused,
-            to_upstream=counters.to_upstream + sum(session.to_upstream for session in live),
-            to_client=counters.to_client + sum(session.to_client for session in live),
-            held=len(installed.state.gate),
-            held_total=installed.state.gate.entered,
+            to_upstream=counters.to_upstream + sum(session.to_upstream for session in sessions),
+            to_client=counters.to_client + sum(session.to_client for session in sessions),
+            held=len(relay_route.live.hold_queue),
+            held_total=relay_route.live.hold_queue.entered,
             closed=dict(counters.closed),
-            open_by_endpoint=installed.state.open_by_endpoint,
+            open_by_endpoint=relay_route.live.open_by_endpoint,
         )
 
     def _is_own(self, proto: Proto, address: str, port: int) -> bool:
         if self._ports is None:  # asked for each session, and almost always the answer is no
             self._ports = {
                 port
-                for installed in self._routes.values()
-                for port in getattr(installed.state.route.listen, "ports", (0,))
+                for relay_route in self._routes.values()
+                for port in getattr(relay_route.live.route.listen, "ports", (0,))
             }
         return port in self._ports and any(
-            installed.state.route.proto is proto and installed.listens(address, port)
-            for installed in self._routes.values()
+            relay_route.live.route.proto is proto and relay_route.listens(address, port)
+            for relay_route in self._routes.values()
         )
 
     def _cut(self, reason: Reason) -> None:
-        for installed in (*self._routes.values(), *self._leaving):
-            installed.endings.close()
-            for listener in installed.listeners:
+        for relay_route in (*self._routes.values(), *self._leaving):
+            relay_route.departures.close()
+            for listener in relay_route.listeners:
                 if isinstance(listener, StreamListener):
                     listener.cut(reason)
                 else:

@@ -1,4 +1,4 @@
-"""One route as the relay has it: its state, its listeners, and what becomes of its sessions."""
+"""One route as the relay has it: its live side, its listeners, and what becomes of its sessions."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ StreamOrUdp: TypeAlias = StreamListener | UdpListener
 class RelayRoute:
     """A route that is carried, or was and has open sessions still."""
 
-    state: LiveRoute
+    live: LiveRoute
     listeners: list[StreamOrUdp]
-    endings: Departures
+    departures: Departures
 
     @property
     def sessions(self) -> list[Session]:
@@ -34,11 +34,11 @@ class RelayRoute:
     @property
     def open(self) -> int:
         """How many sessions there are that can be waited for."""
-        return self.state.counters.open if self.state.route.proto is Proto.TCP else 0
+        return self.live.counters.open if self.live.route.proto is Proto.TCP else 0
 
     def listens(self, address: str, port: int) -> bool:
         """Tell whether a connection to `address` (an IP literal or a path) comes to this route."""
-        listen = self.state.route.listen
+        listen = self.live.route.listen
         if isinstance(listen, Unix):
             return listen.path == address
         everywhere = ("", "::", "0.0.0.0")

@@ -30,7 +30,7 @@ class UnreachableError(Exception):
 
 
 async def connect(
-    state: LiveRoute,
+    live: LiveRoute,
     port: int,
     resolver: Resolver,
     is_own: Callable[[str, int], bool],
@@ -45,24 +45,24 @@ async def connect(
     seconds after `since` (the loop's time; now).
     """
     loop = asyncio.get_running_loop()
-    deadline = (loop.time() if since is None else since) + state.route.connect
+    deadline = (loop.time() if since is None else since) + live.route.connect
     rounds = 0
     reason = "its name is not resolved in time"
     while True:
-        endpoints = state.choose(loop.time())
+        endpoints = live.choose(loop.time())
         reason = reason if endpoints else "no endpoint takes new sessions"
         for index, endpoint in enumerate(endpoints):
             others = len(endpoints) - index - 1
             try:
                 async with asyncio.timeout_at(deadline):
-                    candidates = await state.candidates(endpoint, port, resolver)
+                    candidates = await live.candidates(endpoint, port, resolver)
             except TimeoutError:
                 break
             except ResolveError as error:
                 reason = str(error)
-                state.failed(endpoint, reason, loop.time())
+                live.failed(endpoint, reason, loop.time())
                 continue
-            candidates = state.trusted_first(candidates, loop.time())
+            candidates = live.trusted_first(candidates, loop.time())
             for place, candidate in enumerate(candidates):
                 limit = attempt_limit(deadline - loop.time(), others + len(candidates) - place)
                 if limit <= 0:
@@ -77,13 +77,13 @@ async def connect(
                     if error.errno in EXHAUSTED:
                         break  # ours to bear, not the endpoint's
                 else:
-                    state.address_answered(candidate)
-                    state.reached(endpoint, loop.time())
+                    live.address_answered(candidate)
+                    live.reached(endpoint, loop.time())
                     return sock, candidate
-                state.address_failed(candidate, loop.time())
+                live.address_failed(candidate, loop.time())
                 doubt(endpoint, resolver)
             else:
-                state.failed(endpoint, reason, loop.time())
+                live.failed(endpoint, reason, loop.time())
         remaining = deadline - loop.time()
         if remaining <= 0:
             raise UnreachableError(reason)

@@ -48,7 +48,7 @@ class Surroundings:
     descriptors: Descriptors
     poller: Poller
     patience: Patience
-    young: Keepalives
+    keepalives: Keepalives
     is_own: Callable[[str, int], bool]
     ended: asyncio.Event
     closed: SessionEnded
@@ -58,15 +58,15 @@ class Session(Pair):
     """One client of a route, from accept to the close of both sides."""
 
     __slots__ = (
-        "_address", "_candidate", "_connected", "_counted", "_detail", "_finished", "_key",
-        "_reason", "_search", "_since", "_started", "_trying", "_worker", "around", "done",
-        "leaving", "number", "port", "state",
+        "_address", "_candidate", "_connected", "_counted", "_detail", "_dial", "_finished", "_key",
+        "_reason", "_search", "_since", "_started", "_worker", "around", "done", "leaving", "live",
+        "number", "port",
     )  # fmt: skip
 
     def __init__(
         self,
         around: Surroundings,
-        state: LiveRoute,
+        live: LiveRoute,
         client: socket.SocketType,
         address: object,
         *,
@@ -75,9 +75,9 @@ class Session(Pair):
     ) -> None:
         super().__init__(around.poller, client)
         self.around = around
-        self.state = state
+        self.live = live
         self.port = port
-        self.number = state.new_number()
+        self.number = live.new_number()
         self.leaving = False  # its endpoint has left the route
         self.done = done
         self._address = address  # of the client, as accept(2) tells it
@@ -87,7 +87,7 @@ class Session(Pair):
         self._counted: Evidence | None = None
         self._reason: Reason | None = None
         self._detail = ""
-        self._trying: Dial | None = None
+        self._dial: Dial | None = None
         self._search: asyncio.Task[None] | None = None
         self._finished = False
         self._worker: Worker | None = None  # which carries it
@@ -96,7 +96,7 @@ class Session(Pair):
     @property
     def id(self) -> str:
         """What no other session of the relay is called."""
-        return self.state.id_of(self.number)
+        return self.live.id_of(self.number)
 
     @property
     def client_name(self) -> str:
@@ -128,12 +128,12 @@ class Session(Pair):
     @property
     def aim(self) -> tuple[str, int] | None:
         """The place it is being connected to; None where there is none, or while it searches."""
-        return self._trying.candidate.place if self._trying else None
+        return self._dial.candidate.place if self._dial else None
 
     def start(self) -> None:
         """Look for an upstream and begin to carry."""
         self.around.descriptors.take(2)
-        counters = self.state.counters
+        counters = self.live.counters
         counters.opened += 1
         counters.open += 1
         self.poller.add(self.client.sock.fileno(), self.client)
@@ -141,7 +141,7 @@ class Session(Pair):
 
     def reconnect(self) -> None:
         """Look for an upstream anew, in the time that is left, if none has been found yet."""
-        if self.status is State.WAITING and self not in self.state.gate:
+        if self.state is State.WAITING and self not in self.live.hold_queue:
             self._give_up()
             self._seek()
 
@@ -157,7 +157,7 @@ class Session(Pair):
         """Return what is seen from outside; `now` by the monotonic clock."""
         return SessionStatus(
             self.id,
-            self.state.route,
+            self.live.route,
             self.client_name,
             self.endpoint,
             str(self._candidate or ""),
@@ -175,12 +175,13 @@ class Session(Pair):
     def hand(self, worker: Worker) -> None:
         """Have `worker` carry it from now on, if it is in a state that can be handed over."""
         client, upstream = self.client, self.upstream
-        if upstream is None or self.status is not State.OPEN:
+        if upstream is None or self.state is not State.OPEN:
             return
         if client.unsent is not None or upstream.unsent is not None:
             return  # what is unsent is here; another time
         if self._candidate is not None and self._candidate.port:
-            keep_alive(upstream.sock, self.state.route.keepalive)  # it may be young still
+            # Keepalives may not have seen to it yet.
+            keep_alive(upstream.sock, self.live.route.keepalive)
         descriptors = client.sock.fileno(), upstream.sock.fileno()
         self._key = worker.hand(self, descriptors, client.received, upstream.received)
         if self._key is None:
@@ -205,7 +206,7 @@ class Session(Pair):
             self._because(Reason.CUT, "the process that carried it has ended")
         else:
             self.counted(to_upstream, to_client)
-        self.status = State.CLOSED
+        self.state = State.CLOSED
         self.noted(event or Event.CUT)
         self.client.closed = self.upstream.closed = True
         self.finish()
@@ -214,9 +215,9 @@ class Session(Pair):
         """See Pair."""
         if self._reason is None:
             self._reason = _REASONS.get(event)
-        if self.status is State.CLOSED and self._candidate is None:
+        if self.state is State.CLOSED and self._candidate is None:
             self._give_up()
-            self.state.gate.leave(self)
+            self.live.hold_queue.leave(self)
 
     def broke(self) -> None:
         """See Pair."""
@@ -226,7 +227,7 @@ class Session(Pair):
         """See Pair. Who is held and has asked for nothing leaves its place to others; behind a
         question an end is a half-close, and the question counts.
         """
-        if self not in self.state.gate:
+        if self not in self.live.hold_queue:
             return
         try:
             asked = self.client.sock.recv(1, socket.MSG_PEEK)
@@ -244,12 +245,12 @@ class Session(Pair):
             return
         self._finished = True
         self.around.descriptors.give(2)
-        counters = self.state.counters
+        counters = self.live.counters
         counters.open -= 1
         counters.to_upstream += self.to_upstream
         counters.to_client += self.to_client
         if self._counted is not None:
-            self.state.closed(self._counted)
+            self.live.closed(self._counted)
         self.done(self)
         self.around.ended.set()
         reason = self._reason or Reason.CUT
@@ -258,9 +259,9 @@ class Session(Pair):
         self.part()
 
     def _word(self) -> str:
-        if self in self.state.gate:
+        if self in self.live.hold_queue:
             return "held"
-        if self.status is State.WAITING:
+        if self.state is State.WAITING:
             return "waiting"
         return "leaving" if self.leaving else "open"
 
@@ -271,13 +272,13 @@ class Session(Pair):
 
     def _seek(self) -> None:
         """Look for an upstream, or wait where the route is held."""
-        hold = self.state.route.hold
+        hold = self.live.route.hold
         if hold is None:
             around = self.around
-            sure = self.state.sure(self.port, around.resolver)
+            sure = self.live.sure(self.port, around.resolver)
             if sure is None or around.is_own(sure.address, sure.port) or not self._try(sure):
                 self._begin_search()
-        elif not self.state.gate.enter(self, hold, self._released, self._late):
+        elif not self.live.hold_queue.enter(self, hold, self._released, self._late):
             self._refuse(Reason.REFUSED, f"{hold.limit} sessions are held already")
         elif self.client.ending:  # which was told while it looked for its upstream
             self.ended_early()
@@ -291,7 +292,7 @@ class Session(Pair):
 
     def _refuse(self, reason: Reason, detail: str) -> None:
         self._because(reason, detail)
-        self.state.counters.refused += 1
+        self.live.counters.refused += 1
         self.happened(Event.FAILED)
 
     def _give_up(self) -> None:
@@ -299,38 +300,38 @@ class Session(Pair):
         if self._search is not None:
             self._search.cancel()
             self._search = None
-        if self._trying is not None:
-            self._trying.drop()
-            self._trying = None
+        if self._dial is not None:
+            self._dial.drop()
+            self._dial = None
 
     def _try(self, candidate: Candidate) -> bool:
         """Begin to connect to `candidate`; tell whether that may still succeed."""
-        deadline = self._since + self.state.route.connect
-        self._trying = Dial.begin(candidate, deadline, self, self.around.patience)
-        return self._trying is not None
+        deadline = self._since + self.live.route.connect
+        self._dial = Dial.begin(candidate, deadline, self, self.around.patience)
+        return self._dial is not None
 
-    def answered(self, attempt: Dial, sock: socket.SocketType, events: int) -> None:
-        """`attempt` has succeeded; see dial.Trying."""
-        self._trying = None
+    def answered(self, dial: Dial, sock: socket.SocketType, events: int) -> None:
+        """`dial` has succeeded; see dial.Dialler."""
+        self._dial = None
         upstream = Side(self, sock)
         self.poller.give(sock.fileno(), upstream)
-        self._join(attempt.candidate, upstream, events)
+        self._join(dial.candidate, upstream, events)
 
-    def failed(self, attempt: Dial, reason: str) -> None:
-        """`attempt` has failed: search; see dial.Trying."""
-        self._trying = None
-        self.state.address_failed(attempt.candidate, time.monotonic())
-        doubt(attempt.candidate.endpoint, self.around.resolver)
+    def failed(self, dial: Dial, reason: str) -> None:
+        """`dial` has failed: search; see dial.Dialler."""
+        self._dial = None
+        self.live.address_failed(dial.candidate, time.monotonic())
+        doubt(dial.candidate.endpoint, self.around.resolver)
         self._begin_search()
 
     def _begin_search(self) -> None:
-        name = f"session {self.state.route.name} {self.client_name}"
+        name = f"session {self.live.route.name} {self.client_name}"
         self._search = spawn(self._run(), name)
 
     async def _run(self) -> None:
         try:
             sock, candidate = await connect(
-                self.state,
+                self.live,
                 self.port,
                 self.around.resolver,
                 self.around.is_own,
@@ -355,15 +356,15 @@ class Session(Pair):
         self._connected = time.monotonic()
         if candidate.port:
             no_delay(upstream.sock)
-            self.around.young.add(upstream, self.state.route.keepalive)
-        self._counted = self.state.opened(candidate)
+            self.around.keepalives.add(upstream, self.live.route.keepalive)
+        self._counted = self.live.opened(candidate)
         self.join(upstream, events)
 
     def _record(self, reason: Reason) -> SessionRecord:
         now = time.monotonic()
         return SessionRecord(
-            self.state.route.name,
-            self.state.route.proto,
+            self.live.route.name,
+            self.live.route.proto,
             self.client_name,
             self.endpoint,
             str(self._candidate or ""),

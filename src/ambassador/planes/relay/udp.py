@@ -56,7 +56,7 @@ class UdpListener:
 
     def __init__(
         self,
-        state: LiveRoute,
+        live: LiveRoute,
         sock: socket.socket,
         port: int,
         resolver: Resolver,
@@ -66,10 +66,10 @@ class UdpListener:
         closed: SessionEnded,
     ) -> None:
         self._closed = closed
-        self._state = state
+        self._live = live
         self.sock = sock
         self._descriptors = descriptors
-        self._endpoints = UdpEndpoints(state, port, resolver, is_own)
+        self._endpoints = UdpEndpoints(live, port, resolver, is_own)
         self._loop = asyncio.get_running_loop()
         self._space = pktinfo.ask(sock)
         self._view = memoryview(bytearray(_LARGEST))
@@ -91,8 +91,8 @@ class UdpListener:
 
     def views(self, now: float) -> list[SessionStatus]:
         """Return what is seen of its open flows."""
-        route, gate = self._state.route, self._state.gate
-        return [flow.view(route, now, held=flow in gate) for flow in self._flows]
+        route, queue = self._live.route, self._live.hold_queue
+        return [flow.view(route, now, held=flow in queue) for flow in self._flows]
 
     def cuts(self) -> dict[str, Callable[[Reason], None]]:
         """Return what ends each of its flows, by their ids."""
@@ -131,8 +131,8 @@ class UdpListener:
             return  # not begun yet
         self._endpoints.follow()
         self._sweep()
-        if self._state.route.hold is not None:
-            self._hold_those_that_ask(self._state.route.hold)
+        if self._live.route.hold is not None:
+            self._hold_those_that_ask(self._live.route.hold)
 
     def stop(self) -> None:
         """Take what has arrived, then no new flows; open ones go on."""
@@ -171,7 +171,7 @@ class UdpListener:
                 self._from_clients(share, now)
 
     def _from_clients(self, count: int, now: float) -> None:
-        counters, endpoints = self._state.counters, self._endpoints
+        counters, endpoints = self._live.counters, self._endpoints
         for _ in range(count):
             try:
                 size, ancillary, _, client = self.sock.recvmsg_into((self._view,), self._space)
@@ -218,7 +218,7 @@ class UdpListener:
                 self._endpoints.refused(flow, error)
                 return
             self._flows.use(flow, now)
-            self._state.counters.to_client += size
+            self._live.counters.to_client += size
             flow.to_client += size
             if not flow.answered:
                 self._endpoints.answered(flow)
@@ -242,10 +242,10 @@ class UdpListener:
         if not self._accepting or not self._room():
             return None
         self._descriptors.take(1)
-        flow = UdpFlow(key, *key, used=now, began=now, id=self._state.new_id())
+        flow = UdpFlow(key, *key, used=now, began=now, id=self._live.new_id())
         self._flows.add(flow)
-        self._state.counters.opened += 1
-        self._state.counters.open += 1
+        self._live.counters.opened += 1
+        self._live.counters.open += 1
         if self._timer is None:
             self._sweep()
         return flow
@@ -260,7 +260,7 @@ class UdpListener:
             return False
         if not self._crowded:
             self._crowded = True
-            name = self._state.route.name
+            name = self._live.route.name
             log.event(
                 log.WARNING,
                 "flows_displaced",
@@ -278,7 +278,7 @@ class UdpListener:
         """Find the endpoint of `flow`, then send; keep `datagram` while a name is asked for, or
         the route is held.
         """
-        hold = self._state.route.hold
+        hold = self._live.route.hold
         if hold is not None and flow.candidate is None:
             if self._hold(flow, hold):
                 flow.dropped += not flow.hold(bytes(datagram))
@@ -289,7 +289,7 @@ class UdpListener:
         except NameUnknownError as unknown:
             flow.dropped += not flow.hold(bytes(datagram))
             flow.task = spawn(
-                self._ask(flow, order, unknown.endpoint), f"flow of {self._state.route.name}"
+                self._ask(flow, order, unknown.endpoint), f"flow of {self._live.route.name}"
             )
         else:
             self._to_upstream(flow, datagram)
@@ -297,9 +297,9 @@ class UdpListener:
     def _hold(self, flow: UdpFlow, hold: Hold) -> bool:
         """Let `flow` wait for the release, or end it; tell which."""
         late = partial(self._end, flow, Reason.TIMEOUT, "held for longer than the hold allows")
-        if self._state.gate.enter(flow, hold, partial(self._released, flow), late):
+        if self._live.hold_queue.enter(flow, hold, partial(self._released, flow), late):
             return True
-        self._state.counters.refused += 1
+        self._live.counters.refused += 1
         self._end(flow, Reason.REFUSED, f"{hold.limit} are held already")
         return False
 
@@ -359,7 +359,7 @@ class UdpListener:
         flow.generation, flow.refused = self._endpoints.generation, False
 
     def _refuse(self, flow: UdpFlow, error: UnreachableError) -> None:
-        self._state.counters.refused += 1
+        self._live.counters.refused += 1
         flow.task = None  # which is who calls, if there is one
         self._end(flow, Reason.UNREACHABLE, str(error))
 
@@ -368,25 +368,25 @@ class UdpListener:
         self._by_descriptor[upstream.fileno()] = flow
         if self._epoll is not None:
             self._epoll.register(upstream.fileno(), select.EPOLLIN)
-        flow.counted = self._state.opened(candidate)
+        flow.counted = self._live.opened(candidate)
 
     def _part(self, flow: UdpFlow) -> None:
         if flow.upstream is not None and flow.candidate is not None:
             del self._by_descriptor[flow.upstream.fileno()]
             flow.upstream.close()  # which takes it out of the epoll set, too (epoll(7))
             if flow.counted is not None:
-                self._state.closed(flow.counted)
+                self._live.closed(flow.counted)
             flow.upstream = flow.candidate = flow.counted = None
 
     def _end(self, flow: UdpFlow, reason: Reason, detail: str = "") -> None:
         if flow.task is not None:
             flow.task.cancel()
         self._flows.remove(flow)
-        self._state.gate.leave(flow)
-        record = flow.record(self._state.route, self._loop.time(), reason, detail)
+        self._live.hold_queue.leave(flow)
+        record = flow.record(self._live.route, self._loop.time(), reason, detail)
         self._part(flow)
-        self._state.counters.open -= 1
-        self._state.counters.closed[reason] += 1
+        self._live.counters.open -= 1
+        self._live.counters.closed[reason] += 1
         self._descriptors.give(1)
         self._closed(record)
 
@@ -399,7 +399,7 @@ class UdpListener:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        now, limit = self._loop.time(), self._state.route.idle
+        now, limit = self._loop.time(), self._live.route.idle
         for flow in self._flows.idle(now, limit):
             self._end(flow, Reason.TIMEOUT, "idle")
         if (moment := self._flows.next_idle(limit)) is not None:

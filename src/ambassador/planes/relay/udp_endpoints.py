@@ -39,13 +39,13 @@ class UdpEndpoints:
 
     def __init__(
         self,
-        state: LiveRoute,
+        live: LiveRoute,
         port: int,
         resolver: Resolver,
         is_own: Callable[[str, int], bool],
     ) -> None:
         self.generation = 0
-        self._state = state
+        self._live = live
         self._port = port
         self._resolver = resolver
         self._is_own = is_own
@@ -58,7 +58,7 @@ class UdpEndpoints:
         """Take over the route as it is now and follow the names of its endpoints."""
         self.forget()
         self._changed()
-        hosts = [e.address.host for e in self._state.route.endpoints if isinstance(e.address, Inet)]
+        hosts = [e.address.host for e in self._live.route.endpoints if isinstance(e.address, Inet)]
         self._unwatch = [self._resolver.watch(host, self._changed) for host in dict.fromkeys(hosts)]
 
     def forget(self) -> None:
@@ -69,15 +69,15 @@ class UdpEndpoints:
 
     def order(self) -> list[Endpoint]:
         """Return the endpoints for one flow, the first to try first."""
-        return self._state.choose(self._loop.time())
+        return self._live.choose(self._loop.time())
 
     async def ask(self, endpoint: Endpoint) -> None:
         """Learn the addresses of `endpoint`. Raises UnreachableError when it has none."""
         generation = self.generation
         try:
-            found = await self._state.candidates(endpoint, self._port, self._resolver)
+            found = await self._live.candidates(endpoint, self._port, self._resolver)
         except ResolveError as error:
-            self._state.failed(endpoint, str(error), self._loop.time())
+            self._live.failed(endpoint, str(error), self._loop.time())
             raise UnreachableError(str(error)) from error
         if generation == self.generation:
             self._known[endpoint] = list(found)
@@ -114,7 +114,7 @@ class UdpEndpoints:
         if mine is None or flow.refused:
             return False
         where = (mine.address, mine.port)
-        for endpoint in filter(keeps, self._state.route.endpoints):
+        for endpoint in filter(keeps, self._live.route.endpoints):
             if endpoint.address == mine.endpoint.address:
                 try:
                     candidates = self._candidates(endpoint)
@@ -137,7 +137,7 @@ class UdpEndpoints:
         if flow.candidate is not None:
             flow.answered, flow.refused = True, False
             self._refused_until.pop(flow.candidate.address, None)
-            self._state.reached(flow.candidate.endpoint, self._loop.time())
+            self._live.reached(flow.candidate.endpoint, self._loop.time())
 
     def _candidates(self, endpoint: Endpoint) -> list[Candidate]:
         known = self._known.get(endpoint)
@@ -145,7 +145,7 @@ class UdpEndpoints:
             address = endpoint.address
             if not isinstance(address, Inet) or not is_ip(address.host):
                 raise NameUnknownError(endpoint)
-            port = self._state.route.endpoint_port(endpoint, self._port)
+            port = self._live.route.endpoint_port(endpoint, self._port)
             known = self._known[endpoint] = [Candidate(endpoint, address.host, port)]
         return known
 
@@ -154,7 +154,7 @@ class UdpEndpoints:
         return sorted(candidates, key=lambda c: self._refused_until.get(c.address, now) > now)
 
     def _failed(self, endpoint: Endpoint, reason: str) -> None:
-        self._state.failed(endpoint, reason, self._loop.time())
+        self._live.failed(endpoint, reason, self._loop.time())
         if isinstance(endpoint.address, Inet):
             self._resolver.doubt(endpoint.address.host)
 

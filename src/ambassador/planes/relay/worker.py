@@ -1,4 +1,4 @@
-"""One process that carries sessions for the relay, seen from here; `carrier` is what runs there."""
+"""One process that carries sessions, seen from here; `worker_main` is the other end."""
 
 from __future__ import annotations
 

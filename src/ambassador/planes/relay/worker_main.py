@@ -35,11 +35,11 @@ _MEANT_FOR_ALL = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class _Carried(Pair):
-    __slots__ = ("carrier", "event", "key")
+    __slots__ = ("event", "key", "loop")
 
-    def __init__(self, carrier: WorkerLoop, key: int, client: socket.SocketType) -> None:
-        super().__init__(carrier.poller, client)
-        self.carrier = carrier
+    def __init__(self, loop: WorkerLoop, key: int, client: socket.SocketType) -> None:
+        super().__init__(loop.poller, client)
+        self.loop = loop
         self.key = key
         self.event = Event.CUT
 
@@ -50,8 +50,8 @@ class _Carried(Pair):
 
     def finish(self) -> None:
         """See Pair."""
-        if self.finished and self.carrier.carried.pop(self.key, None) is not None:
-            self.carrier.ended(self)
+        if self.finished and self.loop.carried.pop(self.key, None) is not None:
+            self.loop.ended(self)
 
 
 class WorkerLoop:
@@ -157,15 +157,15 @@ def main(descriptor: int, limit: int) -> None:
     for number in _MEANT_FOR_ALL:  # of a terminal or of systemd; the relay says when to stop
         signal.signal(number, signal.SIG_IGN)
     poller = Poller(limit, _say)
-    carrier = WorkerLoop(socket.socket(fileno=descriptor), poller)
+    loop = WorkerLoop(socket.socket(fileno=descriptor), poller)
     gc.collect()
     gc.freeze()  # what is here now stays: it need not be looked at again
-    while carrier.carried or not carrier.alone:
+    while loop.carried or not loop.alone:
         # When several were ready, more are about to be: who gives way to them asks less often.
         # 50 clients of a Redis on two cores: half the calls, 15 % more requests a second.
         several = poller.turn(-1) > 1
-        if carrier.over:
-            carrier.tell_ends()
+        if loop.over:
+            loop.tell_ends()
         if several and not poller.has_more:
             os.sched_yield()
     poller.close()

@@ -13,17 +13,17 @@ from ambassador.planes.relay.poller import Poller
 from tests.ports import free_port
 
 
-class Trying:
-    """Keeps what becomes of its attempt."""
+class Dialler:
+    """Keeps what becomes of its dial."""
 
     def __init__(self, poller):
         self.poller = poller
         self.outcome = asyncio.get_running_loop().create_future()
 
-    def answered(self, attempt, sock, events):
+    def answered(self, dial, sock, events):
         self.outcome.set_result(sock)
 
-    def failed(self, attempt, reason):
+    def failed(self, dial, reason):
         self.outcome.set_result(reason)
 
     def broke(self):
@@ -32,7 +32,7 @@ class Trying:
 
 @pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
 def run(request):
-    """Run `trial(trying, patience)` on a loop."""
+    """Run `trial(dialler, patience)` on a loop."""
 
     def running(trial):
         async def around():
@@ -40,13 +40,13 @@ def run(request):
             loop = asyncio.get_running_loop()
             loop.add_reader(poller.fileno(), poller.turn)
             patience = Patience()
-            trying = Trying(poller)
+            dialler = Dialler(poller)
             try:
-                return await trial(trying, patience)
+                return await trial(dialler, patience)
             finally:
                 assert len(patience) == 0
-                if trying.outcome.done() and not isinstance(trying.outcome.result(), str):
-                    poller.close_socket(trying.outcome.result())
+                if dialler.outcome.done() and not isinstance(dialler.outcome.result(), str):
+                    poller.close_socket(dialler.outcome.result())
                 assert len(poller) == 0
                 patience.close()
                 loop.remove_reader(poller.fileno())
@@ -69,11 +69,11 @@ def to(port, host="127.0.0.1"):
 def test_it_connects(run):
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
-        async def trial(trying, patience):
+        async def trial(dialler, patience):
             assert Dial.begin(
-                to(listening.getsockname()[1]), time.monotonic() + 5, trying, patience
+                to(listening.getsockname()[1]), time.monotonic() + 5, dialler, patience
             )
-            return (await trying.outcome).getpeername()
+            return (await dialler.outcome).getpeername()
 
         assert run(trial) == listening.getsockname()
 
@@ -84,10 +84,10 @@ def test_it_connects_to_a_path(run, tmp_path):
         listening.bind(path)
         listening.listen()
 
-        async def trial(trying, patience):
+        async def trial(dialler, patience):
             candidate = Candidate(Endpoint(Unix(path)), path, 0)
-            assert Dial.begin(candidate, soon(), trying, patience)
-            return (await trying.outcome).getpeername()
+            assert Dial.begin(candidate, soon(), dialler, patience)
+            return (await dialler.outcome).getpeername()
 
         assert run(trial) == path
 
@@ -99,20 +99,20 @@ def test_a_path_whose_server_has_spoken_and_gone_is_connected(run, tmp_path):
         listening.bind(path)
         listening.listen()
 
-        async def trial(trying, patience):
-            assert Dial.begin(Candidate(Endpoint(Unix(path)), path, 0), soon(), trying, patience)
+        async def trial(dialler, patience):
+            assert Dial.begin(Candidate(Endpoint(Unix(path)), path, 0), soon(), dialler, patience)
             accepted, _ = listening.accept()
             accepted.send(b"hello")
             accepted.close()
-            return (await trying.outcome).recv(10)
+            return (await dialler.outcome).recv(10)
 
         assert run(trial) == b"hello"
 
 
 def test_an_address_that_is_none_cannot_even_begin(run):
-    async def trial(trying, patience):
+    async def trial(dialler, patience):
         path = "/" + "x" * 200
-        return Dial.begin(Candidate(Endpoint(Unix(path)), path, 0), soon(), trying, patience)
+        return Dial.begin(Candidate(Endpoint(Unix(path)), path, 0), soon(), dialler, patience)
 
     assert run(trial) is None
 
@@ -120,34 +120,34 @@ def test_an_address_that_is_none_cannot_even_begin(run):
 def test_what_breaks_leaves_no_socket(run):
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
-        async def trial(trying, patience):
-            def answered(attempt, sock, events):
+        async def trial(dialler, patience):
+            def answered(dial, sock, events):
                 raise MemoryError
 
-            trying.answered = answered
-            assert Dial.begin(to(listening.getsockname()[1]), soon(), trying, patience)
-            return await trying.outcome
+            dialler.answered = answered
+            assert Dial.begin(to(listening.getsockname()[1]), soon(), dialler, patience)
+            return await dialler.outcome
 
         assert run(trial) == "broke"
 
 
 def test_a_path_where_nobody_listens_cannot_even_begin(run, tmp_path):
-    async def trial(trying, patience):
+    async def trial(dialler, patience):
         path = str(tmp_path / "none")
         return Dial.begin(
-            Candidate(Endpoint(Unix(path)), path, 0), time.monotonic() + 5, trying, patience
+            Candidate(Endpoint(Unix(path)), path, 0), time.monotonic() + 5, dialler, patience
         )
 
     assert run(trial) is None
 
 
 def test_without_descriptors_it_cannot_begin(run, monkeypatch):
-    async def trial(trying, patience):
+    async def trial(dialler, patience):
         def none(*_):
             raise OSError(24, "Too many open files")
 
         monkeypatch.setattr(socket, "SocketType", none)
-        return Dial.begin(to(1), soon(), trying, patience)
+        return Dial.begin(to(1), soon(), dialler, patience)
 
     assert run(trial) is None
 
@@ -155,9 +155,9 @@ def test_without_descriptors_it_cannot_begin(run, monkeypatch):
 def test_refused_says_so(run):
     port = free_port()
 
-    async def trial(trying, patience):
-        assert Dial.begin(to(port), soon(), trying, patience)
-        return await trying.outcome
+    async def trial(dialler, patience):
+        assert Dial.begin(to(port), soon(), dialler, patience)
+        return await dialler.outcome
 
     assert run(trial) == f"127.0.0.1:{port}: connection refused"
 
@@ -167,12 +167,12 @@ def test_reset_before_it_was_seen_to_be_connected_is_a_failure(run):
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
 
-        async def trial(trying, patience):
-            assert Dial.begin(to(port), soon(), trying, patience)
+        async def trial(dialler, patience):
+            assert Dial.begin(to(port), soon(), dialler, patience)
             accepted, _ = listening.accept()
             accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             accepted.close()
-            return await trying.outcome
+            return await dialler.outcome
 
         assert run(trial) == f"127.0.0.1:{port}: connection reset by peer"
 
@@ -185,11 +185,11 @@ def test_silence_is_given_up_after_its_time(run):
             filler.connect_ex(full.getsockname())
         port = full.getsockname()[1]
 
-        async def trial(trying, patience):
+        async def trial(dialler, patience):
             loop = asyncio.get_running_loop()
             began = loop.time()
-            assert Dial.begin(to(port), time.monotonic() + 0.6, trying, patience)
-            return await trying.outcome, loop.time() - began
+            assert Dial.begin(to(port), time.monotonic() + 0.6, dialler, patience)
+            return await dialler.outcome, loop.time() - began
 
         reason, seconds = run(trial)
         for filler in fillers:
@@ -201,13 +201,13 @@ def test_silence_is_given_up_after_its_time(run):
 def test_who_drops_it_hears_nothing(run):
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
-        async def trial(trying, patience):
-            attempt = Dial.begin(
-                to(listening.getsockname()[1]), time.monotonic() + 5, trying, patience
+        async def trial(dialler, patience):
+            dial = Dial.begin(
+                to(listening.getsockname()[1]), time.monotonic() + 5, dialler, patience
             )
-            attempt.drop()
+            dial.drop()
             await asyncio.sleep(0)
-            return trying.outcome.done()
+            return dialler.outcome.done()
 
         assert run(trial) is False
         accepted, _ = listening.accept()
@@ -216,11 +216,11 @@ def test_who_drops_it_hears_nothing(run):
 
 
 def test_a_socket_that_is_connected_to_itself_is_refused(run, monkeypatch):
-    async def trial(trying, patience):
+    async def trial(dialler, patience):
         with socket.socket() as probe:  # nobody listens there, and the kernel may choose it
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        attempt = None
+        dial = None
 
         class Bound(socket.SocketType):
             def connect_ex(self, where):
@@ -228,9 +228,9 @@ def test_a_socket_that_is_connected_to_itself_is_refused(run, monkeypatch):
                 return super().connect_ex(where)
 
         monkeypatch.setattr(socket, "SocketType", Bound)
-        attempt = Dial.begin(to(port), soon(), trying, patience)
-        assert attempt is not None
+        dial = Dial.begin(to(port), soon(), dialler, patience)
+        assert dial is not None
         assert port >= patience.ephemeral
-        return await trying.outcome
+        return await dialler.outcome
 
     assert run(trial).endswith(": connection refused")

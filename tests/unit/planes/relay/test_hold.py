@@ -16,12 +16,12 @@ def run(body):
 
 class Waiting:
     def __init__(self):
-        self.gate = HoldQueue()
+        self.queue = HoldQueue()
         self.said = []
 
     def enter(self, who, hold=HOLD):
         opened, late = f"{who} opened", f"{who} late"
-        return self.gate.enter(
+        return self.queue.enter(
             who, hold, lambda: self.said.append(opened), lambda: self.said.append(late)
         )
 
@@ -36,10 +36,10 @@ def test_all_go_in_their_order_when_it_opens():
         it = Waiting()
         assert it.enter("a")
         assert it.enter("b")
-        assert (len(it.gate), "a" in it.gate, it.gate.entered) == (2, True, 2)
-        it.gate.change(None)
+        assert (len(it.queue), "a" in it.queue, it.queue.entered) == (2, True, 2)
+        it.queue.change(None)
         assert it.said == ["a opened", "b opened"]
-        assert (len(it.gate), it.gate.entered) == (0, 2)
+        assert (len(it.queue), it.queue.entered) == (0, 2)
         await it.later(11.0)
         assert len(it.said) == 2
 
@@ -50,10 +50,10 @@ def test_no_more_than_the_limit_and_who_leaves_makes_room():
     async def body():
         it = Waiting()
         assert [it.enter(who) for who in "abcd"] == [True, True, True, False]
-        it.gate.leave("b")
-        it.gate.leave("unknown")
+        it.queue.leave("b")
+        it.queue.leave("unknown")
         assert it.enter("d")
-        it.gate.change(None)
+        it.queue.change(None)
         assert it.said == ["a opened", "c opened", "d opened"]
 
     run(body)
@@ -71,7 +71,7 @@ def test_the_oldest_are_late_first_each_after_its_own_time():
         assert it.said == ["a late"]
         await it.later(1.0)
         assert it.said == ["a late", "b late"]
-        assert len(it.gate) == 0
+        assert len(it.queue) == 0
 
     run(body)
 
@@ -82,7 +82,7 @@ def test_when_the_oldest_has_left_the_next_is_late_in_its_time():
         it.enter("a")
         await it.later(6.0)
         it.enter("b")
-        it.gate.leave("a")
+        it.queue.leave("a")
         await it.later(4.5)
         assert it.said == []
         await it.later(6.0)
@@ -96,7 +96,7 @@ def test_a_shorter_hold_counts_for_those_who_wait_already():
         it = Waiting()
         it.enter("a")
         await it.later(5.0)
-        it.gate.change(Hold(timeout=3.0))
+        it.queue.change(Hold(timeout=3.0))
         assert it.said == ["a late"]
 
     run(body)

@@ -38,7 +38,7 @@ class Relay(RunningRelay):
 
     def loads(self):
         """How many sessions each worker has."""
-        return self.call(lambda: [len(worker) for worker in self.plane.spread.workers])
+        return self.call(lambda: [len(worker) for worker in self.plane.offload.workers])
 
     def busy(self, *clients, until_true, rounds=200_000):
         """Ask and answer, until it comes to that."""
@@ -90,7 +90,7 @@ def test_sessions_that_are_over_in_a_moment_are_not_handed_over(relay, peers):
 
 def test_a_quiet_session_stays(relay, peers):
     client = peers.connect(relay.port)
-    relay.call(lambda: setattr(relay.plane.spread, "_busy", -1.0))  # all turns were slow
+    relay.call(lambda: setattr(relay.plane.offload, "_busy", -1.0))  # all turns were slow
     for _ in range(1000):
         client.sendall(b"question")
         assert read_exactly(client, 8) == b"question"
@@ -103,7 +103,7 @@ def test_a_worker_that_dies_ends_its_sessions_only_and_another_takes_over_later(
     monkeypatch.setattr(module, "_AGAIN", 0.1)
     first, other = peers.connect(relay.port), peers.connect(relay.port)
     relay.busy(first, until_true=lambda: relay.loads() == [1])
-    (worker,) = relay.call(lambda: relay.plane.spread.workers)
+    (worker,) = relay.call(lambda: relay.plane.offload.workers)
     os.kill(worker.process.pid, signal.SIGKILL)
     assert is_reset(first) or first.recv(1) == b""
     until(lambda: "which carried sessions, has ended (-9)" in caplog.text)
@@ -135,8 +135,8 @@ def test_one_that_does_not_begin_is_ended(relay, peers, caplog, monkeypatch, tmp
 def test_the_end_of_sessions_in_workers_is_heard_when_the_relay_closes(relay, peers):
     clients = [peers.connect(relay.port) for _ in range(6)]
     relay.busy(*clients, until_true=lambda: relay.loads() == [3, 3])
-    (installed,) = relay.call(lambda: list(relay.plane._routes.values()))
-    counters = installed.state.counters
+    (relay_route,) = relay.call(lambda: list(relay.plane._routes.values()))
+    counters = relay_route.live.counters
     relay.end()
     assert counters.open == 0
     assert {reason.value: count for reason, count in counters.closed.items()} == {"shutdown": 6}
@@ -146,7 +146,7 @@ def test_the_end_of_sessions_in_workers_is_heard_when_the_relay_closes(relay, pe
 def test_a_worker_that_hears_nothing_does_not_keep_the_relay_from_stopping(relay, peers):
     client = peers.connect(relay.port)
     relay.busy(client, until_true=lambda: relay.loads() == [1])
-    (worker,) = relay.call(lambda: relay.plane.spread.workers)
+    (worker,) = relay.call(lambda: relay.plane.offload.workers)
     os.kill(worker.process.pid, signal.SIGSTOP)
     assert relay.await_(relay.plane.drain(0.1), 10) == 1
     relay.end()
@@ -158,7 +158,7 @@ def test_who_does_not_tell_its_numbers_is_not_waited_for(relay, peers, monkeypat
     monkeypatch.setattr(module, "_PATIENCE", 0.2)
     client = peers.connect(relay.port)
     relay.busy(client, until_true=lambda: relay.loads() == [1])
-    (worker,) = relay.call(lambda: relay.plane.spread.workers)
+    (worker,) = relay.call(lambda: relay.plane.offload.workers)
     os.kill(worker.process.pid, signal.SIGSTOP)
     try:
         relay.await_(asyncio.wait_for(relay.plane.measure(), 5))

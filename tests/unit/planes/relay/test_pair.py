@@ -89,7 +89,7 @@ def test_bytes_and_ends_pass_both_ways(poller, ends):
     turns(poller, lambda: pair.client.received == 8)
     assert upstream.recv(10) == b"question"
     client.shutdown(socket.SHUT_WR)
-    turns(poller, lambda: pair.status is State.CLIENT_ENDED)
+    turns(poller, lambda: pair.state is State.CLIENT_ENDED)
     assert upstream.recv(10) == b""
     upstream.send(b"answer")
     upstream.close()
@@ -149,7 +149,7 @@ def test_what_is_unsent_at_the_end_of_both_is_sent_before_it_closes(poller, ends
 
     turns(poller, all_there)
     assert received == words[:sent]
-    assert pair.status is State.CLOSED
+    assert pair.state is State.CLOSED
     assert pair.finished
 
 

@@ -5,7 +5,7 @@ from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.route import RelayRoute, addresses
 
 
-def installed(listen, proto=Proto.TCP):
+def relay_route(listen, proto=Proto.TCP):
     state = LiveRoute(Route("redis", listen, (Endpoint(Inet("10.0.0.1", 1)),), proto=proto))
     return RelayRoute(state, [], None)
 
@@ -26,19 +26,19 @@ def installed(listen, proto=Proto.TCP):
     ],
 )
 def test_who_connects_to_us_is_recognised(listen, address, port, comes):
-    assert installed(listen).listens(address, port) is comes
+    assert relay_route(listen).listens(address, port) is comes
 
 
 def test_a_range_is_an_address_a_port_and_a_path_is_one():
-    route = installed(Inet("::", 7000, 7002)).state.route
+    route = relay_route(Inet("::", 7000, 7002)).live.route
     assert addresses(route) == [Inet("::", port) for port in (7000, 7001, 7002)]
-    assert addresses(installed(Unix("/run/redis")).state.route) == [Unix("/run/redis")]
+    assert addresses(relay_route(Unix("/run/redis")).live.route) == [Unix("/run/redis")]
 
 
 def test_flows_of_datagrams_are_not_waited_for():
     for proto, count in ((Proto.TCP, 3), (Proto.UDP, 0)):
-        one = installed(Inet("", 53), proto)
-        one.state.counters.open = 3
+        one = relay_route(Inet("", 53), proto)
+        one.live.counters.open = 3
         assert one.open == count
-        assert one.state.route.key == (proto, Inet("", 53))
+        assert one.live.route.key == (proto, Inet("", 53))
         assert one.sessions == []

@@ -25,10 +25,10 @@ def test_where_no_more_sockets_can_be_watched(at, monkeypatch):
         plane = RelayPlane(StaticResolver(), buffer=65536, backlog=16)
         port = free_port()
         await plane.apply([AddRoute(route(port, listening.getsockname()[1]))])
-        around, (installed,) = plane._around, plane._routes.values()
+        around, (relay_route,) = plane._around, plane._routes.values()
         free, watched = around.descriptors._free, len(around.poller)
         # Without what is sure there is a search, which ends with a socket to be watched.
-        monkeypatch.setattr(installed.state.__class__, "sure", lambda *_: None)
+        monkeypatch.setattr(relay_route.live.__class__, "sure", lambda *_: None)
         real, sides = around.poller.add, []
 
         def add(fd, who, *events):
@@ -45,7 +45,7 @@ def test_where_no_more_sockets_can_be_watched(at, monkeypatch):
             await loop.sock_connect(client, ("127.0.0.1", port))
             await loop.sock_recv(client, 1)
         client.close()
-        counters = installed.state.counters
+        counters = relay_route.live.counters
         assert (counters.open, counters.closed.total()) == (0, 1)
         assert around.descriptors._free == free
         assert len(around.poller) == watched
