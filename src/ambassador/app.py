@@ -20,6 +20,7 @@ import os
 import signal
 import socket
 from collections.abc import Mapping, MutableMapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from ambassador import log
@@ -55,7 +56,7 @@ from ambassador.sources.given import GivenSource
 from ambassador.sources.hosts import HostsSource
 from ambassador.sources.watch import FileWatch
 from ambassador.store import FileStore
-from ambassador.tasks import spawn
+from ambassador.tasks import Coalesced, spawn
 from ambassador.telemetry import debug_log
 from ambassador.telemetry.access_log import AccessLog
 from ambassador.telemetry.durations import Durations
@@ -185,7 +186,8 @@ class App:
         Raises ConfigError and RunError, with nothing left running.
         """
         config = self._settings.config
-        watch = FileWatch(Path(config), self.reconciler.reload) if config else None
+        reload = partial(self.reconciler.reload, asked=False)
+        watch = FileWatch(Path(config), reload) if config else None
         try:
             if self._access is not None:
                 self._access.open()
@@ -305,8 +307,10 @@ class App:
         self._notifier.reloading()
         if self._access is not None:
             self._access.reopen()
-        await self.reconciler.reload()
-        self._notifier.ready(self._line())
+        try:
+            await self.reconciler.reload()
+        finally:
+            self._notifier.ready(self._line())
 
     def _closed(self, record: SessionRecord) -> None:
         debug_log.tell(record)
@@ -394,6 +398,15 @@ async def serve(settings: Settings, sources: Sequence[Source]) -> None:
         (hurry if stop.is_set() else stop).set()
         log.event(log.INFO, "signal", f"{name}: stopping", signal=name)
 
+    started = asyncio.Event()
+
+    async def reload() -> None:
+        await started.wait()
+        await app.reload()
+
+    reloads = Coalesced(reload, "reload on SIGHUP")
+    loop.add_signal_handler(signal.SIGHUP, reloads.ask)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGHUP,))  # see cli.main
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ask_to_stop, number.name)
     if os.getpid() == 1:
@@ -408,8 +421,8 @@ async def serve(settings: Settings, sources: Sequence[Source]) -> None:
 
         taker = await Successor.ask(find(os.environ, settings.admin))
     app = App(settings, sources, taker, os.environ)
-    loop.add_signal_handler(signal.SIGHUP, lambda: spawn(app.reload(), "reload on SIGHUP"))
     await app.start()
+    started.set()
     waits = [spawn(stop.wait(), "stop"), spawn(app.handed_over.wait(), "successor")]
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     for wait in waits:

@@ -7,6 +7,7 @@
     └── RunError             the world's: what was asked is right but cannot be done (1)
         ├── PlaneError       a listener or a ruleset could not be installed
         ├── SourceError      a source could not be read; its last good snapshot stands
+        │   └── LostRoutesError  it has lost most of its routes, which may not be meant
         ├── ResolveError     a name has no address; the last good answer stands
         ├── NotVerifiedError a new endpoint does not answer; nothing has changed (5)
         ├── TimedOutError    it was not done in time; everything is as it was (6)
@@ -24,6 +25,7 @@ __all__ = [
     "AmbassadorError",
     "ConfigError",
     "ConflictError",
+    "LostRoutesError",
     "NobodyError",
     "NotFoundError",
     "NotVerifiedError",
@@ -34,6 +36,7 @@ __all__ = [
     "SourceError",
     "StoreError",
     "TimedOutError",
+    "in_words",
 ]
 
 
@@ -104,6 +107,19 @@ class SourceError(RunError):
     """A source could not be read; its last good snapshot stands."""
 
 
+class LostRoutesError(SourceError):
+    """A source says most of its routes no longer; they stand until a reload is asked for."""
+
+    _SHOWN = 5
+
+    def __init__(self, source: str, lost: tuple[str, ...], former: int) -> None:
+        names = ", ".join(lost[: self._SHOWN]) + (", ..." if len(lost) > self._SHOWN else "")
+        super().__init__(
+            f"{source}: {len(lost)} of its {former} routes are gone at once ({names}); "
+            "they stay until it is confirmed: ambassador reload"
+        )
+
+
 class ResolveError(RunError):
     """A name has no address now; the last good answer, if there is one, stands."""
 
@@ -128,3 +144,12 @@ class NobodyError(RunError):
 
 class StoreError(RunError):
     """The operator's changes cannot be kept where they should be; nothing has changed."""
+
+
+def in_words(error: BaseException) -> str:
+    """Return what `error` says; where it is none of ours its type comes first, since the text
+    alone may say little.
+    """
+    if isinstance(error, AmbassadorError):
+        return str(error)
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-__all__ = ["spawn"]
+__all__ = ["Coalesced", "spawn"]
 
 _T = TypeVar("_T")
 _running: set[asyncio.Task[Any]] = set()
@@ -24,6 +24,37 @@ def spawn(coroutine: Coroutine[Any, Any, _T], name: str) -> asyncio.Task[_T]:
     _running.add(task)
     task.add_done_callback(_ended)
     return task
+
+
+class Coalesced:
+    """Work that is asked for more often than it can be done: one under way and one wanted is all
+    there is to know. `work` is called by the first `ask`; every `ask` while it runs makes it run
+    once more, and no oftener.
+    """
+
+    def __init__(self, work: Callable[[], Coroutine[Any, Any, object]], name: str) -> None:
+        self._work = work
+        self._name = name
+        self._running = False
+        self._wanted = False
+
+    def ask(self) -> None:
+        """Have the work done, now or when what is under way has ended."""
+        self._wanted = True
+        if not self._running:
+            self._running = True
+            spawn(self._run(), self._name)
+
+    async def _run(self) -> None:
+        try:
+            while self._wanted:
+                self._wanted = False
+                try:
+                    await self._work()
+                except Exception:
+                    _log.exception("%s failed", self._name)
+        finally:
+            self._running = False
 
 
 def _ended(task: asyncio.Task[Any]) -> None:

@@ -1,8 +1,11 @@
 """ambassador.toml while the program runs: what changed is touched, and nothing else."""
 
 import json
+import re
 import signal
 import subprocess
+import time
+from pathlib import Path
 
 import pytest
 
@@ -121,6 +124,67 @@ def test_a_wrong_file_changes_nothing_and_is_told_until_it_is_right(
     write(table("a", port, echo.port, connect="1s"))
     program.wait_for("reloaded")
     assert {source["error"] for source in status()["sources"]} == {""}
+
+
+def test_a_file_that_is_written_in_pieces_refuses_nobody(start, write, peers, tmp_path):
+    echo, ports = peers.echo(), [free_port() for _ in range(5)]
+    tables = [table(f"r{port}", port, echo.port) for port in ports]
+    write("".join(tables))
+    program = start()
+    path = tmp_path / "ambassador.toml"
+    with path.open("w") as file:
+        for one in tables:
+            file.write(one)
+            file.flush()
+            written = time.monotonic()
+            while time.monotonic() - written < 0.4:
+                with peers.connect(ports[-1]) as client:
+                    ask(client)
+    assert program.wait_for("reloaded") == "reloaded: 0 changes"
+    # Written in one piece, but perhaps not to its end: kept, said, and done when it is asked for.
+    write(tables[0])
+    assert "4 of its 5 routes are gone at once" in program.wait_for("reload_failed")
+    with peers.connect(ports[-1]) as client:
+        ask(client)
+    program.send(signal.SIGHUP)
+    until(lambda: "reloaded: 4 changes" in program.said("reloaded"), 10)
+
+
+def test_a_file_bound_alone_and_replaced_on_the_host_is_said(write, peers, tmp_path):
+    echo, port = peers.echo(), free_port()
+    write(table("a", port, echo.port))
+    bound = tmp_path / "bound.toml"
+    bound.write_text("")
+    mount = 'mount --make-rprivate / && mount --bind "$0" "$1" && shift && exec "$@"'
+    before = ("unshare", "-m", "sh", "-c", mount, str(tmp_path / "ambassador.toml"), str(bound))
+    with Program(f"--config={bound}", before=before).started() as program:
+        write(table("a", port, echo.port) + table("b", free_port(), echo.port))
+        assert "was replaced on the host" in program.wait_for("reload_failed")
+        with peers.connect(port) as client:
+            ask(client)
+
+
+def test_two_hundred_sighups_are_two_reloads_and_the_stop_does_not_wait(start, write, peers):
+    echo = peers.echo()
+    write("".join(table(f"r{n}", 20_000 + n, echo.port) for n in range(300)))
+    program = start()
+    for _ in range(200):
+        program.send(signal.SIGHUP)
+        time.sleep(0.001)
+    program.send(signal.SIGTERM)
+    program.wait_for("stopped")
+    assert len(program.said("reloaded")) < 20
+
+
+def test_a_sighup_before_it_has_begun_is_a_reload_once_it_has(write, peers, tmp_path):
+    echo, port = peers.echo(), free_port()
+    write(table("a", port, echo.port))
+    with Program(f"--config={tmp_path}/ambassador.toml") as program:
+        masked = Path(f"/proc/{program.process.pid}/status")
+        bit = 1 << (signal.SIGHUP - 1)
+        until(lambda: int(re.search(r"SigBlk:\s*(\w+)", masked.read_text())[1], 16) & bit)
+        program.send(signal.SIGHUP)
+        assert program.wait_for("reloaded") == "reloaded: 0 changes"
 
 
 def test_sighup_reads_it_at_once(start, write, peers):

@@ -4,7 +4,7 @@ import weakref
 
 import pytest
 
-from ambassador.tasks import spawn
+from ambassador.tasks import Coalesced, spawn
 
 
 def test_a_task_has_its_name_and_result():
@@ -63,3 +63,31 @@ def test_a_cancelled_task_says_nothing(caplog):
 
     asyncio.run(main())
     assert caplog.records == []
+
+
+def test_what_is_asked_for_too_often_is_done_once_more_and_no_oftener():
+    async def main():
+        begun, go = [], asyncio.Event()
+
+        async def work():
+            begun.append(len(begun))
+            await go.wait()
+            if len(begun) == 1:
+                raise RuntimeError("the first fails")
+
+        again = Coalesced(work, "work")
+        for _ in range(200):
+            again.ask()
+            await asyncio.sleep(0)
+        assert len(begun) == 1
+        go.set()
+        while len(begun) < 2:
+            await asyncio.sleep(0)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert len(begun) == 2
+        again.ask()
+        while len(begun) < 3:
+            await asyncio.sleep(0)
+
+    asyncio.run(main())

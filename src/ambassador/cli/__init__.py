@@ -21,6 +21,9 @@ def main() -> None:
     # As process 1 the kernel delivers only signals we have a handler for (pid_namespaces(7));
     # `docker stop` must not wait for its kill while we are still importing.
     signal.signal(signal.SIGTERM, _stop_at_once)
+    # SIGHUP ends a program that has no handler yet; it waits until `run` has one, or until it is
+    # known that another verb is meant.
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGHUP,))
     _open_standard_streams()
     try:
         from ambassador.cli.verbs import invoke  # noqa: PLC0415

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -59,6 +60,8 @@ class _Verbs(click.Group):
         if not ctx.resilient_parsing and (not args or args[0] not in (*VERBS, *_OWN_FLAGS)):
             _refuse_mistyped_verb(args)
             args = ["run", *args]
+        if args[:1] != ["run"]:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGHUP,))
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:

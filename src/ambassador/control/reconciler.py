@@ -22,7 +22,7 @@ from ambassador.core.commands import Command, Move, Reload, Result, Sessions, St
 from ambassador.core.plan import Step
 from ambassador.core.results import Done, SourceView
 from ambassador.core.wish import Wish
-from ambassador.errors import AmbassadorError, RunError, TimedOutError
+from ambassador.errors import AmbassadorError, RunError, TimedOutError, in_words
 from ambassador.model import Address, Health, Reason, Route, RouteKey, Snapshot
 from ambassador.ports import Earlier, Plane, Reloadable, RouteStatus, Source, StateStore, Verifier
 from ambassador.tasks import spawn
@@ -101,16 +101,17 @@ class Reconciler:
                 log.event(log.WARNING, "differs", text, route=wish.route)
             self.phase = Phase.READY
 
-    async def reload(self) -> bool:
-        """Read the sources again and touch only what changed; on failure nothing changes.
+    async def reload(self, *, asked: bool = True) -> bool:
+        """Read the sources again and touch only what changed; on failure nothing changes. Unless
+        somebody `asked` for it, a source that has lost most of its routes is a failure.
 
-        Return whether the reload was good.
+        Return whether the reload was good. Raises what is no exception of ours, after it was said.
         """
         async with self._lock:
             if self.phase is not Phase.READY:
                 return False
             try:
-                await self._reload("reload")
+                await self._reload("reload", loss=asked)
             except AmbassadorError:
                 return False
             return True
@@ -238,22 +239,24 @@ class Reconciler:
         log.event(log.INFO, "commanded", f"{message} ({who})", who=who, command=word(command))
         return result
 
-    async def _reload(self, who: str) -> Done:
+    async def _reload(self, who: str, *, loss: bool = True) -> Done:
         failing = ""  # what was read last, where that is no source
         try:
-            desired, snapshots = await asyncio.to_thread(self._reading.read)
+            desired, snapshots = await asyncio.to_thread(self._reading.read, loss=loss)
             for one in self._besides:
                 failing = one.name
                 one.read()
             failing = ""
             steps = await self._lead.source(desired, who)
-        except AmbassadorError as error:
+        except Exception as error:
+            # Also what is a bug, or a thread that could not be started: it is said and shown.
             self._reading.bad(error, failing)
+            text = in_words(error)
             log.event(
                 log.ERROR,
                 "reload_failed",
-                f"reload failed, everything stays as it was: {error}",
-                error=str(error),
+                f"reload failed, everything stays as it was: {text}",
+                error=text,
             )
             raise
         self._reading.good(snapshots)

@@ -6,24 +6,30 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from ambassador.core.loss import most_lost
 from ambassador.core.merge import merge
 from ambassador.core.precedence import settled
 from ambassador.core.results import SourceView
-from ambassador.errors import AmbassadorError, ConfigError
+from ambassador.errors import ConfigError, LostRoutesError, in_words
 from ambassador.model import Desired, Snapshot
 from ambassador.ports import Source
 
 __all__ = ["SnapshotReader", "read"]
 
+# Stands in `status` like a source while what all said cannot be installed.
+_TOGETHER = "routes"
+
 
 def read(
-    sources: Sequence[Source], asking: Callable[[str], None] = lambda _name: None
+    sources: Sequence[Source],
+    asking: Callable[[str], None] = lambda _name: None,
+    said: Callable[[Snapshot], None] = lambda _snapshot: None,
 ) -> tuple[Desired, tuple[Snapshot, ...]]:
     """Return the merged wish of `sources` and what each said.
 
     What a source says comes before what those after it say of the same route; a guess is asked
-    only while nobody before it names one. `asking` hears who is asked, before it is. Raises
-    ConfigError and SourceError.
+    only while nobody before it names one. `asking` hears who is asked, before it is, `said` what
+    it says. Raises ConfigError and SourceError.
     """
     snapshots: list[Snapshot] = []
     for source in sources:
@@ -35,8 +41,10 @@ def read(
         except ConfigError as error:
             notes = tuple(note for snapshot in snapshots for note in snapshot.notes)
             raise ConfigError(*error.problems, notes=(*notes, *error.notes)) from None
-    said = settled(snapshots)
-    return merge(said), said
+        said(snapshots[-1])
+    asking(_TOGETHER)
+    together = settled(snapshots)
+    return merge(together), together
 
 
 class SnapshotReader:
@@ -45,27 +53,68 @@ class SnapshotReader:
     def __init__(self, sources: Sequence[Source]) -> None:
         self.views: tuple[SourceView, ...] = ()
         self._sources = sources
-        self._asked = ""
+        self._asked = _TOGETHER
+        self._said: list[Snapshot] = []  # the last time
+        self._good: dict[str, Snapshot] = {}
 
-    def read(self) -> tuple[Desired, tuple[Snapshot, ...]]:
-        """Return what `read` returns, and raise what it raises."""
-        return read(self._sources, self._ask)
+    def read(self, *, loss: bool = True) -> tuple[Desired, tuple[Snapshot, ...]]:
+        """Return what `read` returns, and raise what it raises; and unless `loss` is meant,
+        LostRoutesError where a source has lost most of its routes since it was good.
+        """
+        self._said = []
+        return read(self._sources, self._ask, self._take if loss else self._take_with_care)
 
     def good(self, snapshots: Sequence[Snapshot]) -> None:
         """Note that `snapshots` are what stands now."""
         now = time.time()
+        self._good = {snapshot.source: snapshot for snapshot in snapshots}
         self.views = tuple(SourceView(snapshot.source, now) for snapshot in snapshots)
 
-    def bad(self, error: AmbassadorError, name: str = "") -> None:
-        """Note that what was read last, or `name`, could not be used; what was good before
-        stands.
+    def bad(self, error: Exception, name: str = "") -> None:
+        """Note that what was read last could not be used; what was good before stands.
+
+        The error is that of `name`, or of the source it is about; where there is none, it is that
+        of all together ("routes"). Sources that could be read have no error any longer.
         """
-        name = name or self._asked
-        if all(view.name != name for view in self.views):
-            self.views = (*self.views, SourceView(name, 0.0))
-        self.views = tuple(
-            replace(view, error=str(error)) if view.name == name else view for view in self.views
+        name = name or self._culprit(error)
+        over = {snapshot.source for snapshot in self._said}
+        views = [
+            replace(view, error="") if view.name in over else view
+            for view in self.views
+            if view.name not in (name, _TOGETHER)
+        ]
+        former = [view.read for view in self.views if view.name == name]
+        place = next((i for i, view in enumerate(self.views) if view.name == name), len(views))
+        views.insert(place, SourceView(name, former[0] if former else 0.0, in_words(error)))
+        self.views = tuple(views)
+
+    def _culprit(self, error: Exception) -> str:
+        """Return the name of the source that `error` is about."""
+        if self._asked != _TOGETHER:
+            # A guess is asked only because a source has nothing to say any longer.
+            empty = [one.source for one in self._said if not one.routes and self._had(one.source)]
+            return empty[0] if empty else self._asked
+        wrong = {one.where for one in error.problems} if isinstance(error, ConfigError) else set()
+        return next(
+            (
+                snapshot.source
+                for snapshot in reversed(self._said)
+                if any(route.origin in wrong for route in snapshot.routes)
+            ),
+            _TOGETHER,
         )
+
+    def _had(self, name: str) -> Sequence[object]:
+        return self._good[name].routes if name in self._good else ()
 
     def _ask(self, name: str) -> None:
         self._asked = name
+
+    def _take(self, snapshot: Snapshot) -> None:
+        self._said.append(snapshot)
+
+    def _take_with_care(self, snapshot: Snapshot) -> None:
+        former = self._good.get(snapshot.source)
+        if former is not None and (lost := most_lost(former.routes, snapshot.routes)):
+            raise LostRoutesError(snapshot.source, lost, len(former.routes))
+        self._take(snapshot)

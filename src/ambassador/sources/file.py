@@ -39,6 +39,13 @@ __all__ = ["FileSource"]
 
 LARGEST = 4 << 20  # bytes; 5,000 routes are half of it. More is no file that was meant.
 _POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+_DIGITS = re.compile(r"[0-9_]+|$")
+_NUMBERS = "numbers of at most 4,300 digits"
+# A file that is bound into a mount namespace stays bound when another takes its name (mount(8)).
+_REPLACED = (
+    "was replaced on the host, and this mount still shows the former file: restart the container, "
+    "and mount the folder of the file instead of the file"
+)
 _FORM = "[route.NAME] with listen, endpoints and options"
 
 
@@ -50,6 +57,7 @@ class FileSource:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._linked = False  # whether a name has led to the file that was read last
 
     def read(self) -> Snapshot:
         """Return the routes, in the order of the file; none at all is no error here.
@@ -67,13 +75,21 @@ class FileSource:
             raise ConfigError(Problem(f"{self._path}, line {line}", what)) from None
         except RecursionError:
             raise ConfigError(Problem(str(self._path), "is nested too deeply")) from None
+        except ValueError:  # of int(): Python reads no longer ones
+            digits = max(map(len, _DIGITS.findall(text)))
+            what = f"is no TOML that can be read: a number has {digits} digits"
+            raise ConfigError(Problem(str(self._path), what, expected=_NUMBERS)) from None
         return Snapshot(self.name, named(_Document(str(self._path), text).routes(document)))
 
     def _text(self) -> str:
         try:
             # A FIFO or a device would keep everybody waiting.
-            if not stat.S_ISREG(self._path.stat().st_mode):
+            status = self._path.stat()
+            if not stat.S_ISREG(status.st_mode):
                 raise SourceError(f"{self._path}: is no regular file")
+            if self._linked and not status.st_nlink:
+                raise SourceError(f"{self._path}: {_REPLACED}")
+            self._linked = status.st_nlink > 0
             with self._path.open("rb") as file:
                 data = file.read(LARGEST + 1)
         except OSError as error:

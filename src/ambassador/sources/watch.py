@@ -8,44 +8,87 @@ Kubernetes (two links deep) put another in its place. A look takes 2 microsecond
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import fcntl
+import os
+import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-__all__ = ["FileWatch"]
+from ambassador import log
+from ambassador.errors import in_words
 
-_SETTLING = 0.1  # seconds in which a file that is being written must not have changed
+__all__ = ["FileWatch", "is_open_for_writing"]
+
+_REST = 1.0  # seconds without a change after which a file counts as whole
+_LOOKS = 10  # in that time
+_LONGEST_WRITTEN = 30.0  # seconds; a file in which somebody writes for longer is read all the same
+_LONGEST_REPLACED = 2.0  # the same for a file that is replaced again and again: each is whole
+_RETRY, _RETRY_LONGEST = 1.0, 30.0  # seconds after a failure of ours
 _Stamp = tuple[int, ...]
 
 
 class FileWatch:
     """Looks at `path`, through links, every `interval` seconds while `run` runs.
 
-    A change counts from the moment this object is made, and is told once it is over: while a file
-    is still written, two looks differ.
+    A change counts from the moment this object is made, and is told once the file has rested:
+    for `rest` seconds nothing about it has changed and nobody has it open for writing.
     """
 
-    def __init__(self, path: Path, changed: Callable[[], Awaitable[object]], interval: float = 1.0):
+    def __init__(
+        self,
+        path: Path,
+        changed: Callable[[], Awaitable[object]],
+        interval: float = 1.0,
+        rest: float = _REST,
+    ) -> None:
         self._path = path
         self._changed = changed
         self._interval = interval
+        self._rest = rest
         self._stamp = self._look()
+        # Where this is said of a file at rest (NFS), or an editor keeps it open, it tells nothing.
+        self._tells_writers = not is_open_for_writing(path)
 
     async def run(self) -> None:
-        """Await `changed` after each change, until cancelled."""
+        """Await `changed` after each change, until cancelled. What `changed` raises is logged, and
+        `changed` is called again after 1, 2, 4, ... 30 s.
+        """
+        pause = _RETRY
         while True:
             await asyncio.sleep(self._interval)
             if self._look() == self._stamp:
                 continue
-            self._stamp = await self._settled()
-            await self._changed()
+            stamp = await self._rested()
+            try:
+                await self._changed()
+            except Exception as error:
+                text = f"{self._path} has changed and could not be read: {in_words(error)}"
+                log.event(log.ERROR, "watch_failed", text, path=str(self._path), error=repr(error))
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _RETRY_LONGEST)
+            else:
+                self._stamp, pause = stamp, _RETRY
 
-    async def _settled(self) -> _Stamp:
-        stamp = self._look()
-        while True:
-            await asyncio.sleep(_SETTLING)
-            former, stamp = stamp, self._look()
-            if stamp == former:
-                return stamp
+    async def _rested(self) -> _Stamp:
+        """Return the stamp of the file once it has rested, or has been waited for long enough."""
+        loop = asyncio.get_running_loop()
+        began = last = loop.time()
+        longest = _LONGEST_REPLACED
+        with _Opened(self._path) as opened:
+            stamp = self._look()
+            while loop.time() - last < self._rest and loop.time() - began < longest:
+                await asyncio.sleep(self._rest / _LOOKS)
+                former, stamp = stamp, self._look()
+                another = opened.again()
+                if (stamp != former and not another) or (
+                    self._tells_writers and opened.is_written()
+                ):
+                    longest = _LONGEST_WRITTEN
+                    last = loop.time()
+                elif stamp != former:
+                    last = loop.time()
+        return stamp
 
     def _look(self) -> _Stamp:
         try:
@@ -54,3 +97,63 @@ class FileWatch:
             return (error.errno or 0,)
         # The time of the inode tells of a write that sets the time of the content back.
         return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size
+
+
+class _Opened:
+    """The file at `path`, kept open: while it is, no other file can get the number of its inode."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor = _open(path)
+
+    def __enter__(self) -> _Opened:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+
+    def again(self) -> bool:
+        """Open what is at the path now; return whether that is another file."""
+        former, self._descriptor = self._descriptor, _open(self._path)
+        if former is None or self._descriptor is None:
+            another = former is not self._descriptor
+        else:
+            another = not os.path.samestat(os.fstat(former), os.fstat(self._descriptor))
+        if former is not None:
+            os.close(former)
+        return another
+
+    def is_written(self) -> bool:
+        """Return whether some process has it open for writing, as far as the kernel tells: it
+        refuses a read lease then (EAGAIN; fcntl(2), "Leases"). The lease is given back at once; a
+        process that opens the file in between waits that long.
+        """
+        if self._descriptor is None:
+            return False
+        try:
+            # Instead of SIGIO, which would end the program, a signal that does nothing by default.
+            fcntl.fcntl(self._descriptor, fcntl.F_SETSIG, signal.SIGURG)
+            fcntl.fcntl(self._descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        except BlockingIOError:
+            return True
+        except OSError:  # not our file, or a file system without leases: nobody can tell
+            return False
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(self._descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+        return False
+
+
+def _open(path: Path) -> int | None:
+    try:
+        return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+
+
+def is_open_for_writing(path: Path) -> bool:
+    """Return whether some process has the file at `path` open for writing, as far as that can be
+    told.
+    """
+    with _Opened(path) as opened:
+        return opened.is_written()

@@ -177,6 +177,34 @@ def test_a_reload_that_cannot_be_installed_changes_nothing(run, caplog):
     assert "address already in use" in events(caplog, "reload_failed")[0]
 
 
+def test_what_is_no_exception_of_ours_is_said_and_shown_and_the_next_reload_is_good(run, caplog):
+    wish = Wish(route("redis", free_port(), run.port("A")))
+    it = run.make(wish)
+    run.looping.do(it.start())
+    wish.error = RuntimeError("can't start new thread")
+    with pytest.raises(RuntimeError):
+        run.looping.do(it.reload())
+    text = "RuntimeError: can't start new thread"
+    assert [view.error for view in it.sources] == [text]
+    assert events(caplog, "reload_failed") == [f"reload failed, everything stays as it was: {text}"]
+    wish.error = None
+    assert run.looping.do(it.reload())
+    assert [view.error for view in it.sources] == [""]
+
+
+def test_routes_that_are_lost_at_once_stay_until_somebody_asks(run, caplog):
+    ports = [free_port() for _ in range(3)]
+    wish = Wish(*(route(f"r{port}", port, run.port("A")) for port in ports))
+    it = run.make(wish)
+    run.looping.do(it.start())
+    wish.routes = wish.routes[:1]
+    assert not run.looping.do(it.reload(asked=False))
+    assert all(map(takes_clients, ports))
+    assert "2 of its 3 routes are gone at once" in events(caplog, "reload_failed")[0]
+    assert run.looping.do(it.reload())
+    assert [takes_clients(port) for port in ports] == [True, False, False]
+
+
 def test_there_is_no_reload_before_the_start_nor_during_the_stop(run):
     wish = Wish(route("redis", free_port(), 1))
     it = run.make(wish)

@@ -1,6 +1,7 @@
 """Routes of ambassador.toml, and what is said of a wrong one: file, line and key."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -183,3 +184,24 @@ def test_a_file_too_large_is_refused(wrong):
 def test_a_document_nested_without_end_is_refused(wrong):
     ((_, problem),) = wrong("a = " + "[" * 100_000)
     assert "nested" in problem.what or "is no TOML" in problem.what
+
+
+def test_a_number_longer_than_python_reads_is_an_error_like_any_other(wrong):
+    ((_, problem),) = wrong(f"{REDIS}connect = {'1' * 5000}\n")
+    assert problem.what == "is no TOML that can be read: a number has 5000 digits"
+
+
+def test_a_file_that_lost_its_name_while_it_was_bound_here_was_replaced(tmp_path):
+    # What a bind mount of a single file shows once the host has put another in its place.
+    path = tmp_path / "ambassador.toml"
+    path.write_text(REDIS)
+    with path.open() as bound:
+        source = FileSource(Path(f"/proc/self/fd/{bound.fileno()}"))
+        before = source.read()
+        other = tmp_path / "new"
+        other.write_text("")
+        other.rename(path)
+        with pytest.raises(SourceError, match="was replaced on the host"):
+            source.read()
+        # A file without a name from the beginning is somebody's wish (a here-document).
+        assert FileSource(Path(f"/proc/self/fd/{bound.fileno()}")).read() == before

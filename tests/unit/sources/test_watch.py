@@ -1,15 +1,18 @@
 """A file that changes is seen, however it is changed, and not while it is being written."""
 
 import os
+import time
 
 import pytest
 
-from ambassador.sources.watch import FileWatch
+from ambassador.sources import watch as module
+from ambassador.sources.watch import FileWatch, is_open_for_writing
 from ambassador.tasks import spawn
 from tests.looping import Looping
 from tests.wait import until
 
 LOOK = 0.01
+REST = 0.2
 
 
 @pytest.fixture
@@ -31,7 +34,7 @@ def watch(looping):
             seen.append(path.read_text() if path.exists() else None)
 
         async def start():
-            tasks.append(spawn(FileWatch(path, changed, LOOK).run(), "watch"))
+            tasks.append(spawn(FileWatch(path, changed, LOOK, REST).run(), "watch"))
 
         looping.do(start())
         return seen
@@ -92,21 +95,94 @@ def test_it_goes_and_comes_back(watch, tmp_path):
     until(lambda: seen == [None, "b"])
 
 
-def test_while_it_is_being_written_nothing_is_told(looping, watch, tmp_path, monkeypatch):
+def test_while_somebody_has_it_open_for_writing_nothing_is_told(watch, tmp_path):
     path = tmp_path / "file"
     path.write_text("")
-    looks = []
-    look = FileWatch._look
-    monkeypatch.setattr(FileWatch, "_look", lambda self: looks.append(1) or look(self))
     seen = watch(path)
+    began = time.monotonic()
     with path.open("a") as file:
-        for line in range(5):
+        for line in range(3):
             file.write(f"{line}\n")
             file.flush()
-            before = len(looks)
-            until(
-                lambda before=before: len(looks) > before
-            )  # each look but the last finds it changed
+            # longer than the file has to rest
+            until(lambda line=line: time.monotonic() - began > 2 * REST * (line + 1))
             assert seen == []
     until(lambda: seen)
-    assert seen == ["0\n1\n2\n3\n4\n"]
+    assert seen == ["0\n1\n2\n"]
+
+
+def test_while_it_is_written_piece_by_piece_nothing_is_told(watch, tmp_path):
+    path = tmp_path / "file"
+    path.write_text("")
+    seen = watch(path)
+    for line in range(10):
+        with path.open("a") as file:
+            file.write(f"{line}\n")
+        written = time.monotonic()
+        until(lambda written=written: time.monotonic() - written > REST / 4)
+        assert seen == []
+    until(lambda: seen)
+    assert seen == ["".join(f"{line}\n" for line in range(10))]
+
+
+def test_a_file_that_is_replaced_all_the_time_is_read_all_the_same(watch, tmp_path):
+    path, other = tmp_path / "file", tmp_path / "other"
+    path.write_text("0")
+    seen = watch(path)
+
+    def replaced():
+        other.write_text("1")
+        other.rename(path)
+        return seen
+
+    assert until(replaced, 10)[0] == "1"
+
+
+def test_one_that_is_written_all_the_time_is_read_in_the_end(watch, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_LONGEST_WRITTEN", 1.0)
+    path = tmp_path / "file"
+    path.write_text("0")
+    seen = watch(path)
+
+    def written():
+        with path.open("a") as file:
+            file.write("1")
+        return seen
+
+    assert until(written, 10)[0].startswith("01")
+
+
+def test_what_reading_it_meets_does_not_end_the_watch(looping, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(module, "_RETRY", 0.01)
+    path = tmp_path / "file"
+    path.write_text("a")
+    calls = []
+
+    async def changed():
+        calls.append(path.read_text())
+        if len(calls) < 3:
+            raise RuntimeError("can't start new thread")
+
+    async def start():
+        return spawn(FileWatch(path, changed, LOOK, REST).run(), "watch")
+
+    task = looping.do(start())
+    path.write_text("b")
+    until(lambda: len(calls) == 3)
+    looping.call(task.cancel)
+    assert calls == ["b", "b", "b"]
+    said = [r.getMessage() for r in caplog.records if getattr(r, "event", "") == "watch_failed"]
+    assert "RuntimeError: can't start new thread" in said[0]
+
+
+def test_whether_somebody_writes(tmp_path):
+    path = tmp_path / "file"
+    assert not is_open_for_writing(path)
+    path.write_text("a")
+    assert not is_open_for_writing(path)
+    with path.open():
+        assert not is_open_for_writing(path)
+    with path.open("a"):
+        assert is_open_for_writing(path)
+    assert not is_open_for_writing(path)
+    assert not is_open_for_writing(tmp_path)
