@@ -84,7 +84,7 @@ def test_a_port_that_is_taken_leaves_nothing_begun():
         with Program(f"WEB_PORT_{listen}_TCP=tcp://127.0.0.1:1", **environ) as program:
             assert program.exit_code() == 1
             assert (
-                f"metrics on 127.0.0.1:{port}: Address already in use"
+                f"metrics on 127.0.0.1:{port}: address already in use"
                 in program.said("not_started")[0]
             )
             assert program.said("route_started") == []

@@ -11,10 +11,10 @@ import contextlib
 import logging
 import os
 import socket
-import struct
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from ambassador.sockets.unix import PathSocket, peer, remove
 from ambassador.tasks import spawn
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ __all__ = ["HEAD_LIMIT", "HEAD_TIME", "Door"]
 HEAD_LIMIT = 16 << 10  # bytes of a request line with its headers
 HEAD_TIME = 10.0  # seconds in which a request must have come as far as the end of its headers
 _CONNECTIONS = 128  # beyond, requests are answered with 503
-_CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid (unix(7))
 
 
 class Door:
@@ -51,7 +50,9 @@ class Door:
         self._task = spawn(self._server.serve(sockets=[self._socket]), self._name)
 
     async def stop(self) -> None:
-        """Answer no longer, close the socket and every connection."""
+        """Answer no longer, close the socket and every connection; its file goes first."""
+        if isinstance(self._socket, PathSocket):
+            remove(self._socket)
         if self._server is not None and self._task is not None:
             self._server.should_exit = self._server.force_exit = True
             self._stopping.set()
@@ -133,5 +134,5 @@ def _user(transport: asyncio.Transport) -> str:
     """Return the user at the other end of a unix socket: `uid 1000`."""
     # uvloop's socket knows no getsockopt.
     with socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno())) as sock:
-        raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    return f"uid {_CREDENTIALS.unpack(raw)[1]}"
+        _pid, user = peer(sock)
+    return f"uid {user}"

@@ -6,15 +6,14 @@ found out at once.
 
 from __future__ import annotations
 
-import contextlib
-import os
-import socket
+import errno
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ambassador.admin.door import Door
 from ambassador.control.reconciler import Reconciler
 from ambassador.errors import RunError
+from ambassador.sockets.unix import listen
 
 if TYPE_CHECKING:
     from ambassador.admin.web import Metrics
@@ -30,32 +29,18 @@ class AdminServer:
         self._reconciler = reconciler
         self._metrics = metrics
         self._door: Door | None = None
-        self._inode = 0
 
     def bind(self, *, replace: bool = False) -> None:
         """Take the path; with `replace`, from whoever has it, so that somebody answers there at
         any moment. Raises RunError when another program answers there, or it cannot be.
         """
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        path = self.path.with_name(f".{self.path.name}.{os.getpid()}") if replace else self.path
         try:
-            _remove_stale(path)
-            # Between bind and chmod others could connect; the mask leaves no such moment.
-            mask = os.umask(0o177)
-            try:
-                sock.bind(str(path))
-            finally:
-                os.umask(mask)
-            sock.listen(64)
-            self._inode = path.stat().st_ino
-            if replace:
-                path.replace(self.path)
+            sock = listen(self.path, 64, private=True, replace=replace)
         except OSError as error:
-            sock.close()
-            raise RunError(f"admin socket {self.path}: {error.strerror or error}") from error
-        except RunError:
-            sock.close()
-            raise
+            why = error.strerror or error
+            if error.errno == errno.EADDRINUSE:
+                why = "another ambassador answers there"
+            raise RunError(f"admin socket {self.path}: {why}") from error
         self._door = Door(sock, self._api, "admin")
 
     async def start(self) -> None:
@@ -68,30 +53,9 @@ class AdminServer:
         """Answer no longer and remove the socket."""
         if self._door is None:
             return
-        # While our socket is open nobody else's can have its number; afterwards one may.
-        with contextlib.suppress(OSError):  # gone already, or the folder is
-            if self.path.stat().st_ino == self._inode:
-                self.path.unlink()
-        self._inode = 0
         await self._door.stop()
 
     def _api(self) -> Any:
         from ambassador.admin.web import api  # noqa: PLC0415 (45 ms of imports, in a thread)
 
         return api(self._reconciler, place="on the admin socket", metrics=self._metrics)
-
-
-def _remove_stale(path: Path) -> None:
-    if not path.is_socket():
-        if path.exists():
-            raise RunError(f"admin socket {path}: a file that is no socket is there")
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as probe:
-        try:
-            probe.connect(str(path))
-        except (ConnectionRefusedError, FileNotFoundError):
-            path.unlink(missing_ok=True)
-            return
-        except BlockingIOError:  # its backlog is full (connect(2)): somebody listens
-            pass
-    raise RunError(f"admin socket {path}: another ambassador answers there")

@@ -9,6 +9,7 @@ from ambassador.admin.door import Door
 from ambassador.control.reconciler import Reconciler
 from ambassador.errors import RunError
 from ambassador.model import Inet, Proto
+from ambassador.sockets.bind import bind_inet, explain
 from ambassador.sockets.inherited import Inherited
 from ambassador.spec import format_address
 
@@ -57,16 +58,8 @@ def _bound(address: Inet, what: str, inherited: Inherited | None) -> socket.sock
     """Return a socket that listens, on IPv4 and IPv6 when no host is named."""
     if inherited is not None and (sock := inherited.take(Proto.TCP, address)) is not None:
         return sock
-    where = (address.host, address.port)
-    everywhere = not address.host and socket.has_dualstack_ipv6()
-    six = everywhere or ":" in address.host
     try:
-        return socket.create_server(
-            where,
-            family=socket.AF_INET6 if six else socket.AF_INET,
-            backlog=64,
-            dualstack_ipv6=everywhere,
-        )
+        return bind_inet(Proto.TCP, address, 64)
     except OSError as error:
-        why = error.strerror or error
+        why = explain(error, Proto.TCP, address, f"AMBASSADOR_{what.upper()}=")
         raise RunError(f"{what} on {format_address(address)}: {why}") from error

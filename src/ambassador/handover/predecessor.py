@@ -18,11 +18,11 @@ from ambassador.handover.protocol import (
     PROTOCOL,
     beside,
     may_hand_over,
-    peer,
     receive,
     send,
     send_text,
 )
+from ambassador.sockets.unix import PathSocket, listen, peer, remove
 from ambassador.tasks import spawn
 
 __all__ = ["Holder", "Predecessor"]
@@ -56,24 +56,16 @@ class Predecessor:
     def __init__(self, admin: Path, holder: Holder) -> None:
         self.path = beside(admin)
         self._holder = holder
-        self._sock: socket.socket | None = None
-        self._inode = 0
+        self._sock: PathSocket | None = None
         self._task: asyncio.Task[None] | None = None
         self._successor: socket.socket | None = None
 
     def start(self) -> None:
         """Wait from now on. Where that is not possible it is said, and there is no upgrade."""
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
-        name = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        mask = os.umask(0o177)
         try:
-            name.unlink(missing_ok=True)
-            sock.bind(str(name))
-            sock.listen(1)
-            self._inode = name.stat().st_ino
-            name.replace(self.path)  # of the one we have taken over from, or one that is dead
+            # It takes the place of the one we have taken over from, or of one that is dead.
+            sock = listen(self.path, 1, socket.SOCK_SEQPACKET, private=True, replace=True)
         except OSError as error:
-            sock.close()
             log.event(
                 log.WARNING,
                 "no_upgrade",
@@ -81,8 +73,6 @@ class Predecessor:
                 reason=str(error),
             )
             return
-        finally:
-            os.umask(mask)
         self._sock = sock
         self._task = spawn(self._wait(sock), "wait for a successor")
 
@@ -94,10 +84,7 @@ class Predecessor:
             self._successor.close()
             self._successor = None
         if self._sock is not None:
-            # While our socket is open nobody else's can have its number; afterwards one may.
-            with contextlib.suppress(OSError):  # gone already, or the folder is
-                if self.path.stat().st_ino == self._inode:
-                    self.path.unlink()
+            remove(self._sock)
             self._sock.close()
             self._sock = None
 

@@ -12,10 +12,11 @@ from uuid import uuid4
 
 from ambassador.errors import RunError
 from ambassador.handover.counters import Accounts, Legacy
-from ambassador.handover.protocol import peer, receive, send, send_text, text_of
+from ambassador.handover.protocol import receive, send, send_text, text_of
 from ambassador.handover.sessions import decode_sessions
 from ambassador.model import Reason, Route, RouteKey
 from ambassador.ports import SessionStatus
+from ambassador.sockets.unix import peer
 from ambassador.tasks import spawn
 
 __all__ = ["Process"]

@@ -31,7 +31,6 @@ import asyncio
 import json
 import os
 import socket
-import struct
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -44,7 +43,6 @@ __all__ = [
     "PROTOCOL",
     "beside",
     "may_hand_over",
-    "peer",
     "receive",
     "send",
     "send_text",
@@ -55,19 +53,11 @@ PROTOCOL = 1
 MOST = 200  # descriptors in one message; SCM_MAX_FD of Linux is 253
 PATIENCE = 20.0  # seconds for a whole handover
 _LARGEST = 65536
-_CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid (unix(7))
 
 
 def beside(admin: Path) -> Path:
     """Return where an ambassador waits for its successor, beside its admin socket."""
     return admin.with_name(f"{admin.name}.upgrade")
-
-
-def peer(sock: socket.socket) -> tuple[int, int]:
-    """Return pid and user of the process at the other end (SO_PEERCRED of unix(7))."""
-    raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    pid, user, _ = _CREDENTIALS.unpack(raw)
-    return pid, user
 
 
 def may_hand_over(user: int, mine: int) -> bool:

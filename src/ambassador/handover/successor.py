@@ -18,13 +18,13 @@ from ambassador.handover.protocol import (
     PROTOCOL,
     beside,
     may_hand_over,
-    peer,
     receive,
     send,
     text_of,
 )
 from ambassador.ports import StateStore
 from ambassador.sockets.inherited import LentSocket
+from ambassador.sockets.unix import peer
 
 __all__ = ["HandedStore", "Successor"]
 

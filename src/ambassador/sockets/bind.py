@@ -5,15 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import stat
 from pathlib import Path
 
 from ambassador.errors import PlaneError
 from ambassador.model import Address, Inet, Proto, Unix
-from ambassador.sockets.inherited import LentSocket
+from ambassador.sockets.unix import PathSocket, listen, remove
 from ambassador.spec import format_address
 
-__all__ = ["bind", "close_listener", "somaxconn"]
+__all__ = ["bind", "bind_inet", "close_listener", "explain", "somaxconn"]
 
 _UDP_BUFFER = 4 << 20  # the kernel grants at most net.core.rmem_max
 
@@ -26,13 +25,15 @@ def bind(proto: Proto, address: Address, backlog: int) -> socket.socket:
     """
     try:
         if isinstance(address, Unix):
-            return _bind_unix(address.path, backlog)
-        return _bind_inet(proto, address, backlog)
+            return listen(Path(address.path), backlog)
+        return bind_inet(proto, address, backlog)
     except OSError as error:
-        raise PlaneError(_explain(error, proto, address)) from error
+        what = f"cannot listen on {format_address(address)} ({proto}): "
+        raise PlaneError(what + explain(error, proto, address, "..._LISTEN=")) from error
 
 
-def _bind_inet(proto: Proto, address: Inet, backlog: int) -> socket.socket:
+def bind_inet(proto: Proto, address: Inet, backlog: int) -> socket.socket:
+    """Do what `bind` does for an IP address. Raises OSError, which `explain` explains."""
     everywhere = address.host in ("", "::")
     if everywhere and not socket.has_dualstack_ipv6():
         address = Inet("0.0.0.0", address.port)
@@ -58,46 +59,11 @@ def _bind_inet(proto: Proto, address: Inet, backlog: int) -> socket.socket:
     return sock
 
 
-def _bind_unix(path: str, backlog: int) -> socket.socket:
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    try:
-        _remove_stale(path)
-        sock.bind(path)
-        sock.listen(backlog)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-def _remove_stale(path: str) -> None:
-    try:
-        mode = Path(path).lstat().st_mode
-    except FileNotFoundError:
-        return
-    if not stat.S_ISSOCK(mode):
-        raise FileExistsError(errno.EEXIST, "a file that is no socket stands there")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.setblocking(False)
-        try:
-            probe.connect(path)
-        except ConnectionRefusedError:
-            Path(path).unlink(missing_ok=True)
-            return
-        except BlockingIOError:
-            pass
-    raise OSError(errno.EADDRINUSE, "another process listens there")
-
-
 def close_listener(sock: socket.socket) -> None:
-    """Close a socket made by `bind`; a unix socket's file goes too, unless it is lent."""
-    if sock.fileno() < 0:
-        return
-    lent = isinstance(sock, LentSocket) and sock.lent
-    path = sock.getsockname() if sock.family == socket.AF_UNIX and not lent else ""
+    """Close a socket made by `bind` or taken over; its file goes too where that is still ours."""
+    if isinstance(sock, PathSocket):
+        remove(sock)
     sock.close()
-    if path:
-        Path(path).unlink(missing_ok=True)
 
 
 def somaxconn() -> int:
@@ -105,17 +71,18 @@ def somaxconn() -> int:
     return int(Path("/proc/sys/net/core/somaxconn").read_text())
 
 
-def _explain(error: OSError, proto: Proto, address: Address) -> str:
-    where = format_address(address)
-    what = f"cannot listen on {where} ({proto}): {(error.strerror or str(error)).lower()}"
+def explain(error: OSError, proto: Proto, address: Address, setting: str) -> str:
+    """Return why `address` could not be had, and what to do; `setting` says where it was named."""
+    what = (error.strerror or str(error)).lower()
     if error.errno == errno.EADDRINUSE and isinstance(address, Inet):
         kind = "t" if proto is Proto.TCP else "u"
         hint = f"find who has it with: ss -ln{kind}p 'sport = :{address.port}'"
     elif error.errno in (errno.EACCES, errno.EPERM) and isinstance(address, Inet):
-        first = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text().strip()
+        first = int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())
+        free = format_address(Inet(address.host, max(first, address.port + 8000)))
         hint = (
             f"user {os.geteuid()} may bind ports from {first} up; choose such a port with "
-            f"..._LISTEN=:{address.port + 8000}, or give CAP_NET_BIND_SERVICE "
+            f"{setting}{free}, or give CAP_NET_BIND_SERVICE "
             "(docker run --sysctl net.ipv4.ip_unprivileged_port_start=0)"
         )
     elif error.errno == errno.EADDRNOTAVAIL:

@@ -9,16 +9,24 @@ import socket
 from collections.abc import Collection, Iterable
 
 from ambassador.model import Address, Inet, Proto, Unix
+from ambassador.sockets.unix import PathSocket
 
 __all__ = ["Inherited", "LentSocket", "address_of"]
 
 _EVERYWHERE = ("", "::")
 
 
-class LentSocket(socket.socket):
-    """A socket that somebody else has, too. While it is `lent`, its file is not ours to remove."""
+class LentSocket(PathSocket):
+    """A socket that another process has, too: while it is `lent`, its file is not ours."""
 
     lent = True
+
+    def own(self) -> None:
+        """Nobody else needs it any longer."""
+        self.lent = False
+        name = self.getsockname()
+        if self.family == socket.AF_UNIX and name and isinstance(name, str):
+            self.own_file(name)
 
 
 class Inherited:
@@ -61,7 +69,8 @@ class Inherited:
         """Nobody else needs what was taken any longer, but for those `kept`."""
         self.provisional = False
         for sock in self._taken:
-            sock.lent = sock in kept
+            if sock not in kept:
+                sock.own()
         self._taken.clear()
 
     @property

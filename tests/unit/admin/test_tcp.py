@@ -120,7 +120,8 @@ def test_where_there_are_no_numbers_there_is_no_such_path(opened, reconciler):
 def test_a_place_that_is_taken_says_so(looping, reconciler):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(RunError, match=rf"^metrics on 127\.0\.0\.1:{port}: Address already"):
+        why = rf"127\.0\.0\.1:{port}: address already in use; find who has it with: ss -lntp"
+        with pytest.raises(RunError, match=f"^metrics on {why}"):
             looping.call(monitor_door, Inet("127.0.0.1", port), reconciler)
-        with pytest.raises(RunError, match=rf"^API on 127\.0\.0\.1:{port}: Address already"):
+        with pytest.raises(RunError, match=f"^API on {why}"):
             looping.call(api_door, Inet("127.0.0.1", port), reconciler, TOKEN)

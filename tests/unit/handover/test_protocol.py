@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ambassador.errors import RunError
-from ambassador.handover.protocol import MOST, beside, may_hand_over, peer, receive, send
+from ambassador.handover.protocol import MOST, beside, may_hand_over, receive, send
 
 
 @pytest.fixture
@@ -76,10 +76,6 @@ async def test_rubbish_is_an_error_and_its_descriptors_are_closed(pair, data):
         await receive(other)
     assert os.read(reading, 1) == b""  # nobody has the other end any longer
     os.close(reading)
-
-
-def test_the_peer_is_known(pair):
-    assert peer(pair[0]) == (os.getpid(), os.geteuid())
 
 
 @pytest.mark.parametrize(("user", "mine", "may"), [(7, 7, True), (0, 7, True), (8, 7, False)])

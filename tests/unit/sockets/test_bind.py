@@ -1,3 +1,4 @@
+import errno
 import os
 import socket
 import subprocess
@@ -7,7 +8,7 @@ import pytest
 
 from ambassador.errors import PlaneError
 from ambassador.model import Inet, Proto, Unix
-from ambassador.sockets.bind import bind, close_listener, somaxconn
+from ambassador.sockets.bind import bind, close_listener, explain, somaxconn
 from tests.ports import free_port
 
 
@@ -103,6 +104,15 @@ def test_a_port_without_the_right_to_it_says_what_can_be_done():
     assert "CAP_NET_BIND_SERVICE" in said
 
 
+@pytest.mark.parametrize(
+    ("host", "example"), [("", ":8080"), ("127.0.0.1", "127.0.0.1:8080"), ("::1", "[::1]:8080")]
+)
+def test_the_port_to_choose_instead_stands_at_the_same_host_in_its_own_setting(host, example):
+    error = PermissionError(errno.EACCES, "Permission denied")
+    said = explain(error, Proto.TCP, Inet(host, 80), "AMBASSADOR_METRICS=")
+    assert f"such a port with AMBASSADOR_METRICS={example}, or" in said
+
+
 def test_a_unix_path_of_a_living_process_is_taken(bound, tmp_path):
     path = str(tmp_path / "socket")
     bound(Proto.TCP, Unix(path))
@@ -140,6 +150,17 @@ def test_a_closed_listener_may_be_closed_again(tmp_path):
     path.write_text("somebody else's")
     close_listener(sock)
     assert path.exists()
+
+
+def test_a_path_that_another_process_has_taken_since_is_left_to_it(tmp_path):
+    path = tmp_path / "socket"
+    first = bind(Proto.TCP, Unix(str(path)), 128)
+    path.rename(tmp_path / "old")
+    second = bind(Proto.TCP, Unix(str(path)), 128)
+    close_listener(first)
+    assert path.is_socket()
+    close_listener(second)
+    assert not path.exists()
 
 
 def test_somaxconn_is_what_the_kernel_says():
