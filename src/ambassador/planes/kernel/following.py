@@ -68,7 +68,7 @@ class Following:
             case FlowEvent.NEW:
                 self._began[flow.id] = asyncio.get_running_loop().time()
             case FlowEvent.OVER if flow.id not in self._told:
-                # Only when it is forgotten the kernel tells by itself what it has kernel_route.
+                # Only when it is forgotten the kernel tells by itself what it has carried.
                 self._departures.reasons.setdefault(flow.id, by)
                 entry = self._conntrack.look_up(flow)
                 if entry is not None and entry.state is FlowState.OVER and self._tell(route, entry):

@@ -10,36 +10,32 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
-from functools import partial
 from time import monotonic
 
 from ambassador import log
 from ambassador.core.describe import describe
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
-from ambassador.errors import PlaneError, ResolveError
-from ambassador.model import Endpoint, Reason, Route, RouteKey
+from ambassador.errors import PlaneError
+from ambassador.model import Endpoint, Reason, Route
+from ambassador.planes.kernel.doubts import Doubts
 from ambassador.planes.kernel.eligible import Abilities, demand, unable, unable_to_end, unsuited
 from ambassador.planes.kernel.entry import Flow
 from ambassador.planes.kernel.flows import Flows
 from ambassador.planes.kernel.installer import Installer
 from ambassador.planes.kernel.listing import ID, open_flows
+from ambassador.planes.kernel.names import Names
 from ambassador.planes.kernel.nft import Nft
+from ambassador.planes.kernel.registry import Registry
 from ambassador.planes.kernel.removed import RemovedRoutes
 from ambassador.planes.kernel.route import KernelRoute
 from ambassador.planes.kernel.ruleset import Port
 from ambassador.planes.kernel.table import LOCK, Table
 from ambassador.ports import Resolver, RouteStatus, SessionEnded, SessionStatus, unheard
 from ambassador.sockets.inherited import Inherited
-from ambassador.spec import is_ip
 from ambassador.tasks import spawn
 
 __all__ = ["KernelPlane"]
 
-# After the last failure the relay told of, the kernel tries an endpoint again.
-_DOUBT = 5.0
-# Names that are known at once come with the first transaction; others do not hold it up longer.
-_PATIENCE = 0.3
 _SLICE = 0.005  # seconds of work before other work of the loop has its turn
 
 
@@ -64,7 +60,6 @@ class KernelPlane:
         followed: bool = False,
         inherited: Inherited | None = None,
     ) -> None:
-        self._resolver = resolver
         self._abilities = abilities
         self._demanded = demanded
         self._keep_rules = keep_rules
@@ -75,13 +70,12 @@ class KernelPlane:
         self._lock = asyncio.Lock()  # one transaction at a time
         self._opened = self._closing = False
         self._refusal = abilities.missing
-        self._routes: dict[RouteKey, KernelRoute] = {}
-        self._by_name: dict[str, KernelRoute] = {}
-        self._by_port: dict[Port, tuple[KernelRoute, ...]] = {}
+        self._routes = Registry()
+        self._names = Names(resolver, self._change)
+        self._doubts = Doubts(self._routes, self._change)
         self._removed = RemovedRoutes()
         self._changed: set[KernelRoute] = set()
         self._settling: asyncio.Task[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
 
     async def prepare(self, steps: Sequence[Step]) -> None:
         """Raise where `steps` cannot be performed as demanded; see ports.Plane."""
@@ -107,15 +101,15 @@ class KernelPlane:
                 if self._demanded and (refused := [c for c in touched if c.refusal]):
                     raise PlaneError("\n".join(f"{c.route.name}: {c.refusal}" for c in refused))
                 if self._opened:
-                    await self._learn_names(touched)
-                    removed = [c for c in replaced if c.route.key not in self._routes]
+                    await self._names.follow(touched)
+                    removed = [c for c in replaced if self._routes.get(c.route.key) is None]
                     await self._installer.settle(touched, removed, strict=self._demanded)
                     for kernel_route in removed:
                         self._removed.add(kernel_route)
                     for kernel_route in touched:  # the reconciler says which plane each has
                         kernel_route.announced = bool(kernel_route.ways)
             except PlaneError:
-                self._swap(come, replaced)
+                self._routes.swap(come, replaced)
                 replaced = come
                 raise
             finally:
@@ -126,31 +120,11 @@ class KernelPlane:
         """Hear from the relay whether it could reach `endpoint` of the route `name`, at
         `address` or (empty) at any of its addresses.
         """
-        kernel_route = self._by_name.get(name)
-        if (
-            kernel_route is None
-            or kernel_route.refusal
-            or endpoint not in kernel_route.route.endpoints
-        ):
-            return
-        which = (endpoint, address)
-        if reachable:
-            if kernel_route.out.pop(which, None) is not None:
-                kernel_route.forgive = True
-                self._change(kernel_route)
-            return
-        if which not in kernel_route.out:
-            self._change(kernel_route)
-        moment = asyncio.get_running_loop().time() + _DOUBT
-        kernel_route.out[which] = moment
-        if self._timer is None and not self._closing:
-            self._timer = asyncio.get_running_loop().call_at(moment, self._end_doubts)
+        self._doubts.noticed(name, endpoint, address, reachable)
 
     def status(self, routes: Sequence[Route] | None = None) -> Sequence[RouteStatus]:
         """Return one entry for each of `routes`, or for all; see ports.Plane."""
-        if routes is None:
-            return [kernel_route.status() for kernel_route in self._routes.values()]
-        return [self._routes[route.key].status() for route in routes]
+        return [kernel_route.status() for kernel_route in self._routes.some(routes)]
 
     async def measure(self) -> None:
         """Bring the numbers of `status` up to date; see ports.Plane."""
@@ -189,10 +163,9 @@ class KernelPlane:
         return found
 
     def _counted(self, routes: Sequence[Route] | None = None) -> list[KernelRoute]:
-        everything = self._routes
-        keys = everything if routes is None else [route.key for route in routes]
-        chosen = map(everything.get, keys)
-        return [one for one in chosen if one is not None and one.counted and not self._closing]
+        if self._closing:
+            return []
+        return [one for one in self._routes.some(routes) if one.counted]
 
     async def drain(self, grace: float) -> int:
         """Send new clients to the relay, let flows end for `grace` seconds, cut the rest.
@@ -201,9 +174,7 @@ class KernelPlane:
         """
         async with self._lock:
             self._stop_following()
-            counted = [
-                kernel_route for kernel_route in self._routes.values() if kernel_route.counted
-            ]
+            counted = [one for one in self._routes.all if one.counted]
             ports = {port for one in (*counted, *self._removed) for port in one.ports}
             if self._keep_rules or not ports:
                 return 0
@@ -229,7 +200,7 @@ class KernelPlane:
         try:
             if self._opened:
                 await self._table.look_again()
-                here = list(self._routes.values())
+                here = self._routes.all
                 for kernel_route in here:
                     kernel_route.ways, kernel_route.counted = {}, False
                 await self._installer.settle(here)
@@ -295,28 +266,13 @@ class KernelPlane:
                     come.append(KernelRoute(route))
                 case ChangeRoute(old, new, existing):
                     # Another one and not the same: if the transaction fails, `old` stands again.
-                    former = self._routes[old.key]
-                    come.append(
-                        replace(
-                            former,
-                            route=new,
-                            out=dict(former.out),
-                            former=set(former.former),
-                            once=existing,
-                            unwatch=[],
-                            forgive=True,
-                        )
-                    )
+                    former = self._routes.of(old)
+                    come.append(former.successor(new, existing))
                     replaced.append(former)
                 case RemoveRoute(route):
-                    replaced.append(self._routes[route.key])
-        neighbours = {
-            other
-            for kernel_route in (*replaced, *come)
-            for port in kernel_route.ports
-            for other in self._by_port.get(port, ())
-        }
-        self._swap(replaced, come)
+                    replaced.append(self._routes.of(route))
+        neighbours = self._routes.neighbours((*replaced, *come))
+        self._routes.swap(replaced, come)
         bystanders = []
         pause = monotonic() + _SLICE
         for kernel_route in (*come, *neighbours.difference(replaced)):
@@ -330,63 +286,18 @@ class KernelPlane:
                 pause = monotonic() + _SLICE
         return replaced, come, bystanders
 
-    def _swap(self, gone: Iterable[KernelRoute], come: Iterable[KernelRoute]) -> None:
-        """Put `come` in the place of `gone`."""
-        for kernel_route in gone:
-            del self._routes[kernel_route.route.key]
-            self._by_name.pop(kernel_route.route.name, None)
-            for port in kernel_route.ports:
-                left = tuple(other for other in self._by_port[port] if other is not kernel_route)
-                if left:
-                    self._by_port[port] = left
-                else:
-                    del self._by_port[port]
-        for kernel_route in come:
-            self._routes[kernel_route.route.key] = kernel_route
-            self._by_name[kernel_route.route.name] = kernel_route
-            for port in kernel_route.ports:
-                self._by_port[port] = (*self._by_port.get(port, ()), kernel_route)
-
     def _judge(self, kernel_route: KernelRoute) -> str:
         """Return why the relay has to have a route altogether."""
         route = kernel_route.route
         if reason := unsuited(route):
             return reason
-        for port in kernel_route.ports:
-            others = [other for other in self._by_port[port] if other is not kernel_route]
-            if others:  # flows are counted and told apart by port
-                return f"{others[0].route.name} listens on port {port[1]} of another address"
+        if reason := self._routes.crowd(kernel_route):
+            return reason
         return self._refusal or unable(route, self._abilities)
 
     def _route_of(self, port: Port) -> Route | None:
-        kernel_route = self._by_port.get(port)
-        return kernel_route[0].route if kernel_route else self._removed.route_of(port)
-
-    async def _learn_names(self, touched: Iterable[KernelRoute]) -> None:
-        """Follow the names of endpoints, and wait a moment for those not yet known."""
-        asked = set()
-        for kernel_route in touched:
-            if kernel_route.refusal or kernel_route.unwatch:
-                continue
-            for host in kernel_route.hosts:
-                if is_ip(host):
-                    continue
-                changed = partial(self._learn, kernel_route, host)
-                kernel_route.unwatch.append(self._resolver.watch(host, changed))
-                asked.add(spawn(self._ask(kernel_route, host), f"addresses of {host}"))
-        if asked:
-            await asyncio.wait(asked, timeout=_PATIENCE)
-
-    async def _ask(self, kernel_route: KernelRoute, host: str) -> None:
-        try:
-            self._learn(kernel_route, host, await self._resolver.resolve(host))
-        except ResolveError:
-            return  # the watch tells when there is an answer
-
-    def _learn(self, kernel_route: KernelRoute, host: str, addresses: Sequence[str]) -> None:
-        if kernel_route.known.get(host) != tuple(addresses):
-            kernel_route.learn(host, addresses)
-            self._change(kernel_route)
+        here = self._routes.of_port(port)
+        return here[0].route if here else self._removed.route_of(port)
 
     def _change(self, kernel_route: KernelRoute) -> None:
         """Have the ways of `kernel_route` installed anew, soon."""
@@ -400,7 +311,7 @@ class KernelPlane:
         while self._changed:
             async with self._lock:
                 changed, self._changed = self._changed, set()
-                here = [c for c in changed if self._routes.get(c.route.key) is c]
+                here = [c for c in changed if c in self._routes]
                 await self._installer.settle(here)
                 for kernel_route in here:
                     self._announce(kernel_route)
@@ -421,26 +332,9 @@ class KernelPlane:
             why=status.why,
         )
 
-    def _end_doubts(self) -> None:
-        """Let the kernel try endpoints again that the relay has not spoken of for a while."""
-        self._timer = None
-        loop = asyncio.get_running_loop()
-        later: list[float] = []
-        for kernel_route in self._routes.values():
-            for which, until in list(kernel_route.out.items()):
-                if until <= loop.time():
-                    del kernel_route.out[which]
-                    self._change(kernel_route)
-                else:
-                    later.append(until)
-        if later and not self._closing:
-            self._timer = loop.call_at(min(later), self._end_doubts)
-
     def _stop_following(self) -> None:
         self._closing = True
         self._changed.clear()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        for kernel_route in self._routes.values():
+        self._doubts.close()
+        for kernel_route in self._routes.all:
             kernel_route.stop_watching()

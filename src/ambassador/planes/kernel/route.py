@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ambassador.core.usable import keeps, usable
 from ambassador.model import Address, Admin, Endpoint, Existing, Inet, Route
@@ -38,6 +38,21 @@ class KernelRoute:
     open_by_endpoint: dict[Address, int] = field(default_factory=dict)
     to_upstream: int = 0
     to_client: int = 0
+
+    def successor(self, route: Route, once: Existing | None) -> KernelRoute:
+        """Return what comes in its place when it is changed to `route`: another one and not the
+        same, since it stands again if the transaction fails. Flows that leave with the change
+        follow `once`, where that is given.
+        """
+        return replace(
+            self,
+            route=route,
+            out=dict(self.out),
+            former=set(self.former),
+            once=once,
+            unwatch=[],
+            forgive=True,
+        )
 
     @property
     def ports(self) -> tuple[Port, ...]:
