@@ -2,12 +2,14 @@
 
 For a link to a container that exposes 7000-7003/tcp Docker sets
 
-    X_PORT_7000_TCP_START=tcp://172.17.0.2:7000     X_PORT_7003_TCP_END=tcp://172.17.0.2:7003
+    X_PORT_7000_TCP_START=tcp://172.17.0.2:7000     X_PORT_7000_TCP_END=tcp://172.17.0.2:7003
     X_PORT_7000_TCP_PORT_START=7000                 X_PORT_7000_TCP_PORT_END=7003
 
-and X_PORT_7000_TCP to X_PORT_7003_TCP as well. Its search for neighbours counts 53/tcp and
-53/udp as two steps (moby, daemon/links/links.go, nextContiguous), so a range it wrote may have
-gaps or end in another protocol; the single variables are always right.
+and X_PORT_7000_TCP to X_PORT_7003_TCP as well: both ends have the first port in their names (moby,
+daemon/links/links.go, EnvVars; its tests say so too). By hand the end may also be named by the last
+port, X_PORT_7003_TCP_END. Docker's search for neighbours counts 53/tcp and 53/udp as two steps
+(nextContiguous), so a range it wrote may have gaps or end in another protocol; the single variables
+are always right.
 """
 
 from __future__ import annotations
@@ -40,7 +42,8 @@ def join_ranges(links: Sequence[Link]) -> list[Link]:
     left = [link for link in links if id(link) not in taken_in]
     for link in left:
         end = link.companions.get("END")
-        if end is not None and not link.mains and link.proto != "SCTP":
+        by_docker = "PORT_END" in link.companions  # the end of a range of another protocol
+        if end is not None and not link.mains and link.proto != "SCTP" and not by_docker:
             link.mains = [end]
             link.problems.append(Problem(end.where, "the range has no start", shown(end.value)))
     return left
@@ -58,14 +61,21 @@ def _join(link: Link, links: Sequence[Link]) -> set[int]:
         if (other.alias, other.proto) == (link.alias, link.proto) and len(other.port) <= 5
     }
     first = int(link.port)
-    last = _last_port(link, first, siblings)
+    try:
+        last = _last_port(link, first, siblings)
+    except ConfigError as error:
+        link.mains = link.mains or [start]
+        link.problems += error.problems
+        return set()
     inside = [siblings[port] for port in range(first + 1, last + 1) if port in siblings]
     by_docker = "PORT_END" in link.companions
     if link.mains and by_docker and sum(bool(other.mains) for other in inside) < last - first:
         return set()
     singles = link.mains
     link.mains = singles or [start]
-    end = siblings[last].companions.get("END") if last in siblings else None
+    end = link.companions.get("END")
+    if end is None and last in siblings:
+        end = siblings[last].companions.get("END")
     if end is None or last <= first:
         if not singles:
             link.problems.append(_endless(link, start))
@@ -90,6 +100,15 @@ def _join(link: Link, links: Sequence[Link]) -> set[int]:
 
 def _last_port(link: Link, first: int, siblings: dict[int, Link]) -> int:
     """Return the port the range ends with, 0 when nothing says so."""
+    start, end = link.companions["START"], link.companions.get("END")
+    if end is not None:
+        low, high = _single(start, link).address, _single(end, link).address
+        if not isinstance(low, Inet) or low.last:
+            raise ConfigError(Problem(start.where, "cannot start a range", shown(start.value)))
+        if not isinstance(high, Inet) or high.last or high.port <= low.port:
+            what = f"is not behind {start.name}, where the range starts"
+            raise ConfigError(Problem(end.where, what, shown(end.value), "a later port"))
+        return first + high.port - low.port
     stated = link.companions.get("PORT_END")
     if stated is not None:
         text = stated.value

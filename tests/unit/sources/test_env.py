@@ -200,7 +200,7 @@ class TestEnvironment:
     def test_a_range_that_docker_sets_is_one_route(self):
         environ = {
             "X_PORT_7000_TCP_START": "tcp://h:7000",
-            "X_PORT_7002_TCP_END": "tcp://h:7002",
+            "X_PORT_7000_TCP_END": "tcp://h:7002",
             "X_PORT_7000_TCP_PORT_END": "7002",
             **{f"X_PORT_{port}_TCP": f"tcp://h:{port}" for port in (7000, 7001, 7002)},
         }

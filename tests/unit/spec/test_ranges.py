@@ -6,14 +6,15 @@ from ambassador.spec import parse_variable
 from ambassador.spec.assignment import Assignment, gather, route_of
 from ambassador.spec.ranges import join_ranges
 
-# What Docker 20.10 sets for a link to a container that exposes 7000-7003/tcp.
+# What Docker sets for a link to a container that exposes 7000-7003/tcp, old and new (moby,
+# daemon/links/links.go and links_test.go).
 DOCKER = {
     "X_PORT": "tcp://172.17.0.2:7000",
     "X_PORT_7000_TCP_START": "tcp://172.17.0.2:7000",
     "X_PORT_7000_TCP_ADDR": "172.17.0.2",
     "X_PORT_7000_TCP_PROTO": "tcp",
     "X_PORT_7000_TCP_PORT_START": "7000",
-    "X_PORT_7003_TCP_END": "tcp://172.17.0.2:7003",
+    "X_PORT_7000_TCP_END": "tcp://172.17.0.2:7003",
     "X_PORT_7000_TCP_PORT_END": "7003",
     "X_PORT_7000_TCP": "tcp://172.17.0.2:7000",
     "X_PORT_7000_TCP_PORT": "7000",
@@ -71,6 +72,45 @@ def test_a_range_by_hand_needs_only_its_ends():
     assert route.connect == 2
 
 
+def test_the_two_ends_docker_sets_are_enough():
+    values = {"X_PORT_7000_TCP_START": "tcp://h:8000", "X_PORT_7000_TCP_END": "tcp://h:8003"}
+    (route,) = routes(values)
+    assert route.listen == Inet("", 7000, 7003)
+    assert [endpoint.address for endpoint in route.endpoints] == [Inet("h", 8000, 8003)]
+
+
+def test_an_end_in_a_protocol_that_has_no_such_port_makes_no_route():
+    values = {
+        "X_PORT_80_TCP_START": "tcp://h:80",
+        "X_PORT_80_UDP_END": "udp://h:82",
+        "X_PORT_80_UDP_PORT_END": "82",
+        "X_PORT_80_TCP": "tcp://h:80",
+        "X_PORT_81_TCP": "tcp://h:81",
+        "X_PORT_82_UDP": "udp://h:82",
+    }
+    assert sorted((route.proto, route.listen.port) for route in routes(values)) == [
+        ("tcp", 80),
+        ("tcp", 81),
+        ("udp", 82),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("end", "what"),
+    [
+        ("tcp://h:8000", "is not behind X_PORT_7000_TCP_START"),
+        ("tcp://h:7999", "is not behind"),
+        ("unix:///x", "is not behind"),
+        ("tcp://g:8003", "does not fit"),
+        ("h:8003", "the scheme is missing"),
+    ],
+)
+def test_a_wrong_end_named_by_the_first_port(end, what):
+    found = problem({"X_PORT_7000_TCP_START": "tcp://h:8000", "X_PORT_7000_TCP_END": end})
+    assert found.where == "variable X_PORT_7000_TCP_END"
+    assert what in found.what
+
+
 def test_two_ranges_of_one_alias():
     other = {"X_PORT_9000_TCP_START": "tcp://h:9000", "X_PORT_9001_TCP_END": "tcp://h:9001"}
     assert [route.listen for route in routes(BY_HAND | other)] == [
@@ -106,7 +146,7 @@ def test_an_option_inside_a_range_is_sent_to_its_first_port():
 def test_where_docker_skips_a_port_the_single_variables_stand():
     values = {
         "X_PORT_80_TCP_START": "tcp://h:80",
-        "X_PORT_82_TCP_END": "tcp://h:82",
+        "X_PORT_80_TCP_END": "tcp://h:82",
         "X_PORT_80_TCP_PORT_END": "82",
         "X_PORT_80_TCP": "tcp://h:80",
         "X_PORT_80_UDP": "udp://h:80",
@@ -114,16 +154,16 @@ def test_where_docker_skips_a_port_the_single_variables_stand():
     }
     assert [route.listen for route in routes(values)] == [
         Inet("", 80),
-        Inet("", 82),
         Inet("", 80),
+        Inet("", 82),
     ]
 
 
 def test_where_docker_ends_in_another_protocol_the_single_variables_stand():
     values = {
         "X_PORT_80_TCP_START": "tcp://h:80",
-        "X_PORT_81_UDP_END": "udp://h:81",
-        "X_PORT_80_TCP_PORT_END": "81",
+        "X_PORT_80_UDP_END": "udp://h:81",
+        "X_PORT_80_UDP_PORT_END": "81",
         "X_PORT_80_TCP": "tcp://h:80",
         "X_PORT_80_UDP": "udp://h:80",
         "X_PORT_81_UDP": "udp://h:81",
