@@ -25,13 +25,12 @@ from ambassador.spec import (
 )
 from ambassador.spec.assignment import Assignment, Link, gather, route_of
 from ambassador.spec.ranges import join_ranges
-from ambassador.spec.variable import DOCKER, is_foreign
+from ambassador.spec.variable import DOCKER, NO_ROUTES, is_foreign
 
 __all__ = ["EnvironmentSource"]
 
 _FORM = "ALIAS_PORT_<port>_<TCP|UDP>=<endpoint>, or HOST PORT"
 _EXAMPLE = "REDIS_PORT_6379_TCP=tcp://192.168.1.52:6379"
-_NO_ROUTES = ("AMBASSADOR_", "KUBERNETES_")  # what begins like that is for another purpose
 _BLANKS = " \t\r\n"  # at the end of a value: the shell of the first ambassador dropped them
 
 
@@ -115,7 +114,7 @@ class EnvironmentSource:
             variable = parse_variable(name)
             if not equals:
                 problem = _no_assignment(argument)
-            elif variable is None or name.startswith(_NO_ROUTES):
+            elif variable is None or name.startswith(NO_ROUTES):
                 problem = _misused(where, name, shown(value), variable)
             elif name in result:
                 problem = Problem(where, "is given twice", shown(value))

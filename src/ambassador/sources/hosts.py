@@ -18,6 +18,7 @@ from ambassador.core.names import is_called, named
 from ambassador.errors import ConfigError, Problem, SourceError
 from ambassador.model import Endpoint, Inet, Proto, Route, Snapshot
 from ambassador.spec import meant, parse_host, shown
+from ambassador.spec.variable import NO_ROUTES
 
 __all__ = ["USUAL_PORTS", "HostsSource", "usual_ports"]
 
@@ -212,7 +213,10 @@ def _is_host(name: str) -> bool:
 
 def _assignment(alias: str, port: int) -> str:
     # Docker's own form of an alias in a variable
-    return f"-e {re.sub('[-.]', '_', alias).upper()}_PORT_{port}_TCP=tcp://{alias}:{port}"
+    name = re.sub("[-.]", "_", alias).upper()
+    if f"{name}_".startswith(NO_ROUTES):
+        name = "LINK"
+    return f"-e {name}_PORT_{port}_TCP=tcp://{alias}:{port}"
 
 
 def _nothing() -> Problem:

@@ -16,6 +16,7 @@ from ambassador.spec.options import format_options
 
 __all__ = [
     "DOCKER",
+    "NO_ROUTES",
     "Variable",
     "default_listen",
     "format_assignments",
@@ -29,6 +30,7 @@ __all__ = [
 # What Docker sets beside a link variable (moby, daemon/links/links.go); START and END matter for
 # ranges, the rest repeats what the link variable says.
 DOCKER = ("ADDR", "PORT", "PROTO", "START", "END", "PORT_START", "PORT_END")
+NO_ROUTES = ("AMBASSADOR_", "KUBERNETES_")  # a name that begins so is for another purpose
 _NAME = re.compile(
     r"(?P<alias>.*)_PORT_(?P<port>[0-9]+)_(?P<proto>TCP|UDP|SCTP)(?:_(?P<companion>.+))?", re.DOTALL
 )
