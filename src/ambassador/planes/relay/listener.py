@@ -12,7 +12,8 @@ from ambassador.planes.relay.descriptors import EXHAUSTED
 from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.options import tune
 from ambassador.planes.relay.poller import LEVEL
-from ambassador.planes.relay.session import Session, Surroundings
+from ambassador.planes.relay.session import Session
+from ambassador.planes.relay.surroundings import Surroundings
 from ambassador.ports import SessionStatus
 from ambassador.sockets.bind import close_listener
 

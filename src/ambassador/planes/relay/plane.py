@@ -22,7 +22,7 @@ from ambassador.planes.relay.live import EndpointNoticed, LiveRoute
 from ambassador.planes.relay.offload import Offload
 from ambassador.planes.relay.poller import Poller
 from ambassador.planes.relay.route import RelayRoute, StreamOrUdp, addresses, sessions_of
-from ambassador.planes.relay.session import Surroundings
+from ambassador.planes.relay.surroundings import Surroundings
 from ambassador.planes.relay.udp import UdpListener
 from ambassador.ports import Resolver, RouteStatus, SessionEnded, SessionStatus, unheard
 from ambassador.sockets.bind import bind, close_listener, somaxconn
@@ -120,7 +120,7 @@ class RelayPlane:
             self._add(route, sockets[route.key])
         for step in steps:
             if isinstance(step, ChangeRoute):
-                self._change(step)
+                self._routes[step.new.key].change(step)
         self._ports = None
         for relay_route in self._leaving:
             if not relay_route.open:
@@ -134,8 +134,8 @@ class RelayPlane:
     def status(self, routes: Sequence[Route] | None = None) -> Sequence[RouteStatus]:
         """Return one entry for each of `routes`, or for all; see ports.Plane."""
         if routes is None:
-            return [self._status(relay_route) for relay_route in self._routes.values()]
-        return [self._status(self._routes[route.key]) for route in routes]
+            return [relay_route.status() for relay_route in self._routes.values()]
+        return [self._routes[route.key].status() for route in routes]
 
     async def sessions(self, routes: Sequence[Route] | None = None) -> Sequence[SessionStatus]:
         """Return the open sessions; see ports.Plane."""
@@ -314,37 +314,6 @@ class RelayPlane:
                 relay_route.departures.follow()
                 self._open_listeners(relay_route, sockets[route.key])
 
-    def _change(self, step: ChangeRoute) -> None:
-        relay_route = self._routes[step.new.key]
-        relay_route.live.change(step.new)
-        relay_route.departures.follow()
-        relay_route.departures.replaced(step.old, step.existing)
-        if step.new.hold is not None and step.old.hold is None:
-            for session in relay_route.sessions:
-                session.reconnect()  # those that have no upstream yet wait now, too
-        for listener in relay_route.listeners:
-            listener.retune()
-        if step.new.hold != step.old.hold:
-            relay_route.live.hold_queue.change(step.new.hold)
-
-    def _status(self, relay_route: RelayRoute) -> RouteStatus:
-        counters = relay_route.live.counters
-        sessions = relay_route.sessions
-        return RouteStatus(
-            route=relay_route.live.route,
-            plane=self.name,
-            why="",
-            opened=counters.opened,
-            open=counters.open,
-            refused=counters.refused,
-            to_upstream=counters.to_upstream + sum(session.to_upstream for session in sessions),
-            to_client=counters.to_client + sum(session.to_client for session in sessions),
-            held=len(relay_route.live.hold_queue),
-            held_total=relay_route.live.hold_queue.entered,
-            closed=dict(counters.closed),
-            open_by_endpoint=relay_route.live.open_by_endpoint,
-        )
-
     def _is_own(self, proto: Proto, address: str, port: int) -> bool:
         if self._ports is None:  # asked for each session, and almost always the answer is no
             self._ports = {
@@ -359,9 +328,4 @@ class RelayPlane:
 
     def _cut(self, reason: Reason) -> None:
         for relay_route in (*self._routes.values(), *self._leaving):
-            relay_route.departures.close()
-            for listener in relay_route.listeners:
-                if isinstance(listener, StreamListener):
-                    listener.cut(reason)
-                else:
-                    listener.close(reason)
+            relay_route.cut(reason)

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ambassador.model import Address, Inet, Proto, Route, Unix
+from ambassador.core.plan import ChangeRoute
+from ambassador.model import Address, Inet, Proto, Reason, Route, Unix
 from ambassador.planes.relay.departures import Departures
 from ambassador.planes.relay.listener import StreamListener
 from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.session import Session
 from ambassador.planes.relay.udp import UdpListener
+from ambassador.ports import RouteStatus
 
 __all__ = ["RelayRoute", "StreamOrUdp", "addresses", "sessions_of"]
 
@@ -35,6 +37,46 @@ class RelayRoute:
     def open(self) -> int:
         """How many sessions there are that can be waited for."""
         return self.live.counters.open if self.live.route.proto is Proto.TCP else 0
+
+    def change(self, step: ChangeRoute) -> None:
+        """Be as `step` says: listeners and sessions stay, new sessions see the change."""
+        self.live.change(step.new)
+        self.departures.follow()
+        self.departures.replaced(step.old, step.existing)
+        if step.new.hold is not None and step.old.hold is None:
+            for session in self.sessions:
+                session.reconnect()  # those that have no upstream yet wait now, too
+        for listener in self.listeners:
+            listener.retune()
+        if step.new.hold != step.old.hold:
+            self.live.hold_queue.change(step.new.hold)
+
+    def cut(self, reason: Reason) -> None:
+        """End all sessions now, for `reason`."""
+        self.departures.close()
+        for listener in self.listeners:
+            if isinstance(listener, StreamListener):
+                listener.cut(reason)
+            else:
+                listener.close(reason)
+
+    def status(self) -> RouteStatus:
+        """Return what is seen from outside."""
+        counters, sessions = self.live.counters, self.sessions
+        return RouteStatus(
+            route=self.live.route,
+            plane="relay",
+            why="",
+            opened=counters.opened,
+            open=counters.open,
+            refused=counters.refused,
+            to_upstream=counters.to_upstream + sum(session.to_upstream for session in sessions),
+            to_client=counters.to_client + sum(session.to_client for session in sessions),
+            held=len(self.live.hold_queue),
+            held_total=self.live.hold_queue.entered,
+            closed=dict(counters.closed),
+            open_by_endpoint=self.live.open_by_endpoint,
+        )
 
     def listens(self, address: str, port: int) -> bool:
         """Tell whether a connection to `address` (an IP literal or a path) comes to this route."""

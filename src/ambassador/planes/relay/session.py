@@ -10,24 +10,21 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ambassador.core.session import Event, State
 from ambassador.model import Endpoint, Reason
 from ambassador.planes.relay.client import client_name
-from ambassador.planes.relay.descriptors import Descriptors
-from ambassador.planes.relay.dial import Dial, Patience
-from ambassador.planes.relay.keepalive import Keepalives
+from ambassador.planes.relay.dial import Dial
 from ambassador.planes.relay.live import Candidate, Evidence, LiveRoute
 from ambassador.planes.relay.options import keep_alive, no_delay
 from ambassador.planes.relay.pair import Pair, Side
-from ambassador.planes.relay.poller import Poller
 from ambassador.planes.relay.search import UnreachableError, connect, doubt
+from ambassador.planes.relay.surroundings import Surroundings
 from ambassador.planes.relay.worker import Worker
-from ambassador.ports import Resolver, SessionEnded, SessionRecord, SessionStatus
+from ambassador.ports import SessionRecord, SessionStatus
 from ambassador.tasks import spawn
 
-__all__ = ["Session", "Surroundings"]
+__all__ = ["Session"]
 
 _REASONS = {
     Event.FAILED: Reason.UNREACHABLE,
@@ -36,22 +33,6 @@ _REASONS = {
     Event.CLIENT_RESET: Reason.CLIENT_RESET,
     Event.UPSTREAM_RESET: Reason.UPSTREAM_RESET,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What all sessions of a relay share. `ended` is set each time a session has ended, `closed`
-    is told of it.
-    """
-
-    resolver: Resolver
-    descriptors: Descriptors
-    poller: Poller
-    patience: Patience
-    keepalives: Keepalives
-    is_own: Callable[[str, int], bool]
-    ended: asyncio.Event
-    closed: SessionEnded
 
 
 class Session(Pair):

@@ -13,17 +13,15 @@ import select
 import socket
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
-from ambassador import log
-from ambassador.core.flows import Flows
 from ambassador.model import Endpoint, Hold, Reason
 from ambassador.planes.relay import pktinfo
 from ambassador.planes.relay.descriptors import Descriptors
 from ambassador.planes.relay.flow import UdpFlow
-from ambassador.planes.relay.live import Candidate, LiveRoute
+from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.search import UnreachableError
 from ambassador.planes.relay.udp_endpoints import NameUnknownError, UdpEndpoints
+from ambassador.planes.relay.udp_flows import UdpFlows
 from ambassador.ports import Resolver, SessionEnded, SessionStatus
 from ambassador.sockets.bind import close_listener
 from ambassador.tasks import spawn
@@ -36,10 +34,6 @@ _LARGEST = 65536  # a UDP length field counts to 65,535 (RFC 768)
 _BATCH = 64
 # The most that is taken from the socket's buffer when the listener stops.
 _LAST_BATCH = 4096
-# A changed `idle` is noticed after at most this long.
-_LONGEST_SWEEP = 5.0
-# So many free descriptors end a shortage; at fewer it would be said again and again.
-_PLENTY = 10
 # The endpoint cannot be reached, as opposed to: this datagram cannot be sent now.
 _UNREACHABLE = frozenset(
     {errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN}
@@ -65,7 +59,6 @@ class UdpListener:
         is_own: Callable[[str, int], bool],
         closed: SessionEnded,
     ) -> None:
-        self._closed = closed
         self._live = live
         self.sock = sock
         self._descriptors = descriptors
@@ -73,16 +66,11 @@ class UdpListener:
         self._loop = asyncio.get_running_loop()
         self._space = pktinfo.ask(sock)
         self._view = memoryview(bytearray(_LARGEST))
-        self._flows: Flows[UdpFlow] = Flows()
-        self._by_descriptor: dict[int, UdpFlow] = {}
+        self._flows = UdpFlows(live, descriptors, self._watch, closed)
         # uvloop polls a descriptor no longer after its first error, and here every refusal is
         # one; an epoll set of our own is one descriptor without errors, and cheaper to change.
         self._epoll: select.epoll | None = None
         self._accepting = False
-        self._timer: asyncio.TimerHandle | None = None
-        # Anybody can make flows, with forged addresses; clients of TCP shall find room, too.
-        self._most = max(1, descriptors.limit // 2)
-        self._crowded = False
 
     @property
     def listening(self) -> bool:
@@ -130,7 +118,7 @@ class UdpListener:
         if self._epoll is None:
             return  # not begun yet
         self._endpoints.follow()
-        self._sweep()
+        self._flows.sweep()
         if self._live.route.hold is not None:
             self._hold_those_that_ask(self._live.route.hold)
 
@@ -143,12 +131,8 @@ class UdpListener:
     def close(self, reason: Reason) -> None:
         """Forget every flow, for `reason`, and release everything."""
         self._accepting = False
-        for flow in self._flows:
-            self._end(flow, reason)
+        self._flows.close(reason)
         self._endpoints.forget()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         if self._epoll is not None:
             self._loop.remove_reader(self._epoll.fileno())
             self._epoll.close()
@@ -164,7 +148,7 @@ class UdpListener:
         ready = self._epoll.poll(0, _BATCH)
         share = _BATCH // max(1, len(ready))
         for descriptor, _ in ready:
-            flow = self._by_descriptor.get(descriptor)
+            flow = self._flows.by_descriptor.get(descriptor)
             if flow is not None:
                 self._from_upstream(flow, share, now)
             elif descriptor == listener:
@@ -178,7 +162,9 @@ class UdpListener:
             except OSError:  # nothing left, or no memory for it
                 return
             key = (client, pktinfo.origin(ancillary))
-            flow = self._flows.get(key) or self._open(key, now)
+            flow = self._flows.get(key) or (
+                self._flows.begin(key, now) if self._accepting else None
+            )
             if flow is None:
                 continue
             self._flows.use(flow, now)
@@ -237,43 +223,6 @@ class UdpListener:
                 return
         flow.dropped += 1
 
-    def _open(self, key: tuple[Any, pktinfo.Ancillary], now: float) -> UdpFlow | None:
-        """Return a new flow that has yet to find its endpoint; None when there may be none."""
-        if not self._accepting or not self._room():
-            return None
-        self._descriptors.take(1)
-        flow = UdpFlow(key, *key, used=now, began=now, id=self._live.new_id())
-        self._flows.add(flow)
-        self._live.counters.opened += 1
-        self._live.counters.open += 1
-        if self._timer is None:
-            self._sweep()
-        return flow
-
-    def _room(self) -> bool:
-        """Tell whether a descriptor is free, if need be by ending the flow silent longest."""
-        if self._descriptors.available(1) and len(self._flows) < self._most:
-            self._crowded &= not self._descriptors.available(_PLENTY)
-            return True
-        oldest = self._flows.oldest()
-        if oldest is None:
-            return False
-        if not self._crowded:
-            self._crowded = True
-            name = self._live.route.name
-            log.event(
-                log.WARNING,
-                "flows_displaced",
-                f"{name}  {len(self._flows)} flows are open and {self._descriptors.limit} file "
-                "descriptors are allowed (ulimit -n), half of them for flows; each new flow ends "
-                "the one that has been silent longest",
-                route=name,
-                flows=len(self._flows),
-                limit=self._descriptors.limit,
-            )
-        self._end(oldest, Reason.REFUSED, "displaced")
-        return self._descriptors.available(1)
-
     def _aim(self, flow: UdpFlow, datagram: bytes | memoryview) -> None:
         """Find the endpoint of `flow`, then send; keep `datagram` while a name is asked for, or
         the route is held.
@@ -296,11 +245,13 @@ class UdpListener:
 
     def _hold(self, flow: UdpFlow, hold: Hold) -> bool:
         """Let `flow` wait for the release, or end it; tell which."""
-        late = partial(self._end, flow, Reason.TIMEOUT, "held for longer than the hold allows")
+        late = partial(
+            self._flows.end, flow, Reason.TIMEOUT, "held for longer than the hold allows"
+        )
         if self._live.hold_queue.enter(flow, hold, partial(self._released, flow), late):
             return True
         self._live.counters.refused += 1
-        self._end(flow, Reason.REFUSED, f"{hold.limit} are held already")
+        self._flows.end(flow, Reason.REFUSED, f"{hold.limit} are held already")
         return False
 
     def _hold_those_that_ask(self, hold: Hold) -> None:
@@ -354,53 +305,18 @@ class UdpListener:
             self._refuse(flow, error)
             return
         if found is not None:
-            self._part(flow)
-            self._join(flow, *found)
+            self._flows.join(flow, *found)
         flow.generation, flow.refused = self._endpoints.generation, False
 
     def _refuse(self, flow: UdpFlow, error: UnreachableError) -> None:
         self._live.counters.refused += 1
         flow.task = None  # which is who calls, if there is one
-        self._end(flow, Reason.UNREACHABLE, str(error))
+        self._flows.end(flow, Reason.UNREACHABLE, str(error))
 
-    def _join(self, flow: UdpFlow, upstream: socket.socket, candidate: Candidate) -> None:
-        flow.upstream, flow.candidate, flow.answered = upstream, candidate, False
-        self._by_descriptor[upstream.fileno()] = flow
+    def _watch(self, descriptor: int) -> None:
         if self._epoll is not None:
-            self._epoll.register(upstream.fileno(), select.EPOLLIN)
-        flow.counted = self._live.opened(candidate)
-
-    def _part(self, flow: UdpFlow) -> None:
-        if flow.upstream is not None and flow.candidate is not None:
-            del self._by_descriptor[flow.upstream.fileno()]
-            flow.upstream.close()  # which takes it out of the epoll set, too (epoll(7))
-            if flow.counted is not None:
-                self._live.closed(flow.counted)
-            flow.upstream = flow.candidate = flow.counted = None
-
-    def _end(self, flow: UdpFlow, reason: Reason, detail: str = "") -> None:
-        if flow.task is not None:
-            flow.task.cancel()
-        self._flows.remove(flow)
-        self._live.hold_queue.leave(flow)
-        record = flow.record(self._live.route, self._loop.time(), reason, detail)
-        self._part(flow)
-        self._live.counters.open -= 1
-        self._live.counters.closed[reason] += 1
-        self._descriptors.give(1)
-        self._closed(record)
+            self._epoll.register(descriptor, select.EPOLLIN)
 
     def _cut(self, flow: UdpFlow, reason: Reason) -> None:
         if flow in self._flows:
-            self._end(flow, reason)
-
-    def _sweep(self) -> None:
-        """End idle flows and come again when the next one may be idle."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        now, limit = self._loop.time(), self._live.route.idle
-        for flow in self._flows.idle(now, limit):
-            self._end(flow, Reason.TIMEOUT, "idle")
-        if (moment := self._flows.next_idle(limit)) is not None:
-            self._timer = self._loop.call_at(min(moment, now + _LONGEST_SWEEP), self._sweep)
+            self._flows.end(flow, reason)

@@ -1,0 +1,135 @@
+"""The flows of one UDP listener: how many there may be, when they end, and what is counted."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from ambassador import log
+from ambassador.core.flows import Flows
+from ambassador.model import Reason
+from ambassador.planes.relay import pktinfo
+from ambassador.planes.relay.descriptors import Descriptors
+from ambassador.planes.relay.flow import UdpFlow
+from ambassador.planes.relay.live import Candidate, LiveRoute
+from ambassador.ports import SessionEnded
+
+__all__ = ["UdpFlows"]
+
+# A changed `idle` is noticed after at most this long.
+_LONGEST_SWEEP = 5.0
+# So many free descriptors end a shortage; at fewer it would be said again and again.
+_PLENTY = 10
+
+
+class UdpFlows(Flows[UdpFlow]):
+    """Begins and ends flows; `watch` is told of the descriptor of each upstream socket, `closed`
+    of each end.
+    """
+
+    def __init__(
+        self,
+        live: LiveRoute,
+        descriptors: Descriptors,
+        watch: Callable[[int], None],
+        closed: SessionEnded,
+    ) -> None:
+        super().__init__()
+        self.by_descriptor: dict[int, UdpFlow] = {}
+        self._live = live
+        self._descriptors = descriptors
+        self._watch = watch
+        self._closed = closed
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        # Anybody can make flows, with forged addresses; clients of TCP shall find room, too.
+        self._most = max(1, descriptors.limit // 2)
+        self._crowded = False
+
+    def begin(self, key: tuple[Any, pktinfo.Ancillary], now: float) -> UdpFlow | None:
+        """Return a new flow that has yet to find its endpoint; None when there is no room."""
+        if not self._room():
+            return None
+        self._descriptors.take(1)
+        flow = UdpFlow(key, *key, used=now, began=now, id=self._live.new_id())
+        self.add(flow)
+        self._live.counters.opened += 1
+        self._live.counters.open += 1
+        if self._timer is None:
+            self.sweep()
+        return flow
+
+    def join(self, flow: UdpFlow, upstream: socket.socket, candidate: Candidate) -> None:
+        """Let `flow` lead to `candidate` through `upstream`, and no longer elsewhere."""
+        self._part(flow)
+        flow.upstream, flow.candidate, flow.answered = upstream, candidate, False
+        self.by_descriptor[upstream.fileno()] = flow
+        self._watch(upstream.fileno())
+        flow.counted = self._live.opened(candidate)
+
+    def end(self, flow: UdpFlow, reason: Reason, detail: str = "") -> None:
+        """End `flow`, which is here, for `reason`."""
+        if flow.task is not None:
+            flow.task.cancel()
+        self.remove(flow)
+        self._live.hold_queue.leave(flow)
+        record = flow.record(self._live.route, self._loop.time(), reason, detail)
+        self._part(flow)
+        self._live.counters.open -= 1
+        self._live.counters.closed[reason] += 1
+        self._descriptors.give(1)
+        self._closed(record)
+
+    def sweep(self) -> None:
+        """End idle flows and come again when the next one may be idle."""
+        self._disarm()
+        now, limit = self._loop.time(), self._live.route.idle
+        for flow in self.idle(now, limit):
+            self.end(flow, Reason.TIMEOUT, "idle")
+        if (moment := self.next_idle(limit)) is not None:
+            self._timer = self._loop.call_at(min(moment, now + _LONGEST_SWEEP), self.sweep)
+
+    def close(self, reason: Reason) -> None:
+        """End every flow, for `reason`."""
+        for flow in self:
+            self.end(flow, reason)
+        self._disarm()
+
+    def _room(self) -> bool:
+        """Tell whether a descriptor is free, if need be by ending the flow silent longest."""
+        if self._descriptors.available(1) and len(self) < self._most:
+            self._crowded &= not self._descriptors.available(_PLENTY)
+            return True
+        oldest = self.oldest()
+        if oldest is None:
+            return False
+        if not self._crowded:
+            self._crowded = True
+            name = self._live.route.name
+            log.event(
+                log.WARNING,
+                "flows_displaced",
+                f"{name}  {len(self)} flows are open and {self._descriptors.limit} file "
+                "descriptors are allowed (ulimit -n), half of them for flows; each new flow ends "
+                "the one that has been silent longest",
+                route=name,
+                flows=len(self),
+                limit=self._descriptors.limit,
+            )
+        self.end(oldest, Reason.REFUSED, "displaced")
+        return self._descriptors.available(1)
+
+    def _part(self, flow: UdpFlow) -> None:
+        if flow.upstream is not None and flow.candidate is not None:
+            del self.by_descriptor[flow.upstream.fileno()]
+            flow.upstream.close()  # which takes it out of the epoll set, too (epoll(7))
+            if flow.counted is not None:
+                self._live.closed(flow.counted)
+            flow.upstream = flow.candidate = flow.counted = None
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
