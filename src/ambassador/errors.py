@@ -110,14 +110,9 @@ class SourceError(RunError):
 class LostRoutesError(SourceError):
     """A source says most of its routes no longer; they stand until a reload is asked for."""
 
-    _SHOWN = 5
-
-    def __init__(self, source: str, lost: tuple[str, ...], former: int) -> None:
-        names = ", ".join(lost[: self._SHOWN]) + (", ..." if len(lost) > self._SHOWN else "")
-        super().__init__(
-            f"{source}: {len(lost)} of its {former} routes are gone at once ({names}); "
-            "they stay until it is confirmed: ambassador reload"
-        )
+    def __init__(self, message: str, source: str = "") -> None:
+        super().__init__(message)
+        self.source = source
 
 
 class ResolveError(RunError):

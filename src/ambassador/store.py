@@ -11,6 +11,8 @@ import contextlib
 import json
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -125,14 +127,14 @@ class FileStore:
             listen,
             _text(plain["route"]),
             _text(plain["who"]),
-            float(plain["when"]),
+            _moment(plain["when"]),
             _text(plain["what"]),
             None if moved is None else tuple(parse_endpoint(e, proto=proto) for e in _texts(moved)),
             tuple(
                 (parse_endpoint(url, proto=proto).address, Admin(word))
                 for url, word in plain["admin"].items()
             ),
-            None if hold is None else Hold(float(hold["timeout"]), int(hold["limit"])),
+            None if hold is None else _hold(hold),
             routes[0] if routes else None,
             bool(plain["removed"]),
         )
@@ -155,6 +157,19 @@ def _plain(wish: Wish) -> dict[str, Any]:
         "added": wish.added and format_assignments(wish.added),
         "removed": wish.removed,
     }
+
+
+def _moment(value: Any) -> float:
+    when = float(value)
+    datetime.fromtimestamp(when, UTC)  # raises where no calendar has it
+    return when
+
+
+def _hold(plain: Mapping[str, Any]) -> Hold:
+    hold = Hold(float(plain["timeout"]), int(plain["limit"]))
+    if not (isfinite(hold.timeout) and hold.timeout > 0 and hold.limit > 0):
+        raise ValueError(f"a hold of {hold.limit} clients for {hold.timeout:g} s")
+    return hold
 
 
 def _text(value: object) -> str:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from ambassador.core.names import named
 from ambassador.model import Address, Endpoint, Inet, Pick, Proto, Route, Unix
 from ambassador.spec import default_listen
+from ambassador.spec.values import SHORTEST_INTERVAL
 
 ports = st.integers(1, 65535)
 labels = st.text("az09-_", min_size=1, max_size=8).map(lambda text: f"a{text}z")
@@ -74,7 +75,7 @@ def routes(draw: st.DrawFn) -> Route:
         tuple(ends),
         proto,
         draw(st.sampled_from(Pick)),
-        interval=draw(durations),
+        interval=draw(durations.filter(lambda seconds: seconds >= SHORTEST_INTERVAL)),
         rise=draw(st.integers(1, 999)),
         fall=draw(st.integers(1, 999)),
         alias=alias,

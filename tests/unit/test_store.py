@@ -127,13 +127,18 @@ def damaged(**fields):
         damaged(admin=[]),
         damaged(hold={"timeout": "long", "limit": 1}),
         damaged(hold={"timeout": 1, "limit": float("inf")}),
+        damaged(hold={"timeout": 1, "limit": -5}),
+        damaged(hold={"timeout": 0, "limit": 1}),
+        damaged(hold={"timeout": float("nan"), "limit": 1}),
         damaged(when="now"),
+        damaged(when=1e300),
+        damaged(when=float("nan")),
         damaged(who=1),
         damaged(added=["REDIS_PORT_7000_TCP=tcp://db:1"]),
         damaged(added=["nonsense"]),
         damaged()[:-9],
     ],
-    ids=range(23),
+    ids=range(28),
 )
 def test_a_damaged_file_is_named_and_left_alone(store, text):
     store.load()

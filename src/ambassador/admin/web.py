@@ -10,7 +10,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -162,6 +162,8 @@ def _safely(answer: _Answer) -> _Answer:
             return JSONResponse(view_of(error), fault_of(error).status)
         except HTTPException:
             raise
+        except ClientDisconnect:  # in mid-body: nobody reads the answer
+            return Response(status_code=400)
         except Exception as error:
             what = f"{request.method} {request.url.path}: {type(error).__name__}"
             log.event(log.ERROR, "bug", f"a bug in the admin API: {what}", traced=_traced(error))

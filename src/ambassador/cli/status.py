@@ -92,6 +92,7 @@ def _all(view: StatusView, head: Sequence[str] = _HEAD, width: int | None = None
     notes += [f"{one.name}: {note}" for one in view.routes for note in _notes(one)]
     notes += [f"{one.name} ({one.listen}): {one.differs}" for one in view.removed]
     notes += [f"{source.name}: {source.error}" for source in view.sources if source.error]
+    notes += [f"changes are not kept: {view.unkept}"] if view.unkept else []
     notes += [_before(one) for one in view.former]
     return "\n".join([*lines, *([""] if notes else []), *notes])
 

@@ -44,6 +44,7 @@ class Applier:
         self._said: dict[RouteKey, Route] = {}  # as the sources say, of `_led`
         self._led: tuple[Desired, Mapping[RouteKey, Wish]] = (self.desired, self.wishes)
         self.changed: dict[RouteKey, Changed] = {}
+        self.unkept = ""  # why the wishes are not in the store as they are; empty: they are
         self._plane = plane
         self._store = store
         self._installed = installed
@@ -185,10 +186,20 @@ class Applier:
         who: str,
         what: str,
         once: Mapping[RouteKey, Existing] | None = None,
+        *,
+        owed: bool = False,
     ) -> None:
-        """Keep `wishes` and lead to them, or do neither."""
-        if wishes != self.wishes:
-            await self._keep(wishes)
+        """Keep `wishes` and lead to them, or do neither; with `owed` lead to them also where they
+        cannot be kept: `unkept` then says why, until `repay` or the next wish can.
+        """
+        if wishes != self.wishes or self.unkept:
+            try:
+                await self._keep(wishes)
+            except StoreError as error:
+                if not owed:
+                    raise
+                self.unkept = str(error)
+                log.event(log.ERROR, "not_kept", f"{what}, but not kept: {error}")
         try:
             await self.lead_to(self.desired, wishes, who, what, once)
         except AmbassadorError:
@@ -199,9 +210,20 @@ class Applier:
             raise
         self.wishes = wishes
 
+    async def repay(self) -> None:
+        """Try to keep what is owed to the store."""
+        if self.unkept:
+            try:
+                await self._keep(self.wishes)
+            except StoreError as error:
+                self.unkept = str(error)
+            else:
+                log.event(log.INFO, "kept", "the operator's changes are kept now")
+
     async def _keep(self, wishes: Mapping[RouteKey, Wish]) -> None:
         if self._store is not None:
             await asyncio.to_thread(self._store.save, tuple(wishes.values()))
+        self.unkept = ""
 
     def differs(self, key: RouteKey) -> str:
         """Return how a route differs from what the sources say, for people."""

@@ -18,7 +18,10 @@ from ambassador.core.commands import (
     Cut,
     Drain,
     Move,
+    Ready,
+    Release,
     Reload,
+    Reset,
     Result,
     Sessions,
     Status,
@@ -62,6 +65,8 @@ __all__ = ["Executor"]
 
 # Routes told of at one go, about 1 ms; sessions have their turn in between.
 _SLICE = 50
+# What lets clients go on is done also where it cannot be kept; see Applier.wish.
+_FREEING = (Release, Ready, Reset)
 
 
 class Executor:
@@ -118,7 +123,7 @@ class Executor:
             case Status() | Sessions() | Reload():
                 raise AssertionError(command)
             case _:
-                result = await self._ask(asked(now, command), who)
+                result = await self._ask(asked(now, command), who, isinstance(command, _FREEING))
         self._endings.keep_only(
             (route.key, endpoint.address)
             for route in lead.routes
@@ -129,9 +134,11 @@ class Executor:
             self._drain(command)
         return result
 
-    async def _ask(self, wanted: Decision, who: str) -> Done:
-        await self._lead.wish(wanted.wishes, who, wanted.message)
-        return Done(wanted.message, wanted.routes)
+    async def _ask(self, wanted: Decision, who: str, owed: bool = False) -> Done:
+        await self._lead.wish(wanted.wishes, who, wanted.message, owed=owed)
+        unkept = self._lead.unkept
+        owing = f"; a restart would undo it: {unkept}" if unkept else ""
+        return Done(f"{wanted.message}{owing}", wanted.routes)
 
     async def status(
         self, command: Status, phase: str, sources: tuple[SourceView, ...]
@@ -151,7 +158,15 @@ class Executor:
         former = tuple(EarlierView(*one) for one in self._plane.processes)
         removed = () if route is not None else self._removed()
         return StatusView(
-            phase, __version__, os.getpid(), uptime, tuple(views), sources, former, removed
+            phase,
+            __version__,
+            os.getpid(),
+            uptime,
+            tuple(views),
+            sources,
+            former,
+            removed,
+            self._lead.unkept,
         )
 
     def _removed(self) -> tuple[RemovedView, ...]:

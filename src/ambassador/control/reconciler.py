@@ -31,6 +31,7 @@ __all__ = ["Phase", "Reconciler", "read"]
 
 # A command waits this long for those before it; a move takes its own `timeout`.
 _PATIENCE = 30.0
+_REPAY = 5.0  # seconds between two attempts to keep what could not be kept
 _LOOK = 0.1  # seconds between two looks for those who are held when it stops
 
 
@@ -72,6 +73,7 @@ class Reconciler:
         self._lead = Applier(self._plane, store, installed)
         self._operating = Executor(self._lead, self._plane, verifier, read_assignments)
         self._lock = asyncio.Lock()
+        self._repaying: asyncio.Task[None] | None = None
 
     @property
     def routes(self) -> tuple[Route, ...]:
@@ -184,6 +186,7 @@ class Reconciler:
     def leave(self) -> None:
         """Another process has the routes: only open sessions are seen to."""
         self._operating.close()
+        self._end_repaying()
         self.phase = Phase.STOPPING
 
     async def stop(self, grace: float) -> int:
@@ -194,6 +197,8 @@ class Reconciler:
         """
         self._operating.close()  # so that nobody is waited for
         async with self._lock:
+            await self._lead.repay()
+            self._end_repaying()
             self.phase = Phase.STOPPING
             dismissing = spawn(self._dismiss(), "dismiss those who are held")
             try:
@@ -235,9 +240,25 @@ class Reconciler:
             return error
         finally:
             self._lock.release()
+            self._see_to_store()
         message = getattr(result, "message", "")
         log.event(log.INFO, "commanded", f"{message} ({who})", who=who, command=word(command))
         return result
+
+    def _see_to_store(self) -> None:
+        if self._lead.unkept and (self._repaying is None or self._repaying.done()):
+            self._repaying = spawn(self._repay(), "keep what is owed")
+
+    def _end_repaying(self) -> None:
+        if self._repaying is not None:
+            self._repaying.cancel()
+
+    async def _repay(self) -> None:
+        """Keep what is owed as soon as the store can."""
+        while self._lead.unkept:
+            await asyncio.sleep(_REPAY)
+            async with self._lock:
+                await self._lead.repay()
 
     async def _reload(self, who: str, *, loss: bool = True) -> Done:
         failing = ""  # what was read last, where that is no source

@@ -18,6 +18,7 @@ __all__ = ["SnapshotReader", "read"]
 
 # Stands in `status` like a source while what all said cannot be installed.
 _TOGETHER = "routes"
+_SHOWN = 5  # names of routes in one line
 
 
 def read(
@@ -116,5 +117,10 @@ class SnapshotReader:
     def _take_with_care(self, snapshot: Snapshot) -> None:
         former = self._good.get(snapshot.source)
         if former is not None and (lost := most_lost(former.routes, snapshot.routes)):
-            raise LostRoutesError(snapshot.source, lost, len(former.routes))
+            names = ", ".join(lost[:_SHOWN]) + (", ..." if len(lost) > _SHOWN else "")
+            raise LostRoutesError(
+                f"{snapshot.source}: {len(lost)} of its {len(former.routes)} routes are gone at "
+                f"once ({names}); they stay until it is confirmed: ambassador reload",
+                snapshot.source,
+            )
         self._take(snapshot)

@@ -130,7 +130,8 @@ class RemovedView:
 @dataclass(frozen=True, slots=True)
 class StatusView:
     """The whole program, or one route of it. `former`: where sessions go on after an upgrade;
-    `removed`: routes that are not there because the operator does not want them.
+    `removed`: routes that are not there because the operator does not want them; `unkept`: why the
+    operator's changes are not kept as they are, so that a restart would undo some.
     """
 
     phase: str
@@ -141,6 +142,7 @@ class StatusView:
     sources: tuple[SourceView, ...] = ()
     former: tuple[EarlierView, ...] = ()
     removed: tuple[RemovedView, ...] = ()
+    unkept: str = ""
 
 
 @dataclass(frozen=True, slots=True)

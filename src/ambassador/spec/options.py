@@ -12,7 +12,13 @@ from ambassador.spec.address import format_address, parse_listen
 from ambassador.spec.existing import format_existing, parse_existing
 from ambassador.spec.health import OF_UDP, format_health, parse_count, parse_health
 from ambassador.spec.text import meant, shown
-from ambassador.spec.values import format_duration, parse_duration, parse_keepalive, parse_pick
+from ambassador.spec.values import (
+    format_duration,
+    parse_duration,
+    parse_interval,
+    parse_keepalive,
+    parse_pick,
+)
 
 __all__ = ["OPTIONS", "Option", "format_options", "parse_option"]
 
@@ -104,7 +110,7 @@ OPTIONS: Mapping[str, Option] = {
         ),
         Option(
             "interval",
-            parse_duration,
+            parse_interval,
             format_duration,
             _BOTH,
             "2s",

@@ -13,6 +13,7 @@ __all__ = [
     "format_duration",
     "format_size",
     "parse_duration",
+    "parse_interval",
     "parse_keepalive",
     "parse_pick",
     "parse_size",
@@ -21,6 +22,7 @@ __all__ = [
 
 _UNITS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600)}
 _DURATION = re.compile(r"(\d{1,18}(?:\.\d{1,30})?)(ms|s|m|h|)", re.ASCII)
+SHORTEST_INTERVAL = 0.1  # seconds; more often than that, questions are a load of their own
 LONGEST = 365 * 24 * 3600.0  # seconds; a longer time is taken for a slip of the unit
 # setsockopt(TCP_KEEPIDLE) takes 1..32767 (MAX_TCP_KEEPIDLE in Linux' include/net/tcp.h)
 LONGEST_KEEPALIVE = 32767
@@ -35,6 +37,18 @@ def parse_duration(text: str, where: str = "duration", *, zero: bool = False) ->
     With `zero`, `0` and `off` give 0. Raises ConfigError.
     """
     return told(where, text, lambda text: _duration(text, zero))
+
+
+def parse_interval(text: str, where: str = "interval") -> float:
+    """Return seconds between two questions for health, at least 0.1. Raises ConfigError."""
+
+    def read(text: str) -> float:
+        seconds = _duration(text, zero=False)
+        if seconds < SHORTEST_INTERVAL:
+            raise Malformed("is shorter than 100ms", "100ms or more", "100ms")
+        return seconds
+
+    return told(where, text, read)
 
 
 def parse_keepalive(text: str, where: str = "keepalive") -> float:

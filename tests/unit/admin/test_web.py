@@ -136,6 +136,21 @@ def test_a_bug_is_told_without_its_words_and_logged(api, reconciler, monkeypatch
     assert "ZeroDivisionError" in fields["traced"]
 
 
+def test_a_client_that_leaves_in_mid_body_is_no_bug(api):
+    heard = []
+    unfollow = log.follow(lambda level, name, message, fields: heard.append(name))
+    sock = connect(api)
+    sock.sendall(
+        b"POST /v1/hold HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+        b'Content-Length: 100\r\n\r\n{"route":'
+    )
+    sock.close()
+    for _ in range(3):  # what came first has been seen to
+        assert request(api, "/v1/status").status == 200
+    unfollow()
+    assert heard == []
+
+
 def test_the_events_that_are_known(api):
     lines = request(api, "/v1/events").body.splitlines()
     events = [json.loads(line) for line in lines]

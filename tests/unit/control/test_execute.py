@@ -6,8 +6,21 @@ import asyncio
 
 import pytest
 
+from ambassador.control import reconciler
 from ambassador.control.reconciler import Phase, Reconciler
-from ambassador.core.commands import Add, Cut, Drain, Hold, Move, Ready, Reload, Sessions, Status
+from ambassador.core.commands import (
+    Add,
+    Cut,
+    Drain,
+    Hold,
+    Move,
+    Ready,
+    Release,
+    Reload,
+    Reset,
+    Sessions,
+    Status,
+)
 from ambassador.core.plan import ChangeRoute
 from ambassador.errors import (
     ConfigError,
@@ -168,6 +181,46 @@ def test_what_cannot_be_kept_is_not_done(command):
         await scene.unchanged(StoreError, command, "full")
 
     run(body, store=Store(StoreError("disk is full")))
+
+
+@pytest.mark.parametrize("free", [Release("redis"), Ready("redis"), Reset("redis")])
+def test_what_frees_clients_is_done_at_once_and_the_store_is_owed(free, monkeypatch):
+    monkeypatch.setattr(reconciler, "_REPAY", 0.01)
+    store = Store()
+
+    async def body(scene):
+        command = Hold("redis") if isinstance(free, Release | Reset) else Drain("redis")
+        await scene.it.execute(command)
+        kept, full = store.kept, StoreError("disk is full")
+        store.failures = [full, full]
+        done = await scene.it.execute(free)
+        assert done.message.endswith("; a restart would undo it: disk is full")
+        (route,) = scene.it.routes
+        assert route == REDIS
+        assert store.kept == kept
+        assert (await scene.it.execute(Status())).unkept == "disk is full"
+        while store.kept:
+            await asyncio.sleep(0.001)
+        while (await scene.it.execute(Status())).unkept:
+            await asyncio.sleep(0.001)
+        said = [event.event for event in scene.it.events.since(0)]
+        assert [name for name in said if "kept" in name] == ["not_kept", "kept"]
+
+    run(body, store=store)
+
+
+def test_what_is_owed_is_tried_once_more_at_the_stop():
+    store = Store()
+
+    async def body(scene):
+        await scene.it.execute(Hold("redis"))
+        store.failures = [StoreError("disk is full")]
+        await scene.it.execute(Release("redis"))
+        assert store.kept
+        await scene.it.stop(0)
+        assert not store.kept
+
+    run(body, store=store)
 
 
 def test_what_cannot_be_done_is_not_kept():

@@ -6,6 +6,7 @@ from ambassador.spec import (
     format_duration,
     format_size,
     parse_duration,
+    parse_interval,
     parse_keepalive,
     parse_pick,
     parse_size,
@@ -117,3 +118,10 @@ def test_a_word_far_from_all_gets_no_guess():
     with pytest.raises(ConfigError) as raised:
         parse_word("xyz", ["text", "json"])
     assert "did you mean" not in raised.value.problems[0].what
+
+
+@pytest.mark.parametrize("text", ["99ms", "1ms", "0.05s"])
+def test_an_interval_that_would_be_a_load_of_its_own(text):
+    with pytest.raises(ConfigError, match="is shorter than 100ms"):
+        parse_interval(text)
+    assert parse_interval("100ms") == 0.1
