@@ -60,7 +60,6 @@ BANNED = {
 ACCEPTED: dict[str, str] = {
     "admin.server": "the HTTP server of the admin socket, beside admin.client",
     "admin.server.AdminServer": "the same",
-    "admin.door.Server": "the protocol's name of what uvicorn gives",
     "resolve.dns.NameServers": "resolv.conf(5) calls them so",
 }
 

@@ -1,42 +1,64 @@
 """Where HTTP is answered: an application on a bound socket, by uvicorn and h11.
 
-What the protocol itself must bear stands here: slow and huge heads, too many connections, and
-who is at the other end of a unix socket.
+A door has a budget of connections. Where it is used up, a newcomer takes the place of the one that
+has kept us waiting longest: idle connections, slow requests and readers that do not read shut
+nobody out. What one connection may cost stands in `connection.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import errno
 import logging
-import os
 import socket
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ambassador.sockets.unix import PathSocket, peer, remove
+from ambassador.sockets.unix import PathSocket, remove
 from ambassador.tasks import spawn
 
 if TYPE_CHECKING:
-    import uvicorn
+    from ambassador.admin.connection import Connection
 
-__all__ = ["HEAD_LIMIT", "HEAD_TIME", "Door"]
+__all__ = ["CONNECTIONS", "HEAD_LIMIT", "HEAD_TIME", "Door"]
 
 HEAD_LIMIT = 16 << 10  # bytes of a request line with its headers
 HEAD_TIME = 10.0  # seconds in which a request must have come as far as the end of its headers
-_CONNECTIONS = 128  # beyond, requests are answered with 503
+SEND_TIME = 30.0  # seconds in which a reader must have taken something
+CONNECTIONS = 128  # open at one time
+_BATCH = 8  # accepted before other work has its turn
+_PAUSE = 0.1  # seconds until it is tried again where the system has no room
+_CLOSING = 0.1  # seconds for answers that are being written at the end
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_LOG_AGAIN = 60.0  # seconds between two lines about uvicorn's own troubles
 
 
 class Door:
-    """Answers on `sock`, which listens, with what `build` returns."""
+    """Answers on `sock`, which listens, with what `build` returns. At most `limit` connections are
+    open at one time; `pace` seconds pass between two batches of new ones.
+    """
 
-    def __init__(self, sock: socket.socket, build: Callable[[], Any], name: str) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        build: Callable[[], Any],
+        name: str,
+        *,
+        limit: int = CONNECTIONS,
+        pace: float = 0.0,
+    ) -> None:
         self._socket = sock
         self._build = build
         self._name = name
-        self._server: uvicorn.Server | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._stopping = asyncio.Event()
+        self._limit = limit
+        self._pace = pace
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._new: Callable[[], Connection] | None = None
+        self._open: dict[Connection, None] = {}  # the oldest first
+        self._paused: asyncio.TimerHandle | None = None
+        self._accepting = False
+        self._emptied = asyncio.Event()
 
     @property
     def sock(self) -> socket.socket:
@@ -46,93 +68,125 @@ class Door:
     async def start(self) -> None:
         """Begin to answer."""
         # 60 ms of imports, in a thread, so that the first clients are not kept waiting.
-        self._server = await asyncio.to_thread(self._serving)
-        self._task = spawn(self._server.serve(sockets=[self._socket]), self._name)
+        self._new = await asyncio.to_thread(self._connections)
+        self._loop = asyncio.get_running_loop()
+        self._socket.setblocking(False)
+        self._resume()
 
     async def stop(self) -> None:
         """Answer no longer, close the socket and every connection; its file goes first."""
         if isinstance(self._socket, PathSocket):
             remove(self._socket)
-        if self._server is not None and self._task is not None:
-            self._server.should_exit = self._server.force_exit = True
-            self._stopping.set()
-            await self._task
+        self._pause()
+        self._new = None
+        for connection in list(self._open):
+            if connection.transport is not None:
+                connection.leave()
+        if any(not connection.waits for connection in self._open):
+            await asyncio.sleep(_CLOSING)
+        for connection in list(self._open):
+            connection.abort()
+        while self._open:  # each is told of its end by the loop
+            self._emptied.clear()
+            await self._emptied.wait()
+        await asyncio.sleep(0)
         self._socket.close()
 
-    def _serving(self) -> uvicorn.Server:
-        import uvicorn  # noqa: PLC0415
-        from uvicorn.protocols.http.h11_impl import H11Protocol  # noqa: PLC0415
+    def _connections(self) -> Callable[[], Connection]:
+        from uvicorn.server import ServerState  # noqa: PLC0415
 
-        # It warns of each request that is no HTTP: whoever sends rubbish could fill the log.
+        from ambassador.admin.connection import Connection, configured  # noqa: PLC0415
+
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-        stopping = self._stopping
-
-        class Server(uvicorn.Server):
-            """Without uvicorn's own signals, and asleep where uvicorn looks ten times a second
-            whether it is to stop: an idle ambassador uses no CPU.
-            """
-
-            @contextlib.contextmanager
-            def capture_signals(self) -> Iterator[None]:
-                yield
-
-            async def main_loop(self) -> None:
-                await stopping.wait()
-
-        class Connection(H11Protocol):
-            """With a limit for the time a head may take, and the user of a unix socket."""
-
-            overdue: asyncio.TimerHandle | None = None
-
-            def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-                super().connection_made(transport)
-                if self.client is None:
-                    self.client = (_user(transport), 0)
-                self._watch()
-
-            def data_received(self, data: bytes) -> None:
-                super().data_received(data)
-                self._watch()
-
-            def on_response_complete(self) -> None:
-                super().on_response_complete()
-                self._watch()
-
-            def connection_lost(self, exc: Exception | None) -> None:
-                super().connection_lost(exc)
-                self._forget()
-
-            def _watch(self) -> None:
-                """Have a limit while no request is being answered."""
-                if self.cycle is not None and not self.cycle.response_complete:
-                    self._forget()
-                elif self.overdue is None and not self.transport.is_closing():
-                    self.overdue = self.loop.call_later(HEAD_TIME, self.transport.abort)
-
-            def _forget(self) -> None:
-                if self.overdue is not None:
-                    self.overdue.cancel()
-                    self.overdue = None
-
-        return Server(
-            uvicorn.Config(
-                self._build(),
-                log_config=None,
-                access_log=False,
-                date_header=False,  # main_loop would keep it true
-                server_header=False,
-                lifespan="off",
-                ws="none",
-                http=Connection,
-                h11_max_incomplete_event_size=HEAD_LIMIT,
-                limit_concurrency=_CONNECTIONS,
-            )
+        logging.getLogger("uvicorn.error").filters[:] = [_Seldom()]
+        config = configured(self._build, HEAD_LIMIT)
+        state = ServerState()
+        return lambda: Connection(
+            config, state, head_time=HEAD_TIME, send_time=SEND_TIME, lost=self._ended
         )
 
+    def _accept(self) -> None:
+        for _ in range(_BATCH):
+            if len(self._open) >= self._limit and not self._evict():
+                self._pause()  # until one has ended
+                return
+            try:
+                client, _ = self._socket.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in _EXHAUSTED:
+                    self._evict()
+                    self._pause(_PAUSE)
+                    return
+                continue  # it died in the backlog (accept(2))
+            self._begin(client)
+        if self._pace:
+            self._pause(self._pace)
 
-def _user(transport: asyncio.Transport) -> str:
-    """Return the user at the other end of a unix socket: `uid 1000`."""
-    # uvloop's socket knows no getsockopt.
-    with socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno())) as sock:
-        _pid, user = peer(sock)
-    return f"uid {user}"
+    def _begin(self, client: socket.socket) -> None:
+        assert self._new is not None
+        client.setblocking(False)
+        connection = self._new()
+        self._open[connection] = None
+        spawn(self._connect(client, connection), f"{self._name} connection")
+
+    async def _connect(self, client: socket.socket, connection: Connection) -> None:
+        if self._new is None:  # stopped meanwhile
+            client.close()
+            self._ended(connection)
+            return
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, client)
+        except OSError:  # it has gone already
+            client.close()
+            self._ended(connection)
+
+    def _evict(self) -> bool:
+        """End the connection that has waited longest for its other end; tell whether there was
+        one.
+        """
+        for connection in self._open:
+            if connection.transport is not None and connection.waits:
+                del self._open[connection]
+                connection.abort()
+                return True
+        return False
+
+    def _ended(self, connection: Connection) -> None:
+        self._open.pop(connection, None)
+        self._emptied.set()
+        if self._paused is None:
+            self._resume()
+
+    def _pause(self, seconds: float = 0.0) -> None:
+        if self._accepting and self._loop is not None:
+            self._accepting = False
+            self._loop.remove_reader(self._socket.fileno())
+        if self._paused is not None:
+            self._paused.cancel()
+            self._paused = None
+        if seconds and self._loop is not None:
+            self._paused = self._loop.call_later(seconds, self._resume)
+
+    def _resume(self) -> None:
+        self._paused = None
+        if not self._accepting and self._new is not None and self._loop is not None:
+            self._accepting = True
+            self._loop.add_reader(self._socket.fileno(), self._accept)
+
+
+class _Seldom(logging.Filter):
+    """Lets a line through now and then: whoever can cause one could fill the log."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._next = 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether `record` is logged."""
+        now = time.monotonic()
+        if now < self._next:
+            return False
+        self._next = now + _LOG_AGAIN
+        return True

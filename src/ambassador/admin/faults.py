@@ -55,6 +55,7 @@ MANNERS: Mapping[int, tuple[str, str]] = {
     408: ("slow", "the body did not arrive in time"),
     413: ("too_large", "the body is larger than 256 KiB"),
     415: ("media_type", "the body is not application/json"),
+    429: ("busy", "too many requests are being answered; try again in a moment"),
     500: ("bug", "a bug; the log of the ambassador has more"),
 }
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["AdminServer"]
 
+# A client of a unix socket is refused at once where the backlog is full (EAGAIN, connect(2)).
+_BACKLOG = 1024
+
 
 class AdminServer:
     """Serves one reconciler on one unix socket."""
@@ -35,7 +38,7 @@ class AdminServer:
         any moment. Raises RunError when another program answers there, or it cannot be.
         """
         try:
-            sock = listen(self.path, 64, private=True, replace=replace)
+            sock = listen(self.path, _BACKLOG, private=True, replace=replace)
         except OSError as error:
             why = error.strerror or error
             if error.errno == errno.EADDRINUSE:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["api_door", "monitor_door"]
 
+# Seconds between two batches of new connections from strangers: 400 a second at most.
+_PACE = 0.02
+
 
 def api_door(
     address: Inet,
@@ -35,7 +38,7 @@ def api_door(
 
         return api(reconciler, place="over the API", token=token, metrics=metrics)
 
-    return Door(_bound(address, "API", inherited), build, "api")
+    return Door(_bound(address, "API", inherited), build, "api", pace=_PACE)
 
 
 def monitor_door(
@@ -51,7 +54,7 @@ def monitor_door(
 
         return monitor(reconciler, metrics)
 
-    return Door(_bound(address, "metrics", inherited), build, "metrics")
+    return Door(_bound(address, "metrics", inherited), build, "metrics", pace=_PACE)
 
 
 def _bound(address: Inet, what: str, inherited: Inherited | None) -> socket.socket:

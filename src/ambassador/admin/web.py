@@ -16,6 +16,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ambassador import __version__, log
+from ambassador.admin.bounds import Bounds, Followers, Pace, Shared
 from ambassador.admin.faults import MANNERS, fault_of, view_of
 from ambassador.admin.openapi import document
 from ambassador.admin.operations import OPERATIONS, Events, Operation
@@ -27,6 +28,8 @@ __all__ = ["BODY_LIMIT", "BODY_TIME", "Metrics", "Token", "api", "monitor"]
 
 # Room for 2,000 assignments to `add`; larger ones are a slip or an attack.
 BODY_LIMIT = 256 << 10
+_PARAMETERS = 20  # of a query; commands have three
+RATE = 200.0  # requests a second over TCP; a busy monitor asks once a second
 BODY_TIME = 10.0  # seconds; a body comes from the same machine or its neighbour
 # So much of a body too large is read and dropped: closed earlier, our reset could reach the
 # client before our answer does (RFC 9112 section 9.6).
@@ -50,19 +53,24 @@ def api(
     async def openapi(_: Request) -> Response:
         return JSONResponse(page)
 
+    bounds = Bounds()
     routes = [
-        Route(row.path, _safely(partial(_execute, reconciler, row, place)), methods=[row.method])
+        Route(
+            row.path,
+            _safely(partial(_execute, reconciler, row, place, bounds)),
+            methods=[row.method],
+        )
         for row in OPERATIONS
     ]
-    routes.append(Route("/v1/events", _safely(partial(_events, reconciler))))
+    routes.append(Route("/v1/events", _safely(partial(_events, reconciler, Followers()))))
     routes.append(Route("/openapi.json", openapi))
     app = _application([*routes, *_monitoring(reconciler, metrics)])
-    return _Guarded(app, token) if token else app
+    return _Paced(_Guarded(app, token)) if token else app
 
 
 def monitor(reconciler: Reconciler, metrics: Metrics | None = None) -> ASGIApp:
     """Return what may be asked by anybody: /healthz, /readyz, and /metrics if there are any."""
-    return _application(_monitoring(reconciler, metrics))
+    return _Paced(_application(_monitoring(reconciler, metrics)))
 
 
 def _application(routes: list[Route]) -> Starlette:
@@ -81,39 +89,59 @@ def _monitoring(reconciler: Reconciler, metrics: Metrics | None) -> list[Route]:
 
     routes = [Route("/healthz", healthz), Route("/readyz", readyz)]
     if metrics is not None:
+        scrapes = Shared(partial(_numbers, reconciler, metrics))
 
         async def numbers(_: Request) -> Response:
-            await reconciler.measure()
-            return Response(await metrics(), media_type="text/plain; version=0.0.4")
+            return Response(await scrapes(), media_type="text/plain; version=0.0.4")
 
         routes.append(Route("/metrics", _safely(numbers)))
     return routes
 
 
+async def _numbers(reconciler: Reconciler, metrics: Metrics) -> bytes:
+    await reconciler.measure()
+    return await metrics()
+
+
 async def _execute(
-    reconciler: Reconciler, row: Operation, place: str, request: Request
+    reconciler: Reconciler, row: Operation, place: str, bounds: Bounds, request: Request
 ) -> Response:
+    if row.method == "POST" and bounds.full:
+        return _told(429, MANNERS[429][1])
     if row.method == "GET":
-        command = from_query(request.query_params.multi_items(), row.command)
+        command = from_query(_query(request), row.command)
     else:
         if request.url.query:
             raise HTTPException(400, "a command stands in the body, not in a query")
         body = await _body(request)
         try:
-            value = parse_json(body) if body else {}
+            # in a thread: 256 KiB of the wrong shape take longer than sessions shall wait
+            value = await asyncio.to_thread(parse_json, body) if body else {}
         except ConfigError as error:
             return _told(400, str(error))
-        command = decode(value, row.command)
+        command = await asyncio.to_thread(decode, value, row.command)
     who = f"{request.client.host if request.client else 'somebody'} {place}"
-    result = await reconciler.execute(command, who=who)
-    # in a thread: of 5,000 routes it is megabytes, and sessions shall not wait for that
-    text = await asyncio.to_thread(encode, result)
+    with bounds:
+        result = await reconciler.execute(command, who=who)
+        # in a thread: of 5,000 routes it is megabytes, and sessions shall not wait for that
+        text = await asyncio.to_thread(encode, result)
     return Response(text, media_type="application/json")
 
 
-async def _events(reconciler: Reconciler, request: Request) -> Response:
-    asked = from_query(request.query_params.multi_items(), Events)
-    return StreamingResponse(_lines(reconciler, asked), media_type="application/x-ndjson")
+def _query(request: Request) -> list[tuple[str, str]]:
+    if request.url.query.count("&") >= _PARAMETERS:
+        raise HTTPException(400, f"a query has at most {_PARAMETERS} parameters")
+    return request.query_params.multi_items()
+
+
+async def _events(reconciler: Reconciler, followers: Followers, request: Request) -> Response:
+    asked = from_query(_query(request), Events)
+    lines = _lines(reconciler, asked)
+    if asked.follow:
+        if followers.full:
+            raise HTTPException(429, "too many follow the events; try again later")
+        lines = followers.counted(lines)
+    return StreamingResponse(lines, media_type="application/x-ndjson")
 
 
 async def _lines(reconciler: Reconciler, asked: Events) -> AsyncIterator[str]:
@@ -144,6 +172,8 @@ async def _body(request: Request) -> bytes:
                     break
     except TimeoutError:
         raise HTTPException(408, headers={"connection": "close"}) from None
+    except ClientDisconnect:
+        raise HTTPException(400, "the body breaks off", {"connection": "close"}) from None
     if length > BODY_LIMIT:
         raise HTTPException(413, headers={"connection": "close"})
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -192,6 +222,7 @@ def _told(status: int, detail: str, headers: Any = None) -> JSONResponse:
     return JSONResponse(view, status, headers)
 
 
+_ALWAYS = ("/healthz", "/readyz")
 # What Starlette says where nothing is given; our own words are longer.
 _PHRASES = (
     "Method Not Allowed",
@@ -199,6 +230,21 @@ _PHRASES = (
     "Request Entity Too Large",
     "Content Too Large",
 )
+
+
+class _Paced:
+    """Answers strangers only so many requests a second. Whether the program lives and is ready is
+    told all the same.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._pace = Pace(RATE)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] not in _ALWAYS:
+            await self._pace.turn()
+        await self._app(scope, receive, send)
 
 
 class _Guarded:

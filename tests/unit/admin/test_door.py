@@ -7,8 +7,9 @@ import time
 import pytest
 
 from ambassador.admin import door
-from ambassador.admin.door import HEAD_LIMIT
-from tests.unit.admin.web import connect, exchange, request
+from ambassador.admin.bounds import FOLLOWERS
+from ambassador.admin.door import CONNECTIONS, HEAD_LIMIT
+from tests.unit.admin.web import answers, connect, ended, exchange, request
 from tests.wait import until
 
 
@@ -16,21 +17,6 @@ from tests.wait import until
 def path(serve, tmp_path):
     serve(tmp_path / "admin.sock")
     return tmp_path / "admin.sock"
-
-
-def answers(path):
-    return request(path, "/healthz").status == 200
-
-
-def ended(sock):
-    """Read to the end and return what came."""
-    data = b""
-    try:
-        while part := sock.recv(65536):
-            data += part
-    except ConnectionResetError:
-        pass
-    return data
 
 
 @pytest.mark.parametrize(
@@ -173,16 +159,54 @@ def test_requests_in_a_row_are_answered_in_their_order(path):
     assert codes == [200, 503, 404, 200] * 10
 
 
-def test_a_crowd_is_told_to_come_back(path):
-    crowd = [connect(path) for _ in range(64)] + []
+def test_followers_leave_room_for_those_who_ask_something_else(path):
+    crowd = [connect(path) for _ in range(FOLLOWERS + 1)]
     try:
         for sock in crowd:
             sock.sendall(b"GET /v1/events?follow=true HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert sock.recv(100).startswith(b"HTTP/1.1 200")
-        more = [connect(path) for _ in range(64)]
-        crowd += more
-        assert request(path, "/healthz").status == 503
+            code = b"429" if sock is crowd[-1] else b"200"
+            assert sock.recv(100).startswith(b"HTTP/1.1 " + code)
+        assert answers(path)
+        assert request(path, "/v1/status").status == 200
     finally:
         for sock in crowd:
             sock.close()
-    until(lambda: answers(path), what="it answers again")
+    until(lambda: request(path, "/v1/events").status == 200)
+
+
+BEGUN = {
+    "idle": b"",
+    "slow head": b"POST /v1/hold HTTP/1.1\r\nHost:",
+    "slow body": b"POST /v1/hold HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    b"Content-Length: 17\r\n\r\n{",
+    "after an answer": b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("begun", BEGUN.values(), ids=BEGUN)
+def test_300_slow_clients_shut_nobody_out(path, begun):
+    crowd = []
+    try:
+        for _ in range(300):
+            crowd.append(connect(path))
+            crowd[-1].sendall(begun)
+        assert answers(path)
+        assert request(path, "/v1/status").status == 200
+        until(lambda: sum(has_ended(sock) for sock in crowd) >= 300 - CONNECTIONS)
+        assert not has_ended(crowd[-1])  # the oldest leave first
+    finally:
+        for sock in crowd:
+            sock.close()
+
+
+def has_ended(sock):
+    """Tell whether the other end has closed; what it said before is read."""
+    sock.setblocking(False)
+    try:
+        while sock.recv(65536):
+            pass
+    except BlockingIOError:
+        return False
+    except ConnectionResetError:
+        return True
+    return True

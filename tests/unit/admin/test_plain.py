@@ -1,4 +1,5 @@
 import json
+import time
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import ClassVar
@@ -6,6 +7,7 @@ from typing import ClassVar
 import pytest
 
 from ambassador.admin.plain import decode, encode, from_query, parse_json
+from ambassador.core.commands import Move
 from ambassador.errors import ConfigError
 
 
@@ -163,3 +165,23 @@ def test_dataclasses_are_encoded_with_all_that_is_in_them():
     }
     assert decode(json.loads(encode(outer)), Outer) == outer
     assert encode({"a": MappingProxyType({"b": {1}})}) == '{"a": {"b": "{1}"}}'
+
+
+WRONG = {
+    "unknown keys": b"{" + b",".join(b'"k%d":1' % n for n in range(20_000)) + b"}",
+    "a key twice": b"{" + b",".join(b'"k%d":1' % n for n in range(20_000)) + b',"k19999":2}',
+    "a list of numbers": b'{"route":"a","endpoints":[' + b",".join([b"1"] * 100_000) + b"]}",
+    "one long number": b'{"route":' + b"9" * 200_000 + b"}",
+    "one long text": b'{"route":"a","endpoints":"' + b"?" * 200_000 + b'"}',
+    "lists in lists": b'{"route":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+}
+
+
+@pytest.mark.parametrize("body", WRONG.values(), ids=WRONG)
+def test_a_large_body_of_the_wrong_shape_is_refused_soon_and_in_few_words(body):
+    began = time.thread_time()
+    with pytest.raises(ConfigError) as raised:
+        decode(parse_json(body), Move)
+    assert time.thread_time() - began < 0.5  # 0.02 s here; some took minutes
+    assert len(raised.value.problems) < 40
+    assert len(str(raised.value)) < 40_000

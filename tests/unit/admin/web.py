@@ -8,7 +8,7 @@ from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Answer", "connect", "exchange", "request"]
+__all__ = ["Answer", "answers", "connect", "ended", "exchange", "request"]
 
 Place = Path | int
 
@@ -57,3 +57,18 @@ def request(
     lines = [f"{method} {url} HTTP/1.1", *(f"{name}: {text}" for name, text in head.items())]
     raw = "\r\n".join([*lines, "", ""]).encode() + sent
     return exchange(place, raw, method)
+
+
+def answers(path):
+    return request(path, "/healthz").status == 200
+
+
+def ended(sock):
+    """Read to the end and return what came."""
+    data = b""
+    try:
+        while part := sock.recv(65536):
+            data += part
+    except ConnectionResetError:
+        pass
+    return data
