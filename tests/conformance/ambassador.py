@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
@@ -18,8 +19,9 @@ import uvloop
 from ambassador.control.reconciler import Reconciler
 from ambassador.core.commands import Command
 from ambassador.model import Address, Endpoint, Health, Inet, Proto, Route, Snapshot
-from ambassador.planes.kernel.conntrack import Conntrack
+from ambassador.planes.kernel.conntrack import DELETE, Conntrack
 from ambassador.planes.kernel.entry import Flow
+from ambassador.planes.kernel.netlink import ACK, NetlinkSocket, message
 from ambassador.planes.kernel.plane import KernelPlane
 from ambassador.planes.kernel.privilege import look
 from ambassador.planes.relay.plane import RelayPlane
@@ -143,6 +145,17 @@ class Ambassador:
     def flows(self, ports: Iterable[int], proto: Proto = Proto.TCP) -> list[Flow]:
         """The flows that the kernel forwards from `ports`."""
         return self._loop.await_(self._conntrack.flows(proto, list(ports)))
+
+    def forget_flows(self) -> None:
+        """Let conntrack forget everything, as `conntrack -F` does."""
+
+        def forget() -> None:
+            netlink = NetlinkSocket()
+            number = netlink.sequence()
+            netlink.perform([message(DELETE, ACK, number, socket.AF_UNSPEC, b"")])
+            netlink.close()
+
+        self._network.ambassador.call(forget)
 
     def close(self) -> None:
         self._loop.call(self._reconciler.events.close)

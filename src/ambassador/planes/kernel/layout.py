@@ -16,6 +16,13 @@ Three answers of an upstream are not for the client, since the relay would wait 
 In each case the client's own next SYN meets the relay. So do clients at a link-local IPv6 address,
 which no packet is forwarded from (RFC 4291, section 2.5.6).
 
+A segment that conntrack finds invalid (out of the window of its connection) belongs to no flow
+and is not translated. Our own TCP would answer it with a reset, and end a connection that lives
+on without us, so `unfit` drops it: only segments with ACK alone, since those without an entry are
+taken up as a new connection (nf_conntrack_tcp_loose in nf_conntrack-sysctl.rst), and never those
+with FIN, whose entry may be gone and whose sender has to hear that. Where that setting is 0,
+`unfit` is empty: nothing tells the two apart then.
+
 Once a connection stands, its packets meet `poke`, `passing` or `leaving`, and `ours`: 0.5 µs each,
 beside 1.1 µs for connection tracking and translation (2 cores of a virtual machine; a call of the
 kernel costs most, so each rule asks as little as it can). The label is set just before the
@@ -28,11 +35,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["COUNTERS", "LABEL", "LAYOUT", "MARK", "TABLE", "dnat_by_map", "skeleton", "timeout"]
+__all__ = [
+    "COUNTERS",
+    "LABEL",
+    "LAYOUT",
+    "MARK",
+    "TABLE",
+    "dnat_by_map",
+    "lenient",
+    "skeleton",
+    "timeout",
+]
 
 TABLE = "inet ambassador"
 # The table's comment. Other chains, sets or meanings need another number.
-LAYOUT = "ambassador 2"
+LAYOUT = "ambassador 3"
 MARK = 0xC07  # of the segments that end flows; see poke.py
 
 # A bit of the connection label (of 128) that says: translated by us. Marks are the usual place,
@@ -60,6 +77,11 @@ COUNTERS = ("opened", "up", "back")  # sets, one a protocol: opened_tcp, ...
 def skeleton() -> str:
     """Return the table without routes, in place of whatever table of our name there is."""
     return f"add table {TABLE}\ndelete table {TABLE}\ntable {TABLE} {{\n{_STATIC}}}\n"
+
+
+def lenient() -> str:
+    """Return what lets segments pass that conntrack finds unfit."""
+    return f"flush chain {TABLE} unfit\n"
 
 
 def timeout(
@@ -93,6 +115,7 @@ def _of_family(ipv6: bool) -> str:
   set tried{end} {{
     type {address} . inet_service . inet_service; flags dynamic,timeout; timeout 10s; size 65535;
   }}
+  set led{end} {{ type {address} . inet_service; flags dynamic; size 65535; }}
   chain mark{end} {{
     ct label set {LABEL}
     meta l4proto tcp ct timeout set "tcp{end}"
@@ -143,6 +166,8 @@ _STATIC = f"""\
     meta l4proto tcp ct original proto-dst @opened_tcp
     meta l4proto tcp delete @tried4 {{ ct original ip saddr . {_PORTS} }}
     meta l4proto tcp delete @tried6 {{ ct original ip6 saddr . {_PORTS} }}
+    add @led4 {{ ip saddr . tcp sport }}
+    add @led6 {{ ip6 saddr . tcp sport }}
   }}
   chain refused {{
     meta l4proto tcp add @down_tcp {{ ct original proto-dst }} drop
@@ -177,6 +202,15 @@ _STATIC = f"""\
     type filter hook prerouting priority -90;
     iif lo accept
     ct label {LABEL} goto ours
+  }}
+  chain unfit {{
+    type filter hook input priority -90;
+    ct state != invalid accept
+    iif lo accept
+    tcp flags & (fin | syn | rst | ack) != ack accept
+    tcp dport @opened_tcp drop
+    ip saddr . tcp sport @led4 drop
+    ip6 saddr . tcp sport @led6 drop
   }}
   chain leaving {{
     type filter hook output priority -90;

@@ -99,12 +99,19 @@ class Poker:
 
 
 def segment(
-    family: int, source: tuple[str, int], destination: tuple[str, int], flags: int
+    family: int,
+    source: tuple[str, int],
+    destination: tuple[str, int],
+    flags: int,
+    numbers: tuple[int, int] | None = None,
 ) -> bytes:
-    """Return an IP packet with an empty TCP segment whose numbers are drawn by lot."""
+    """Return an IP packet with an empty TCP segment, of these sequence and acknowledgment numbers,
+    or of some that are drawn by lot.
+    """
     addresses = socket.inet_pton(family, source[0]), socket.inet_pton(family, destination[0])
-    sequence = random.getrandbits(32)
-    acknowledged = random.getrandbits(32) if flags & _ACK else 0
+    sequence, acknowledged = numbers or (random.getrandbits(32), random.getrandbits(32))
+    if not flags & _ACK:
+        acknowledged = 0
     fields = (source[1], destination[1], sequence, acknowledged, _TCP.size << 2, flags, 1024)
     pseudo = b"".join(addresses) + Struct(">LL").pack(_TCP.size, socket.IPPROTO_TCP)
     checksum = _checksum(pseudo + _TCP.pack(*fields, 0, 0))

@@ -13,9 +13,10 @@ from ambassador import log
 from ambassador.errors import PlaneError
 from ambassador.model import Proto
 from ambassador.planes.kernel import ruleset
-from ambassador.planes.kernel.layout import COUNTERS, LAYOUT, TABLE, skeleton
+from ambassador.planes.kernel.layout import COUNTERS, LAYOUT, TABLE, lenient, skeleton
 from ambassador.planes.kernel.nft import Counter, Found, Nft
 from ambassador.planes.kernel.ruleset import Key, Port, Way
+from ambassador.planes.kernel.tracking import takes_up
 
 __all__ = ["LOCK", "Change", "Table", "counted", "inherit", "retire"]
 
@@ -85,6 +86,8 @@ class Table:
     async def _look(self, *, keep: bool) -> None:
         found = await self._nft.table()
         self._first, self._stale = inherit(found, keep=keep), found is not None
+        if not takes_up():
+            self._first += lenient()
         self._kept.clear()
         if keep and found is not None and found.comment == LAYOUT:
             self._kept = counted(await self._nft.counters())

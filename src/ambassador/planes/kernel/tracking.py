@@ -1,0 +1,39 @@
+"""How connection tracking is set in this network namespace (kernel documentation,
+networking/nf_conntrack-sysctl.rst). A container sees it, and cannot change it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Fill", "fill", "takes_up"]
+
+_SETTINGS = Path("/proc/sys/net/netfilter")
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """How many entries there are, and how many there can be."""
+
+    count: int
+    limit: int
+
+
+def fill(settings: Path = _SETTINGS) -> Fill | None:
+    """Return how full the table is; None where this namespace does not show it."""
+    try:
+        count = int((settings / "nf_conntrack_count").read_text())
+        return Fill(count, int((settings / "nf_conntrack_max").read_text()))
+    except (OSError, ValueError):
+        return None
+
+
+def takes_up(settings: Path = _SETTINGS) -> bool:
+    """Return whether a connection without an entry gets one in the middle of its life, which is
+    the kernel's default (nf_conntrack_tcp_loose).
+    """
+    try:
+        return (settings / "nf_conntrack_tcp_loose").read_text().strip() != "0"
+    except OSError:
+        return True
