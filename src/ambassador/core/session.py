@@ -1,7 +1,8 @@
 """The life of one TCP session as a table: (state, event) -> (state, actions).
 
 Half-closing is exact: the end of one direction is passed on and the other direction stays open
-for as long as its sender likes (RFC 9293, section 3.6). A reset of one side resets the other.
+for as long as its sender likes (RFC 9293, section 3.6). A reset of one side resets the other, after
+what that side had said before it.
 What no cell names cannot happen: the KeyError there is a bug.
 """
 
@@ -21,6 +22,8 @@ class State(Enum):
     OPEN = auto()
     CLIENT_ENDED = auto()  # the client will send no more; the upstream may
     UPSTREAM_ENDED = auto()
+    CLIENT_LOST = auto()  # the client is reset; what it had said goes to the upstream first
+    UPSTREAM_LOST = auto()
     CLOSED = auto()
 
 
@@ -36,6 +39,7 @@ class Event(Enum):
     CLIENT_RESET = auto()
     UPSTREAM_RESET = auto()
     CUT = auto()  # by us
+    DELIVERED = auto()  # the other side has acknowledged all that the lost one had said
 
 
 class Action(Enum):
@@ -46,13 +50,20 @@ class Action(Enum):
     CLOSE = auto()  # both sides have ended: write what is left, then close both
     RESET_CLIENT = auto()
     RESET_UPSTREAM = auto()
+    DELIVER_TO_CLIENT = auto()  # what the upstream had said, until the client has acknowledged it
+    DELIVER_TO_UPSTREAM = auto()
 
 
 _RESET_BOTH = (State.CLOSED, (Action.RESET_CLIENT, Action.RESET_UPSTREAM))
 _LIVE_RESETS = {
-    (state, event): _RESET_BOTH
+    (state, event): outcome
     for state in (State.OPEN, State.CLIENT_ENDED, State.UPSTREAM_ENDED)
-    for event in (Event.CLIENT_RESET, Event.UPSTREAM_RESET, Event.CUT)
+    for event, outcome in (
+        # What a side had said before its reset was acknowledged to it: its peer must not miss it.
+        (Event.CLIENT_RESET, (State.CLIENT_LOST, (Action.DELIVER_TO_UPSTREAM,))),
+        (Event.UPSTREAM_RESET, (State.UPSTREAM_LOST, (Action.DELIVER_TO_CLIENT,))),
+        (Event.CUT, _RESET_BOTH),
+    )
 }
 
 TABLE: dict[tuple[State, Event], tuple[State, tuple[Action, ...]]] = {
@@ -67,6 +78,12 @@ TABLE: dict[tuple[State, Event], tuple[State, tuple[Action, ...]]] = {
     (State.CLIENT_ENDED, Event.UPSTREAM_END): (State.CLOSED, (Action.END_CLIENT, Action.CLOSE)),
     (State.UPSTREAM_ENDED, Event.CLIENT_END): (State.CLOSED, (Action.END_UPSTREAM, Action.CLOSE)),
     **_LIVE_RESETS,
+    (State.CLIENT_LOST, Event.DELIVERED): _RESET_BOTH,
+    (State.CLIENT_LOST, Event.UPSTREAM_RESET): _RESET_BOTH,
+    (State.CLIENT_LOST, Event.CUT): _RESET_BOTH,
+    (State.UPSTREAM_LOST, Event.DELIVERED): _RESET_BOTH,
+    (State.UPSTREAM_LOST, Event.CLIENT_RESET): _RESET_BOTH,
+    (State.UPSTREAM_LOST, Event.CUT): _RESET_BOTH,
     # The second side of what is over tells its end too; nothing is left to do.
     **{(State.CLOSED, event): (State.CLOSED, ()) for event in Event},
     # ... unless its last bytes are still being written to a slow reader.

@@ -7,7 +7,6 @@ import pytest
 from ambassador.core.session import TABLE, Action, Event, State
 
 RESET_BOTH = (Action.RESET_CLIENT, Action.RESET_UPSTREAM)
-RESETS = (Event.CLIENT_RESET, Event.UPSTREAM_RESET, Event.CUT)
 
 # (state, event): what a reader of RFC 9293 expects; None: cannot happen.
 EXPECTED = {
@@ -33,8 +32,18 @@ EXPECTED = {
     (State.CLOSED, Event.CUT): (State.CLOSED, RESET_BOTH),
 }
 for live in (State.OPEN, State.CLIENT_ENDED, State.UPSTREAM_ENDED):
-    EXPECTED |= {(live, event): (State.CLOSED, RESET_BOTH) for event in RESETS}
-    EXPECTED |= {(live, event): None for event in (Event.CONNECTED, Event.FAILED)}
+    EXPECTED[live, Event.CLIENT_RESET] = (State.CLIENT_LOST, (Action.DELIVER_TO_UPSTREAM,))
+    EXPECTED[live, Event.UPSTREAM_RESET] = (State.UPSTREAM_LOST, (Action.DELIVER_TO_CLIENT,))
+    EXPECTED[live, Event.CUT] = (State.CLOSED, RESET_BOTH)
+    EXPECTED |= {(live, e): None for e in (Event.CONNECTED, Event.FAILED, Event.DELIVERED)}
+for lost, other in (
+    (State.CLIENT_LOST, Event.UPSTREAM_RESET),
+    (State.UPSTREAM_LOST, Event.CLIENT_RESET),
+):
+    EXPECTED |= {(lost, event): None for event in Event}
+    ends = (other, Event.DELIVERED, Event.CUT)
+    EXPECTED |= {(lost, event): (State.CLOSED, RESET_BOTH) for event in ends}
+EXPECTED[State.WAITING, Event.DELIVERED] = None
 for late in set(Event) - {Event.CUT}:
     EXPECTED[State.CLOSED, late] = (State.CLOSED, ())
 
@@ -77,4 +86,4 @@ def test_each_path_ends_and_ends_each_side_in_one_way():
         if closed:
             assert {Action.END_CLIENT, Action.END_UPSTREAM} < set(actions)
             assert actions[-1] is Action.CLOSE
-    assert count == 4 + 3 + 2 * (1 + 3)
+    assert count == 4 + 3 * (1 + 2 * 3) + 2

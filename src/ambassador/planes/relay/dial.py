@@ -13,7 +13,7 @@ from typing import Protocol
 
 from ambassador.core.retry import attempt_limit
 from ambassador.planes.relay.live import Candidate
-from ambassador.planes.relay.options import reset
+from ambassador.planes.relay.options import guard, reset
 from ambassador.planes.relay.poller import Poller
 from ambassador.planes.relay.search import refuse_itself, spoken
 
@@ -114,6 +114,7 @@ class Dial:
             return None
         dial = cls(candidate, deadline, sock, dialler, patience)
         try:
+            guard(sock)
             if sock.connect_ex(where) not in _BEGUN:
                 sock.close()
                 return None

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from ambassador.model import Reason
 from ambassador.planes.relay.descriptors import EXHAUSTED
 from ambassador.planes.relay.live import LiveRoute
-from ambassador.planes.relay.options import tune
+from ambassador.planes.relay.options import guard, tune
 from ambassador.planes.relay.poller import LEVEL
 from ambassador.planes.relay.session import Session
 from ambassador.planes.relay.surroundings import Surroundings
@@ -143,6 +143,8 @@ class StreamListener:
             descriptors.recovered()
             client = socket.SocketType(family, kind, proto, descriptor)
             client.setblocking(False)
+            if not self.port:
+                guard(client)  # a TCP socket has it from its listener
             session = Session(
                 self._around, self._live, client, address, port=self.port, done=self._done
             )

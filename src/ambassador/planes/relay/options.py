@@ -3,24 +3,56 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import socket
 import struct
+import sys
+import termios
 
-__all__ = ["keep_alive", "no_delay", "reset", "tune"]
+__all__ = ["guard", "keep_alive", "no_delay", "reset", "tune", "unacknowledged", "unguard"]
 
 _TCP = socket.IPPROTO_TCP
 _NODELAY = socket.TCP_NODELAY
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger, socket(7): close sends RST
+_END_ON_CLOSE = struct.pack("ii", 0, 0)
 
 
 def tune(sock: socket.SocketType, keepalive: float) -> None:
     """Set the options of one side of a session: small writes leave at once, and a silent peer is
     asked whether it is there. A listener passes them on to what it accepts.
     """
+    guard(sock)
+    if sock.family != socket.AF_UNIX:
+        no_delay(sock)
+        keep_alive(sock, keepalive)
+
+
+def guard(sock: socket.SocketType) -> None:
+    """Set what has to be set before anything is read from one side of a session.
+
+    Urgent data is data (RFC 6093, section 4): without SO_OOBINLINE one byte of it is left out
+    (tcp(7)). And when this process is killed, the kernel resets the connection (SO_LINGER,
+    socket(7)): an end would make a half of an answer look like the whole. A unix socket knows no
+    reset.
+    """
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+
+
+def unguard(sock: socket.SocketType) -> None:
+    """Make the coming close of `sock` an end, after all bytes that are still in the kernel."""
+    with contextlib.suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _END_ON_CLOSE)
+
+
+def unacknowledged(sock: socket.SocketType) -> int:
+    """Return how many bytes written to a TCP socket its peer has not acknowledged (SIOCOUTQ,
+    tcp(7)): a reset would drop them. 0 for a unix socket, whose close drops none.
+    """
     if sock.family == socket.AF_UNIX:
-        return
-    no_delay(sock)
-    keep_alive(sock, keepalive)
+        return 0
+    answer = fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4))
+    return int.from_bytes(answer, sys.byteorder)
 
 
 def no_delay(sock: socket.SocketType) -> None:

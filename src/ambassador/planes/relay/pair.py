@@ -15,7 +15,8 @@ import socket
 from typing import assert_never
 
 from ambassador.core.session import TABLE, Action, Event, State
-from ambassador.planes.relay.options import reset
+from ambassador.planes.relay.delivery import Delivery
+from ambassador.planes.relay.options import reset, unacknowledged, unguard
 from ambassador.planes.relay.poller import Poller
 
 __all__ = ["Pair", "Side"]
@@ -24,8 +25,7 @@ _PLAIN = select.EPOLLIN | select.EPOLLOUT  # data, and room to write: told with 
 _WRITING = socket.SHUT_WR
 _OUT = select.EPOLLOUT
 _ERROR = select.EPOLLERR
-_URGENT = select.EPOLLPRI
-_ODD = _ERROR | select.EPOLLRDHUP | select.EPOLLHUP | _URGENT
+_ODD = _ERROR | select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLPRI
 _READABLE = select.EPOLLIN | _ODD
 
 
@@ -33,8 +33,8 @@ class Side:
     """One of the two connections. It reads from its socket and writes to its peer's."""
 
     __slots__ = (
-        "closed", "ended", "ending", "finishing", "pair", "peer", "poller", "readable", "received",
-        "sock", "to", "unsent",
+        "closed", "delivery", "ended", "ending", "finishing", "lost", "pair", "peer", "poller",
+        "readable", "received", "sock", "to", "unsent",
     )  # fmt: skip
 
     def __init__(self, pair: Pair, sock: socket.SocketType) -> None:
@@ -49,6 +49,8 @@ class Side:
         self.ending = False  # its end, an error or a mark is behind what there is to read
         self.ended = False  # its end has been read
         self.finishing = False  # our end follows what is unsent
+        self.lost = False  # the connection is reset; there may be something to read still
+        self.delivery: Delivery | None = None  # of what the lost peer had said
         self.closed = False
 
     def ready(self, events: int) -> None:
@@ -74,17 +76,13 @@ class Side:
         poller = self.poller
         try:
             count = self.sock.recv_into(poller.buffer)
-        except BlockingIOError:
+        except OSError as error:
             self.readable = False
-            return
-        except OSError:
-            self.lose()
+            if self.lost or not isinstance(error, BlockingIOError):
+                self._exhausted()
             return
         if not count:
-            self.ended = True
-            self.to = None
-            pair = self.pair
-            pair.happened(Event.CLIENT_END if self is pair.client else Event.UPSTREAM_END)
+            self._at_end()
             return
         self.received += count
         if to.unsent is not None:
@@ -95,7 +93,7 @@ class Side:
             except BlockingIOError:
                 sent = 0
             except OSError:
-                to.lose()
+                to.lose()  # after what it has said: an early answer, for one
                 return
             if sent < count:
                 to.unsent = bytearray(poller.view[sent:count])
@@ -119,26 +117,71 @@ class Side:
                 self.sock.shutdown(_WRITING)
 
     def lose(self) -> None:
-        """The connection is reset, or failed in another way."""
-        if not self.closed:
-            pair = self.pair
-            pair.happened(Event.CLIENT_RESET if self is pair.client else Event.UPSTREAM_RESET)
-        if not self.closed:
+        """The connection is reset, or failed in another way. What it has said is read still."""
+        if self.closed or self.lost:
+            return
+        pair = self.pair
+        if pair.state is State.CLOSED:
             self.close()  # all was over but for its last bytes, which nobody will read
+        else:
+            pair.happened(Event.CLIENT_RESET if self is pair.client else Event.UPSTREAM_RESET)
+
+    def deliver(self) -> None:
+        """The peer is lost: take what it had said, then tell the pair. It hears no more of us."""
+        peer = self.peer
+        assert peer is not None
+        peer.lost = peer.ending = True
+        self.to = peer.unsent = None
+        delivery = self.delivery = Delivery(self)
+        if peer.to is not None:
+            peer.pump()
+        delivery.look()
+
+    def undelivered(self) -> int | None:
+        """See delivery.Reader."""
+        if self.closed or self.peer is None:
+            return None
+        waiting = len(self.unsent) if self.unsent is not None else 0
+        return waiting + unacknowledged(self.sock) + (self.peer.to is not None)
+
+    def delivered(self) -> None:
+        """See delivery.Reader."""
+        self.pair.happened(Event.DELIVERED)
 
     def reset(self) -> None:
         """Close now, with a reset; bytes not yet sent are dropped."""
         if not self.closed:
             reset(self.sock)
-            self.close()
+            self._close()
 
     def close(self) -> None:
-        """Close now."""
+        """Close now, with an end; the kernel sends what it has."""
         if not self.closed:
-            self.closed = True
-            self.to = self.unsent = None
-            self.poller.close_socket(self.sock)
-            self.pair.finish()
+            unguard(self.sock)
+            self._close()
+
+    def _close(self) -> None:
+        self.closed = True
+        self.to = self.unsent = self.delivery = None
+        self.poller.close_socket(self.sock)
+        self.pair.finish()
+
+    def _at_end(self) -> None:
+        if self.lost:  # its error has been learnt before
+            self._exhausted()
+            return
+        self.ended = True
+        self.to = None
+        pair = self.pair
+        pair.happened(Event.CLIENT_END if self is pair.client else Event.UPSTREAM_END)
+
+    def _exhausted(self) -> None:
+        """There is nothing to read, for ever."""
+        self.to = None
+        if not self.lost:
+            self.lose()
+        elif self.peer is not None and self.peer.delivery is not None:
+            self.peer.delivery.look()
 
     def close_when_sent(self) -> None:
         """Close as soon as everything is written."""
@@ -177,10 +220,7 @@ class Side:
         self.ending = True
         if self.closed:
             return
-        if events & _URGENT:
-            # Urgent data is data (RFC 6093, section 4): without this one byte would be left out.
-            # A read stops before it, so that here a short one is not all there was.
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
+        # A read stops before urgent data, so that then a short one is not all there was.
         if not events & _ERROR:
             if self.peer is None:
                 self.pair.ended_early()
@@ -268,5 +308,9 @@ class Pair:
             upstream.close_when_sent()
         elif action is Action.RESET_UPSTREAM:
             upstream.reset()
+        elif action is Action.DELIVER_TO_CLIENT:
+            client.deliver()
+        elif action is Action.DELIVER_TO_UPSTREAM:
+            upstream.deliver()
         else:
             assert_never(action)

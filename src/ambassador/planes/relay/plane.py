@@ -23,6 +23,7 @@ from ambassador.planes.relay.offload import Offload
 from ambassador.planes.relay.poller import Poller
 from ambassador.planes.relay.route import RelayRoute, StreamOrUdp, addresses, sessions_of
 from ambassador.planes.relay.surroundings import Surroundings
+from ambassador.planes.relay.silence import SilenceWatch
 from ambassador.planes.relay.udp import UdpListener
 from ambassador.ports import Resolver, RouteStatus, SessionEnded, SessionStatus, unheard
 from ambassador.sockets.bind import bind, close_listener, somaxconn
@@ -71,7 +72,7 @@ class RelayPlane:
         self._around = Surroundings(
             resolver,
             self._descriptors,
-            poller := Poller(buffer, self._broken, self._loop.call_soon),
+            poller := Poller(buffer, self._broken, self._loop.call_soon, self._loop.call_later),
             Patience(),
             Keepalives(),
             partial(self._is_own, Proto.TCP),
@@ -79,6 +80,7 @@ class RelayPlane:
             closed,
         )
         self._loop.add_reader(poller.fileno(), poller.turn)
+        SilenceWatch(poller)
         self.offload = Offload(poller, workers, eager=eager)
         granted = somaxconn()
         if granted < backlog:

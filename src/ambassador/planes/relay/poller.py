@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 __all__ = ["EDGES", "LEVEL", "Pausing", "Poller", "Ready"]
@@ -49,7 +49,7 @@ class Pausing(Protocol):
 class Poller:
     """Tells who is ready. `limit` is how many bytes one direction may hold unsent before its sender
     is no longer read; `failed` hears of each exception that a `ready` lets pass; `soon` has what it
-    is given called soon, for a turn though the set tells of nothing.
+    is given called soon, for a turn though the set tells of nothing; `later` after so many seconds.
     """
 
     def __init__(
@@ -57,8 +57,10 @@ class Poller:
         limit: int,
         failed: Callable[[Exception], None],
         soon: Callable[[Callable[[], None]], object] = lambda _: None,
+        later: Callable[[float, Callable[[], None]], object] = lambda *_: None,
     ) -> None:
         self.limit = limit
+        self.later = later
         # Shared: it is empty again after each read.
         self.buffer = bytearray(min(2 * limit, _LARGEST_READ))
         self.view = memoryview(self.buffer)
@@ -77,6 +79,16 @@ class Poller:
 
     def __len__(self) -> int:
         return len(self._watched)
+
+    @property
+    def watched(self) -> Sequence[Ready]:
+        """All who are told of something."""
+        return tuple(self._watched.values())
+
+    @property
+    def closed(self) -> bool:
+        """Whether it tells nothing any longer."""
+        return self._epoll.closed
 
     def fileno(self) -> int:
         """Return the descriptor that is readable while somebody is ready."""

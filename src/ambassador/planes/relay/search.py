@@ -15,7 +15,7 @@ from ambassador.errors import ResolveError
 from ambassador.model import Endpoint, Inet
 from ambassador.planes.relay.descriptors import EXHAUSTED
 from ambassador.planes.relay.live import Candidate, LiveRoute
-from ambassador.planes.relay.options import reset
+from ambassador.planes.relay.options import guard, reset
 from ambassador.ports import Resolver
 
 __all__ = ["UnreachableError", "connect", "doubt", "refuse_itself", "refuse_ourselves", "spoken"]
@@ -100,6 +100,7 @@ async def _attempt(
     family = socket.AF_INET6 if ":" in candidate.address else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
+        guard(sock)
         async with asyncio.timeout(limit):
             await asyncio.get_running_loop().sock_connect(sock, (candidate.address, candidate.port))
         refuse_itself(sock)
@@ -115,6 +116,7 @@ def _attempt_unix(path: str) -> socket.socket:
     try:
         # connect(2): a unix socket connects at once, or fails with EAGAIN when the backlog is
         # full; it is never "in progress", as the loop's sock_connect would take it.
+        guard(sock)
         sock.connect(path)
     except BlockingIOError as error:
         sock.close()

@@ -18,6 +18,8 @@ from ambassador.core.session import Event
 from ambassador.planes.relay.options import reset
 from ambassador.planes.relay.pair import Pair, Side
 from ambassador.planes.relay.poller import Poller
+from ambassador.planes.relay.silence import SilenceWatch
+from ambassador.planes.relay.timers import Timers
 from ambassador.planes.relay.worker_protocol import (
     Adopt,
     Ask,
@@ -156,14 +158,17 @@ def main(descriptor: int, limit: int) -> None:
     """
     for number in _MEANT_FOR_ALL:  # of a terminal or of systemd; the relay says when to stop
         signal.signal(number, signal.SIG_IGN)
-    poller = Poller(limit, _say)
+    timers = Timers(_say)
+    poller = Poller(limit, _say, later=timers.call_later)
+    SilenceWatch(poller)
     loop = WorkerLoop(socket.socket(fileno=descriptor), poller)
     gc.collect()
     gc.freeze()  # what is here now stays: it need not be looked at again
     while loop.carried or not loop.alone:
         # When several were ready, more are about to be: who gives way to them asks less often.
         # 50 clients of a Redis on two cores: half the calls, 15 % more requests a second.
-        several = poller.turn(-1) > 1
+        several = poller.turn(timers.wait()) > 1
+        timers.run()
         if loop.over:
             loop.tell_ends()
         if several and not poller.has_more:

@@ -1,0 +1,55 @@
+"""What a side had said before its connection was lost reaches the other side before the reset.
+
+A reset drops what the kernel has not yet sent, or not yet seen acknowledged, so it has to wait; no
+event tells of the last acknowledgement, so it is looked for.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+from ambassador.planes.relay.poller import Poller
+
+__all__ = ["Delivery", "Reader"]
+
+_FIRST = 0.005  # seconds to the second look; the next ones are twice as far each
+_LONGEST = 0.25
+# Seconds in which the reader takes nothing: it is not slow, it does not read.
+_STALLED = 60.0
+
+
+class Reader(Protocol):
+    """The side that is there still."""
+
+    poller: Poller
+
+    def undelivered(self) -> int | None:
+        """Return how many bytes for it are not acknowledged yet; None when it is closed."""
+
+    def delivered(self) -> None:
+        """Nothing is waited for any longer."""
+
+
+class Delivery:
+    """Tells `reader` when it has taken everything, or nothing for a minute."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._wait = _FIRST
+        self._left = -1
+        self._since = 0.0
+
+    def look(self) -> None:
+        """Look now, and again for as long as something is left."""
+        left = self._reader.undelivered()
+        if left is None:
+            return
+        now = time.monotonic()
+        if left != self._left:
+            self._left, self._since, self._wait = left, now, _FIRST
+        if not left or now - self._since >= _STALLED:
+            self._reader.delivered()
+            return
+        self._reader.poller.later(self._wait, self.look)
+        self._wait = min(2 * self._wait, _LONGEST)
