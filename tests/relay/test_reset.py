@@ -7,6 +7,7 @@ import socket
 
 import pytest
 
+from ambassador.planes.relay.options import unacknowledged
 from tests.ports import free_port
 from tests.relay.peers import is_reset, port_of, read_all, read_exactly, reset
 from tests.relay.running import route
@@ -67,8 +68,51 @@ def test_a_reset_by_a_sender_that_is_held_back_is_passed_on(relay, ends):
     while select.select([], [one], [], 0.3)[1]:  # until the slow reader holds it back
         one.send(bytes(1 << 20))
     reset(one)
-    until(lambda: relay.status().open == 0)
     assert is_reset(other)
+    until(lambda: relay.status().open == 0)
+
+
+def test_what_was_acknowledged_before_a_reset_reaches_a_slow_reader(relay, ends):
+    one, other = ends
+    words = bytes(range(256)) * 800
+    other.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+    one.sendall(words)
+    until(lambda: unacknowledged(one) == 0)
+    reset(one)
+    until(lambda: select.select([other], [], [], 0)[0])
+    read = bytearray()
+    with pytest.raises(ConnectionResetError):
+        while data := other.recv(4096):
+            read += data
+    assert read == words
+    until(lambda: relay.status().open == 0)
+
+
+def test_a_reset_by_the_slow_reader_itself_ends_the_session_of_a_lost_peer(relay, ends):
+    one, other = ends
+    one.setblocking(False)
+    while select.select([], [one], [], 0.3)[1]:
+        one.send(bytes(1 << 20))
+    reset(one)
+    reset(other)
+    until(lambda: relay.status().open == 0)
+
+
+def test_an_answer_before_the_end_of_the_question_arrives(relay, ends):
+    one, other = ends  # `other` answers, and closes with bytes unread
+    one.sendall(b"x")
+    assert other.recv(1) == b"x"
+
+    def all_at_once():  # on the relay's loop, which then meets the error of its own send first
+        one.sendall(bytes(1000))
+        other.sendall(b"too much")
+        reset(other)
+        one.sendall(bytes(1000))
+
+    relay.call(all_at_once)
+    assert read_exactly(one, 8) == b"too much"
+    assert is_reset(one)
+    until(lambda: relay.status().open == 0)
 
 
 def test_a_reset_at_the_same_moment_as_the_others_half_close_is_passed_on(relay, ends):

@@ -225,7 +225,7 @@ class Side:
             if self.peer is None:
                 self.pair.ended_early()
             return
-        unread = self.peer is None or self.peer.full or self.ended
+        unread = self.peer is None or self.to is None or self.peer.full
         # Where nobody reads, the error is learnt here; else it follows what is still to be read.
         if unread:
             self._learn_error()

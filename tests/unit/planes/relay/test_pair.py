@@ -10,6 +10,7 @@ import pytest
 from ambassador.core.session import Event, State
 from ambassador.planes.relay.pair import Pair, Side
 from ambassador.planes.relay.poller import Poller
+from ambassador.planes.relay.timers import Timers
 
 LOTS = 1 << 20  # bytes; more than two sockets and the pair hold
 
@@ -38,7 +39,10 @@ def failures():
 
 @pytest.fixture
 def poller(failures):
-    poller = Poller(4096, failures.append)
+    timers = Timers(failures.append)
+    poller = Poller(4096, failures.append, later=timers.call_later)
+    turn = poller.turn
+    poller.turn = lambda timeout=0.0: (turn(timeout), timers.run())[0]
     yield poller
     assert failures == []
     poller.close()
@@ -186,16 +190,19 @@ def test_an_error_of_ours_resets_both_lest_bytes_be_missing_in_between(ends):
     assert client.recv(1) == upstream.recv(1) == b""
 
 
-def test_a_reset_is_learnt_though_the_bytes_before_it_are_held_back(poller):
+def test_a_reset_is_learnt_though_the_bytes_before_it_are_held_back_and_passed_on_behind_them(
+    poller,
+):
     with socket.create_server(("127.0.0.1", 0)) as listening:
         client = socket.create_connection(listening.getsockname())
         ours, _ = listening.accept()
     upstream, theirs = socket.socketpair()
     for sock in (ours, theirs):
         sock.setblocking(False)
+    waiting = 0
     with contextlib.suppress(BlockingIOError):
         while True:
-            theirs.send(bytes(65536))  # until nobody reads
+            waiting += theirs.send(bytes(65536))  # until nobody reads
     pair = Watched(poller, ours)
     poller.add(ours.fileno(), pair.client)
     side = Side(pair, theirs)
@@ -204,8 +211,21 @@ def test_a_reset_is_learnt_though_the_bytes_before_it_are_held_back(poller):
     client.sendall(bytes(4 * poller.size))  # more than one direction may hold
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     client.close()
-    turns(poller, lambda: pair.finished)
-    assert pair.events[-1] is Event.CLIENT_RESET
+    turns(poller, lambda: pair.events == [Event.CLIENT_RESET])
+    assert pair.state is State.CLIENT_LOST
+    upstream.settimeout(0.01)
+    read = 0
+
+    def all_there():
+        nonlocal read
+        with contextlib.suppress(TimeoutError):
+            read += len(upstream.recv(1 << 20))
+        return pair.finished
+
+    turns(poller, all_there)
+    while data := upstream.recv(1 << 20):
+        read += len(data)
+    assert read == waiting + 4 * poller.size
     upstream.close()
 
 
