@@ -411,3 +411,13 @@ def test_one_that_ends_late_takes_nothing_of_those_after_it_away(run, peers):
 def test_only_the_same_user_may_ask(run):
     run.first()
     assert stat.S_IMODE(os.stat(beside(run.admin)).st_mode) == 0o600  # noqa: PTH116
+
+
+def test_an_earlier_process_that_is_killed_resets_its_sessions(run, peers):
+    first = run.first()
+    sock = peers.connect(run.port)
+    asks(sock)
+    run.next()
+    asks(sock)
+    first.process.kill()
+    assert ends_with_reset(sock)

@@ -1,6 +1,8 @@
 """Busy sessions move into processes of their own, and nobody but the operator can tell."""
 
 import contextlib
+import os
+import signal
 import urllib.request
 from pathlib import Path
 
@@ -103,6 +105,13 @@ def test_they_end_with_the_stop(busy):
     assert busy.program.stop() == 0
     assert all(is_reset(sock) for sock in busy.clients)
     assert not any(one.exists() for one in carriers)
+
+
+def test_one_that_is_killed_resets_its_sessions(busy):
+    busy.hand_over()
+    for carrier in busy.carriers():
+        os.kill(int(carrier.name), signal.SIGKILL)
+    assert all(is_reset(sock) for sock in busy.clients)
 
 
 def test_they_outlive_a_kill_and_end_with_their_sessions(busy):

@@ -86,7 +86,8 @@ OPTIONS: Mapping[str, Option] = {
             (Proto.TCP,),
             "60s",
             "2m",
-            "silence before TCP asks whether the other side is still there; off: never",
+            "silence before TCP asks whether the other side is still there, which is gone after "
+            "twice that; off: never",
         ),
         Option(
             "existing",
