@@ -22,8 +22,8 @@ from ambassador.planes.relay.live import EndpointNoticed, LiveRoute
 from ambassador.planes.relay.offload import Offload
 from ambassador.planes.relay.poller import Poller
 from ambassador.planes.relay.route import RelayRoute, StreamOrUdp, addresses, sessions_of
-from ambassador.planes.relay.surroundings import Surroundings
 from ambassador.planes.relay.silence import SilenceWatch
+from ambassador.planes.relay.surroundings import Surroundings
 from ambassador.planes.relay.udp import UdpListener
 from ambassador.ports import Resolver, RouteStatus, SessionEnded, SessionStatus, unheard
 from ambassador.sockets.bind import bind, close_listener, somaxconn
