@@ -9,7 +9,7 @@ from pathlib import Path
 
 import dns.message
 
-from tests.namespace import Namespace
+from tests.netns import Namespace
 from tests.wait import until
 
 __all__ = ["NameServer"]

@@ -20,7 +20,9 @@ _WITHIN = 30.0
 
 
 class LoopThread:
-    """Runs coroutines and functions on its loop; `close` proves that no task is left."""
+    """Runs coroutines and functions on its loop, so that a test can speak with plain sockets to
+    what runs there; `close` proves that no task and no error is left.
+    """
 
     def __init__(
         self,
@@ -54,7 +56,7 @@ class LoopThread:
         me = asyncio.current_task()
         self._left = {task.get_name() for task in asyncio.all_tasks() if task is not me}
 
-    def await_(self, coroutine: Coroutine[Any, Any, _T], within: float = _WITHIN) -> _T:
+    def do(self, coroutine: Coroutine[Any, Any, _T], within: float = _WITHIN) -> _T:
         """Run `coroutine` on the loop and return what it returns."""
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(within)
 
@@ -62,13 +64,25 @@ class LoopThread:
         """Run `coroutine` on the loop; return what will have its result."""
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
 
-    def call(self, function: Callable[..., _T], *arguments: Any) -> _T:
+    def call(self, function: Callable[..., _T], *arguments: Any, **named: Any) -> _T:
         """Call `function` on the loop's thread and return what it returns."""
 
         async def calling() -> _T:
-            return function(*arguments)
+            return function(*arguments, **named)
 
-        return self.await_(calling())
+        return self.do(calling())
+
+    def blocked(self) -> threading.Event:
+        """Let the loop do nothing until the returned event is set."""
+        reached, release = threading.Event(), threading.Event()
+
+        def block() -> None:
+            reached.set()
+            assert release.wait(_WITHIN)
+
+        self.loop.call_soon_threadsafe(block)
+        assert reached.wait(_WITHIN)
+        return release
 
     def longest_stall(self, coroutine: Coroutine[Any, Any, _T]) -> tuple[_T, float]:
         """Run `coroutine`; return what it returns and the longest time (in seconds) for which
@@ -100,7 +114,7 @@ class LoopThread:
                 await beating
 
         try:
-            return self.await_(watched())
+            return self.do(watched())
         finally:
             gc.unfreeze()
 

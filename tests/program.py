@@ -14,7 +14,7 @@ from typing import Any
 
 from ambassador.admin import client
 from ambassador.errors import RunError
-from tests.namespace import Namespace
+from tests.netns import Namespace
 from tests.wait import until
 
 __all__ = ["COMMAND", "Program", "clean_environ", "is_ready", "with_etc"]

@@ -77,7 +77,7 @@ class Ambassador:
         self._wish = _Wish()
         self._loop = LoopThread(network.ambassador, uvloop.new_event_loop)
         self._conntrack = Conntrack()
-        self._loop.await_(self._start())
+        self._loop.do(self._start())
 
     async def _start(self) -> None:
         kernel = KernelPlane(self.resolver, look(), demanded=True, keep_rules=False)
@@ -100,7 +100,7 @@ class Ambassador:
     def set(self, *routes: Route) -> None:
         """Let these be the routes; each must be carried by the plane of this test."""
         self._wish.routes = routes
-        assert self._loop.await_(self._reconciler.reload())
+        assert self._loop.do(self._reconciler.reload())
         until(
             lambda: {status.plane for status in self.statuses()} <= {self.plane},
             what=f"every route in the {self.plane}: {self.statuses()}",
@@ -123,20 +123,20 @@ class Ambassador:
 
     def execute(self, command: Command) -> Any:
         """Do what an operator asks."""
-        return self._loop.await_(self._reconciler.execute(command, who="ann"))
+        return self._loop.do(self._reconciler.execute(command, who="ann"))
 
     def judge(self, endpoint: str, health: Health, name: str = "redis") -> None:
         """Let this be what probes say of an endpoint written `host:port`."""
         (one,) = [one for one in self._wish.routes if one.name == name]
         address = route(one.listen, endpoint, proto=one.proto).endpoints[0].address
-        self._loop.await_(self._reconciler.judge((one.proto, one.listen), address, health, "no"))
+        self._loop.do(self._reconciler.judge((one.proto, one.listen), address, health, "no"))
 
     def resolve(self, host: str, *addresses: str) -> None:
         """Let the name `host` have these addresses from now on."""
         self._loop.call(self.resolver.answer, host, *addresses)
 
     def statuses(self) -> list[RouteStatus]:
-        self._loop.await_(self._reconciler.measure())
+        self._loop.do(self._reconciler.measure())
         return list(self._loop.call(self._reconciler.status))
 
     def status(self, name: str = "redis") -> RouteStatus:
@@ -144,7 +144,7 @@ class Ambassador:
 
     def flows(self, ports: Iterable[int], proto: Proto = Proto.TCP) -> list[Flow]:
         """The flows that the kernel forwards from `ports`."""
-        return self._loop.await_(self._conntrack.flows(proto, list(ports)))
+        return self._loop.do(self._conntrack.flows(proto, list(ports)))
 
     def forget_flows(self) -> None:
         """Let conntrack forget everything, as `conntrack -F` does."""
@@ -160,7 +160,7 @@ class Ambassador:
     def close(self) -> None:
         self._loop.call(self._reconciler.events.close)
         for front in self._fronts:
-            self._loop.await_(front.close())
+            self._loop.do(front.close())
         self._loop.call(self._relay.close)
         self._loop.close()
 

@@ -43,7 +43,7 @@ def test_a_flow_is_told_with_both_ends_and_what_it_carried(network, loop, conntr
     for client, upstream in pairs:
         client.sendall(bytes(10_000))
         assert len(upstream.recv(10_000, socket.MSG_WAITALL)) == 10_000
-    flows = loop.await_(conntrack.flows(Proto.TCP, [6379]))
+    flows = loop.do(conntrack.flows(Proto.TCP, [6379]))
     told = {flow.family: flow for flow in flows}
     for (client, upstream), family in zip(pairs, (socket.AF_INET, IPV6), strict=True):
         flow = told[family]
@@ -72,13 +72,13 @@ def test_only_translated_flows_of_the_ports_asked_for_are_told(network, loop, co
     upstream.close()
 
     def ports_of(wanted):
-        return sorted(flow.listen[1] for flow in loop.await_(conntrack.flows(Proto.TCP, wanted)))
+        return sorted(flow.listen[1] for flow in loop.do(conntrack.flows(Proto.TCP, wanted)))
 
     assert ports_of([6003]) == [6003]
     assert ports_of([7100]) == []
     assert ports_of(ports) == list(ports)
     until(lambda: ports_of([6000]) == [6000])
-    assert loop.await_(conntrack.flows(Proto.UDP, ports)) == []
+    assert loop.do(conntrack.flows(Proto.UDP, ports)) == []
     for pair in pairs:
         for sock in pair:
             sock.close()
@@ -99,7 +99,7 @@ def test_what_other_rules_translate_is_not_ours(network, loop, conntrack):
     )
     listening = listen(network.old, 7000)
     pairs = open_flows(network, listening, 6379)
-    assert loop.await_(conntrack.flows(Proto.TCP, [6379])) == []
+    assert loop.do(conntrack.flows(Proto.TCP, [6379])) == []
     for pair in pairs:
         for sock in pair:
             sock.close()
@@ -115,14 +115,14 @@ def test_only_the_flows_given_are_deleted_and_those_gone_already_are_not_counted
     for client in clients:
         client.sendto(b"?", ("10.77.0.2", 53))
         upstream.recv(1)
-    flows = loop.await_(conntrack.flows(Proto.UDP, [53]))
+    flows = loop.do(conntrack.flows(Proto.UDP, [53]))
     assert len(flows) == 250
     assert {flow.state for flow in flows} == {FlowState.CONNECTING}
-    assert loop.await_(conntrack.delete(flows[:150])) == 150
-    assert loop.await_(conntrack.delete(flows[:160])) == 10
-    left = loop.await_(conntrack.flows(Proto.UDP, [53]))
+    assert loop.do(conntrack.delete(flows[:150])) == 150
+    assert loop.do(conntrack.delete(flows[:160])) == 10
+    left = loop.do(conntrack.flows(Proto.UDP, [53]))
     assert {flow.id for flow in left} == {flow.id for flow in flows[160:]}
-    assert loop.await_(conntrack.delete(flows)) == 90
+    assert loop.do(conntrack.delete(flows)) == 90
     for sock in (upstream, *clients):
         sock.close()
 
@@ -168,4 +168,4 @@ def test_a_dump_that_nobody_waits_for_any_longer_disturbs_no_other(network, loop
                     await conntrack.flows(Proto.UDP, [53])
         assert await conntrack.flows(Proto.UDP, [53]) == []
 
-    loop.await_(impatient())
+    loop.do(impatient())

@@ -59,14 +59,14 @@ class Scene:
         """Let the route lead to the new endpoint; return when that was asked."""
         forward(self.network, *TO_NEW)
         began = time.monotonic()
-        self.loop.await_(self.departures.endpoint_left(ROUTE, [6379], gone, existing))
+        self.loop.do(self.departures.endpoint_left(ROUTE, [6379], gone, existing))
         return began
 
     def flows(self, proto=Proto.TCP):
-        return self.loop.await_(self.conntrack.flows(proto, [6379]))
+        return self.loop.do(self.conntrack.flows(proto, [6379]))
 
     def close(self):
-        self.loop.await_(self.departures.settle())
+        self.loop.do(self.departures.settle())
         for part in (self.departures, self.conntrack, self.poker):
             self.loop.call(part.close)
         for sock in self._open:
@@ -191,9 +191,9 @@ def test_flows_of_other_endpoints_and_routes_are_not_disturbed(scene):
     pairs = scene.open(50)
     forward(scene.network, *TO_NEW, other_route)
     newer = scene.open(3, upstream=scene.new)
-    scene.loop.await_(scene.departures.endpoint_left(ROUTE, [6379], GONE, CUT))
+    scene.loop.do(scene.departures.endpoint_left(ROUTE, [6379], GONE, CUT))
     times_of_resets(pairs)
-    scene.loop.await_(scene.departures.settle())
+    scene.loop.do(scene.departures.settle())
     for pair in (*bystanders, *newer):
         works(*pair)
     for pair in bystanders:
@@ -314,7 +314,7 @@ def test_datagrams_follow_at_once_whatever_the_policy(scene):
     assert client.recv(8) == b"1"
     forward(scene.network, ("udp", 53, NEW, 7053))
     route = Route("dns", Inet("", 53), (Endpoint(Inet("db", 7053), Proto.UDP),), Proto.UDP)
-    scene.loop.await_(scene.departures.endpoint_left(route, [53], {(OLD, 7053)}, Existing()))
+    scene.loop.do(scene.departures.endpoint_left(route, [53], {(OLD, 7053)}, Existing()))
     client.send(b"2")
     data, back = new.recvfrom(8)
     new.sendto(data, back)

@@ -32,9 +32,9 @@ def old(network):
 
 def test_only_flows_that_lead_where_they_belong_are_counted(network, loop, flows, old):
     pairs = open_flows(network, old, 6379, 3)
-    assert loop.await_(flows.count({PORT: {OLD}})) == {PORT: {OLD: 3}}
-    assert loop.await_(flows.count({PORT: {NEW}})) == {}
-    assert loop.await_(flows.used({PORT, (Proto.TCP, 80)})) == {PORT}
+    assert loop.do(flows.count({PORT: {OLD}})) == {PORT: {OLD: 3}}
+    assert loop.do(flows.count({PORT: {NEW}})) == {}
+    assert loop.do(flows.used({PORT, (Proto.TCP, 80)})) == {PORT}
     for pair in pairs:
         for sock in pair:
             sock.close()
@@ -53,7 +53,7 @@ def test_what_is_left_after_the_grace_is_cut_as_far_as_there_is_the_right_to(
     network, loop, flows, old, request
 ):
     ((client, upstream),) = open_flows(network, old, 6379)
-    assert loop.await_(flows.drain([PORT], 0.1)) == 1
+    assert loop.do(flows.drain([PORT], 0.1)) == 1
     if request.node.callspec.params["flows"]:
         times_of_resets([(client, upstream)])
     else:

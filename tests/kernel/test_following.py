@@ -107,8 +107,8 @@ def test_it_is_told_once_however_its_entry_ends(network, loop, told, old):
 
 def test_what_we_cut_has_our_reason(network, loop, told, old):
     pairs = open_flows(network, old, 6379)
-    flows = loop.await_(told.flows.open_flows(ROUTES))
-    loop.await_(told.flows.cut(flows, Reason.CUT))
+    flows = loop.do(told.flows.open_flows(ROUTES))
+    loop.do(told.flows.cut(flows, Reason.CUT))
     assert told.one().reason is Reason.CUT
     times_of_resets(pairs)
     for sock in pairs[0]:
@@ -130,8 +130,8 @@ def test_datagrams_are_told_of_when_they_are_forgotten(network, loop, told):
     client = network.client.socket(kind=socket.SOCK_DGRAM)
     client.sendto(b"hello", (network.address("ambassador"), 53))
     upstream.recv(5)
-    flows = loop.await_(told.flows.open_flows(ROUTES))
-    loop.await_(told.flows.cut(flows, Reason.CUT))
+    flows = loop.do(told.flows.open_flows(ROUTES))
+    loop.do(told.flows.cut(flows, Reason.CUT))
     record = told.one()
     assert (record.proto, record.reason) == (Proto.UDP, Reason.CUT)
     assert record.to_upstream == 20 + 8 + 5  # headers of IPv4 and UDP, and "hello"

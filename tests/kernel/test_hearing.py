@@ -63,7 +63,7 @@ def test_of_datagrams_the_first_and_the_end_of_their_entry_are_heard(network, lo
         client.recv(5)
     conntrack = Conntrack()
     loop.call(conntrack.open)
-    loop.await_(conntrack.delete(loop.await_(conntrack.flows(Proto.UDP, [53]))))
+    loop.do(conntrack.delete(loop.do(conntrack.flows(Proto.UDP, [53]))))
     until(lambda: len(heard) >= 2)
     assert [event for event, _, _ in heard] == [FlowEvent.NEW, FlowEvent.FORGOTTEN]
     loop.call(conntrack.close)

@@ -49,21 +49,21 @@ class Plane:
         self.plane = self.loop.call(lambda: KernelPlane(self.resolver, abilities, **options))
 
     def apply(self, *steps):
-        self.loop.await_(self.plane.prepare(steps))
-        self.loop.await_(self.plane.apply(steps))
+        self.loop.do(self.plane.prepare(steps))
+        self.loop.do(self.plane.apply(steps))
 
     def add(self, *routes):
         self.apply(*map(AddRoute, routes))
 
     def status(self, name):
-        self.loop.await_(self.plane.measure())
+        self.loop.do(self.plane.measure())
         return next(s for s in self.loop.call(self.plane.status) if s.route.name == name)
 
     def noticed(self, name, endpoint, reachable, address=""):
         self.loop.call(self.plane.noticed, name, endpoint, address, reachable)
 
     def close(self):
-        self.loop.await_(self.plane.close())
+        self.loop.do(self.plane.close())
         self.loop.close()
 
 
@@ -321,7 +321,7 @@ def test_at_a_stop_what_a_removed_route_has_left_is_cut_too(network, old, start)
     plane.add(gone)
     pairs = open_flows(network, old, 6379)
     plane.apply(RemoveRoute(gone))
-    assert plane.loop.await_(plane.plane.drain(0.1)) == 1
+    assert plane.loop.do(plane.plane.drain(0.1)) == 1
     times_of_resets(pairs)
     close(pairs)
 
@@ -337,7 +337,7 @@ def test_a_drain_that_fails_is_said_and_holds_nothing_up(network, old, start, pi
     plane.add(route(6379, name="redis"))
     (pair,) = open_flows(network, old, 6379)
     Path(picky).write_text("#!/bin/sh\necho 'Error: Device or resource busy' >&2; exit 1\n")
-    assert plane.loop.await_(plane.plane.drain(5.0)) == 0
+    assert plane.loop.do(plane.plane.drain(5.0)) == 0
     assert any("Device or resource busy" in r.message for r in caplog.records)
     close([pair])
 

@@ -32,7 +32,7 @@ def plane(network, loop):
         lambda: KernelPlane(StaticResolver(), abilities, demanded=True, keep_rules=False)
     )
     yield plane
-    loop.await_(plane.close())
+    loop.do(plane.close())
 
 
 @pytest.mark.timeout(120)
@@ -40,7 +40,7 @@ def test_five_thousand_routes(network, loop, plane, record_property):
     routes = tuple(route(number, "10.77.0.4") for number in range(COUNT))
     began = cpu()
     steps = plan((), merge([Snapshot("test", routes)]).routes)
-    loop.await_(plane.prepare(steps))
+    loop.do(plane.prepare(steps))
     _, stall = loop.longest_stall(plane.apply(steps))
     took = cpu() - began
     record_property("installed", took)
@@ -51,7 +51,7 @@ def test_five_thousand_routes(network, loop, plane, record_property):
     own = []
     for number in range(10):
         change = ChangeRoute(routes[number], route(number, "10.77.0.5"))
-        loop.await_(timed(plane, change, own))
+        loop.do(timed(plane, change, own))
     record_property("one move", min(own))
     assert min(own) < 0.020
 
@@ -93,10 +93,10 @@ def first_packets(network, listening, count=200):
 def test_a_first_packet_takes_as_long_with_many_routes_as_with_one(network, loop, plane):
     with listen(network.old, 7000) as old:
         old.settimeout(10)
-        loop.await_(plane.prepare([AddRoute(route(0, "10.77.0.4"))]))
-        loop.await_(plane.apply([AddRoute(route(0, "10.77.0.4"))]))
+        loop.do(plane.prepare([AddRoute(route(0, "10.77.0.4"))]))
+        loop.do(plane.apply([AddRoute(route(0, "10.77.0.4"))]))
         one = first_packets(network, old)
         rest = [AddRoute(route(number, "10.77.0.4")) for number in range(1, COUNT)]
-        loop.await_(plane.apply(rest))
+        loop.do(plane.apply(rest))
         many = first_packets(network, old)
     assert many < one * 2

@@ -12,7 +12,7 @@ from ambassador.model import Address, Endpoint, Inet, Pick, Proto, Route, Unix
 from ambassador.planes.relay.plane import RelayPlane
 from ambassador.ports import RouteStatus
 from ambassador.telemetry import debug_log
-from tests.looping import Looping
+from tests.loops import LoopThread
 from tests.names import StaticResolver
 from tests.wait import until
 
@@ -68,7 +68,7 @@ class RunningRelay:
         eager: bool = True,
     ) -> None:
         self.resolver = resolver or StaticResolver()
-        self._looping = Looping(loop_factory)
+        self._looping = LoopThread(factory=loop_factory)
         self.call = self._looping.call
         self.await_ = self._looping.do
         self.plane = self.call(
@@ -87,7 +87,7 @@ class RunningRelay:
         self._ended = self._closed = False
 
     def apply(self, *steps: Step) -> None:
-        self.await_(self.plane.apply(steps))
+        self.do(self.plane.apply(steps))
 
     def add(self, *routes: Route) -> None:
         self.apply(*map(AddRoute, routes))
@@ -99,10 +99,10 @@ class RunningRelay:
         self.apply(*map(RemoveRoute, routes))
 
     def drain(self, grace: float) -> int:
-        return self.await_(self.plane.drain(grace), grace + _WITHIN)
+        return self.do(self.plane.drain(grace), grace + _WITHIN)
 
     def status(self, name: str = "demo") -> RouteStatus:
-        self.await_(self.plane.measure())
+        self.do(self.plane.measure())
         found = {status.route.name: status for status in self.call(self.plane.status)}
         return found[name]
 
@@ -113,7 +113,7 @@ class RunningRelay:
             me = asyncio.current_task()
             return {task.get_name() for task in asyncio.all_tasks() if task is not me}
 
-        return {name for name in self.await_(names()) if not name.startswith("Task-")}
+        return {name for name in self.do(names()) if not name.startswith("Task-")}
 
     def end(self) -> None:
         """Close the plane, once."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import children
-from tests.namespace import Namespace
+from tests.netns import Namespace
 from tests.ports import free_port
 from tests.program import Program
 from tests.relay.peers import port_of, read_exactly

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ambassador.model import Endpoint, Inet, Proto
-from tests.namespace import Namespace
+from tests.netns import Namespace
 from tests.ports import free_port
 from tests.relay.peers import Peers, is_reset, read_exactly
 from tests.relay.running import RunningRelay, route

@@ -108,7 +108,7 @@ def test_clients_in_the_backlog_of_a_removed_route_are_served(relay, peers):
     async def at_once():
         await crowd_then_remove()
 
-    relay.await_(at_once())
+    relay.do(at_once())
     assert all(ask(client) for client in clients)
 
 
@@ -187,7 +187,7 @@ def test_drain_serves_the_backlog_waits_for_the_open_and_refuses_the_new(relay, 
 
     finisher = threading.Thread(target=finish)
     finisher.start()
-    assert relay.await_(crowd_then_drain()) == 0
+    assert relay.do(crowd_then_drain()) == 0
     finisher.join()
     assert echo.accepted == 101
 
@@ -211,7 +211,7 @@ def test_drain_cuts_what_is_left_after_the_grace_and_counts_it(relay, peers, cap
 def test_drain_without_sessions_is_done_at_once(relay, peers):
     port = free_port()
     relay.add(route(port, 1))
-    assert relay.await_(relay.plane.drain(3600.0), within=2.0) == 0
+    assert relay.do(relay.plane.drain(3600.0), within=2.0) == 0
     assert refused(port)
 
 

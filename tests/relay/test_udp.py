@@ -160,7 +160,7 @@ def test_drain_forwards_what_has_arrived_and_does_not_wait_for_silent_flows(rela
         late.sendto(b"late", (LOCAL, port))
         return await relay.plane.drain(20)
 
-    assert relay.await_(send_then_drain(), within=5) == 0
+    assert relay.do(send_then_drain(), within=5) == 0
     assert service.recv(10) == b"late"
     assert relay.status().open == 0
 
@@ -195,5 +195,5 @@ def test_a_flood_of_datagrams_leaves_each_turn_of_the_loop_to_others(relay, peer
             taken.append(relay.plane.status()[0].to_upstream)
         return [after - before for before, after in pairwise((0, *taken))]
 
-    turns = relay.await_(flood())
+    turns = relay.do(flood())
     assert max(turns) == 64

@@ -16,7 +16,7 @@ from ambassador.app import App, new_loop, sources
 from ambassador.errors import ConfigError, PlaneError, Problem, RunError
 from ambassador.model import Endpoint, Inet, Route
 from ambassador.settings import Settings
-from tests.looping import Looping
+from tests.loops import LoopThread
 from tests.ports import free_port
 from tests.program import COMMAND, Program, clean_environ, is_ready
 from tests.wait import until
@@ -30,7 +30,7 @@ def wish(port: int) -> Wish:
 @pytest.fixture(params=["uvloop", "asyncio"])
 def looping(request):
     settings = Settings(loop=request.param)
-    looping = Looping(lambda: new_loop(settings))
+    looping = LoopThread(factory=lambda: new_loop(settings))
     yield looping
     looping.close()
 

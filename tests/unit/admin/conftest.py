@@ -11,7 +11,7 @@ from ambassador.admin.server import AdminServer
 from ambassador.control.reconciler import Reconciler
 from ambassador.model import Endpoint, Inet, Route
 from ambassador.planes.relay.plane import RelayPlane
-from tests.looping import Looping
+from tests.loops import LoopThread
 from tests.names import StaticResolver
 from tests.ports import free_port
 from tests.wishes import Wish
@@ -20,14 +20,14 @@ Starts = Callable[[Path], AdminServer]
 
 
 @pytest.fixture
-def looping() -> Iterator[Looping]:
-    looping = Looping()
+def looping() -> Iterator[LoopThread]:
+    looping = LoopThread()
     yield looping
     looping.close()
 
 
 @pytest.fixture
-def reconciler(looping: Looping) -> Iterator[Reconciler]:
+def reconciler(looping: LoopThread) -> Iterator[Reconciler]:
     """Has one route, not started yet."""
     plane = looping.call(RelayPlane, StaticResolver(), buffer=65536, backlog=16)
     endpoint = Endpoint(Inet("127.0.0.1", 1))
@@ -37,7 +37,7 @@ def reconciler(looping: Looping) -> Iterator[Reconciler]:
 
 
 @pytest.fixture
-def serve(looping: Looping, reconciler: Reconciler) -> Iterator[Starts]:
+def serve(looping: LoopThread, reconciler: Reconciler) -> Iterator[Starts]:
     """Serve the reconciler at a path; all that is served ends in the end."""
     served: list[AdminServer] = []
 

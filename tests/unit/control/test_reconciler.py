@@ -8,7 +8,7 @@ from ambassador.control.reconciler import Phase, Reconciler, read
 from ambassador.errors import ConfigError, PlaneError, Problem, SourceError
 from ambassador.model import Endpoint, Inet, Route
 from ambassador.planes.relay.plane import RelayPlane
-from tests.looping import Looping
+from tests.loops import LoopThread
 from tests.names import StaticResolver
 from tests.ports import free_port
 from tests.relay.peers import Peers, port_of
@@ -33,7 +33,7 @@ class Reconciling:
 
     def __init__(self, peers: Peers) -> None:
         self.peers = peers
-        self.looping = Looping()
+        self.looping = LoopThread()
         self.endpoints = {name: peers.listen() for name in "AB"}
 
     def port(self, name: str) -> int:

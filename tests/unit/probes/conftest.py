@@ -8,12 +8,12 @@ import pytest
 
 from ambassador.probes.exchange import NoAnswerError, ask
 from ambassador.probes.table import probe_of
-from tests.looping import Looping
+from tests.loops import LoopThread
 
 
 @pytest.fixture
 def looping():
-    looping = Looping()
+    looping = LoopThread()
     yield looping
     looping.close()
 

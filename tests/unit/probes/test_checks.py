@@ -8,7 +8,7 @@ from ambassador.core.plan import plan
 from ambassador.errors import PlaneError
 from ambassador.model import Endpoint, Health, Inet, Route
 from ambassador.probes.checks import HealthChecks
-from tests.looping import Looping
+from tests.loops import LoopThread
 from tests.names import StaticResolver
 from tests.ports import free_port
 from tests.relay.peers import Peers
@@ -19,7 +19,7 @@ HEALTHY, UNHEALTHY, UNKNOWN = Health.HEALTHY, Health.UNHEALTHY, Health.UNKNOWN
 
 @pytest.fixture
 def looping():
-    looping = Looping()
+    looping = LoopThread()
     yield looping
     looping.close()
 

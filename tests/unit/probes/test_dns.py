@@ -13,7 +13,7 @@ from ambassador.probes.exchange import NoAnswerError, ask
 from ambassador.probes.table import probe_of
 from tests.answering import saying
 from tests.dnsmasq import NameServer
-from tests.namespace import Namespace
+from tests.netns import Namespace
 from tests.ports import free_port
 
 
@@ -26,7 +26,7 @@ def net():
 
 def asked(net, proto, address="127.0.0.1", port=53, limit=0.3):
     place = (socket.AF_INET, (address, port))
-    run = net.run if net else asyncio.run
+    run = net.run_loop if net else asyncio.run
     try:
         run(ask(probe_of("dns", proto), place, "ns", limit, proto))
     except NoAnswerError as error:

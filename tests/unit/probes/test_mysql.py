@@ -60,7 +60,7 @@ def loop(network):
 
 def asked(loop, host, health="mysql"):
     try:
-        loop.await_(ask(probe_of(health), (2, (host, 3306)), host, 5.0))
+        loop.do(ask(probe_of(health), (2, (host, 3306)), host, 5.0))
     except NoAnswerError as error:
         return str(error)
     return ""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.dnsmasq import NameServer
-from tests.namespace import Namespace
+from tests.netns import Namespace
 
 
 @pytest.fixture(scope="package")

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.root
 @pytest.fixture
 def ask(net, resolv_conf):
     servers = NameServers(resolv_conf)
-    return lambda name: net.run(servers.ask(name))
+    return lambda name: net.run_loop(servers.ask(name))
 
 
 @pytest.fixture

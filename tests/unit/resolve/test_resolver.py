@@ -49,7 +49,7 @@ def scenario(net, hosts_file, resolv_conf, caplog):
                 await asyncio.sleep(0)
             assert [task.get_name() for task in asyncio.all_tasks()][1:] == []
 
-        net.run(work(), LoopWithClock)
+        net.run_loop(work(), LoopWithClock)
 
     return run
 

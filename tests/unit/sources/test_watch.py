@@ -8,7 +8,7 @@ import pytest
 from ambassador.sources import watch as module
 from ambassador.sources.watch import FileWatch, is_open_for_writing
 from ambassador.tasks import spawn
-from tests.looping import Looping
+from tests.loops import LoopThread
 from tests.wait import until
 
 LOOK = 0.01
@@ -17,7 +17,7 @@ REST = 0.2
 
 @pytest.fixture
 def looping():
-    looping = Looping()
+    looping = LoopThread()
     yield looping
     looping.close()
 

@@ -62,7 +62,7 @@ def test_busy_sessions_are_shared_by_workers_and_counted_all_the_same(relay, pee
         client.sendall(b"question")
         assert read_exactly(client, 8) == b"question"
     assert relay.status().to_upstream == before + 48
-    views = relay.await_(relay.plane.sessions())
+    views = relay.do(relay.plane.sessions())
     assert sorted(view.client for view in views) == sorted(
         f"127.0.0.1:{client.getsockname()[1]}" for client in clients
     )
@@ -148,7 +148,7 @@ def test_a_worker_that_hears_nothing_does_not_keep_the_relay_from_stopping(relay
     relay.busy(client, until_true=lambda: relay.loads() == [1])
     (worker,) = relay.call(lambda: relay.plane.offload.workers)
     os.kill(worker.process.pid, signal.SIGSTOP)
-    assert relay.await_(relay.plane.drain(0.1), 10) == 1
+    assert relay.do(relay.plane.drain(0.1), 10) == 1
     relay.end()
     assert worker.process.returncode == -signal.SIGKILL
     assert is_reset(client)
@@ -161,7 +161,7 @@ def test_who_does_not_tell_its_numbers_is_not_waited_for(relay, peers, monkeypat
     (worker,) = relay.call(lambda: relay.plane.offload.workers)
     os.kill(worker.process.pid, signal.SIGSTOP)
     try:
-        relay.await_(asyncio.wait_for(relay.plane.measure(), 5))
+        relay.do(asyncio.wait_for(relay.plane.measure(), 5))
     finally:
         os.kill(worker.process.pid, signal.SIGCONT)
     client.sendall(b"question")
