@@ -70,7 +70,7 @@ class RunningRelay:
         self.resolver = resolver or StaticResolver()
         self._looping = LoopThread(factory=loop_factory)
         self.call = self._looping.call
-        self.await_ = self._looping.do
+        self.do = self._looping.do
         self.plane = self.call(
             lambda: RelayPlane(
                 self.resolver,
