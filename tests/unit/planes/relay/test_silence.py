@@ -13,7 +13,7 @@ from ambassador.planes.relay.pair import Pair, Side
 from ambassador.planes.relay.poller import Poller
 from ambassador.planes.relay.silence import Progress, SilenceWatch, is_unanswered
 from ambassador.planes.relay.timers import Timers
-from tests.namespace import Namespace
+from tests.netns import Namespace
 
 KEEPALIVE = 1
 LIMIT = 2 * KEEPALIVE
