@@ -5,19 +5,26 @@ from pathlib import Path
 
 import pytest
 
+from ambassador.admin.plain import keys_of
 from ambassador.core import results
 from ambassador.core.commands import VERBS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
-TOLD = ("Changed", "EndpointView", "EarlierView", "HoldView", "RemovedView", "RouteView",
+TOLD = ("Changed", "EndpointView", "EarlierView", "HoldView", "Moved", "RemovedView", "RouteView",
         "SessionList", "SessionView", "SourceView", "StatusView")  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", TOLD)
 def test_every_field_is_told(kind):
-    fields = [field.name for field in dataclasses.fields(getattr(results, kind))]
-    missing = [name for name in fields if f"`{name}`" not in PAGE]
+    names = [key.name for key in keys_of(getattr(results, kind))]
+    missing = [name for name in names if f"`{name}`" not in PAGE]
     assert missing == []
+
+
+@pytest.mark.parametrize("kind", TOLD)
+def test_every_old_key_is_told_beside_the_new_one(kind):
+    for key in keys_of(getattr(results, kind)):
+        assert not key.old or f"| `{key.name}` | `{key.old}` |" in PAGE
 
 
 def test_every_verb_and_its_fields_are_told():

@@ -274,7 +274,7 @@ def test_sessions_in_the_old_ones_are_counted_listed_and_cut(run, peers):
     run.next()
     works(peers.connect(run.port))
     status = run.status()
-    assert {(one.pid, one.open) for one in status.former} == {
+    assert {(one.pid, one.open) for one in status.earlier} == {
         (first.process.pid, 2),
         (second.process.pid, 1),
     }
@@ -293,7 +293,7 @@ def test_sessions_in_the_old_ones_are_counted_listed_and_cut(run, peers):
     assert ends_with_reset(other)
     assert ends_with_reset(third)
     assert [first.exit_code(), second.exit_code()] == [0, 0]
-    until(lambda: not run.status().former, what="nobody is left")
+    until(lambda: not run.status().earlier, what="nobody is left")
     (route,) = run.status().routes
     assert (route.open, route.opened) == (0, 5)
 
@@ -340,7 +340,7 @@ def test_no_counter_sinks_and_every_end_is_counted(run, peers):
     for sock in kept:
         sock.close()
     assert [program.exit_code() for program in run.programs[:-1]] == [0] * 4
-    until(lambda: not run.status().former)
+    until(lambda: not run.status().earlier)
     now = numbers()
     assert sunk(before, now) == []
     name = '{reason="client",route="db"}'
@@ -387,9 +387,9 @@ def test_one_that_is_killed_leaves_what_it_had_counted(run, peers):
     kept = peers.connect(run.port)
     asks(kept)
     run.next()
-    assert run.status().former[0].open == 1
+    assert run.status().earlier[0].open == 1
     old.process.kill()
-    until(lambda: not run.status().former)
+    until(lambda: not run.status().earlier)
     (route,) = run.status().routes
     assert (route.open, route.opened) == (0, 1)
 

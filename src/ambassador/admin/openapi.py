@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin
 
 from ambassador.admin.faults import FAULTS, MANNERS, FaultView
 from ambassador.admin.operations import OPERATIONS, Events, Operation, described
-from ambassador.admin.plain import fields_of
+from ambassador.admin.plain import Key, keys_of
 from ambassador.control.events import Event
 
 __all__ = ["document", "schema_of"]
@@ -74,25 +74,26 @@ def schema_of(kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
 
 
 def _object(kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
-    kinds = dict(fields_of(kind))
-    fields = dataclasses.fields(kind)
+    properties: dict[str, Any] = {}
+    for key in keys_of(kind):
+        properties[key.name] = _property(key, schema_of(key.kind, schemas))
+        if key.old:
+            properties[key.old] = {**properties[key.name], "deprecated": True}
     return {
         "type": "object",
         "description": described(kind),
-        "properties": {
-            field.name: _field(field, schema_of(kinds[field.name], schemas)) for field in fields
-        },
-        "required": [field.name for field in fields if field.default is dataclasses.MISSING],
+        "properties": properties,
+        "required": [key.name for key in keys_of(kind) if key.default is dataclasses.MISSING],
         "additionalProperties": False,
     }
 
 
-def _field(field: dataclasses.Field[Any], schema: dict[str, Any]) -> dict[str, Any]:
-    if field.default is not dataclasses.MISSING and "$ref" not in schema:
-        default = list(field.default) if isinstance(field.default, tuple) else field.default
+def _property(key: Key, schema: dict[str, Any]) -> dict[str, Any]:
+    if key.default is not dataclasses.MISSING and "$ref" not in schema:
+        default = list(key.default) if isinstance(key.default, tuple) else key.default
         schema = {**schema, "default": default}
-    if field.name in _EXAMPLES and schema.get("type") in ("string", "array"):
-        schema = {**schema, "examples": [_EXAMPLES[field.name]]}
+    if key.name in _EXAMPLES and schema.get("type") in ("string", "array"):
+        schema = {**schema, "examples": [_EXAMPLES[key.name]]}
     return schema
 
 
@@ -143,10 +144,9 @@ def _plain(path: str, summary: str, schemas: dict[str, Any]) -> dict[str, Any]:
 
 
 def _parameters(kind: Any) -> list[dict[str, Any]]:
-    known = {name: schema_of(one, {}) for name, one in fields_of(kind)}
     return [
-        {"name": field.name, "in": "query", "schema": _field(field, known[field.name])}
-        for field in dataclasses.fields(kind)
+        {"name": key.name, "in": "query", "schema": _property(key, schema_of(key.kind, {}))}
+        for key in keys_of(kind)
     ]
 
 

@@ -12,14 +12,26 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import islice
-from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from ambassador.errors import ConfigError, Problem
 from ambassador.spec import meant, shown
 
-__all__ = ["decode", "encode", "fields_of", "from_query", "parse_json"]
+__all__ = ["Key", "decode", "encode", "from_query", "keys_of", "parse_json"]
 
 _T = TypeVar("_T")
+
+
+class Key(NamedTuple):
+    """One key of an object of JSON, and the field of a dataclass behind it."""
+
+    name: str
+    attribute: str
+    kind: Any  # the type of its value
+    default: Any  # dataclasses.MISSING where it has to be there
+    old: str  # a name it had, which still stands for it; empty: none
+
+
 _LARGEST = 2**63 - 1
 MOST = 20  # findings in one value, or a little more; each takes 0.1 ms to word
 _WORDS = {
@@ -64,7 +76,7 @@ def from_query(pairs: Sequence[tuple[str, str]], kind: type[_T]) -> _T:
 
     Its fields are text, numbers or truths. Raises ConfigError with every finding.
     """
-    kinds = dict(fields_of(cast("Any", kind)))
+    kinds = {key.name: key.kind for key in keys_of(cast("Any", kind))}
     problems: list[Problem] = []
     values: dict[str, Any] = {}
     for name, text in pairs:
@@ -87,20 +99,34 @@ def encode(value: Any, indent: int | None = None) -> str:
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
         kind: Any = type(value)
-        return {name: getattr(value, name) for name in _names(kind)}
+        return {name: getattr(value, attribute) for name, attribute in _attributes(kind)}
     return dict(value) if isinstance(value, Mapping) else str(value)
 
 
 @cache
-def _names(kind: Any) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(kind))
+def _attributes(kind: Any) -> tuple[tuple[str, str], ...]:
+    found = []
+    for key in keys_of(kind):
+        found.append((key.name, key.attribute))
+        if key.old:
+            found.append((key.old, key.attribute))
+    return tuple(found)
 
 
 @cache
-def fields_of(kind: Any) -> tuple[tuple[str, Any], ...]:
-    """Return name and type of each field of a dataclass, in order."""
+def keys_of(kind: Any) -> tuple[Key, ...]:
+    """Return the keys of a dataclass as JSON has them, in order."""
     hints = get_type_hints(kind)
-    return tuple((field.name, hints[field.name]) for field in dataclasses.fields(kind))
+    return tuple(
+        Key(
+            field.name.rstrip("_"),
+            field.name,
+            hints[field.name],
+            field.default,
+            field.metadata.get("old", ""),
+        )
+        for field in dataclasses.fields(kind)
+    )
 
 
 def _decode(value: Any, kind: Any, where: str, problems: list[Problem], *, strict: bool) -> Any:
@@ -149,18 +175,20 @@ def _object(value: Any, kind: type, where: str, problems: list[Problem], *, stri
         problems.append(Problem(where, f"is {_word(value)}", _read(value), "an object"))
         return None
     before = len(problems)
-    kinds = dict(fields_of(kind))
+    known = {name: key for key in keys_of(kind) for name in (key.name, key.old) if name}
     begin = f"{where}." if where else ""
     if strict:
-        unknown = (key for key in value if key not in kinds)
-        problems += [_unknown(begin, key, kinds) for key in islice(unknown, MOST)]
+        unknown = (name for name in value if name not in known)
+        problems += [_unknown(begin, name, known) for name in islice(unknown, MOST)]
     given = {}
-    for field in dataclasses.fields(kind):
-        name = field.name
+    for key in keys_of(kind):
+        name = key.old if key.old in value and key.name not in value else key.name
         if name in value:
-            given[name] = _decode(value[name], kinds[name], begin + name, problems, strict=strict)
-        elif field.default is dataclasses.MISSING:
-            problems.append(Problem(begin + name, "is missing", expected=_expected(kinds[name])))
+            given[key.attribute] = _decode(
+                value[name], key.kind, begin + name, problems, strict=strict
+            )
+        elif key.default is dataclasses.MISSING:
+            problems.append(Problem(begin + name, "is missing", expected=_expected(key.kind)))
     return kind(**given) if len(problems) == before else None
 
 

@@ -49,8 +49,8 @@ def command(route: str, rate: bool, admin: str | None, as_json: bool) -> None:
 
 def _since(before: StatusView, now: StatusView) -> StatusView:
     """Return `now` with counters from `before` on; a route that is new counts from its start."""
-    former = {one.name: one for one in before.routes}
-    return replace(now, routes=tuple(_new(former.get(one.name), one) for one in now.routes))
+    then = {one.name: one for one in before.routes}
+    return replace(now, routes=tuple(_new(then.get(one.name), one) for one in now.routes))
 
 
 def _new(before: RouteView | None, now: RouteView) -> RouteView:
@@ -93,7 +93,7 @@ def _all(view: StatusView, head: Sequence[str] = _HEAD, width: int | None = None
     notes += [f"{one.name} ({one.listen}): {one.differs}" for one in view.removed]
     notes += [f"{source.name}: {source.error}" for source in view.sources if source.error]
     notes += [f"changes are not kept: {view.unkept}"] if view.unkept else []
-    notes += [_before(one) for one in view.former]
+    notes += [_before(one) for one in view.earlier]
     return "\n".join([*lines, *([""] if notes else []), *notes])
 
 
@@ -153,9 +153,9 @@ def _notes(one: RouteView) -> list[str]:
     return [*notes, one.differs] if one.differs else notes
 
 
-def _before(former: EarlierView) -> str:
-    count = f"{former.open} session{' goes' if former.open == 1 else 's go'}"
-    return f"{count} on in process {former.pid}, which had the routes before the upgrade"
+def _before(process: EarlierView) -> str:
+    count = f"{process.open} session{' goes' if process.open == 1 else 's go'}"
+    return f"{count} on in process {process.pid}, which had the routes before the upgrade"
 
 
 def _held(one: RouteView) -> str:

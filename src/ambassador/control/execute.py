@@ -155,7 +155,7 @@ class Executor:
             changed, differs = self._lead.changed.get(key), self._lead.differs(key)
             views.append(route_view(one, self.reasons, changed, differs))
         uptime = round(time.monotonic() - self._started, 3)
-        former = tuple(EarlierView(*one) for one in self._plane.processes)
+        earlier = tuple(EarlierView(*one) for one in self._plane.processes)
         removed = () if route is not None else self._removed()
         return StatusView(
             phase,
@@ -164,7 +164,7 @@ class Executor:
             uptime,
             tuple(views),
             sources,
-            former,
+            earlier,
             removed,
             self._lead.unkept,
         )

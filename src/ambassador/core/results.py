@@ -1,8 +1,11 @@
-"""What a command answers: plain values, ready for JSON. Times in seconds, sizes in bytes."""
+"""What a command answers: plain values, ready for JSON. Times in seconds, sizes in bytes.
+
+In JSON a field has its own name, but for a `_` at its end (`from_`, since `from` is Python's).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 __all__ = [
     "Changed",
@@ -20,6 +23,10 @@ __all__ = [
 ]
 
 
+# For `metadata` of a field: for one release it has its old key in JSON, too.
+_WAS_FORMER = {"old": "former"}
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """It is done: what, in a sentence; which routes it touched; how many sessions were ended."""
@@ -31,12 +38,14 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """A move is done. `seconds` it took, `held` sessions waited for its end."""
+    """A move is done: `from` which endpoints. `seconds` it took, `held` sessions waited for its
+    end.
+    """
 
     message: str
     route: str
     endpoints: tuple[str, ...]
-    former: tuple[str, ...]
+    from_: tuple[str, ...] = field(metadata=_WAS_FORMER)
     seconds: float
     held: int
 
@@ -129,7 +138,7 @@ class RemovedView:
 
 @dataclass(frozen=True, slots=True)
 class StatusView:
-    """The whole program, or one route of it. `former`: where sessions go on after an upgrade;
+    """The whole program, or one route of it. `earlier`: where sessions go on after an upgrade;
     `removed`: routes that are not there because the operator does not want them; `unkept`: why the
     operator's changes are not kept as they are, so that a restart would undo some.
     """
@@ -140,7 +149,7 @@ class StatusView:
     uptime: float
     routes: tuple[RouteView, ...]
     sources: tuple[SourceView, ...] = ()
-    former: tuple[EarlierView, ...] = ()
+    earlier: tuple[EarlierView, ...] = field(default=(), metadata=_WAS_FORMER)
     removed: tuple[RemovedView, ...] = ()
     unkept: str = ""
 

@@ -6,8 +6,10 @@ from typing import ClassVar
 
 import pytest
 
+from ambassador.admin.openapi import schema_of
 from ambassador.admin.plain import decode, encode, from_query, parse_json
 from ambassador.core.commands import Move
+from ambassador.core.results import Moved, StatusView
 from ambassador.errors import ConfigError
 
 
@@ -185,3 +187,23 @@ def test_a_large_body_of_the_wrong_shape_is_refused_soon_and_in_few_words(body):
     assert time.thread_time() - began < 0.5  # 0.02 s here; some took minutes
     assert len(raised.value.problems) < 40
     assert len(str(raised.value)) < 40_000
+
+
+def test_an_old_key_stands_beside_the_new_one_and_is_read_where_the_new_one_is_missing():
+    moved = Moved("done", "redis", ("tcp://b:1",), ("tcp://a:1",), 1.0, 0)
+    plain = json.loads(encode(moved))
+    assert plain["from"] == plain["former"] == ["tcp://a:1"]
+    assert list(plain)[:5] == ["message", "route", "endpoints", "from", "former"]
+    assert decode(plain, Moved) == moved
+    for name in ("from", "former"):
+        assert decode({key: plain[key] for key in plain if key != name}, Moved) == moved
+    with pytest.raises(ConfigError, match="from: is missing"):
+        decode({key: plain[key] for key in plain if key not in ("from", "former")}, Moved)
+
+
+def test_the_document_calls_an_old_key_deprecated():
+    schemas = {}
+    schema_of(StatusView, schemas)
+    properties = schemas["StatusView"]["properties"]
+    assert properties["former"] == {**properties["earlier"], "deprecated": True}
+    assert "former" not in schemas["StatusView"]["required"]

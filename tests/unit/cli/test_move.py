@@ -24,7 +24,7 @@ def test_the_same_as_json(verb, operated):
     found = done.json
     assert found["route"] == "web"
     assert found["endpoints"] == [url(operated.second)]
-    assert found["former"] == [url(operated.first)]
+    assert found["from"] == found["former"] == [url(operated.first)]
 
 
 def test_open_sessions_follow_the_policy_of_the_move(verb, operated):

@@ -62,7 +62,7 @@ def test_reasons_stand_below_where_there_is_no_room():
 def test_what_is_not_there_or_elsewhere_is_told():
     removed = RemovedView("web", ":80", "removed by ann at noon; file says tcp://h:1")
     lines = status._all(
-        view("redis", former=(EarlierView(4711, 1), EarlierView(4712, 3)), removed=(removed,))
+        view("redis", earlier=(EarlierView(4711, 1), EarlierView(4712, 3)), removed=(removed,))
     ).splitlines()
     assert lines[-3:] == [
         "web (:80): removed by ann at noon; file says tcp://h:1",

@@ -132,7 +132,7 @@ def test_a_move_asks_before_and_after_and_takes_two_steps():
         assert [e.admin for e in first.new.endpoints] == [Admin.READY, Admin.DRAIN, Admin.DRAIN]
         assert first.existing is None
         assert (second.new.endpoints, second.existing) == ((C,), Existing(Fate.CUT))
-        assert (done.former, done.endpoints) == (
+        assert (done.from_, done.endpoints) == (
             ("tcp://dba:6379", "tcp://dbb:6379"),
             ("tcp://dbc:6379",),
         )
