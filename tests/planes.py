@@ -42,7 +42,8 @@ class FakePlane:
             raise self.measure_error
 
     def status(self, routes=None):
-        found = self.routes.values() if routes is None else [self.routes[r.key] for r in routes]
+        here = self.routes
+        found = here.values() if routes is None else [here[r.key] for r in routes if r.key in here]
         zero = dict.fromkeys(("opened", "open", "refused", "to_upstream", "to_client"), 0)
         return [
             RouteStatus(route, self.name, f"{self.name}!", **{**zero, **self.numbers})

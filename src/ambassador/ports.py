@@ -228,8 +228,8 @@ class Plane(Protocol):
         """Bring the numbers of `status` up to date, where that takes time. Raises PlaneError."""
 
     def status(self, routes: Sequence[Route] | None = None) -> Sequence[RouteStatus]:
-        """Return one entry for each of `routes`, or for all in the order they were added. Does
-        not block.
+        """Return one entry for each of `routes` that is here, or for all in the order they were
+        added. Does not block.
         """
 
     async def sessions(self, routes: Sequence[Route] | None = None) -> Sequence[SessionStatus]:

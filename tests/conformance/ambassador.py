@@ -9,7 +9,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,10 @@ class Ambassador:
     def execute(self, command: Command) -> Any:
         """Do what an operator asks."""
         return self._loop.do(self._reconciler.execute(command, who="ann"))
+
+    def start(self, working: Callable[[Reconciler], Coroutine[Any, Any, None]]) -> Future[None]:
+        """Begin to do `working` beside all else; return what will have its end."""
+        return self._loop.start(working(self._reconciler))
 
     def judge(self, endpoint: str, health: Health, name: str = "redis") -> None:
         """Let this be what probes say of an endpoint written `host:port`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import time
@@ -22,7 +23,7 @@ from ambassador.core.commands import (
     Sessions,
     Status,
 )
-from ambassador.errors import ConflictError, NotVerifiedError, TimedOutError
+from ambassador.errors import ConflictError, NotFoundError, NotVerifiedError, TimedOutError
 from ambassador.model import Existing, Fate, Health, Pick, Proto
 from tests.conformance.ambassador import route
 from tests.conformance.scene import ends_with_reset, works
@@ -399,3 +400,37 @@ def test_a_flow_stays_with_a_drained_endpoint(scene, ambassador):
     ambassador.execute(Drain("dns", "10.77.0.4:7053"))
     assert answered_by(scene.dial("bridge", 53, kind=socket.SOCK_DGRAM), new)
     assert answered_by(one, old)
+
+
+def test_who_reads_while_a_route_comes_and_goes_meets_it_or_not_but_nothing_between(
+    scene, ambassador, plane, old
+):
+    """As `status` and /metrics are read all the time: also by name, in the middle of a change."""
+    ambassador.set(route(6379, OLD), route(6380, OLD, name="other"))
+    seen, failed = set(), []
+
+    async def read(reconciler):
+        while not failed:
+            try:
+                await asyncio.sleep(0)
+                await reconciler.measure()
+                told = [(one.route.name, one.plane) for one in reconciler.status()]
+                seen.add(tuple(sorted(told)))
+                view = await reconciler.execute(Status("redis"))
+                seen.add(tuple(one.plane for one in view.routes))
+            except NotFoundError:
+                seen.add("absent")
+            except Exception as error:
+                failed.append(error)
+
+    reading = [ambassador.start(read) for _ in range(3)]
+    for _ in range(10):
+        ambassador.execute(Remove("redis"))
+        ambassador.execute(Reset("redis"))
+    failed.append("enough")
+    for one in reading:
+        one.result(10)
+    assert failed == ["enough"]
+    both = (("other", plane), ("redis", plane))
+    assert seen <= {both, both[:1], (plane,), "absent"}
+    assert {both, both[:1]} <= seen

@@ -121,6 +121,16 @@ def test_routes_are_reported_in_the_order_they_were_added(run):
     run(test)
 
 
+def test_a_route_that_is_not_here_is_left_out_of_status_and_sessions(run):
+    async def test(plane, endpoint):
+        here, gone = route(free_port(), endpoint), route(free_port(), endpoint, name="gone")
+        await plane.apply([AddRoute(here)])
+        assert [status.route for status in plane.status([gone, here])] == [here]
+        assert list(await plane.sessions([gone])) == []
+
+    run(test)
+
+
 def test_a_changed_route_keeps_its_sessions_and_counts(run):
     async def test(plane, endpoint):
         port = free_port()

@@ -147,6 +147,8 @@ class Executor:
         route = self._find(command.route) if command.route else None
         await self._plane.measure()
         statuses = self._plane.status(None if route is None else [route])
+        if route is not None and not statuses:  # removed meanwhile
+            self._find(command.route)
         views = []
         for number, one in enumerate(statuses):
             if number % _SLICE == 0:

@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from ambassador import log
-from ambassador.core.plan import RemoveRoute, Step, undo
+from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step, undo
 from ambassador.errors import AmbassadorError, PlaneError
-from ambassador.model import Reason, Route
+from ambassador.model import Reason, Route, RouteKey
 from ambassador.ports import Earlier, Plane, RouteStatus, SessionStatus
 
 __all__ = ["PlaneStack"]
+
+
+# Routes told of before other work of the loop has its turn: 1 ms.
+_SLICE = 50
+
+
+class _Before(NamedTuple):
+    """What was, while steps are performed: routes that were not there, and what was known of those
+    that were.
+    """
+
+    coming: frozenset[RouteKey]
+    known: Mapping[RouteKey, RouteStatus]
 
 
 class PlaneStack:
@@ -27,6 +41,7 @@ class PlaneStack:
         self._plane = plane
         self._fronts = fronts
         self._former = former
+        self._before: _Before | None = None  # while steps are performed
         self.name = "+".join(one.name for one in (plane, *fronts))
 
     @property
@@ -48,8 +63,31 @@ class PlaneStack:
         """Have every plane perform its part, or none; see ports.Plane.
 
         A route is behind before it is in front, and leaves the front before it leaves what is
-        behind: what a front lets through is always taken.
+        behind: what a front lets through is always taken. Until all is done, `status` tells what
+        was before.
         """
+        self._before = await self._standing(steps)
+        try:
+            await self._apply(steps)
+        finally:
+            self._before = None
+
+    async def _standing(self, steps: Sequence[Step]) -> _Before:
+        """Return what is known of the routes of `steps` while nothing has changed."""
+        coming = frozenset(step.route.key for step in steps if isinstance(step, AddRoute))
+        routes = [
+            step.old if isinstance(step, ChangeRoute) else step.route
+            for step in steps
+            if not isinstance(step, AddRoute)
+        ]
+        known: dict[RouteKey, RouteStatus] = {}
+        for first in range(0, len(routes), _SLICE):
+            if first:
+                await asyncio.sleep(0)
+            known.update((one.route.key, one) for one in self._now(routes[first : first + _SLICE]))
+        return _Before(coming, known)
+
+    async def _apply(self, steps: Sequence[Step]) -> None:
         removals = tuple(step for step in steps if isinstance(step, RemoveRoute))
         others = tuple(step for step in steps if not isinstance(step, RemoveRoute))
         parts: list[tuple[Plane, Sequence[Step]]] = [
@@ -77,6 +115,18 @@ class PlaneStack:
 
     def status(self, routes: Sequence[Route] | None = None) -> Sequence[RouteStatus]:
         """Return what is known of each of `routes`, or of all; see ports.Plane."""
+        found = self._now(routes)
+        if self._before is None:
+            return found
+        coming, known = self._before
+        wanted = None if routes is None else {route.key for route in routes}
+        here = [known.get(one.route.key, one) for one in found if one.route.key not in coming]
+        keys = {one.route.key for one in here}
+        gone = [one for key, one in known.items() if key not in keys]
+        return here + [one for one in gone if wanted is None or one.route.key in wanted]
+
+    def _now(self, routes: Sequence[Route] | None) -> list[RouteStatus]:
+        """Return what the planes know, which may be in the middle of a change."""
         statuses = list(self._plane.status(routes))
         if self._former is not None:
             routes = [status.route for status in statuses]

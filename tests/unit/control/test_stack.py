@@ -82,6 +82,38 @@ def test_a_route_that_only_one_plane_knows_yet_is_told(planes, layered):
     ]
 
 
+@pytest.mark.parametrize("failing", [False, True])
+def test_a_reader_meets_what_was_until_all_planes_have_it(planes, layered, failing):
+    apply(layered, AddRoute(A), AddRoute(B))
+    d = Route("d", B.listen, ENDS)
+    seen = []
+
+    def read():
+        every = [(one.route.name, one.plane) for one in layered.status()]
+        some = [one.route.name for one in layered.status([A, C])]
+        seen.append((sorted(every), some))
+
+    for plane in planes:
+        applying = plane.apply
+
+        async def read_and_apply(steps, applying=applying):
+            read()
+            await applying(steps)
+            read()
+
+        plane.apply = read_and_apply
+    if failing:
+        planes[1].failures = [None, PlaneError("no")]
+        with pytest.raises(PlaneError):
+            apply(layered, RemoveRoute(A), ChangeRoute(B, d), AddRoute(C))
+    else:
+        apply(layered, RemoveRoute(A), ChangeRoute(B, d), AddRoute(C))
+    assert len(seen) > 5
+    assert set(map(repr, seen)) == {repr(([("a", "kernel"), ("b", "kernel")], ["a"]))}
+    after = [one.route.name for one in layered.status()]
+    assert sorted(after) == (["a", "b"] if failing else ["c", "d"])
+
+
 def test_sessions_are_listed_and_cut_wherever_they_are(planes, layered):
     planes[0].open, planes[1].open = [session("r1"), session("r2", B)], [session("k1")]
     assert [one.id for one in asyncio.run(layered.sessions())] == ["r1", "r2", "k1"]

@@ -137,14 +137,14 @@ class RelayPlane:
         """Return one entry for each of `routes`, or for all; see ports.Plane."""
         if routes is None:
             return [relay_route.status() for relay_route in self._routes.values()]
-        return [self._routes[route.key].status() for route in routes]
+        return [one.status() for one in self._some(routes)]
 
     async def sessions(self, routes: Sequence[Route] | None = None) -> Sequence[SessionStatus]:
         """Return the open sessions; see ports.Plane."""
         await self.offload.measure()
         now = time.monotonic()
         everything = [*self._routes.values(), *self._leaving]
-        chosen = everything if routes is None else [self._routes[route.key] for route in routes]
+        chosen = everything if routes is None else self._some(routes)
         return [
             view
             for relay_route in chosen
@@ -216,6 +216,10 @@ class RelayPlane:
         await self._until_ended((*self._routes.values(), *self._leaving))
         if any(one.live.route.proto is Proto.UDP for one in self._routes.values()):
             await asyncio.sleep(_LATE)
+
+    def _some(self, routes: Sequence[Route]) -> list[RelayRoute]:
+        """Return what is here of `routes`."""
+        return [one for route in routes if (one := self._routes.get(route.key)) is not None]
 
     def _listeners(self) -> list[StreamOrUdp]:
         return [one for relay_route in self._routes.values() for one in relay_route.listeners]
