@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 from bench.charts import charts
 from bench.compare import comparison
 from bench.document import page
-from bench.figures import Offload
+from bench.figures import Spread
 from bench.loads import LOADS
 from bench.metrics import METRICS
 from bench.peers import PEERS
@@ -38,8 +38,8 @@ def test_numbers_keep_what_means_something():
 
 
 def test_a_spread_shows_its_ends_where_they_differ():
-    assert span(Offload(1, 2, 3), 0) == "2 (1 to 3)"
-    assert span(Offload(2.001, 2.002, 2.003), 2) == "2.00"
+    assert span(Spread(1, 2, 3), 0) == "2 (1 to 3)"
+    assert span(Spread(2.001, 2.002, 2.003), 2) == "2.00"
     assert span(None, 2) == "-"
 
 

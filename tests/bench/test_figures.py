@@ -1,6 +1,6 @@
 import pytest
 
-from bench.figures import Figures, Offload, spread
+from bench.figures import Figures, Spread, spread
 from bench.goals import GOALS, Goal, Outcome, judge
 from bench.loads import LOADS
 from bench.metrics import METRICS
@@ -11,27 +11,27 @@ GET = ("shared", "get50", "rate")
 
 
 def test_a_spread_is_least_median_most():
-    assert spread([3, 1, 10]) == Offload(1, 3, 10)
-    assert spread([1, 2]) == Offload(1, 1.5, 2)
+    assert spread([3, 1, 10]) == Spread(1, 3, 10)
+    assert spread([1, 2]) == Spread(1, 1.5, 2)
     assert spread([]) is None
 
 
 def test_ratios_are_taken_within_a_round():
     # A machine half as fast in the second round: the ratio does not change.
     figures = Figures(rates(direct=(100, 50), relay=(40, 20)))
-    assert figures.ratio(*GET, "relay", "direct") == Offload(0.4, 0.4, 0.4)
+    assert figures.ratio(*GET, "relay", "direct") == Spread(0.4, 0.4, 0.4)
 
 
 def test_a_round_without_the_other_side_gives_no_ratio():
     figures = Figures(rates(direct=(100,), relay=(40, 20)))
-    assert figures.ratio(*GET, "relay", "direct") == Offload(0.4, 0.4, 0.4)
+    assert figures.ratio(*GET, "relay", "direct") == Spread(0.4, 0.4, 0.4)
     assert figures.ratio(*GET, "relay", "best") is None
 
 
 def test_the_best_peer_is_not_ours_and_not_direct():
     figures = Figures(rates(direct=(100,), haproxy=(50,), nginx=(60,), relay=(90,), kernel=(95,)))
     assert figures.best(*GET) == "nginx"
-    assert figures.ratio(*GET, "relay", "best") == Offload(1.5, 1.5, 1.5)
+    assert figures.ratio(*GET, "relay", "best") == Spread(1.5, 1.5, 1.5)
 
 
 def test_the_best_peer_is_so_by_its_median_not_by_one_lucky_round():
@@ -74,11 +74,11 @@ def goal(bound: float, at_most: bool = False) -> Goal:
     [(0.4, False, True), (0.41, False, False), (0.4, True, True), (0.39, True, False)],
 )
 def test_a_goal_is_reached_by_the_median(bound, at_most, reached):
-    assert Outcome(goal(bound, at_most), Offload(0.1, 0.4, 0.9)).reached is reached
+    assert Outcome(goal(bound, at_most), Spread(0.1, 0.4, 0.9)).reached is reached
 
 
 def test_a_figure_without_a_bound_is_only_shown():
-    assert Outcome(Goal("x", "relay", *GET, "direct"), Offload(1, 1, 1)).reached is None
+    assert Outcome(Goal("x", "relay", *GET, "direct"), Spread(1, 1, 1)).reached is None
 
 
 def test_a_goal_that_was_not_measured_is_neither():
