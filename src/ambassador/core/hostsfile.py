@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 
-__all__ = ["HostsLine", "addresses_of", "parse_hosts"]
+__all__ = ["HostsLine", "addresses_in", "parse_hosts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +28,25 @@ def parse_hosts(text: str) -> tuple[HostsLine, ...]:
     return tuple(lines)
 
 
-def addresses_of(name: str, lines: tuple[HostsLine, ...]) -> tuple[str, ...]:
-    """Return the addresses of `name` (case does not matter), IPv4 first, each once."""
-    wanted = name.lower().rstrip(".")
-    found = dict.fromkeys(
-        line.address for line in lines if wanted in (known.lower() for known in line.names)
-    )
-    return tuple(sorted(found, key=lambda address: ":" in address))
+def addresses_in(lines: Iterable[str], names: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Return what each of `names` (case does not matter) is at, IPv4 first, each address once.
+    The lines are gone through once, however many names there are.
+    """
+    found: dict[str, dict[str, None]] = {name.lower().rstrip("."): {} for name in names}
+    for line in lines:
+        address, *known = line.partition("#")[0].split() or [""]
+        for name in known:
+            places = found.get(name.lower())
+            if places is not None and _is_address(address):
+                places[address] = None
+    result = {}
+    for name in names:
+        places = found[name.lower().rstrip(".")]
+        result[name] = tuple(sorted(places, key=lambda address: ":" in address))
+    return result
 
 
+@lru_cache(maxsize=1024)  # most lines of a block list are of one address
 def _is_address(text: str) -> bool:
     try:
         ip_address(text.partition("%")[0])

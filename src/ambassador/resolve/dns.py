@@ -23,6 +23,7 @@ _ONE_QUERY = 1.5  # seconds one name server may take
 _ALL_QUERIES = 4.0
 _OTHER_KIND = 1.0  # some name servers do not answer for IPv6 (RFC 4074 section 4.1)
 _SHORTEST_TTL = 1.0
+_THREADS = 16  # that may wait in libc at one time
 # Docker's own DNS says 600 s of a container whose address may change, and be given to another
 # container, within seconds.
 _LONGEST_TTL = 30.0
@@ -34,13 +35,15 @@ class NameServers:
     def __init__(self, path: Path = Path("/etc/resolv.conf")) -> None:
         self._file = WatchedFile(path)
         self._resolver: dns.asyncresolver.Resolver | None = None
+        self._libc = asyncio.Semaphore(_THREADS)
 
     async def ask(self, name: str) -> Answer:
         """Return the addresses of `name`. Raises ResolveError when there are none or nobody
         answers.
         """
         # 80 ms and 13 MB that a route to an address is spared; in a thread, so as not to stall.
-        await asyncio.to_thread(_import)
+        if self._resolver is None:
+            await asyncio.to_thread(_import)
         import dns.exception  # noqa: PLC0415
         import dns.resolver  # noqa: PLC0415
 
@@ -48,7 +51,7 @@ class NameServers:
             resolver = self._configured()
         except (dns.exception.DNSException, ValueError) as error:
             # libc passes over lines that it cannot read, and over a file that is not there.
-            return await ask_system(name, f"{self._file.path}: {error}")
+            return await self._system(name, f"{self._file.path}: {error}")
         addresses: list[str] = []
         ttl = _LONGEST_TTL
         failures: list[Exception] = []
@@ -64,7 +67,11 @@ class NameServers:
         if any(isinstance(failure, dns.exception.Timeout) for failure in failures):
             raise ResolveError(f"{name}: the name servers do not answer")
         # Only now, because where DNS has said no, libc too is quick to answer.
-        return await ask_system(name, _words(failures[0]))
+        return await self._system(name, _words(failures[0]))
+
+    async def _system(self, name: str, why: str) -> Answer:
+        async with self._libc:
+            return await ask_system(name, why)
 
     def _configured(self) -> dns.asyncresolver.Resolver:
         import dns.asyncresolver  # noqa: PLC0415

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Collection
 from pathlib import Path
 
-from ambassador.core.hostsfile import HostsLine, addresses_of, parse_hosts
+from ambassador.core.hostsfile import addresses_in
 from ambassador.resolve.answer import Answer
 from ambassador.resolve.file import WatchedFile
 
@@ -14,18 +16,36 @@ _TTL = 1.0  # one stat(2) a second and name is cheap, and the file has no TTL of
 
 
 class HostsFile:
-    """The file, read again when it has changed. A file that cannot be read names nothing."""
+    """The file, read again when it has changed. A file that cannot be read names nothing.
+
+    It is read in a thread, for a block list has 150,000 lines, and only what was asked for is
+    kept.
+    """
 
     def __init__(self, path: Path = Path("/etc/hosts")) -> None:
         self._file = WatchedFile(path)
-        self._lines: tuple[HostsLine, ...] = ()
+        self._found: dict[str, tuple[str, ...]] = {}
+        self._wanted: set[str] = set()
+        self._stale = False
+        self._reading = asyncio.Lock()
 
-    def ask(self, name: str) -> Answer | None:
+    async def ask(self, name: str) -> Answer | None:
         """Return the addresses of `name`, or None when the file does not name it."""
-        if self._file.changed():
-            try:
-                self._lines = parse_hosts(self._file.path.read_text(errors="replace"))
-            except OSError:
-                self._lines = ()
-        addresses = addresses_of(name, self._lines)
+        self._stale |= self._file.changed()
+        self._wanted.add(name)
+        if self._stale or name not in self._found:
+            async with self._reading:  # whoever waited here may find it done
+                if self._stale or name not in self._found:
+                    self._stale = False
+                    wanted = frozenset(self._wanted)
+                    self._found = await asyncio.to_thread(_read, self._file.path, wanted)
+        addresses = self._found[name]
         return Answer(addresses, _TTL) if addresses else None
+
+
+def _read(path: Path, names: Collection[str]) -> dict[str, tuple[str, ...]]:
+    try:
+        with path.open(errors="replace") as file:
+            return addresses_in(file, names)
+    except OSError:
+        return addresses_in((), names)

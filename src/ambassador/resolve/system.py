@@ -36,7 +36,10 @@ async def ask_system(name: str, why: str) -> Answer:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any longer
             loop.call_soon_threadsafe(tell, [str(entry[4][0]) for entry in entries])
 
-    threading.Thread(target=ask, name=f"getaddrinfo {name}", daemon=True).start()
+    try:
+        threading.Thread(target=ask, name=f"getaddrinfo {name}", daemon=True).start()
+    except RuntimeError as error:  # can't start new thread
+        raise ResolveError(f"{name} has no address: {why}, and {error}") from error
     addresses = await found
     if not addresses:
         raise ResolveError(f"{name} has no address: {why}")

@@ -1,6 +1,6 @@
 import pytest
 
-from ambassador.core.hostsfile import HostsLine, addresses_of, parse_hosts
+from ambassador.core.hostsfile import HostsLine, addresses_in, parse_hosts
 
 DOCKERS = """\
 127.0.0.1\tlocalhost
@@ -33,11 +33,19 @@ def test_a_link_local_address_keeps_its_zone():
 
 @pytest.mark.parametrize("name", ["redis", "REDIS", "redis."])
 def test_all_addresses_of_a_name_ipv4_first(name):
-    found = addresses_of(name, parse_hosts(DOCKERS))
-    assert found == ("172.17.0.2", "172.17.0.3", "fd00::2")
+    found = addresses_in(DOCKERS.splitlines(), [name])
+    assert found == {name: ("172.17.0.2", "172.17.0.3", "fd00::2")}
 
 
 def test_each_address_once_and_no_part_of_a_name():
-    lines = parse_hosts("10.0.0.1 db\n10.0.0.1 db\n")
-    assert addresses_of("db", lines) == ("10.0.0.1",)
-    assert addresses_of("d", lines) == ()
+    lines = ["10.0.0.1 db\n", "10.0.0.1 db\n", "nowhere db\n"]
+    assert addresses_in(lines, ["db", "d"]) == {"db": ("10.0.0.1",), "d": ()}
+
+
+def test_a_block_list_is_gone_through_once_for_all_names():
+    def lines():
+        yield from (f"0.0.0.0 ads{number}.example\n" for number in range(1000))
+        yield from (f"10.0.0.1 name{number}\n" for number in range(1000))
+
+    found = addresses_in(lines(), [f"name{number}" for number in range(1000)])
+    assert set(found.values()) == {("10.0.0.1",)}

@@ -1,8 +1,10 @@
+import asyncio
+
 from ambassador.resolve.hosts import HostsFile
 
 
 def addresses(hosts: HostsFile, name: str) -> tuple[str, ...] | None:
-    answer = hosts.ask(name)
+    answer = asyncio.run(hosts.ask(name))
     return answer.addresses if answer else None
 
 
@@ -18,7 +20,7 @@ def test_a_name_has_the_addresses_of_all_its_lines(tmp_path):
 def test_the_file_has_no_ttl_so_it_is_looked_at_again_within_a_second(tmp_path):
     path = tmp_path / "hosts"
     path.write_text("172.17.0.2 redis\n")
-    assert HostsFile(path).ask("redis").ttl == 1
+    assert asyncio.run(HostsFile(path).ask("redis")).ttl == 1
 
 
 def test_it_is_followed_when_docker_writes_it_anew(tmp_path):
