@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import socket
 from pathlib import Path
 
@@ -87,6 +88,13 @@ def explain(error: OSError, proto: Proto, address: Address, setting: str) -> str
         )
     elif error.errno == errno.EADDRNOTAVAIL:
         hint = "this host does not have that address; leave it out to listen on all of them"
+    elif error.errno == errno.EMFILE:
+        allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        hint = (
+            f"{allowed} file descriptors are allowed (ulimit -n) and each port of a range takes "
+            f"one; allow more (docker run --ulimit nofile={4 * allowed}:{4 * allowed}, systemd "
+            f"LimitNOFILE={4 * allowed}) or listen on fewer ports"
+        )
     else:
         return what
     return f"{what}; {hint}"

@@ -166,3 +166,10 @@ def test_a_path_that_another_process_has_taken_since_is_left_to_it(tmp_path):
 def test_somaxconn_is_what_the_kernel_says():
     with os.popen("cat /proc/sys/net/core/somaxconn") as said:
         assert somaxconn() == int(said.read())
+
+
+def test_more_ports_than_descriptors_is_told_with_what_to_allow():
+    error = OSError(errno.EMFILE, "Too many open files")
+    said = explain(error, Proto.UDP, Inet("", 7000), "..._LISTEN=")
+    assert said.startswith("too many open files; ")
+    assert "--ulimit nofile=" in said

@@ -284,15 +284,8 @@ class RelayPlane:
             if live.route.proto is Proto.TCP:
                 listener = StreamListener(self._around, live, sock, port)
             else:
-                listener = UdpListener(
-                    live,
-                    sock,
-                    port,
-                    self._around.resolver,
-                    self._descriptors,
-                    is_own=partial(self._is_own, Proto.UDP),
-                    closed=self._around.closed,
-                )
+                is_own = partial(self._is_own, Proto.UDP)
+                listener = UdpListener(self._around, live, sock, port, is_own)
             relay_route.listeners.append(listener)
             if self._inherited.provisional:
                 listener.pause()

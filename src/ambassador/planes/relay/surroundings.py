@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ambassador.planes.relay.descriptors import Descriptors
 from ambassador.planes.relay.dial import Patience
@@ -14,10 +14,14 @@ from ambassador.ports import Resolver, SessionEnded
 
 __all__ = ["Surroundings"]
 
+_LARGEST = 65536  # a UDP length field counts to 65,535 (RFC 768)
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """One for each relay. `ended` is set each time a session has ended, `closed` is told of it."""
+    """One for each relay. `ended` is set each time a session has ended, `closed` is told of it.
+    `datagram` has room for any; it is empty again after each.
+    """
 
     resolver: Resolver
     descriptors: Descriptors
@@ -27,3 +31,4 @@ class Surroundings:
     is_own: Callable[[str, int], bool]
     ended: asyncio.Event
     closed: SessionEnded
+    datagram: memoryview = field(default_factory=lambda: memoryview(bytearray(_LARGEST)))

@@ -9,29 +9,29 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import select
 import socket
 from collections.abc import Callable, Sequence
 from functools import partial
 
 from ambassador.model import Endpoint, Hold, Reason
 from ambassador.planes.relay import pktinfo
-from ambassador.planes.relay.descriptors import Descriptors
 from ambassador.planes.relay.flow import UdpFlow
 from ambassador.planes.relay.live import LiveRoute
+from ambassador.planes.relay.poller import LEVEL
 from ambassador.planes.relay.search import UnreachableError
+from ambassador.planes.relay.surroundings import Surroundings
 from ambassador.planes.relay.udp_endpoints import NameUnknownError, UdpEndpoints
 from ambassador.planes.relay.udp_flows import UdpFlows
-from ambassador.ports import Resolver, SessionEnded, SessionStatus
+from ambassador.ports import SessionStatus
 from ambassador.sockets.bind import close_listener
 from ambassador.tasks import spawn
 
 __all__ = ["UdpListener"]
 
-_LARGEST = 65536  # a UDP length field counts to 65,535 (RFC 768)
-# Datagrams in one go before other work of the loop has its turn; at 8 us each (measured) this
-# is half a millisecond.
+# Datagrams in one go before others have their turn; at 8 us each (measured) this is half a
+# millisecond. Flows are many, and each has its own socket.
 _BATCH = 64
+_BATCH_OF_FLOW = 16
 # The most that is taken from the socket's buffer when the listener stops.
 _LAST_BATCH = 4096
 # The endpoint cannot be reached, as opposed to: this datagram cannot be sent now.
@@ -50,27 +50,23 @@ class UdpListener:
 
     def __init__(
         self,
+        around: Surroundings,
         live: LiveRoute,
         sock: socket.socket,
         port: int,
-        resolver: Resolver,
-        descriptors: Descriptors,
-        *,
         is_own: Callable[[str, int], bool],
-        closed: SessionEnded,
     ) -> None:
         self._live = live
         self.sock = sock
-        self._descriptors = descriptors
-        self._endpoints = UdpEndpoints(live, port, resolver, is_own)
+        # uvloop polls a descriptor no longer after its first error, and here every refusal is
+        # one; the poller's set is one descriptor without errors, and cheaper to change.
+        self._poller = around.poller
+        self._endpoints = UdpEndpoints(live, port, around.resolver, is_own)
         self._loop = asyncio.get_running_loop()
         self._space = pktinfo.ask(sock)
-        self._view = memoryview(bytearray(_LARGEST))
-        self._flows = UdpFlows(live, descriptors, self._watch, closed)
-        # uvloop polls a descriptor no longer after its first error, and here every refusal is
-        # one; an epoll set of our own is one descriptor without errors, and cheaper to change.
-        self._epoll: select.epoll | None = None
-        self._accepting = False
+        self._view = around.datagram
+        self._flows = UdpFlows(live, around, self._from_upstream)
+        self._begun = self._accepting = False
 
     @property
     def listening(self) -> bool:
@@ -88,25 +84,22 @@ class UdpListener:
 
     def start(self) -> None:
         """Begin to take datagrams."""
-        self._epoll = select.epoll()
-        self._epoll.register(self.sock.fileno(), select.EPOLLIN)
-        self._loop.add_reader(self._epoll.fileno(), self._ready)
-        self._descriptors.take(1)
+        self._begun = self._accepting = True
+        self._poller.add(self.sock.fileno(), self, LEVEL)
         self._endpoints.follow()
-        self._accepting = True
 
     def pause(self) -> None:
         """Take nothing from clients until `resume`: it waits in the socket. Answers go on."""
-        if self._epoll is not None and self._accepting:
-            self._epoll.unregister(self.sock.fileno())
+        if self._accepting:
+            self._poller.remove(self.sock.fileno())
         self._accepting = False
 
     def resume(self) -> None:
         """Take datagrams again."""
-        if self._epoll is None:
+        if not self._begun:
             self.start()
         elif not self._accepting:
-            self._epoll.register(self.sock.fileno(), select.EPOLLIN)
+            self._poller.add(self.sock.fileno(), self, LEVEL)
             self._accepting = True
 
     def give_up(self) -> None:
@@ -115,8 +108,8 @@ class UdpListener:
 
     def retune(self) -> None:
         """Take over a changed route: a flow whose endpoint is gone moves at its next datagram."""
-        if self._epoll is None:
-            return  # not begun yet
+        if not self._begun:
+            return
         self._endpoints.follow()
         self._flows.sweep()
         if self._live.route.hold is not None:
@@ -130,29 +123,18 @@ class UdpListener:
 
     def close(self, reason: Reason) -> None:
         """Forget every flow, for `reason`, and release everything."""
-        self._accepting = False
+        self._begun = self._accepting = False
         self._flows.close(reason)
         self._endpoints.forget()
-        if self._epoll is not None:
-            self._loop.remove_reader(self._epoll.fileno())
-            self._epoll.close()
-            self._epoll = None
-            self._descriptors.give(1)
+        self._poller.remove(self.sock.fileno())
         close_listener(self.sock)
 
-    def _ready(self) -> None:
-        if self._epoll is None:
-            return
-        now = self._loop.time()
-        listener = self.sock.fileno()
-        ready = self._epoll.poll(0, _BATCH)
-        share = _BATCH // max(1, len(ready))
-        for descriptor, _ in ready:
-            flow = self._flows.by_descriptor.get(descriptor)
-            if flow is not None:
-                self._from_upstream(flow, share, now)
-            elif descriptor == listener:
-                self._from_clients(share, now)
+    def ready(self, events: int) -> None:
+        """Take datagrams of clients; see poller.Ready."""
+        self._from_clients(_BATCH, self._loop.time())
+
+    def broke(self) -> None:
+        """Go on; see poller.Ready."""
 
     def _from_clients(self, count: int, now: float) -> None:
         counters, endpoints = self._live.counters, self._endpoints
@@ -192,8 +174,9 @@ class UdpListener:
             else:
                 flow.dropped += 1
 
-    def _from_upstream(self, flow: UdpFlow, count: int, now: float) -> None:
-        for _ in range(count):
+    def _from_upstream(self, flow: UdpFlow) -> None:
+        now = self._loop.time()
+        for _ in range(_BATCH_OF_FLOW):
             if flow.upstream is None:
                 return
             try:
@@ -312,10 +295,6 @@ class UdpListener:
         self._live.counters.refused += 1
         flow.task = None  # which is who calls, if there is one
         self._flows.end(flow, Reason.UNREACHABLE, str(error))
-
-    def _watch(self, descriptor: int) -> None:
-        if self._epoll is not None:
-            self._epoll.register(descriptor, select.EPOLLIN)
 
     def _cut(self, flow: UdpFlow, reason: Reason) -> None:
         if flow in self._flows:

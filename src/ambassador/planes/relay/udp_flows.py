@@ -11,10 +11,10 @@ from ambassador import log
 from ambassador.core.flows import Flows
 from ambassador.model import Reason
 from ambassador.planes.relay import pktinfo
-from ambassador.planes.relay.descriptors import Descriptors
 from ambassador.planes.relay.flow import UdpFlow
 from ambassador.planes.relay.live import Candidate, LiveRoute
-from ambassador.ports import SessionEnded
+from ambassador.planes.relay.poller import LEVEL
+from ambassador.planes.relay.surroundings import Surroundings
 
 __all__ = ["UdpFlows"]
 
@@ -24,24 +24,34 @@ _LONGEST_SWEEP = 5.0
 _PLENTY = 10
 
 
+class _Upstream:
+    """Passes on that the socket of a flow has something to read; see poller.Ready."""
+
+    __slots__ = ("_flow", "_heard")
+
+    def __init__(self, flow: UdpFlow, heard: Callable[[UdpFlow], None]) -> None:
+        self._flow = flow
+        self._heard = heard
+
+    def ready(self, events: int) -> None:
+        self._heard(self._flow)
+
+    def broke(self) -> None:
+        """The next event tells again."""
+
+
 class UdpFlows(Flows[UdpFlow]):
-    """Begins and ends flows; `watch` is told of the descriptor of each upstream socket, `closed`
-    of each end.
-    """
+    """Begins and ends flows; `heard` is told of each whose upstream has said something."""
 
     def __init__(
-        self,
-        live: LiveRoute,
-        descriptors: Descriptors,
-        watch: Callable[[int], None],
-        closed: SessionEnded,
+        self, live: LiveRoute, around: Surroundings, heard: Callable[[UdpFlow], None]
     ) -> None:
         super().__init__()
-        self.by_descriptor: dict[int, UdpFlow] = {}
         self._live = live
-        self._descriptors = descriptors
-        self._watch = watch
-        self._closed = closed
+        self._descriptors = descriptors = around.descriptors
+        self._poller = around.poller
+        self._heard = heard
+        self._closed = around.closed
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         # Anybody can make flows, with forged addresses; clients of TCP shall find room, too.
@@ -65,8 +75,7 @@ class UdpFlows(Flows[UdpFlow]):
         """Let `flow` lead to `candidate` through `upstream`, and no longer elsewhere."""
         self._part(flow)
         flow.upstream, flow.candidate, flow.answered = upstream, candidate, False
-        self.by_descriptor[upstream.fileno()] = flow
-        self._watch(upstream.fileno())
+        self._poller.add(upstream.fileno(), _Upstream(flow, self._heard), LEVEL)
         flow.counted = self._live.opened(candidate)
 
     def end(self, flow: UdpFlow, reason: Reason, detail: str = "") -> None:
@@ -123,8 +132,7 @@ class UdpFlows(Flows[UdpFlow]):
 
     def _part(self, flow: UdpFlow) -> None:
         if flow.upstream is not None and flow.candidate is not None:
-            del self.by_descriptor[flow.upstream.fileno()]
-            flow.upstream.close()  # which takes it out of the epoll set, too (epoll(7))
+            self._poller.close_socket(flow.upstream)
             if flow.counted is not None:
                 self._live.closed(flow.counted)
             flow.upstream = flow.candidate = flow.counted = None

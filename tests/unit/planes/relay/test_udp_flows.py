@@ -2,10 +2,14 @@
 
 import asyncio
 import socket
+from types import SimpleNamespace
+
+import pytest
 
 from ambassador.model import Endpoint, Inet, Proto, Reason, Route
 from ambassador.planes.relay.descriptors import Descriptors
 from ambassador.planes.relay.live import Candidate, LiveRoute
+from ambassador.planes.relay.poller import Poller
 from ambassador.planes.relay.udp_flows import UdpFlows
 from tests.clock import LoopWithClock, put_forward
 
@@ -18,8 +22,15 @@ class Scene:
         self.descriptors = Descriptors()
         if room is not None:
             self.descriptors.limit = 2 * room
-        self.watched, self.ended = [], []
-        self.flows = UdpFlows(self.live, self.descriptors, self.watched.append, self.ended.append)
+        self.heard, self.ended = [], []
+        self.poller = Poller(4096, pytest.fail)
+        self.flows = UdpFlows(
+            self.live,
+            SimpleNamespace(
+                descriptors=self.descriptors, poller=self.poller, closed=self.ended.append
+            ),
+            self.heard.append,
+        )
 
     def begin(self, port):
         now = asyncio.get_running_loop().time()
@@ -47,14 +58,13 @@ def test_a_flow_is_counted_from_its_first_datagram_to_its_end():
         it.flows.join(flow, *it.upstream())
         counters = it.live.counters
         assert (counters.opened, counters.open) == (1, 1)
-        assert it.watched == [flow.upstream.fileno()]
-        assert it.flows.by_descriptor == {flow.upstream.fileno(): flow}
+        assert len(it.poller) == 1
         assert it.live.open_by_endpoint == {END.address: 1}
         it.flows.end(flow, Reason.CUT)
         assert (counters.opened, counters.open) == (1, 0)
         assert dict(counters.closed) == {Reason.CUT: 1}
         assert it.reasons == [("127.0.0.1:1", Reason.CUT, "")]
-        assert (it.flows.by_descriptor, flow.upstream) == ({}, None)
+        assert (len(it.poller), flow.upstream) == (0, None)
         assert it.live.open_by_endpoint == {END.address: 0}
         it.flows.close(Reason.SHUTDOWN)
 
@@ -69,7 +79,7 @@ def test_one_that_leads_elsewhere_no_longer_has_the_socket_it_had():
         it.flows.join(flow, *first)
         it.flows.join(flow, *second)
         assert first[0].fileno() == -1
-        assert list(it.flows.by_descriptor.values()) == [flow]
+        assert len(it.poller) == 1
         assert it.live.open_by_endpoint == {END.address: 1}
         it.flows.close(Reason.SHUTDOWN)
         assert it.reasons == [("127.0.0.1:1", Reason.SHUTDOWN, "")]
