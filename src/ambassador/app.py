@@ -40,6 +40,7 @@ from ambassador.planes.kernel.nft import Nft
 from ambassador.planes.kernel.plane import KernelPlane
 from ambassador.planes.kernel.privilege import acquire, look
 from ambassador.planes.kernel.table import retire
+from ambassador.planes.kernel.tracking import fill
 from ambassador.planes.relay.cores import cores
 from ambassador.planes.relay.descriptors import raise_limit
 from ambassador.planes.relay.plane import RelayPlane
@@ -324,7 +325,8 @@ class App:
         before = self._heritage.before(one.route for one in statuses)
         ready = reconciler.phase is Phase.READY
         carrying = len(self._relay.offload.workers)
-        return Facts(ready, statuses, reconciler.sources, before, carrying, log.dropped())
+        dropped, tracked = log.dropped(), fill() if self._kernel else None
+        return Facts(ready, statuses, reconciler.sources, before, carrying, dropped, tracked)
 
     def _estate(self) -> Estate:
         parts: list[Transferable] = [self._relay]

@@ -1,11 +1,11 @@
-"""Open flows: counted where they belong, drained, and a full table said in time."""
+"""Open flows: counted where they belong, drained."""
 
 import socket
 
 import pytest
 
 from ambassador.model import Proto
-from ambassador.planes.kernel.flows import Flows, nearly_full
+from ambassador.planes.kernel.flows import Flows
 from tests.kernel.forwarding import forward
 from tests.kernel.peers import listen, open_flows, times_of_resets
 from tests.wait import until
@@ -65,12 +65,3 @@ def test_what_is_left_after_the_grace_is_cut_as_far_as_there_is_the_right_to(
         until(reset, what="the client is told at its next segment")
     client.close()
     upstream.close()
-
-
-@pytest.mark.parametrize(("count", "full"), [(0, False), (94, False), (95, True), (120, True)])
-def test_a_table_that_is_nearly_full_is_told_with_the_sysctl(count, full):
-    text = nearly_full(count, 100)
-    assert bool(text) is full
-    if full:
-        assert f"{count} of 100 entries" in text
-        assert "net.netfilter.nf_conntrack_max=400" in text

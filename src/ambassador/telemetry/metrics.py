@@ -142,6 +142,19 @@ METRICS: Mapping[str, Metric] = {
             ("route", "endpoint", "admin"),
             "1 for what the operator says, 0 for the others: ready, drain, maint",
         ),
+        Metric(
+            "ambassador_conntrack_entries",
+            Kind.GAUGE,
+            (),
+            "entries of the kernel's connection tracking, of whatever flows, in this network "
+            "namespace; only with the kernel plane, as the next one",
+        ),
+        Metric(
+            "ambassador_conntrack_limit",
+            Kind.GAUGE,
+            (),
+            "entries there can be; when there are as many, new connections get no answer",
+        ),
         Metric("process_cpu_seconds_total", Kind.COUNTER, (), "user and system time"),
         Metric("process_max_fds", Kind.GAUGE, (), "descriptors that may be open"),
         Metric("process_open_fds", Kind.GAUGE, (), "descriptors that are open"),

@@ -36,6 +36,7 @@ class Facts:
     before: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     workers: int = 0  # processes that carry sessions beside this one
     dropped: int = 0  # lines of the log
+    conntrack: tuple[int, int] | None = None  # entries, and how many there can be
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,9 @@ def samples(
     yield Sample("ambassador_reload_last_success_timestamp_seconds", (), read)
     yield Sample("ambassador_workers", (), facts.workers)
     yield Sample("ambassador_log_lines_dropped_total", (), facts.dropped)
+    if facts.conntrack is not None:
+        for word, value in zip(("entries", "limit"), facts.conntrack, strict=True):
+            yield Sample(f"ambassador_conntrack_{word}", (), value)
     for status in facts.routes:
         name = status.route.name
         yield from _of_route(status, times[name], unwatched.get(name, 0))

@@ -129,6 +129,15 @@ def test_a_source_that_is_wrong_is_seen():
     assert values["ambassador_ready",] == 0
 
 
+def test_connection_tracking_is_told_of_where_it_is_used():
+    scrape = Scrape(STATUS)
+    assert ("ambassador_conntrack_entries",) not in scrape()
+    scrape.facts = replace(scrape.facts, conntrack=(30, 40))
+    values = scrape()
+    assert values["ambassador_conntrack_entries",] == 30
+    assert values["ambassador_conntrack_limit",] == 40
+
+
 def test_the_processes_that_carry_are_counted():
     scrape = Scrape()
     assert scrape()["ambassador_workers",] == 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from pathlib import Path
 
 from ambassador import log
 from ambassador.errors import PlaneError
@@ -14,17 +13,14 @@ from ambassador.planes.kernel.conntrack import Conntrack
 from ambassador.planes.kernel.departures import Departures
 from ambassador.planes.kernel.entry import Address, Flow
 from ambassador.planes.kernel.following import Following, RouteOf
+from ambassador.planes.kernel.fullness import FullnessWatch
 from ambassador.planes.kernel.poke import Poker
 from ambassador.planes.kernel.ruleset import Port
 from ambassador.ports import SessionEnded, unheard
 
-__all__ = ["Flows", "nearly_full"]
+__all__ = ["Flows"]
 
 _LOOK = 0.2  # seconds between two looks whether the last flow has ended
-_CHECK = 5.0  # seconds between two looks at how full conntrack's table is
-_NEARLY = 0.95
-_COUNT = Path("/proc/sys/net/netfilter/nf_conntrack_count")
-_MOST = Path("/proc/sys/net/netfilter/nf_conntrack_max")
 
 
 class Flows:
@@ -43,7 +39,7 @@ class Flows:
         self._poker = Poker()
         self._departures = Departures(self._conntrack, self._poker)
         self._following: Following | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._fullness = FullnessWatch()
 
     def open(self, route_of: RouteOf) -> None:
         """Take the sockets; raises PlaneError. `route_of` tells whose a port is.
@@ -56,12 +52,11 @@ class Flows:
         if self._followed or log.enabled(log.DEBUG):
             self._following = Following(self._conntrack, self._departures, self._closed, route_of)
             self._following.open()
-        self._check()
+        self._fullness.open()
 
     def close(self) -> None:
         """Release everything; flows go on."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._fullness.close()
         if self._following is not None:
             self._following.close()
         self._departures.close()
@@ -144,25 +139,3 @@ class Flows:
             if numbers:
                 found += await self._conntrack.flows(proto, numbers, unanswered=unanswered)
         return found
-
-    def _check(self) -> None:
-        """Say once when conntrack's table is about to be full, and come again until then."""
-        self._timer = None
-        try:
-            count, most = int(_COUNT.read_text()), int(_MOST.read_text())
-        except (OSError, ValueError):  # not shown in this namespace
-            return
-        if warning := nearly_full(count, most):
-            log.event(log.WARNING, "conntrack_full", warning, count=count, limit=most)
-        else:
-            self._timer = asyncio.get_running_loop().call_later(_CHECK, self._check)
-
-
-def nearly_full(count: int, most: int) -> str:
-    """Return what to say of a conntrack table of `count` entries; empty below 95 %."""
-    if count < most * _NEARLY:
-        return ""
-    return (
-        f"conntrack's table has {count} of {most} entries: when it is full, new connections get "
-        f"no answer (on the host: sysctl net.netfilter.nf_conntrack_max={most * 4})"
-    )

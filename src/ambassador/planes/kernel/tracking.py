@@ -4,27 +4,26 @@ networking/nf_conntrack-sysctl.rst). A container sees it, and cannot change it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 __all__ = ["Fill", "fill", "takes_up"]
 
 _SETTINGS = Path("/proc/sys/net/netfilter")
 
 
-@dataclass(frozen=True, slots=True)
-class Fill:
+class Fill(NamedTuple):
     """How many entries there are, and how many there can be."""
 
-    count: int
+    entries: int
     limit: int
 
 
 def fill(settings: Path = _SETTINGS) -> Fill | None:
     """Return how full the table is; None where this namespace does not show it."""
     try:
-        count = int((settings / "nf_conntrack_count").read_text())
-        return Fill(count, int((settings / "nf_conntrack_max").read_text()))
+        entries = int((settings / "nf_conntrack_count").read_text())
+        return Fill(entries, int((settings / "nf_conntrack_max").read_text()))
     except (OSError, ValueError):
         return None
 
