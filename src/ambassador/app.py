@@ -35,7 +35,8 @@ from ambassador.handover.heritage import Heritage
 from ambassador.handover.predecessor import Predecessor
 from ambassador.handover.successor import HandedStore, Successor
 from ambassador.handover.transfer import Estate, Transferable
-from ambassador.model import Proto, Snapshot
+from ambassador.model import Inet, Proto, Snapshot
+from ambassador.planes.kernel.leftover import outlast
 from ambassador.planes.kernel.nft import Nft
 from ambassador.planes.kernel.plane import KernelPlane
 from ambassador.planes.kernel.privilege import acquire, look
@@ -207,6 +208,8 @@ class App:
             await self.reconciler.start()
             if self._taker is not None:
                 await self._take_over(self._taker)
+            elif self._kernel is None or not self._kernel.opened:
+                await outlast(self._ports())
         except BaseException:
             await self._close()
             raise
@@ -366,6 +369,15 @@ class App:
 
     def _follow(self, steps: Sequence[Step]) -> None:
         self._checks.change(steps)
+
+    def _ports(self) -> list[tuple[Proto, int]]:
+        """Return every port that a route listens on."""
+        return [
+            (one.route.proto, port)
+            for one in self.reconciler.status()
+            if isinstance(one.route.listen, Inet)
+            for port in one.route.listen.ports
+        ]
 
     def _kernel_plane(self) -> KernelPlane | None:
         if self._settings.plane == "relay":

@@ -12,11 +12,10 @@ import time
 import pytest
 
 from ambassador.planes.kernel.layout import LAYOUT
+from tests.kernel.conftest import ROUTE
 from tests.kernel.peers import listen, open_flows
-from tests.program import Program
 from tests.wait import until
 
-ROUTE = "REDIS_PORT_6379_TCP=tcp://10.77.0.4:7000"
 # As Docker's: rules of others in the same namespace, an nftables and an iptables-like table.
 OTHERS = """
 table ip docker_dns {
@@ -30,40 +29,14 @@ table inet theirs {
 """  # noqa: E501
 
 
-@pytest.fixture
-def start(network):
-    """Start programs in the namespace of the ambassador; all are ended."""
-    programs = []
-
-    def starting(*arguments, plane="auto", wait=True, before=(), **environ):
-        program = Program(
-            *(arguments or (ROUTE,)),
-            net=network.ambassador,
-            before=before,
-            AMBASSADOR_PLANE=plane,
-            **environ,
-        )
-        programs.append(program)
-        return program.started() if wait else program
-
-    yield starting
-    for program in programs:
-        program.__exit__()
-
-
-@pytest.fixture
-def endpoint(network):
-    with listen(network.old, 7000) as listening:
-        listening.settimeout(10)
-        yield listening
-
-
 def rules(network, *what):
     return network.ambassador.run("nft", "--stateless", "list", *(what or ("ruleset",)))
 
 
 def tables(network):
-    return re.findall(r"^table (.*)$", network.ambassador.run("nft", "list", "tables"), re.M)
+    """The tables there are, but for those that stand for a process that runs."""
+    listed = re.findall(r"^table (.*)$", network.ambassador.run("nft", "list", "tables"), re.M)
+    return [name for name in listed if not re.fullmatch(r"inet ambassador-[0-9a-f]{6}", name)]
 
 
 def fields(program, name="route_started"):

@@ -23,6 +23,16 @@ taken up as a new connection (nf_conntrack_tcp_loose in nf_conntrack-sysctl.rst)
 with FIN, whose entry may be gone and whose sender has to hear that. Where that setting is 0,
 `unfit` is empty: nothing tells the two apart then.
 
+The rules are in force while their process lives: a table of its own, which the kernel deletes with
+it, sets a bit of the label of each new flow (owner.py), and each flow with that bit renews `lease`.
+So they end 5 s after the last client that came while it lived. An element of `lease` without a
+timeout keeps them in force for ever.
+
+Sets are declared by `typeof`: nft 1.1 writes what `type` says into the kernel in a way that makes
+nft 1.0.6 crash on whatever it lists (seen with 1.1.3; rc 139). Not so where only types are joined,
+and there nft 1.0.6 cannot use what `typeof` has made ("conflicting protocols"), so to4 and to6 have
+types.
+
 Once a connection stands, its packets meet `poke`, `passing` or `leaving`, and `ours`: 0.5 µs each,
 beside 1.1 µs for connection tracking and translation (2 cores of a virtual machine; a call of the
 kernel costs most, so each rule asks as little as it can). The label is set just before the
@@ -35,11 +45,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ambassador.model import Proto
+
 __all__ = [
+    "ALIVE",
     "COUNTERS",
+    "GRACE",
     "LABEL",
     "LAYOUT",
     "MARK",
+    "QUESTIONS",
     "TABLE",
     "dnat_by_map",
     "lenient",
@@ -55,6 +70,8 @@ MARK = 0xC07  # of the segments that end flows; see poke.py
 # A bit of the connection label (of 128) that says: translated by us. Marks are the usual place,
 # and therefore taken by others.
 LABEL = 107
+# Another bit: the process these rules are of lives; see owner.py.
+ALIVE = 106
 # The longest time that is right at any HZ: more than 2^31 jiffies would be in the past at once.
 # By default conntrack forgets a half-closed flow after 60 s and a silent one after 5 days.
 _FOREVER = 2_000_000
@@ -70,6 +87,12 @@ _POLICY = {
     "retrans": 300,
     "unack": 300,
 }
+
+# Seconds after the last new client of a process that was killed in which others are still led on.
+GRACE = 5
+# A datagram to one of these and the port of a route is refused (EPERM) while the rules lead its
+# clients on, which anybody may ask without a privilege; see leftover.py.
+QUESTIONS = {Proto.TCP: "127.12.0.6", Proto.UDP: "127.12.0.17"}
 
 COUNTERS = ("opened", "up", "back")  # sets, one a protocol: opened_tcp, ...
 
@@ -109,13 +132,13 @@ def _of_family(ipv6: bool) -> str:
     end, ip, address = ("6", "ip6", "ipv6_addr") if ipv6 else ("4", "ip", "ipv4_addr")
     return f"""\
 {timeout(f"tcp{end}", "tcp", ipv6, _POLICY)}
-  map any{end} {{ type inet_proto . inet_service : verdict; }}
-  map at{end} {{ type {address} . inet_proto . inet_service : verdict; }}
+  map any{end} {{ typeof meta l4proto . th dport : verdict; }}
+  map at{end} {{ typeof {ip} daddr . meta l4proto . th dport : verdict; }}
   map to{end} {{ type inet_proto . inet_service : {address} . inet_service; }}
   set tried{end} {{
-    type {address} . inet_service . inet_service; flags dynamic,timeout; timeout 10s; size 65535;
+    typeof {ip} saddr . tcp sport . tcp dport; flags dynamic,timeout; timeout 10s; size 65535;
   }}
-  set led{end} {{ type {address} . inet_service; flags dynamic; size 65535; }}
+  set led{end} {{ typeof {ip} saddr . tcp sport; flags dynamic; size 65535; }}
   chain mark{end} {{
     ct label set {LABEL}
     meta l4proto tcp ct timeout set "tcp{end}"
@@ -132,13 +155,14 @@ def _of_family(ipv6: bool) -> str:
 _PORTS = "ct original proto-src . ct original proto-dst"
 _STATIC = f"""\
   comment "{LAYOUT}"
-  set down_tcp {{ type inet_service; flags dynamic,timeout; timeout 5s; size 65535; }}
-  set opened_tcp {{ type inet_service; counter; }}
-  set opened_udp {{ type inet_service; counter; }}
-  set up_tcp {{ type inet_service; counter; }}
-  set up_udp {{ type inet_service; counter; }}
-  set back_tcp {{ type inet_service; counter; }}
-  set back_udp {{ type inet_service; counter; }}
+  set lease {{ typeof ct direction; flags dynamic,timeout; size 2; }}
+  set down_tcp {{ typeof tcp dport; flags dynamic,timeout; timeout 5s; size 65535; }}
+  set opened_tcp {{ typeof tcp dport; counter; }}
+  set opened_udp {{ typeof udp dport; counter; }}
+  set up_tcp {{ typeof tcp dport; counter; }}
+  set up_udp {{ typeof udp dport; counter; }}
+  set back_tcp {{ typeof tcp dport; counter; }}
+  set back_udp {{ typeof udp dport; counter; }}
 {_of_family(False)}{_of_family(True)}\
   chain choose {{
     ip daddr . meta l4proto . th dport vmap @at4
@@ -148,6 +172,8 @@ _STATIC = f"""\
   }}
   chain arrive {{
     ip6 saddr fe80::/10 return
+    ct label {ALIVE} update @lease {{ ct direction timeout {GRACE}s }}
+    ct direction != @lease return
     meta l4proto udp goto choose
     tcp flags & (fin | syn | rst | ack) != syn return
     tcp dport @down_tcp return
@@ -171,7 +197,7 @@ _STATIC = f"""\
   }}
   chain refused {{
     meta l4proto tcp add @down_tcp {{ ct original proto-dst }} drop
-    meta l4proto {{ icmp, ipv6-icmp }} drop
+    meta l4proto {{ 1, 58 }} drop
   }}
   chain ours {{
     ct direction original goto up
@@ -186,10 +212,14 @@ _STATIC = f"""\
     type nat hook prerouting priority dstnat;
     fib daddr type local jump arrive
   }}
+  chain asked {{
+    ip daddr {QUESTIONS[Proto.TCP]} udp dport @opened_tcp ct direction @lease drop
+    ip daddr {QUESTIONS[Proto.UDP]} udp dport @opened_udp ct direction @lease drop
+  }}
   chain output {{
     type nat hook output priority -100;
     meta mark {MARK:#x} return
-    ip daddr 127.0.0.0/8 return
+    ip daddr 127.0.0.0/8 goto asked
     ip6 daddr ::1 return
     fib daddr type local jump arrive
   }}

@@ -68,11 +68,17 @@ def attribute(kind: int, value: bytes) -> bytes:
     return _ATTRIBUTE.pack(4 + len(value), kind) + value + bytes(-len(value) % 4)
 
 
-def message(kind: int, flags: int, sequence: int, family: int, body: bytes) -> bytes:
-    """Return a request of netfilter message type `kind` about address `family`."""
+def message(
+    kind: int, flags: int, sequence: int, family: int, body: bytes, *, resource: int = 0
+) -> bytes:
+    """Return a request of netfilter message type `kind` about address `family`; `resource` says
+    which subsystem a batch is for.
+    """
     length = _HEADER.size + _FAMILY.size + len(body)
     return (
-        _HEADER.pack(length, kind, REQUEST | flags, sequence, 0) + _FAMILY.pack(family, 0, 0) + body
+        _HEADER.pack(length, kind, REQUEST | flags, sequence, 0)
+        + _FAMILY.pack(family, 0, socket.htons(resource))
+        + body
     )
 
 
@@ -211,6 +217,19 @@ class NetlinkSocket:
                     errors.append(error)
                 if error is not None and number == last:
                     return errors
+
+    def transact(self, requests: list[bytes]) -> int:
+        """Send `requests` as one piece, numbered by `sequence`; return the first error number, 0
+        when the last of them that has ACK set is done.
+        """
+        last = self._sequence
+        self._send(b"".join(requests))
+        while True:
+            data = self._receive()
+            for answer, number, begin, _ in messages(data):
+                error = outcome(data, answer, begin)
+                if error or (error == 0 and number == last):
+                    return error
 
     def _send(self, data: bytes) -> None:
         try:

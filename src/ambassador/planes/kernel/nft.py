@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import signal
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,13 +12,24 @@ from dataclasses import dataclass
 from ambassador.errors import PlaneError
 from ambassador.planes.kernel.layout import TABLE
 
-__all__ = ["Counter", "Found", "Nft", "parse_counters", "parse_table", "spoken"]
+__all__ = [
+    "OLDEST",
+    "Counter",
+    "Found",
+    "Nft",
+    "crashed",
+    "parse_counters",
+    "parse_table",
+    "spoken",
+    "version",
+]
 
 # A transaction of 5,000 routes takes 0.15 s; the kernel itself may wait for another's.
 _PATIENCE = 30.0
 _COUNTER = re.compile(r"(\d+) counter packets (\d+) bytes (\d+)")
 _ABSENT = "No such file or directory"
 _MOST_ERRORS = 3
+OLDEST = (1, 0, 2)  # of Ubuntu 22.04; what we write is older than that
 
 Counter = tuple[int, int]  # packets, bytes
 
@@ -72,9 +84,46 @@ class Nft:
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise PlaneError(f"nft: {error}") from error
+        if number := crashed(done.returncode):
+            raise PlaneError(
+                f"nft has crashed ({number.name}; nft --version says: {self._version()}; a newer "
+                "nft may have made rules here that this one cannot read)"
+            )
         if done.returncode:
-            raise PlaneError(f"nft: {spoken(done.stderr)}")
+            raise PlaneError(f"nft: {spoken(done.stderr)}{self._unsuited()}")
         return done.stdout
+
+    def _version(self) -> str:
+        try:
+            done = subprocess.run(  # noqa: S603 (as above)
+                (self._path, "--version"), check=False, capture_output=True, text=True, timeout=5
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return f"nothing ({error})"
+        return " ".join(done.stdout.split()) or "nothing"
+
+    def _unsuited(self) -> str:
+        """Return what to add to a failure of a version that is not known to read our rules."""
+        said = self._version()
+        number = version(said)
+        if number is not None and number >= OLDEST:
+            return ""
+        needed = ".".join(map(str, OLDEST))
+        return f" (nft --version says: {said}; {needed} or newer is needed)"
+
+
+def crashed(code: int) -> signal.Signals | None:
+    """Return the signal that ended a program, or the one a shell (or chroot) around it tells of by
+    128 and its number; None where the program ended by itself.
+    """
+    number = -code if code < 0 else code - 128
+    return signal.Signals(number) if number in set(signal.Signals) else None
+
+
+def version(text: str) -> tuple[int, ...] | None:
+    """Read `nftables v1.0.6 (Lester Gooch #5)`."""
+    found = re.search(r"\bv(\d+(?:\.\d+)+)", text)
+    return tuple(map(int, found[1].split("."))) if found else None
 
 
 def spoken(output: str) -> str:

@@ -64,7 +64,8 @@ class KernelPlane:
         self._demanded = demanded
         self._keep_rules = keep_rules
         self._inherited = inherited or Inherited()
-        self._table = Table(Nft(abilities.nft), self._inherited.take_abstract(LOCK))
+        lock = self._inherited.take_abstract(LOCK)
+        self._table = Table(Nft(abilities.nft), lock, keep_rules=keep_rules)
         self._flows = Flows(can_cut=not abilities.no_cut, closed=closed, followed=followed)
         self._installer = Installer(self._table, self._flows, abilities)
         self._lock = asyncio.Lock()  # one transaction at a time
@@ -76,6 +77,11 @@ class KernelPlane:
         self._removed = RemovedRoutes()
         self._changed: set[KernelRoute] = set()
         self._settling: asyncio.Task[None] | None = None
+
+    @property
+    def opened(self) -> bool:
+        """Whether the table is ours to change."""
+        return self._opened
 
     async def prepare(self, steps: Sequence[Step]) -> None:
         """Raise where `steps` cannot be performed as demanded; see ports.Plane."""

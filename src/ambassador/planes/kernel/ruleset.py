@@ -23,6 +23,7 @@ __all__ = [
     "count",
     "emptied",
     "forgive",
+    "lease",
     "transaction",
     "uncount",
 ]
@@ -154,6 +155,16 @@ def forgive(ports: Iterable[int]) -> str:
     # An element that is not there cannot be deleted; added first, it always is.
     elements = [("down_tcp", str(port)) for port in ports]
     return _text([*_elements("add", elements), *_elements("delete", elements)])
+
+
+def lease(*, lasting: bool) -> str:
+    """Return what lets the rules lead clients on as long as their process lives and a moment
+    after it, or, `lasting`, until they are removed.
+    """
+    lines = [f"flush set {TABLE} lease"]
+    if lasting:
+        lines.append(f"add element {TABLE} lease {{ original }}")
+    return _text(lines)
 
 
 def emptied(chains: Iterable[str], *, counters: bool = True) -> str:

@@ -15,6 +15,7 @@ from ambassador.model import Proto
 from ambassador.planes.kernel import ruleset
 from ambassador.planes.kernel.layout import COUNTERS, LAYOUT, TABLE, lenient, skeleton
 from ambassador.planes.kernel.nft import Counter, Found, Nft
+from ambassador.planes.kernel.owner import Owner
 from ambassador.planes.kernel.ruleset import Key, Port, Way
 from ambassador.planes.kernel.tracking import takes_up
 
@@ -51,9 +52,22 @@ class Change:
 class Table:
     """The table, from `open` to `close`. Everything raises PlaneError."""
 
-    def __init__(self, nft: Nft, lock: socket.socket | None = None) -> None:
+    def __init__(
+        self,
+        nft: Nft,
+        lock: socket.socket | None = None,
+        *,
+        keep_rules: bool = False,
+        owner: Owner | None = None,
+    ) -> None:
+        """`lock` is handed over by the ambassador we take over from; with `keep_rules` clients
+        are led on also when this process is gone.
+        """
         self._nft = nft
-        self._handed = lock  # by the ambassador we take over from
+        self._handed = lock
+        self._keep_rules = keep_rules
+        self._owner = owner or Owner()
+        self._tied = False  # the rules end with this process
         self._lock: socket.socket | None = None
         self._first = ""  # what the first transaction does beside its own changes
         self._stale = False  # something of ours stands there that must not go on as it is
@@ -70,9 +84,21 @@ class Table:
         self._lock, self._handed = self._handed or _lock(), None
         try:
             await self._look(keep=handed)
+            self._tie()
         except PlaneError:
             self.close()
             raise
+
+    def _tie(self) -> None:
+        can = self._owner.open(alive=not self._keep_rules)
+        self._tied = can and not self._keep_rules
+        if not can and not self._keep_rules:
+            log.event(
+                log.WARNING,
+                "rules_not_tied",
+                "this kernel is older than 5.12: if this process is killed, its rules lead clients "
+                f"on until they are removed (nft delete table {TABLE})",
+            )
 
     @property
     def lock(self) -> socket.socket | None:
@@ -98,7 +124,9 @@ class Table:
             return
         # What the former had and we have not had until now is counted from nothing.
         again = () if self._first else self._kept.intersection(change.counted)
-        text = self._first + ruleset.uncount(again) + await asyncio.to_thread(change.text)
+        text = ruleset.uncount(again) + await asyncio.to_thread(change.text)
+        if self._first:
+            text = self._first + ruleset.lease(lasting=not self._tied) + text
         await self._nft.run(text)
         self._kept.difference_update(change.counted, change.uncounted)
         self._first, self._stale = "", False
@@ -117,6 +145,7 @@ class Table:
         for lock in filter(None, (self._lock, self._handed)):
             lock.close()
         self._lock = self._handed = None
+        self._owner.close()
 
 
 async def retire(nft: Nft) -> None:
@@ -126,7 +155,8 @@ async def retire(nft: Nft) -> None:
     try:
         found = await nft.table()
         if found is not None and found.comment == LAYOUT:
-            await nft.run(ruleset.emptied(found.chains, counters=False))
+            text = ruleset.emptied(found.chains, counters=False) + ruleset.lease(lasting=False)
+            await nft.run(text)
     except PlaneError:
         return
 

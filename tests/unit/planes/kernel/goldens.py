@@ -13,6 +13,7 @@ from ambassador.planes.kernel.ruleset import (
     count,
     emptied,
     forgive,
+    lease,
     transaction,
     uncount,
 )
@@ -62,5 +63,6 @@ GOLDENS: dict[str, Callable[[], str]] = {
     "one_to_several": lambda: transaction(keyed(ONE[0]), keyed(Way(TCP, 6379, False, (A, B)))),
     "several_to_one": lambda: transaction(keyed(Way(TCP, 6379, False, (A, B))), keyed(ONE[0])),
     "removed": _removed,
+    "lease": lambda: lease(lasting=True) + lease(lasting=False),
     "emptied": lambda: emptied(["one4", "spread4_udp_514", "udp4_60"]),
 }

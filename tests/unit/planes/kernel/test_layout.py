@@ -35,10 +35,32 @@ def test_conntrack_is_made_to_count_without_a_packet_being_asked():
 def test_loopback_and_our_own_segments_are_never_translated():
     lines = [line.strip() for line in CHAINS["output"].splitlines()]
     assert lines.index("fib daddr type local jump arrive") == len(lines) - 1
-    for early in ("meta mark 0xc07 return", "ip daddr 127.0.0.0/8 return", "ip6 daddr ::1 return"):
+    for early in (
+        "meta mark 0xc07 return",
+        "ip daddr 127.0.0.0/8 goto asked",
+        "ip6 daddr ::1 return",
+    ):
         assert early in lines
 
 
 def test_a_timeout_policy_names_protocol_and_family():
     words = " ".join(timeout("x", "udp", True, {"replied": 5}).split())
     assert words == "ct timeout x { protocol udp l3proto ip6 policy = { replied : 5 } }"
+
+
+def test_sets_are_declared_so_that_every_nft_can_read_them():
+    """A single type, or one of a verdict, nft 1.1 writes so that nft 1.0.6 crashes."""
+    declared = re.findall(r"(?:set|map) (\w+) \{\s*(typeof|type) ([^;]+);", TEXT)
+    assert len(declared) == 18
+    for name, how, what in declared:
+        assert how == "typeof" or name in {"to4", "to6"}
+        if how == "type":
+            assert all(" . " in part for part in what.split(" : "))
+            assert "verdict" not in what
+
+
+def test_only_rules_in_force_lead_a_client_on():
+    lines = [line.strip() for line in CHAINS["arrive"].splitlines()]
+    at = lines.index("ct direction != @lease return")
+    assert lines[at - 1] == "ct label 106 update @lease { ct direction timeout 5s }"
+    assert not any("choose" in line for line in lines[:at])

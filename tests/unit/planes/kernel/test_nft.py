@@ -5,7 +5,15 @@ import asyncio
 import pytest
 
 from ambassador.errors import PlaneError
-from ambassador.planes.kernel.nft import Found, Nft, parse_counters, parse_table, spoken
+from ambassador.planes.kernel.nft import (
+    Found,
+    Nft,
+    crashed,
+    parse_counters,
+    parse_table,
+    spoken,
+    version,
+)
 
 TABLE = """table inet ambassador {
 \tcomment "ambassador 1"
@@ -100,3 +108,49 @@ def test_no_table_is_none_and_any_other_failure_is_told(tmp_path):
     forbidden = program(tmp_path, 'echo "Error: Operation not permitted" >&2; exit 1')
     with pytest.raises(PlaneError, match="not permitted"):
         asyncio.run(forbidden.table())
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [(-11, "SIGSEGV"), (139, "SIGSEGV"), (-9, "SIGKILL"), (0, ""), (1, ""), (2, "")],
+)
+def test_a_crash_is_told_from_an_answer(code, name):
+    number = crashed(code)
+    assert (number.name if number else "") == name
+
+
+def test_a_crash_is_no_word_that_there_is_no_table(tmp_path):
+    path = tmp_path / "nft"
+    path.write_text(
+        "#!/bin/sh\n[ \"$1\" = --version ] && echo 'nftables v1.0.6 (Lester)' || kill -11 $$\n"
+    )
+    path.chmod(0o755)
+    with pytest.raises(PlaneError, match=r"crashed \(SIGSEGV; nft --version says: .*v1\.0\.6"):
+        asyncio.run(Nft(str(path)).table())
+
+
+@pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        ("nftables v1.0.2 (Lester)", False),
+        ("nftables v0.9.8 (E.D.S.)", True),
+        ("nftables v2.1 (later)", False),
+        ("something else", True),
+    ],
+)
+def test_a_failure_names_a_version_that_is_not_known_to_do(tmp_path, said, hint):
+    path = tmp_path / "nft"
+    path.write_text(
+        f"#!/bin/sh\n[ \"$1\" = --version ] && echo '{said}' && exit\n"
+        "echo 'Error: no' >&2; exit 1\n"
+    )
+    path.chmod(0o755)
+    with pytest.raises(PlaneError) as failure:
+        asyncio.run(Nft(str(path)).run("text"))
+    expected = f"nft: no (nft --version says: {said}; 1.0.2 or newer is needed)"
+    assert str(failure.value) == (expected if hint else "nft: no")
+
+
+def test_a_version_is_read_as_numbers():
+    assert version("nftables v1.0.6 (Lester Gooch #5)") == (1, 0, 6)
+    assert version("nft") is None

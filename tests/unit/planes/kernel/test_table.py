@@ -11,7 +11,7 @@ from ambassador.model import Proto
 from ambassador.planes.kernel import table
 from ambassador.planes.kernel.layout import LAYOUT, skeleton
 from ambassador.planes.kernel.nft import Found
-from ambassador.planes.kernel.ruleset import Share, Way, count, emptied, uncount
+from ambassador.planes.kernel.ruleset import Share, Way, count, emptied, lease, uncount
 from ambassador.planes.kernel.table import Change, Table, inherit, retire
 
 
@@ -45,6 +45,28 @@ class Nft:
         return ""
 
 
+class Owner:
+    """Stands for the table that the kernel deletes with a process."""
+
+    def __init__(self, can=True):
+        self.can = can
+        self.alive = None
+
+    def open(self, *, alive):
+        self.alive = alive
+        return self.can
+
+    def close(self):
+        self.alive = None
+
+
+def table_of(nft, *args, **options):
+    return Table(nft, *args, owner=options.pop("owner", None) or Owner(), **options)
+
+
+TIED = lease(lasting=False)
+
+
 def test_where_nothing_is_the_table_is_made():
     assert inherit(None) == skeleton()
 
@@ -67,7 +89,7 @@ def test_what_no_ambassador_made_is_not_touched(comment):
 
 def use(nft, *changes):
     async def using():
-        ours = Table(nft)
+        ours = table_of(nft)
         await ours.open()
         try:
             for change in changes:
@@ -94,7 +116,7 @@ def test_the_table_comes_with_the_first_change_and_goes_at_the_end():
 def test_what_the_one_before_has_counted_goes_on():
     async def using(nft):
         lock = socket.socket(socket.AF_UNIX)
-        ours = Table(nft, lock)
+        ours = table_of(nft, lock)
         await ours.open()
         await ours.commit(Change(counted=[(Proto.TCP, 6379)]))
         await ours.commit(Change(counted=[(Proto.TCP, 5432), (Proto.TCP, 80)]))
@@ -103,14 +125,14 @@ def test_what_the_one_before_has_counted_goes_on():
     nft = Nft(Found(LAYOUT, ()))
     asyncio.run(using(nft))
     first, second = nft.texts
-    assert first == emptied((), counters=False) + count([(Proto.TCP, 6379)])
+    assert first == emptied((), counters=False) + TIED + count([(Proto.TCP, 6379)])
     # a route that comes later counts from nothing
     assert second == uncount([(Proto.TCP, 5432)]) + count([(Proto.TCP, 5432), (Proto.TCP, 80)])
 
 
 def test_what_a_killed_one_has_counted_is_forgotten():
     emptying, _ = use(Nft(Found(LAYOUT, ())), Change(counted=[(Proto.TCP, 6379)]))
-    assert emptying == emptied(()) + count([(Proto.TCP, 6379)])
+    assert emptying == emptied(()) + TIED + count([(Proto.TCP, 6379)])
     assert "flush set inet ambassador opened_tcp" in emptying
 
 
@@ -120,13 +142,13 @@ def test_without_a_route_there_is_no_table():
 
 def test_a_table_that_was_left_is_emptied_even_without_a_route():
     emptying, removing = use(Nft(Found(LAYOUT, ())), Change())
-    assert emptying == emptied(())
+    assert emptying == emptied(()) + TIED
     assert removing == "delete table inet ambassador\n"
 
 
 def test_one_ambassador_a_namespace():
     async def two():
-        first, second = Table(Nft()), Table(Nft())
+        first, second = table_of(Nft()), table_of(Nft())
         await first.open()
         with pytest.raises(PlaneError, match="another ambassador"):
             await second.open()
@@ -140,8 +162,8 @@ def test_one_ambassador_a_namespace():
 def test_one_that_relays_takes_the_routes_out_of_what_was_left():
     nft = Nft(Found(LAYOUT, ("spread4_tcp_1",)))
     asyncio.run(retire(nft))
-    assert nft.texts == [emptied(("spread4_tcp_1",), counters=False)]
-    assert "flush set" not in nft.texts[0]  # the one we take over from may go on after all
+    # What was counted stays: the one we take over from may go on after all.
+    assert nft.texts == [emptied(("spread4_tcp_1",), counters=False) + TIED]
 
 
 @pytest.mark.parametrize("found", [None, Found("mine", ())])
@@ -153,3 +175,22 @@ def test_one_that_relays_touches_nothing_else(found):
 
 def test_one_that_relays_does_not_mind_a_failure():
     asyncio.run(retire(Nft(Found(LAYOUT, ()), failure="nft: no")))
+
+
+@pytest.mark.parametrize(
+    ("keep_rules", "can", "lasting"),
+    [(False, True, False), (True, True, True), (False, False, True), (True, False, True)],
+)
+def test_rules_end_with_their_process_unless_they_are_to_stay(keep_rules, can, lasting):
+    async def using(nft, owner):
+        ours = table_of(nft, owner=owner, keep_rules=keep_rules)
+        await ours.open()
+        assert owner.alive is not keep_rules
+        await ours.commit(Change(after={WAY.key: WAY}))
+        ours.close()
+        assert owner.alive is None
+
+    nft = Nft()
+    asyncio.run(using(nft, Owner(can)))
+    assert lease(lasting=lasting) in nft.texts[0]
+    assert ("add element inet ambassador lease" in nft.texts[0]) is lasting

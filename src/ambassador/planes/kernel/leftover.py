@@ -1,0 +1,84 @@
+"""Whether rules that an earlier ambassador left still lead clients past us, asked without any
+privilege.
+
+Only CAP_NET_ADMIN may look at rules, but the rules themselves answer: they refuse a datagram to an
+address of their own (QUESTIONS in layout.py) and a port whose clients they lead on, and sendto
+fails with EPERM. Where they are not, it goes to nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import Collection, Iterable
+
+from ambassador import log
+from ambassador.errors import PlaneError
+from ambassador.planes.kernel.layout import GRACE, QUESTIONS, TABLE
+from ambassador.planes.kernel.ruleset import Port
+from ambassador.planes.kernel.table import LOCK
+
+__all__ = ["led_past", "outlast"]
+
+_OTHER = "127.12.0.5"  # our rules do not know it: refused too, it is another firewall's doing
+_PATIENCE = GRACE + 2.0  # seconds: those of a process that was killed have ended then
+_LOOK = 0.1  # seconds between two questions
+
+
+def led_past(ports: Iterable[Port]) -> set[Port]:
+    """Return those of `ports` whose clients rules of an earlier ambassador lead on. An ambassador
+    that lives is no earlier one.
+    """
+    with socket.socket(socket.AF_UNIX) as lock:
+        try:
+            lock.bind(LOCK)
+        except OSError:
+            return set()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        return {
+            (proto, port)
+            for proto, port in ports
+            if _refused(sock, QUESTIONS[proto], port) and not _refused(sock, _OTHER, port)
+        }
+
+
+async def outlast(ports: Collection[Port]) -> None:
+    """Return when no rules of an earlier ambassador lead clients of `ports` past us. Raises
+    PlaneError where they do not end by themselves.
+    """
+    left = led_past(ports)
+    if not left:
+        return
+    shown = _shown(left)
+    log.event(
+        log.WARNING,
+        "rules_in_force",
+        f"rules that an earlier ambassador left lead clients of {shown} past this one: waiting "
+        "until they end",
+        ports=sorted(port for _, port in left),
+    )
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _PATIENCE
+    while left := led_past(left):
+        if loop.time() > deadline:
+            raise PlaneError(
+                f"rules that an earlier ambassador left lead clients of {_shown(left)} past this "
+                "one, which cannot change them (that needs CAP_NET_ADMIN and nft). Remove them as "
+                f"root in this network namespace: nft delete table {TABLE}"
+            )
+        await asyncio.sleep(_LOOK)
+    log.event(log.INFO, "rules_ended", f"the rules have ended: clients of {shown} reach this one")
+
+
+def _refused(sock: socket.socket, address: str, port: int) -> bool:
+    try:
+        sock.sendto(b"", (address, port))
+    except OSError as error:
+        return error.errno == errno.EPERM
+    return False
+
+
+def _shown(ports: Iterable[Port]) -> str:
+    names = [f"{proto} port {port}" for proto, port in sorted(ports, key=lambda one: one[1])]
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
