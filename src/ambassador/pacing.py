@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from ambassador.core.departure import due
+from ambassador import log
+from ambassador.core.departure import Departure, due
 from ambassador.model import Existing
+from ambassador.spec import format_existing
 
-__all__ = ["pace"]
+__all__ = ["pace", "tell_leaving"]
 
 _T = TypeVar("_T")
 
@@ -38,3 +40,17 @@ async def pace(
         if left:
             await asyncio.sleep(tick)
     return ended
+
+
+def tell_leaving(route: str, sessions: int, departure: Departure, *, where: str = "") -> None:
+    """Log that so many `sessions` of the route so named leave; `where` says which, if not ours."""
+    policy = format_existing(departure.existing)
+    log.event(
+        log.INFO,
+        "sessions_leaving",
+        f"{route}  {sessions} open sessions{where}, {departure.words}: {policy}",
+        route=route,
+        sessions=sessions,
+        reason=departure.reason.value,
+        existing=policy,
+    )

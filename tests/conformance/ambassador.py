@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future
 from dataclasses import replace
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
+from prometheus_client.parser import text_string_to_metric_families
 
 from ambassador.control.reconciler import Reconciler
 from ambassador.core.commands import Command
@@ -26,9 +28,12 @@ from ambassador.planes.kernel.netlink import ACK, NetlinkSocket, message
 from ambassador.planes.kernel.plane import KernelPlane
 from ambassador.planes.kernel.privilege import look
 from ambassador.planes.relay.plane import RelayPlane
-from ambassador.ports import RouteStatus
+from ambassador.ports import RouteStatus, SessionRecord
 from ambassador.probes.verifier import ConnectVerifier
 from ambassador.sources.env import EnvironmentSource
+from ambassador.telemetry.access_log import line
+from ambassador.telemetry.durations import Durations
+from ambassador.telemetry.prometheus import Facts, MetricsText
 from tests.loops import LoopThread
 from tests.names import StaticResolver
 from tests.netns import Network
@@ -78,16 +83,26 @@ class Ambassador:
         self._wish = _Wish()
         self._loop = LoopThread(network.ambassador, uvloop.new_event_loop)
         self._conntrack = Conntrack()
+        self.ended: list[SessionRecord] = []  # every session that has, in order
+        self._durations = Durations()
         self._loop.do(self._start())
 
     async def _start(self) -> None:
-        kernel = KernelPlane(self.resolver, look(), demanded=True, keep_rules=False)
+        kernel = KernelPlane(
+            self.resolver,
+            look(),
+            demanded=True,
+            keep_rules=False,
+            closed=self._closed,
+            followed=True,
+        )
         self._fronts = (kernel,) if self.plane == "kernel" else ()
         self._relay = RelayPlane(
             self.resolver,
             buffer=262144,
             backlog=4096,
             noticed=kernel.noticed if self._fronts else lambda *_: None,
+            closed=self._closed,
         )
         self._reconciler = Reconciler(
             (self._wish,),
@@ -146,6 +161,30 @@ class Ambassador:
 
     def status(self, name: str = "redis") -> RouteStatus:
         return next(status for status in self.statuses() if status.route.name == name)
+
+    def lines(self, name: str) -> list[dict[str, Any]]:
+        """The lines of the access log of the route `name`."""
+        return [json.loads(line(one, time.time())) for one in self.ended if one.route == name]
+
+    def closed_total(self, name: str) -> dict[str, float]:
+        """What /metrics says: the sessions of the route `name` that have ended, by reason."""
+        facts = Facts(True, self.statuses(), ())
+        text = MetricsText(lambda: facts, self._durations)
+        return {
+            sample.labels["reason"]: sample.value
+            for family in text_string_to_metric_families(self._loop.do(text()).decode())
+            for sample in family.samples
+            if sample.name == "ambassador_sessions_closed_total" and sample.labels["route"] == name
+        }
+
+    def drain(self) -> None:
+        """Stop as the program does, without any grace."""
+        for plane in (*self._fronts, self._relay):
+            self._loop.do(plane.drain(0.0))
+
+    def _closed(self, record: SessionRecord) -> None:
+        self._durations(record)
+        self.ended.append(record)
 
     def flows(self, ports: Iterable[int], proto: Proto = Proto.TCP) -> list[Flow]:
         """The flows that the kernel forwards from `ports`."""

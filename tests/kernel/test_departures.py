@@ -11,7 +11,8 @@ import time
 import pytest
 import uvloop
 
-from ambassador.model import Endpoint, Existing, Fate, Inet, Proto, Route
+from ambassador.core.departure import Departure
+from ambassador.model import Endpoint, Existing, Fate, Inet, Proto, Reason, Route
 from ambassador.planes.kernel import departures
 from ambassador.planes.kernel.conntrack import Conntrack
 from ambassador.planes.kernel.departures import Departures
@@ -33,6 +34,10 @@ CUT = Existing(Fate.CUT)
 # for a machine that is busy. Whoever is not told learns of nothing for minutes.
 SOON = 5.0
 IPV6 = socket.AF_INET6
+
+
+def why(existing):
+    return Departure(Reason.MOVED, existing)
 
 
 class Scene:
@@ -59,7 +64,7 @@ class Scene:
         """Let the route lead to the new endpoint; return when that was asked."""
         forward(self.network, *TO_NEW)
         began = time.monotonic()
-        self.loop.do(self.departures.endpoint_left(ROUTE, [6379], gone, existing))
+        self.loop.do(self.departures.endpoint_left(ROUTE, [6379], gone, why(existing)))
         return began
 
     def flows(self, proto=Proto.TCP):
@@ -191,7 +196,7 @@ def test_flows_of_other_endpoints_and_routes_are_not_disturbed(scene):
     pairs = scene.open(50)
     forward(scene.network, *TO_NEW, other_route)
     newer = scene.open(3, upstream=scene.new)
-    scene.loop.do(scene.departures.endpoint_left(ROUTE, [6379], GONE, CUT))
+    scene.loop.do(scene.departures.endpoint_left(ROUTE, [6379], GONE, why(CUT)))
     times_of_resets(pairs)
     scene.loop.do(scene.departures.settle())
     for pair in (*bystanders, *newer):
@@ -314,7 +319,7 @@ def test_datagrams_follow_at_once_whatever_the_policy(scene):
     assert client.recv(8) == b"1"
     forward(scene.network, ("udp", 53, NEW, 7053))
     route = Route("dns", Inet("", 53), (Endpoint(Inet("db", 7053), Proto.UDP),), Proto.UDP)
-    scene.loop.do(scene.departures.endpoint_left(route, [53], {(OLD, 7053)}, Existing()))
+    scene.loop.do(scene.departures.endpoint_left(route, [53], {(OLD, 7053)}, why(Existing())))
     client.send(b"2")
     data, back = new.recvfrom(8)
     new.sendto(data, back)
@@ -329,7 +334,7 @@ def test_many_flows_are_cut_in_time_and_the_loop_goes_on(scene, count, within):
     forward(scene.network, *TO_NEW)
 
     async def cut() -> None:
-        await scene.departures.cut(await scene.conntrack.flows(Proto.TCP, [6379]))
+        await scene.departures.cut(await scene.conntrack.flows(Proto.TCP, [6379]), Reason.CUT)
 
     began = time.monotonic()
     _, stall = scene.loop.longest_stall(cut())

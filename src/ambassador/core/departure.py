@@ -1,16 +1,63 @@
-"""When open sessions whose endpoint has left the route are ended.
+"""Why open sessions whose endpoint has left their route leave, and when they are ended.
 
-All of them have a time of grace; then what is left is ended one by one, evenly spaced.
+One decision for every plane: the relay, the kernel and earlier processes ask `cause`. All sessions
+have a time of grace; then what is left is ended one by one, evenly spaced.
 """
 
 from __future__ import annotations
 
-from ambassador.model import Existing, Fate
+from dataclasses import dataclass
 
-__all__ = ["LAST_PART", "due", "grace"]
+from ambassador.core.usable import keeps
+from ambassador.model import Address, Admin, Existing, Fate, Reason, Route
+
+__all__ = ["LAST_PART", "Departure", "cause", "due", "grace"]
 
 # The share of a drain over which what is left is cut: clients that reconnect come spread out.
 LAST_PART = 0.2
+
+
+_WORDS = {
+    Reason.MOVED: "its endpoint left the route",
+    Reason.MAINT: "its endpoint is in maintenance",
+    Reason.UNHEALTHY: "its endpoint is unhealthy",
+    Reason.REMOVED: "the route was removed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """Why sessions leave, and what becomes of those that are open."""
+
+    reason: Reason
+    existing: Existing
+
+    @property
+    def words(self) -> str:
+        """What the log says of the reason."""
+        return _WORDS[self.reason]
+
+
+def cause(
+    address: Address | None,
+    route: Route,
+    *,
+    removed: bool = False,
+    once: Existing | None = None,
+) -> Departure:
+    """Return why a session leaves that is connected to an endpoint with this `address`, as it is
+    written (None: nobody knows), when `route` no longer has a place for it.
+
+    `route` is as it is now, or as it was last where it was `removed`. `once` is the policy of the
+    change the endpoint left with, where that was not the route's own: it counts for what moves.
+    """
+    if removed:
+        return Departure(Reason.REMOVED, route.existing)
+    for endpoint in route.endpoints:
+        if endpoint.address == address and not keeps(endpoint):
+            maint = endpoint.admin is Admin.MAINT
+            return Departure(Reason.MAINT if maint else Reason.UNHEALTHY, route.existing)
+    return Departure(Reason.MOVED, once or route.existing)
 
 
 def grace(existing: Existing) -> float | None:

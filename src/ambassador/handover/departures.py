@@ -5,17 +5,17 @@ counts for them as it does for our own.
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
-from ambassador import log
-from ambassador.core.departure import grace
-from ambassador.core.plan import AddRoute, ChangeRoute, Step
+from ambassador.core.departure import Departure, cause, grace
+from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
 from ambassador.core.usable import keeps
 from ambassador.errors import ResolveError
-from ambassador.model import Admin, Existing, Fate, Inet, Proto, Reason, Route, RouteKey
-from ambassador.pacing import pace
+from ambassador.model import Fate, Inet, Proto, Reason, Route, RouteKey
+from ambassador.pacing import pace, tell_leaving
 from ambassador.ports import Resolver, SessionStatus
-from ambassador.spec import format_address, format_existing
+from ambassador.spec import format_address
 from ambassador.tasks import spawn
 
 __all__ = ["Departures"]
@@ -60,12 +60,12 @@ class Departures:
             known |= {one.id for one in mine if one.state == "leaving"}
             leaving = [one for name, one in gone.items() if name not in known]
             self._known[old.key] = set(gone)
-            once = step.existing if isinstance(step, ChangeRoute) else None
-            for reason in Reason:
-                part = [one.id for one in leaving if _cause(one, new) is reason]
-                policy = once if once and reason is Reason.MOVED else (new or old).existing
-                if part and policy.fate is not Fate.KEEP:
-                    self._see_off(old, part, policy, reason)
+            parts: dict[Departure, list[str]] = defaultdict(list)
+            for one in leaving:
+                parts[_cause(one, step)].append(one.id)
+            for why, ids in parts.items():
+                if why.existing.fate is not Fate.KEEP:
+                    self._see_off(old, ids, why)
 
     def close(self) -> None:
         """End nothing any longer."""
@@ -84,37 +84,24 @@ class Departures:
                 found.add(f"unix://{address.path}")
         return found
 
-    def _see_off(self, route: Route, ids: Sequence[str], existing: Existing, why: Reason) -> None:
-        log.event(
-            log.INFO,
-            "sessions_leaving",
-            f"{route.name}  {len(ids)} open sessions of the ambassador before, {why}: "
-            f"{format_existing(existing)}",
-            route=route.name,
-            sessions=len(ids),
-            reason=why.value,
-            existing=format_existing(existing),
-        )
-        task = spawn(self._end(route.key, ids, existing, why), f"ending of {route.name}")
+    def _see_off(self, route: Route, ids: Sequence[str], why: Departure) -> None:
+        tell_leaving(route.name, len(ids), why, where=" of the ambassador before")
+        task = spawn(self._end(route.key, ids, why), f"ending of {route.name}")
         self._endings.add(task)
         task.add_done_callback(self._endings.discard)
 
-    async def _end(
-        self, key: RouteKey, ids: Sequence[str], existing: Existing, reason: Reason
-    ) -> None:
+    async def _end(self, key: RouteKey, ids: Sequence[str], why: Departure) -> None:
         async def cut(piece: Sequence[str]) -> int:
             still = self._known.get(key, set()) & set(piece)  # others are wanted again
-            return await self._cut(still, reason) if still else 0
+            return await self._cut(still, why.reason) if still else 0
 
-        await asyncio.sleep(grace(existing) or 0)
-        await pace(ids, existing, cut, tick=_TICK)
+        await asyncio.sleep(grace(why.existing) or 0)
+        await pace(ids, why.existing, cut, tick=_TICK)
 
 
-def _cause(session: SessionStatus, route: Route | None) -> Reason:
-    """Return why the endpoint of `session` is not there in `route`, which it is the state of."""
-    if route is None:
-        return Reason.REMOVED
-    for endpoint in route.endpoints:
-        if session.endpoint and session.endpoint.address == endpoint.address:
-            return Reason.MAINT if endpoint.admin is Admin.MAINT else Reason.UNHEALTHY
-    return Reason.MOVED
+def _cause(session: SessionStatus, step: ChangeRoute | RemoveRoute) -> Departure:
+    """Return why `session` leaves with `step`."""
+    address = session.endpoint.address if session.endpoint else None
+    if isinstance(step, ChangeRoute):
+        return cause(address, step.new, once=step.existing)
+    return cause(address, step.route, removed=True)

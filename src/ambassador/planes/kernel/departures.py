@@ -8,14 +8,12 @@ from dataclasses import dataclass, field
 from socket import AF_INET, AF_INET6
 from typing import Any
 
-from ambassador import log
-from ambassador.core.departure import grace
+from ambassador.core.departure import Departure, grace
 from ambassador.model import Existing, Fate, Proto, Reason, Route
-from ambassador.pacing import pace
+from ambassador.pacing import pace, tell_leaving
 from ambassador.planes.kernel.conntrack import Conntrack
 from ambassador.planes.kernel.entry import Address, Flow
 from ambassador.planes.kernel.poke import Poke, Poker
-from ambassador.spec import format_existing
 from ambassador.tasks import spawn
 
 __all__ = ["Departures"]
@@ -25,6 +23,8 @@ __all__ = ["Departures"]
 _AGAIN = ((0.6, Poke.PLAIN), (0.6, Poke.HANDSHAKE))
 _PIECE = 100  # flows deleted, then poked, in one go
 _TICK = 0.02  # seconds between two looks at what is due
+# Flows that rest: only those that nobody has answered end.
+_REST = Departure(Reason.UNREACHABLE, Existing())
 _ANSWER = 0.1  # seconds an endpoint that has left has to answer those it was to have last
 
 
@@ -54,23 +54,23 @@ class Departures:
         route: Route,
         listen_ports: Collection[int],
         gone: Collection[Address],
-        existing: Existing,
+        why: Departure,
     ) -> None:
         """See to the flows from `listen_ports` of `route` to the addresses `gone`, which new
-        flows can no longer reach.
+        flows can no longer reach, as `why` says.
 
         On return UDP flows have been deleted: the next datagrams of their clients go where the
-        route leads now. TCP connections follow `existing` from now on, in tasks of their own;
+        route leads now. TCP connections follow the policy from now on, in tasks of their own;
         those that no upstream answers are deleted soon.
         """
         leaving = _Leaving(route.proto, frozenset(listen_ports), set(gone))
-        kept = existing.fate is Fate.KEEP and route.proto is Proto.TCP
+        kept = why.existing.fate is Fate.KEEP and route.proto is Proto.TCP
         flows = await self._flows(leaving, unanswered=kept)
         if route.proto is Proto.UDP:
-            await self._conntrack.delete(flows)
+            await self._delete(flows, why.reason)
             return
-        self._wait_for_answers(route, leaving, existing, flows)
-        self._begin(route, leaving, existing, [flow for flow in flows if flow.established])
+        self._wait_for_answers(route, leaving, why, flows)
+        self._begin(route, leaving, why, [flow for flow in flows if flow.established])
 
     async def endpoint_rests(
         self, route: Route, listen_ports: Collection[int], rest: Collection[Address]
@@ -79,7 +79,7 @@ class Departures:
         upstream answers are deleted soon, so that their clients try elsewhere; all others go on.
         """
         if route.proto is Proto.TCP:
-            await self.endpoint_left(route, listen_ports, rest, Existing())
+            await self.endpoint_left(route, listen_ports, rest, _REST)
 
     def endpoint_back(
         self, proto: Proto, listen_ports: Collection[int], back: Collection[Address]
@@ -94,7 +94,7 @@ class Departures:
         if self.noting:
             self.reasons.update((flow.id, reason) for flow in flows)
 
-    async def cut(self, flows: Sequence[Flow], reason: Reason = Reason.MOVED) -> int:
+    async def cut(self, flows: Sequence[Flow], reason: Reason) -> int:
         """End `flows` now; return how many there were. Both peers see a reset, at once or, when
         they are asked again, within 1.2 s.
         """
@@ -149,50 +149,45 @@ class Departures:
         task.add_done_callback(ended)
 
     def _wait_for_answers(
-        self, route: Route, leaving: _Leaving, existing: Existing, flows: Iterable[Flow]
+        self, route: Route, leaving: _Leaving, why: Departure, flows: Iterable[Flow]
     ) -> None:
         """See to those of `flows` that are not answered yet, soon: most of them will be within
         the next moment, and to delete one just then would cost its client a second.
         """
         connecting = {flow.id for flow in flows if not flow.established}
         if connecting:
-            work = self._look_again(route, leaving, existing, connecting)
+            work = self._look_again(route, leaving, why, connecting)
             self._spawn(leaving, work, f"unanswered of {route.name}")
 
     async def _look_again(
-        self, route: Route, leaving: _Leaving, existing: Existing, connecting: Collection[int]
+        self, route: Route, leaving: _Leaving, why: Departure, connecting: Collection[int]
     ) -> None:
         await asyncio.sleep(_ANSWER)
-        found = await self._flows(leaving, unanswered=existing.fate is Fate.KEEP)
+        found = await self._flows(leaving, unanswered=why.existing.fate is Fate.KEEP)
         flows = [flow for flow in found if flow.id in connecting]
-        await self._conntrack.delete([flow for flow in flows if not flow.established])
-        self._begin(route, leaving, existing, [flow for flow in flows if flow.established])
+        await self._delete([flow for flow in flows if not flow.established], why.reason)
+        self._begin(route, leaving, why, [flow for flow in flows if flow.established])
 
-    def _begin(
-        self, route: Route, leaving: _Leaving, existing: Existing, flows: list[Flow]
-    ) -> None:
-        """Begin to end the open connections `flows` by the policy `existing`."""
-        if not flows or existing.fate is Fate.KEEP:
+    def _begin(self, route: Route, leaving: _Leaving, why: Departure, flows: list[Flow]) -> None:
+        """Begin to end the open connections `flows` as `why` says."""
+        if not flows or why.existing.fate is Fate.KEEP:
             return
-        log.event(
-            log.INFO,
-            "sessions_leaving",
-            f"{route.name}  {len(flows)} open connections to "
-            f"{_named(flows)}, which left the route: {format_existing(existing)}",
-            route=route.name,
-            sessions=len(flows),
-            existing=format_existing(existing),
-        )
-        self._spawn(leaving, self._end(leaving, existing, flows), f"ending of {route.name}")
+        tell_leaving(route.name, len(flows), why, where=f" to {_named(flows)}")
+        self._spawn(leaving, self._end(leaving, why, flows), f"ending of {route.name}")
 
-    async def _end(self, leaving: _Leaving, existing: Existing, flows: list[Flow]) -> None:
+    async def _end(self, leaving: _Leaving, why: Departure, flows: list[Flow]) -> None:
         async def cut(piece: Sequence[Flow]) -> int:
-            return await self.cut([flow for flow in piece if flow.upstream in leaving.gone])
+            left = [flow for flow in piece if flow.upstream in leaving.gone]
+            return await self.cut(left, why.reason)
 
-        if wait := grace(existing):
+        if wait := grace(why.existing):
             await asyncio.sleep(wait)
             flows = await self._flows(leaving)
-        await pace(flows, existing, cut, tick=_TICK)
+        await pace(flows, why.existing, cut, tick=_TICK)
+
+    async def _delete(self, flows: Sequence[Flow], reason: Reason) -> None:
+        self.note(flows, reason)
+        await self._conntrack.delete(flows)
 
     async def _repeat(self, flows: Sequence[Flow]) -> None:
         for pause, poke in _AGAIN:

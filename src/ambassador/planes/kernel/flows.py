@@ -7,8 +7,9 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from ambassador import log
+from ambassador.core.departure import Departure
 from ambassador.errors import PlaneError
-from ambassador.model import Existing, Proto, Reason, Route
+from ambassador.model import Proto, Reason, Route
 from ambassador.planes.kernel.conntrack import Conntrack
 from ambassador.planes.kernel.departures import Departures
 from ambassador.planes.kernel.entry import Address, Flow
@@ -75,10 +76,10 @@ class Flows:
         return found
 
     async def left(
-        self, route: Route, ports: Iterable[Port], gone: Collection[Address], existing: Existing
+        self, route: Route, ports: Iterable[Port], gone: Collection[Address], why: Departure
     ) -> None:
-        """See to the flows of `ports` to the addresses `gone`, by the policy `existing`."""
-        await self._departures.endpoint_left(route, {port for _, port in ports}, gone, existing)
+        """See to the flows of `ports` to the addresses `gone`, which leave as `why` says."""
+        await self._departures.endpoint_left(route, {port for _, port in ports}, gone, why)
 
     async def rest(self, route: Route, ports: Iterable[Port], rest: Collection[Address]) -> None:
         """See to the flows of `ports` to the addresses `rest`, which get no new ones."""

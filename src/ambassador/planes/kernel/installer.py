@@ -8,8 +8,9 @@ from time import monotonic
 from typing import NamedTuple
 
 from ambassador import log
+from ambassador.core.departure import Departure, cause
 from ambassador.errors import PlaneError
-from ambassador.model import Existing, Fate, Proto
+from ambassador.model import Existing, Fate, Proto, Reason
 from ambassador.planes.kernel.eligible import Abilities
 from ambassador.planes.kernel.entry import Address
 from ambassador.planes.kernel.flows import Flows
@@ -22,7 +23,8 @@ __all__ = ["Installer"]
 # Seconds of work before other work of the loop has its turn; not by the loop's clock, which
 # uvloop reads once a turn.
 _SLICE = 0.005
-_KEEP = Existing()
+# What new flows cannot reach at the moment: only flows that nobody has answered end.
+_SILENT = Departure(Reason.UNREACHABLE, Existing())
 # Above, one question for all tells which routes have flows at all.
 _MANY = 8
 
@@ -156,7 +158,7 @@ class Installer:
         Those of an address that does not belong to the route any longer follow its policy; one
         that only cannot be reached loses the flows it has never answered.
         """
-        leaving: list[tuple[KernelRoute, frozenset[Address], Existing]] = []
+        leaving: list[tuple[KernelRoute, frozenset[Address], Departure]] = []
         resting: dict[KernelRoute, frozenset[Address]] = {}
         for goal, ways, belonged in former:
             kernel_route = goal.kernel_route
@@ -166,25 +168,23 @@ class Installer:
                 continue
             gone = belonged - goal.belongs
             silent = _led_to(ways) - _led_to(goal.ways) - gone
-            existing, kernel_route.once = kernel_route.once or kernel_route.route.existing, None
+            for why, some in kernel_route.leaving(gone).items():
+                leaving.append((kernel_route, some, why))
+            kernel_route.once = None
             resting[kernel_route] = silent & kernel_route.resting()
-            silent -= resting[kernel_route]
-            leaving += [(kernel_route, gone, existing), (kernel_route, silent, _KEEP)]
-        leaving += [
-            (kernel_route, kernel_route.belongs, kernel_route.route.existing)
-            for kernel_route in removed
-        ]
+            leaving.append((kernel_route, silent - resting[kernel_route], _SILENT))
+        leaving += [(one, one.belongs, cause(None, one.route, removed=True)) for one in removed]
         leaving = [one for one in leaving if one[1]]
         if len(leaving) > _MANY:
             ports = {port for one, _, _ in leaving for port in one.ports}
             unanswered = all(
-                existing.fate is Fate.KEEP and one.route.proto is Proto.TCP
-                for one, _, existing in leaving
+                why.existing.fate is Fate.KEEP and one.route.proto is Proto.TCP
+                for one, _, why in leaving
             )
             used = await self._flows.used(ports, unanswered=unanswered)
             leaving = [one for one in leaving if not used.isdisjoint(one[0].ports)]
-        for kernel_route, gone, existing in leaving:
-            await self._flows.left(kernel_route.route, kernel_route.ports, gone, existing)
+        for kernel_route, gone, why in leaving:
+            await self._flows.left(kernel_route.route, kernel_route.ports, gone, why)
         for kernel_route, rest in resting.items():
             if rest:
                 await self._flows.rest(kernel_route.route, kernel_route.ports, rest)

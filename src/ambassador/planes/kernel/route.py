@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from ambassador.core.departure import Departure
 from ambassador.core.usable import keeps, usable
 from ambassador.model import Address, Admin, Endpoint, Existing, Inet, Route
 from ambassador.planes.kernel.entry import Flow, shown
 from ambassador.planes.kernel.nft import Counter
 from ambassador.planes.kernel.ruleset import Key, Port, Way
-from ambassador.planes.kernel.ways import Which, belonging, places, ways
+from ambassador.planes.kernel.ways import Place, Which, belonging, leaving, places, ways
 from ambassador.ports import RouteStatus, SessionStatus
 from ambassador.spec import is_ip
 
@@ -26,10 +27,10 @@ class KernelRoute:
     known: dict[str, tuple[str, ...]] = field(default_factory=dict)
     out: dict[Which, float] = field(default_factory=dict)  # not reached; until when (loop time)
     ways: dict[Key, Way] = field(default_factory=dict)  # installed
-    belongs: frozenset[tuple[str, int]] = frozenset()  # to what `ways` were made from
+    belongs: frozenset[Place] = frozenset()  # to what `ways` were made from
     counted: bool = False
     once: Existing | None = None  # the policy of the change that is being made
-    former: set[tuple[str, int]] = field(default_factory=set)  # belonged, may have flows yet
+    former: set[Place] = field(default_factory=set)  # belonged, may have flows yet
     announced: bool = False  # that the kernel has it
     forgive: bool = False  # an endpoint is back: what `down_tcp` says is old
     unwatch: list[Callable[[], None]] = field(default_factory=list)
@@ -94,18 +95,22 @@ class KernelRoute:
             return {}
         return {way.key: way for way in ways(self.route, self.known, self.out, families)}
 
-    def belonging(self) -> frozenset[tuple[str, int]]:
+    def belonging(self) -> frozenset[Place]:
         """Return every address and port that belongs to the route now."""
         return frozenset() if self.refusal else belonging(self.route, self.known)
 
-    def resting(self) -> frozenset[tuple[str, int]]:
+    def resting(self) -> frozenset[Place]:
         """Return where no new flows are led because the operator says so, and old ones go on."""
         if self.route.hold is not None:
             return self.belonging()
         drained = [e for e in self.route.endpoints if e.admin is Admin.DRAIN and keeps(e)]
         return places(self.route, drained, self.known)
 
-    def leads_to(self, upstream: tuple[str, int], listen_port: int) -> Endpoint | None:
+    def leaving(self, gone: Collection[Place]) -> Mapping[Departure, frozenset[Place]]:
+        """Return why each address and port of `gone` belongs to the route no longer."""
+        return leaving(gone, self.route, self.known, self.once)
+
+    def leads_to(self, upstream: Place, listen_port: int) -> Endpoint | None:
         """Return the endpoint of the route at `upstream`, None when it has none there."""
         for endpoint in self.route.endpoints:
             port = self.route.endpoint_port(endpoint, listen_port)
@@ -142,7 +147,7 @@ class KernelRoute:
         self.to_upstream = total("up", 1)
         self.to_client = total("back", 1)
 
-    def tally(self, flows: Mapping[Port, Mapping[tuple[str, int], int]]) -> None:
+    def tally(self, flows: Mapping[Port, Mapping[Place, int]]) -> None:
         """Take over how many flows are open, by port and upstream."""
         self.open, known = 0, dict[Address, int]()
         for port in self.ports:

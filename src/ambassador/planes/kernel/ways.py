@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import ceil, gcd, lcm
 
+from ambassador.core.departure import Departure, cause
 from ambassador.core.usable import keeps, usable
-from ambassador.model import Endpoint, Inet, Pick, Proto, Route
+from ambassador.model import Address, Endpoint, Existing, Inet, Pick, Proto, Route
 from ambassador.planes.kernel.eligible import forwardable
 from ambassador.planes.kernel.ruleset import Share, Way
 
-__all__ = ["Which", "active", "belonging", "places", "ways"]
+__all__ = ["Place", "Which", "active", "belonging", "leaving", "places", "ways"]
 
 _LONGEST_IDLE = 2_000_000  # seconds; see layout.py
 
 Known = Mapping[str, Sequence[str]]
+Place = tuple[str, int]  # an address and a port of an endpoint
 Which = tuple[Endpoint, str]  # an address of an endpoint; empty: all of them
 
 
@@ -61,12 +64,26 @@ def ways(
     return tuple(found)
 
 
-def belonging(route: Route, known: Known) -> frozenset[tuple[str, int]]:
+def belonging(route: Route, known: Known) -> frozenset[Place]:
     """Return every address and port whose open flows may stay, reachable or not."""
     return places(route, filter(keeps, route.endpoints), known)
 
 
-def places(route: Route, endpoints: Iterable[Endpoint], known: Known) -> frozenset[tuple[str, int]]:
+def leaving(
+    gone: Collection[Place], route: Route, known: Known, once: Existing | None
+) -> Mapping[Departure, frozenset[Place]]:
+    """Return why each address and port of `gone` belongs to the `route` no longer."""
+    owners: dict[Place, Address] = {}
+    for endpoint in route.endpoints:
+        if not keeps(endpoint):
+            owners.update(dict.fromkeys(places(route, (endpoint,), known), endpoint.address))
+    found: dict[Departure, set[Place]] = defaultdict(set)
+    for place in gone:
+        found[cause(owners.get(place), route, once=once)].add(place)
+    return {why: frozenset(some) for why, some in found.items()}
+
+
+def places(route: Route, endpoints: Iterable[Endpoint], known: Known) -> frozenset[Place]:
     """Return every address and port of `endpoints` of `route`."""
     if not isinstance(route.listen, Inet):
         return frozenset()

@@ -11,28 +11,20 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from ambassador import log
-from ambassador.core.departure import grace
+from ambassador.core.departure import Departure, cause, grace
 from ambassador.core.session import State
 from ambassador.core.usable import keeps
 from ambassador.errors import ResolveError
-from ambassador.model import Address, Admin, Existing, Fate, Inet, Reason, Route
-from ambassador.pacing import pace
+from ambassador.model import Address, Existing, Fate, Inet, Route
+from ambassador.pacing import pace, tell_leaving
 from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.session import Session
 from ambassador.ports import Resolver
-from ambassador.spec import format_existing
 from ambassador.tasks import spawn
 
 __all__ = ["Departures"]
 
 _TICK = 0.02  # seconds between two looks at what is due
-_SAID = {
-    Reason.MOVED: "its endpoint left the route",
-    Reason.MAINT: "its endpoint is in maintenance",
-    Reason.UNHEALTHY: "its endpoint is unhealthy",
-    Reason.REMOVED: "the route was removed",
-}
 _PIECE = 100  # sessions cut before other work of the loop has its turn
 
 
@@ -100,8 +92,8 @@ class Departures:
     def removed(self) -> None:
         """The whole route has gone, and all its endpoints with it."""
         self.forget()
-        existing = self._live.route.existing
-        self._leave(dict.fromkeys(self._sessions(), (Reason.REMOVED, existing)))
+        why = cause(None, self._live.route, removed=True)
+        self._leave(dict.fromkeys(self._sessions(), why))
 
     async def _compare(self) -> None:
         while self._again:
@@ -121,16 +113,10 @@ class Departures:
                 }
             )
 
-    def _cause(self, session: Session) -> tuple[Reason, Existing]:
-        """Return why `session` has to leave, and by which policy."""
-        route = self._live.route
+    def _cause(self, session: Session) -> Departure:
         mine = session.endpoint.address if session.endpoint else None
-        for endpoint in route.endpoints:
-            if endpoint.address == mine and not keeps(endpoint):
-                maint = endpoint.admin is Admin.MAINT
-                return Reason.MAINT if maint else Reason.UNHEALTHY, route.existing
         once = self._once.get(mine) if mine is not None else None
-        return Reason.MOVED, once or route.existing
+        return cause(mine, self._live.route, once=once)
 
     async def _addresses(self) -> set[tuple[str, int]]:
         found = set()
@@ -142,47 +128,39 @@ class Departures:
                 found.add((endpoint.address.path, 0))
         return found
 
-    def _leave(self, gone: Mapping[Session, tuple[Reason, Existing]]) -> None:
+    def _leave(self, gone: Mapping[Session, Departure]) -> None:
         """Note that `gone` are the sessions whose endpoint is no longer there: those that were
         not among them yet follow the policy as it is now, those that no longer are are spared.
         """
-        leaving: dict[tuple[Reason, Existing], set[Session]] = defaultdict(set)
+        leaving: dict[Departure, set[Session]] = defaultdict(set)
         for session in self._sessions():
             if session in gone and not session.leaving:
                 leaving[gone[session]].add(session)
             session.leaving = session in gone
-        for (reason, existing), sessions in leaving.items():
-            if existing.fate is not Fate.KEEP:
-                self._see_off(sessions, reason, existing)
+        for why, sessions in leaving.items():
+            if why.existing.fate is not Fate.KEEP:
+                self._see_off(sessions, why)
 
-    def _see_off(self, sessions: set[Session], reason: Reason, existing: Existing) -> None:
+    def _see_off(self, sessions: set[Session], why: Departure) -> None:
         name = self._live.route.name
-        log.event(
-            log.INFO,
-            "sessions_leaving",
-            f"{name}  {len(sessions)} open sessions, {_SAID[reason]}: {format_existing(existing)}",
-            route=name,
-            sessions=len(sessions),
-            reason=_SAID[reason],
-            existing=format_existing(existing),
-        )
-        ending = spawn(self._end(sessions, existing, reason), f"ending of {name}")
+        tell_leaving(name, len(sessions), why)
+        ending = spawn(self._end(sessions, why), f"ending of {name}")
         self._endings.add(ending)
         ending.add_done_callback(self._endings.discard)
 
-    async def _end(self, sessions: set[Session], existing: Existing, reason: Reason) -> None:
+    async def _end(self, sessions: set[Session], why: Departure) -> None:
         async def cut(piece: Sequence[Session]) -> int:
             ended = 0
             for place, session in enumerate(piece, start=1):
                 if _is_leaving(session):
-                    session.cut(reason, _SAID[reason])
+                    session.cut(why.reason, why.words)
                     ended += 1
                 if place % _PIECE == 0:
                     await asyncio.sleep(0)
             return ended
 
-        await asyncio.sleep(grace(existing) or 0)
-        await pace(list(filter(_is_leaving, sessions)), existing, cut, tick=_TICK)
+        await asyncio.sleep(grace(why.existing) or 0)
+        await pace(list(filter(_is_leaving, sessions)), why.existing, cut, tick=_TICK)
 
 
 def _is_leaving(session: Session) -> bool:

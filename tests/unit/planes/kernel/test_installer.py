@@ -5,14 +5,17 @@ from dataclasses import replace
 
 import pytest
 
+from ambassador.core.departure import Departure
 from ambassador.errors import PlaneError
-from ambassador.model import Endpoint, Existing, Fate, Hold, Inet, Proto, Route
+from ambassador.model import Endpoint, Existing, Fate, Hold, Inet, Proto, Reason, Route
 from ambassador.planes.kernel.eligible import Abilities
 from ambassador.planes.kernel.installer import Installer
 from ambassador.planes.kernel.route import KernelRoute
 
 ABILITIES = Abilities(nft="", missing="", no_cut="", no_ipv4="", no_ipv6="no")
-CUT, KEEP = Existing(Fate.CUT), Existing()
+CUT = Existing(Fate.CUT)
+MOVED, REMOVED = Departure(Reason.MOVED, CUT), Departure(Reason.REMOVED, CUT)
+SILENT = Departure(Reason.UNREACHABLE, Existing())
 
 
 class Table:
@@ -37,8 +40,8 @@ class Flows:
         self.rested = []
         self.asked = 0
 
-    async def left(self, route, ports, gone, existing):
-        self.seen_off.append((route.name, set(gone), existing))
+    async def left(self, route, ports, gone, why):
+        self.seen_off.append((route.name, set(gone), why))
 
     async def rest(self, route, ports, rest):
         self.rested.append(set(rest))
@@ -89,7 +92,7 @@ def test_an_address_that_left_is_seen_off_by_the_policy_of_the_route(run):
     run.settle(one)
     one.learn("db", ("10.0.0.2", "10.0.0.3"))
     run.settle(one)
-    assert run.flows.seen_off == [("r6379", {("10.0.0.1", 7000)}, CUT)]
+    assert run.flows.seen_off == [("r6379", {("10.0.0.1", 7000)}, MOVED)]
     assert run.flows.returned[-1] == {("10.0.0.3", 7000)}
 
 
@@ -98,7 +101,7 @@ def test_one_that_cannot_be_reached_keeps_its_open_flows(run):
     run.settle(one)
     one.out[one.route.endpoints[0], ""] = 5.0
     run.settle(one)
-    assert run.flows.seen_off == [("r6379", {("10.0.0.1", 7000)}, KEEP)]
+    assert run.flows.seen_off == [("r6379", {("10.0.0.1", 7000)}, SILENT)]
     (way,) = run.table.changes[-1].after.values()
     assert [share.address for share in way.shares] == ["10.0.0.2"]
 
@@ -110,7 +113,7 @@ def test_a_removed_route_is_neither_installed_nor_counted_any_longer(run):
     last = run.table.changes[-1]
     assert (list(last.before), last.after) == ([(False, Proto.TCP, 6379)], {})
     assert last.uncounted == [(Proto.TCP, 6379)]
-    assert run.flows.seen_off == [("r6379", {("10.0.0.1", 7000)}, CUT)]
+    assert run.flows.seen_off == [("r6379", {("10.0.0.1", 7000)}, REMOVED)]
 
 
 def test_for_many_routes_one_question_tells_which_have_flows(run):
@@ -209,10 +212,12 @@ def test_a_held_route_lets_its_flows_rest_and_the_policy_of_one_change_counts_on
     one.learn_literals()
     one.once = Existing()
     run.settle(one)
-    assert run.flows.seen_off == [("r6379", {("10.0.0.1", 7000)}, Existing())]
+    assert run.flows.seen_off == [
+        ("r6379", {("10.0.0.1", 7000)}, Departure(Reason.MOVED, Existing()))
+    ]
     assert one.once is None
     assert one.former == {("10.0.0.1", 7000)}
     one.route = replace(one.route, endpoints=(Endpoint(Inet("10.0.0.3", 7000)),))
     one.learn_literals()
     run.settle(one)
-    assert run.flows.seen_off[-1] == ("r6379", {("10.0.0.2", 7000)}, CUT)
+    assert run.flows.seen_off[-1] == ("r6379", {("10.0.0.2", 7000)}, MOVED)
