@@ -4,14 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-__all__ = ["Coalesced", "spawn"]
+__all__ = ["Coalesced", "Slice", "spawn"]
 
+_LONGEST = 0.002  # seconds
 _T = TypeVar("_T")
 _running: set[asyncio.Task[Any]] = set()
 _log = logging.getLogger("ambassador")
+
+
+class Slice:
+    """Long work on the loop in slices: after `longest` seconds everything else has its turn.
+
+    By the system's clock: uvloop reads its own once a turn.
+    """
+
+    def __init__(self, longest: float = _LONGEST) -> None:
+        self._longest = longest
+        self._over = time.monotonic() + longest
+
+    async def end(self) -> None:
+        """Call it after each item: give way when the slice is over."""
+        if time.monotonic() > self._over:
+            await asyncio.sleep(0)
+            self._over = time.monotonic() + self._longest
 
 
 def spawn(coroutine: Coroutine[Any, Any, _T], name: str) -> asyncio.Task[_T]:

@@ -1,10 +1,11 @@
 import asyncio
 import gc
+import time
 import weakref
 
 import pytest
 
-from ambassador.tasks import Coalesced, spawn
+from ambassador.tasks import Coalesced, Slice, spawn
 
 
 def test_a_task_has_its_name_and_result():
@@ -89,5 +90,30 @@ def test_what_is_asked_for_too_often_is_done_once_more_and_no_oftener():
         again.ask()
         while len(begun) < 3:
             await asyncio.sleep(0)
+
+    asyncio.run(main())
+
+
+def test_long_work_in_slices_gives_way_when_a_slice_is_over():
+    async def main():
+        turns = []
+
+        async def other():
+            while True:
+                turns.append(time.monotonic())
+                await asyncio.sleep(0)
+
+        others = spawn(other(), "other")
+        await asyncio.sleep(0)
+        piece, before = Slice(0.01), len(turns)
+        await piece.end()  # not over yet
+        assert len(turns) == before
+        for _ in range(5):
+            until = time.monotonic() + 0.011
+            while time.monotonic() < until:
+                pass
+            await piece.end()
+        assert len(turns) == before + 5
+        others.cancel()
 
     asyncio.run(main())

@@ -21,6 +21,7 @@ from ambassador.errors import AmbassadorError, StoreError
 from ambassador.model import Address, Desired, Existing, Health, Route, RouteKey
 from ambassador.ports import Plane, RouteStatus, StateStore
 from ambassador.spec import format_address
+from ambassador.tasks import Slice
 
 __all__ = ["Applier", "route_of"]
 
@@ -93,6 +94,7 @@ class Applier:
             routes, steps = await asyncio.to_thread(self._whole, desired, wishes)
         else:
             routes, steps = self._part(keys | set(judged), wishes)
+        piece = Slice()
         if once:
             steps = tuple(
                 replace(step, existing=once.get(step.new.key))
@@ -108,10 +110,10 @@ class Applier:
             self._said = {route.key: route for route in desired.routes}
         self._forget_verdicts(steps)
         self._installed(steps)
-        there = [route_of(step) for step in steps if not isinstance(step, RemoveRoute)]
-        statuses = iter(self._plane.status(there))
         for step in steps:
-            self._say(step, None if isinstance(step, RemoveRoute) else next(statuses))
+            await piece.end()
+            gone = isinstance(step, RemoveRoute)
+            self._say(step, None if gone else self._plane.status([route_of(step)])[0])
             key = route_of(step).key
             if isinstance(step, RemoveRoute):
                 self.changed.pop(key, None)

@@ -22,7 +22,7 @@ from ambassador.core.commands import Command, Move, Reload, Result, Sessions, St
 from ambassador.core.plan import Step
 from ambassador.core.results import Done, SourceView
 from ambassador.core.wish import Wish
-from ambassador.errors import AmbassadorError, RunError, TimedOutError, in_words
+from ambassador.errors import AmbassadorError, LostRoutesError, RunError, TimedOutError, in_words
 from ambassador.model import Address, Health, Reason, Route, RouteKey, Snapshot
 from ambassador.ports import Earlier, Plane, Reloadable, RouteStatus, Source, StateStore, Verifier
 from ambassador.tasks import spawn
@@ -273,12 +273,9 @@ class Reconciler:
             # Also what is a bug, or a thread that could not be started: it is said and shown.
             self._reading.bad(error, failing)
             text = in_words(error)
-            log.event(
-                log.ERROR,
-                "reload_failed",
-                f"reload failed, everything stays as it was: {text}",
-                error=text,
-            )
+            asked = isinstance(error, LostRoutesError)  # nothing is wrong, but it may not be meant
+            what = "not reloaded" if asked else "reload failed, everything stays as it was"
+            log.event(log.ERROR, "reload_failed", f"{what}: {text}", error=text)
             raise
         self._reading.good(snapshots)
         for one in self._besides:

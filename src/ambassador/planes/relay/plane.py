@@ -28,6 +28,7 @@ from ambassador.planes.relay.udp import UdpListener
 from ambassador.ports import Resolver, RouteStatus, SessionEnded, SessionStatus, unheard
 from ambassador.sockets.bind import bind, close_listener, somaxconn
 from ambassador.sockets.inherited import Inherited
+from ambassador.tasks import Slice
 
 __all__ = ["RelayPlane"]
 
@@ -101,28 +102,33 @@ class RelayPlane:
         """Perform all steps or none; see ports.Plane."""
         removed = [step.route for step in steps if isinstance(step, RemoveRoute)]
         added = [step.route for step in steps if isinstance(step, AddRoute)]
-        sockets, failures = self._bind(added)
+        piece = Slice()
+        sockets, failures = await self._bind(added, piece)
         if failures and removed:  # perhaps what is removed stands in the way
             for route in removed:
                 self._stop(route)
-            more, failures = self._bind([route for route in added if route.key not in sockets])
+            rest = [route for route in added if route.key not in sockets]
+            more, failures = await self._bind(rest, piece)
             sockets.update(more)
         if failures:
             for bound in sockets.values():
                 for sock in bound:
                     close_listener(sock)
-            self._reopen(removed)
+            await self._reopen(removed, piece)
             raise PlaneError("\n".join(failures))
         for route in removed:
             self._stop(route)
             removed_one = self._routes.pop(route.key)
             removed_one.departures.removed()
             self._leaving.append(removed_one)
+            await piece.end()
         for route in added:
             self._add(route, sockets[route.key])
+            await piece.end()
         for step in steps:
             if isinstance(step, ChangeRoute):
                 self._routes[step.new.key].change(step)
+                await piece.end()
         self._ports = None
         for relay_route in self._leaving:
             if not relay_route.open:
@@ -247,8 +253,8 @@ class RelayPlane:
     def _broken(self, error: Exception) -> None:
         self._loop.call_exception_handler({"message": "a session failed", "exception": error})
 
-    def _bind(
-        self, routes: Sequence[Route]
+    async def _bind(
+        self, routes: Sequence[Route], piece: Slice
     ) -> tuple[dict[RouteKey, list[socket.socket]], list[str]]:
         """Bind every port of `routes`; return the sockets of those that could be bound whole."""
         sockets: dict[RouteKey, list[socket.socket]] = {}
@@ -267,6 +273,7 @@ class RelayPlane:
                 failures.append(f"{route.name}: {error}")
             else:
                 sockets[route.key] = bound
+            await piece.end()
         return sockets, failures
 
     def _add(self, route: Route, sockets: Sequence[socket.socket]) -> None:
@@ -300,13 +307,13 @@ class RelayPlane:
                 # Its flows answer through the socket that must go.
                 listener.close(Reason.REMOVED)
 
-    def _reopen(self, routes: Sequence[Route]) -> None:
+    async def _reopen(self, routes: Sequence[Route], piece: Slice) -> None:
         """Undo `_stop`, as far as nobody else took the address in between."""
         for route in routes:
             relay_route = self._routes[route.key]
             if all(listener.listening for listener in relay_route.listeners):
                 continue
-            sockets, failures = self._bind([route])
+            sockets, failures = await self._bind([route], piece)
             for failure in failures:
                 log.event(log.ERROR, "route_lost", failure, route=route.name)
             if not failures:
