@@ -164,7 +164,7 @@ class _Lines(logging.Formatter):
         message = _one_line(record.getMessage())
         line = f"{_time(record)} {record.levelname.lower():<7} {message}"
         if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
+            line += "\n" + "\n".join(map(_one_line, _traceback(self, record).split("\n")))
         colour = _COLOURS.get(record.levelno, "") if self._colour else ""
         return f"{colour}{line}{_RESET}" if colour else line
 
@@ -179,8 +179,13 @@ class _JsonLines(logging.Formatter):
         }
         line.update(getattr(record, "fields", {}))
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+            line["exception"] = _traceback(self, record)
         return json.dumps(line, ensure_ascii=False, default=str)
+
+
+def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str:
+    assert record.exc_info is not None
+    return formatter.formatException(record.exc_info)
 
 
 def _time(record: logging.LogRecord) -> str:

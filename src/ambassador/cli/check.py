@@ -12,7 +12,7 @@ import click
 
 from ambassador.app import sources, token
 from ambassador.cli.flags import setting_flags
-from ambassador.cli.text import table
+from ambassador.cli.text import safe, table
 from ambassador.control.reconciler import read
 from ambassador.core.describe import describe_endpoint, describe_listen
 from ambassador.errors import ConfigError
@@ -46,7 +46,7 @@ def command(assignments: tuple[str, ...], as_json: bool, **flags: str | None) ->
         routes = [_as_json(route) for route in desired.routes]
         print(json.dumps({"routes": routes, "notes": notes}, indent=2))
     else:
-        print(_text(desired.routes, notes))
+        print(safe(_text(desired.routes, notes)))
     return 0
 
 

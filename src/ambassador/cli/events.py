@@ -13,6 +13,7 @@ from ambassador.admin.operations import Events
 from ambassador.cli.asked import admin_socket
 from ambassador.cli.running import asking
 from ambassador.cli.text import clock, wants_colour
+from ambassador.spec import printable
 
 __all__ = ["command"]
 
@@ -36,12 +37,11 @@ def command(follow: bool, after: int, admin: str | None, as_json: bool) -> None:
     colour = wants_colour(sys.stdout)
     for line in client.events(admin_socket(admin), Events(after, follow)):
         text = line.decode(errors="replace")
-        print(text if as_json else _text(json.loads(text), colour), flush=True)
+        print(printable(text) if as_json else _text(json.loads(text), colour), flush=True)
 
 
 def _text(event: dict[str, Any], colour: bool) -> str:
     begin = _COLOURS.get(event["level"], "") if colour else ""
-    # a name from outside must not be able to speak to the terminal
-    message = "".join(char if char.isprintable() else "?" for char in event["message"])
+    message = printable(event["message"])  # a name from outside must not speak to the terminal
     text = f"{event['number']:>6}  {clock(event['time'])}  {event['level']:<7}  {message}"
     return f"{begin}{text}\x1b[0m" if begin else text

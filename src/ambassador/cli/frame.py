@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from ambassador.cli.plot import rate, spark
 from ambassador.cli.text import age, size, table
 from ambassador.core.results import RouteView, StatusView
+from ambassador.spec import printable
 
 __all__ = ["Film"]
 
@@ -65,7 +66,7 @@ class Film:
         lines = [self._first(view), "", *rows]
         if len(cells) > room:
             lines[-1] = f"... and {len(cells) - room + 1} more"
-        return [line[:width] for line in lines[:height]]
+        return [printable(line)[:width] for line in lines[:height]]
 
     def _first(self, view: StatusView) -> str:
         count = len(view.routes)

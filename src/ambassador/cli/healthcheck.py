@@ -7,7 +7,7 @@ import click
 from ambassador.admin import client
 from ambassador.cli.asked import admin_socket
 from ambassador.cli.flags import setting_flags
-from ambassador.cli.text import complain
+from ambassador.cli.text import complain, safe
 from ambassador.errors import NobodyError
 
 __all__ = ["command"]
@@ -30,5 +30,5 @@ def command(admin: str | None, timeout: float) -> int:
     except NobodyError as error:
         complain(str(error))
         return 1  # what a HEALTHCHECK may exit with (Dockerfile reference)
-    print(phase)
+    print(safe(phase))
     return 0 if good else 1

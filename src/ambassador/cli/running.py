@@ -11,6 +11,7 @@ from ambassador.admin import client
 from ambassador.admin.plain import encode
 from ambassador.cli.asked import admin_socket
 from ambassador.cli.flags import setting_flags
+from ambassador.cli.text import safe
 from ambassador.core.commands import Command
 from ambassador.core.results import Done
 from ambassador.spec import parse_duration
@@ -31,7 +32,7 @@ def ask(command: Command, admin: str | None) -> Any:
 
 def show(result: Any, text: str, as_json: bool) -> None:
     """Print `result` as JSON, or `text`."""
-    print(encode(result, indent=2) if as_json else text)
+    print(encode(result, indent=2) if as_json else safe(text))
 
 
 def do(command: Command, admin: str | None, as_json: bool) -> None:

@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import TextIO
 
 from ambassador import log
+from ambassador.spec import printable
 
-__all__ = ["age", "clock", "complain", "size", "table", "wants_colour"]
+__all__ = ["age", "clock", "complain", "safe", "size", "table", "wants_colour"]
 
 
 def wants_colour(stream: TextIO | None) -> bool:
@@ -27,12 +28,19 @@ def complain(text: str) -> None:
     if not log.flush():
         return
     word = "\x1b[1;31merror\x1b[0m" if wants_colour(sys.stderr) else "error"
-    print(f"{word}: {text}", file=sys.stderr)
+    print(f"{word}: {safe(text)}", file=sys.stderr)
+
+
+def safe(text: str) -> str:
+    """Return lines that say nothing to the terminal, whoever has had a word in them: an endpoint,
+    a name server, a client.
+    """
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return aligned columns, two blanks apart, under `head`."""
-    lines = [list(head), *(list(row) for row in rows)]
+    lines = [list(head), *([printable(cell) for cell in row] for row in rows)]
     widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()

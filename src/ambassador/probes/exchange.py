@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from ambassador.model import Endpoint, Inet, Proto
 from ambassador.ports import Dialogue, Probe, Resolver
+from ambassador.spec import printable
 
 __all__ = ["NoAnswerError", "Place", "ask", "host_of", "places"]
 
@@ -18,6 +19,7 @@ Place = tuple[socket.AddressFamily, str | tuple[str, int]]
 
 _MOST = 64 << 10  # bytes of an answer that are looked at
 _PIECE = 4096
+_WORDS = 200  # characters of what an endpoint says that are repeated
 _AGAIN = 1.0  # seconds until a datagram is sent again
 
 
@@ -64,7 +66,7 @@ async def ask(
     finally:
         sock.close()
     if why:
-        raise NoAnswerError(why)
+        raise NoAnswerError(printable(why, _WORDS))
 
 
 async def _ask(probe: Probe, sock: socket.socket, to: str | tuple[str, int], host: str) -> str:

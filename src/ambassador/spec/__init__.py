@@ -34,7 +34,7 @@ from ambassador.spec.endpoint import (
 )
 from ambassador.spec.existing import format_existing, parse_existing
 from ambassador.spec.options import OPTIONS, Option, format_options, parse_option
-from ambassador.spec.text import meant, nearest, shown
+from ambassador.spec.text import meant, nearest, printable, shown
 from ambassador.spec.values import (
     format_duration,
     format_size,
@@ -84,6 +84,7 @@ __all__ = [
     "parse_size",
     "parse_variable",
     "parse_word",
+    "printable",
     "shown",
     "unmapped",
 ]

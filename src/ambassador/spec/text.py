@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from ambassador.errors import ConfigError, Problem
 
-__all__ = ["Malformed", "meant", "nearest", "refuse_blanks", "shown", "told"]
+__all__ = ["Malformed", "meant", "nearest", "printable", "refuse_blanks", "shown", "told"]
 
 _T = TypeVar("_T")
 
@@ -54,8 +54,21 @@ def shown(text: str) -> str:
     parts = (part.rpartition("@") for part in text.split("://"))
     text = "://".join(f"***@{rest}" if at else rest for _, at, rest in parts)
     text = _UNKNOWN_OPTION.sub(r"\g<key>***", text)[: LONGEST_SHOWN + 1]
-    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    text = printable(text)
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
+
+
+def printable(text: str, longest: int = 0) -> str:
+    """Return `text` as one line that says nothing to a terminal: control characters, and those that
+    change the direction of what is read, are written as in Python. With `longest`, no more of it.
+    """
+    if longest and len(text) > longest:
+        text = f"{text[:longest]}..."
+    return text if text.isprintable() else "".join(map(_printable, text))
+
+
+def _printable(char: str) -> str:
+    return char if char.isprintable() else repr(char)[1:-1]
 
 
 def refuse_blanks(text: str) -> None:

@@ -2,7 +2,7 @@ import io
 
 import pytest
 
-from ambassador.cli.text import complain, size, table, wants_colour
+from ambassador.cli.text import complain, safe, size, table, wants_colour
 
 
 class Screen(io.StringIO):
@@ -61,3 +61,13 @@ def test_a_table_is_aligned_and_has_no_blanks_at_its_end():
 )
 def test_bytes_for_people(count, text):
     assert size(count) == text
+
+
+def test_what_strangers_said_does_not_speak_to_the_terminal():
+    evil = "\x1b]0;owned\x07\x1b[2Jforged\r\nline\u202e\x9b1m"
+    lines = table(("A", "B"), [(evil, "b")]).splitlines()
+    assert len(lines) == 2
+    assert lines[1].isprintable()
+    text = safe(f"first\n{evil}")
+    assert text.split("\n")[0] == "first"
+    assert all(line.isprintable() for line in text.split("\n"))
