@@ -4,17 +4,24 @@ runs one suite a seam against each implementation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import socket
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from ambassador.core.plan import Step
 from ambassador.core.wish import Wish
-from ambassador.model import Address, Endpoint, Proto, Reason, Route, Snapshot
+from ambassador.model import Address, Endpoint, Health, Proto, Reason, Route, RouteKey, Snapshot
 
 __all__ = [
     "Dialogue",
     "Earlier",
+    "EndpointJudged",
+    "EndpointNoticed",
+    "ForwardingPlane",
+    "Holder",
+    "ListeningPlane",
+    "MetricsPage",
     "Plane",
     "Probe",
     "Reloadable",
@@ -25,6 +32,7 @@ __all__ = [
     "SessionStatus",
     "Source",
     "StateStore",
+    "Transferable",
     "Verifier",
     "unheard",
 ]
@@ -145,6 +153,17 @@ class SessionRecord(NamedTuple):
 SessionEnded = Callable[[SessionRecord], None]
 
 
+# Told that an address of an endpoint of a route cannot be reached, or can again: the name of the
+# route, the endpoint, the address (empty: all of it), and whether it is reachable.
+EndpointNoticed = Callable[[str, Endpoint, str, bool], None]
+
+# Told what probes conclude of an endpoint of a route, by its address, with the reason.
+EndpointJudged = Callable[[RouteKey, Address, Health, str], Coroutine[Any, Any, None]]
+
+# Returns the page of /metrics.
+MetricsPage = Callable[[], Awaitable[bytes]]
+
+
 def unheard(_record: SessionRecord) -> None:
     """Hear of the end of a session, and do nothing."""
 
@@ -198,7 +217,7 @@ class StateStore(Protocol):
 
     def save(self, wishes: Collection[Wish]) -> None:
         """Keep `wishes` in place of what was kept. When it returns they are on disk; when it
-        raises StoreError the former ones still are.
+        raises StoreError those saved before still are.
         """
 
 
@@ -247,6 +266,60 @@ class Plane(Protocol):
         """Take no new sessions but those that wait already, and wait at most `grace` seconds for
         open ones to end; then cut the rest. Return how many were cut.
         """
+
+
+class Transferable(Protocol):
+    """A part of what changes hands in an upgrade: listeners, kernel rules, numbers. `lend` comes
+    first; then `pause`, and `give_up` or `take_back`.
+    """
+
+    async def lend(self) -> Sequence[socket.socket]:
+        """Change nothing from now on; return the sockets a successor needs."""
+
+    def pause(self) -> None:
+        """Accept nothing for the time being; clients wait."""
+
+    async def take_back(self) -> None:
+        """Go on as before `lend`."""
+
+    def give_up(self) -> None:
+        """Let go of what the successor has; open sessions go on."""
+
+
+class ListeningPlane(Plane, Transferable, Protocol):
+    """The plane that listens for every route, and hands its listeners over."""
+
+    def begin(self) -> None:
+        """Accept, where that has waited for the predecessor to let go."""
+
+    async def ended(self) -> None:
+        """Return when every open session has ended."""
+
+
+class ForwardingPlane(Plane, Transferable, Protocol):
+    """A plane in front of it, whose rules go on in the successor."""
+
+
+class Holder(Protocol):
+    """All that can be handed over, as the predecessor offers it."""
+
+    async def lend(self) -> tuple[Sequence[socket.socket], bytes]:
+        """Let nothing change from now on; return every socket and the operator's wishes.
+
+        Raises RunError when this is not the time for it, with nothing changed.
+        """
+
+    def pause(self) -> None:
+        """Accept nothing for the time being; clients wait."""
+
+    async def take_back(self) -> None:
+        """Go on as if nothing had been."""
+
+    async def give_up(self, successor: int) -> None:
+        """It all belongs to process `successor` now."""
+
+    async def counters(self) -> tuple[bytes, Sequence[socket.socket]]:
+        """Return, after `give_up`, what was counted, and the connections to earlier processes."""
 
 
 class Earlier(Plane, Protocol):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ambassador.errors import RunError
-from ambassador.handover.counters import Legacy, account_of, add, past, status_of
+from ambassador.handover.counters import HandedCounters, add, counters_of, lasting, status_of
 from ambassador.model import Endpoint, Inet, Proto, Reason, Route, Unix
 from ambassador.ports import RouteStatus
 from ambassador.telemetry.durations import Times
@@ -16,25 +16,24 @@ keys = st.tuples(
     st.builds(Inet, st.sampled_from(["", "127.0.0.1", "fd00::1"]), st.integers(1, 65535)),
 ) | st.just((Proto.TCP, Unix("/run/a b.sock")))
 names = st.sampled_from(["opened", "open", "open tcp://a:1", "closed cut", "ended x"])
-accounts = st.dictionaries(keys, st.dictionaries(names, numbers.map(float)))
+whole_counters = st.dictionaries(keys, st.dictionaries(names, numbers.map(float)))
 ENDS = Inet("db", 1), Inet("10.0.0.1", 2), Unix("/a")
 
 
-@given(accounts, accounts, st.lists(accounts, max_size=3))
+@given(whole_counters, whole_counters, st.lists(whole_counters, max_size=3))
 def test_it_is_read_as_it_was_written(gone, live, others):
-    assert Legacy.decode(Legacy(gone, live, others).encode(), kernel=True) == Legacy(
-        gone, live, others
-    )
+    handed = HandedCounters(gone, live, others)
+    assert HandedCounters.decode(handed.encode(), kernel=True) == handed
 
 
 @given(st.dictionaries(names, numbers), st.dictionaries(names, numbers))
 def test_numbers_of_rules_count_only_where_the_rules_do_not(plain, rules):
     key = (Proto.TCP, Inet("", 1))
     whole = plain | {f"kernel {name}": value for name, value in rules.items()}
-    text = Legacy({key: whole}).encode()
-    assert Legacy.decode(text, kernel=True).past == {key: plain}
+    text = HandedCounters({key: whole}).encode()
+    assert HandedCounters.decode(text, kernel=True).past == {key: plain}
     sums = {name: plain.get(name, 0) + rules.get(name, 0) for name in {**plain, **rules}}
-    assert Legacy.decode(text, kernel=False).past == {key: sums}
+    assert HandedCounters.decode(text, kernel=False).past == {key: sums}
 
 
 @given(
@@ -47,33 +46,34 @@ def test_a_status_is_the_same_when_it_comes_back(a, b, c, d, e, f, closed, by_en
     status = RouteStatus(
         route, "", "", a, b, c, d, e, held_total=f, closed=closed, open_by_endpoint=by_endpoint
     )
-    account = account_of(status)
-    assert status_of(route, account) == status
-    assert {name for name in account if name not in past(account)} == {
-        name for name in account if name == "open" or name.startswith("open ")
+    counters = counters_of(status)
+    assert status_of(route, counters) == status
+    assert {name for name in counters if name not in lasting(counters)} == {
+        name for name in counters if name == "open" or name.startswith("open ")
     }
 
 
-@given(accounts, accounts)
+@given(whole_counters, whole_counters)
 def test_adding_loses_nothing(one, other):
-    total = sum(value for account in (*one.values(), *other.values()) for value in account.values())
+    both = (*one.values(), *other.values())
+    total = sum(value for counters in both for value in counters.values())
     whole = {}
     add(whole, one)
     add(whole, other)
-    assert sum(value for account in whole.values() for value in account.values()) == total
+    assert sum(value for counters in whole.values() for value in counters.values()) == total
 
 
 @given(st.lists(st.floats(0, 1e6)), st.lists(st.floats(0, 1e6)))
 def test_histograms_go_on_in_another_process(before, after):
-    former, now, whole = Times(), Times(), Times()
+    before_us, now, whole = Times(), Times(), Times()
     for value in before:
-        former.session.add(value)
+        before_us.session.add(value)
         whole.session.add(value)
     for value in after:
         now.session.add(value)
         whole.session.add(value)
-    former.in_kernel[Reason.CUT] = len(before)
-    now.add(former.account())
+    before_us.in_kernel[Reason.CUT] = len(before)
+    now.add(before_us.counters())
     assert now.session.counts == whole.session.counts
     assert now.session.total == pytest.approx(whole.session.total)
     assert now.in_kernel[Reason.CUT] == len(before)
@@ -82,4 +82,4 @@ def test_histograms_go_on_in_another_process(before, after):
 @given(st.binary(max_size=30))
 def test_rubbish_is_refused(text):
     with pytest.raises(RunError, match="make no sense"):
-        Legacy.decode(text, kernel=True)
+        HandedCounters.decode(text, kernel=True)

@@ -1,4 +1,4 @@
-"""The stop order of app.py, line by line, each with its limit."""
+"""The stop order of app/application.py, line by line, each with its limit."""
 
 import signal
 import socket

@@ -23,7 +23,8 @@ from ambassador.model import Inet
 from ambassador.sockets.inherited import Inherited
 
 if TYPE_CHECKING:
-    from ambassador.admin.web import Metrics, Token
+    from ambassador.admin.web import Token
+    from ambassador.ports import MetricsPage
 
 __all__ = ["Doors"]
 
@@ -31,7 +32,7 @@ __all__ = ["Doors"]
 class Doors:
     """Answers for one reconciler; `metrics` is the text of /metrics, which is not there without."""
 
-    def __init__(self, reconciler: Reconciler, metrics: Metrics | None = None) -> None:
+    def __init__(self, reconciler: Reconciler, metrics: MetricsPage | None = None) -> None:
         self._reconciler = reconciler
         self._metrics = metrics
         self._doors: list[Door | AdminServer] = []

@@ -16,7 +16,7 @@ from ambassador.errors import RunError
 from ambassador.sockets.unix import listen
 
 if TYPE_CHECKING:
-    from ambassador.admin.web import Metrics
+    from ambassador.ports import MetricsPage
 
 __all__ = ["AdminServer"]
 
@@ -27,7 +27,9 @@ _BACKLOG = 1024
 class AdminServer:
     """Serves one reconciler on one unix socket."""
 
-    def __init__(self, path: Path, reconciler: Reconciler, metrics: Metrics | None = None) -> None:
+    def __init__(
+        self, path: Path, reconciler: Reconciler, metrics: MetricsPage | None = None
+    ) -> None:
         self.path = path
         self._reconciler = reconciler
         self._metrics = metrics

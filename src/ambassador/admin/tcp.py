@@ -14,7 +14,8 @@ from ambassador.sockets.inherited import Inherited
 from ambassador.spec import format_address
 
 if TYPE_CHECKING:
-    from ambassador.admin.web import Metrics, Token
+    from ambassador.admin.web import Token
+    from ambassador.ports import MetricsPage
 
 __all__ = ["api_door", "monitor_door"]
 
@@ -26,7 +27,7 @@ def api_door(
     address: Inet,
     reconciler: Reconciler,
     token: Token,
-    metrics: Metrics | None = None,
+    metrics: MetricsPage | None = None,
     inherited: Inherited | None = None,
 ) -> Door:
     """Return the API at `address`, bound. Raises RunError; `token` is not empty."""
@@ -44,7 +45,7 @@ def api_door(
 def monitor_door(
     address: Inet,
     reconciler: Reconciler,
-    metrics: Metrics | None = None,
+    metrics: MetricsPage | None = None,
     inherited: Inherited | None = None,
 ) -> Door:
     """Return /healthz, /readyz and /metrics at `address`, bound. Raises RunError."""

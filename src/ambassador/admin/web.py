@@ -23,8 +23,9 @@ from ambassador.admin.operations import OPERATIONS, Events, Operation
 from ambassador.admin.plain import decode, encode, from_query, parse_json
 from ambassador.control.reconciler import Phase, Reconciler
 from ambassador.errors import AmbassadorError, ConfigError
+from ambassador.ports import MetricsPage
 
-__all__ = ["BODY_LIMIT", "BODY_TIME", "Metrics", "Token", "api", "monitor"]
+__all__ = ["BODY_LIMIT", "BODY_TIME", "Token", "api", "monitor"]
 
 # Room for 2,000 assignments to `add`; larger ones are a slip or an attack.
 BODY_LIMIT = 256 << 10
@@ -35,15 +36,13 @@ BODY_TIME = 10.0  # seconds; a body comes from the same machine or its neighbour
 # client before our answer does (RFC 9112 section 9.6).
 _DROPPED = 8 << 20
 
-# The text of /metrics in Prometheus' format.
-Metrics = Callable[[], Awaitable[bytes]]
 # The token, or what returns the one of the moment.
 Token = str | Callable[[], str]
 _Answer = Callable[[Request], Awaitable[Response]]
 
 
 def api(
-    reconciler: Reconciler, *, place: str, token: Token = "", metrics: Metrics | None = None
+    reconciler: Reconciler, *, place: str, token: Token = "", metrics: MetricsPage | None = None
 ) -> ASGIApp:
     """Return all of it. With `token`, who does not bear it is told nothing (RFC 6750); `place`
     says in `status` where a change came from.
@@ -68,7 +67,7 @@ def api(
     return _Paced(_Guarded(app, token)) if token else app
 
 
-def monitor(reconciler: Reconciler, metrics: Metrics | None = None) -> ASGIApp:
+def monitor(reconciler: Reconciler, metrics: MetricsPage | None = None) -> ASGIApp:
     """Return what may be asked by anybody: /healthz, /readyz, and /metrics if there are any."""
     return _Paced(_application(_monitoring(reconciler, metrics)))
 
@@ -79,7 +78,7 @@ def _application(routes: list[Route]) -> Starlette:
     return app
 
 
-def _monitoring(reconciler: Reconciler, metrics: Metrics | None) -> list[Route]:
+def _monitoring(reconciler: Reconciler, metrics: MetricsPage | None) -> list[Route]:
     async def healthz(_: Request) -> Response:
         return PlainTextResponse("ok\n")
 
@@ -98,7 +97,7 @@ def _monitoring(reconciler: Reconciler, metrics: Metrics | None) -> list[Route]:
     return routes
 
 
-async def _numbers(reconciler: Reconciler, metrics: Metrics) -> bytes:
+async def _numbers(reconciler: Reconciler, metrics: MetricsPage) -> bytes:
     await reconciler.measure()
     return await metrics()
 

@@ -3,16 +3,16 @@
 opened, refused, held_total, to_upstream, to_client, "closed REASON"    counters
 open, "open ENDPOINT"                                                   of this moment
 "kernel NAME"       a counter of rules that only a successor with a kernel plane takes over
-"ended NAME"        what is counted at the end of a session; see heritage.py
+"ended NAME"        what is counted at the end of a session; see transfer.py
 """
 
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
 
 from ambassador.errors import ConfigError, PlaneError, RunError
 from ambassador.model import Endpoint, Proto, Reason, Route, RouteKey
@@ -20,25 +20,25 @@ from ambassador.ports import Plane, RouteStatus
 from ambassador.spec import format_address, format_endpoint, parse_endpoint, parse_listen
 
 __all__ = [
-    "Account",
-    "Accounts",
-    "LastLook",
-    "Legacy",
-    "account_of",
+    "Counters",
+    "HandedCounters",
+    "KernelCounters",
+    "RouteCounters",
     "add",
-    "past",
+    "counters_of",
+    "lasting",
     "status_of",
 ]
 
-Account = Mapping[str, float]
-Accounts = dict[RouteKey, dict[str, float]]
+RouteCounters = Mapping[str, float]
+Counters = dict[RouteKey, dict[str, float]]
 
 _COUNTERS = ("opened", "refused", "held_total", "to_upstream", "to_client")
 _KERNEL = "kernel "
 
 
-def account_of(status: RouteStatus) -> dict[str, float]:
-    """Return the account of one route."""
+def counters_of(status: RouteStatus) -> dict[str, float]:
+    """Return the counters of one route."""
     found: dict[str, float] = {name: getattr(status, name) for name in (*_COUNTERS, "open")}
     found |= {f"closed {reason}": count for reason, count in status.closed.items()}
     for address, count in status.open_by_endpoint.items():
@@ -47,11 +47,11 @@ def account_of(status: RouteStatus) -> dict[str, float]:
     return {name: value for name, value in found.items() if value}
 
 
-def status_of(route: Route, account: Account) -> RouteStatus:
-    """Return what `account` says of `route`, without a plane."""
+def status_of(route: Route, counters: RouteCounters) -> RouteStatus:
+    """Return what `counters` say of `route`, without a plane."""
 
     def number(name: str) -> int:
-        return int(account.get(name, 0))
+        return int(counters.get(name, 0))
 
     return RouteStatus(
         route,
@@ -66,110 +66,110 @@ def status_of(route: Route, account: Account) -> RouteStatus:
         closed={reason: count for reason in Reason if (count := number(f"closed {reason}"))},
         open_by_endpoint={
             parse_endpoint(name.removeprefix("open "), proto=route.proto).address: int(count)
-            for name, count in account.items()
+            for name, count in counters.items()
             if name.startswith("open ")
         },
     )
 
 
-def past(account: Account) -> dict[str, float]:
-    """Return what stays of `account` when its process has ended: its counters."""
+def lasting(counters: RouteCounters) -> dict[str, float]:
+    """Return what stays of `counters` when their process has ended: what was of this moment not."""
     return {
         name: value
-        for name, value in account.items()
+        for name, value in counters.items()
         if name != "open" and not name.startswith("open ")
     }
 
 
-def add(accounts: Accounts, more: Mapping[RouteKey, Account]) -> None:
-    """Add `more` to `accounts`."""
-    for key, account in more.items():
-        mine = accounts.setdefault(key, {})
-        for name, value in account.items():
+def add(counters: Counters, more: Mapping[RouteKey, RouteCounters]) -> None:
+    """Add `more` to `counters`."""
+    for key, others in more.items():
+        mine = counters.setdefault(key, {})
+        for name, value in others.items():
             mine[name] = mine.get(name, 0) + value
 
 
-class LastLook:
-    """A part of an estate that is not given away: the numbers of a plane (if there is one) before
-    that is.
+class KernelCounters:
+    """Implements ports.Transferable: the counters of `plane` (if there is one), read before its
+    rules change hands; no socket goes with them.
     """
 
     def __init__(self, plane: Plane | None) -> None:
-        self.accounts: Accounts = {}
+        self.counters: Counters = {}
         self._plane = plane
 
-    async def lend(self) -> Sequence[Any]:
-        """Look; see transfer.Transferable."""
+    async def lend(self) -> Sequence[socket.socket]:
+        """Read them; see ports.Transferable."""
         if self._plane is None:
             return []
         with suppress(PlaneError):
             await self._plane.measure()
-        self.accounts = {
+        self.counters = {
             one.route.key: {
-                f"{_KERNEL}{name}": value for name, value in past(account_of(one)).items()
+                f"{_KERNEL}{name}": value for name, value in lasting(counters_of(one)).items()
             }
             for one in self._plane.status()
         }
         return []
 
     def pause(self) -> None:
-        """See transfer.Transferable."""
+        """Nothing is accepted here; see ports.Transferable."""
 
     async def take_back(self) -> None:
-        """See transfer.Transferable."""
+        """Nothing was given away; see ports.Transferable."""
 
     def give_up(self) -> None:
-        """See transfer.Transferable."""
+        """What was read stands; see ports.Transferable."""
 
 
 @dataclass(slots=True)
-class Legacy:
-    """All numbers that a successor gets: of processes that have ended, of the one it takes over
-    from, and of each of the others before, as they were last known.
+class HandedCounters:
+    """All counters that a successor gets: of processes that have ended, of its predecessor, and
+    of each of the processes before that one, as they were last known.
     """
 
-    past: Accounts = field(default_factory=dict)
-    live: Accounts = field(default_factory=dict)
-    others: list[Accounts] = field(default_factory=list)
+    past: Counters = field(default_factory=dict)
+    live: Counters = field(default_factory=dict)
+    earlier: list[Counters] = field(default_factory=list)
 
     def encode(self) -> bytes:
         """Return it as text."""
-        others = [_plain(one) for one in self.others]
-        return json.dumps([_plain(self.past), _plain(self.live), others]).encode()
+        earlier = [_plain(one) for one in self.earlier]
+        return json.dumps([_plain(self.past), _plain(self.live), earlier]).encode()
 
     @classmethod
-    def decode(cls, text: bytes, *, kernel: bool) -> Legacy:
+    def decode(cls, text: bytes, *, kernel: bool) -> HandedCounters:
         """Return what `encode` made, for a successor with a kernel plane or without one.
 
         Raises RunError.
         """
         try:
-            gone, live, others = json.loads(text)
-            settled = _settled(_accounts(gone), kernel=kernel)
-            return cls(settled, _accounts(live), [_accounts(one) for one in others])
+            gone, live, earlier = json.loads(text)
+            settled = _settled(_counters(gone), kernel=kernel)
+            return cls(settled, _counters(live), [_counters(one) for one in earlier])
         except (ConfigError, TypeError, ValueError, AttributeError) as error:
-            raise RunError(f"numbers of the former process make no sense: {error}") from error
+            raise RunError(f"counters of an earlier process make no sense: {error}") from error
 
 
-def _settled(accounts: Accounts, *, kernel: bool) -> Accounts:
-    """Return `accounts` with the counters of rules among the others, unless the rules go on."""
-    for account in accounts.values():
-        for name in [name for name in account if name.startswith(_KERNEL)]:
-            value = account.pop(name)
+def _settled(counters: Counters, *, kernel: bool) -> Counters:
+    """Return `counters` with those of rules among the others, unless the rules go on."""
+    for mine in counters.values():
+        for name in [name for name in mine if name.startswith(_KERNEL)]:
+            value = mine.pop(name)
             if not kernel:
                 plain = name.removeprefix(_KERNEL)
-                account[plain] = account.get(plain, 0) + value
-    return accounts
+                mine[plain] = mine.get(plain, 0) + value
+    return counters
 
 
-def _plain(accounts: Accounts) -> dict[str, Account]:
-    return {f"{proto} {format_address(at)}": account for (proto, at), account in accounts.items()}
+def _plain(counters: Counters) -> dict[str, RouteCounters]:
+    return {f"{proto} {format_address(at)}": mine for (proto, at), mine in counters.items()}
 
 
-def _accounts(plain: Mapping[str, Mapping[str, float]]) -> Accounts:
-    found: Accounts = {}
-    for text, account in plain.items():
+def _counters(plain: Mapping[str, Mapping[str, float]]) -> Counters:
+    found: Counters = {}
+    for text, mine in plain.items():
         proto, _, listen = text.partition(" ")
         key = Proto(proto), parse_listen(listen)
-        found[key] = {str(name): float(value) for name, value in account.items()}
+        found[key] = {str(name): float(value) for name, value in mine.items()}
     return found

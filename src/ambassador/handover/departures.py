@@ -1,4 +1,4 @@
-"""Sessions in former processes whose endpoint leaves its route now: what the route's policy says
+"""Sessions in earlier processes whose endpoint leaves its route now: what the route's policy says
 counts for them as it does for our own.
 """
 
@@ -24,7 +24,7 @@ _TICK = 0.1  # seconds between two looks at what is due; each asks the process t
 
 
 class Departures:
-    """`look` at each change; `sessions` lists those of former processes, `cut` ends them."""
+    """`look` at each change; `sessions` lists those of earlier processes, `cut` ends them."""
 
     def __init__(
         self,

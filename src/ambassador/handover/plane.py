@@ -15,9 +15,16 @@ from typing import Any, TypeVar
 from ambassador import log
 from ambassador.core.plan import ChangeRoute, RemoveRoute, Step
 from ambassador.errors import RunError
-from ambassador.handover.counters import Account, Accounts, Legacy, add, past, status_of
+from ambassador.handover.counters import (
+    Counters,
+    HandedCounters,
+    RouteCounters,
+    add,
+    lasting,
+    status_of,
+)
 from ambassador.handover.departures import Departures
-from ambassador.handover.process import Process
+from ambassador.handover.process import EarlierProcess
 from ambassador.handover.sessions import own_id
 from ambassador.model import Reason, Route, RouteKey
 from ambassador.ports import Resolver, RouteStatus, SessionStatus
@@ -29,52 +36,58 @@ _T = TypeVar("_T")
 
 
 class EarlierPlane:
-    """Implements ports.Former."""
+    """Implements ports.Earlier."""
 
-    name = "former"
+    name = "earlier"
 
     def __init__(self, resolver: Resolver) -> None:
-        self._processes: list[Process] = []
-        self._past: Accounts = {}
+        self._processes: list[EarlierProcess] = []
+        self._past: Counters = {}
         self._routes: dict[RouteKey, Route] = {}
         self._lock = asyncio.Lock()  # one look at a time, at the routes of that moment
-        self._leavers = Departures(resolver, self.sessions, self.cut)
+        self._departures = Departures(resolver, self.sessions, self.cut)
 
     def take_over(
-        self, legacy: Legacy, predecessor: socket.socket, others: Iterable[socket.socket]
+        self,
+        handed: HandedCounters,
+        predecessor: socket.socket,
+        earlier: Iterable[socket.socket],
     ) -> None:
-        """Go on with the numbers of `legacy`, and ask `predecessor` and the `others` before it."""
-        add(self._past, legacy.past)
-        self._join(predecessor, legacy.live)
-        for sock, accounts in zip_longest(others, legacy.others):
+        """Go on with the counters that were `handed` over, and ask `predecessor` and the processes
+        before it (`earlier`).
+        """
+        add(self._past, handed.past)
+        self._join(predecessor, handed.live)
+        for sock, counters in zip_longest(earlier, handed.earlier):
             if sock is not None:
-                self._join(sock, accounts or {})
-        spawn(self._compare(), "look at sessions of former processes")
+                self._join(sock, counters or {})
+        spawn(self._compare(), "look at sessions of earlier processes")
 
     @property
     def processes(self) -> Sequence[tuple[int, int]]:
-        """See ports.Former."""
+        """See ports.Earlier."""
         return [(process.pid, process.open) for process in self._processes]
 
-    def account(self, route: Route) -> Account:
+    def counters(self, route: Route) -> RouteCounters:
         """Return all that was counted of `route`."""
         if not self._past and not self._processes:
             return {}
         key = route.key
-        found: Accounts = {}
-        for accounts in (self._past, *(process.accounts for process in self._processes)):
-            if key in accounts:
-                add(found, {key: accounts[key]})
+        found: Counters = {}
+        for one in (self._past, *(process.counters for process in self._processes)):
+            if key in one:
+                add(found, {key: one[key]})
         return found.get(key, {})
 
-    async def hand_over(self) -> tuple[Legacy, list[socket.socket]]:
+    async def hand_over(self) -> tuple[HandedCounters, list[socket.socket]]:
         """Return the numbers of processes that have ended, and of the others as they are known;
         and the connections to those, which are asked no longer.
         """
         for process in tuple(self._processes):
             await process.stop()
-        others = [process.accounts for process in self._processes]
-        return Legacy(self._past, {}, others), [process.sock for process in self._processes]
+        earlier = [process.counters for process in self._processes]
+        connections = [process.sock for process in self._processes]
+        return HandedCounters(self._past, {}, earlier), connections
 
     async def prepare(self, steps: Sequence[Step]) -> None:
         """Nothing fails here; see ports.Plane."""
@@ -84,12 +97,12 @@ class EarlierPlane:
         async with self._lock:
             self._note(steps)
             if self._processes:
-                await self._leavers.look(steps)
+                await self._departures.look(steps)
 
     async def _compare(self) -> None:
         """Our routes may lead elsewhere than those we have taken over."""
         async with self._lock:
-            await self._leavers.look([ChangeRoute(one, one) for one in self._routes.values()])
+            await self._departures.look([ChangeRoute(one, one) for one in self._routes.values()])
 
     def _note(self, steps: Sequence[Step]) -> None:
         for step in steps:
@@ -99,7 +112,7 @@ class EarlierPlane:
                 self._routes.pop(key, None)
                 # A route that comes back counts from nothing.
                 self._past.pop(key, None)
-                if gone := past(self.account(route)):
+                if gone := lasting(self.counters(route)):
                     self._past[key] = {name: -value for name, value in gone.items()}
             else:
                 self._routes[key] = route
@@ -111,8 +124,8 @@ class EarlierPlane:
     def status(self, routes: Sequence[Route] | None = None) -> Sequence[RouteStatus]:
         """Return what was counted; see ports.Plane."""
         chosen = self._routes.values() if routes is None else routes
-        accounts = ((route, self.account(route)) for route in chosen)
-        return [status_of(route, account) for route, account in accounts if account]
+        known = ((route, self.counters(route)) for route in chosen)
+        return [status_of(route, counters) for route, counters in known if counters]
 
     async def sessions(self, routes: Sequence[Route] | None = None) -> Sequence[SessionStatus]:
         """Return the sessions that go on; see ports.Plane."""
@@ -125,12 +138,12 @@ class EarlierPlane:
 
     async def cut(self, ids: Collection[str], reason: Reason) -> int:
         """Have them ended where they are; see ports.Plane."""
-        asked = []
+        cuts = []
         for process in self._processes:
             own = [name for one in ids if (name := own_id(one, process.pid)) is not None]
             if own:
-                asked.append(process.cut(own, reason))
-        return sum(await _all(asked))
+                cuts.append(process.cut(own, reason))
+        return sum(await _all(cuts))
 
     async def drain(self, grace: float) -> int:
         """They end by themselves; see ports.Plane."""
@@ -138,38 +151,38 @@ class EarlierPlane:
 
     async def close(self) -> None:
         """Ask nobody any longer: sessions go on without us."""
-        self._leavers.close()
+        self._departures.close()
         processes, self._processes = self._processes, []
         for process in processes:
             await process.stop()
             process.sock.close()
 
-    def _join(self, sock: socket.socket, accounts: Accounts) -> None:
-        process = Process(sock, accounts, self._gone)
+    def _join(self, sock: socket.socket, counters: Counters) -> None:
+        process = EarlierProcess(sock, counters, self._gone)
         self._processes.append(process)
         process.start()
 
-    def _gone(self, process: Process) -> None:
+    def _gone(self, process: EarlierProcess) -> None:
         """Keep what it has counted."""
         if process not in self._processes:
             return  # we are ending, too
         self._processes.remove(process)
-        add(self._past, {key: past(one) for key, one in process.accounts.items()})
+        add(self._past, {key: lasting(one) for key, one in process.counters.items()})
         log.event(
             log.INFO,
-            "former_ended",
+            "earlier_ended",
             f"process {process.pid}, the ambassador before, has ended",
             pid=process.pid,
         )
 
 
-async def _all(asking: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
+async def _all(questions: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
     """Return the answers of all that answer, and make sense."""
-    answers = await asyncio.gather(*asking, return_exceptions=True)
+    answers = await asyncio.gather(*questions, return_exceptions=True)
     found: list[_T] = []
     for answer in answers:
         if isinstance(answer, RunError):
-            log.event(log.WARNING, "former_not_understood", str(answer))
+            log.event(log.WARNING, "earlier_not_understood", str(answer))
         elif isinstance(answer, BaseException):
             raise answer
         else:

@@ -1,17 +1,21 @@
-"""The side of the one that leaves: wait for a successor, and give it what it needs."""
+"""The process that goes: wait for a successor, give it what it needs, and answer it while the last
+sessions go on here.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from ambassador import log
 from ambassador.errors import AmbassadorError, RunError
+from ambassador.handover.counters import Counters, HandedCounters
 from ambassador.handover.protocol import (
     MOST,
     PATIENCE,
@@ -21,33 +25,15 @@ from ambassador.handover.protocol import (
     receive,
     send,
     send_text,
+    text_of,
 )
+from ambassador.handover.sessions import encode_sessions
+from ambassador.model import Reason
+from ambassador.ports import Holder, Plane
 from ambassador.sockets.unix import PathSocket, listen, peer, remove
 from ambassador.tasks import spawn
 
-__all__ = ["Holder", "Predecessor"]
-
-
-class Holder(Protocol):
-    """What can be handed over."""
-
-    async def lend(self) -> tuple[Sequence[socket.socket], bytes]:
-        """Let nothing change from now on; return every socket and the operator's wishes.
-
-        Raises RunError when this is not the time for it, with nothing changed.
-        """
-
-    def pause(self) -> None:
-        """Accept nothing for the time being; clients wait."""
-
-    async def take_back(self) -> None:
-        """Go on as if nothing had been."""
-
-    async def give_up(self, successor: int) -> None:
-        """It all belongs to process `successor` now."""
-
-    async def legacy(self) -> tuple[bytes, Sequence[socket.socket]]:
-        """Return, after `give_up`, what was counted, and the connections to processes before."""
+__all__ = ["Answers", "Predecessor"]
 
 
 class Predecessor:
@@ -140,17 +126,17 @@ class Predecessor:
             await self._holder.take_back()
             raise
         await self._holder.give_up(pid)
-        text, others = await self._holder.legacy()
+        text, earlier = await self._holder.counters()
         with contextlib.suppress(OSError):
-            await send_text(sock, "bye", text, [one.fileno() for one in others])
-        for one in others:
+            await send_text(sock, "bye", text, [one.fileno() for one in earlier])
+        for one in earlier:
             one.close()
         self._successor = sock.dup()
         return True
 
-    async def successor(self) -> socket.socket | None:
-        """Return the connection to the one that has taken over, to be closed by the caller; None
-        when nobody has.
+    async def connection(self) -> socket.socket | None:
+        """Return the connection to the process that has taken over, to be closed by the caller;
+        None when none has.
         """
         if self._task is not None:
             await asyncio.wait({self._task})
@@ -181,3 +167,47 @@ class Predecessor:
     async def _refuse(sock: socket.socket, error: BaseException) -> None:
         with contextlib.suppress(OSError):
             await send(sock, "no", why=str(error) or "it took too long")
+
+
+class Answers:
+    """Answers on `sock` what the successor asks of `plane`; `counters` returns what was counted."""
+
+    def __init__(self, sock: socket.socket, plane: Plane, counters: Callable[[], Counters]) -> None:
+        self._sock = sock
+        self._plane = plane
+        self._counters = counters
+
+    async def run(self) -> None:
+        """Answer until the successor asks no longer, because one of the two has ended."""
+        with contextlib.suppress(OSError, RunError):
+            while (found := await receive(self._sock))[0]:
+                await self._answer(*found)
+
+    async def farewell(self) -> None:
+        """Say what was counted, for the last time."""
+        with contextlib.suppress(OSError):
+            await send_text(self._sock, "farewell", HandedCounters(live=self._counters()).encode())
+        self._sock.close()
+
+    async def _answer(self, message: dict[str, Any], descriptors: list[int]) -> None:
+        given = text_of(descriptors[:1])
+        for descriptor in descriptors[1:]:
+            os.close(descriptor)
+        match message["say"]:
+            case "numbers":
+                text = HandedCounters(live=self._counters()).encode()
+            case "sessions":
+                text = encode_sessions(await self._plane.sessions())
+            case "cut":
+                text = await self._cut(given, str(message.get("reason")))
+            case _:
+                text = b""  # of a later version: nothing is known of that
+        await send_text(self._sock, "answer", text, n=message.get("n"))
+
+    async def _cut(self, given: bytes, reason: str) -> bytes:
+        try:
+            ids = set(map(str, json.loads(given)))
+            count = await self._plane.cut(ids, Reason(reason))
+        except (AmbassadorError, TypeError, ValueError):
+            count = 0
+        return str(count).encode()

@@ -11,7 +11,7 @@ from itertools import count
 from uuid import uuid4
 
 from ambassador.errors import RunError
-from ambassador.handover.counters import Accounts, Legacy
+from ambassador.handover.counters import Counters, HandedCounters
 from ambassador.handover.protocol import receive, send, send_text, text_of
 from ambassador.handover.sessions import decode_sessions
 from ambassador.model import Reason, Route, RouteKey
@@ -19,26 +19,26 @@ from ambassador.ports import SessionStatus
 from ambassador.sockets.unix import peer
 from ambassador.tasks import spawn
 
-__all__ = ["Process"]
+__all__ = ["EarlierProcess"]
 
 _PATIENCE = 2.0  # seconds for one answer; what was known before stands
 
 
-class Process:
-    """Speaks on `sock`, from `start` to its end, of which `ended` hears; `accounts` is what was
+class EarlierProcess:
+    """Speaks on `sock`, from `start` to its end, of which `ended` hears; `counters` are what was
     known last.
     """
 
     def __init__(
-        self, sock: socket.socket, accounts: Accounts, ended: Callable[[Process], None]
+        self, sock: socket.socket, counters: Counters, ended: Callable[[EarlierProcess], None]
     ) -> None:
         self.sock = sock
         self.pid = peer(sock)[0]
-        self.accounts = accounts
+        self.counters = counters
         self._ended = ended
         # Of nobody else: an answer to a question of the one before us may be on its way.
         self._numbers = (f"{uuid4().hex}.{number}" for number in count(1))
-        self._asked: dict[str, asyncio.Future[bytes]] = {}
+        self._waiting: dict[str, asyncio.Future[bytes]] = {}
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -56,12 +56,12 @@ class Process:
     @property
     def open(self) -> int:
         """How many sessions it had when it was asked last."""
-        return int(sum(account.get("open", 0) for account in self.accounts.values()))
+        return int(sum(one.get("open", 0) for one in self.counters.values()))
 
     async def measure(self) -> None:
         """Ask for its numbers; without an answer the last ones stand. Raises RunError."""
         if text := await self._ask("numbers"):
-            self.accounts = Legacy.decode(text, kernel=True).live
+            self.counters = HandedCounters.decode(text, kernel=True).live
 
     async def sessions(self, route_of: Callable[[RouteKey], Route | None]) -> list[SessionStatus]:
         """Ask for its open sessions; without an answer there are none. Raises RunError."""
@@ -76,7 +76,7 @@ class Process:
     async def _ask(self, say: str, text: bytes | None = None, reason: str = "") -> bytes:
         number = next(self._numbers)
         future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._asked[number] = future
+        self._waiting[number] = future
         try:
             async with asyncio.timeout(_PATIENCE):
                 if text is None:
@@ -87,7 +87,7 @@ class Process:
         except (OSError, TimeoutError):
             return b""
         finally:
-            self._asked.pop(number, None)
+            self._waiting.pop(number, None)
 
     async def _listen(self) -> None:
         try:
@@ -99,9 +99,9 @@ class Process:
                 if not message:
                     break
                 if message["say"] == "farewell":
-                    self.accounts = Legacy.decode(text, kernel=True).live
+                    self.counters = HandedCounters.decode(text, kernel=True).live
                     break
-                future = self._asked.get(str(message.get("n")))
+                future = self._waiting.get(str(message.get("n")))
                 if future is not None and not future.done():
                     future.set_result(text)
         except (OSError, RunError):
@@ -112,6 +112,6 @@ class Process:
         self._ended(self)
 
     def _forget(self) -> None:
-        for future in self._asked.values():
+        for future in self._waiting.values():
             if not future.done():
                 future.set_result(b"")

@@ -1,4 +1,4 @@
-"""The side of the one that comes: ask for everything, and say when it may be let go."""
+"""The process that comes: ask the running one for all it has, and say when it may let go."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class Successor:
         self.sockets: list[LentSocket] = []
         self.wishes = b""
         self.kept: list[LentSocket] = []  # those whose files belong to a third: systemd
-        # From `done` on: what was counted, and connections to those before the predecessor.
-        self.legacy = b""
-        self.others: list[socket.socket] = []
+        # From `done` on: what was counted, and connections to processes before the predecessor.
+        self.counters = b""
+        self.earlier: list[socket.socket] = []
         self._sock = sock
 
     @classmethod
@@ -61,18 +61,18 @@ class Successor:
         if not may_hand_over(user, os.geteuid()):
             sock.close()
             raise RunError(f"{path} belongs to user {user}; nothing is taken over from there")
-        taker = cls(sock, admin)
+        successor = cls(sock, admin)
         try:
             async with asyncio.timeout(PATIENCE):
-                await taker._begin()
+                await successor._begin()
         except BaseException as error:
-            taker.close()
-            for one in taker.sockets:
+            successor.close()
+            for one in successor.sockets:
                 one.close()
             if isinstance(error, OSError | TimeoutError):
                 raise RunError(f"the ambassador at {path} does not hand over: {error}") from error
             raise
-        return taker
+        return successor
 
     async def ready(self) -> None:
         """Say that everything is installed; when it returns, all of it is ours.
@@ -87,14 +87,14 @@ class Successor:
         Raises RunError when it has changed its mind.
         """
         descriptors = await self._say("done", "bye")
-        self.legacy = text_of(descriptors[:1])
-        self.others = [socket.socket(fileno=descriptor) for descriptor in descriptors[1:]]
+        self.counters = text_of(descriptors[:1])
+        self.earlier = [socket.socket(fileno=descriptor) for descriptor in descriptors[1:]]
 
     def connection(self) -> socket.socket | None:
         """Return, after `done`, the connection on which the predecessor can be asked, to be
         closed by the caller; None where it has died.
         """
-        connection = self._sock.dup() if self.legacy else None
+        connection = self._sock.dup() if self.counters else None
         self.close()
         return connection
 

@@ -1,37 +1,44 @@
-"""All that a successor gets, as one: the planes, the sockets of the API, the operator's wishes."""
+"""An upgrade as the program sees it: take over from a predecessor, wait for a successor, hand all
+over to it, and answer it as long as sessions go on here. No counter is lost on the way.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from typing import Protocol
+from pathlib import Path
 
+from ambassador import log
 from ambassador.core.wish import Wish
+from ambassador.errors import RunError
+from ambassador.handover.counters import (
+    Counters,
+    HandedCounters,
+    KernelCounters,
+    RouteCounters,
+    add,
+    counters_of,
+)
+from ambassador.handover.plane import EarlierPlane
+from ambassador.handover.predecessor import Answers, Predecessor
+from ambassador.handover.successor import Successor
+from ambassador.model import Route
+from ambassador.ports import ForwardingPlane, Holder, ListeningPlane, Resolver, Transferable
+from ambassador.sockets.inherited import Inherited
+from ambassador.tasks import spawn
 
-__all__ = ["Estate", "Transferable"]
+__all__ = ["Lending", "Transfer"]
+
+_ENDED = "ended "
 
 
-class Transferable(Protocol):
-    """A part of what is handed over; see predecessor.Holder for when each is called."""
+class Lending:
+    """Implements ports.Holder over `parts`, the `sockets` of the API and the operator's wishes.
 
-    async def lend(self) -> Sequence[socket.socket]:
-        """Change nothing from now on; return the sockets a successor needs."""
-
-    def pause(self) -> None:
-        """Accept nothing for the time being."""
-
-    async def take_back(self) -> None:
-        """Go on as before `lend`."""
-
-    def give_up(self) -> None:
-        """Let go of what another has; open sessions go on."""
-
-
-class Estate:
-    """Implements predecessor.Holder. `still` lets nothing be changed and gives the wishes, `encode`
-    writes them down, `gone` is told of the successor, `legacy` has what was counted and the
-    connections to the processes before.
+    `still` lets nothing be changed and gives the wishes, `encode` writes them down, `gone` is told
+    of the successor, `counters` has what was counted and the connections to earlier processes.
     """
 
     def __init__(
@@ -42,19 +49,19 @@ class Estate:
         encode: Callable[[Collection[Wish]], str],
         gone: Callable[[int], None],
         *,
-        legacy: Callable[[], Awaitable[tuple[bytes, Sequence[socket.socket]]]],
+        counters: Callable[[], Awaitable[tuple[bytes, Sequence[socket.socket]]]],
     ) -> None:
         self._parts = parts
         self._sockets = sockets
         self._still = still
         self._encode = encode
         self._gone = gone
-        self._legacy = legacy
+        self._counters = counters
         self._lent: list[Transferable] = []
         self._stillness = AsyncExitStack()
 
     async def lend(self) -> tuple[Sequence[socket.socket], bytes]:
-        """See predecessor.Holder."""
+        """Lend all parts or none; see ports.Holder."""
         try:
             wishes = await self._stillness.enter_async_context(self._still())
             text = self._encode(wishes).encode()
@@ -68,24 +75,172 @@ class Estate:
         return sockets, text
 
     def pause(self) -> None:
-        """See predecessor.Holder."""
+        """See ports.Holder."""
         for part in self._lent:
             part.pause()
 
     async def take_back(self) -> None:
-        """See predecessor.Holder."""
+        """See ports.Holder."""
         lent, self._lent = self._lent, []
         for part in lent:
             await part.take_back()
         await self._stillness.aclose()
 
     async def give_up(self, successor: int) -> None:
-        """See predecessor.Holder."""
+        """See ports.Holder."""
         for part in self._lent:
             part.give_up()
         self._gone(successor)
         await self._stillness.aclose()
 
-    async def legacy(self) -> tuple[bytes, Sequence[socket.socket]]:
-        """See predecessor.Holder."""
-        return await self._legacy()
+    async def counters(self) -> tuple[bytes, Sequence[socket.socket]]:
+        """See ports.Holder."""
+        return await self._counters()
+
+
+class Transfer:
+    """`relay` has sessions that end with this process, `kernel` (if any) rules that do not;
+    `ended` is what was counted at the end of sessions of a route, by its name.
+    """
+
+    def __init__(
+        self,
+        resolver: Resolver,
+        relay: ListeningPlane,
+        kernel: ForwardingPlane | None,
+        ended: Callable[[str], RouteCounters],
+    ) -> None:
+        self.earlier = EarlierPlane(resolver)
+        self.kernel_counters = KernelCounters(kernel)
+        self._relay = relay
+        self._kernel = kernel
+        self._ended = ended
+        self._predecessor: Predecessor | None = None
+        self._answers: Answers | None = None
+        self._answering: asyncio.Task[None] | None = None
+
+    async def take_over(
+        self, successor: Successor, inherited: Inherited, serve: Callable[[Path], None]
+    ) -> None:
+        """All is installed: have the predecessor let go and accept in its place. `serve` takes the
+        path of its admin socket. Raises RunError.
+        """
+        await successor.ready()
+        serve(successor.admin)
+        await successor.done()
+        inherited.own(successor.kept)
+        self._relay.begin()
+        self.count_on(successor)
+        for name in inherited.close_rest():
+            log.event(
+                log.WARNING,
+                "listener_closed",
+                f"the ambassador before listened on {name}; no route here does: closed",
+                listener=name,
+            )
+        pid = successor.pid
+        log.event(log.INFO, "taken_over", f"taken over from process {pid}", pid=pid)
+
+    def count_on(self, successor: Successor) -> None:
+        """Go on with what the predecessor has counted."""
+        if (connection := successor.connection()) is None:
+            return
+        kernel = self._kernel is not None
+        try:
+            handed = HandedCounters.decode(successor.counters, kernel=kernel)
+        except RunError as error:  # the routes are ours by now: nothing may fail any longer
+            log.event(log.WARNING, "earlier_not_understood", str(error))
+            handed = HandedCounters()
+        self.earlier.take_over(handed, connection, successor.earlier)
+
+    def offer(
+        self,
+        admin: Path,
+        sockets: Callable[[], Sequence[socket.socket]],
+        still: Callable[[], AbstractAsyncContextManager[tuple[Wish, ...]]],
+        encode: Callable[[Collection[Wish]], str],
+        gone: Callable[[int], None],
+    ) -> None:
+        """Wait for a successor beside the admin socket `admin`; see Lending for the rest."""
+        parts: list[Transferable] = [self._relay]
+        if self._kernel is not None:
+            parts += [self.kernel_counters, self._kernel]
+
+        def let_go(successor: int) -> None:
+            gone(successor)
+            self._say_gone(successor)
+
+        holder: Holder = Lending(parts, sockets, still, encode, let_go, counters=self.hand_over)
+        self._predecessor = Predecessor(admin, holder)
+        self._predecessor.start()
+
+    def before(self, routes: Iterable[Route]) -> Mapping[str, RouteCounters]:
+        """Return what earlier processes have counted at the end of sessions, by name of route."""
+        return {
+            route.name: {
+                name.removeprefix(_ENDED): value
+                for name, value in self.earlier.counters(route).items()
+                if name.startswith(_ENDED)
+            }
+            for route in routes
+        }
+
+    async def hand_over(self) -> tuple[bytes, Sequence[socket.socket]]:
+        """Return what a successor gets; see ports.Holder.counters."""
+        handed, connections = await self.earlier.hand_over()
+        add(handed.past, self.kernel_counters.counters)
+        handed.live = self._counters()
+        return handed.encode(), connections
+
+    async def stay(self, stop: asyncio.Event) -> None:
+        """A successor has the routes: answer it and let open sessions end, however long they take,
+        until `stop`.
+        """
+        if self._predecessor is not None:
+            self.answer(await self._predecessor.connection())
+        ended = spawn(self._relay.ended(), "open sessions")
+        stopped = spawn(stop.wait(), "stop")
+        await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (ended, stopped):
+            task.cancel()
+
+    def answer(self, connection: socket.socket | None) -> None:
+        """Answer the successor at the other end of `connection`, until `leave`."""
+        if connection is not None:
+            self._answers = Answers(connection, self._relay, self._counters)
+            self._answering = spawn(self._answers.run(), "questions of the successor")
+
+    async def leave(self) -> None:
+        """All sessions have ended: tell the successor what was counted."""
+        if self._answers is not None and self._answering is not None:
+            self._answering.cancel()
+            await asyncio.wait({self._answering})
+            await self._answers.farewell()
+
+    async def close(self) -> None:
+        """Wait for no successor, and ask no earlier process any longer."""
+        if self._predecessor is not None:
+            self._predecessor.close()
+        await self.earlier.close()
+
+    def _counters(self) -> Counters:
+        """Return what this very process has counted, the rules of the kernel aside."""
+        return {
+            one.route.key: counters_of(one)
+            | {f"{_ENDED}{name}": value for name, value in self._ended(one.route.name).items()}
+            for one in self._relay.status()
+        }
+
+    def _say_gone(self, successor: int) -> None:
+        left = sum(status.open for status in self._relay.status())
+        goes_on = ""
+        if left:
+            count = "1 open session goes" if left == 1 else f"{left} open sessions go"
+            goes_on = f"; {count} on here until the end (SIGTERM gives it the grace)"
+        log.event(
+            log.INFO,
+            "handed_over",
+            f"process {successor} has taken over{goes_on}",
+            pid=successor,
+            sessions=left,
+        )

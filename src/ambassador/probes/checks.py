@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from ambassador import log
 from ambassador.core.health import Verdict, after
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
 from ambassador.errors import AmbassadorError, ResolveError
 from ambassador.model import Address, Endpoint, Health, Route, RouteKey
-from ambassador.ports import Resolver
+from ambassador.ports import EndpointJudged, Resolver
 from ambassador.probes.exchange import NoAnswerError, ask, host_of, places
 from ambassador.probes.table import probe_of
 from ambassador.spec import format_endpoint
@@ -20,8 +19,6 @@ from ambassador.tasks import spawn
 
 __all__ = ["HealthChecks"]
 
-# Told of each verdict that has changed: where, what, and the last word of the probe.
-Judge = Callable[[RouteKey, Address, Health, str], Coroutine[Any, Any, None]]
 _What = tuple[RouteKey, Address, str, float, int, int]
 
 _LIMIT = 3.0  # seconds for one answer, where the interval is not shorter
@@ -34,7 +31,7 @@ class HealthChecks:
     sessions try them all.
     """
 
-    def __init__(self, resolver: Resolver, judge: Judge) -> None:
+    def __init__(self, resolver: Resolver, judge: EndpointJudged) -> None:
         self._resolver = resolver
         self._judge = judge
         self._tasks: dict[_What, asyncio.Task[None]] = {}

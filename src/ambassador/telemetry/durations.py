@@ -48,7 +48,7 @@ class Times:
     session: Histogram = field(default_factory=lambda: _histogram("ambassador_session_seconds"))
     in_kernel: Counter[Reason] = field(default_factory=Counter)
 
-    def account(self) -> dict[str, float]:
+    def counters(self) -> dict[str, float]:
         """Return it as flat numbers under names, so that another process can go on with them."""
         found: dict[str, float] = {}
         for word, histogram in (("connect", self.connect), ("session", self.session)):
@@ -57,19 +57,19 @@ class Times:
             found[f"{word} total"] = histogram.total
         return found | {f"in_kernel {reason}": number for reason, number in self.in_kernel.items()}
 
-    def add(self, account: Mapping[str, float]) -> None:
-        """Add what `account` has made of another; names it does not know are passed over."""
+    def add(self, counters: Mapping[str, float]) -> None:
+        """Add what `counters` has made of another; names it does not know are passed over."""
         for word, histogram in (("connect", self.connect), ("session", self.session)):
             for place, bound in enumerate((*histogram.bounds, inf)):
-                histogram.counts[place] += int(account.get(f"{word} {bound:g}", 0))
-            histogram.total += account.get(f"{word} total", 0)
+                histogram.counts[place] += int(counters.get(f"{word} {bound:g}", 0))
+            histogram.total += counters.get(f"{word} total", 0)
         for reason in Reason:
-            if number := int(account.get(f"in_kernel {reason}", 0)):
+            if number := int(counters.get(f"in_kernel {reason}", 0)):
                 self.in_kernel[reason] += number
 
 
 class Durations:
-    """Hears of each session that has ended; implements ports.Closed."""
+    """Hears of each session that has ended; implements ports.SessionEnded."""
 
     def __init__(self) -> None:
         self._routes: dict[str, Times] = {}
@@ -85,10 +85,10 @@ class Durations:
         elif record.address:
             times.connect.add(record.connect)
 
-    def account(self, route: str) -> dict[str, float]:
+    def counters(self, route: str) -> dict[str, float]:
         """Return what is known of `route` as flat numbers, which `Times.add` understands."""
         times = self._routes.get(route)
-        return {} if times is None else times.account()
+        return {} if times is None else times.counters()
 
     def of(self, routes: Collection[str]) -> Mapping[str, Times]:
         """Return what is known of `routes` now; what is known of others is forgotten."""

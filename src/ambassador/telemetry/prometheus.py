@@ -60,8 +60,8 @@ class MetricsText:
         """Return the text of this moment; whoever asks has brought the numbers up to date."""
         facts = self._facts()
         times = self._ended.of([status.route.name for status in facts.routes])
-        for name, account in facts.before.items():
-            times[name].add(account)
+        for name, counters in facts.before.items():
+            times[name].add(counters)
         for name in self._unwatched.keys() - times.keys():
             del self._unwatched[name]
         for status in facts.routes:

@@ -1,13 +1,13 @@
-"""Run a test with a former process."""
+"""Run a test with an earlier process."""
 
 import asyncio
 
 import pytest
 
 from ambassador.core.plan import AddRoute
-from ambassador.handover.counters import Legacy
+from ambassador.handover.counters import HandedCounters
 from ambassador.tasks import spawn
-from tests.unit.handover.former_scene import ROUTE, Scene
+from tests.unit.handover.earlier_scene import ROUTE, Scene
 
 
 @pytest.fixture
@@ -18,16 +18,16 @@ def run():
         async def main():
             scene = Scene()
             await scene.plane.apply([AddRoute(ROUTE)])
-            await scene.former.apply([AddRoute(ROUTE)])
-            scene.former.take_over(Legacy(live=scene.accounts()), scene.here, [])
-            answering = spawn(scene.stayer.run() if answers else asyncio.sleep(60), "it")
+            await scene.earlier.apply([AddRoute(ROUTE)])
+            scene.earlier.take_over(HandedCounters(live=scene.counters()), scene.here, [])
+            answering = spawn(scene.answers.run() if answers else asyncio.sleep(60), "it")
             try:
                 async with asyncio.timeout(10):
                     await test(scene)
             finally:
                 answering.cancel()
                 await asyncio.wait({answering})
-                await scene.former.close()
+                await scene.earlier.close()
                 scene.there.close()
 
         asyncio.run(main())

@@ -1,4 +1,4 @@
-"""Sessions of former processes whose endpoint leaves follow the policy of their route."""
+"""Sessions of earlier processes whose endpoint leaves follow the policy of their route."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from dataclasses import replace
 import pytest
 
 from ambassador.core.plan import ChangeRoute, RemoveRoute
-from ambassador.handover.counters import Legacy
+from ambassador.handover.counters import HandedCounters
 from ambassador.model import Admin, Endpoint, Existing, Fate, Health, Inet, Reason
-from tests.unit.handover.former_scene import DB, OTHER, ROUTE, session, until
+from tests.unit.handover.earlier_scene import DB, OTHER, ROUTE, session, until
 
 CUT, DRAIN = Existing(Fate.CUT), Existing(Fate.DRAIN, seconds=0.2)
 MAINT, SICK = replace(DB, admin=Admin.MAINT), replace(DB, health=Health.UNHEALTHY)
@@ -43,10 +43,10 @@ def test_who_has_no_endpoint_any_longer_follows_the_policy(run, step, reason):
         scene.plane.open = [session("r1.1"), session("r1.2"), session("r1.3", state="leaving")]
         if reason is Reason.MOVED:
             scene.plane.open.append(stays)
-        await scene.former.apply([step])
+        await scene.earlier.apply([step])
         await until(lambda: len(scene.plane.cuts) == 2)
         assert set(scene.plane.cuts) == {("r1.1", reason), ("r1.2", reason)}
-        await scene.former.sessions()
+        await scene.earlier.sessions()
         assert len(scene.plane.cuts) == 2
 
     run(test)
@@ -64,11 +64,11 @@ def test_who_has_no_endpoint_any_longer_follows_the_policy(run, step, reason):
 def test_who_may_stay_stays(run, new):
     async def test(scene):
         scene.plane.open = [session("r1.1"), session("r1.2", None, "", state="waiting")]
-        await scene.former.apply([ChangeRoute(ROUTE, new)])
+        await scene.earlier.apply([ChangeRoute(ROUTE, new)])
         # a later policy does not reach back to who was kept
-        await scene.former.apply([ChangeRoute(new, replace(new, existing=CUT))])
+        await scene.earlier.apply([ChangeRoute(new, replace(new, existing=CUT))])
         for _ in range(5):
-            await scene.former.sessions()
+            await scene.earlier.sessions()
         assert scene.plane.cuts == []
 
     run(test)
@@ -78,8 +78,8 @@ def test_who_has_its_endpoint_again_before_the_deadline_is_spared(run):
     async def test(scene):
         scene.plane.open = [session("r1.1")]
         moved = replace(ROUTE, endpoints=(OTHER,), existing=Existing(Fate.DRAIN, seconds=0.1))
-        await scene.former.apply([ChangeRoute(ROUTE, moved)])
-        await scene.former.apply([ChangeRoute(moved, ROUTE)])
+        await scene.earlier.apply([ChangeRoute(ROUTE, moved)])
+        await scene.earlier.apply([ChangeRoute(moved, ROUTE)])
         endings = asyncio.all_tasks() - {asyncio.current_task()}
         ending = [task for task in endings if task.get_name() == "ending of db"]
         assert ending
@@ -93,9 +93,9 @@ def test_who_has_its_endpoint_again_before_the_deadline_is_spared(run):
 def test_routes_that_lead_elsewhere_than_before_the_upgrade_are_seen_at_once(run):
     async def test(scene):
         scene.plane.open = [session("r1.1", OTHER, "10.0.0.9:5432")]
-        scene.former._routes[ROUTE.key] = replace(ROUTE, existing=CUT)
+        scene.earlier._routes[ROUTE.key] = replace(ROUTE, existing=CUT)
         one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        scene.former.take_over(Legacy(), one, [])
+        scene.earlier.take_over(HandedCounters(), one, [])
         other.close()
         await until(lambda: scene.plane.cuts == [("r1.1", Reason.MOVED)])
 

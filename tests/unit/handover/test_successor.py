@@ -40,7 +40,7 @@ class Holder:
     async def give_up(self, successor):
         self.told.append(f"give up to {successor}")
 
-    async def legacy(self):
+    async def counters(self):
         self.over.set()
         return b"numbers", [one.dup() for one in self.others]
 
@@ -60,14 +60,14 @@ async def waiting(admin):
 
     def wait(**options):
         holder = Holder(**options)
-        giver = Predecessor(admin, holder)
-        giver.start()
-        made.append((holder, giver))
+        predecessor = Predecessor(admin, holder)
+        predecessor.start()
+        made.append((holder, predecessor))
         return holder
 
     yield wait
-    for holder, giver in made:
-        giver.close()
+    for holder, offering in made:
+        offering.close()
         holder.close()
 
 
@@ -75,48 +75,47 @@ async def waiting(admin):
 async def test_thousands_of_sockets_change_hands(admin, waiting):
     holder = waiting(count=2 * MOST + 1)
     holder.sockets[3].bind(("127.0.0.1", 0))
-    taker = await Successor.ask(admin)
-    assert taker.wishes == b"wishes" * 100_000
-    assert len(taker.sockets) == 2 * MOST + 1
-    assert taker.sockets[3].getsockname() == holder.sockets[3].getsockname()
-    await taker.ready()
+    successor = await Successor.ask(admin)
+    assert successor.wishes == b"wishes" * 100_000
+    assert len(successor.sockets) == 2 * MOST + 1
+    assert successor.sockets[3].getsockname() == holder.sockets[3].getsockname()
+    await successor.ready()
     assert holder.told == ["lend", "pause"]
-    await taker.done()
+    await successor.done()
     await asyncio.wait_for(holder.over.wait(), 5)
     assert holder.told == ["lend", "pause", f"give up to {os.getpid()}"]
-    assert taker.legacy == b"numbers"
-    for sock in taker.sockets:
+    assert successor.counters == b"numbers"
+    for sock in successor.sockets:
         sock.close()
-    taker.close()
+    successor.close()
 
 
 @pytest.mark.asyncio
-async def test_the_connection_stays_and_those_to_others_change_hands(admin):
+async def test_the_connection_stays_and_those_to_earlier_processes_change_hands(admin):
     holder = Holder(count=0)
     one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     holder.others = [one]
-    giver = Predecessor(admin, holder)
-    giver.start()
-    taker = await Successor.ask(admin)
-    await taker.ready()
-    await taker.done()
-    successor = await giver.successor()
-    connection = taker.connection()
-    (handed,) = taker.others
-    with one, other, successor, connection, handed:
-        connection.send(b"question")
-        assert successor.recv(100) == b"question"
+    predecessor = Predecessor(admin, holder)
+    predecessor.start()
+    successor = await Successor.ask(admin)
+    await successor.ready()
+    await successor.done()
+    theirs, mine = await predecessor.connection(), successor.connection()
+    (handed,) = successor.earlier
+    with one, other, theirs, mine, handed:
+        mine.send(b"question")
+        assert theirs.recv(100) == b"question"
         handed.send(b"hello")
         assert other.recv(100) == b"hello"
-    giver.close()
+    predecessor.close()
 
 
 @pytest.mark.asyncio
 async def test_of_one_that_died_at_the_end_there_is_no_connection(admin, waiting):
     waiting()
-    taker = await Successor.ask(admin)
-    taker.sockets[0].close()
-    assert taker.connection() is None
+    successor = await Successor.ask(admin)
+    successor.sockets[0].close()
+    assert successor.connection() is None
 
 
 @pytest.mark.asyncio
@@ -124,11 +123,11 @@ async def test_closed_before_it_is_done_nothing_is_given(admin, waiting):
     holder = waiting()
     for ready in (False, True):
         holder.over.clear()
-        taker = await Successor.ask(admin)
+        successor = await Successor.ask(admin)
         if ready:
-            await taker.ready()
-        taker.close()
-        taker.sockets[0].close()
+            await successor.ready()
+        successor.close()
+        successor.sockets[0].close()
         await asyncio.wait_for(holder.over.wait(), 5)
     assert holder.told == ["lend", "take back", "lend", "pause", "take back"]
 
@@ -144,27 +143,27 @@ async def test_a_refusal_says_why(admin, waiting):
 async def test_one_that_takes_too_long_has_lost_it(admin, waiting, monkeypatch):
     monkeypatch.setattr(predecessor, "PATIENCE", 0.05)
     holder = waiting()
-    taker = await Successor.ask(admin)
+    successor = await Successor.ask(admin)
     await asyncio.wait_for(holder.over.wait(), 5)
     assert holder.told == ["lend", "take back"]
     with pytest.raises(RunError, match="it took too long"):
-        await taker.ready()
-    taker.close()
-    taker.sockets[0].close()
+        await successor.ready()
+    successor.close()
+    successor.sockets[0].close()
 
 
 @pytest.mark.asyncio
 async def test_one_that_takes_too_long_at_the_end_has_lost_it(admin, waiting, monkeypatch):
     monkeypatch.setattr(predecessor, "PATIENCE", 0.2)
     holder = waiting()
-    taker = await Successor.ask(admin)
-    await taker.ready()
+    successor = await Successor.ask(admin)
+    await successor.ready()
     await asyncio.wait_for(holder.over.wait(), 5)
     with pytest.raises(RunError, match="it took too long"):
-        await taker.done()
+        await successor.done()
     assert holder.told == ["lend", "pause", "take back"]
-    taker.close()
-    taker.sockets[0].close()
+    successor.close()
+    successor.sockets[0].close()
 
 
 @pytest.mark.asyncio
@@ -201,9 +200,9 @@ async def test_a_later_one_has_the_place(admin, waiting):
 
 @pytest.mark.asyncio
 async def test_where_there_is_no_place_it_is_only_said(tmp_path, caplog):
-    giver = Predecessor(tmp_path / "missing" / "admin.sock", Holder(count=0))
-    giver.start()
-    giver.close()
+    predecessor = Predecessor(tmp_path / "missing" / "admin.sock", Holder(count=0))
+    predecessor.start()
+    predecessor.close()
     assert "no other ambassador will be able to take over" in caplog.text
     assert not beside(tmp_path / "missing" / "admin.sock").exists()
 

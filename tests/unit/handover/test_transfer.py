@@ -1,11 +1,20 @@
-"""All parts are lent or none, and each hears how it went."""
+"""All parts are lent or none, each hears how it went, and from one process to the next and the one
+after it nothing that was counted is lost.
+"""
 
+import asyncio
+import socket
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 
 import pytest
 
+from ambassador.core.plan import AddRoute
 from ambassador.errors import RunError
-from ambassador.handover.transfer import Estate
+from ambassador.handover.transfer import Lending, Transfer
+from tests.names import StaticResolver
+from tests.planes import FakePlane
+from tests.unit.handover.earlier_scene import ROUTE, until
 
 
 class Transferable:
@@ -28,26 +37,26 @@ class Transferable:
         self.told.append(f"{self.name} gives up")
 
 
-def estate(told, *parts):
+def lending(told, *parts):
     @asynccontextmanager
     async def still():
         told.append("still")
         yield ("wish",)
         told.append("moves again")
 
-    async def legacy():
+    async def counters():
         return b"numbers", ()
 
     def gone(pid):
         told.append(f"gone {pid}")
 
-    return Estate(parts, lambda: ["api"], still, "+".join, gone, legacy=legacy)
+    return Lending(parts, lambda: ["api"], still, "+".join, gone, counters=counters)
 
 
 @pytest.mark.asyncio
 async def test_it_goes_in_this_order():
     told = []
-    it = estate(told, Transferable("relay", told), Transferable("kernel", told))
+    it = lending(told, Transferable("relay", told), Transferable("kernel", told))
     assert await it.lend() == (["api", "relay", "kernel"], b"wish")
     it.pause()
     await it.give_up(7)
@@ -60,7 +69,7 @@ async def test_it_goes_in_this_order():
 @pytest.mark.asyncio
 async def test_it_is_taken_back_and_can_be_lent_again():
     told = []
-    it = estate(told, Transferable("relay", told))
+    it = lending(told, Transferable("relay", told))
     for _ in range(2):
         await it.lend()
         await it.take_back()
@@ -71,7 +80,104 @@ async def test_it_is_taken_back_and_can_be_lent_again():
 async def test_where_one_part_cannot_none_is_lent():
     told = []
     with pytest.raises(RunError):
-        await estate(
+        await lending(
             told, Transferable("relay", told), Transferable("kernel", told, fails=True)
         ).lend()
     assert told == ["still", "relay lends", "relay takes back", "moves again"]
+
+
+class Ambassador:
+    """What of one process counts here; `ended` is a number of its metrics."""
+
+    def __init__(self, opened, kernel=None, ended=0):
+        self.relay = FakePlane("relay", opened=opened)
+        self.kernel = None if kernel is None else FakePlane("kernel", opened=kernel)
+        counters = {"session 1": ended}
+        self.transfer = Transfer(StaticResolver(), self.relay, self.kernel, lambda _: counters)
+
+    async def start(self):
+        for plane in (self.relay, self.kernel, self.transfer.earlier):
+            if plane is not None:
+                await plane.apply([AddRoute(ROUTE)])
+        return self
+
+    async def succeed(self, other):
+        """Take over from `other`."""
+        await other.transfer.kernel_counters.lend()
+        counters, earlier = await other.transfer.hand_over()
+        mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        theirs.setblocking(False)
+        self.transfer.count_on(
+            SimpleNamespace(
+                connection=lambda: mine, counters=counters, earlier=[one.dup() for one in earlier]
+            )
+        )
+        other.transfer.answer(theirs)
+
+    def opened(self):
+        return sum(status.opened for status in self.transfer.earlier.status())
+
+    def ended(self):
+        return self.transfer.before([ROUTE])[ROUTE.name].get("session 1", 0)
+
+    async def end(self):
+        await self.transfer.leave()
+        await self.transfer.close()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("early", [True, False])
+async def test_three_in_a_row(early):
+    async with asyncio.timeout(10):
+        first = await Ambassador(10, ended=1).start()
+        second = await Ambassador(100, ended=2).start()
+        third = await Ambassador(0).start()
+        await second.succeed(first)
+        assert (second.opened(), second.ended()) == (10, 1)
+        if early:
+            await first.end()
+            await until(lambda: not second.transfer.earlier.processes)
+            assert (second.opened(), second.ended()) == (10, 1)
+        await third.succeed(second)
+        assert (third.opened(), third.ended()) == (110, 3)
+        second.relay.numbers["opened"] = 101
+        await second.end()
+        if not early:
+            first.relay.numbers["opened"] = 11
+            await first.end()
+        await until(lambda: not third.transfer.earlier.processes)
+        assert (third.opened(), third.ended()) == (111 if early else 112, 3)
+        await third.end()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("kernel", "opened"), [(0, 10), (None, 15)])
+async def test_what_rules_have_counted_is_added_where_the_rules_do_not_go_on(kernel, opened):
+    async with asyncio.timeout(10):
+        first = await Ambassador(10, kernel=5).start()
+        second = await Ambassador(0, kernel=kernel).start()
+        await second.succeed(first)
+        assert second.opened() == opened
+        await first.end()
+        await until(lambda: not second.transfer.earlier.processes)
+        assert second.opened() == opened
+        await second.end()
+
+
+@pytest.mark.asyncio
+async def test_of_one_that_died_nothing_is_known():
+    second = await Ambassador(0).start()
+    second.transfer.count_on(SimpleNamespace(connection=lambda: None))
+    assert (second.opened(), second.transfer.earlier.processes) == (0, [])
+    await second.end()
+
+
+@pytest.mark.asyncio
+async def test_numbers_that_make_no_sense_stop_nobody(caplog):
+    second = await Ambassador(0).start()
+    mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    second.transfer.count_on(SimpleNamespace(connection=lambda: mine, counters=b"{", earlier=[]))
+    assert "make no sense" in caplog.text
+    assert len(second.transfer.earlier.processes) == 1
+    theirs.close()
+    await second.end()

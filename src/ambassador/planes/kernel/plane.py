@@ -193,13 +193,13 @@ class KernelPlane:
 
     async def lend(self) -> Sequence[socket.socket]:
         """Change the table no more, and return what keeps others from it; see
-        handover.predecessor.Holder.
+        ports.Transferable.
         """
         await self._lock.acquire()
         return [self._table.lock] if self._table.lock else []
 
     def pause(self) -> None:
-        """Nothing is accepted here; see handover.predecessor.Holder."""
+        """Nothing is accepted here; see ports.Transferable."""
 
     async def take_back(self) -> None:
         """The table is ours as before, whatever has become of it meanwhile."""

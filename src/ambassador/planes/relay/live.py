@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ambassador import log
@@ -13,14 +13,10 @@ from ambassador.core import pick
 from ambassador.core.usable import usable
 from ambassador.model import Address, Endpoint, Inet, Reason, Route
 from ambassador.planes.relay.hold import HoldQueue
-from ambassador.ports import Resolver
+from ambassador.ports import EndpointNoticed, Resolver
 from ambassador.spec import format_address, format_endpoint
 
-__all__ = ["Candidate", "Counters", "EndpointNoticed", "Evidence", "LiveRoute"]
-
-# Told of evidence about an endpoint of the route so named, or about one of its addresses (empty:
-# all of them): it could be reached, or could not.
-EndpointNoticed = Callable[[str, Endpoint, str, bool], None]
+__all__ = ["Candidate", "Counters", "Evidence", "LiveRoute"]
 
 # An endpoint that failed is tried last for this long; long enough to spare most clients the
 # wait for it, short enough to come back soon after a restart.

@@ -18,14 +18,21 @@ from ambassador.planes.relay.descriptors import Descriptors
 from ambassador.planes.relay.dial import Patience
 from ambassador.planes.relay.keepalive import Keepalives
 from ambassador.planes.relay.listener import StreamListener
-from ambassador.planes.relay.live import EndpointNoticed, LiveRoute
+from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.offload import Offload
 from ambassador.planes.relay.poller import Poller
 from ambassador.planes.relay.route import RelayRoute, StreamOrUdp, addresses, sessions_of
 from ambassador.planes.relay.silence import SilenceWatch
 from ambassador.planes.relay.surroundings import Surroundings
 from ambassador.planes.relay.udp import UdpListener
-from ambassador.ports import Resolver, RouteStatus, SessionEnded, SessionStatus, unheard
+from ambassador.ports import (
+    EndpointNoticed,
+    Resolver,
+    RouteStatus,
+    SessionEnded,
+    SessionStatus,
+    unheard,
+)
 from ambassador.sockets.bind import bind, close_listener, somaxconn
 from ambassador.sockets.inherited import Inherited
 from ambassador.tasks import Slice
@@ -199,7 +206,7 @@ class RelayPlane:
             listener.resume()
 
     async def lend(self) -> Sequence[socket.socket]:
-        """Return the sockets a successor needs; see handover.predecessor.Holder."""
+        """Return the sockets a successor needs; see ports.Transferable."""
         return [one.sock for one in self._listeners() if one.sock.fileno() >= 0]
 
     def pause(self) -> None:

@@ -1,13 +1,13 @@
-"""A former plane in front of a process whose sessions the test gives."""
+"""An earlier plane in front of a process whose sessions the test gives."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 
-from ambassador.handover.counters import account_of
+from ambassador.handover.counters import counters_of
 from ambassador.handover.plane import EarlierPlane
-from ambassador.handover.staying import Stayer
+from ambassador.handover.predecessor import Answers
 from ambassador.model import Endpoint, Inet, Reason, Route
 from ambassador.ports import SessionStatus
 from tests.names import StaticResolver
@@ -22,23 +22,23 @@ def session(name, endpoint=DB, address="10.0.0.2:5432", route=ROUTE, state="open
 
 
 class Scene:
-    """A former plane, and at the other end of its connection a process with a fake one."""
+    """An earlier plane, and at the other end of its connection a process with a fake one."""
 
     def __init__(self) -> None:
         self.resolver = StaticResolver()
         for host, address in (("db", "10.0.0.2"), ("10.0.0.9",) * 2, ("10.0.0.2",) * 2):
             self.resolver.answer(host, address)
-        self.former = EarlierPlane(self.resolver)
+        self.earlier = EarlierPlane(self.resolver)
         self.plane = FakePlane("relay", opened=5, open=2, to_upstream=7, closed={Reason.CUT: 3})
         self.here, self.there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.there.setblocking(False)
-        self.stayer = Stayer(self.there, self.plane, self.accounts)
+        self.answers = Answers(self.there, self.plane, self.counters)
 
-    def accounts(self):
-        return {one.route.key: account_of(one) for one in self.plane.status()}
+    def counters(self):
+        return {one.route.key: counters_of(one) for one in self.plane.status()}
 
     def status(self):
-        (status,) = self.former.status([ROUTE])
+        (status,) = self.earlier.status([ROUTE])
         return status
 
 

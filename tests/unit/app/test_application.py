@@ -1,25 +1,17 @@
 """The parts put together: what is read, where it can be asked, what a failed start leaves."""
 
-import asyncio
-import os
-import signal
 import socket
-import subprocess
-from pathlib import Path
 
 import pytest
-import uvloop
 
-from ambassador import app as module
 from ambassador.admin import doors
-from ambassador.app import App, new_loop, sources
+from ambassador.app import App, new_loop
 from ambassador.errors import ConfigError, PlaneError, Problem, RunError
 from ambassador.model import Endpoint, Inet, Route
 from ambassador.settings import Settings
 from tests.loops import LoopThread
 from tests.ports import free_port
-from tests.program import COMMAND, Program, clean_environ, is_ready
-from tests.wait import until
+from tests.program import is_ready
 from tests.wishes import Wish
 
 
@@ -56,30 +48,6 @@ def started(looping):
     yield start
     for app in apps:
         looping.do(app.stop())
-
-
-def test_what_was_said_outright_is_read_first():
-    read = sources(Settings(), {"REDIS_PORT_6379_TCP": "tcp://redis:6379"}, ["h", "80"])
-    assert [source.name for source in read] == ["environment", "hosts"]
-    assert [route.name for route in read[0].read().routes] == ["h"]
-
-
-def test_a_pod_is_known_by_its_service_account(monkeypatch, tmp_path):
-    monkeypatch.setattr(module, "_SERVICE_ACCOUNT", tmp_path)
-    environment, _ = sources(Settings(), {"REDIS_PORT_6379_TCP": "tcp://redis:6379"}, ())
-    with pytest.raises(ConfigError, match="this is a pod"):
-        environment.read()
-    environment, _ = sources(Settings(routes=("redis",)), {"REDIS_PORT_1_TCP": "tcp://r:1"}, ())
-    assert len(environment.read().routes) == 1
-
-
-@pytest.mark.parametrize(
-    ("name", "kind"), [("uvloop", uvloop.Loop), ("asyncio", asyncio.SelectorEventLoop)]
-)
-def test_the_loop_is_the_one_that_was_asked_for(name, kind):
-    loop = new_loop(Settings(loop=name))
-    assert isinstance(loop, kind)
-    loop.close()
 
 
 def test_the_admin_socket_is_in_the_first_place_that_can_be(started, places):
@@ -136,37 +104,3 @@ def test_a_start_that_fails_leaves_nothing(looping, places, wrong):
     assert not places[0].exists()
     with socket.socket() as sock:
         assert sock.connect_ex(("127.0.0.1", port)) != 0
-
-
-@pytest.mark.root
-def test_as_process_1_it_takes_leave_of_orphans_and_hears_signals():
-    arguments = [*COMMAND, "run", f"A_PORT_{free_port()}_TCP=tcp://127.0.0.1:1"]
-    command = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", *arguments]
-    with subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, env=clean_environ(AMBASSADOR_ADMIN="off")
-    ) as outside:
-        try:
-            assert "plane relay" in outside.stderr.readline()
-            (first,) = children(outside.pid)
-            inside = ["nsenter", "--pid", "--target", str(first)]
-            script = "exec 3<&0; (exec cat <&3) & exit"
-            with subprocess.Popen([*inside, "sh", "-c", script], stdin=subprocess.PIPE) as shell:
-                until(lambda: len(children(first)) == 1, what="the orphan is adopted")
-                shell.stdin.close()  # it reads to the end, and is over
-            until(lambda: children(first) == [], what="no process and no zombie is left")
-            os.kill(first, signal.SIGTERM)
-            assert outside.wait(10) == 0
-        finally:
-            outside.kill()
-
-
-def children(pid: int) -> list[int]:
-    return [int(number) for number in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def test_sighup_without_a_change_is_a_reload_of_nothing():
-    with Program(f"A_PORT_{free_port()}_TCP=tcp://127.0.0.1:1") as program:
-        program.started()
-        program.send(signal.SIGHUP)
-        assert program.wait_for("reloaded") == "reloaded: 0 changes"
-        assert program.stop() == 0

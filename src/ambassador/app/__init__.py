@@ -1,0 +1,11 @@
+"""The program as a whole: the only room that names concrete adapters.
+
+`assemble` chooses and builds the parts, `application` starts and stops them, `signals` runs them
+under the signals of the process.
+"""
+
+from ambassador.app.application import App
+from ambassador.app.assemble import new_loop, sources, token
+from ambassador.app.signals import serve
+
+__all__ = ["App", "new_loop", "serve", "sources", "token"]

@@ -1,0 +1,242 @@
+"""A whole ambassador: start fills a stack of what is to be closed, stop unwinds it.
+
+Stop order, each line with its limit:
+
+    1  readiness is taken back                                        at once
+    2  the kernel forwards no new connections (unless `keep_rules`); clients that wait in the
+       backlogs are accepted, then listeners close; those who are held are reset   at once
+    3  open sessions may end, also those in the kernel       `grace`, or a second signal
+    4  what is left is cut, both sides see a reset          at once; in the kernel 1.2 s
+    5  our rules go, workers end, the admin socket goes, names are asked for no longer
+                                            0.2 s; a worker that does not end, 2 s
+    6  exit code 0
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import MutableMapping, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+
+from ambassador import log
+from ambassador.admin.doors import Doors
+from ambassador.admin.token import Token
+from ambassador.app import assemble
+from ambassador.control.reconciler import Phase, Reconciler
+from ambassador.core.plan import Step
+from ambassador.handover.successor import Successor
+from ambassador.handover.transfer import Transfer
+from ambassador.planes.kernel.leftover import outlast
+from ambassador.planes.kernel.tracking import fill
+from ambassador.ports import SessionRecord, Source
+from ambassador.probes.checks import HealthChecks
+from ambassador.probes.verifier import ConnectVerifier
+from ambassador.resolve.resolver import NameResolver
+from ambassador.settings import Settings
+from ambassador.sockets.inherited import Inherited
+from ambassador.sockets.systemd import Notifier, listening
+from ambassador.sources.watch import FileWatch
+from ambassador.store import FileStore
+from ambassador.tasks import spawn
+from ambassador.telemetry import debug_log
+from ambassador.telemetry.access_log import AccessLog
+from ambassador.telemetry.durations import Durations
+from ambassador.telemetry.prometheus import Facts, MetricsText
+
+__all__ = ["App"]
+
+
+class App:
+    """A whole ambassador inside the running event loop.
+
+    With `successor`, it takes over from the ambassador at the other end of that; with `environ`, it
+    takes what systemd has put there.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        sources: Sequence[Source],
+        successor: Successor | None = None,
+        environ: MutableMapping[str, str] | None = None,
+    ) -> None:
+        environ = {} if environ is None else environ
+        self.handed_over = asyncio.Event()
+        self._settings = settings
+        self._successor = successor
+        self._opened = AsyncExitStack()
+        self._notifier = Notifier(environ)
+        given = [] if successor else listening(environ)
+        self._inherited = inherited = Inherited(
+            successor.sockets if successor else [sock for _, sock in given],
+            provisional=successor is not None,
+            lasting=successor is None,
+        )
+        self._token = Token(lambda: assemble.token(settings))
+        self._resolver = resolver = NameResolver()
+        self._durations = Durations()
+        self._access = AccessLog(settings.access_log) if settings.access_log else None
+        ended = self._session_ended
+        self._kernel = assemble.kernel_plane(settings, resolver, inherited, ended)
+        self._relay = assemble.relay_plane(settings, resolver, inherited, ended, self._kernel)
+        counters = self._durations.counters
+        self._transfer = Transfer(resolver, self._relay, self._kernel, counters)
+        self.reconciler = Reconciler(
+            assemble.placed(sources, given),
+            self._relay,
+            *([self._kernel] if self._kernel else []),
+            verifier=ConnectVerifier(resolver),
+            store=assemble.store(settings, successor),
+            read_assignments=assemble.assigned,
+            installed=self._follow,
+            former=self._transfer.earlier,
+            besides=[self._token] if settings.api is not None else [],
+        )
+        self._doors = Doors(self.reconciler, MetricsText(self._facts, self._durations))
+        self._checks = HealthChecks(resolver, self.reconciler.judge)
+        self._watching: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Install every route, then answer on the admin socket and where else it is asked for.
+
+        Raises ConfigError and RunError, with nothing left running.
+        """
+        async with AsyncExitStack() as opened:
+            await self._open(opened)
+            self._opened = opened.pop_all()
+
+    async def _open(self, opened: AsyncExitStack) -> None:
+        """Start part by part; `opened` gets what closes each, so that the last closes first."""
+        config = self._settings.config
+        reload = partial(self.reconciler.reload, asked=False)
+        watch = FileWatch(Path(config), reload) if config else None
+        if self._access is not None:
+            opened.callback(self._access.close)
+            self._access.open()
+        opened.callback(self._inherited.close_rest)
+        opened.callback(self._notifier.close)
+        opened.callback(self._resolver.close)
+        self._token.read()
+        self._token.take_over()
+        opened.push_async_callback(self._doors.stop)
+        self._doors.bind(
+            "off" if self._successor else self._settings.admin,
+            os.environ,
+            api=self._settings.api,
+            token=self._token,
+            monitor=self._settings.metrics,
+            inherited=self._inherited,
+        )
+        opened.callback(self._relay.close)
+        if self._kernel is None:
+            await assemble.retire_rules()
+        else:
+            opened.push_async_callback(self._kernel.close)
+        opened.callback(self.reconciler.events.close)
+        opened.callback(self._look_after_nothing)
+        opened.push_async_callback(self._transfer.close)
+        if self._successor is not None:
+            opened.callback(self._successor.close)
+        await self.reconciler.start()
+        if self._successor is not None:
+            await self._transfer.take_over(self._successor, self._inherited, self._doors.replace)
+        elif self._kernel is None or not self._kernel.opened:
+            await outlast(assemble.ports_of(self.reconciler.routes))
+        if self._doors.path is not None:
+            self._transfer.offer(
+                self._doors.path,
+                lambda: self._doors.sockets,
+                self.reconciler.still,
+                FileStore.encode,
+                self._let_go,
+            )
+        if watch is not None:
+            self._watching = spawn(watch.run(), f"watch {config}")
+        self._notifier.ready(self._line())
+        for name in self._inherited.untaken:
+            log.event(
+                log.WARNING,
+                "listener_unused",
+                f"systemd listens on {name}, and no route here does: its clients wait in vain",
+                listener=name,
+            )
+        await self._doors.start()
+
+    async def leave(self, stop: asyncio.Event) -> None:
+        """Another has the routes: let open sessions end, however long they take, until `stop`."""
+        await self._doors.stop()
+        await self._transfer.stay(stop)
+
+    async def stop(self, hurry: asyncio.Event | None = None) -> None:
+        """Stop as the numbered list above says; `hurry`, when set, ends line 3."""
+        grace = self._settings.grace
+        self._notifier.stopping(f"open sessions may end for {grace:g} s")  # 1
+        draining = spawn(self.reconciler.stop(grace), "drain")  # 1 to 4
+        hurried = spawn((hurry or asyncio.Event()).wait(), "hurry")
+        await asyncio.wait({draining, hurried}, return_when=asyncio.FIRST_COMPLETED)
+        hurried.cancel()
+        if not draining.done():
+            draining.cancel()
+            log.event(log.WARNING, "sessions_cut", "open sessions are cut without further grace")
+        elif left := draining.result():
+            what = f"{left} sessions were" if left > 1 else "1 session was"
+            log.event(
+                log.WARNING,
+                "sessions_cut",
+                f"{what} still open after {grace:g} s and cut",
+                sessions=left,
+            )
+        await asyncio.wait({draining})
+        await self._transfer.leave()
+        await self._opened.aclose()  # 5
+
+    async def reload(self) -> None:
+        """Read the sources and the token again, and open the access log anew."""
+        self._notifier.reloading()
+        if self._access is not None:
+            self._access.reopen()
+        try:
+            await self.reconciler.reload()
+        finally:
+            self._notifier.ready(self._line())
+
+    def _line(self) -> str:
+        """Return what `systemctl status` shows."""
+        statuses = self.reconciler.status()
+        shown = ", ".join(f"{one.route.name} ({one.plane})" for one in statuses[:5])
+        count = f"{len(statuses)} route{'' if len(statuses) == 1 else 's'}"
+        return f"{count}: {shown}{', ...' if len(statuses) > 5 else ''}"
+
+    def _session_ended(self, record: SessionRecord) -> None:
+        debug_log.tell(record)
+        self._durations(record)
+        if self._access is not None:
+            self._access(record)
+
+    def _facts(self) -> Facts:
+        reconciler = self.reconciler
+        statuses = reconciler.status()
+        before = self._transfer.before(one.route for one in statuses)
+        ready = reconciler.phase is Phase.READY
+        carrying = len(self._relay.offload.workers)
+        dropped, tracked = log.dropped(), fill() if self._kernel else None
+        return Facts(ready, statuses, reconciler.sources, before, carrying, dropped, tracked)
+
+    def _follow(self, steps: Sequence[Step]) -> None:
+        self._checks.change(steps)
+
+    def _let_go(self, successor: int) -> None:
+        """Process `successor` has the routes: change nothing any longer."""
+        self.reconciler.leave()
+        self._notifier.succeeded_by(successor)
+        self._look_after_nothing()
+        self.handed_over.set()
+
+    def _look_after_nothing(self) -> None:
+        """End the probes, and watch no file."""
+        self._checks.close()
+        if self._watching is not None:
+            self._watching.cancel()

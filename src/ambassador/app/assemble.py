@@ -1,0 +1,166 @@
+"""Which parts the settings ask for, each built once."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from ambassador.admin.token import read_token
+from ambassador.core.hostsfile import HostsLine, parse_hosts
+from ambassador.core.offload import workers
+from ambassador.handover.successor import HandedStore, Successor
+from ambassador.model import Address, Inet, Proto, Route, Snapshot
+from ambassador.planes.kernel.nft import Nft
+from ambassador.planes.kernel.plane import KernelPlane
+from ambassador.planes.kernel.privilege import acquire, look
+from ambassador.planes.kernel.table import retire
+from ambassador.planes.relay.cores import cores
+from ambassador.planes.relay.plane import RelayPlane
+from ambassador.ports import EndpointNoticed, Resolver, SessionEnded, Source, StateStore
+from ambassador.settings import SETTINGS, Settings
+from ambassador.sockets.inherited import Inherited, LentSocket, address_of
+from ambassador.sources.env import EnvironmentSource
+from ambassador.sources.file import FileSource
+from ambassador.sources.given import GivenSource
+from ambassador.sources.hosts import HostsSource
+from ambassador.store import FileStore
+
+__all__ = [
+    "assigned",
+    "kernel_plane",
+    "new_loop",
+    "placed",
+    "ports_of",
+    "relay_plane",
+    "retire_rules",
+    "sources",
+    "store",
+    "token",
+]
+
+_HOSTS = Path("/etc/hosts")
+_SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+
+
+def new_loop(settings: Settings) -> asyncio.AbstractEventLoop:
+    """Return the event loop that `settings` ask for."""
+    if settings.loop == "asyncio":
+        return asyncio.SelectorEventLoop()
+    import uvloop  # noqa: PLC0415 (25 ms that `--loop asyncio` and other verbs are spared)
+
+    return uvloop.new_event_loop()
+
+
+def token(settings: Settings) -> str:
+    """Return the token of the API over TCP, empty where there is none. Raises ConfigError."""
+    if settings.api is None:
+        return ""
+    return read_token(settings.api_token, settings.api_token_file, SETTINGS["api_token"].parse)
+
+
+def sources(
+    settings: Settings, environ: Mapping[str, str], arguments: Sequence[str]
+) -> tuple[Source, ...]:
+    """Return where routes come from, the plainest word first."""
+    file = (FileSource(Path(settings.config)),) if settings.config else ()
+    return (
+        EnvironmentSource(
+            environ,
+            arguments,
+            routes=settings.routes,
+            in_pod=_SERVICE_ACCOUNT.is_dir(),
+            others=bool(file),
+            hosts=_hosts(),
+        ),
+        *file,
+        HostsSource(hostname=socket.gethostname(), ports=settings.ports, routes=settings.routes),
+    )
+
+
+def placed(sources: Sequence[Source], given: Sequence[tuple[str, LentSocket]]) -> Sequence[Source]:
+    """Return `sources`; a route listens on the socket that systemd has `given` by its name."""
+    places: dict[tuple[Proto, str], Address] = {
+        (Proto.UDP if sock.type == socket.SOCK_DGRAM else Proto.TCP, name): place
+        for name, sock in given
+        if name and (place := address_of(sock))
+    }
+    return [GivenSource(source, places) for source in sources] if places else sources
+
+
+def assigned(assignments: Sequence[str]) -> Snapshot:
+    """Return the routes of `assignments`, read like arguments of `run`."""
+    return EnvironmentSource({}, assignments).read()
+
+
+def store(settings: Settings, successor: Successor | None) -> StateStore | None:
+    """Return where the operator's wishes are kept; those of a predecessor come first."""
+    kept = FileStore(Path(settings.state), assigned) if settings.state else None
+    if successor is None:
+        return kept
+    read = FileStore(Path("what was handed over"), assigned).decode
+    return HandedStore(successor.wishes.decode(), read, kept)
+
+
+def relay_plane(
+    settings: Settings,
+    resolver: Resolver,
+    inherited: Inherited,
+    closed: SessionEnded,
+    kernel: KernelPlane | None,
+) -> RelayPlane:
+    """Return the relay, which tells `kernel` what it meets."""
+    noticed: EndpointNoticed = kernel.noticed if kernel else lambda *_: None
+    return RelayPlane(
+        resolver,
+        buffer=settings.buffer,
+        backlog=settings.backlog,
+        workers=workers(settings.workers, cores()),
+        noticed=noticed,
+        inherited=inherited,
+        closed=closed,
+    )
+
+
+def kernel_plane(
+    settings: Settings, resolver: Resolver, inherited: Inherited, closed: SessionEnded
+) -> KernelPlane | None:
+    """Return the kernel plane, unless the settings do without."""
+    if settings.plane == "relay":
+        return None
+    acquire()
+    return KernelPlane(
+        resolver,
+        look(),
+        demanded=settings.plane == "kernel",
+        keep_rules=settings.keep_rules,
+        inherited=inherited,
+        closed=closed,
+        followed=bool(settings.access_log),
+    )
+
+
+async def retire_rules() -> None:
+    """Remove the rules that an ambassador with a kernel plane has left, where we may."""
+    acquire()
+    abilities = look()
+    if not abilities.missing:
+        await retire(Nft(abilities.nft))
+
+
+def ports_of(routes: Iterable[Route]) -> list[tuple[Proto, int]]:
+    """Return every port that `routes` listen on."""
+    return [
+        (route.proto, port)
+        for route in routes
+        if isinstance(route.listen, Inet)
+        for port in route.listen.ports
+    ]
+
+
+def _hosts() -> tuple[HostsLine, ...]:
+    try:
+        return parse_hosts(_HOSTS.read_text(errors="replace"))
+    except OSError:
+        return ()  # no file: nothing is named

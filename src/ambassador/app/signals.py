@@ -1,0 +1,100 @@
+"""Run the program under the signals of its process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from ambassador import log
+from ambassador.app.application import App
+from ambassador.errors import ConfigError, Problem
+from ambassador.handover.successor import Successor
+from ambassador.planes.relay.descriptors import raise_limit
+from ambassador.ports import Source
+from ambassador.settings import Settings
+from ambassador.tasks import Coalesced, spawn
+
+__all__ = ["serve"]
+
+_NOT_OF_THREADS = 0x20000000  # __WNOTHREAD, wait(2)
+_NO_WAY = Problem(
+    "AMBASSADOR_UPGRADE",
+    "needs an admin socket: beside it, one ambassador takes over from another",
+    "AMBASSADOR_ADMIN=off",
+    "AMBASSADOR_ADMIN=PATH, the same as of the one that runs",
+)
+
+
+async def serve(settings: Settings, sources: Sequence[Source]) -> None:
+    """Run until SIGTERM or SIGINT; SIGHUP reloads; a second signal ends the grace.
+
+    Raises ConfigError and RunError when it cannot start, with nothing left running.
+    """
+    loop = asyncio.get_running_loop()
+    stop, hurry = asyncio.Event(), asyncio.Event()
+
+    def ask_to_stop(name: str) -> None:
+        (hurry if stop.is_set() else stop).set()
+        log.event(log.INFO, "signal", f"{name}: stopping", signal=name)
+
+    started = asyncio.Event()
+
+    async def reload() -> None:
+        await started.wait()
+        await app.reload()
+
+    reloads = Coalesced(reload, "reload on SIGHUP")
+    loop.add_signal_handler(signal.SIGHUP, reloads.ask)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGHUP,))  # see cli.main
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ask_to_stop, number.name)
+    if os.getpid() == 1:
+        # Not the loop's own way: uvloop keeps SIGCHLD for itself and refuses it.
+        signal.signal(signal.SIGCHLD, lambda *_: _reap())
+    raise_limit()
+    successor = None
+    if settings.upgrade:
+        if settings.admin == "off":
+            raise ConfigError(_NO_WAY)
+        from ambassador.admin.client import find  # noqa: PLC0415 (only an upgrade needs it)
+
+        successor = await Successor.ask(find(os.environ, settings.admin))
+    app = App(settings, sources, successor, os.environ)
+    await app.start()
+    _leave_the_loop_its_turns()
+    started.set()
+    waits = [spawn(stop.wait(), "stop"), spawn(app.handed_over.wait(), "successor")]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
+    if app.handed_over.is_set():
+        await app.leave(stop)
+    await app.stop(hurry)
+    log.event(log.INFO, "stopped", "stopped")
+
+
+def _leave_the_loop_its_turns() -> None:
+    """Have neither threads nor the collector of garbage keep sessions waiting.
+
+    A thread that works has the interpreter for 5 ms each time the loop comes back from a system
+    call. A full collection goes through all there is: 50 ms with 3,000 routes. What is there after
+    the start stays, and full collections are forty times rarer: few cycles are made here.
+    """
+    sys.setswitchinterval(0.0005)
+    gc.freeze()
+    gc.set_threshold(5000, 10, 400)
+
+
+def _reap() -> None:
+    """Take leave of orphans: as process 1 every process of the container whose parent is gone
+    is our child, and stays a zombie until we ask for it (wait(2)). Children that a thread of ours
+    started are its own to wait for.
+    """
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG | _NOT_OF_THREADS)[0]:
+            pass
