@@ -95,7 +95,7 @@ def test_no_entry_of_the_list_of_untested_modules_is_stale():
 
 def test_no_file_is_too_large():
     lines = {name: len(path.read_text().splitlines()) for name, path in MODULES.items()}
-    large = {name for name, count in lines.items() if count > 350}
+    large = {name for name, count in lines.items() if count > 400}
     assert large == set(LARGE)
 
 
