@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -13,8 +13,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ambassador.admin.faults import as_error
+from ambassador.admin.locate import find
 from ambassador.admin.operations import Events, operation_of
-from ambassador.admin.place import candidates
 from ambassador.admin.plain import decode
 from ambassador.core.commands import Command, Move
 from ambassador.errors import ConfigError, NobodyError, RunError
@@ -34,33 +34,6 @@ class _Connection(http.client.HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
         self.sock.connect(str(self._path))
-
-
-def find(environ: Mapping[str, str], named: str = "") -> Path:
-    """Return the admin socket: the one `named`, else the first that somebody listens on.
-
-    Raises NobodyError when there is none, RunError when we may not ask it.
-    """
-    places = [Path(named)] if named else list(candidates(environ))
-    refusals = []
-    for path in places:
-        try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as probe:
-                probe.connect(str(path))
-        except BlockingIOError:  # its backlog is full (connect(2))
-            return path
-        except PermissionError:
-            refusals.append(str(path))
-        except OSError:
-            continue
-        else:
-            return path
-    if refusals:
-        raise RunError(f"not allowed to ask the ambassador at {', '.join(refusals)}")
-    raise NobodyError(
-        f"no ambassador is running here: nobody answers at {', '.join(map(str, places))}; "
-        "start one with: ambassador run REDIS_PORT_6379_TCP=tcp://HOST:6379"
-    )
 
 
 def ready(path: Path, timeout: float) -> tuple[bool, str]:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from ambassador import log
 from ambassador.admin.door import Door
-from ambassador.admin.place import candidates, usable
+from ambassador.admin.locate import serves_elsewhere
+from ambassador.admin.place import candidates, of_our_own, usable
 from ambassador.admin.server import AdminServer
 from ambassador.admin.tcp import api_door, monitor_door
 from ambassador.control.reconciler import Reconciler
@@ -97,10 +98,13 @@ class Doors:
         for path in candidates(environ):
             if not usable(path):
                 continue
-            try:
-                return [self._socket(path)]
-            except RunError as error:
-                failure = str(error)
+            for place in (path, of_our_own(path)):
+                try:
+                    return [self._socket(place)]
+                except RunError as error:
+                    failure = str(error)
+                if not serves_elsewhere(path):
+                    break
         log.event(
             log.WARNING,
             "no_admin",

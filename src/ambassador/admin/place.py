@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-__all__ = ["candidates", "usable"]
+__all__ = ["beside", "candidates", "of_our_own", "usable"]
 
 
 def candidates(environ: Mapping[str, str]) -> Iterator[Path]:
@@ -23,6 +23,21 @@ def candidates(environ: Mapping[str, str]) -> Iterator[Path]:
     yield Path(f"/dev/shm/ambassador-{os.geteuid()}/admin.sock")  # noqa: S108 (see `usable`)
 
 
+def of_our_own(path: Path) -> Path:
+    """Return where the socket is when that of another container, with which we share the folder,
+    is at `path`: containers have mount namespaces of their own.
+    """
+    return path.with_name(f"{path.stem}-{Path('/proc/self/ns/mnt').stat().st_ino}{path.suffix}")
+
+
+def beside(path: Path) -> list[Path]:
+    """Return `path`, and every place of `of_our_own` that is there in its folder."""
+    try:
+        return [path, *sorted(path.parent.glob(f"{path.stem}-*{path.suffix}"))]
+    except OSError:  # not a folder for us to read
+        return [path]
+
+
 def usable(path: Path) -> bool:
     """Make the folder of `path` if need be (mode 0700) and tell whether we may serve there: it
     is ours to write, and not a folder another user has made in a place that all may write.
@@ -30,7 +45,7 @@ def usable(path: Path) -> bool:
     folder = path.parent
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        status = folder.stat()
+        status = folder.lstat()  # a link may lead where root may write, and others must not
     except OSError:
         return False
     foreign = status.st_uid not in (os.geteuid(), 0)

@@ -12,16 +12,6 @@ from ambassador.errors import RunError
 
 
 @pytest.fixture
-def runtime(tmp_path, monkeypatch):
-    """Make folders of this test the only places there are; the first is XDG_RUNTIME_DIR."""
-    places = [tmp_path / "first" / "admin.sock", tmp_path / "second" / "admin.sock"]
-    for place in places:
-        place.parent.mkdir()
-    monkeypatch.setattr(client, "candidates", lambda environ: iter(places))
-    return places
-
-
-@pytest.fixture
 def answering(tmp_path):
     """Answer one request with the given bytes, from a thread; return the path."""
     ends = []
@@ -60,49 +50,6 @@ def test_it_asks_for_readiness_and_status(serve, tmp_path, looping, reconciler):
     view = client.ask(path, Status())
     assert (view.phase, view.version, view.pid) == ("ready", __version__, os.getpid())
     assert [route.name for route in view.routes] == ["redis"]
-
-
-def test_it_finds_the_first_that_answers(serve, runtime):
-    first, second = runtime
-    with pytest.raises(RunError, match=r"^no ambassador is running here: .*ambassador run"):
-        client.find({})
-    serve(second)
-    assert client.find({}) == second
-    with socket.socket(socket.AF_UNIX) as dead:
-        dead.bind(str(first))
-    assert client.find({}) == second  # what a dead one left behind does not count
-    first.unlink()
-    serve(first)
-    assert client.find({}) == first
-
-
-def test_one_that_is_too_busy_to_accept_is_found(runtime):
-    first, _ = runtime
-    with socket.socket(socket.AF_UNIX) as busy, socket.socket(socket.AF_UNIX) as waiting:
-        busy.bind(str(first))
-        busy.listen(0)
-        waiting.connect(str(first))
-        assert client.find({}) == first
-
-
-@pytest.mark.root
-def test_one_that_belongs_to_another_user_is_told_apart_from_none(serve, runtime):
-    serve(runtime[1])
-    os.seteuid(65534)  # the folders of a test are its user's alone
-    try:
-        with pytest.raises(RunError, match=rf"^not allowed to ask .* at .*{runtime[1]}$"):
-            client.find({})
-    finally:
-        os.seteuid(0)
-    assert client.find({}) == runtime[1]
-
-
-def test_the_one_that_is_named_is_the_only_one_asked(serve, runtime, tmp_path):
-    serve(runtime[0])
-    missing = tmp_path / "missing.sock"
-    with pytest.raises(RunError, match=rf"nobody answers at {missing};"):
-        client.find({}, str(missing))
-    assert client.find({}, str(runtime[0])) == runtime[0]
 
 
 def test_no_answer_in_time(answering):
