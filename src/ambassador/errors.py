@@ -9,6 +9,7 @@
         ├── SourceError      a source could not be read; its last good snapshot stands
         │   └── LostRoutesError  it has lost most of its routes, which may not be meant
         ├── ResolveError     a name has no address; the last good answer stands
+        │   └── NoSuchNameError  who would know says that it does not exist any longer
         ├── NotVerifiedError a new endpoint does not answer; nothing has changed (5)
         ├── TimedOutError    it was not done in time; everything is as it was (6)
         ├── NobodyError      no ambassador is there to be asked, or it does not answer (7)
@@ -26,6 +27,7 @@ __all__ = [
     "ConfigError",
     "ConflictError",
     "LostRoutesError",
+    "NoSuchNameError",
     "NobodyError",
     "NotFoundError",
     "NotVerifiedError",
@@ -117,6 +119,10 @@ class LostRoutesError(SourceError):
 
 class ResolveError(RunError):
     """A name has no address now; the last good answer, if there is one, stands."""
+
+
+class NoSuchNameError(ResolveError):
+    """The name does not exist, says the one that made it: its last addresses are not good."""
 
 
 class NotVerifiedError(RunError):

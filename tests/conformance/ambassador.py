@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -212,12 +212,19 @@ class Ambassador:
 class Program:
     """The program itself as a process in the namespace `ambassador`; its log goes to a file."""
 
-    def __init__(self, network: Network, plane: str, log: Path, *assignments: str) -> None:
+    def __init__(
+        self,
+        network: Network,
+        plane: str,
+        log: Path,
+        *assignments: str,
+        before: Sequence[str] = (),
+    ) -> None:
         environ = {**os.environ, "AMBASSADOR_PLANE": plane, "AMBASSADOR_LOG": "json"}
         self._log = log
         with log.open("wb") as writing:
             self.process = network.ambassador.start(
-                *(sys.executable, "-m", "ambassador", "run", *assignments),
+                *(*before, sys.executable, "-m", "ambassador", "run", *assignments),
                 env={**environ, "AMBASSADOR_ADMIN": "off"},
                 stderr=writing,
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -51,9 +51,9 @@ def start_program(network: Network, tmp_path: Path) -> Iterator[Callable[..., Pr
     """Start programs; all of them are ended."""
     programs: list[Program] = []
 
-    def start(plane: str, *assignments: str) -> Program:
+    def start(plane: str, *assignments: str, before: Sequence[str] = ()) -> Program:
         log = tmp_path / f"program{len(programs)}.log"
-        programs.append(Program(network, plane, log, *assignments))
+        programs.append(Program(network, plane, log, *assignments, before=before))
         return programs[-1]
 
     yield start

@@ -5,17 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["Answer"]
+from ambassador.resolve.repeat import Repeat
+
+__all__ = ["Answer", "family"]
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """IP literals, IPv4 first, and for how many seconds they may be used."""
+    """IP literals, IPv4 first, and for how many seconds they may be used.
+
+    `unanswered` are the families (4, 6) for which nobody answered: not the same as none. `repeat`
+    is how to ask again at little cost, where that has to be done often.
+    """
 
     addresses: tuple[str, ...]
     ttl: float
+    unanswered: frozenset[int] = frozenset()
+    repeat: Repeat | None = None
 
     @classmethod
-    def of(cls, addresses: Iterable[str], ttl: float) -> Answer:
+    def of(
+        cls,
+        addresses: Iterable[str],
+        ttl: float,
+        unanswered: Iterable[int] = (),
+        repeat: Repeat | None = None,
+    ) -> Answer:
         """Return an answer with each of `addresses` once, in their order but IPv4 first."""
-        return cls(tuple(sorted(dict.fromkeys(addresses), key=lambda one: ":" in one)), ttl)
+        once = tuple(sorted(dict.fromkeys(addresses), key=family))
+        return cls(once, ttl, frozenset(unanswered), repeat)
+
+
+def family(address: str) -> int:
+    """Return 4 or 6 for an IP literal."""
+    return 6 if ":" in address else 4

@@ -6,27 +6,29 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ambassador.errors import ResolveError
+from ambassador.errors import NoSuchNameError, ResolveError
 from ambassador.resolve.answer import Answer
 from ambassador.resolve.file import WatchedFile
+from ambassador.resolve.question import Outcome, Resolvers, ask_both
+from ambassador.resolve.repeat import Repeat
 from ambassador.resolve.system import ask_system
-from ambassador.tasks import spawn
 
 if TYPE_CHECKING:
-    import dns.asyncresolver
-    import dns.exception
     import dns.resolver
 
 __all__ = ["NameServers"]
 
-_ONE_QUERY = 1.5  # seconds one name server may take
-_ALL_QUERIES = 4.0
-_OTHER_KIND = 1.0  # some name servers do not answer for IPv6 (RFC 4074 section 4.1)
 _SHORTEST_TTL = 1.0
 _THREADS = 16  # that may wait in libc at one time
-# Docker's own DNS says 600 s of a container whose address may change, and be given to another
-# container, within seconds.
 _LONGEST_TTL = 30.0
+# Docker's own DNS says 600 s of a container whose address may change, and be given to another
+# container, within seconds (moby, libnetwork/resolver.go: respTTL). So does Podman's with 86400
+# (aardvark-dns 1.0 to 1.4). A server that caches counts down, so a TTL of just that is no cache's.
+DOCKER = "127.0.0.11"
+_DEFAULT_TTLS = (600, 86400)
+_CONTAINER_TTL = 2.0
+_WHOLE = 300.0  # seconds after which a name is asked for in full, whatever repeats say
+_FAMILIES = {"A": 4, "AAAA": 6}
 
 
 class NameServers:
@@ -34,77 +36,98 @@ class NameServers:
 
     def __init__(self, path: Path = Path("/etc/resolv.conf")) -> None:
         self._file = WatchedFile(path)
-        self._resolver: dns.asyncresolver.Resolver | None = None
+        self._resolvers: Resolvers | None = None
         self._libc = asyncio.Semaphore(_THREADS)
 
     async def ask(self, name: str) -> Answer:
-        """Return the addresses of `name`. Raises ResolveError when there are none or nobody
-        answers.
+        """Return the addresses of `name`. Raises NoSuchNameError where Docker's DNS says that there
+        is no such container, ResolveError when there are no addresses or nobody answers.
         """
         # 80 ms and 13 MB that a route to an address is spared; in a thread, so as not to stall.
-        if self._resolver is None:
+        if self._resolvers is None:
             await asyncio.to_thread(_import)
         import dns.exception  # noqa: PLC0415
         import dns.resolver  # noqa: PLC0415
 
         try:
-            resolver = self._configured()
+            resolvers = self._configured()
         except (dns.exception.DNSException, ValueError) as error:
             # libc passes over lines that it cannot read, and over a file that is not there.
             return await self._system(name, f"{self._file.path}: {error}")
         addresses: list[str] = []
         ttl = _LONGEST_TTL
-        failures: list[Exception] = []
-        for outcome in await _ask_both(resolver, name):
+        outcomes = await ask_both(resolvers, name)
+        for outcome in outcomes.values():
             if isinstance(outcome, dns.resolver.Answer):
                 addresses += [record.to_text() for record in outcome]
                 # of the whole chain of CNAMEs: each may come to point elsewhere
-                ttl = min(ttl, outcome.chaining_result.minimum_ttl)
-            else:
-                failures.append(outcome)
+                ttl = min(ttl, _ttl_of(outcome))
+        silent = {_FAMILIES[kind] for kind, outcome in outcomes.items() if _is_silent(outcome)}
         if addresses:
-            return Answer.of(addresses, max(ttl, _SHORTEST_TTL))
+            repeat = _repeat(outcomes) if ttl <= _CONTAINER_TTL and not silent else None
+            return Answer.of(addresses, max(ttl, _SHORTEST_TTL), silent, repeat)
+        failures = [one for one in outcomes.values() if isinstance(one, Exception)]
         if any(isinstance(failure, dns.exception.Timeout) for failure in failures):
             raise ResolveError(f"{name}: the name servers do not answer")
-        # Only now, because where DNS has said no, libc too is quick to answer.
-        return await self._system(name, _words(failures[0]))
+        try:
+            # Only now, because where DNS has said no, libc too is quick to answer.
+            return await self._system(name, _words(failures[0]))
+        except ResolveError as error:
+            gone = all(isinstance(failure, dns.resolver.NXDOMAIN) for failure in failures)
+            if gone and resolvers.servers == [DOCKER]:
+                raise NoSuchNameError(str(error)) from None
+            raise
 
     async def _system(self, name: str, why: str) -> Answer:
         async with self._libc:
             return await ask_system(name, why)
 
-    def _configured(self) -> dns.asyncresolver.Resolver:
-        import dns.asyncresolver  # noqa: PLC0415
+    def repeatable(self, age: float) -> bool:
+        """Return whether what was asked `age` seconds ago may be asked again as it was: of the same
+        name servers, and not for too long.
+        """
+        if self._file.changed():
+            self._resolvers = None
+        return self._resolvers is not None and age < _WHOLE
 
-        if self._file.changed() or self._resolver is None:
-            self._resolver = None
-            resolver = dns.asyncresolver.Resolver(str(self._file.path))
-            resolver.timeout, resolver.lifetime = _ONE_QUERY, _ALL_QUERIES
-            self._resolver = resolver
-        return self._resolver
+    def _configured(self) -> Resolvers:
+        if self._file.changed() or self._resolvers is None:
+            self._resolvers = None
+            self._resolvers = Resolvers.read(self._file.path)
+        return self._resolvers
 
 
-async def _ask_both(
-    resolver: dns.asyncresolver.Resolver, name: str
-) -> list[dns.resolver.Answer | Exception]:
-    """Ask for IPv4 and IPv6 at once; once one kind has addresses, the other has a second left."""
-    import dns.exception  # noqa: PLC0415
+def _ttl_of(answer: dns.resolver.Answer) -> float:
+    ttl = answer.chaining_result.minimum_ttl
+    if answer.nameserver == DOCKER or ttl in _DEFAULT_TTLS:
+        return min(ttl, _CONTAINER_TTL)
+    return float(ttl)
 
-    async def ask(kind: str) -> dns.resolver.Answer | Exception:
-        try:
-            return await resolver.resolve(name, kind, search=True)
-        except (dns.exception.DNSException, OSError) as error:
-            return error
 
-    questions = [spawn(ask(kind), f"resolve {name} {kind}") for kind in ("A", "AAAA")]
-    try:
-        done, _ = await asyncio.wait(questions, return_when=asyncio.FIRST_COMPLETED)
-        found = any(not isinstance(question.result(), Exception) for question in done)
-        await asyncio.wait(questions, timeout=_OTHER_KIND if found else None)
-        return [question.result() for question in questions if question.done()]
-    finally:
-        for question in questions:
-            question.cancel()
+def _repeat(outcomes: dict[str, Outcome]) -> Repeat | None:
+    """Return how to ask again for what was answered: each kind of the name that had addresses."""
+    import dns.message  # noqa: PLC0415
+    import dns.resolver  # noqa: PLC0415
+
+    answers = [one for one in outcomes.values() if isinstance(one, dns.resolver.Answer)]
+    first = answers[0]
+    server = first.nameserver
+    if not server or any(one.nameserver != server or one.qname != first.qname for one in answers):
+        return None
+    questions, addresses = [], []
+    for kind, outcome in outcomes.items():
+        questions.append(dns.message.make_query(first.qname, kind).to_wire()[2:])
+        found = outcome if isinstance(outcome, dns.resolver.Answer) else ()
+        addresses.append(frozenset(one.to_text() for one in found))
+    return Repeat(server, first.port or 53, questions, addresses)
+
+
+def _is_silent(outcome: Outcome) -> bool:
+    """Return whether nobody has said anything of what was asked for: neither yes nor no."""
+    import dns.resolver  # noqa: PLC0415
+
+    definite = dns.resolver.Answer | dns.resolver.NXDOMAIN | dns.resolver.NoAnswer
+    return not isinstance(outcome, definite)
 
 
 def _import() -> None:
@@ -119,6 +142,7 @@ def _words(failure: Exception) -> str:
     if isinstance(failure, dns.resolver.NoAnswer):
         return "the name has none in DNS"
     if isinstance(failure, dns.resolver.NoNameservers):
-        said = dict.fromkeys(str(error[3]) for error in failure.kwargs.get("errors", ()))
+        errors = failure.kwargs.get("errors", ())
+        said = dict.fromkeys(str(error[3]) or type(error[3]).__name__ for error in errors)
         return f"the name servers say {', '.join(said)}" if said else "there is no name server"
-    return str(failure)
+    return str(failure) or type(failure).__name__

@@ -42,6 +42,11 @@ class HostsFile:
         addresses = self._found[name]
         return Answer(addresses, _TTL) if addresses else None
 
+    def knows_not(self, name: str) -> bool:
+        """Return whether it is known, without reading the file, that it does not name `name`."""
+        self._stale |= self._file.changed()
+        return not self._stale and name in self._found and not self._found[name]
+
 
 def _read(path: Path, names: Collection[str]) -> dict[str, tuple[str, ...]]:
     try:

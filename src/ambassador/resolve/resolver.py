@@ -11,10 +11,11 @@ from ipaddress import ip_address
 from zlib import crc32
 
 from ambassador import log
-from ambassador.errors import ResolveError
-from ambassador.resolve.answer import Answer
+from ambassador.errors import NoSuchNameError, ResolveError, in_words
+from ambassador.resolve.answer import Answer, family
 from ambassador.resolve.dns import NameServers
 from ambassador.resolve.hosts import HostsFile
+from ambassador.resolve.repeat import Repeat, Repeater
 from ambassador.resolve.turns import Turns
 from ambassador.tasks import spawn
 
@@ -25,6 +26,9 @@ _AT_MOST_EVERY = 0.2  # seconds between two questions for one name, however ofte
 _RETRY = 1.0  # seconds after a failed question
 _RETRY_LONGEST = 30.0
 _SPREAD = 0.25  # of its time a name is asked for earlier, so that a thousand do not ask at once
+_RETRY_GONE = 1.0  # the same where who would know says that there is no such name
+_GRID = 0.25  # seconds
+_EARLY = 0.5  # seconds before its end an answer is asked for again where that costs little
 
 _Changed = Callable[[Sequence[str]], None]
 
@@ -42,6 +46,9 @@ class _Name:
     question: asyncio.Task[None] | None = None
     timer: asyncio.TimerHandle | None = None
     watchers: list[_Changed] = field(default_factory=list)
+    repeat: Repeat | None = None  # how the last answer is asked for again at little cost
+    asked_in_full: float = 0.0
+    ttl: float = 0.0  # of the last answer
 
 
 class NameResolver:
@@ -54,6 +61,7 @@ class NameResolver:
         self._name_servers = name_servers or NameServers()
         self._names: dict[str, _Name] = {}
         self._turns = Turns()
+        self._repeater = Repeater()
 
     async def resolve(self, host: str) -> Sequence[str]:
         """Return the addresses of `host`; see ports.Resolver."""
@@ -112,6 +120,7 @@ class NameResolver:
                 name.timer.cancel()
             if name.question is not None:
                 name.question.cancel()
+        self._repeater.close()
 
     def _name(self, host: str) -> _Name:
         return self._names.setdefault(host, _Name(host))
@@ -129,17 +138,19 @@ class NameResolver:
         if early > 0:
             await asyncio.sleep(early)
         name.asked_at = loop.time()
+        name.asked_in_full = name.asked_at
+        name.repeat = None
         try:
             answer = await self._hosts.ask(name.host) or await self._ask_dns(name, urgent)
+        except NoSuchNameError as error:
+            self._gone(name, str(error), loop.time())
         except ResolveError as error:
             self._failed(name, str(error), loop.time())
+        except Exception as error:
+            self._failed(name, f"{name.host}: {in_words(error)}", loop.time())
         else:
             self._answered(name, answer, loop.time())
-        if name.watchers:
-            if name.timer is not None:
-                name.timer.cancel()
-            early = (name.expires - loop.time()) * _SPREAD * _share(name.host)
-            name.timer = loop.call_at(name.expires - early, self._ask, name)
+        self._ask_later(name)
 
     async def _ask_dns(self, name: _Name, urgent: bool) -> Answer:
         await self._turns.begin(name.host, urgent=urgent)
@@ -148,7 +159,75 @@ class NameResolver:
         finally:
             self._turns.end()
 
+    def _ask_later(self, name: _Name) -> None:
+        """Ask for a name that is watched when its answer ends, or shortly before."""
+        if not name.watchers:
+            return
+        if name.timer is not None:
+            name.timer.cancel()
+        loop = asyncio.get_running_loop()
+        if name.repeat is None:
+            early = (name.expires - loop.time()) * _SPREAD * _share(name.host)
+            name.timer = loop.call_at(name.expires - early, self._ask, name)
+        else:
+            # At the same moments for all names: answers that come together are read together.
+            when = (name.expires - _EARLY) // _GRID * _GRID
+            name.timer = loop.call_at(when, self._ask_again, name, name.repeat)
+
+    def _ask_again(self, name: _Name, repeat: Repeat) -> None:
+        """Ask as before, where that has an answer at all; in full where it has another."""
+
+        def told(same: bool) -> None:
+            if same and name.repeat is repeat:
+                name.answered_at = loop.time()
+                name.expires = name.answered_at + name.ttl
+                self._ask_later(name)
+            elif name.repeat is repeat:
+                self._ask(name)
+
+        loop = asyncio.get_running_loop()
+        if name.doubted or not self._may_repeat(name):
+            self._ask(name)
+        else:
+            self._repeater.ask(repeat, told)
+
+    def _may_repeat(self, name: _Name) -> bool:
+        if not self._hosts.knows_not(name.host):
+            return False
+        age = asyncio.get_running_loop().time() - name.asked_in_full
+        return self._name_servers.repeatable(age)
+
+    def _gone(self, name: _Name, failure: str, now: float) -> None:
+        """Its last addresses are another's by now, or soon: nobody may be led there."""
+        old, name.addresses = name.addresses, ()
+        if old:
+            log.event(
+                log.WARNING,
+                "name_gone",
+                f"{failure}; {', '.join(old)} is not used any longer",
+                name=name.host,
+                reason=failure,
+                before=list(old),
+            )
+            name.retry = _RETRY
+        else:
+            self._say_failed(name, failure, now)
+        name.failure = failure
+        name.doubted = False
+        name.expires = now + name.retry
+        name.retry = min(name.retry * 2, _RETRY_GONE)
+        if old:
+            self._tell(name)
+
     def _failed(self, name: _Name, failure: str, now: float) -> None:
+        self._say_failed(name, failure, now)
+        name.failure = failure
+        name.doubted = False
+        name.expires = now + name.retry
+        name.retry = min(name.retry * 2, _RETRY_LONGEST)
+
+    @staticmethod
+    def _say_failed(name: _Name, failure: str, now: float) -> None:
         if not name.failure:
             kept = ", ".join(name.addresses)
             rest = f"; going on with {kept}, {now - name.answered_at:.0f} s old" if kept else ""
@@ -160,12 +239,13 @@ class NameResolver:
                 reason=failure,
                 kept=list(name.addresses),
             )
-        name.failure = failure
-        name.doubted = False
-        name.expires = now + name.retry
-        name.retry = min(name.retry * 2, _RETRY_LONGEST)
 
     def _answered(self, name: _Name, answer: Answer, now: float) -> None:
+        # A family that nobody spoke of keeps its last good answer, and is asked for again soon.
+        kept = [one for one in name.addresses if family(one) in answer.unanswered]
+        if kept:
+            soon = min(answer.ttl, name.retry)
+            answer = Answer.of((*answer.addresses, *kept), soon)
         old, name.addresses = name.addresses, answer.addresses
         if name.failure or (old and set(old) != set(answer.addresses)):
             now_at = ", ".join(answer.addresses)
@@ -180,12 +260,17 @@ class NameResolver:
             )
         name.failure = ""
         name.doubted = False
-        name.retry = _RETRY
+        name.retry = min(name.retry * 2, _RETRY_LONGEST) if kept else _RETRY
         name.answered_at = now
+        name.ttl, name.repeat = answer.ttl, answer.repeat
         name.expires = now + answer.ttl
         if set(old) != set(answer.addresses):
-            for changed in tuple(name.watchers):
-                changed(answer.addresses)
+            self._tell(name)
+
+    @staticmethod
+    def _tell(name: _Name) -> None:
+        for changed in tuple(name.watchers):
+            changed(name.addresses)
 
 
 def _share(host: str) -> float:

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from ambassador.errors import ResolveError
-from ambassador.resolve import dns as dns_module
+from ambassador.resolve import question
 from ambassador.resolve.dns import NameServers
 from ambassador.resolve.hosts import HostsFile
 from ambassador.resolve.resolver import NameResolver
@@ -56,8 +56,8 @@ def scenario(net, hosts_file, resolv_conf, caplog):
 
 @pytest.fixture
 def hasty(monkeypatch):
-    monkeypatch.setattr(dns_module, "_ONE_QUERY", 0.1)
-    monkeypatch.setattr(dns_module, "_ALL_QUERIES", 0.3)
+    monkeypatch.setattr(question, "_ONE_QUERY", 0.1)
+    monkeypatch.setattr(question, "_ALL_QUERIES", 0.3)
 
 
 def events(caplog, name):
