@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -14,7 +15,7 @@ from urllib.parse import urlencode
 
 from ambassador.admin.faults import as_error
 from ambassador.admin.locate import find
-from ambassador.admin.operations import Events, operation_of
+from ambassador.admin.operations import ASKED, Events, operation_of
 from ambassador.admin.plain import decode
 from ambassador.core.commands import Command, Move
 from ambassador.errors import ConfigError, NobodyError, RunError
@@ -23,6 +24,7 @@ __all__ = ["ask", "events", "find", "ready"]
 
 # What a command may take besides its own `timeout`; planes with thousands of routes have time.
 _PATIENCE = 30.0
+_AGAIN = 0.02
 
 
 class _Connection(http.client.HTTPConnection):
@@ -33,7 +35,16 @@ class _Connection(http.client.HTTPConnection):
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
+        end = time.monotonic() + (self.timeout if self.timeout is not None else _PATIENCE)
+        while True:
+            try:
+                self.sock.connect(str(self._path))
+            except BlockingIOError:  # its backlog is full (connect(2)), and it does not wait
+                if time.monotonic() > end:
+                    raise TimeoutError from None
+                time.sleep(_AGAIN)
+            else:
+                return
 
 
 def ready(path: Path, timeout: float) -> tuple[bool, str]:
@@ -101,7 +112,10 @@ def _asked(
     path: Path, method: str, url: str, body: bytes | None = None, *, timeout: float | None
 ) -> Iterator[http.client.HTTPResponse]:
     connection = _Connection(path, timeout)
-    headers = {"Content-Type": "application/json"} if body is not None else {}
+    # What has not begun in time is not wanted any longer, also where the program stood still.
+    headers = {ASKED: f"{time.time():.3f}"}
+    if body is not None:
+        headers["Content-Type"] = "application/json"
     try:
         connection.request(method, url, body, headers)
         yield connection.getresponse()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -61,7 +62,7 @@ class Connection(H11Protocol):
         send_time: float,
         lost: Callable[[Connection], None],
     ) -> None:
-        super().__init__(config, state, {}, asyncio.get_running_loop())
+        super().__init__(config, state, {"gone": self.gone}, asyncio.get_running_loop())
         self._head_time = head_time
         self._send_time = send_time
         self._lost = lost
@@ -83,6 +84,24 @@ class Connection(H11Protocol):
     @property
     def _answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
+
+    def gone(self) -> bool:
+        """Tell whether nobody waits for the answer any longer. By asking the kernel, which knows
+        before the loop has come to hear of it.
+
+        The end of a half (FIN) is taken for the end by TCP, where nothing else is told; a unix
+        socket tells the one from the other (poll(2), unix_poll in net/unix/af_unix.c).
+        """
+        if self.transport.is_closing():
+            return True
+        sock = self.transport.get_extra_info("socket")
+        poll = select.poll()
+        poll.register(sock.fileno(), select.POLLRDHUP)
+        found = poll.poll(0)
+        ended = select.POLLHUP | select.POLLERR
+        if sock.family != socket.AF_UNIX:
+            ended |= select.POLLRDHUP
+        return any(events & ended for _, events in found)
 
     def abort(self) -> None:
         """End it now; whoever is at the other end sees a reset."""

@@ -11,7 +11,11 @@ from dataclasses import dataclass
 
 from ambassador.core.commands import VERBS, Command
 
-__all__ = ["OPERATIONS", "Events", "Operation", "described", "operation_of"]
+__all__ = ["ASKED", "OPERATIONS", "Events", "Operation", "described", "operation_of"]
+
+
+# The header with the time a command was given at, in seconds since 1970: its time counts from then.
+ASKED = "Ambassador-Asked"
 
 
 @dataclass(frozen=True, slots=True)

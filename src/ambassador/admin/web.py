@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Any
@@ -19,7 +20,7 @@ from ambassador import __version__, log
 from ambassador.admin.bounds import Bounds, Followers, Pace, Shared
 from ambassador.admin.faults import MANNERS, fault_of, view_of
 from ambassador.admin.openapi import document
-from ambassador.admin.operations import OPERATIONS, Events, Operation
+from ambassador.admin.operations import ASKED, OPERATIONS, Events, Operation
 from ambassador.admin.plain import decode, encode, from_query, parse_json
 from ambassador.control.reconciler import Phase, Reconciler
 from ambassador.errors import AmbassadorError, ConfigError
@@ -121,10 +122,25 @@ async def _execute(
         command = await asyncio.to_thread(decode, value, row.command)
     who = f"{request.client.host if request.client else 'somebody'} {place}"
     with bounds:
-        result = await reconciler.execute(command, who=who)
+        gone, asked = request.state.gone, _asked(request)
+        result = await reconciler.execute(command, who=who, asked=asked, gone=gone)
         # in a thread: of 5,000 routes it is megabytes, and sessions shall not wait for that
         text = await asyncio.to_thread(encode, result)
     return Response(text, media_type="application/json")
+
+
+def _asked(request: Request) -> float | None:
+    """Return when the command was given, as whoever gives it says; at the latest now."""
+    text = request.headers.get(ASKED, "")
+    if not text:
+        return None
+    try:
+        asked = float(text)
+    except ValueError:
+        asked = math.nan
+    if not math.isfinite(asked):
+        raise HTTPException(400, f"the header {ASKED} has seconds since 1970: {ASKED}: 1790000000")
+    return asked
 
 
 def _query(request: Request) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ an empty source: its last good snapshot stands.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from enum import StrEnum
@@ -132,10 +133,19 @@ class Reconciler:
                 return
             await self._lead.judge({(key, address): health})
 
-    async def execute(self, command: Command, *, who: str = "operator") -> Result:
+    async def execute(
+        self,
+        command: Command,
+        *,
+        who: str = "operator",
+        asked: float | None = None,
+        gone: Callable[[], bool] = lambda: False,
+    ) -> Result:
         """Do what `command` says, one thing at a time, and return its `result`.
 
-        `who` is kept with the change and shown in `status`: "uid 0 on the admin socket". When it
+        `who` is kept with the change and shown in `status`: "uid 0 on the admin socket". The time
+        a command has counts from `asked` (seconds since 1970; now, where it is not known), and one
+        whose caller has `gone` before it began is not begun. When it
         returns, all is done (what runs on by design, a drain or a cut at a rate, has begun) and,
         with a store, kept. When it raises, nothing has changed:
 
@@ -155,7 +165,8 @@ class Reconciler:
                 return await self._operating.status(command, self.phase.value, views)
             case Sessions():
                 return await self._operating.sessions(command)
-        outcome = await asyncio.shield(spawn(self._outcome(command, who), "command"))
+        late = 0.0 if asked is None else max(0.0, time.time() - asked)
+        outcome = await asyncio.shield(spawn(self._outcome(command, who, late, gone), "command"))
         if isinstance(outcome, AmbassadorError):
             raise outcome
         return outcome
@@ -219,10 +230,20 @@ class Reconciler:
                 await self._plane.cut(waiting, Reason.SHUTDOWN)
             await asyncio.sleep(_LOOK)
 
-    async def _outcome(self, command: Command, who: str) -> Result | AmbassadorError:
+    async def _outcome(
+        self,
+        command: Command,
+        who: str,
+        late: float = 0.0,
+        gone: Callable[[], bool] = lambda: False,
+    ) -> Result | AmbassadorError:
         loop = asyncio.get_running_loop()
         patience = command.timeout if isinstance(command, Move) else _PATIENCE
-        deadline = loop.time() + patience
+        deadline = loop.time() + patience - late
+        if late >= patience:
+            return TimedOutError(
+                f"it was asked {late:.0f} s ago and not begun in time; nothing was changed"
+            )
         try:
             async with asyncio.timeout_at(deadline):
                 await self._lock.acquire()
@@ -231,6 +252,8 @@ class Reconciler:
         try:
             if self.phase is not Phase.READY:
                 return RunError(f"the ambassador is {self.phase}: nothing can be changed now")
+            if gone():
+                return TimedOutError("nobody waits for it any longer; nothing was changed")
             result = await (
                 self._reload(who)
                 if isinstance(command, Reload)
