@@ -43,12 +43,14 @@ its rule exists has conntrack count.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from ambassador.model import Proto
 
 __all__ = [
     "ALIVE",
+    "CHAINS",
     "COUNTERS",
     "GRACE",
     "LABEL",
@@ -58,6 +60,7 @@ __all__ = [
     "TABLE",
     "dnat_by_map",
     "lenient",
+    "mended",
     "skeleton",
     "timeout",
 ]
@@ -100,6 +103,16 @@ COUNTERS = ("opened", "up", "back")  # sets, one a protocol: opened_tcp, ...
 def skeleton() -> str:
     """Return the table without routes, in place of whatever table of our name there is."""
     return f"add table {TABLE}\ndelete table {TABLE}\ntable {TABLE} {{\n{_STATIC}}}\n"
+
+
+def mended() -> str:
+    """Return what makes the table whole again, be it there, damaged or gone, without touching what
+    is in its sets and maps: open connections refer to its timeout policies.
+    """
+    table = f"table {TABLE} {{\n{_STATIC}}}\n"
+    # Adding a chain that is there keeps its rules, so all are declared, emptied and filled.
+    flushed = "".join(f"flush chain {TABLE} {name}\n" for name in CHAINS)
+    return table + flushed + table
 
 
 def lenient() -> str:
@@ -251,3 +264,5 @@ _STATIC = f"""\
     meta mark {MARK:#x} tcp flags & ack == ack notrack
   }}
 """
+
+CHAINS = tuple(re.findall(r"^  chain (\S+) \{", _STATIC, re.MULTILINE))  # without a route

@@ -13,6 +13,7 @@ from ambassador.errors import PlaneError
 from ambassador.planes.kernel.layout import TABLE
 
 __all__ = [
+    "ABSENT",
     "OLDEST",
     "Counter",
     "Found",
@@ -27,7 +28,7 @@ __all__ = [
 # A transaction of 5,000 routes takes 0.15 s; the kernel itself may wait for another's.
 _PATIENCE = 30.0
 _COUNTER = re.compile(r"(\d+) counter packets (\d+) bytes (\d+)")
-_ABSENT = "No such file or directory"
+ABSENT = "No such file or directory"  # in what nft says
 _MOST_ERRORS = 3
 OLDEST = (1, 0, 2)  # of Ubuntu 22.04; what we write is older than that
 
@@ -57,7 +58,7 @@ class Nft:
         try:
             text = await asyncio.to_thread(self._run, "", ("-t", "list", "table", *TABLE.split()))
         except PlaneError as error:
-            if _ABSENT in str(error):
+            if ABSENT in str(error):
                 return None
             raise
         return parse_table(text)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from time import monotonic
 
 from ambassador import log
@@ -21,6 +22,7 @@ from ambassador.planes.kernel.doubts import Doubts
 from ambassador.planes.kernel.eligible import Abilities, demand, unable, unable_to_end, unsuited
 from ambassador.planes.kernel.entry import Flow
 from ambassador.planes.kernel.flows import Flows
+from ambassador.planes.kernel.healing import Healing
 from ambassador.planes.kernel.installer import Installer
 from ambassador.planes.kernel.listing import ID, open_flows
 from ambassador.planes.kernel.names import Names
@@ -30,6 +32,7 @@ from ambassador.planes.kernel.removed import RemovedRoutes
 from ambassador.planes.kernel.route import KernelRoute
 from ambassador.planes.kernel.ruleset import Port
 from ambassador.planes.kernel.table import LOCK, Table
+from ambassador.planes.kernel.watch import RulesetWatch
 from ambassador.ports import Resolver, RouteStatus, SessionEnded, SessionStatus, unheard
 from ambassador.sockets.inherited import Inherited
 from ambassador.tasks import spawn
@@ -65,7 +68,10 @@ class KernelPlane:
         self._keep_rules = keep_rules
         self._inherited = inherited or Inherited()
         lock = self._inherited.take_abstract(LOCK)
-        self._table = Table(Nft(abilities.nft), lock, keep_rules=keep_rules)
+        self._healing = Healing(self._restore)
+        self._watch = RulesetWatch(self._healing.suspect)
+        nft = Nft(abilities.nft)
+        self._table = Table(nft, lock, keep_rules=keep_rules, watch=self._watch)
         self._flows = Flows(can_cut=not abilities.no_cut, closed=closed, followed=followed)
         self._installer = Installer(self._table, self._flows, abilities)
         self._lock = asyncio.Lock()  # one transaction at a time
@@ -130,7 +136,12 @@ class KernelPlane:
 
     def status(self, routes: Sequence[Route] | None = None) -> Sequence[RouteStatus]:
         """Return one entry for each of `routes`, or for all; see ports.Plane."""
-        return [kernel_route.status() for kernel_route in self._routes.some(routes)]
+        found = [kernel_route.status() for kernel_route in self._routes.some(routes)]
+        if not (why := self._healing.why):
+            return found
+        return [
+            replace(one, plane="relay", why=why) if one.plane == self.name else one for one in found
+        ]
 
     async def measure(self) -> None:
         """Bring the numbers of `status` up to date; see ports.Plane."""
@@ -142,7 +153,11 @@ class KernelPlane:
             for kernel_route in counted
             for port in kernel_route.ports
         }
-        counters, flows = await asyncio.gather(self._table.counters(), self._flows.count(belonging))
+        counting = spawn(self._flows.count(belonging), "open flows")
+        try:
+            counters = await self._table.counters()
+        finally:
+            flows = await counting
         for kernel_route in counted:
             kernel_route.count(counters)
             kernel_route.tally(flows)
@@ -196,6 +211,7 @@ class KernelPlane:
         ports.Transferable.
         """
         await self._lock.acquire()
+        self._watch.ignore()
         return [self._table.lock] if self._table.lock else []
 
     def pause(self) -> None:
@@ -203,6 +219,7 @@ class KernelPlane:
 
     async def take_back(self) -> None:
         """The table is ours as before, whatever has become of it meanwhile."""
+        self._watch.listen()
         try:
             if self._opened:
                 await self._table.look_again()
@@ -238,6 +255,11 @@ class KernelPlane:
                 except PlaneError as error:
                     log.event(log.WARNING, "table_left", f"our table stays behind: {error}")
             self._table.close()
+
+    async def _restore(self) -> None:
+        async with self._lock:
+            if self._opened and not self._closing:
+                await self._table.restore()
 
     async def _open(self, routes: Iterable[Route]) -> None:
         """Make ready for the first transaction, once there is a route for the kernel, or a table
@@ -340,6 +362,7 @@ class KernelPlane:
 
     def _stop_following(self) -> None:
         self._closing = True
+        self._healing.close()
         self._changed.clear()
         self._doubts.close()
         for kernel_route in self._routes.all:

@@ -34,6 +34,8 @@ class KernelRoute:
     announced: bool = False  # that the kernel has it
     forgive: bool = False  # an endpoint is back: what `down_tcp` says is old
     unwatch: list[Callable[[], None]] = field(default_factory=list)
+    counters: tuple[int, ...] = (0, 0, 0)  # opened, to the upstream, to the client, in the table
+    lost: tuple[int, ...] = (0, 0, 0)  # the same, of tables that were deleted
     opened: int = 0
     open: int = 0
     open_by_endpoint: dict[Address, int] = field(default_factory=dict)
@@ -143,9 +145,18 @@ class KernelRoute:
             found = counters.get(f"{name}_{proto}", {})
             return sum(found.get(port, (0, 0))[which] for _, port in self.ports)
 
-        self.opened = total("opened", 0)
-        self.to_upstream = total("up", 1)
-        self.to_client = total("back", 1)
+        if not counters:
+            return
+        now = total("opened", 0), total("up", 1), total("back", 1)
+        # A counter that has sunk is a new one: another program has deleted the table.
+        self.lost = tuple(
+            gone + (was if number < was else 0)
+            for gone, was, number in zip(self.lost, self.counters, now, strict=True)
+        )
+        self.counters = now
+        self.opened, self.to_upstream, self.to_client = (
+            number + gone for number, gone in zip(now, self.lost, strict=True)
+        )
 
     def tally(self, flows: Mapping[Port, Mapping[Place, int]]) -> None:
         """Take over how many flows are open, by port and upstream."""

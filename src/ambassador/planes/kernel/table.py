@@ -6,20 +6,29 @@ import asyncio
 import errno
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ambassador import log
 from ambassador.errors import PlaneError
 from ambassador.model import Proto
 from ambassador.planes.kernel import ruleset
-from ambassador.planes.kernel.layout import COUNTERS, LAYOUT, TABLE, lenient, skeleton
-from ambassador.planes.kernel.nft import Counter, Found, Nft
+from ambassador.planes.kernel.layout import (
+    CHAINS,
+    COUNTERS,
+    LAYOUT,
+    TABLE,
+    lenient,
+    mended,
+    skeleton,
+)
+from ambassador.planes.kernel.nft import ABSENT, Counter, Found, Nft
 from ambassador.planes.kernel.owner import Owner
 from ambassador.planes.kernel.ruleset import Key, Port, Way
 from ambassador.planes.kernel.tracking import takes_up
+from ambassador.planes.kernel.watch import RulesetWatch
 
-__all__ = ["LOCK", "Change", "Table", "counted", "inherit", "retire"]
+__all__ = ["LOCK", "Change", "Table", "counted", "foreign", "inherit", "retire"]
 
 # A name in the abstract namespace of unix(7), which every network namespace has for itself, and
 # which is free again when its process is gone, however it went.
@@ -59,11 +68,13 @@ class Table:
         *,
         keep_rules: bool = False,
         owner: Owner | None = None,
+        watch: RulesetWatch | None = None,
     ) -> None:
         """`lock` is handed over by the ambassador we take over from; with `keep_rules` clients
-        are led on also when this process is gone.
+        are led on also when this process is gone. `watch` is told which changes are our own.
         """
         self._nft = nft
+        self._watch = watch
         self._handed = lock
         self._keep_rules = keep_rules
         self._owner = owner or Owner()
@@ -73,6 +84,8 @@ class Table:
         self._stale = False  # something of ours stands there that must not go on as it is
         # Counted by the one we have taken over from; an element added again goes on counting.
         self._kept: set[Port] = set()
+        self._ways: dict[Key, Way] = {}  # as they should be there
+        self._counted: set[Port] = set()
 
     async def exists(self) -> bool:
         """Tell whether there is a table of our name, whoever made it."""
@@ -83,6 +96,8 @@ class Table:
         handed = self._handed is not None
         self._lock, self._handed = self._handed or _lock(), None
         try:
+            if self._watch is not None:
+                self._watch.open()
             await self._look(keep=handed)
             self._tie()
         except PlaneError:
@@ -115,6 +130,8 @@ class Table:
         if not takes_up():
             self._first += lenient()
         self._kept.clear()
+        self._ways.clear()
+        self._counted.clear()
         if keep and found is not None and found.comment == LAYOUT:
             self._kept = counted(await self._nft.counters())
 
@@ -124,21 +141,76 @@ class Table:
             return
         # What the former had and we have not had until now is counted from nothing.
         again = () if self._first else self._kept.intersection(change.counted)
-        text = ruleset.uncount(again) + await asyncio.to_thread(change.text)
-        if self._first:
-            text = self._first + ruleset.lease(lasting=not self._tied) + text
-        await self._nft.run(text)
+        text = await asyncio.to_thread(change.text)
+        first = self._first + ruleset.lease(lasting=not self._tied) if self._first else ""
+        try:
+            await self._run(first + ruleset.uncount(again) + text)
+        except PlaneError as error:
+            # What the change counts on is not there: another program has been here a moment ago.
+            if self._first or ABSENT not in str(error):
+                raise
+            await self._run(await self._whole(mended()) + text)
         self._kept.difference_update(change.counted, change.uncounted)
         self._first, self._stale = "", False
+        for key in change.before:
+            self._ways.pop(key, None)
+        self._ways.update(change.after)
+        self._counted.update(change.counted)
+        self._counted.difference_update(change.uncounted)
+
+    async def restore(self) -> None:
+        """Make everything as it should be, whatever another program has made of it. Does nothing
+        before the first `commit`.
+        """
+        if self._first:
+            return
+        found = await self._nft.table()
+        if found is None or found.comment != LAYOUT:
+            inherit(found)  # raises where it is not ours
+        elif strangers := foreign(found):
+            _tell_of(strangers)
+        try:
+            await self._run(await self._whole(mended()))
+        except PlaneError:  # a set of another kind, a table that is dormant
+            await self._run(await self._whole(skeleton()))
+
+    async def _whole(self, static: str) -> str:
+        """Return what makes the table of its `static` part, and all that is in it."""
+
+        def text() -> str:
+            return (
+                static
+                + ("" if takes_up() else lenient())
+                + ruleset.emptied((), counters=False)
+                + ruleset.lease(lasting=not self._tied)
+                + ruleset.count(sorted(self._counted))
+                + ruleset.transaction({}, self._ways)
+            )
+
+        return await asyncio.to_thread(text)
+
+    async def _run(self, text: str) -> None:
+        if self._watch is None:
+            await self._nft.run(text)
+            return
+        async with self._watch.ours():
+            await self._nft.run(text)
 
     async def counters(self) -> Mapping[str, Mapping[int, Counter]]:
-        """Return packets and bytes by the name of a set and by port."""
-        return {} if self._first else await self._nft.counters()
+        """Return packets and bytes by the name of a set and by port; nothing while there is no
+        table.
+        """
+        try:
+            return {} if self._first else await self._nft.counters()
+        except PlaneError as error:
+            if ABSENT not in str(error):
+                raise
+            return {}
 
     async def remove(self) -> None:
         """Delete the table, if we have made or adopted it."""
         if self._lock is not None and not self._first:
-            await self._nft.run(f"delete table {TABLE}\n")
+            await self._run(f"delete table {TABLE}\n")
 
     def close(self) -> None:
         """Let another have the namespace."""
@@ -146,6 +218,8 @@ class Table:
             lock.close()
         self._lock = self._handed = None
         self._owner.close()
+        if self._watch is not None:
+            self._watch.close()
 
 
 async def retire(nft: Nft) -> None:
@@ -182,13 +256,31 @@ def inherit(found: Found | None, *, keep: bool = False) -> str:
         return skeleton()
     if found.comment == LAYOUT:
         log.event(log.INFO, "table_adopted", "an earlier ambassador left its table: taken over")
-        return ruleset.emptied(found.chains, counters=not keep)
+        if strangers := foreign(found):
+            _tell_of(strangers)
+        return mended() + ruleset.emptied(found.chains, counters=not keep)
     if re.fullmatch(r"ambassador \d+", found.comment):
         log.event(log.INFO, "table_replaced", "another version left its table: replaced")
         return skeleton()
     raise PlaneError(
         f"there is a table {TABLE} that no ambassador has made "
         f"(look at it with: nft list table {TABLE}; remove it with: nft delete table {TABLE})"
+    )
+
+
+def foreign(found: Found) -> list[str]:
+    """Return the chains of our table that no ambassador makes."""
+    ours = re.compile(r"(spread[46]_(tcp|udp)_\d+|udp[46]_\d+)")
+    return [name for name in found.chains if name not in CHAINS and not ours.fullmatch(name)]
+
+
+def _tell_of(strangers: Iterable[str]) -> None:
+    names = ", ".join(strangers)
+    log.event(
+        log.WARNING,
+        "foreign_chains",
+        f"in our table {TABLE} are chains that no ambassador makes, left as they are: {names}",
+        chains=names,
     )
 
 

@@ -9,10 +9,18 @@ import pytest
 from ambassador.errors import PlaneError
 from ambassador.model import Proto
 from ambassador.planes.kernel import table
-from ambassador.planes.kernel.layout import LAYOUT, skeleton
+from ambassador.planes.kernel.layout import LAYOUT, mended, skeleton
 from ambassador.planes.kernel.nft import Found
-from ambassador.planes.kernel.ruleset import Share, Way, count, emptied, lease, uncount
-from ambassador.planes.kernel.table import Change, Table, inherit, retire
+from ambassador.planes.kernel.ruleset import (
+    Share,
+    Way,
+    count,
+    emptied,
+    lease,
+    transaction,
+    uncount,
+)
+from ambassador.planes.kernel.table import Change, Table, foreign, inherit, retire
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +81,7 @@ def test_where_nothing_is_the_table_is_made():
 
 def test_what_an_earlier_one_of_this_layout_left_is_emptied_and_kept():
     chains = ("one4", "spread4_tcp_1")
-    assert inherit(Found(LAYOUT, chains)) == emptied(chains)
+    assert inherit(Found(LAYOUT, chains)) == mended() + emptied(chains)
     assert "delete table" not in emptied(chains)
 
 
@@ -125,14 +133,14 @@ def test_what_the_one_before_has_counted_goes_on():
     nft = Nft(Found(LAYOUT, ()))
     asyncio.run(using(nft))
     first, second = nft.texts
-    assert first == emptied((), counters=False) + TIED + count([(Proto.TCP, 6379)])
+    assert first == mended() + emptied((), counters=False) + TIED + count([(Proto.TCP, 6379)])
     # a route that comes later counts from nothing
     assert second == uncount([(Proto.TCP, 5432)]) + count([(Proto.TCP, 5432), (Proto.TCP, 80)])
 
 
 def test_what_a_killed_one_has_counted_is_forgotten():
     emptying, _ = use(Nft(Found(LAYOUT, ())), Change(counted=[(Proto.TCP, 6379)]))
-    assert emptying == emptied(()) + TIED + count([(Proto.TCP, 6379)])
+    assert emptying == mended() + emptied(()) + TIED + count([(Proto.TCP, 6379)])
     assert "flush set inet ambassador opened_tcp" in emptying
 
 
@@ -142,7 +150,7 @@ def test_without_a_route_there_is_no_table():
 
 def test_a_table_that_was_left_is_emptied_even_without_a_route():
     emptying, removing = use(Nft(Found(LAYOUT, ())), Change())
-    assert emptying == emptied(()) + TIED
+    assert emptying == mended() + emptied(()) + TIED
     assert removing == "delete table inet ambassador\n"
 
 
@@ -194,3 +202,71 @@ def test_rules_end_with_their_process_unless_they_are_to_stay(keep_rules, can, l
     asyncio.run(using(nft, Owner(can)))
     assert lease(lasting=lasting) in nft.texts[0]
     assert ("add element inet ambassador lease" in nft.texts[0]) is lasting
+
+
+class Flushed(Nft):
+    """Has nothing left of what a change counts on, until the whole is made again."""
+
+    async def run(self, text):
+        if "table inet ambassador {" not in text:
+            raise PlaneError("nft: No such file or directory")
+        return await super().run(text)
+
+
+def test_a_change_of_what_was_flushed_makes_the_whole_again():
+    async def using(nft):
+        ours = table_of(nft)
+        await ours.open()
+        await ours.commit(Change(after={WAY.key: WAY}, counted=[(Proto.TCP, 6379)]))
+        await ours.commit(Change(before={WAY.key: WAY}))
+        ours.close()
+
+    nft = Flushed()
+    asyncio.run(using(nft))
+    _, text = nft.texts
+    assert text.startswith(mended())
+    assert text.endswith(transaction({}, {WAY.key: WAY}) + transaction({WAY.key: WAY}, {}))
+    assert count([(Proto.TCP, 6379)]) in text
+
+
+def restored(nft, found):
+    async def using():
+        ours = table_of(nft)
+        await ours.open()
+        await ours.commit(Change(after={WAY.key: WAY}))
+        nft.found = found
+        try:
+            await ours.restore()
+        finally:
+            ours.close()
+
+    asyncio.run(using())
+    return nft.texts[1:]
+
+
+@pytest.mark.parametrize("found", [None, Found(LAYOUT, ("one4",)), Found("ambassador 1", ())])
+def test_what_another_changed_is_made_whole_again(found):
+    (text,) = restored(Nft(), found)
+    assert text.startswith(mended())
+    assert text.endswith(TIED + transaction({}, {WAY.key: WAY}))
+
+
+def test_a_table_of_another_in_the_place_of_ours_is_left_alone():
+    with pytest.raises(PlaneError, match="that no ambassador has made"):
+        restored(Nft(), Found("theirs", ("input",)))
+
+
+def test_a_table_that_cannot_be_mended_is_replaced():
+    class Dormant(Nft):
+        async def run(self, text):
+            if text.startswith(mended()):
+                raise PlaneError("nft: Invalid argument")
+            return await super().run(text)
+
+    (text,) = restored(Dormant(), Found(LAYOUT, ()))
+    assert text.startswith(skeleton())
+
+
+def test_chains_that_no_ambassador_makes_are_known():
+    made = ("arrive", "one6", "spread4_tcp_1", "udp6_60", "postrouting")
+    assert foreign(Found(LAYOUT, (*made, "theirs", "spread"))) == ["theirs", "spread"]
