@@ -49,7 +49,7 @@ class _Connection(http.client.HTTPConnection):
 
 def ready(path: Path, timeout: float) -> tuple[bool, str]:
     """Return whether the ambassador takes clients, and its phase. Raises RunError."""
-    with _asked(path, "GET", "/readyz", timeout=timeout) as response:
+    with _exchange(path, "GET", "/readyz", timeout=timeout) as response:
         return response.status == http.client.OK, response.read().decode(errors="replace").strip()
 
 
@@ -68,7 +68,7 @@ def ask(path: Path, command: Command, timeout: float = _PATIENCE) -> Any:
         url += f"?{urlencode(fields)}"
     else:
         body = json.dumps(fields).encode()
-    with _asked(path, row.method, url, body, timeout=timeout) as response:
+    with _exchange(path, row.method, url, body, timeout=timeout) as response:
         status, text = response.status, response.read()
     value = _value(path, status, text)
     try:
@@ -77,11 +77,11 @@ def ask(path: Path, command: Command, timeout: float = _PATIENCE) -> Any:
         raise _strange(path) from error
 
 
-def events(path: Path, asked: Events) -> Iterator[bytes]:
+def events(path: Path, wanted: Events) -> Iterator[bytes]:
     """Yield what has happened, each event as a line of JSON. Raises RunError."""
-    query = urlencode({"after": asked.after, "follow": str(asked.follow).lower()})
-    patience = None if asked.follow else _PATIENCE
-    with _asked(path, "GET", f"/v1/events?{query}", timeout=patience) as response:
+    query = urlencode({"after": wanted.after, "follow": str(wanted.follow).lower()})
+    patience = None if wanted.follow else _PATIENCE
+    with _exchange(path, "GET", f"/v1/events?{query}", timeout=patience) as response:
         if response.status != http.client.OK:
             _value(path, response.status, response.read())
         while line := response.readline():
@@ -108,7 +108,7 @@ def _strange(path: Path) -> RunError:
 
 
 @contextmanager
-def _asked(
+def _exchange(
     path: Path, method: str, url: str, body: bytes | None = None, *, timeout: float | None
 ) -> Iterator[http.client.HTTPResponse]:
     connection = _Connection(path, timeout)

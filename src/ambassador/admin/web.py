@@ -150,23 +150,23 @@ def _query(request: Request) -> list[tuple[str, str]]:
 
 
 async def _events(reconciler: Reconciler, followers: Followers, request: Request) -> Response:
-    asked = from_query(_query(request), Events)
-    lines = _lines(reconciler, asked)
-    if asked.follow:
+    wanted = from_query(_query(request), Events)
+    lines = _lines(reconciler, wanted)
+    if wanted.follow:
         if followers.full:
             raise HTTPException(429, "too many follow the events; try again later")
         lines = followers.counted(lines)
     return StreamingResponse(lines, media_type="application/x-ndjson")
 
 
-async def _lines(reconciler: Reconciler, asked: Events) -> AsyncIterator[str]:
-    last = asked.after
+async def _lines(reconciler: Reconciler, wanted: Events) -> AsyncIterator[str]:
+    last = wanted.after
     known = reconciler.events.since(last)
     while True:
         for event in known:
             last = event.number
             yield encode(event) + "\n"
-        if not asked.follow:
+        if not wanted.follow:
             return
         known = await reconciler.events.wait(last)
         if not known:

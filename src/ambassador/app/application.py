@@ -92,8 +92,8 @@ class App:
             store=assemble.store(settings, successor),
             read_assignments=assemble.assigned,
             installed=self._follow,
-            former=self._transfer.earlier,
-            besides=[self._token] if settings.api is not None else [],
+            earlier=self._transfer.earlier,
+            reloadables=[self._token] if settings.api is not None else [],
         )
         self._doors = Doors(self.reconciler, MetricsText(self._facts, self._durations))
         self._checks = HealthChecks(resolver, self.reconciler.judge)
@@ -111,7 +111,7 @@ class App:
     async def _open(self, opened: AsyncExitStack) -> None:
         """Start part by part; `opened` gets what closes each, so that the last closes first."""
         config = self._settings.config
-        reload = partial(self.reconciler.reload, asked=False)
+        reload = partial(self.reconciler.reload, by_operator=False)
         watch = FileWatch(Path(config), reload) if config else None
         if self._access is not None:
             opened.callback(self._access.close)

@@ -10,8 +10,7 @@ import click
 
 from ambassador.admin import client
 from ambassador.admin.operations import Events
-from ambassador.cli.asked import admin_socket
-from ambassador.cli.running import asking
+from ambassador.cli.running import admin_socket, asking
 from ambassador.cli.text import clock, wants_colour
 from ambassador.spec import printable
 

@@ -46,8 +46,8 @@ class Film:
         series: dict[str, _Series] = {}
         for one in view.routes:
             series[one.name] = self._series.get(one.name, _Series())
-            if former := before.get(one.name):
-                _extend(series[one.name], one, former, passed)
+            if earlier := before.get(one.name):
+                _extend(series[one.name], one, earlier, passed)
         self._view, self._when, self._series = view, now, series
 
     def lines(self, width: int, height: int) -> list[str]:

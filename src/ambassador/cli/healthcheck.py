@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from ambassador.admin import client
-from ambassador.cli.asked import admin_socket
 from ambassador.cli.flags import setting_flags
+from ambassador.cli.running import admin_socket
 from ambassador.cli.text import complain, safe
 from ambassador.errors import NobodyError
 

@@ -49,8 +49,8 @@ def command(
     ambassador move redis tcp://192.168.1.53:6379
     ambassador move redis tcp://192.168.1.53:6379 --hold --existing drain=30s
     """
-    asked = Move(route, endpoints, hold, existing, not no_verify, timeout)
-    moved: Moved = ask(asked, admin)
+    wanted = Move(route, endpoints, hold, existing, not no_verify, timeout)
+    moved: Moved = ask(wanted, admin)
     text = f"{moved.message}, in {age(moved.seconds)}"
     if moved.held:
         text += f"; {moved.held} waited meanwhile"

@@ -1,22 +1,43 @@
-"""What every verb that asks a running ambassador shares: its flags, and how its answer is shown."""
+"""What every verb that asks a running ambassador shares: which one it asks, its flags, and how the
+answer is shown.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
 
 from ambassador.admin import client
 from ambassador.admin.plain import encode
-from ambassador.cli.asked import admin_socket
 from ambassador.cli.flags import setting_flags
 from ambassador.cli.text import safe
 from ambassador.core.commands import Command
 from ambassador.core.results import Done
+from ambassador.errors import RunError
+from ambassador.settings import SETTINGS
 from ambassador.spec import parse_duration
 
-__all__ = ["ask", "asking", "do", "duration", "place_of", "show"]
+__all__ = ["admin_socket", "ask", "asking", "do", "duration", "place_of", "show"]
+
+
+def admin_socket(flag: str | None) -> Path:
+    """Return the admin socket to ask at, as `--admin` or AMBASSADOR_ADMIN say, or where it is
+    found.
+
+    Raises ConfigError when they make no sense and RunError when nobody can be asked.
+    """
+    setting = SETTINGS["admin"]
+    text, where = flag, f"flag {setting.flag}"
+    if text is None:
+        text, where = os.environ.get(setting.variable, "").strip(), setting.variable
+    named: str = setting.parse(text, where) if text or flag is not None else ""
+    if named == "off":
+        raise RunError(f"{where} is off: an ambassador without an admin socket cannot be asked")
+    return client.find(os.environ, named)
 
 
 def asking(command: Callable[..., Any]) -> Callable[..., Any]:

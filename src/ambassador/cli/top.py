@@ -16,10 +16,9 @@ from types import FrameType
 import click
 
 from ambassador.admin import client
-from ambassador.cli.asked import admin_socket
 from ambassador.cli.flags import setting_flags
 from ambassador.cli.frame import Film
-from ambassador.cli.running import duration
+from ambassador.cli.running import admin_socket, duration
 from ambassador.core.commands import Status
 from ambassador.errors import ConfigError, Problem
 

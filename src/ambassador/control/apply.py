@@ -27,7 +27,7 @@ __all__ = ["Applier", "route_of"]
 
 
 class Applier:
-    """Leads `plane` to what sources, operator and probes want together; `installed` hears of each
+    """Brings `plane` to what sources, operator and probes want together; `installed` hears of each
     change.
     """
 
@@ -42,8 +42,8 @@ class Applier:
         self.verdicts: dict[tuple[RouteKey, Address], Health] = {}
         self.routes: tuple[Route, ...] = ()  # as the plane has them
         self._at: dict[RouteKey, int] = {}  # where in `routes` each is
-        self._said: dict[RouteKey, Route] = {}  # as the sources say, of `_led`
-        self._led: tuple[Desired, Mapping[RouteKey, Wish]] = (self.desired, self.wishes)
+        self._said: dict[RouteKey, Route] = {}  # as the sources say, of `_applied`
+        self._applied: tuple[Desired, Mapping[RouteKey, Wish]] = (self.desired, self.wishes)
         self.changed: dict[RouteKey, Changed] = {}
         self.unkept = ""  # why the wishes are not in the store as they are; empty: they are
         self._plane = plane
@@ -56,26 +56,26 @@ class Applier:
             self.wishes = {wish.key: wish for wish in self._store.load()}
 
     async def source(self, desired: Desired, who: str) -> Sequence[Step]:
-        """Lead to what the sources say now; on failure what they said before stands."""
-        steps = await self.lead_to(desired, self.wishes, who)
+        """Go to what the sources say now; on failure what they said before stands."""
+        steps = await self.apply(desired, self.wishes, who)
         self.desired = desired
         return steps
 
     async def judge(self, verdicts: Mapping[tuple[RouteKey, Address], Health]) -> None:
-        """Lead to what follows from what probes say anew."""
-        former = {place: self.verdicts.get(place, Health.UNKNOWN) for place in verdicts}
+        """Go to what follows from what probes say anew."""
+        before = {place: self.verdicts.get(place, Health.UNKNOWN) for place in verdicts}
         self.verdicts.update(verdicts)
         what = "; ".join(
             f"{format_address(address)} is {health}" for (_, address), health in verdicts.items()
         )
         keys = [key for key, _ in verdicts]
         try:
-            await self.lead_to(self.desired, self.wishes, "health", what, judged=keys)
+            await self.apply(self.desired, self.wishes, "health", what, judged=keys)
         except AmbassadorError:
-            self.verdicts.update(former)
+            self.verdicts.update(before)
             raise
 
-    async def lead_to(
+    async def apply(
         self,
         desired: Desired,
         wishes: Mapping[RouteKey, Wish],
@@ -85,7 +85,7 @@ class Applier:
         *,
         judged: Collection[RouteKey] = (),
     ) -> Sequence[Step]:
-        """Lead the planes to what `desired` and `wishes` come to; in a change of a route of
+        """Bring the planes to what `desired` and `wishes` come to; in a change of a route of
         `once` its sessions follow that policy. `judged` are the routes of new verdicts.
         """
         keys = self._touched(desired, wishes)
@@ -104,7 +104,7 @@ class Applier:
             )
         await self._plane.prepare(steps)
         await self._plane.apply(steps)
-        self.routes, self._led = routes, (desired, wishes)
+        self.routes, self._applied = routes, (desired, wishes)
         if keys is None:
             self._at = {route.key: place for place, route in enumerate(routes)}
             self._said = {route.key: route for route in desired.routes}
@@ -148,8 +148,8 @@ class Applier:
 
     def _touched(self, desired: Desired, wishes: Mapping[RouteKey, Wish]) -> set[RouteKey] | None:
         """Return whom it is about; None: perhaps everybody."""
-        led, former = self._led
-        return touched(former, wishes) if desired is led else None
+        desired_before, before = self._applied
+        return touched(before, wishes) if desired is desired_before else None
 
     def _whole(
         self, desired: Desired, wishes: Mapping[RouteKey, Wish]
@@ -176,9 +176,9 @@ class Applier:
         for step in steps:
             if isinstance(step, AddRoute):
                 continue
-            former = step.old if isinstance(step, ChangeRoute) else step.route
-            key = former.key
-            for endpoint in former.endpoints:
+            before = step.old if isinstance(step, ChangeRoute) else step.route
+            key = before.key
+            for endpoint in before.endpoints:
                 if not self.has(key, endpoint.address):
                     self.verdicts.pop((key, endpoint.address), None)
 
@@ -191,7 +191,7 @@ class Applier:
         *,
         owed: bool = False,
     ) -> None:
-        """Keep `wishes` and lead to them, or do neither; with `owed` lead to them also where they
+        """Keep `wishes` and apply them, or do neither; with `owed` apply them also where they
         cannot be kept: `unkept` then says why, until `repay` or the next wish can.
         """
         if wishes != self.wishes or self.unkept:
@@ -203,7 +203,7 @@ class Applier:
                 self.unkept = str(error)
                 log.event(log.ERROR, "not_kept", f"{what}, but not kept: {error}")
         try:
-            await self.lead_to(self.desired, wishes, who, what, once)
+            await self.apply(self.desired, wishes, who, what, once)
         except AmbassadorError:
             try:
                 await self._keep(self.wishes)

@@ -1,4 +1,4 @@
-"""What becomes of each command: decided by `core.asked`, done by way of `Leading`."""
+"""What becomes of each command: decided by `core.decide`, done by `Applier`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ambassador.core.commands import (
     Sessions,
     Status,
 )
-from ambassador.core.decide import Decision, Situation, add, asked, chosen, move, parse_address
+from ambassador.core.decide import Decision, Situation, add, chosen, decide, move, parse_address
 from ambassador.core.describe import describe_listen
 from ambassador.core.names import find
 from ambassador.core.results import (
@@ -78,17 +78,17 @@ class Executor:
 
     def __init__(
         self,
-        lead: Applier,
+        applier: Applier,
         plane: PlaneStack,
         verifier: Verifier | None,
         read_assignments: Callable[[Sequence[str]], Snapshot] | None,
     ) -> None:
         self.reasons: dict[tuple[RouteKey, Address], str] = {}  # the last word of each probe
-        self._lead = lead
+        self._applier = applier
         self._plane = plane
         self._verifier = verifier
         self._read_assignments = read_assignments
-        self._endings = Deadlines(plane.sessions, plane.cut)
+        self._deadlines = Deadlines(plane.sessions, plane.cut)
         self._started = time.monotonic()
         self._verifying: asyncio.Task[AmbassadorError | None] | None = None
         self._closed = False
@@ -96,7 +96,7 @@ class Executor:
     def close(self) -> None:
         """Break off a move that has not come far, and end no sessions any longer."""
         self._closed = True
-        self._endings.close()
+        self._deadlines.close()
         if self._verifying is not None:
             self._verifying.cancel()
 
@@ -111,8 +111,8 @@ class Executor:
             raise self._explained(name, error) from None
 
     async def _do(self, command: Command, who: str, deadline: float) -> Result:
-        lead = self._lead
-        now = Situation(lead.desired, lead.routes, lead.wishes, who, time.time())
+        applier = self._applier
+        now = Situation(applier.desired, applier.routes, applier.wishes, who, time.time())
         match command:
             case Move():
                 result: Result = await self._move(command, now, deadline)
@@ -123,10 +123,10 @@ class Executor:
             case Status() | Sessions() | Reload():
                 raise AssertionError(command)
             case _:
-                result = await self._ask(asked(now, command), who, isinstance(command, _FREEING))
-        self._endings.keep_only(
+                result = await self._ask(decide(now, command), who, isinstance(command, _FREEING))
+        self._deadlines.keep_only(
             (route.key, endpoint.address)
-            for route in lead.routes
+            for route in applier.routes
             for endpoint in route.endpoints
             if endpoint.admin is Admin.DRAIN
         )
@@ -135,8 +135,8 @@ class Executor:
         return result
 
     async def _ask(self, wanted: Decision, who: str, owed: bool = False) -> Done:
-        await self._lead.wish(wanted.wishes, who, wanted.message, owed=owed)
-        unkept = self._lead.unkept
+        await self._applier.wish(wanted.wishes, who, wanted.message, owed=owed)
+        unkept = self._applier.unkept
         owing = f"; a restart would undo it: {unkept}" if unkept else ""
         return Done(f"{wanted.message}{owing}", wanted.routes)
 
@@ -154,7 +154,7 @@ class Executor:
             if number % _SLICE == 0:
                 await asyncio.sleep(0)
             key = one.route.key
-            changed, differs = self._lead.changed.get(key), self._lead.differs(key)
+            changed, differs = self._applier.changed.get(key), self._applier.differs(key)
             views.append(route_view(one, self.reasons, changed, differs))
         uptime = round(time.monotonic() - self._started, 3)
         earlier = tuple(EarlierView(*one) for one in self._plane.processes)
@@ -168,13 +168,13 @@ class Executor:
             sources,
             earlier,
             removed,
-            self._lead.unkept,
+            self._applier.unkept,
         )
 
     def _removed(self) -> tuple[RemovedView, ...]:
         return tuple(
-            RemovedView(one.name, describe_listen(one), self._lead.differs(one.key))
-            for one in self._lead.gone
+            RemovedView(one.name, describe_listen(one), self._applier.differs(one.key))
+            for one in self._applier.gone
         )
 
     async def sessions(self, command: Sessions) -> SessionList:
@@ -190,36 +190,36 @@ class Executor:
     def _find(self, name: str) -> Route:
         """Return the route called `name`. Raises NotFoundError that knows of one removed."""
         try:
-            return find(self._lead.routes, name)
+            return find(self._applier.routes, name)
         except NotFoundError as error:
             raise self._explained(name, error) from None
 
     def _explained(self, name: str, error: NotFoundError) -> NotFoundError:
         """Return `error`, or what has become of the route called `name`."""
         try:
-            one = find(self._lead.gone, name)
+            one = find(self._applier.gone, name)
         except ConfigError:
             return error
-        what = f"{one.name} is {self._lead.differs(one.key).partition(';')[0]}"
+        what = f"{one.name} is {self._applier.differs(one.key).partition(';')[0]}"
         expected = f"ambassador reset {one.name}, which brings it back"
         return NotFoundError(Problem("route", what, "", expected))
 
     async def _move(self, command: Move, now: Situation, deadline: float) -> Moved:
-        began, lead = time.monotonic(), self._lead
+        began, applier = time.monotonic(), self._applier
         it = move(now, command)
-        lead.check(it.after)  # raises where it would lead back to itself
+        applier.check(it.after)  # raises where it would lead back to itself
         await self._verify(command, it.route, it.endpoints, deadline)
-        former, key = lead.wishes, it.route.key
-        await lead.lead_to(lead.desired, it.between, now.who, it.message)
+        before, key = applier.wishes, it.route.key
+        await applier.apply(applier.desired, it.between, now.who, it.message)
         try:
             await self._verify(command, it.route, it.endpoints, deadline)
-            (status,) = self._plane.status([one for one in lead.routes if one.key == key])
+            (status,) = self._plane.status([one for one in applier.routes if one.key == key])
             once = {key: it.existing} if it.existing else None
-            await lead.wish(it.after, now.who, it.message, once)
+            await applier.wish(it.after, now.who, it.message, once)
         except AmbassadorError:
             # Whoever came in between was given to the new endpoint, and stays there.
             keep = {key: Existing()}
-            await lead.lead_to(lead.desired, former, now.who, "a move was undone", keep)
+            await applier.apply(applier.desired, before, now.who, "a move was undone", keep)
             raise
         return Moved(
             it.message,
@@ -266,7 +266,7 @@ class Executor:
             raise ConfigError(Problem("rate", "must be 0 or more", str(command.rate)))
         found = await self._meant(command)
         existing = Existing(Fate.CUT, rate=command.rate)
-        await self._endings.cut([one.id for one in found], existing, Reason.CUT)
+        await self._deadlines.cut([one.id for one in found], existing, Reason.CUT)
         count = f"{len(found)} session{'' if len(found) == 1 else 's'} cut"
         message = f"{count}, {command.rate} a second" if command.rate and found else count
         names = tuple(dict.fromkeys(one.route.name for one in found))
@@ -284,22 +284,22 @@ class Executor:
                 raise NotFoundError(Problem("session", what))
             return found
         if not command.endpoint:
-            ((route, _),) = chosen(self._lead.routes, command.route, "")
+            ((route, _),) = chosen(self._applier.routes, command.route, "")
             return [one for one in sessions if one.route.key == route.key]
         if command.route:
-            key = find(self._lead.routes, command.route).key
+            key = find(self._applier.routes, command.route).key
             sessions = [one for one in sessions if one.route.key == key]
         # An endpoint that has left its route may have sessions yet.
         found = [one for one in sessions if _leads_to(one, command.endpoint)]
         if not found:
-            chosen(self._lead.routes, command.route, command.endpoint)
+            chosen(self._applier.routes, command.route, command.endpoint)
         return found
 
     def _drain(self, command: Drain) -> None:
         existing = Existing(Fate.DRAIN, seconds=command.deadline)
-        for route, endpoints in chosen(self._lead.routes, command.route, command.endpoint):
+        for route, endpoints in chosen(self._applier.routes, command.route, command.endpoint):
             for endpoint in endpoints:
-                self._endings.drain((route.key, endpoint.address), existing)
+                self._deadlines.drain((route.key, endpoint.address), existing)
 
     def _read_added(self, command: Add) -> tuple[Route, ...]:
         if self._read_assignments is None:

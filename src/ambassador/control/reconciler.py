@@ -1,4 +1,4 @@
-"""The one loop that leads what is installed to what is desired.
+"""The one loop that brings what is installed to what is desired.
 
 Everything that changes routes goes through `Reconciler`, one thing at a time: what the sources
 say, what the operator wants, what probes find. A source that fails or says something wrong is not
@@ -51,7 +51,8 @@ class Reconciler:
     `verifier` is asked before and after a move (without one, nobody is), `store` keeps the
     operator's wishes (without one, they end with the program), `read_assignments` returns the
     routes of what `Add` brings (without it, that is refused), `installed` hears of each change,
-    `besides` is read anew at each reload, `former` is what goes on in processes before this one.
+    `reloadables` are read anew at each reload, `earlier` is what goes on in processes before this
+    one.
     """
 
     def __init__(
@@ -63,28 +64,28 @@ class Reconciler:
         store: StateStore | None = None,
         read_assignments: Callable[[Sequence[str]], Snapshot] | None = None,
         installed: Callable[[Sequence[Step]], None] = lambda _steps: None,
-        besides: Sequence[Reloadable] = (),
-        former: Earlier | None = None,
+        reloadables: Sequence[Reloadable] = (),
+        earlier: Earlier | None = None,
     ) -> None:
         self.phase = Phase.STARTING
-        self._besides = besides
+        self._reloadables = reloadables
         self.events = Events()
-        self._reading = SnapshotReader(sources)
-        self._plane = PlaneStack(plane, fronts, former)
-        self._lead = Applier(self._plane, store, installed)
-        self._operating = Executor(self._lead, self._plane, verifier, read_assignments)
+        self._snapshots = SnapshotReader(sources)
+        self._plane = PlaneStack(plane, fronts, earlier)
+        self._applier = Applier(self._plane, store, installed)
+        self._executor = Executor(self._applier, self._plane, verifier, read_assignments)
         self._lock = asyncio.Lock()
         self._repaying: asyncio.Task[None] | None = None
 
     @property
     def routes(self) -> tuple[Route, ...]:
         """What is installed now."""
-        return self._lead.routes
+        return self._applier.routes
 
     @property
     def sources(self) -> tuple[SourceView, ...]:
         """When each source was last read, and what has been wrong with it since."""
-        return self._reading.views
+        return self._snapshots.views
 
     async def start(self) -> None:
         """Install every route or none, as the sources say and the operator wanted before.
@@ -92,21 +93,21 @@ class Reconciler:
         Raises ConfigError, SourceError and PlaneError.
         """
         async with self._lock:
-            self._lead.load()
-            desired, snapshots = self._reading.read()
+            self._applier.load()
+            desired, snapshots = self._snapshots.read()
             for snapshot in snapshots:
                 for note in snapshot.notes:
                     log.event(log.WARNING, "note", note, source=snapshot.source)
-            await self._lead.source(desired, "start")
-            self._reading.good(snapshots)
-            for key, wish in self._lead.wishes.items():
-                text = f"{wish.route}  {self._lead.differs(key)}"
+            await self._applier.source(desired, "start")
+            self._snapshots.good(snapshots)
+            for key, wish in self._applier.wishes.items():
+                text = f"{wish.route}  {self._applier.differs(key)}"
                 log.event(log.WARNING, "differs", text, route=wish.route)
             self.phase = Phase.READY
 
-    async def reload(self, *, asked: bool = True) -> bool:
+    async def reload(self, *, by_operator: bool = True) -> bool:
         """Read the sources again and touch only what changed; on failure nothing changes. Unless
-        somebody `asked` for it, a source that has lost most of its routes is a failure.
+        the operator asked for it, a source that has lost most of its routes is a failure.
 
         Return whether the reload was good. Raises what is no exception of ours, after it was said.
         """
@@ -114,7 +115,7 @@ class Reconciler:
             if self.phase is not Phase.READY:
                 return False
             try:
-                await self._reload("reload", loss=asked)
+                await self._reload("reload", loss=by_operator)
             except AmbassadorError:
                 return False
             return True
@@ -126,12 +127,12 @@ class Reconciler:
         follows for its sessions is done. Raises PlaneError where the planes cannot.
         """
         async with self._lock:
-            if self.phase is not Phase.READY or not self._lead.has(key, address):
+            if self.phase is not Phase.READY or not self._applier.has(key, address):
                 return
-            self._operating.reasons[key, address] = reason
-            if self._lead.verdicts.get((key, address), Health.UNKNOWN) is health:
+            self._executor.reasons[key, address] = reason
+            if self._applier.verdicts.get((key, address), Health.UNKNOWN) is health:
                 return
-            await self._lead.judge({(key, address): health})
+            await self._applier.judge({(key, address): health})
 
     async def execute(
         self,
@@ -161,10 +162,10 @@ class Reconciler:
         """
         match command:
             case Status():
-                views = self._reading.views
-                return await self._operating.status(command, self.phase.value, views)
+                views = self._snapshots.views
+                return await self._executor.status(command, self.phase.value, views)
             case Sessions():
-                return await self._operating.sessions(command)
+                return await self._executor.sessions(command)
         late = 0.0 if asked is None else max(0.0, time.time() - asked)
         outcome = await asyncio.shield(spawn(self._outcome(command, who, late, gone), "command"))
         if isinstance(outcome, AmbassadorError):
@@ -192,11 +193,11 @@ class Reconciler:
                     f"{', '.join(held)} held, and those who wait cannot be handed over: "
                     f"ambassador release {held[0]}"
                 )
-            yield tuple(self._lead.wishes.values())
+            yield tuple(self._applier.wishes.values())
 
     def leave(self) -> None:
         """Another process has the routes: only open sessions are seen to."""
-        self._operating.close()
+        self._executor.close()
         self._end_repaying()
         self.phase = Phase.STOPPING
 
@@ -206,9 +207,9 @@ class Reconciler:
 
         Return how many were cut after the grace.
         """
-        self._operating.close()  # so that nobody is waited for
+        self._executor.close()  # so that nobody is waited for
         async with self._lock:
-            await self._lead.repay()
+            await self._applier.repay()
             self._end_repaying()
             self.phase = Phase.STOPPING
             dismissing = spawn(self._dismiss(), "dismiss those who are held")
@@ -257,7 +258,7 @@ class Reconciler:
             result = await (
                 self._reload(who)
                 if isinstance(command, Reload)
-                else self._operating.do(command, who, deadline)
+                else self._executor.do(command, who, deadline)
             )
         except AmbassadorError as error:
             return error
@@ -269,7 +270,7 @@ class Reconciler:
         return result
 
     def _see_to_store(self) -> None:
-        if self._lead.unkept and (self._repaying is None or self._repaying.done()):
+        if self._applier.unkept and (self._repaying is None or self._repaying.done()):
             self._repaying = spawn(self._repay(), "keep what is owed")
 
     def _end_repaying(self) -> None:
@@ -278,30 +279,30 @@ class Reconciler:
 
     async def _repay(self) -> None:
         """Keep what is owed as soon as the store can."""
-        while self._lead.unkept:
+        while self._applier.unkept:
             await asyncio.sleep(_REPAY)
             async with self._lock:
-                await self._lead.repay()
+                await self._applier.repay()
 
     async def _reload(self, who: str, *, loss: bool = True) -> Done:
         failing = ""  # what was read last, where that is no source
         try:
-            desired, snapshots = await asyncio.to_thread(self._reading.read, loss=loss)
-            for one in self._besides:
+            desired, snapshots = await asyncio.to_thread(self._snapshots.read, loss=loss)
+            for one in self._reloadables:
                 failing = one.name
                 one.read()
             failing = ""
-            steps = await self._lead.source(desired, who)
+            steps = await self._applier.source(desired, who)
         except Exception as error:
             # Also what is a bug, or a thread that could not be started: it is said and shown.
-            self._reading.bad(error, failing)
+            self._snapshots.bad(error, failing)
             text = in_words(error)
-            asked = isinstance(error, LostRoutesError)  # nothing is wrong, but it may not be meant
-            what = "not reloaded" if asked else "reload failed, everything stays as it was"
+            lost = isinstance(error, LostRoutesError)  # nothing is wrong, but it may not be meant
+            what = "not reloaded" if lost else "reload failed, everything stays as it was"
             log.event(log.ERROR, "reload_failed", f"{what}: {text}", error=text)
             raise
-        self._reading.good(snapshots)
-        for one in self._besides:
+        self._snapshots.good(snapshots)
+        for one in self._reloadables:
             one.take_over()
         count = f"{len(steps)} change{'' if len(steps) == 1 else 's'}"
         log.event(log.INFO, "reloaded", f"reloaded: {count}", changes=len(steps))

@@ -54,7 +54,7 @@ class SnapshotReader:
     def __init__(self, sources: Sequence[Source]) -> None:
         self.views: tuple[SourceView, ...] = ()
         self._sources = sources
-        self._asked = _TOGETHER
+        self._current = _TOGETHER
         self._said: list[Snapshot] = []  # the last time
         self._good: dict[str, Snapshot] = {}
 
@@ -84,17 +84,17 @@ class SnapshotReader:
             for view in self.views
             if view.name not in (name, _TOGETHER)
         ]
-        former = [view.read for view in self.views if view.name == name]
+        known = [view.read for view in self.views if view.name == name]
         place = next((i for i, view in enumerate(self.views) if view.name == name), len(views))
-        views.insert(place, SourceView(name, former[0] if former else 0.0, in_words(error)))
+        views.insert(place, SourceView(name, known[0] if known else 0.0, in_words(error)))
         self.views = tuple(views)
 
     def _culprit(self, error: Exception) -> str:
         """Return the name of the source that `error` is about."""
-        if self._asked != _TOGETHER:
+        if self._current != _TOGETHER:
             # A guess is asked only because a source has nothing to say any longer.
             empty = [one.source for one in self._said if not one.routes and self._had(one.source)]
-            return empty[0] if empty else self._asked
+            return empty[0] if empty else self._current
         wrong = {one.where for one in error.problems} if isinstance(error, ConfigError) else set()
         return next(
             (
@@ -109,17 +109,17 @@ class SnapshotReader:
         return self._good[name].routes if name in self._good else ()
 
     def _ask(self, name: str) -> None:
-        self._asked = name
+        self._current = name
 
     def _take(self, snapshot: Snapshot) -> None:
         self._said.append(snapshot)
 
     def _take_with_care(self, snapshot: Snapshot) -> None:
-        former = self._good.get(snapshot.source)
-        if former is not None and (lost := most_lost(former.routes, snapshot.routes)):
+        good = self._good.get(snapshot.source)
+        if good is not None and (lost := most_lost(good.routes, snapshot.routes)):
             names = ", ".join(lost[:_SHOWN]) + (", ..." if len(lost) > _SHOWN else "")
             raise LostRoutesError(
-                f"{snapshot.source}: {len(lost)} of its {len(former.routes)} routes are gone at "
+                f"{snapshot.source}: {len(lost)} of its {len(good.routes)} routes are gone at "
                 f"once ({names}); they stay until it is confirmed: ambassador reload",
                 snapshot.source,
             )

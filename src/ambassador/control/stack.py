@@ -32,27 +32,27 @@ class _Before(NamedTuple):
 
 class PlaneStack:
     """Implements ports.Plane over `plane`, which listens for every route, and `fronts`, each in
-    front of those before it; `former` is behind all of them.
+    front of those before it; `earlier` is behind all of them.
     """
 
     def __init__(
-        self, plane: Plane, fronts: Sequence[Plane], former: Earlier | None = None
+        self, plane: Plane, fronts: Sequence[Plane], earlier: Earlier | None = None
     ) -> None:
         self._plane = plane
         self._fronts = fronts
-        self._former = former
+        self._earlier = earlier
         self._before: _Before | None = None  # while steps are performed
         self.name = "+".join(one.name for one in (plane, *fronts))
 
     @property
     def _all(self) -> tuple[Plane, ...]:
-        former = () if self._former is None else (self._former,)
-        return (*former, self._plane, *self._fronts)
+        earlier = () if self._earlier is None else (self._earlier,)
+        return (*earlier, self._plane, *self._fronts)
 
     @property
     def processes(self) -> Sequence[tuple[int, int]]:
-        """See ports.Former."""
-        return () if self._former is None else self._former.processes
+        """See ports.Earlier."""
+        return () if self._earlier is None else self._earlier.processes
 
     async def prepare(self, steps: Sequence[Step]) -> None:
         """Raise where `steps` could not be performed; see ports.Plane."""
@@ -99,11 +99,11 @@ class PlaneStack:
             try:
                 await plane.apply(part)
             except AmbassadorError:
-                for former, done in reversed(parts[:number]):
-                    await former.apply(undo(done))
+                for applied, done in reversed(parts[:number]):
+                    await applied.apply(undo(done))
                 raise
-        if self._former is not None:
-            await self._former.apply(steps)
+        if self._earlier is not None:
+            await self._earlier.apply(steps)
 
     async def measure(self) -> None:
         """Bring the numbers of `status` up to date; a plane that cannot is passed over."""
@@ -128,9 +128,9 @@ class PlaneStack:
     def _now(self, routes: Sequence[Route] | None) -> list[RouteStatus]:
         """Return what the planes know, which may be in the middle of a change."""
         statuses = list(self._plane.status(routes))
-        if self._former is not None:
+        if self._earlier is not None:
             routes = [status.route for status in statuses]
-            before = {one.route.key: one for one in self._former.status(routes)}
+            before = {one.route.key: one for one in self._earlier.status(routes)}
             statuses = [
                 _joined(before[key], one) if (key := one.route.key) in before else one
                 for one in statuses

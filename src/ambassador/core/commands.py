@@ -60,7 +60,7 @@ class Move:
 
     With `verify` each new endpoint must answer before anything changes, and again afterwards.
     With `hold` new sessions wait meanwhile. `existing` is the policy for the sessions of the
-    former endpoints, in words of the grammar; empty: the route's own. Not done within `timeout`
+    endpoints before, in words of the grammar; empty: the route's own. Not done within `timeout`
     seconds, everything is as it was.
     """
 

@@ -1,7 +1,7 @@
 """From a command to the operator's wishes, or to what is wrong with it. Pure.
 
-`Situation` is all that counts at that moment; `Asked` is what shall be, and how to tell it. The
-reconciler leads there.
+`Situation` is all that counts at that moment; `Decision` is what shall be, and how to tell it. The
+reconciler makes it so.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ __all__ = [
     "MovePlan",
     "Situation",
     "add",
-    "asked",
     "chosen",
+    "decide",
     "move",
     "parse_address",
     "positive",
@@ -93,7 +93,7 @@ class Decision:
 @dataclass(frozen=True, slots=True)
 class MovePlan:
     """A move in two steps: `between`, new sessions go to the new endpoints (or wait) while the
-    former keep theirs; `after`, the former have left, by the policy `existing`.
+    endpoints before keep theirs; `after`, those have left, by the policy `existing`.
     """
 
     route: Route
@@ -104,7 +104,7 @@ class MovePlan:
     message: str
 
 
-def asked(now: Situation, command: Change) -> Decision:
+def decide(now: Situation, command: Change) -> Decision:
     """Return what `command` comes to. Raises ConfigError and its kinds."""
     match command:
         case commands.Hold():
@@ -127,12 +127,12 @@ def move(now: Situation, command: commands.Move) -> MovePlan:
     policy = parse_existing(command.existing, "existing") if command.existing else None
     if policy is not None and route.proto is Proto.UDP:
         raise _wrong("existing", "a UDP route has none: a flow moves with its next datagram")
-    former = _plain(route.endpoints)
-    if endpoints == former:
+    current = _plain(route.endpoints)
+    if endpoints == current:
         where = ", ".join(map(describe_endpoint, endpoints))
         raise ConflictError(Problem("endpoints", f"{route.name} leads to {where} already"))
     here = {endpoint.address for endpoint in endpoints}
-    left = tuple(endpoint for endpoint in former if endpoint.address not in here)
+    left = tuple(endpoint for endpoint in current if endpoint.address not in here)
     line = ", ".join(map(describe_endpoint, endpoints))
     message = f"{route.name} moved to {line}"
     hold = Hold() if command.hold and route.hold is None else route.hold
@@ -294,8 +294,8 @@ def add(now: Situation, routes: Sequence[Route]) -> Decision:
 def _with(now: Situation, route: Route, message: str, **fields: Any) -> dict[RouteKey, Wish]:
     """Return the wishes with that for `route` changed; one that wants nothing is dropped."""
     key = route.key
-    former = now.wishes.get(key) or Wish(*key, route.name)
-    wish = replace(former, route=route.name, who=now.who, when=now.when, what=message, **fields)
+    wish = now.wishes.get(key) or Wish(*key, route.name)
+    wish = replace(wish, route=route.name, who=now.who, when=now.when, what=message, **fields)
     wishes = {other: one for other, one in now.wishes.items() if other != key}
     if not wish.empty:
         wishes[key] = wish

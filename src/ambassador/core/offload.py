@@ -10,13 +10,13 @@ __all__ = ["MOST", "least_loaded", "wanted", "workers"]
 MOST = 8
 
 
-def workers(asked: int | None, cores: float) -> int:
-    """Return how many processes may carry beside the first one: `asked`, or as many as there are
+def workers(wanted: int | None, cores: float) -> int:
+    """Return how many processes may carry beside the first one: `wanted`, or as many as there are
     `cores` to run on (a share of one, where the time is limited); none on a single core, where
     they would only add switches between processes.
     """
-    if asked is not None:
-        return asked
+    if wanted is not None:
+        return wanted
     return min(int(cores), MOST) if cores >= 2 else 0
 
 

@@ -12,13 +12,13 @@ __all__ = ["route_as_wanted", "touched"]
 
 
 def touched(
-    former: Mapping[RouteKey, Wish], wishes: Mapping[RouteKey, Wish]
+    before: Mapping[RouteKey, Wish], wishes: Mapping[RouteKey, Wish]
 ) -> set[RouteKey] | None:
-    """Return the routes that `wishes` want otherwise than `former` did; None where a route comes
+    """Return the routes that `wishes` want otherwise than `before` did; None where a route comes
     or goes by that, which may concern the names of others and where they listen.
     """
-    keys = {key for key in (*former, *wishes) if former.get(key) is not wishes.get(key)}
-    if any(_presence(former.get(key)) != _presence(wishes.get(key)) for key in keys):
+    keys = {key for key in (*before, *wishes) if before.get(key) is not wishes.get(key)}
+    if any(_presence(before.get(key)) != _presence(wishes.get(key)) for key in keys):
         return None
     return keys
 

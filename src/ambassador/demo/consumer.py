@@ -15,7 +15,7 @@ __all__ = ["Consumer", "Tally"]
 class Tally:
     """What the consumer has seen so far. Times in seconds."""
 
-    asked: int = 0
+    requests: int = 0
     answered: int = 0
     visits: int = 0  # the last count it was told
     lost: int = 0  # counts that were not the one before plus one
@@ -26,7 +26,12 @@ class Tally:
     @property
     def flawless(self) -> bool:
         """Whether every request was answered and no count was lost or told twice."""
-        return self.asked > 0 and self.answered == self.asked and not self.errors and not self.lost
+        return (
+            self.requests > 0
+            and self.answered == self.requests
+            and not self.errors
+            and not self.lost
+        )
 
     def heard(self, visits: int, port: int, took: float) -> None:
         """Note an answer."""
@@ -50,17 +55,19 @@ class Consumer:
         tally = self.tally
         while not until.is_set():
             began = time.monotonic()
-            tally.asked += 1
+            tally.requests += 1
             try:
                 reply = await ask(self.port, "INCR visits", "CONFIG GET port")
             except (OSError, TimeoutError, ReplyError) as error:
-                tally.errors.append(f"request {tally.asked}: {str(error) or type(error).__name__}")
+                tally.errors.append(
+                    f"request {tally.requests}: {str(error) or type(error).__name__}"
+                )
             else:
                 match reply:
                     case [int(visits), [_, str(port)]]:
                         tally.heard(visits, int(port), time.monotonic() - began)
                     case _:
-                        tally.errors.append(f"request {tally.asked}: unexpected answer {reply}")
+                        tally.errors.append(f"request {tally.requests}: unexpected answer {reply}")
             try:
                 async with asyncio.timeout_at(asyncio.get_running_loop().time() + self.every):
                     await until.wait()

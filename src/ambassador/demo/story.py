@@ -101,7 +101,7 @@ async def _watch(screen: Screen, tally: Tally) -> None:
     """Say once a second how the consumer is doing."""
     while True:
         await asyncio.sleep(1)
-        done = f"{tally.answered} of {tally.asked} answered, visits = {tally.visits}"
+        done = f"{tally.answered} of {tally.requests} answered, visits = {tally.visits}"
         screen.say("consumer", f"{done}, by :{tally.answered_by}", "bad" if tally.errors else "")
 
 
@@ -122,8 +122,8 @@ def _conclude(screen: Screen, tally: Tally) -> None:
         result = f"{tally.answered} requests, no error, no count lost; {slowest}"
         screen.say("consumer", result, "good")
     else:
-        failed = tally.asked - tally.answered
-        result = f"{tally.asked} requests, {failed} failed, {tally.lost} counts lost; {slowest}"
+        failed = tally.requests - tally.answered
+        result = f"{tally.requests} requests, {failed} failed, {tally.lost} counts lost; {slowest}"
         screen.say("consumer", result, "bad")
 
 

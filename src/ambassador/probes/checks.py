@@ -43,17 +43,17 @@ class HealthChecks:
         for step in steps:
             match step:
                 case AddRoute(route):
-                    wanted |= _asked(route)
+                    wanted |= _questions(route)
                 case RemoveRoute(route):
-                    before |= _asked(route)
+                    before |= _questions(route)
                 case ChangeRoute(old=old, new=new):
-                    before |= _asked(old)
-                    wanted |= _asked(new)
-        asked = {what[:2] for what in wanted}
+                    before |= _questions(old)
+                    wanted |= _questions(new)
+        places = {what[:2] for what in wanted}
         for what in before.keys() - wanted.keys():
             if task := self._tasks.pop(what, None):
                 task.cancel()
-            if what[:2] not in asked:  # it may still be there, and not be asked
+            if what[:2] not in places:  # it may still be there, and not be asked
                 spawn(self._judge(*what[:2], Health.UNKNOWN, ""), "health no longer asked for")
         for what in wanted.keys() - self._tasks.keys():
             route, endpoint = wanted[what]
@@ -106,7 +106,7 @@ class HealthChecks:
         return why
 
 
-def _asked(route: Route) -> dict[_What, tuple[Route, Endpoint]]:
+def _questions(route: Route) -> dict[_What, tuple[Route, Endpoint]]:
     if not route.health:
         return {}
     return {_what(route, endpoint): (route, endpoint) for endpoint in route.endpoints}

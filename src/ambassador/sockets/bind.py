@@ -47,7 +47,7 @@ def bind_inet(proto: Proto, address: Inet, backlog: int) -> socket.socket:
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if everywhere else 1)
         if proto is Proto.TCP:
-            # A restart must not wait for the TIME_WAIT of former sessions.
+            # A restart must not wait for the TIME_WAIT of earlier sessions.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind((host, address.port))
             sock.listen(backlog)

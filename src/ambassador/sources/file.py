@@ -43,7 +43,7 @@ _DIGITS = re.compile(r"[0-9_]+|$")
 _NUMBERS = "numbers of at most 4,300 digits"
 # A file that is bound into a mount namespace stays bound when another takes its name (mount(8)).
 _REPLACED = (
-    "was replaced on the host, and this mount still shows the former file: restart the container, "
+    "was replaced on the host, and this mount still shows the file before: restart the container, "
     "and mount the folder of the file instead of the file"
 )
 _FORM = "[route.NAME] with listen, endpoints and options"

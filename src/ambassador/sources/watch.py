@@ -79,14 +79,14 @@ class FileWatch:
             stamp = self._look()
             while loop.time() - last < self._rest and loop.time() - began < longest:
                 await asyncio.sleep(self._rest / _LOOKS)
-                former, stamp = stamp, self._look()
+                earlier, stamp = stamp, self._look()
                 another = opened.again()
-                if (stamp != former and not another) or (
+                if (stamp != earlier and not another) or (
                     self._tells_writers and opened.is_written()
                 ):
                     longest = _LONGEST_WRITTEN
                     last = loop.time()
-                elif stamp != former:
+                elif stamp != earlier:
                     last = loop.time()
         return stamp
 
@@ -115,13 +115,13 @@ class _Opened:
 
     def again(self) -> bool:
         """Open what is at the path now; return whether that is another file."""
-        former, self._descriptor = self._descriptor, _open(self._path)
-        if former is None or self._descriptor is None:
-            another = former is not self._descriptor
+        earlier, self._descriptor = self._descriptor, _open(self._path)
+        if earlier is None or self._descriptor is None:
+            another = earlier is not self._descriptor
         else:
-            another = not os.path.samestat(os.fstat(former), os.fstat(self._descriptor))
-        if former is not None:
-            os.close(former)
+            another = not os.path.samestat(os.fstat(earlier), os.fstat(self._descriptor))
+        if earlier is not None:
+            os.close(earlier)
         return another
 
     def is_written(self) -> bool:

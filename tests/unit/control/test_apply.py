@@ -20,77 +20,77 @@ CUT = Existing(Fate.CUT)
 
 
 @pytest.fixture
-def lead():
-    lead = Applier(FakePlane(), None)
-    asyncio.run(lead.source(Desired((REDIS, OTHER)), "start"))
-    lead._plane.steps.clear()
-    return lead
+def applier():
+    applier = Applier(FakePlane(), None)
+    asyncio.run(applier.source(Desired((REDIS, OTHER)), "start"))
+    applier._plane.steps.clear()
+    return applier
 
 
 def wish(**fields):
     return {KEY: Wish(Proto.TCP, REDIS.listen, "redis", "ann", 0.0, "held", **fields)}
 
 
-def test_only_what_changes_is_touched_and_noted(lead):
-    asyncio.run(lead.wish(wish(hold=Hold()), "ann", "redis held"))
-    (step,) = lead._plane.steps
+def test_only_what_changes_is_touched_and_noted(applier):
+    asyncio.run(applier.wish(wish(hold=Hold()), "ann", "redis held"))
+    (step,) = applier._plane.steps
     assert (step.old, step.new.hold, step.existing) == (REDIS, Hold(), None)
-    assert (lead.changed[KEY].who, lead.changed[KEY].what) == ("ann", "redis held")
-    assert lead.changed[OTHER.key].who == "start"
-    assert lead.differs(KEY).startswith("held by ann")
-    assert lead.differs(OTHER.key) == ""
+    assert (applier.changed[KEY].who, applier.changed[KEY].what) == ("ann", "redis held")
+    assert applier.changed[OTHER.key].who == "start"
+    assert applier.differs(KEY).startswith("held by ann")
+    assert applier.differs(OTHER.key) == ""
 
 
-def test_the_policy_of_one_change_goes_to_the_route_it_is_for(lead):
+def test_the_policy_of_one_change_goes_to_the_route_it_is_for(applier):
     wishes = wish(endpoints=(B,))
-    asyncio.run(lead.wish(wishes, "ann", "moved", {KEY: CUT}))
-    assert [step.existing for step in lead._plane.steps] == [CUT]
+    asyncio.run(applier.wish(wishes, "ann", "moved", {KEY: CUT}))
+    assert [step.existing for step in applier._plane.steps] == [CUT]
 
 
-def test_a_source_that_cannot_be_led_to_changes_nothing(lead):
-    lead._plane.failures = [PlaneError("taken")]
+def test_a_source_that_cannot_be_applied_changes_nothing(applier):
+    applier._plane.failures = [PlaneError("taken")]
     with pytest.raises(PlaneError):
-        asyncio.run(lead.source(Desired((OTHER,)), "reload"))
-    assert lead.routes == lead.desired.routes == (REDIS, OTHER)
+        asyncio.run(applier.source(Desired((OTHER,)), "reload"))
+    assert applier.routes == applier.desired.routes == (REDIS, OTHER)
 
 
-def test_a_wish_that_makes_no_sense_reaches_no_plane(lead):
+def test_a_wish_that_makes_no_sense_reaches_no_plane(applier):
     itself = (Endpoint(Inet("127.0.0.1", 6379)),)
     with pytest.raises(ConfigError, match="where it listens itself"):
-        asyncio.run(lead.wish(wish(endpoints=itself), "ann", "moved"))
-    assert lead._plane.steps == []
-    assert lead.wishes == {}
+        asyncio.run(applier.wish(wish(endpoints=itself), "ann", "moved"))
+    assert applier._plane.steps == []
+    assert applier.wishes == {}
 
 
-def test_what_probes_say_is_laid_over_all_and_forgotten_when_it_cannot_be_done(lead):
-    asyncio.run(lead.judge({(KEY, A.address): Health.UNHEALTHY}))
-    assert [e.health for e in lead.routes[0].endpoints] == [Health.UNHEALTHY]
-    assert lead.changed[KEY].who == "health"
-    lead._plane.failures = [PlaneError("nft")]
+def test_what_probes_say_is_laid_over_all_and_forgotten_when_it_cannot_be_done(applier):
+    asyncio.run(applier.judge({(KEY, A.address): Health.UNHEALTHY}))
+    assert [e.health for e in applier.routes[0].endpoints] == [Health.UNHEALTHY]
+    assert applier.changed[KEY].who == "health"
+    applier._plane.failures = [PlaneError("nft")]
     with pytest.raises(PlaneError):
-        asyncio.run(lead.judge({(KEY, A.address): Health.HEALTHY}))
-    assert lead.verdicts == {(KEY, A.address): Health.UNHEALTHY}
+        asyncio.run(applier.judge({(KEY, A.address): Health.HEALTHY}))
+    assert applier.verdicts == {(KEY, A.address): Health.UNHEALTHY}
 
 
-def test_a_route_that_goes_takes_its_last_change_along(lead):
-    asyncio.run(lead.source(Desired((OTHER,)), "reload"))
-    assert list(lead.changed) == [OTHER.key]
+def test_a_route_that_goes_takes_its_last_change_along(applier):
+    asyncio.run(applier.source(Desired((OTHER,)), "reload"))
+    assert list(applier.changed) == [OTHER.key]
 
 
-def test_what_concerns_one_route_does_not_look_at_all(lead, monkeypatch):
+def test_what_concerns_one_route_does_not_look_at_all(applier, monkeypatch):
     def everything(*_):
         raise AssertionError("every route is looked at")
 
     monkeypatch.setattr(apply, "effective", everything)
     monkeypatch.setattr(apply, "plan", everything)
-    asyncio.run(lead.wish(wish(hold=Hold()), "ann", "redis held"))
-    asyncio.run(lead.wish({}, "ann", "redis reset"))
-    asyncio.run(lead.wish(wish(endpoints=(B,)), "ann", "redis moved"))
-    asyncio.run(lead.judge({(KEY, B.address): Health.UNHEALTHY}))
-    assert len(lead._plane.steps) == 4
-    assert lead.changed[KEY].what == "dbb:6379 is unhealthy"
+    asyncio.run(applier.wish(wish(hold=Hold()), "ann", "redis held"))
+    asyncio.run(applier.wish({}, "ann", "redis reset"))
+    asyncio.run(applier.wish(wish(endpoints=(B,)), "ann", "redis moved"))
+    asyncio.run(applier.judge({(KEY, B.address): Health.UNHEALTHY}))
+    assert len(applier._plane.steps) == 4
+    assert applier.changed[KEY].what == "dbb:6379 is unhealthy"
     with pytest.raises(AssertionError):  # names and listen addresses of others may be concerned
-        asyncio.run(lead.wish(wish(removed=True), "ann", "redis removed"))
+        asyncio.run(applier.wish(wish(removed=True), "ann", "redis removed"))
 
 
 def test_whose_step_it_is():

@@ -198,7 +198,7 @@ def test_routes_that_are_lost_at_once_stay_until_somebody_asks(run, caplog):
     it = run.make(wish)
     run.looping.do(it.start())
     wish.routes = wish.routes[:1]
-    assert not run.looping.do(it.reload(asked=False))
+    assert not run.looping.do(it.reload(by_operator=False))
     assert all(map(takes_clients, ports))
     assert "2 of its 3 routes are gone at once" in events(caplog, "reload_failed")[0]
     assert run.looping.do(it.reload())

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from ambassador.core.commands import Drain, Hold, Maint, Move, Ready, Release, Remove, Reset
-from ambassador.core.decide import Situation, add, asked, chosen, move, parse_address
+from ambassador.core.decide import Situation, add, chosen, decide, move, parse_address
 from ambassador.core.wish import Wish, effective
 from ambassador.errors import ConfigError, ConflictError, NotFoundError
 from ambassador.model import (
@@ -39,7 +39,7 @@ def situation(*wishes, desired=(REDIS, OTHER)):
 
 def after(now, command):
     """Return the situation that a command leads to."""
-    wanted = asked(now, command)
+    wanted = decide(now, command)
     found = effective(now.desired, wanted.wishes).routes
     return Situation(now.desired, found, wanted.wishes, now.who, now.when), wanted
 
@@ -71,20 +71,20 @@ def test_a_hold_and_its_release():
 
 @pytest.mark.parametrize("timeout", [0, -1, math.nan, math.inf])
 def test_a_hold_without_a_time(timeout):
-    assert wrong(ConfigError, "above 0", asked, situation(), Hold("redis", timeout)).where == (
+    assert wrong(ConfigError, "above 0", decide, situation(), Hold("redis", timeout)).where == (
         "timeout"
     )
 
 
 def test_a_hold_for_nobody():
-    problem = wrong(ConfigError, "at least 1", asked, situation(), Hold("redis", limit=0))
+    problem = wrong(ConfigError, "at least 1", decide, situation(), Hold("redis", limit=0))
     assert problem.where == "limit"
 
 
 def test_held_twice_and_released_without_being_held():
     now, _ = after(situation(), Hold("redis"))
-    wrong(ConflictError, "redis is held already", asked, now, Hold("redis"))
-    wrong(ConflictError, "redis is not held", asked, situation(), Release("redis"))
+    wrong(ConflictError, "redis is held already", decide, now, Hold("redis"))
+    wrong(ConflictError, "redis is not held", decide, situation(), Release("redis"))
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_held_twice_and_released_without_being_held():
 )
 def test_a_route_that_is_not_there_and_the_nearest(command):
     text = 'there is no route "reds", did you mean "redis"'
-    assert wrong(NotFoundError, text, asked, situation(), command).where == "route"
+    assert wrong(NotFoundError, text, decide, situation(), command).where == "route"
 
 
 def test_drain_maint_and_ready_of_one_endpoint():
@@ -121,28 +121,28 @@ def test_drain_of_a_whole_route():
 
 
 def test_neither_a_route_nor_an_endpoint():
-    wrong(ConfigError, "neither a route nor an endpoint is named", asked, situation(), Drain())
+    wrong(ConfigError, "neither a route nor an endpoint is named", decide, situation(), Drain())
 
 
 def test_an_endpoint_that_is_not_there_and_the_nearest():
     problem = wrong(
         NotFoundError,
         'no endpoint "tcp://dbx:6379"',
-        asked,
+        decide,
         situation(),
         Drain("", "tcp://dbx:6379"),
     )
     assert "did you mean" in problem.what
     assert problem.expected == "one of dba:6379, dbb:6379"
-    wrong(NotFoundError, "of other", asked, situation(), Drain("other", "dbb:6379"))
+    wrong(NotFoundError, "of other", decide, situation(), Drain("other", "dbb:6379"))
 
 
 def test_an_endpoint_of_another_protocol():
-    wrong(NotFoundError, "no endpoint", asked, situation(), Drain("redis", "udp://dba:6379"))
+    wrong(NotFoundError, "no endpoint", decide, situation(), Drain("redis", "udp://dba:6379"))
 
 
 def test_a_deadline_in_the_past():
-    wrong(ConfigError, "above 0", asked, situation(), Drain("redis", deadline=-1.0))
+    wrong(ConfigError, "above 0", decide, situation(), Drain("redis", deadline=-1.0))
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_removing_what_was_added_leaves_nothing():
     assert (wanted.message, wanted.routes) == ("added new  :8000 -> dbc:6379", ("new",))
     now = situation(*wanted.wishes.values())
     assert found(now, "new").origin == "added by ann"
-    assert asked(now, Remove("new")).wishes == {}
+    assert decide(now, Remove("new")).wishes == {}
 
 
 def test_what_cannot_be_added():
@@ -190,14 +190,14 @@ def test_what_cannot_be_added():
 def test_reset_of_all_and_of_what_is_not_changed():
     now, _ = after(situation(), Hold("redis"))
     now, _ = after(now, Drain("other"))
-    wanted = asked(now, Reset())
+    wanted = decide(now, Reset())
     assert (wanted.wishes, wanted.message) == ({}, "2 routes reset")
-    wrong(ConflictError, "as the sources say already", asked, situation(), Reset("redis"))
+    wrong(ConflictError, "as the sources say already", decide, situation(), Reset("redis"))
 
 
 def test_reset_of_a_wish_whose_route_is_gone():
     wish = Wish(Proto.TCP, Inet("", 9000), "gone", hold=Held())
-    assert asked(situation(wish), Reset("gone")).wishes == {}
+    assert decide(situation(wish), Reset("gone")).wishes == {}
 
 
 def moved(now, *endpoints, **options):

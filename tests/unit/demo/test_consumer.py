@@ -15,14 +15,14 @@ from ambassador.tasks import spawn
     [([1, 2, 3], 0, True), ([1, 3], 1, False), ([1, 1], 1, False), ([], 0, False)],
 )
 def test_a_tally_knows_a_lost_count(visits, lost, flawless):
-    tally = Tally(asked=len(visits))
+    tally = Tally(requests=len(visits))
     for count in visits:
         tally.heard(count, 6379, 0.001)
     assert (tally.lost, tally.flawless) == (lost, flawless)
 
 
 def test_an_unanswered_request_is_a_flaw():
-    tally = Tally(asked=2)
+    tally = Tally(requests=2)
     tally.heard(1, 6379, 0.001)
     assert not tally.flawless
 
@@ -32,7 +32,7 @@ def consume(port: int, requests: int, meanwhile=None) -> Tally:
         consumer, end = Consumer(port, every=0.01), asyncio.Event()
         running = spawn(consumer.run(end), "consumer")
         async with asyncio.timeout(10):
-            while consumer.tally.asked < requests:
+            while consumer.tally.requests < requests:
                 if meanwhile:
                     await meanwhile()
                 await asyncio.sleep(0.001)
@@ -52,7 +52,7 @@ def test_it_counts_and_stops_when_told():
 
     tally, port = asyncio.run(with_a_service())
     assert tally.flawless
-    assert tally.visits == tally.asked >= 5
+    assert tally.visits == tally.requests >= 5
     assert tally.answered_by == port
 
 
@@ -67,7 +67,7 @@ def test_a_count_that_somebody_else_made_is_noticed():
 
 def test_it_goes_on_after_errors_and_keeps_them():
     tally = consume(valkey.free_port(), 3)
-    assert len(tally.errors) == tally.asked >= 3
+    assert len(tally.errors) == tally.requests >= 3
     assert tally.errors[0].startswith("request 1: ")
     assert not tally.flawless
 

@@ -80,7 +80,7 @@ def test_without_a_valkey_it_says_what_to_install(monkeypatch, tmp_path, capsys)
 
 def test_a_consumer_that_saw_an_error_makes_it_fail(monkeypatch, capsys):
     async def unlucky(_screen, _start, _seconds):
-        return demo.Tally(asked=2, answered=1, errors=["request 2: refused"])
+        return demo.Tally(requests=2, answered=1, errors=["request 2: refused"])
 
     monkeypatch.setattr(demo, "tell", unlucky)
     assert invoke(["demo"]) == 1
@@ -97,7 +97,7 @@ def test_a_consumer_that_saw_an_error_makes_it_fail(monkeypatch, capsys):
 )
 def test_what_to_type_next_works_here(monkeypatch, tmp_path, capsys, on_path, started_as, typed):
     async def lucky(_screen, _start, _seconds):
-        tally = demo.Tally(asked=1)
+        tally = demo.Tally(requests=1)
         tally.heard(1, 6379, 0.001)
         return tally
 

@@ -37,7 +37,7 @@ def told(start, seconds=1.5):
 def test_the_consumer_sees_no_error_while_the_service_moves():
     tally, text = told(stage)
     assert tally.flawless
-    assert tally.visits == tally.asked >= 5
+    assert tally.visits == tally.requests >= 5
     assert "no error, no count lost" in text
     # both have answered: the move has happened
     old, new = text.partition(" on 127.0.0.1:")[2][:6], text.partition("copy of it on")[2][:17]
