@@ -9,6 +9,7 @@ sessions nor the end of the program waiting.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import sys
@@ -129,7 +130,8 @@ class _ByThread(logging.Handler):
         if self._writer is not None:
             self._writer.write(text)
         elif self._stream is not None:
-            self._stream.write(text)
+            with contextlib.suppress(ValueError):  # closed since: the test is over
+                self._stream.write(text)
 
     def flush(self) -> None:
         """Wait for the thread, 2 s at most; logging.shutdown calls it at the end."""
