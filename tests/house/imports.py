@@ -16,7 +16,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("model",),
     ("spec",),
     ("core",),
-    ("ports", "tasks", "lines", "log", "pacing"),
+    ("ports", "tasks", "log", "pacing"),
     ("sockets",),
     ADAPTERS := (
         *("sources", "resolve", "probes", "store", "telemetry"),

@@ -22,6 +22,7 @@ UNTESTED: dict[str, str] = {
 }
 # Modules whose tests need more than the module: where they are.
 ELSEWHERE: dict[str, str] = {
+    "log.__init__": "unit/log/test_log.py",
     "cli.__init__": "unit/cli/test_cli.py",
     "cli.demo": "unit/demo/test_demo.py",
     "core.touched": "property/test_touched.py",

@@ -33,7 +33,7 @@ def test_an_unhealthy_endpoint_gets_no_sessions_and_loses_its_own_by_existing(st
     program = start(
         f"{name}=tcp://{at},tcp://127.0.0.1:{second.port}?backup",
         f"{name}_HEALTH=tcp",
-        f"{name}_INTERVAL=50ms",
+        f"{name}_INTERVAL=100ms",
         f"{name}_EXISTING=cut",
     )
     until(lambda: len(program.said("endpoint_healthy")) == 2, 10)
@@ -56,6 +56,6 @@ def test_a_redis_probe_knows_what_is_no_redis(start, peers):
     echo, port = peers.echo(), free_port()
     name = f"A_PORT_{port}_TCP"
     program = start(
-        f"{name}=tcp://127.0.0.1:{echo.port}", f"{name}_HEALTH=redis", f"{name}_INTERVAL=20ms"
+        f"{name}=tcp://127.0.0.1:{echo.port}", f"{name}_HEALTH=redis", f"{name}_INTERVAL=100ms"
     )
     assert "answers PING with '*1'" in program.wait_for("endpoint_unhealthy")

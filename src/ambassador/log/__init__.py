@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from ambassador.lines import LineWriter
+from ambassador.log.lines import LineWriter
 
 __all__ = [
     "DEBUG",

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from ambassador.lines import LineWriter
+from ambassador.log.lines import LineWriter
 from tests.wait import until
 
 
