@@ -7,15 +7,39 @@ have a time of grace; then what is left is ended one by one, evenly spaced.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from ambassador.core.usable import keeps
 from ambassador.model import Address, Admin, Existing, Fate, Reason, Route
 
-__all__ = ["LAST_PART", "Departure", "cause", "due", "grace"]
+__all__ = ["LAST_PART", "STANDING", "Departure", "Look", "Standing", "cause", "due", "grace"]
 
 # The share of a drain over which what is left is cut: clients that reconnect come spread out.
 LAST_PART = 0.2
 
+
+class Standing(Enum):
+    """Whether the route still has a place for an open session, whatever the session is doing."""
+
+    HERE = auto()  # its endpoint is in the route
+    LEAVING = auto()  # it is not: the session follows the policy of the moment when it left
+
+
+class Look(Enum):
+    """What a look at the route has found."""
+
+    THERE = auto()  # the endpoint of the session, at its address
+    GONE = auto()  # neither
+
+
+# A session that begins to leave is seen off by the policy of that moment; one that is HERE again is
+# spared.
+STANDING: dict[tuple[Standing, Look], Standing] = {
+    (Standing.HERE, Look.THERE): Standing.HERE,
+    (Standing.HERE, Look.GONE): Standing.LEAVING,
+    (Standing.LEAVING, Look.GONE): Standing.LEAVING,
+    (Standing.LEAVING, Look.THERE): Standing.HERE,
+}
 
 _WORDS = {
     Reason.MOVED: "its endpoint left the route",

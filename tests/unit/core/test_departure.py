@@ -2,7 +2,16 @@
 
 import pytest
 
-from ambassador.core.departure import LAST_PART, Departure, cause, due, grace
+from ambassador.core.departure import (
+    LAST_PART,
+    STANDING,
+    Departure,
+    Look,
+    Standing,
+    cause,
+    due,
+    grace,
+)
 from ambassador.model import Admin, Endpoint, Existing, Fate, Health, Inet, Reason, Route
 
 KEEP = Existing()
@@ -45,6 +54,15 @@ def test_the_policy_of_one_change_counts_for_what_it_moves_and_nothing_else():
     assert cause(Inet("old", 1), maint, once=DRAIN) == Departure(Reason.MOVED, DRAIN)
     assert cause(Inet("db", 6379), maint, once=DRAIN) == Departure(Reason.MAINT, CUT)
     assert cause(None, maint, removed=True, once=DRAIN) == Departure(Reason.REMOVED, CUT)
+
+
+def test_a_session_leaves_once_and_is_spared_when_its_endpoint_is_back():
+    assert {
+        (Standing.HERE, Look.THERE): Standing.HERE,
+        (Standing.HERE, Look.GONE): Standing.LEAVING,
+        (Standing.LEAVING, Look.GONE): Standing.LEAVING,
+        (Standing.LEAVING, Look.THERE): Standing.HERE,
+    } == STANDING
 
 
 def test_every_cause_has_words_for_the_log():

@@ -11,8 +11,8 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from ambassador.core.departure import Departure, cause, grace
-from ambassador.core.session import State
+from ambassador.core.departure import STANDING, Departure, Look, Standing, cause, grace
+from ambassador.core.session import OVER
 from ambassador.core.usable import keeps
 from ambassador.errors import ResolveError
 from ambassador.model import Address, Existing, Fate, Inet, Route
@@ -134,9 +134,10 @@ class Departures:
         """
         leaving: dict[Departure, set[Session]] = defaultdict(set)
         for session in self._sessions():
-            if session in gone and not session.leaving:
+            look = Look.GONE if session in gone else Look.THERE
+            before, session.standing = session.standing, STANDING[session.standing, look]
+            if before is Standing.HERE and session.standing is Standing.LEAVING:
                 leaving[gone[session]].add(session)
-            session.leaving = session in gone
         for why, sessions in leaving.items():
             if why.existing.fate is not Fate.KEEP:
                 self._see_off(sessions, why)
@@ -164,4 +165,4 @@ class Departures:
 
 
 def _is_leaving(session: Session) -> bool:
-    return session.leaving and session.state is not State.CLOSED
+    return session.standing is Standing.LEAVING and session.state not in OVER

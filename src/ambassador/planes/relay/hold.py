@@ -61,9 +61,10 @@ class HoldQueue:
             self._look()
             return
         self._disarm()
-        waiting, self._waiting = self._waiting, {}
-        for one in waiting.values():
-            one.opened()
+        for who in list(self._waiting):
+            # One that goes may take others with it.
+            if (one := self._waiting.pop(who, None)) is not None:
+                one.opened()
 
     def _look(self) -> None:
         self._disarm()

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
-from typing import assert_never
 
 from ambassador.core.session import TABLE, Action, Event, State
 from ambassador.planes.relay.delivery import Delivery
@@ -112,7 +111,7 @@ class Side:
         """Pass on the peer's end, after all its bytes."""
         if self.unsent is not None:
             self.finishing = True
-        elif self.pair.state is not State.CLOSED:  # else the close that follows says it, too
+        elif self.pair.state is not State.FINISHING:  # else the close that follows says it, too
             with contextlib.suppress(OSError):  # it is reset, which an event tells
                 self.sock.shutdown(_WRITING)
 
@@ -121,10 +120,7 @@ class Side:
         if self.closed or self.lost:
             return
         pair = self.pair
-        if pair.state is State.CLOSED:
-            self.close()  # all was over but for its last bytes, which nobody will read
-        else:
-            pair.happened(Event.CLIENT_RESET if self is pair.client else Event.UPSTREAM_RESET)
+        pair.happened(Event.CLIENT_RESET if self is pair.client else Event.UPSTREAM_RESET)
 
     def deliver(self) -> None:
         """The peer is lost: take what it had said, then tell the pair. It hears no more of us."""
@@ -164,7 +160,7 @@ class Side:
         self.closed = True
         self.to = self.unsent = self.delivery = None
         self.poller.close_socket(self.sock)
-        self.pair.finish()
+        self.pair.side_closed()
 
     def _at_end(self) -> None:
         if self.lost:  # its error has been learnt before
@@ -203,7 +199,7 @@ class Side:
                 self.peer.pump()
             return
         self.unsent = None
-        if self.pair.state is State.CLOSED:
+        if self.pair.state is State.FINISHING:
             self.close()
             return
         if self.finishing:
@@ -242,7 +238,7 @@ class Pair:
 
     def __init__(self, poller: Poller, client: socket.SocketType) -> None:
         self.poller = poller
-        self.state = State.WAITING
+        self.state = State.ACCEPTED
         self.client = Side(self, client)
         self.upstream: Side | None = None
 
@@ -278,8 +274,21 @@ class Pair:
     def ended_early(self) -> None:
         """The client has ended while there is no upstream: for those who do not let it wait."""
 
+    def side_closed(self) -> None:
+        """One side has closed."""
+        if self.client.closed and (self.upstream is None or self.upstream.closed):
+            if self.state is State.FINISHING:
+                self.state, _ = TABLE[self.state, Event.FINISHED]
+            self.finish()
+
     def finish(self) -> None:
-        """One side has closed: for those who want to know when both have."""
+        """Both sides have closed: for those who want to know."""
+
+    def give_up(self, action: Action) -> None:
+        """Do what `action` says about looking for an upstream: for those who do look for one."""
+
+    def elsewhere(self, action: Action) -> None:
+        """Do what `action` says where the sockets are in another process: for who hands them."""
 
     def part(self) -> None:
         """Let go of each other, so that nothing waits for the garbage collector."""
@@ -288,17 +297,12 @@ class Pair:
                 side.peer = side.to = None
                 del side.pair
 
-    @property
-    def finished(self) -> bool:
-        """Whether both sides have closed."""
-        return self.client.closed and (self.upstream is None or self.upstream.closed)
-
     def _perform(self, action: Action) -> None:
         client, upstream = self.client, self.upstream
         if action is Action.RESET_CLIENT:
             client.reset()
         elif upstream is None:
-            return
+            self.give_up(action)
         elif action is Action.END_UPSTREAM:
             upstream.end()
         elif action is Action.END_CLIENT:
@@ -312,5 +316,9 @@ class Pair:
             client.deliver()
         elif action is Action.DELIVER_TO_UPSTREAM:
             upstream.deliver()
+        elif action is Action.CLOSE_CLIENT:
+            client.close()
+        elif action is Action.CLOSE_UPSTREAM:
+            upstream.close()
         else:
-            assert_never(action)
+            self.elsewhere(action)

@@ -11,38 +11,25 @@ import socket
 import time
 from collections.abc import Callable
 
-from ambassador.core.session import Event, State
-from ambassador.model import Endpoint, Reason
-from ambassador.planes.relay.client import client_name
+from ambassador.core.session import Action, Event, State
+from ambassador.model import Reason
 from ambassador.planes.relay.dial import Dial
-from ambassador.planes.relay.live import Candidate, Evidence, LiveRoute
+from ambassador.planes.relay.facts import SessionFacts
+from ambassador.planes.relay.live import Candidate, LiveRoute
 from ambassador.planes.relay.options import keep_alive, no_delay
-from ambassador.planes.relay.pair import Pair, Side
+from ambassador.planes.relay.pair import Side
 from ambassador.planes.relay.search import UnreachableError, connect, doubt
 from ambassador.planes.relay.surroundings import Surroundings
 from ambassador.planes.relay.worker import Worker
-from ambassador.ports import SessionRecord, SessionStatus
 from ambassador.tasks import spawn
 
 __all__ = ["Session"]
 
-_REASONS = {
-    Event.FAILED: Reason.UNREACHABLE,
-    Event.CLIENT_END: Reason.CLIENT,
-    Event.UPSTREAM_END: Reason.UPSTREAM,
-    Event.CLIENT_RESET: Reason.CLIENT_RESET,
-    Event.UPSTREAM_RESET: Reason.UPSTREAM_RESET,
-}
 
-
-class Session(Pair):
+class Session(SessionFacts):
     """One client of a route, from accept to the close of both sides."""
 
-    __slots__ = (
-        "_address", "_candidate", "_connected", "_counted", "_detail", "_dial", "_finished", "_key",
-        "_reason", "_search", "_since", "_started", "_worker", "around", "done", "leaving", "live",
-        "number", "port",
-    )  # fmt: skip
+    __slots__ = ("_dial", "_key", "_search", "_since", "_worker", "around", "done", "port")
 
     def __init__(
         self,
@@ -54,57 +41,16 @@ class Session(Pair):
         port: int,
         done: Callable[[Session], None],
     ) -> None:
-        super().__init__(around.poller, client)
+        super().__init__(around.poller, live, client, address)
         self.around = around
-        self.live = live
         self.port = port
-        self.number = live.new_number()
-        self.leaving = False  # its endpoint has left the route
         self.done = done
-        self._address = address  # of the client, as accept(2) tells it
-        self._candidate: Candidate | None = None
-        self._started = self._since = time.monotonic()
-        self._connected: float | None = None
-        self._counted: Evidence | None = None
-        self._reason: Reason | None = None
-        self._detail = ""
+        self._since = self.started
+        # What the states DIALLING, SEARCHING and HANDED have in hand.
         self._dial: Dial | None = None
         self._search: asyncio.Task[None] | None = None
-        self._finished = False
-        self._worker: Worker | None = None  # which carries it
-        self._key: int | None = None  # what it is called there
-
-    @property
-    def id(self) -> str:
-        """What no other session of the relay is called."""
-        return self.live.id_of(self.number)
-
-    @property
-    def client_name(self) -> str:
-        """How a log names the client."""
-        return client_name(self._address)
-
-    @property
-    def to_upstream(self) -> int:
-        """Bytes read from the client."""
-        return self.client.received
-
-    @property
-    def to_client(self) -> int:
-        """Bytes read from the upstream."""
-        return self.upstream.received if self.upstream else 0
-
-    @property
-    def endpoint(self) -> Endpoint | None:
-        """The endpoint it is connected to, as it was then."""
-        return self._candidate.endpoint if self._candidate else None
-
-    @property
-    def place(self) -> tuple[str, int] | None:
-        """The address of its upstream with the first port of its endpoint (0 for a path); None
-        while it has none.
-        """
-        return self._candidate.place if self._candidate else None
+        self._worker: Worker | None = None
+        self._key = 0  # what it is called there
 
     @property
     def aim(self) -> tuple[str, int] | None:
@@ -122,36 +68,14 @@ class Session(Pair):
 
     def reconnect(self) -> None:
         """Look for an upstream anew, in the time that is left, if none has been found yet."""
-        if self.state is State.WAITING and self not in self.live.hold_queue:
-            self._give_up()
+        self.happened(Event.ANEW)
+        if self.state is State.ACCEPTED:
             self._seek()
 
     def cut(self, reason: Reason, detail: str = "") -> None:
         """End the session now; both peers see a reset."""
-        self._because(reason, detail)
-        if self._worker is None or self._key is None:
-            self.happened(Event.CUT)
-        else:
-            self._worker.cut(self._key)
-
-    def view(self, now: float) -> SessionStatus:
-        """Return what is seen from outside; `now` by the monotonic clock."""
-        return SessionStatus(
-            self.id,
-            self.live.route,
-            self.client_name,
-            self.endpoint,
-            str(self._candidate or ""),
-            max(now - self._started, 0.0),
-            self.to_upstream,
-            self.to_client,
-            "relay",
-            self._word(),
-        )
-
-    def grown_to(self, now: float) -> float:
-        """Return the seconds it has been connected; `now` by the monotonic clock."""
-        return -1.0 if self._connected is None else now - self._connected
+        self.because(reason, detail)
+        self.happened(Event.CUT)
 
     def hand(self, worker: Worker) -> None:
         """Have `worker` carry it from now on, if it is in a state that can be handed over."""
@@ -160,14 +84,15 @@ class Session(Pair):
             return
         if client.unsent is not None or upstream.unsent is not None:
             return  # what is unsent is here; another time
-        if self._candidate is not None and self._candidate.port:
+        if self.candidate is not None and self.candidate.port:
             # Keepalives may not have seen to it yet.
             keep_alive(upstream.sock, self.live.route.keepalive)
         descriptors = client.sock.fileno(), upstream.sock.fileno()
-        self._key = worker.hand(self, descriptors, client.received, upstream.received)
-        if self._key is None:
+        key = worker.hand(self, descriptors, client.received, upstream.received)
+        if key is None:
             return
-        self._worker = worker
+        self._worker, self._key = worker, key
+        self.happened(Event.HAND)
         for side in (client, upstream):
             side.peer = side.to = None
             self.poller.remove(side.sock.fileno())
@@ -184,21 +109,29 @@ class Session(Pair):
         assert self.upstream is not None
         self.around.descriptors.take(2)  # that finish gives
         if event is None:
-            self._because(Reason.CUT, "the process that carried it has ended")
+            self.because(Reason.CUT, "the process that carried it has ended")
         else:
             self.counted(to_upstream, to_client)
-        self.state = State.CLOSED
-        self.noted(event or Event.CUT)
+            self.noted(event)
+        self.happened(Event.RETURNED)
         self.client.closed = self.upstream.closed = True
         self.finish()
 
-    def noted(self, event: Event) -> None:
+    def give_up(self, action: Action) -> None:
         """See Pair."""
-        if self._reason is None:
-            self._reason = _REASONS.get(event)
-        if self.state is State.CLOSED and self._candidate is None:
-            self._give_up()
+        if action is Action.DROP_DIAL and self._dial is not None:
+            self._dial.drop()
+            self._dial = None
+        elif action is Action.STOP_SEARCH and self._search is not None:
+            self._search.cancel()
+            self._search = None
+        elif action is Action.LEAVE_HOLD:
             self.live.hold_queue.leave(self)
+
+    def elsewhere(self, action: Action) -> None:
+        """See Pair."""
+        if action is Action.CUT_IN_WORKER and self._worker is not None:
+            self._worker.cut(self._key)
 
     def broke(self) -> None:
         """See Pair."""
@@ -208,7 +141,7 @@ class Session(Pair):
         """See Pair. Who is held and has asked for nothing leaves its place to others; behind a
         question an end is a half-close, and the question counts.
         """
-        if self not in self.live.hold_queue:
+        if self.state is not State.HELD:
             return
         try:
             asked = self.client.sock.recv(1, socket.MSG_PEEK)
@@ -222,34 +155,19 @@ class Session(Pair):
 
     def finish(self) -> None:
         """See Pair."""
-        if self._finished or not self.finished:
-            return
-        self._finished = True
         self.around.descriptors.give(2)
         counters = self.live.counters
         counters.open -= 1
         counters.to_upstream += self.to_upstream
         counters.to_client += self.to_client
-        if self._counted is not None:
-            self.live.closed(self._counted)
+        if self.counted_in is not None:
+            self.live.closed(self.counted_in)
         self.done(self)
         self.around.ended.set()
-        reason = self._reason or Reason.CUT
+        reason = self.reason or Reason.CUT
         counters.closed[reason] += 1
-        self.around.closed(self._record(reason))
+        self.around.closed(self.record(reason))
         self.part()
-
-    def _word(self) -> str:
-        if self in self.live.hold_queue:
-            return "held"
-        if self.state is State.WAITING:
-            return "waiting"
-        return "leaving" if self.leaving else "open"
-
-    def _because(self, reason: Reason, detail: str = "") -> None:
-        """Note why the session ends: the first cause counts."""
-        if self._reason is None:
-            self._reason, self._detail = reason, detail
 
     def _seek(self) -> None:
         """Look for an upstream, or wait where the route is held."""
@@ -261,10 +179,13 @@ class Session(Pair):
                 self._begin_search()
         elif not self.live.hold_queue.enter(self, hold, self._released, self._late):
             self._refuse(Reason.REFUSED, f"{hold.limit} sessions are held already")
-        elif self.client.ending:  # which was told while it looked for its upstream
-            self.ended_early()
+        else:
+            self.happened(Event.HOLD)
+            if self.client.ending:  # which was told while it looked for its upstream
+                self.ended_early()
 
     def _released(self) -> None:
+        self.happened(Event.RELEASED)
         self._since = time.monotonic()
         self._seek()
 
@@ -272,24 +193,18 @@ class Session(Pair):
         self._refuse(Reason.TIMEOUT, "held for longer than the hold allows")
 
     def _refuse(self, reason: Reason, detail: str) -> None:
-        self._because(reason, detail)
+        self.because(reason, detail)
         self.live.counters.refused += 1
         self.happened(Event.FAILED)
-
-    def _give_up(self) -> None:
-        """Look no further for an upstream."""
-        if self._search is not None:
-            self._search.cancel()
-            self._search = None
-        if self._dial is not None:
-            self._dial.drop()
-            self._dial = None
 
     def _try(self, candidate: Candidate) -> bool:
         """Begin to connect to `candidate`; tell whether that may still succeed."""
         deadline = self._since + self.live.route.connect
         self._dial = Dial.begin(candidate, deadline, self, self.around.patience)
-        return self._dial is not None
+        if self._dial is None:
+            return False
+        self.happened(Event.DIAL)
+        return True
 
     def answered(self, dial: Dial, sock: socket.SocketType, events: int) -> None:
         """`dial` has succeeded; see dial.Dialler."""
@@ -307,6 +222,7 @@ class Session(Pair):
 
     def _begin_search(self) -> None:
         name = f"session {self.live.route.name} {self.client_name}"
+        self.happened(Event.SEARCH)
         self._search = spawn(self._run(), name)
 
     async def _run(self) -> None:
@@ -333,27 +249,10 @@ class Session(Pair):
             raise
 
     def _join(self, candidate: Candidate, upstream: Side, events: int = 0) -> None:
-        self._candidate = candidate
-        self._connected = time.monotonic()
+        self.candidate = candidate
+        self.connected = time.monotonic()
         if candidate.port:
             no_delay(upstream.sock)
             self.around.keepalives.add(upstream, self.live.route.keepalive)
-        self._counted = self.live.opened(candidate)
+        self.counted_in = self.live.opened(candidate)
         self.join(upstream, events)
-
-    def _record(self, reason: Reason) -> SessionRecord:
-        now = time.monotonic()
-        return SessionRecord(
-            self.live.route.name,
-            self.live.route.proto,
-            self.client_name,
-            self.endpoint,
-            str(self._candidate or ""),
-            "relay",
-            self.to_upstream,
-            self.to_client,
-            (self._connected or now) - self._started,
-            now - self._started,
-            reason,
-            self._detail,
-        )

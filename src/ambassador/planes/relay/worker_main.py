@@ -52,7 +52,7 @@ class _Carried(Pair):
 
     def finish(self) -> None:
         """See Pair."""
-        if self.finished and self.loop.carried.pop(self.key, None) is not None:
+        if self.loop.carried.pop(self.key, None) is not None:
             self.loop.ended(self)
 
 

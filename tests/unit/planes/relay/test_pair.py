@@ -29,7 +29,7 @@ class Watched(Pair):
         self.events.append(event)
 
     def finish(self):
-        self.finishes += self.finished
+        self.finishes += 1
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_bytes_and_ends_pass_both_ways(poller, ends):
     assert upstream.recv(10) == b""
     upstream.send(b"answer")
     upstream.close()
-    turns(poller, lambda: pair.finished)
+    turns(poller, lambda: pair.finishes)
     assert client.recv(10) == b"answer"
     assert client.recv(10) == b""
     assert pair.events == [Event.CLIENT_END, Event.UPSTREAM_END]
@@ -154,14 +154,14 @@ def test_what_is_unsent_at_the_end_of_both_is_sent_before_it_closes(poller, ends
     turns(poller, all_there)
     assert received == words[:sent]
     assert pair.state is State.CLOSED
-    assert pair.finished
+    assert pair.finishes
 
 
 def test_a_cut_closes_both_and_what_is_unsent_is_gone(poller, ends):
     pair, client, _upstream = ends
     fill(poller, pair, client, bytes(LOTS))
     pair.happened(Event.CUT)
-    assert pair.finished
+    assert pair.finishes
     assert pair.finishes == 1
 
 
@@ -169,7 +169,7 @@ def test_a_reader_that_goes_while_its_last_bytes_are_unsent_ends_the_pair(poller
     pair, client, upstream = ends
     fill(poller, pair, client, bytes(LOTS))
     upstream.close()
-    turns(poller, lambda: pair.finished)
+    turns(poller, lambda: pair.finishes)
     assert pair.events[0] in {Event.UPSTREAM_END, Event.UPSTREAM_RESET}
 
 
@@ -186,7 +186,7 @@ def test_an_error_of_ours_resets_both_lest_bytes_be_missing_in_between(ends):
     pair.poller.turn(5)
     assert [type(error) for error in failures] == [MemoryError]
     failures.clear()
-    assert pair.finished
+    assert pair.finishes
     assert client.recv(1) == upstream.recv(1) == b""
 
 
@@ -220,7 +220,7 @@ def test_a_reset_is_learnt_though_the_bytes_before_it_are_held_back_and_passed_o
         nonlocal read
         with contextlib.suppress(TimeoutError):
             read += len(upstream.recv(1 << 20))
-        return pair.finished
+        return pair.finishes
 
     turns(poller, all_there)
     while data := upstream.recv(1 << 20):

@@ -1,0 +1,128 @@
+"""What is known of one TCP session: where from, where to, how long, how much, why it ended."""
+
+from __future__ import annotations
+
+import socket
+import time
+
+from ambassador.core.departure import Standing
+from ambassador.core.session import Event, shown
+from ambassador.model import Endpoint, Reason
+from ambassador.planes.relay.client import client_name
+from ambassador.planes.relay.live import Candidate, Evidence, LiveRoute
+from ambassador.planes.relay.pair import Pair
+from ambassador.planes.relay.poller import Poller
+from ambassador.ports import SessionRecord, SessionStatus
+
+__all__ = ["SessionFacts"]
+
+_REASONS = {
+    Event.FAILED: Reason.UNREACHABLE,
+    Event.CLIENT_END: Reason.CLIENT,
+    Event.UPSTREAM_END: Reason.UPSTREAM,
+    Event.CLIENT_RESET: Reason.CLIENT_RESET,
+    Event.UPSTREAM_RESET: Reason.UPSTREAM_RESET,
+}
+
+
+class SessionFacts(Pair):
+    """A client of `live`, and its upstream once it has one; `address` as accept(2) tells it."""
+
+    __slots__ = (
+        "address", "candidate", "connected", "counted_in", "detail", "live", "number", "reason",
+        "standing", "started",
+    )  # fmt: skip
+
+    def __init__(
+        self, poller: Poller, live: LiveRoute, client: socket.SocketType, address: object
+    ) -> None:
+        super().__init__(poller, client)
+        self.live = live
+        self.number = live.new_number()
+        self.address = address
+        self.started = time.monotonic()
+        self.standing = Standing.HERE
+        self.candidate: Candidate | None = None
+        self.connected: float | None = None
+        self.counted_in: Evidence | None = None
+        self.reason: Reason | None = None
+        self.detail = ""
+
+    @property
+    def id(self) -> str:
+        """What no other session of the relay is called."""
+        return self.live.id_of(self.number)
+
+    @property
+    def client_name(self) -> str:
+        """How a log names the client."""
+        return client_name(self.address)
+
+    @property
+    def to_upstream(self) -> int:
+        """Bytes read from the client."""
+        return self.client.received
+
+    @property
+    def to_client(self) -> int:
+        """Bytes read from the upstream."""
+        return self.upstream.received if self.upstream else 0
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        """The endpoint it is connected to, as it was then."""
+        return self.candidate.endpoint if self.candidate else None
+
+    @property
+    def place(self) -> tuple[str, int] | None:
+        """The address of its upstream with the first port of its endpoint (0 for a path); None
+        while it has none.
+        """
+        return self.candidate.place if self.candidate else None
+
+    def view(self, now: float) -> SessionStatus:
+        """Return what is seen from outside; `now` by the monotonic clock."""
+        return SessionStatus(
+            self.id,
+            self.live.route,
+            self.client_name,
+            self.endpoint,
+            str(self.candidate or ""),
+            max(now - self.started, 0.0),
+            self.to_upstream,
+            self.to_client,
+            "relay",
+            shown(self.state, self.standing is Standing.LEAVING),
+        )
+
+    def grown_to(self, now: float) -> float:
+        """Return the seconds it has been connected; `now` by the monotonic clock."""
+        return -1.0 if self.connected is None else now - self.connected
+
+    def noted(self, event: Event) -> None:
+        """See Pair."""
+        if self.reason is None:
+            self.reason = _REASONS.get(event)
+
+    def because(self, reason: Reason, detail: str = "") -> None:
+        """Note why the session ends: the first cause counts."""
+        if self.reason is None:
+            self.reason, self.detail = reason, detail
+
+    def record(self, reason: Reason) -> SessionRecord:
+        """Return what there is to say at its end, for `reason`."""
+        now = time.monotonic()
+        return SessionRecord(
+            self.live.route.name,
+            self.live.route.proto,
+            self.client_name,
+            self.endpoint,
+            str(self.candidate or ""),
+            "relay",
+            self.to_upstream,
+            self.to_client,
+            (self.connected or now) - self.started,
+            now - self.started,
+            reason,
+            self.detail,
+        )
