@@ -14,6 +14,7 @@ from ambassador.core.wish import Wish
 from ambassador.model import Address, Endpoint, Health, Proto, Reason, Route, RouteKey, Snapshot
 
 __all__ = [
+    "ClientArrived",
     "Dialogue",
     "Earlier",
     "EndpointJudged",
@@ -156,6 +157,10 @@ SessionEnded = Callable[[SessionRecord], None]
 # Told that an address of an endpoint of a route cannot be reached, or can again: the name of the
 # route, the endpoint, the address (empty: all of it), and whether it is reachable.
 EndpointNoticed = Callable[[str, Endpoint, str, bool], None]
+
+# Told of each client that has reached the relay: the name of the route, the port, and the client as
+# accept(2) or recvmsg(2) names it. Must not block or raise.
+ClientArrived = Callable[[str, int, object], None]
 
 # Told what probes conclude of an endpoint of a route, by its address, with the reason.
 EndpointJudged = Callable[[RouteKey, Address, Health, str], Coroutine[Any, Any, None]]

@@ -103,6 +103,7 @@ class Ambassador:
             backlog=4096,
             noticed=kernel.noticed if self._fronts else lambda *_: None,
             closed=self._closed,
+            arrived=kernel.arrived if self._fronts else lambda *_: None,
         )
         self._reconciler = Reconciler(
             (self._wish,),

@@ -34,6 +34,8 @@ ELSEWHERE: dict[str, str] = {
     "planes.kernel.flows": "kernel/test_flows.py",
     "planes.kernel.following": "kernel/test_following.py",
     "planes.kernel.hearing": "kernel/test_hearing.py",
+    "planes.kernel.host": "kernel/test_host.py",
+    "planes.kernel.netconf": "kernel/test_host.py",
     "planes.kernel.leftover": "kernel/test_leftover.py",
     "planes.kernel.plane": "kernel/test_kernel_plane.py",
     "planes.relay.departures": "relay/test_departures.py",

@@ -18,7 +18,14 @@ from ambassador.planes.kernel.privilege import acquire, look
 from ambassador.planes.kernel.table import retire
 from ambassador.planes.relay.cores import cores
 from ambassador.planes.relay.plane import RelayPlane
-from ambassador.ports import EndpointNoticed, Resolver, SessionEnded, Source, StateStore
+from ambassador.ports import (
+    ClientArrived,
+    EndpointNoticed,
+    Resolver,
+    SessionEnded,
+    Source,
+    StateStore,
+)
 from ambassador.settings import SETTINGS, Settings
 from ambassador.sockets.inherited import Inherited, LentSocket, address_of
 from ambassador.sources.env import EnvironmentSource
@@ -112,12 +119,14 @@ def relay_plane(
 ) -> RelayPlane:
     """Return the relay, which tells `kernel` what it meets."""
     noticed: EndpointNoticed = kernel.noticed if kernel else lambda *_: None
+    arrived: ClientArrived = kernel.arrived if kernel else lambda *_: None
     return RelayPlane(
         resolver,
         buffer=settings.buffer,
         backlog=settings.backlog,
         workers=workers(settings.workers, cores()),
         noticed=noticed,
+        arrived=arrived,
         inherited=inherited,
         closed=closed,
     )

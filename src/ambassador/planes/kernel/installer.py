@@ -11,7 +11,6 @@ from ambassador import log
 from ambassador.core.departure import Departure, cause
 from ambassador.errors import PlaneError
 from ambassador.model import Existing, Fate, Proto, Reason
-from ambassador.planes.kernel.eligible import Abilities
 from ambassador.planes.kernel.entry import Address
 from ambassador.planes.kernel.flows import Flows
 from ambassador.planes.kernel.route import KernelRoute
@@ -40,14 +39,9 @@ class _Goal(NamedTuple):
 class Installer:
     """Works on routes of the kernel; the caller lets one do so at a time."""
 
-    def __init__(self, table: Table, flows: Flows, abilities: Abilities) -> None:
+    def __init__(self, table: Table, flows: Flows) -> None:
         self._table = table
         self._flows = flows
-        self._families = [
-            ipv6
-            for ipv6, hindrance in ((False, abilities.no_ipv4), (True, abilities.no_ipv6))
-            if not hindrance
-        ]
 
     async def settle(
         self,
@@ -100,7 +94,7 @@ class Installer:
                 change.uncounted += kernel_route.ports
         pause = monotonic() + _SLICE
         for kernel_route in touched:
-            wanted = kernel_route.wanted(self._families)
+            wanted = kernel_route.wanted()
             goals.append(_Goal(kernel_route, wanted, kernel_route.belonging()))
             for key, way in kernel_route.ways.items():
                 if wanted.get(key) != way:
@@ -110,8 +104,8 @@ class Installer:
                     change.after[key] = way
             if not kernel_route.refusal and not kernel_route.counted:
                 change.counted += kernel_route.ports
-            if kernel_route.forgive and kernel_route.route.proto is Proto.TCP:
-                change.forgiven += [port for _, port in kernel_route.ports]
+            if kernel_route.forgive:
+                change.forgiven += kernel_route.ports
             if monotonic() > pause:
                 await asyncio.sleep(0)
                 pause = monotonic() + _SLICE
@@ -142,7 +136,12 @@ class Installer:
 
     def _note(self, goals: Iterable[_Goal]) -> None:
         """Take over what has been installed."""
+        now = asyncio.get_running_loop().time()
         for kernel_route, wanted, belongs in goals:
+            kernel_route.since = {
+                key: kernel_route.since.get(key, now) if kernel_route.ways.get(key) == way else now
+                for key, way in wanted.items()
+            }
             kernel_route.former = (kernel_route.former | kernel_route.belongs) - belongs
             kernel_route.ways, kernel_route.belongs = wanted, belongs
             kernel_route.counted |= not kernel_route.refusal

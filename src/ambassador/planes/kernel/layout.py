@@ -13,8 +13,14 @@ Three answers of an upstream are not for the client, since the relay would wait 
                   repeats it (RFC 6298, section 2); `tried4` and `tried6` know the repetition,
                   and it is not translated
 
-In each case the client's own next SYN meets the relay. So do clients at a link-local IPv6 address,
-which no packet is forwarded from (RFC 4291, section 2.5.6).
+In each case the client's own next SYN meets the relay. A datagram has no repetition: after an ICMP
+error `down_udp` sends new flows of that port to the relay for 5 s. `unsent_udp` has the ports of
+first datagrams that have not left this host yet (`sent` takes them out); after a second one of that
+port `lost_udp` sends new flows to the relay, for something here drops them. (Two, since two may be
+under way at a time, one on each core.)
+
+Clients at a link-local IPv6 address meet the relay too: no packet is forwarded from there (RFC
+4291, section 2.5.6).
 
 A segment that conntrack finds invalid (out of the window of its connection) belongs to no flow
 and is not translated. Our own TCP would answer it with a reset, and end a connection that lives
@@ -156,6 +162,8 @@ def _of_family(ipv6: bool) -> str:
     ct label set {LABEL}
     meta l4proto tcp ct timeout set "tcp{end}"
     add @tried{end} {{ {ip} saddr . tcp sport . tcp dport }} return
+    udp dport @unsent_udp add @lost_udp {{ udp dport }}
+    add @unsent_udp {{ udp dport }}
     udp dport @opened_udp
   }}
   chain one{end} {{
@@ -170,6 +178,9 @@ _STATIC = f"""\
   comment "{LAYOUT}"
   set lease {{ typeof ct direction; flags dynamic,timeout; size 2; }}
   set down_tcp {{ typeof tcp dport; flags dynamic,timeout; timeout 5s; size 65535; }}
+  set down_udp {{ typeof udp dport; flags dynamic,timeout; timeout 5s; size 65535; }}
+  set unsent_udp {{ typeof udp dport; flags dynamic,timeout; timeout 5s; size 65535; }}
+  set lost_udp {{ typeof udp dport; flags dynamic,timeout; timeout 5s; size 65535; }}
   set opened_tcp {{ typeof tcp dport; counter; }}
   set opened_udp {{ typeof udp dport; counter; }}
   set up_tcp {{ typeof tcp dport; counter; }}
@@ -187,12 +198,21 @@ _STATIC = f"""\
     ip6 saddr fe80::/10 return
     ct label {ALIVE} update @lease {{ ct direction timeout {GRACE}s }}
     ct direction != @lease return
-    meta l4proto udp goto choose
+    meta l4proto udp goto datagram
     tcp flags & (fin | syn | rst | ack) != syn return
     tcp dport @down_tcp return
     ip saddr . tcp sport . tcp dport @tried4 return
     ip6 saddr . tcp sport . tcp dport @tried6 return
     goto choose
+  }}
+  chain datagram {{
+    udp dport @down_udp return
+    udp dport @lost_udp return
+    goto choose
+  }}
+  chain sent {{
+    meta l4proto udp delete @unsent_udp {{ ct original proto-dst }}
+    meta l4proto udp delete @lost_udp {{ ct original proto-dst }}
   }}
   chain accounting {{
     ct bytes > 0
@@ -210,7 +230,11 @@ _STATIC = f"""\
   }}
   chain refused {{
     meta l4proto tcp add @down_tcp {{ ct original proto-dst }} drop
-    meta l4proto {{ 1, 58 }} drop
+  }}
+  chain unreachable {{
+    meta nfproto ipv4 ct original protocol udp add @down_udp {{ ct original proto-dst }}
+    meta nfproto ipv6 ct original protocol udp add @down_udp {{ ct original proto-dst }}
+    ct status ! seen-reply drop
   }}
   chain ours {{
     ct direction original goto up
@@ -218,8 +242,8 @@ _STATIC = f"""\
     meta l4proto udp ct original proto-dst @back_udp ct status assured accept
     tcp flags & (syn | rst | ack) == (syn | ack) goto answered
     tcp flags & (syn | rst | ack) == (rst | ack) tcp sequence 0 goto refused
-    ct status ! seen-reply icmp type destination-unreachable icmp code != frag-needed goto refused
-    ct status ! seen-reply icmpv6 type destination-unreachable goto refused
+    icmp type destination-unreachable icmp code != frag-needed goto unreachable
+    icmpv6 type destination-unreachable goto unreachable
   }}
   chain prerouting {{
     type nat hook prerouting priority dstnat;
@@ -238,8 +262,13 @@ _STATIC = f"""\
   }}
   chain postrouting {{
     type nat hook postrouting priority srcnat;
+    ct label {LABEL} jump sent
     oif lo accept
     ct label {LABEL} ct status dnat masquerade
+  }}
+  chain here {{
+    type nat hook input priority 100;
+    ct label {LABEL} jump sent
   }}
   chain passing {{
     type filter hook prerouting priority -90;

@@ -29,6 +29,7 @@ __all__ = [
 _PATIENCE = 30.0
 _COUNTER = re.compile(r"(\d+) counter packets (\d+) bytes (\d+)")
 ABSENT = "No such file or directory"  # in what nft says
+_ELEMENT = re.compile(r"(?<=[{,]) *\n?\s*(\d+)")
 _MOST_ERRORS = 3
 OLDEST = (1, 0, 2)  # of Ubuntu 22.04; what we write is older than that
 
@@ -66,6 +67,16 @@ class Nft:
     async def counters(self) -> Mapping[str, Mapping[int, Counter]]:
         """Return packets and bytes by the name of a set (`up_tcp`) and by port."""
         return await asyncio.to_thread(self._counters)
+
+    async def ports(self, name: str) -> frozenset[int]:
+        """Return the elements of the set `name`, a set of ports."""
+        listing = ("list", "set", *TABLE.split(), name)
+        text = await asyncio.to_thread(self._run, "", listing)
+        return frozenset(map(int, _ELEMENT.findall(text.partition("elements = ")[2])))
+
+    async def ruleset(self) -> str:
+        """Return all tables with the handles of their rules, without elements and counters."""
+        return await asyncio.to_thread(self._run, "", ("-a", "-s", "-t", "list", "ruleset"))
 
     def _counters(self) -> Mapping[str, Mapping[int, Counter]]:
         # All sets: several `list set` at once find only the last (seen with nft 1.0.6).

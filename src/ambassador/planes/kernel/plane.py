@@ -23,6 +23,7 @@ from ambassador.planes.kernel.eligible import Abilities, demand, unable, unable_
 from ambassador.planes.kernel.entry import Flow
 from ambassador.planes.kernel.flows import Flows
 from ambassador.planes.kernel.healing import Healing
+from ambassador.planes.kernel.host import Host
 from ambassador.planes.kernel.installer import Installer
 from ambassador.planes.kernel.listing import ID, open_flows
 from ambassador.planes.kernel.names import Names
@@ -64,6 +65,8 @@ class KernelPlane:
         inherited: Inherited | None = None,
     ) -> None:
         self._abilities = abilities
+        # Forwarding may be turned on and off: that is for `Doubts`.
+        self._steady = replace(abilities, no_ipv4="", no_ipv6="")
         self._demanded = demanded
         self._keep_rules = keep_rules
         self._inherited = inherited or Inherited()
@@ -73,13 +76,16 @@ class KernelPlane:
         nft = Nft(abilities.nft)
         self._table = Table(nft, lock, keep_rules=keep_rules, watch=self._watch)
         self._flows = Flows(can_cut=not abilities.no_cut, closed=closed, followed=followed)
-        self._installer = Installer(self._table, self._flows, abilities)
+        self._installer = Installer(self._table, self._flows)
         self._lock = asyncio.Lock()  # one transaction at a time
         self._opened = self._closing = False
         self._refusal = abilities.missing
         self._routes = Registry()
         self._names = Names(resolver, self._change)
-        self._doubts = Doubts(self._routes, self._change)
+        self._host = Host(nft, lambda: self._doubts.look(self._routes.all))
+        self._doubts = Doubts(
+            self._routes, self._host, self._table, self._change, guards=not demanded
+        )
         self._removed = RemovedRoutes()
         self._changed: set[KernelRoute] = set()
         self._settling: asyncio.Task[None] | None = None
@@ -114,6 +120,10 @@ class KernelPlane:
                     raise PlaneError("\n".join(f"{c.route.name}: {c.refusal}" for c in refused))
                 if self._opened:
                     await self._names.follow(touched)
+                    self._doubts.look(touched)
+                    if self._demanded:
+                        added = {step.route.key for step in steps if isinstance(step, AddRoute)}
+                        self._doubts.demand(one for one in come if one.route.key in added)
                     removed = [c for c in replaced if self._routes.get(c.route.key) is None]
                     await self._installer.settle(touched, removed, strict=self._demanded)
                     for kernel_route in removed:
@@ -133,6 +143,12 @@ class KernelPlane:
         `address` or (empty) at any of its addresses.
         """
         self._doubts.noticed(name, endpoint, address, reachable)
+
+    def arrived(self, name: str, port: int, client: object) -> None:
+        """Hear from the relay of a client, as accept(2) names it, that has reached the route
+        `name` at `port`; see ports.ClientArrived.
+        """
+        self._doubts.arrived(name, port, client)
 
     def status(self, routes: Sequence[Route] | None = None) -> Sequence[RouteStatus]:
         """Return one entry for each of `routes`, or for all; see ports.Plane."""
@@ -272,6 +288,7 @@ class KernelPlane:
                 return
             await self._table.open()
             self._flows.open(self._route_of)
+            await self._host.open()
         except PlaneError as error:
             self._flows.close()
             self._table.close()
@@ -321,7 +338,7 @@ class KernelPlane:
             return reason
         if reason := self._routes.crowd(kernel_route):
             return reason
-        return self._refusal or unable(route, self._abilities)
+        return self._refusal or unable(route, self._steady)
 
     def _route_of(self, port: Port) -> Route | None:
         here = self._routes.of_port(port)
@@ -365,5 +382,6 @@ class KernelPlane:
         self._healing.close()
         self._changed.clear()
         self._doubts.close()
+        self._host.close()
         for kernel_route in self._routes.all:
             kernel_route.stop_watching()

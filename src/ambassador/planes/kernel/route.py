@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ambassador.core.departure import Departure
 from ambassador.core.usable import keeps, usable
 from ambassador.model import Address, Admin, Endpoint, Existing, Inet, Route
 from ambassador.planes.kernel.entry import Flow, shown
+from ambassador.planes.kernel.evidence import Doubt, Kind, Suspect, out
 from ambassador.planes.kernel.nft import Counter
 from ambassador.planes.kernel.ruleset import Key, Port, Way
-from ambassador.planes.kernel.ways import Place, Which, belonging, leaving, places, ways
+from ambassador.planes.kernel.ways import Place, belonging, leaving, places, ways
 from ambassador.ports import RouteStatus, SessionStatus
 from ambassador.spec import is_ip
 
@@ -25,7 +26,10 @@ class KernelRoute:
     route: Route
     refusal: str = ""  # why the relay has it altogether
     known: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    out: dict[Which, float] = field(default_factory=dict)  # not reached; until when (loop time)
+    doubts: dict[Suspect, Doubt] = field(default_factory=dict)
+    since: dict[Key, float] = field(default_factory=dict)  # when a way was installed (loop time)
+    answered: int = -1  # connections through its ways, when they were last doubted
+    faults: dict[str, int] = field(default_factory=dict)  # how often something went out, by kind
     ways: dict[Key, Way] = field(default_factory=dict)  # installed
     belongs: frozenset[Place] = frozenset()  # to what `ways` were made from
     counted: bool = False
@@ -50,7 +54,7 @@ class KernelRoute:
         return replace(
             self,
             route=route,
-            out=dict(self.out),
+            doubts=dict(self.doubts),
             former=set(self.former),
             once=once,
             unwatch=[],
@@ -81,21 +85,33 @@ class KernelRoute:
         hosts = self.hosts
         self.known = {host: self.known[host] for host in hosts if host in self.known}
         self.known.update((host, (host,)) for host in hosts if is_ip(host))
-        self.out = {
-            which: until for which, until in self.out.items() if which[0] in self.route.endpoints
+        self.doubts = {
+            suspect: doubt
+            for suspect, doubt in self.doubts.items()
+            if suspect.endpoint is None or suspect.endpoint in self.route.endpoints
         }
 
     def learn(self, host: str, addresses: Sequence[str]) -> None:
         """Take over new addresses of `host`: what was known of the old ones holds no longer."""
         self.known[host] = tuple(addresses)
-        self.out = {which: until for which, until in self.out.items() if _host(which[0]) != host}
+        self.doubts = {
+            suspect: doubt
+            for suspect, doubt in self.doubts.items()
+            if suspect.endpoint is None or _host(suspect.endpoint) != host
+        }
         self.forgive = True
 
-    def wanted(self, families: Iterable[bool]) -> dict[Key, Way]:
-        """Return the ways that should be installed."""
-        if self.refusal:
+    def wanted(
+        self, families: Sequence[bool] = (False, True), *, doubted: bool = True
+    ) -> dict[Key, Way]:
+        """Return the ways that should be installed, or would be if none of them were `doubted`."""
+        if self.refusal or not families:
             return {}
-        return {way.key: way for way in ways(self.route, self.known, self.out, families)}
+        doubts = out(self.doubts)
+        if not doubted:
+            doubts = {suspect: doubt for suspect, doubt in doubts.items() if suspect.endpoint}
+        found = ways(self.route, self.known, doubts, families)
+        return {way.key: way for way in found}
 
     def belonging(self) -> frozenset[Place]:
         """Return every address and port that belongs to the route now."""
@@ -111,6 +127,14 @@ class KernelRoute:
     def leaving(self, gone: Collection[Place]) -> Mapping[Departure, frozenset[Place]]:
         """Return why each address and port of `gone` belongs to the route no longer."""
         return leaving(gone, self.route, self.known, self.once)
+
+    def places_of(self, endpoint: Endpoint, address: str) -> Sequence[Place]:
+        """Return where `endpoint` is, or only at `address`; its first port."""
+        listen = self.route.listen
+        if not isinstance(listen, Inet):
+            return ()
+        port = self.route.endpoint_port(endpoint, listen.ports[0])
+        return [(one, port) for one in self.known.get(_host(endpoint), ()) if address in ("", one)]
 
     def leads_to(self, upstream: Place, listen_port: int) -> Endpoint | None:
         """Return the endpoint of the route at `upstream`, None when it has none there."""
@@ -187,6 +211,11 @@ class KernelRoute:
             return self.refusal
         if not self.ways:
             return self._why_no_way()
+        silent = [doubt.fault.why for suspect, doubt in out(self.doubts).items() if suspect.address]
+        return "; ".join(filter(None, (self._why_in_part(), *dict.fromkeys(silent))))
+
+    def _why_in_part(self) -> str:
+        """Return what the relay has beside the kernel."""
         listen = self.route.listen
         if not isinstance(listen, Inet) or listen.host not in ("", "::", "0.0.0.0"):
             return ""
@@ -194,7 +223,13 @@ class KernelRoute:
         others = ["127.0.0.1"] if False in families else ["IPv4"]
         if listen.host != "0.0.0.0":
             others.append("::1" if True in families else "IPv6")
-        return f"{' and '.join(others)} through the relay"
+        because = [
+            doubt.fault.why
+            for suspect, doubt in out(self.doubts).items()
+            if suspect.ipv6 is not None and doubt.fault.kind is not Kind.FORWARDING
+        ]
+        why = f" ({'; '.join(dict.fromkeys(because))})" if because else ""
+        return f"{' and '.join(others)} through the relay{why}"
 
     def _why_no_way(self) -> str:
         if self.route.hold is not None:
@@ -204,7 +239,10 @@ class KernelRoute:
         unknown = [host for host in self.hosts if host not in self.known]
         if unknown:
             return f"the address of {unknown[0]} is not known"
-        if self.out:
+        blocked = [d.fault.why for s, d in out(self.doubts).items() if s.endpoint is None]
+        if blocked:
+            return "; ".join(dict.fromkeys(blocked))
+        if out(self.doubts):
             return "no endpoint can be reached at the moment"
         return "no address of its endpoints can be forwarded to"
 

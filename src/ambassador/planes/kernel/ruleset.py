@@ -150,10 +150,10 @@ def uncount(ports: Iterable[Port]) -> str:
     return _text(_elements("delete", _counters(ports)))
 
 
-def forgive(ports: Iterable[int]) -> str:
-    """Return what lets new TCP clients of `ports` be translated at once, after a refusal too."""
+def forgive(ports: Iterable[Port]) -> str:
+    """Return what lets new clients of `ports` be translated at once, after a refusal too."""
     # An element that is not there cannot be deleted; added first, it always is.
-    elements = [("down_tcp", str(port)) for port in ports]
+    elements = [(f"down_{proto}", str(port)) for proto, port in ports]
     return _text([*_elements("add", elements), *_elements("delete", elements)])
 
 

@@ -43,7 +43,7 @@ class Change:
     after: dict[Key, Way] = field(default_factory=dict)
     counted: list[Port] = field(default_factory=list)
     uncounted: list[Port] = field(default_factory=list)
-    forgiven: list[int] = field(default_factory=list)
+    forgiven: list[Port] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return any((self.before, self.after, self.counted, self.uncounted, self.forgiven))
@@ -206,6 +206,10 @@ class Table:
             if ABSENT not in str(error):
                 raise
             return {}
+
+    async def lost(self) -> frozenset[int]:
+        """Return the UDP ports whose first datagrams do not leave this host."""
+        return frozenset() if self._first else await self._nft.ports("lost_udp")
 
     async def remove(self) -> None:
         """Delete the table, if we have made or adopted it."""

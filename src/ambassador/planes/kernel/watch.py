@@ -30,7 +30,10 @@ _CHANGES = {_SUBSYSTEM | kind for kind in (0, 2, 3, 5, 6, 8, 9, 11, 12, 14, 18, 
 _ELEMENTS = {_SUBSYSTEM | 12, _SUBSYSTEM | 14}
 _GENERATION, _ASK_GENERATION = _SUBSYSTEM | 15, _SUBSYSTEM | 16
 # What packets write there themselves, and what is only true for seconds.
-_PASSING = {b"down_tcp\0", b"tried4\0", b"tried6\0", b"led4\0", b"led6\0"}
+_PASSING = {
+    *(b"down_tcp\0", b"down_udp\0", b"unsent_udp\0", b"lost_udp\0"),
+    *(b"tried4\0", b"tried6\0", b"led4\0", b"led6\0"),
+}
 
 
 class RulesetWatch:

@@ -10,27 +10,27 @@ from ambassador.core.departure import Departure, cause
 from ambassador.core.usable import keeps, usable
 from ambassador.model import Address, Endpoint, Existing, Inet, Pick, Proto, Route
 from ambassador.planes.kernel.eligible import forwardable
+from ambassador.planes.kernel.evidence import Suspect
 from ambassador.planes.kernel.ruleset import Share, Way
 
-__all__ = ["Place", "Which", "active", "belonging", "leaving", "places", "ways"]
+__all__ = ["Place", "active", "belonging", "leaving", "places", "ways"]
 
 _LONGEST_IDLE = 2_000_000  # seconds; see layout.py
 
 Known = Mapping[str, Sequence[str]]
 Place = tuple[str, int]  # an address and a port of an endpoint
-Which = tuple[Endpoint, str]  # an address of an endpoint; empty: all of them
 
 
-def active(endpoints: Sequence[Endpoint], out: Collection[Which]) -> Sequence[Endpoint]:
+def active(endpoints: Sequence[Endpoint], out: Collection[Suspect]) -> Sequence[Endpoint]:
     """Return the endpoints new flows may go to: those usable and not `out`, backups only without
     others.
     """
-    reachable = [one for one in filter(usable, endpoints) if (one, "") not in out]
+    reachable = [one for one in filter(usable, endpoints) if Suspect(one) not in out]
     return [endpoint for endpoint in reachable if not endpoint.backup] or reachable
 
 
 def ways(
-    route: Route, known: Known, out: Collection[Which], families: Iterable[bool]
+    route: Route, known: Known, out: Collection[Suspect], families: Iterable[bool]
 ) -> tuple[Way, ...]:
     """Return one way for each listen port and address family the kernel can serve.
 
@@ -45,6 +45,8 @@ def ways(
         endpoints = endpoints[:1]
     found = []
     for ipv6 in families:
+        if Suspect(None, "", ipv6) in out:
+            continue
         host = _listens(route.listen.host, ipv6)
         hosts = [_addresses(endpoint, known, out, ipv6) for endpoint in endpoints]
         if host is None or not hosts or not all(hosts):
@@ -106,14 +108,16 @@ def _listens(host: str, ipv6: bool) -> str | None:
 
 
 def _addresses(
-    endpoint: Endpoint, known: Known, out: Collection[Which], ipv6: bool
+    endpoint: Endpoint, known: Known, out: Collection[Suspect], ipv6: bool
 ) -> Sequence[str]:
     if not isinstance(endpoint.address, Inet):
         return ()
     return [
         address
         for address in known.get(endpoint.address.host, ())
-        if (":" in address) == ipv6 and forwardable(address) and (endpoint, address) not in out
+        if (":" in address) == ipv6
+        and forwardable(address)
+        and Suspect(endpoint, address) not in out
     ]
 
 

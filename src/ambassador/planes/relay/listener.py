@@ -149,6 +149,7 @@ class StreamListener:
                 self._around, self._live, client, address, port=self.port, done=self._done
             )
             self._sessions.add(session)
+            self._live.arrived(self._live.route.name, self.port, address)
             try:
                 session.start()
             except Exception:

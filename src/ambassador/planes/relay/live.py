@@ -13,7 +13,7 @@ from ambassador.core import pick
 from ambassador.core.usable import usable
 from ambassador.model import Address, Endpoint, Inet, Reason, Route
 from ambassador.planes.relay.hold import HoldQueue
-from ambassador.ports import EndpointNoticed, Resolver
+from ambassador.ports import ClientArrived, EndpointNoticed, Resolver
 from ambassador.spec import format_address, format_endpoint
 
 __all__ = ["Candidate", "Counters", "Evidence", "LiveRoute"]
@@ -78,6 +78,7 @@ class LiveRoute:
 
     route: Route
     noticed: EndpointNoticed = lambda *_: None
+    arrived: ClientArrived = lambda *_: None
     counters: Counters = field(default_factory=Counters)
     hold_queue: HoldQueue = field(default_factory=HoldQueue)
     _turn: int = 0

@@ -26,6 +26,7 @@ from ambassador.planes.relay.silence import SilenceWatch
 from ambassador.planes.relay.surroundings import Surroundings
 from ambassador.planes.relay.udp import UdpListener
 from ambassador.ports import (
+    ClientArrived,
     EndpointNoticed,
     Resolver,
     RouteStatus,
@@ -50,8 +51,9 @@ class RelayPlane:
     `buffer` is how many bytes one direction of a session may hold unsent before its sender is
     no longer read (plus one read, twice as much or 512 KiB at most); `backlog` is asked of
     listen(2); `noticed` hears of each failed attempt to reach an endpoint, and of the first that
-    succeeds again; `closed` hears of each session that has ended. Listeners are taken from
-    `inherited`, where it has them; while it is provisional nothing is accepted, until `begin`.
+    succeeds again; `arrived` hears of each client, `closed` of each session that has ended.
+    Listeners are taken from `inherited`, where it has them; while it is provisional nothing is
+    accepted, until `begin`.
     Busy sessions are carried by at most `workers` processes beside this one; `eager`: all.
     """
 
@@ -64,6 +66,7 @@ class RelayPlane:
         buffer: int,
         backlog: int,
         noticed: EndpointNoticed = lambda *_: None,
+        arrived: ClientArrived = lambda *_: None,
         closed: SessionEnded = unheard,
         inherited: Inherited | None = None,
         workers: int = 0,
@@ -74,6 +77,7 @@ class RelayPlane:
         self._inherited = inherited or Inherited()
         self._backlog = backlog
         self._noticed = noticed
+        self._arrived = arrived
         self._routes: dict[RouteKey, RelayRoute] = {}
         self._ports: set[int] | None = None  # that any route listens on; 0: a path
         self._leaving: list[RelayRoute] = []  # removed, with sessions still open
@@ -284,7 +288,7 @@ class RelayPlane:
         return sockets, failures
 
     def _add(self, route: Route, sockets: Sequence[socket.socket]) -> None:
-        live, listeners = LiveRoute(route, self._noticed), list[StreamOrUdp]()
+        live, listeners = LiveRoute(route, self._noticed, self._arrived), list[StreamOrUdp]()
         departures = Departures(live, self._around.resolver, partial(sessions_of, listeners))
         relay_route = self._routes[route.key] = RelayRoute(live, listeners, departures)
         departures.follow()

@@ -12,6 +12,7 @@ import errno
 import socket
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 from ambassador.model import Endpoint, Hold, Reason
 from ambassador.planes.relay import pktinfo
@@ -61,6 +62,7 @@ class UdpListener:
         # uvloop polls a descriptor no longer after its first error, and here every refusal is
         # one; the poller's set is one descriptor without errors, and cheaper to change.
         self._poller = around.poller
+        self._port = port
         self._endpoints = UdpEndpoints(live, port, around.resolver, is_own)
         self._loop = asyncio.get_running_loop()
         self._space = pktinfo.ask(sock)
@@ -136,6 +138,13 @@ class UdpListener:
     def broke(self) -> None:
         """Go on; see poller.Ready."""
 
+    def _begin(self, key: tuple[Any, pktinfo.Ancillary], now: float) -> UdpFlow | None:
+        """Return a new flow that has yet to find its endpoint; None when there may be none."""
+        if not self._accepting:
+            return None
+        self._live.arrived(self._live.route.name, self._port, key[0])
+        return self._flows.begin(key, now)
+
     def _from_clients(self, count: int, now: float) -> None:
         counters, endpoints = self._live.counters, self._endpoints
         for _ in range(count):
@@ -144,9 +153,7 @@ class UdpListener:
             except OSError:  # nothing left, or no memory for it
                 return
             key = (client, pktinfo.origin(ancillary))
-            flow = self._flows.get(key) or (
-                self._flows.begin(key, now) if self._accepting else None
-            )
+            flow = self._flows.get(key) or self._begin(key, now)
             if flow is None:
                 continue
             self._flows.use(flow, now)

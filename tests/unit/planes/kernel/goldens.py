@@ -57,7 +57,7 @@ GOLDENS: dict[str, Callable[[], str]] = {
     "table": skeleton,
     "added": _added,
     "moved": lambda: (
-        transaction(keyed(ONE[0]), keyed(Way(TCP, 6379, False, (B,)))) + forgive([6379])
+        transaction(keyed(ONE[0]), keyed(Way(TCP, 6379, False, (B,)))) + forgive([(TCP, 6379)])
     ),
     "moved_back": lambda: transaction(keyed(Way(TCP, 6379, False, (B,))), keyed(ONE[0])),
     "one_to_several": lambda: transaction(keyed(ONE[0]), keyed(Way(TCP, 6379, False, (A, B)))),

@@ -8,14 +8,15 @@ import pytest
 from ambassador.core.departure import Departure
 from ambassador.errors import PlaneError
 from ambassador.model import Endpoint, Existing, Fate, Hold, Inet, Proto, Reason, Route
-from ambassador.planes.kernel.eligible import Abilities
+from ambassador.planes.kernel.evidence import Doubt, Fault, Kind, Suspect
 from ambassador.planes.kernel.installer import Installer
 from ambassador.planes.kernel.route import KernelRoute
 
-ABILITIES = Abilities(nft="", missing="", no_cut="", no_ipv4="", no_ipv6="no")
 CUT = Existing(Fate.CUT)
 MOVED, REMOVED = Departure(Reason.MOVED, CUT), Departure(Reason.REMOVED, CUT)
 SILENT = Departure(Reason.UNREACHABLE, Existing())
+
+DOUBT = Doubt(Fault(Kind.UNREACHABLE, "it is silent"), 5.0)
 
 
 class Table:
@@ -57,7 +58,7 @@ class Flows:
 class Run:
     def __init__(self):
         self.table, self.flows = Table(), Flows()
-        self.installer = Installer(self.table, self.flows, ABILITIES)
+        self.installer = Installer(self.table, self.flows)
 
     def settle(self, *touched, removed=(), **options):
         asyncio.run(self.installer.settle(touched, removed, **options))
@@ -99,7 +100,7 @@ def test_an_address_that_left_is_seen_off_by_the_policy_of_the_route(run):
 def test_one_that_cannot_be_reached_keeps_its_open_flows(run):
     one = carried("10.0.0.1", "10.0.0.2")
     run.settle(one)
-    one.out[one.route.endpoints[0], ""] = 5.0
+    one.doubts[Suspect(one.route.endpoints[0])] = DOUBT
     run.settle(one)
     assert run.flows.seen_off == [("r6379", {("10.0.0.1", 7000)}, SILENT)]
     (way,) = run.table.changes[-1].after.values()
@@ -130,7 +131,7 @@ def test_refusals_of_the_upstream_are_forgiven_when_it_is_another(run):
     run.settle(one)
     one.learn("db", ("10.0.0.2",))
     run.settle(one)
-    assert run.table.changes[-1].forgiven == [6379]
+    assert run.table.changes[-1].forgiven == [(Proto.TCP, 6379)]
     run.settle(one)
     assert run.table.changes[-1].forgiven == []
 

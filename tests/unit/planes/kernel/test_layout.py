@@ -51,7 +51,7 @@ def test_a_timeout_policy_names_protocol_and_family():
 def test_sets_are_declared_so_that_every_nft_can_read_them():
     """A single type, or one of a verdict, nft 1.1 writes so that nft 1.0.6 crashes."""
     declared = re.findall(r"(?:set|map) (\w+) \{\s*(typeof|type) ([^;]+);", TEXT)
-    assert len(declared) == 18
+    assert len(declared) == 21
     for name, how, what in declared:
         assert how == "typeof" or name in {"to4", "to6"}
         if how == "type":

@@ -4,9 +4,11 @@ import pytest
 
 from ambassador.model import Admin, Endpoint, Health, Hold, Inet, Proto, Route, Unix
 from ambassador.planes.kernel.entry import Flow, FlowState
+from ambassador.planes.kernel.evidence import Doubt, Fault, Kind, Suspect
 from ambassador.planes.kernel.route import KernelRoute
 
 BOTH = (False, True)
+DOUBT = Doubt(Fault(Kind.UNREACHABLE, "it is silent"), 5.0)
 
 
 def carried(*hosts, listen="", **options):
@@ -51,29 +53,42 @@ def test_a_refusal_is_all_there_is_to_say():
 def test_without_a_way_the_reason_is_the_name_the_endpoints_or_their_addresses():
     assert installed(carried("db")).why == "the address of db is not known"
     out = carried("10.0.0.1")
-    out.out[out.route.endpoints[0], ""] = 5.0
+    out.doubts[Suspect(out.route.endpoints[0])] = DOUBT
     assert installed(out).why == "no endpoint can be reached at the moment"
     here = carried("db")
     here.learn("db", ("127.0.0.1",))
     assert installed(here).why == "no address of its endpoints can be forwarded to"
 
 
+def test_a_family_whose_ways_are_out_is_the_relays_and_the_reason_is_said():
+    one = carried("db")
+    one.learn("db", ("10.0.0.1", "fd00::1"))
+    dropped = Doubt(Fault(Kind.FIREWALL, "chain f drops forwarded packets"), 5.0)
+    one.doubts[Suspect(None, "", False)] = dropped
+    assert installed(one).why == (
+        "IPv4 and ::1 through the relay (chain f drops forwarded packets)"
+    )
+    one.doubts[Suspect(None, "", True)] = dropped
+    assert (installed(one).plane, installed(one).why) == ("relay", dropped.fault.why)
+    assert len(one.wanted(doubted=False)) == 2
+
+
 def test_new_addresses_of_a_name_end_the_doubt_about_it_alone():
     one = carried("db", "10.0.0.1")
-    one.out = {(endpoint, ""): 5.0 for endpoint in one.route.endpoints}
+    one.doubts = {Suspect(endpoint): DOUBT for endpoint in one.route.endpoints}
     one.learn("db", ("10.0.0.2",))
-    assert list(one.out) == [(one.route.endpoints[1], "")]
+    assert list(one.doubts) == [Suspect(one.route.endpoints[1])]
     assert one.forgive
 
 
 def test_what_is_named_no_longer_is_forgotten():
     one = carried("db", "10.0.0.1")
     one.learn("db", ("10.0.0.2",))
-    one.out = {(endpoint, ""): 5.0 for endpoint in one.route.endpoints}
+    one.doubts = {Suspect(endpoint): DOUBT for endpoint in one.route.endpoints}
     one.route = Route("redis", one.route.listen, (Endpoint(Inet("10.0.0.9", 7000)),))
     one.learn_literals()
     assert one.known == {"10.0.0.9": ("10.0.0.9",)}
-    assert one.out == {}
+    assert one.doubts == {}
 
 
 def test_numbers_of_all_ports_are_added_up():

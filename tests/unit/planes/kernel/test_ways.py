@@ -3,6 +3,7 @@
 import pytest
 
 from ambassador.model import Endpoint, Inet, Pick, Proto, Route, Unix
+from ambassador.planes.kernel.evidence import Suspect
 from ambassador.planes.kernel.ruleset import Share, Way
 from ambassador.planes.kernel.ways import active, belonging, ways
 
@@ -62,7 +63,7 @@ def test_without_an_address_to_forward_to_there_is_no_way(host):
 def test_what_is_out_has_no_share_and_a_backup_takes_over():
     first, second, backup = to("10.0.0.1"), to("10.0.0.2"), to("db", backup=True)
     whole = route(first, second, backup)
-    gone = [(endpoint, "") for endpoint in whole.endpoints]
+    gone = [Suspect(endpoint) for endpoint in whole.endpoints]
     assert active(whole.endpoints, ()) == [first, second]
     assert active(whole.endpoints, gone[:1]) == [second]
     assert active(whole.endpoints, gone[:2]) == [backup]
@@ -74,10 +75,16 @@ def test_what_is_out_has_no_share_and_a_backup_takes_over():
 
 def test_one_address_of_a_name_may_be_out_alone():
     endpoint = to("db")
-    (way,) = ways(route(endpoint), KNOWN, {(endpoint, "10.0.1.1")}, (False,))
+    (way,) = ways(route(endpoint), KNOWN, {Suspect(endpoint, "10.0.1.1")}, (False,))
     assert [share.address for share in way.shares] == ["10.0.1.2"]
-    both = {(endpoint, "10.0.1.1"), (endpoint, "10.0.1.2")}
+    both = {Suspect(endpoint, "10.0.1.1"), Suspect(endpoint, "10.0.1.2")}
     assert set(found(route(endpoint), both)) == {(True, Proto.TCP, 6379)}
+
+
+def test_a_family_whose_ways_are_out_has_none():
+    whole = route(to("db"))
+    assert set(found(whole, {Suspect(None, "", False)})) == {(True, Proto.TCP, 6379)}
+    assert found(whole, {Suspect(None, "", False), Suspect(None, "", True)}) == {}
 
 
 def test_first_is_the_first_address_of_the_first_endpoint():

@@ -1,0 +1,67 @@
+"""What this host does to the packets of a way: its rules and its forwarding. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ambassador.planes.kernel.evidence import Fault, Kind
+from ambassador.planes.kernel.firewall import Hindrance, Packet, Rules, hindrance
+from ambassador.planes.kernel.ruleset import Way
+
+__all__ = ["Sight", "dropping", "fault"]
+
+_SYSCTLS = {False: "net.ipv4.ip_forward", True: "net.ipv6.conf.all.forwarding"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What was seen of this host. `no_ipv4` and `no_ipv6` say why nothing is forwarded; `unread`
+    why its rules could not be read (then nothing is known of them).
+    """
+
+    rules: Rules = field(default_factory=Rules)
+    no_ipv4: str = ""
+    no_ipv6: str = ""
+    unread: str = ""
+
+    @property
+    def concerned(self) -> tuple[bool, ...]:
+        """The address families (True: IPv6) whose ways may be hindered at all."""
+        return tuple(
+            ipv6
+            for ipv6 in (False, True)
+            if self.no_forwarding(ipv6)
+            or any(True for hook in ("forward", "input") for _ in self.rules.bases(hook, ipv6))
+        )
+
+    def no_forwarding(self, ipv6: bool) -> str:
+        """Return why packets of a family are not forwarded; empty where they are."""
+        return self.no_ipv6 if ipv6 else self.no_ipv4
+
+
+def fault(sight: Sight, way: Way, *, guards: bool) -> Fault | None:
+    """Return why `way` does not work, or must not be used, on this host; None where nothing is
+    known against it. `guards`: rules that guard the port are obeyed.
+    """
+    if why := sight.no_forwarding(way.ipv6):
+        return Fault(Kind.FORWARDING, why)
+    for drops in dropping(sight, (way,)):
+        return Fault(Kind.FIREWALL, str(drops))
+    arriving = Packet("input", way.ipv6, way.proto, daddr=way.host or None, dport=way.port)
+    if guards and (found := hindrance(sight.rules, arriving)):
+        return Fault(Kind.GUARDED, f"{found} (the kernel plane would pass it by)")
+    return None
+
+
+def dropping(sight: Sight, ways: Iterable[Way]) -> Iterable[Hindrance]:
+    """Yield what drops the packets of `ways`, in the one direction or the other."""
+    for way in ways:
+        for share in way.shares:
+            there = Packet("forward", way.ipv6, way.proto, daddr=share.address, dport=share.port)
+            back = Packet(
+                "forward", way.ipv6, way.proto, True, saddr=share.address, sport=share.port
+            )
+            for packet in (there, back):
+                if found := hindrance(sight.rules, packet):
+                    yield found

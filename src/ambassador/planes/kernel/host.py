@@ -1,0 +1,196 @@
+"""The rules and the forwarding of this host: look at them, and hear when they change.
+
+Nothing here changes them. Rules of nftables, which iptables-nft writes too, tell of a change by
+themselves; those of the older iptables do not, and are looked at again while they are in the way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from ambassador import log
+from ambassador.errors import PlaneError
+from ambassador.planes.kernel.chains import OURS, parse_nft, parse_saved
+from ambassador.planes.kernel.firewall import Chain, Rules
+from ambassador.planes.kernel.hindrances import Sight
+from ambassador.planes.kernel.netconf import followed, forwards
+from ambassador.planes.kernel.netlink import NetlinkSocket, attributes, messages
+from ambassador.planes.kernel.nft import Nft
+from ambassador.tasks import spawn
+
+__all__ = ["Host"]
+
+_GROUP = 7  # NFNLGRP_NFTABLES
+_SUBSYSTEM = 10 << 8  # NFNL_SUBSYS_NFTABLES
+# NFT_MSG_*: a table, chain or rule comes or goes. Elements do not matter: a set is any element.
+_CHANGES = frozenset(_SUBSYSTEM | kind for kind in (0, 2, 3, 5, 6, 8))
+_TABLE_NAME = 1  # NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, NFTA_RULE_TABLE
+_BUFFER = 1 << 18
+# A firewall that is loaded changes many times in a moment; one that changes every second must not
+# keep us busy. The pause between two looks doubles while changes go on.
+_FIRST, _LONGEST = 0.05, 5.0
+_PATIENCE = 10.0
+_PLACES = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
+_LEGACY = (
+    ("ip", "iptables-legacy-save", Path("/proc/thread-self/net/ip_tables_names")),
+    ("ip6", "ip6tables-legacy-save", Path("/proc/thread-self/net/ip6_tables_names")),
+)
+
+
+class Host:
+    """From `open` to `close`, `changed` is called when `sight` has become another."""
+
+    def __init__(self, nft: Nft, changed: Callable[[], None]) -> None:
+        self.sight = Sight()
+        self._nft = nft
+        self._changed = changed
+        self._rules: NetlinkSocket | None = None
+        self._forwarding: socket.socket | None = None
+        self._looking: asyncio.Task[None] | None = None
+        self._lock = asyncio.Lock()
+        self._pause = _FIRST
+        self._timer: asyncio.TimerHandle | None = None
+        self._last = 0.0
+
+    async def open(self) -> None:
+        """Begin to hear of changes, and look. What cannot be had is said, and done without."""
+        loop = asyncio.get_running_loop()
+        try:
+            self._rules = NetlinkSocket((_GROUP,), _BUFFER)
+            self._rules.sock.setblocking(False)
+            loop.add_reader(self._rules.sock.fileno(), self._hear_rules, self._rules.sock)
+        except PlaneError as error:
+            log.event(log.WARNING, "rules_unheard", f"changes of rules are not heard of: {error}")
+        try:
+            self._forwarding = followed()
+            loop.add_reader(self._forwarding.fileno(), self._hear_forwarding, self._forwarding)
+        except OSError:
+            self._forwarding = None  # clients that come back tell it too
+        await self.look()
+
+    def close(self) -> None:
+        """Hear nothing any longer."""
+        loop = asyncio.get_running_loop()
+        for going_on in (self._timer, self._looking):
+            if going_on is not None:
+                going_on.cancel()
+        self._timer = None
+        if self._rules is not None:
+            loop.remove_reader(self._rules.sock.fileno())
+            self._rules.close()
+            self._rules = None
+        if self._forwarding is not None:
+            loop.remove_reader(self._forwarding.fileno())
+            self._forwarding.close()
+            self._forwarding = None
+
+    async def look(self) -> bool:
+        """Look now; tell whether `sight` has become another."""
+        async with self._lock:
+            found = await asyncio.to_thread(_forwarding)
+            try:
+                chains = parse_nft(await self._nft.ruleset())
+                chains += await asyncio.to_thread(_legacy)
+                seen = Sight(Rules(tuple(chains)), *found)
+            except PlaneError as error:
+                seen = Sight(Rules(), *found, unread=str(error))
+            if seen.unread and not self.sight.unread:
+                log.event(
+                    log.WARNING,
+                    "rules_unread",
+                    f"the rules of this host cannot be read: {seen.unread}; whether they let "
+                    "clients through is known from clients only",
+                    reason=seen.unread,
+                )
+            before, self.sight = self.sight, seen
+            return before != seen
+
+    def _hear_rules(self, sock: socket.socket) -> None:
+        try:
+            data = sock.recv(65536)
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EINTR, errno.ENOBUFS):
+                raise
+            return
+        if _of_others(data):
+            self._soon()
+
+    def _hear_forwarding(self, sock: socket.socket) -> None:
+        try:
+            sock.recv(65536)
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EINTR, errno.ENOBUFS):
+                raise
+        self._soon()
+
+    def _soon(self) -> None:
+        if self._timer is not None:
+            return
+        loop = asyncio.get_running_loop()
+        quiet = loop.time() - self._last
+        self._pause = min(_LONGEST, 2 * self._pause) if quiet < 2 * self._pause else _FIRST
+        self._timer = loop.call_later(self._pause, self._due)
+
+    def _due(self) -> None:
+        self._timer = None
+        self._last = asyncio.get_running_loop().time()
+        if self._looking is not None and not self._looking.done():
+            self._soon()
+        else:
+            self._looking = spawn(self._look_and_tell(), "rules of this host")
+
+    async def _look_and_tell(self) -> None:
+        if await self.look():
+            self._changed()
+
+
+def _of_others(data: bytes) -> bool:
+    """Tell whether a piece of nftables' news is of another table than ours."""
+    for kind, _, begin, end in messages(data):
+        if kind in _CHANGES:
+            place = attributes(data, begin, end).get(_TABLE_NAME)
+            name = data[place[0] : place[1]].rstrip(b"\0") if place else b""
+            if not OURS.fullmatch(name.decode(errors="replace")):
+                return True
+    return False
+
+
+def _forwarding() -> tuple[str, str]:
+    def why(ipv6: bool, sysctl: str) -> str:
+        off = forwards(ipv6) is False
+        return f"{sysctl} is 0 (docker run --sysctl {sysctl}=1)" if off else ""
+
+    return why(False, "net.ipv4.ip_forward"), why(True, "net.ipv6.conf.all.forwarding")
+
+
+def _legacy() -> list[Chain]:
+    """Return the rules of the older iptables, where this namespace has any and they can be read."""
+    found: list[Chain] = []
+    for family, program, names in _LEGACY:
+        try:
+            if "filter" not in names.read_text().split():
+                continue
+        except OSError:
+            continue  # not there, or not for us to read; asking otherwise would make the table
+        path = shutil.which(program, path=_PLACES)
+        if path is None:
+            raise PlaneError(f"{names.name} has a table filter, and there is no {program}")
+        try:
+            done = subprocess.run(  # noqa: S603 (no shell reads it)
+                (path, "-t", "filter"),
+                check=True,
+                capture_output=True,
+                text=True,
+                timeout=_PATIENCE,
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            raise PlaneError(f"{program}: {error}") from error
+        found += parse_saved(done.stdout, family)
+    return found
