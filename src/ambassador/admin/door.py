@@ -10,23 +10,24 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import resource
 import socket
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ambassador.core.shares import shares
 from ambassador.sockets.unix import PathSocket, remove
 from ambassador.tasks import spawn
 
 if TYPE_CHECKING:
     from ambassador.admin.connection import Connection
 
-__all__ = ["CONNECTIONS", "HEAD_LIMIT", "HEAD_TIME", "Door"]
+__all__ = ["HEAD_LIMIT", "HEAD_TIME", "Door"]
 
 HEAD_LIMIT = 16 << 10  # bytes of a request line with its headers
 HEAD_TIME = 10.0  # seconds in which a request must have come as far as the end of its headers
 SEND_TIME = 30.0  # seconds in which a reader must have taken something
-CONNECTIONS = 128  # open at one time
 _BATCH = 8  # accepted before other work has its turn
 _PAUSE = 0.1  # seconds until it is tried again where the system has no room
 _CLOSING = 0.1  # seconds for answers that are being written at the end
@@ -35,8 +36,9 @@ _LOG_AGAIN = 60.0  # seconds between two lines about uvicorn's own troubles
 
 
 class Door:
-    """Answers on `sock`, which listens, with what `build` returns. At most `limit` connections are
-    open at one time; `pace` seconds pass between two batches of new ones.
+    """Answers on `sock`, which listens, with what `build` returns. At most `limit` connections (its
+    share of what the process may have) are open at one time; `pace` seconds pass between two
+    batches of new ones.
     """
 
     def __init__(
@@ -45,13 +47,13 @@ class Door:
         build: Callable[[], Any],
         name: str,
         *,
-        limit: int = CONNECTIONS,
+        limit: int = 0,
         pace: float = 0.0,
     ) -> None:
         self._socket = sock
         self._build = build
         self._name = name
-        self._limit = limit
+        self._limit = limit or shares(resource.getrlimit(resource.RLIMIT_NOFILE)[0]).connections
         self._pace = pace
         self._loop: asyncio.AbstractEventLoop | None = None
         self._new: Callable[[], Connection] | None = None

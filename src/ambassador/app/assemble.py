@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from ambassador.admin.token import read_token
 from ambassador.core.hostsfile import HostsLine, parse_hosts
 from ambassador.core.offload import workers
+from ambassador.core.shares import shares
 from ambassador.handover.successor import HandedStore, Successor
 from ambassador.model import Address, Inet, Proto, Route, Snapshot
 from ambassador.planes.kernel.nft import Nft
@@ -129,6 +131,9 @@ def relay_plane(
         arrived=arrived,
         inherited=inherited,
         closed=closed,
+        reserve=shares(resource.getrlimit(resource.RLIMIT_NOFILE)[0]).reserve(
+            sum((settings.admin != "off", settings.api is not None, settings.metrics is not None))
+        ),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from ipaddress import ip_address
 from zlib import crc32
 
 from ambassador import log
+from ambassador.core.shares import shares
 from ambassador.errors import NoSuchNameError, ResolveError, in_words
 from ambassador.resolve.answer import Answer, family
 from ambassador.resolve.dns import NameServers
@@ -60,7 +62,7 @@ class NameResolver:
         self._hosts = hosts or HostsFile()
         self._name_servers = name_servers or NameServers()
         self._names: dict[str, _Name] = {}
-        self._turns = Turns()
+        self._turns = Turns(most=shares(resource.getrlimit(resource.RLIMIT_NOFILE)[0]).questions)
         self._repeater = Repeater()
 
     async def resolve(self, host: str) -> Sequence[str]:

@@ -13,6 +13,7 @@ import errno
 import resource
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from ambassador import log
 
@@ -34,29 +35,74 @@ def raise_limit() -> int:
     return hard
 
 
+class FlowTable(Protocol):
+    """The flows of one UDP listener."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def displace(self) -> None:
+        """End the one that has been silent longest."""
+
+
 class Descriptors:
     """The budget all listeners of the relay share."""
 
-    def __init__(self, limit: int | None = None) -> None:
+    def __init__(self, limit: int | None = None, reserve: int = _RESERVE) -> None:
         self.limit = limit or resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        self._free = max(2, self.limit - _open_now() - _RESERVE)
+        self._free = max(2, self.limit - _open_now() - reserve)
+        self._taken = self._listening = 0
+        self._at_first = self._free
+        self.flows = 0  # of UDP, of all listeners
+        self.tables: set[FlowTable] = set()  # that have flows
         # Not at the first free one: under pressure that would be said with each session.
         self._plenty = min(2 + _RESERVE // 2, self._free)
         self._paused: list[Callable[[], None]] = []
         self._said = False
         self._timer: asyncio.TimerHandle | None = None
 
+    @property
+    def most_flows(self) -> int:
+        """How many flows of UDP there may be. Anybody can make them, with forged addresses; clients
+        of TCP find room, too.
+        """
+        return max(1, min(self.limit // 2, self._at_first * 3 // 4))
+
     def available(self, wanted: int = 2) -> bool:
-        """Tell whether `wanted` more descriptors may be used."""
-        return self._free >= wanted
+        """Tell whether `wanted` more descriptors may be used: also where listeners have left none,
+        one session may be.
+        """
+        return self._free >= wanted or (not self._taken and self._free + self._listening >= wanted)
 
     def take(self, count: int) -> None:
         """Count `count` descriptors as used."""
         self._free -= count
+        self._taken += count
+
+    def displace(self, table: FlowTable) -> bool:
+        """End a flow of the listener that has most of them, of `table` where it has as many; tell
+        whether there was one.
+        """
+        largest = max((*self.tables, table), key=lambda one: (len(one), one is table))
+        if not len(largest):
+            return False
+        largest.displace()
+        return True
+
+    def listen(self, count: int = 1) -> None:
+        """Count `count` listening sockets as opened, or, below 0, as closed."""
+        self._listening += count
+        self._free -= count
+        if count < 0:
+            self._go_on()
 
     def give(self, count: int) -> None:
         """Count `count` descriptors as free again and let waiting listeners go on."""
         self._free += count
+        self._taken -= count
+        self._go_on()
+
+    def _go_on(self) -> None:
         if self._paused and self.available() and self._timer is None:
             self._resume()
         if self._said and self._timer is None:

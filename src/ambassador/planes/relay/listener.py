@@ -16,6 +16,7 @@ from ambassador.planes.relay.session import Session
 from ambassador.planes.relay.surroundings import Surroundings
 from ambassador.ports import SessionStatus
 from ambassador.sockets.bind import close_listener
+from ambassador.sockets.inherited import LentSocket
 
 __all__ = ["StreamListener"]
 
@@ -44,6 +45,10 @@ class StreamListener:
         self._done = self._sessions.discard
         self._reading = False
         self._paused = False
+        # Those we were handed were open before the budget was made.
+        self._counted = not isinstance(sock, LentSocket)
+        if self._counted:
+            around.descriptors.listen()
         tune(sock, live.route.keepalive)
 
     @property
@@ -89,6 +94,7 @@ class StreamListener:
         """Leave the socket, with whoever waits in its backlog, to another process."""
         self.pause()
         self.sock.close()
+        self._uncount()
 
     def stop(self) -> None:
         """Take the clients that wait in the backlog, then stop listening; sessions go on."""
@@ -99,6 +105,12 @@ class StreamListener:
             pass
         self._pause()
         close_listener(self.sock)
+        self._uncount()
+
+    def _uncount(self) -> None:
+        if self._counted:
+            self._counted = False
+            self._around.descriptors.listen(-1)
 
     def cut(self, reason: Reason) -> None:
         """End all sessions now."""

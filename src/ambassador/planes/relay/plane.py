@@ -55,6 +55,7 @@ class RelayPlane:
     Listeners are taken from `inherited`, where it has them; while it is provisional nothing is
     accepted, until `begin`.
     Busy sessions are carried by at most `workers` processes beside this one; `eager`: all.
+    `reserve` descriptors are left to what is no session.
     """
 
     name = "relay"
@@ -71,9 +72,10 @@ class RelayPlane:
         inherited: Inherited | None = None,
         workers: int = 0,
         eager: bool = False,
+        reserve: int = 16,
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._descriptors = Descriptors()
+        self._descriptors = Descriptors(reserve=reserve)
         self._inherited = inherited or Inherited()
         self._backlog = backlog
         self._noticed = noticed

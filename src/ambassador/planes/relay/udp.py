@@ -25,6 +25,7 @@ from ambassador.planes.relay.udp_endpoints import NameUnknownError, UdpEndpoints
 from ambassador.planes.relay.udp_flows import UdpFlows
 from ambassador.ports import SessionStatus
 from ambassador.sockets.bind import close_listener
+from ambassador.sockets.inherited import LentSocket
 from ambassador.tasks import spawn
 
 __all__ = ["UdpListener"]
@@ -69,6 +70,11 @@ class UdpListener:
         self._view = around.datagram
         self._flows = UdpFlows(live, around, self._from_upstream)
         self._begun = self._accepting = False
+        self._descriptors = around.descriptors
+        # Those we were handed were open before the budget was made.
+        self._counted = not isinstance(sock, LentSocket)
+        if self._counted:
+            self._descriptors.listen()
 
     @property
     def listening(self) -> bool:
@@ -129,6 +135,8 @@ class UdpListener:
         self._flows.close(reason)
         self._endpoints.forget()
         self._poller.remove(self.sock.fileno())
+        if self.sock.fileno() >= 0 and self._counted:
+            self._descriptors.listen(-1)
         close_listener(self.sock)
 
     def ready(self, events: int) -> None:

@@ -48,14 +48,12 @@ class UdpFlows(Flows[UdpFlow]):
     ) -> None:
         super().__init__()
         self._live = live
-        self._descriptors = descriptors = around.descriptors
+        self._descriptors = around.descriptors
         self._poller = around.poller
         self._heard = heard
         self._closed = around.closed
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
-        # Anybody can make flows, with forged addresses; clients of TCP shall find room, too.
-        self._most = max(1, descriptors.limit // 2)
         self._crowded = False
 
     def begin(self, key: tuple[Any, pktinfo.Ancillary], now: float) -> UdpFlow | None:
@@ -63,6 +61,8 @@ class UdpFlows(Flows[UdpFlow]):
         if not self._room():
             return None
         self._descriptors.take(1)
+        self._descriptors.flows += 1
+        self._descriptors.tables.add(self)
         flow = UdpFlow(key, *key, used=now, began=now, id=self._live.new_id())
         self.add(flow)
         self._live.counters.opened += 1
@@ -89,7 +89,15 @@ class UdpFlows(Flows[UdpFlow]):
         self._live.counters.open -= 1
         self._live.counters.closed[reason] += 1
         self._descriptors.give(1)
+        self._descriptors.flows -= 1
+        if not len(self):
+            self._descriptors.tables.discard(self)
         self._closed(record)
+
+    def displace(self) -> None:
+        """End the flow that has been silent longest; see descriptors.FlowTable."""
+        if (oldest := self.oldest()) is not None:
+            self.end(oldest, Reason.REFUSED, "displaced")
 
     def sweep(self) -> None:
         """End idle flows and come again when the next one may be idle."""
@@ -108,11 +116,11 @@ class UdpFlows(Flows[UdpFlow]):
 
     def _room(self) -> bool:
         """Tell whether a descriptor is free, if need be by ending the flow silent longest."""
-        if self._descriptors.available(1) and len(self) < self._most:
+        descriptors = self._descriptors
+        if descriptors.available(1) and descriptors.flows < descriptors.most_flows:
             self._crowded &= not self._descriptors.available(_PLENTY)
             return True
-        oldest = self.oldest()
-        if oldest is None:
+        if not descriptors.flows:
             return False
         if not self._crowded:
             self._crowded = True
@@ -120,15 +128,14 @@ class UdpFlows(Flows[UdpFlow]):
             log.event(
                 log.WARNING,
                 "flows_displaced",
-                f"{name}  {len(self)} flows are open and {self._descriptors.limit} file "
+                f"{name}  {descriptors.flows} flows are open and {self._descriptors.limit} file "
                 "descriptors are allowed (ulimit -n), half of them for flows; each new flow ends "
                 "the one that has been silent longest",
                 route=name,
-                flows=len(self),
+                flows=descriptors.flows,
                 limit=self._descriptors.limit,
             )
-        self.end(oldest, Reason.REFUSED, "displaced")
-        return self._descriptors.available(1)
+        return descriptors.displace(self) and descriptors.available(1)
 
     def _part(self, flow: UdpFlow) -> None:
         if flow.upstream is not None and flow.candidate is not None:

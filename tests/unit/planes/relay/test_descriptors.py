@@ -145,3 +145,24 @@ def test_the_errors_of_exhaustion_are_those_of_accept_and_socket(soft_limit):
             opened.enter_context(socket.socket())
     assert caught.value.errno in EXHAUSTED
     assert errno.ECONNREFUSED not in EXHAUSTED
+
+
+def test_listeners_count_and_leave_room_for_one_session():
+    budget = with_free(10)
+    budget.listen(8)
+    assert budget.available(2)
+    budget.listen(2)
+    assert budget.available(2)  # none is open
+    budget.take(2)
+    assert not budget.available(1)
+    budget.listen(-6)
+    assert budget.available(4)
+
+
+def test_a_listener_that_closes_lets_those_go_on_that_wait():
+    budget, resumed = with_free(4), []
+    budget.listen(2)
+    budget.take(2)
+    budget.wait(lambda: resumed.append(True))
+    budget.listen(-2)
+    assert resumed == [True]
