@@ -132,8 +132,8 @@ def test_every_end_has_its_reason(scene, ambassador):
     for cause, it in list(begin(scene, ambassador)):
         _, act, reason, by, in_kernel = CAUSES[cause]
         act(it)
-        until(lambda it=it: ambassador.log.lines(it.name), 10, f"a line: {cause}")
-        (line,) = ambassador.log.lines(it.name)
+        until(lambda it=it: ambassador.lines(it.name), 10, f"a line: {cause}")
+        (line,) = ambassador.lines(it.name)
         gone = reason in ("removed", "shutdown")  # which takes the numbers with it
         counted = {} if gone else ambassador.closed_total(it.name)
         found[cause] = line["plane"], line["reason"], line["by"], counted
@@ -157,11 +157,11 @@ def test_a_session_that_leaves_is_listed_so_until_it_ends(scene, ambassador, cap
         CAUSES[cause][1](it)
         listed = {one.route: one.state for one in ambassador.execute(Sessions()).sessions}
         assert listed[it.name] == "leaving", cause
-    until(lambda: all(ambassador.log.lines(it.name) for it in cases.values()), 10, "all have ended")
+    until(lambda: all(ambassador.lines(it.name) for it in cases.values()), 10, "all have ended")
     said = {r.fields["route"]: r.fields for r in caplog.records if r.event == "sessions_leaving"}
     for cause, it in cases.items():
         reason = CAUSES[cause][2]
-        assert [line["reason"] for line in ambassador.log.lines(it.name)] == [reason], cause
+        assert [line["reason"] for line in ambassador.lines(it.name)] == [reason], cause
         fields = said[it.name]
         assert (fields["sessions"], fields["reason"], fields["existing"]) == (1, reason, "drain=2s")
 
@@ -174,6 +174,6 @@ def test_kept_sessions_of_an_endpoint_that_left_end_by_whoever_ends_them(scene, 
     client, upstream = scene.session(old)
     ambassador.execute(Move("redis", (f"tcp://{NEW}",)))
     ends(*((client, upstream) if act == "client" else (upstream, client)))
-    until(lambda: ambassador.log.lines("redis"), 10)
-    assert [line["reason"] for line in ambassador.log.lines("redis")] == [act]
+    until(lambda: ambassador.lines("redis"), 10)
+    assert [line["reason"] for line in ambassador.lines("redis")] == [act]
     assert ambassador.closed_total("redis") == {act: 1.0}

@@ -81,8 +81,9 @@ class Installer:
         for one in routes:
             change.before.update(one.ways)
         await self._table.commit(change)
+        now = asyncio.get_running_loop().time()
         for one in routes:
-            one.ways = {}
+            one.settled({}, one.belongs, now)
 
     async def _plan(
         self, touched: Iterable[KernelRoute], removed: Iterable[KernelRoute]
@@ -138,14 +139,7 @@ class Installer:
         """Take over what has been installed."""
         now = asyncio.get_running_loop().time()
         for kernel_route, wanted, belongs in goals:
-            kernel_route.since = {
-                key: kernel_route.since.get(key, now) if kernel_route.ways.get(key) == way else now
-                for key, way in wanted.items()
-            }
-            kernel_route.former = (kernel_route.former | kernel_route.belongs) - belongs
-            kernel_route.ways, kernel_route.belongs = wanted, belongs
-            kernel_route.counted |= not kernel_route.refusal
-            kernel_route.forgive = False
+            kernel_route.settled(wanted, belongs, now)
 
     async def _see_off(
         self,

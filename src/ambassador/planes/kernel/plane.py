@@ -25,6 +25,7 @@ from ambassador.planes.kernel.flows import Flows
 from ambassador.planes.kernel.healing import Healing
 from ambassador.planes.kernel.host import Host
 from ambassador.planes.kernel.installer import Installer
+from ambassador.planes.kernel.life import Event, Stage
 from ambassador.planes.kernel.listing import ID, open_flows
 from ambassador.planes.kernel.names import Names
 from ambassador.planes.kernel.nft import Nft
@@ -129,7 +130,7 @@ class KernelPlane:
                     for kernel_route in removed:
                         self._removed.add(kernel_route)
                     for kernel_route in touched:  # the reconciler says which plane each has
-                        kernel_route.announced = bool(kernel_route.ways)
+                        kernel_route.happened(Event.TOLD)
             except PlaneError:
                 self._routes.swap(come, replaced)
                 replaced = come
@@ -241,8 +242,11 @@ class KernelPlane:
                 await self._table.look_again()
                 here = self._routes.all
                 for kernel_route in here:
-                    kernel_route.ways, kernel_route.counted = {}, False
+                    kernel_route.ways = {}
+                    kernel_route.happened(Event.LOST)
                 await self._installer.settle(here)
+                for kernel_route in here:
+                    kernel_route.happened(Event.TOLD)
         except PlaneError as error:
             log.event(log.ERROR, "rules_left", f"the rules are not as they should be: {error}")
         finally:
@@ -363,9 +367,9 @@ class KernelPlane:
 
     def _announce(self, kernel_route: KernelRoute) -> None:
         """Say that the kernel has a route whose names were not known when it was added."""
-        if kernel_route.announced or not kernel_route.ways:
+        if kernel_route.stage is not Stage.ARRIVED:
             return
-        kernel_route.announced = True
+        kernel_route.happened(Event.TOLD)
         status, line = kernel_route.status(), describe(kernel_route.route)
         end = f" ({status.why})" if status.why else ""
         log.event(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ambassador.model import Route, RouteKey
+from ambassador.planes.kernel.life import Event
 from ambassador.planes.kernel.route import KernelRoute
 from ambassador.planes.kernel.ruleset import Port
 
@@ -28,9 +29,11 @@ class RemovedRoutes:
         if earlier := self._routes.get(key):
             former |= earlier.former
         if kernel_route.counted and former:
-            self._routes[key] = replace(
+            gone = replace(
                 kernel_route, ways={}, belongs=frozenset(), former=set(former), unwatch=[]
             )
+            gone.happened(Event.REMOVE)
+            self._routes[key] = gone
 
     def route_of(self, port: Port) -> Route | None:
         """Return the route that a port was of."""

@@ -10,6 +10,7 @@ from ambassador.core.usable import keeps, usable
 from ambassador.model import Address, Admin, Endpoint, Existing, Inet, Route
 from ambassador.planes.kernel.entry import Flow, shown
 from ambassador.planes.kernel.evidence import Doubt, Kind, Suspect, out
+from ambassador.planes.kernel.life import ANNOUNCED, COUNTED, TABLE, Event, Stage
 from ambassador.planes.kernel.nft import Counter
 from ambassador.planes.kernel.ruleset import Key, Port, Way
 from ambassador.planes.kernel.ways import Place, belonging, leaving, places, ways
@@ -32,11 +33,12 @@ class KernelRoute:
     faults: dict[str, int] = field(default_factory=dict)  # how often something went out, by kind
     ways: dict[Key, Way] = field(default_factory=dict)  # installed
     belongs: frozenset[Place] = frozenset()  # to what `ways` were made from
-    counted: bool = False
-    once: Existing | None = None  # the policy of the change that is being made
+    stage: Stage = Stage.NEW
+    # For the next transaction alone: the policy of the change that is being made, and that an
+    # endpoint is back, so that what `down_tcp` says is old.
+    once: Existing | None = None
+    forgive: bool = False
     former: set[Place] = field(default_factory=set)  # belonged, may have flows yet
-    announced: bool = False  # that the kernel has it
-    forgive: bool = False  # an endpoint is back: what `down_tcp` says is old
     unwatch: list[Callable[[], None]] = field(default_factory=list)
     counters: tuple[int, ...] = (0, 0, 0)  # opened, to the upstream, to the client, in the table
     lost: tuple[int, ...] = (0, 0, 0)  # the same, of tables that were deleted
@@ -45,6 +47,31 @@ class KernelRoute:
     open_by_endpoint: dict[Address, int] = field(default_factory=dict)
     to_upstream: int = 0
     to_client: int = 0
+
+    @property
+    def counted(self) -> bool:
+        """Whether the kernel's table counts for it."""
+        return self.stage in COUNTED
+
+    @property
+    def announced(self) -> bool:
+        """Whether it has been said that the kernel has it."""
+        return self.stage in ANNOUNCED
+
+    def happened(self, event: Event) -> None:
+        """Advance by `event`."""
+        self.stage = TABLE[self.stage, event]
+
+    def settled(self, ways: dict[Key, Way], belongs: frozenset[Place], now: float) -> None:
+        """Take over what a transaction has installed at `now`, by the loop's clock."""
+        self.since = {
+            key: self.since.get(key, now) if self.ways.get(key) == way else now
+            for key, way in ways.items()
+        }
+        self.former = (self.former | self.belongs) - belongs
+        self.ways, self.belongs = ways, belongs
+        self.forgive = False
+        self.happened(Event.REFUSED if self.refusal else Event.WAYS if ways else Event.NO_WAYS)
 
     def successor(self, route: Route, once: Existing | None) -> KernelRoute:
         """Return what comes in its place when it is changed to `route`: another one and not the

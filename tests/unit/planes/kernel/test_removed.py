@@ -3,6 +3,7 @@
 import pytest
 
 from ambassador.model import Endpoint, Inet, Proto, Route
+from ambassador.planes.kernel.life import Stage
 from ambassador.planes.kernel.removed import RemovedRoutes
 from ambassador.planes.kernel.route import KernelRoute
 
@@ -16,7 +17,8 @@ def departed():
 
 def removed(*upstreams, name="redis", port=6379, counted=True):
     carried = KernelRoute(Route(name, Inet("", port), (Endpoint(Inet("10.0.0.1", 7000)),)))
-    carried.belongs, carried.counted = frozenset(upstreams), counted
+    carried.belongs = frozenset(upstreams)
+    carried.stage = Stage.FORWARDED if counted else Stage.RELAYED
     return carried
 
 
