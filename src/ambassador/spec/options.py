@@ -10,7 +10,7 @@ from ambassador.errors import ConfigError, Problem
 from ambassador.model import Pick, Proto, Route, Unix
 from ambassador.spec.address import format_address, parse_listen
 from ambassador.spec.existing import format_existing, parse_existing
-from ambassador.spec.health import OF_UDP, format_health, parse_count, parse_health
+from ambassador.spec.health import OF_UDP, PROBES, format_health, parse_count, parse_health
 from ambassador.spec.text import meant, shown
 from ambassador.spec.values import (
     format_duration,
@@ -106,8 +106,8 @@ OPTIONS: Mapping[str, Option] = {
             _BOTH,
             "off",
             "dns",
-            "how endpoints are asked whether they work: tcp, redis, memcached, postgres, mysql, "
-            "nats, dns, http, http:/PATH (UDP: dns); one that does not gets no sessions",
+            f"how endpoints are asked whether they work: {', '.join(PROBES)}, http:/PATH "
+            f"(UDP: {', '.join(OF_UDP)}); one that does not gets no sessions",
         ),
         Option(
             "interval",
