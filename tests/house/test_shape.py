@@ -1,7 +1,6 @@
 """The shape of src/: a test file for each module, sizes, words, and what is public."""
 
 import ast
-import re
 from pathlib import Path
 
 import ambassador
@@ -54,17 +53,6 @@ ELSEWHERE: dict[str, str] = {
 }
 # Files above 400 lines, each with the reason.
 LARGE: dict[str, str] = {}
-# Not used as nouns: each has a better word in docs/architecture.md.
-BANNED = {
-    *("backend", "backends", "server", "servers", "service", "services", "target", "targets"),
-    *("pool", "cluster", "manager", "handler", "helper", "helpers", "util", "utils"),
-}
-# Names with such a word all the same, each with the reason.
-ACCEPTED: dict[str, str] = {
-    "admin.server": "the HTTP server of the admin socket, beside admin.client",
-    "admin.server.AdminServer": "the same",
-    "resolve.dns.NameServers": "resolv.conf(5) calls them so",
-}
 
 
 def has_code(path: Path) -> bool:
@@ -101,21 +89,6 @@ def test_no_file_is_too_large():
     lines = {name: len(path.read_text().splitlines()) for name, path in MODULES.items()}
     large = {name for name, count in lines.items() if count > 400}
     assert large == set(LARGE)
-
-
-def words(name: str) -> set[str]:
-    """Return the words of a name in snake or camel case, in lower case."""
-    return {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
-
-
-def test_modules_and_classes_are_named_with_our_words():
-    assert words("HTTPServerPool") == {"http", "server", "pool"}
-    found = [name for name in MODULES if words(name.replace(".", "_")) & BANNED]
-    for module, path in MODULES.items():
-        nodes = ast.walk(ast.parse(path.read_text()))
-        classes = [node.name for node in nodes if isinstance(node, ast.ClassDef)]
-        found += [f"{module}.{name}" for name in classes if words(name) & BANNED]
-    assert sorted(found) == sorted(ACCEPTED)  # none is stale
 
 
 def test_each_module_says_what_it_is_for_and_what_is_public():

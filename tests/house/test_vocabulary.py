@@ -16,8 +16,11 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 ACCEPTED: dict[str, str] = {
     "admin.server": "the HTTP server of the admin socket, beside admin.client",
     "admin.server.AdminServer": "the same",
-    "admin.door.Server": "the protocol's name of what uvicorn gives",
     "resolve.dns.NameServers": "resolv.conf(5) calls them so",
+    "resolve.question.servers": "the same",
+    "resolve.resolver.name_servers": "the same",
+    "planes.kernel.host._legacy": "iptables-legacy is called so",
+    "planes.kernel.installer.former": "until it has a better one",
 }
 
 

@@ -17,7 +17,7 @@ TERMS: Mapping[str, Mapping[str, str]] = {
         "route": "a listen address, endpoints and options, under a name",
         "listen": "the address where clients of a route connect; the field of that name",
         "listener": "the socket bound to it; only the relay has one",
-        "endpoint": "one address where traffic of a route may go, as it is written: a name or an IP",
+        "endpoint": "one address where traffic of a route may go, as it is written",
         "source": "where routes come from: the environment, a file, `/etc/hosts`",
         "snapshot": "all that a source says at one moment; never a difference",
         "setting": "`AMBASSADOR_*` or `--setting`: it is of the whole program, not of one route",

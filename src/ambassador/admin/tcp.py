@@ -1,4 +1,4 @@
-"""HTTP over TCP, only when asked: the API for those who bear a token, and what monitors read."""
+"""HTTP over TCP, only when asked: the API for callers with a token, and what monitors read."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ _Answer = Callable[[Request], Awaitable[Response]]
 def api(
     reconciler: Reconciler, *, place: str, token: Token = "", metrics: MetricsPage | None = None
 ) -> ASGIApp:
-    """Return all of it. With `token`, who does not bear it is told nothing (RFC 6750); `place`
+    """Return all of it. With `token`, a caller without it is told nothing (RFC 6750); `place`
     says in `status` where a change came from.
     """
     page = document(__version__, token=bool(token), metrics=metrics is not None)
@@ -263,7 +263,7 @@ class _Paced:
 
 
 class _Guarded:
-    """Lets only those in who bear the token; all others learn nothing."""
+    """Lets only callers with the token in; all others learn nothing."""
 
     def __init__(self, app: ASGIApp, token: Token) -> None:
         self._app = app

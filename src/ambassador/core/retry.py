@@ -6,7 +6,7 @@ __all__ = ["FIRST_WAIT", "LONGEST_WAIT", "attempt_limit", "backoff"]
 
 FIRST_WAIT = 0.05
 # A service that comes back is found at most this long after it listens again; 1,000 waiting
-# clients then make 2,000 attempts a second, which a machine bears.
+# clients then make 2,000 attempts a second, which a machine can carry.
 LONGEST_WAIT = 0.5
 _SHORTEST_ATTEMPT = 0.2
 

@@ -105,9 +105,9 @@ async def _watch(screen: Screen, tally: Tally) -> None:
         screen.say("consumer", f"{done}, by :{tally.answered_by}", "bad" if tally.errors else "")
 
 
-async def _audit(tally: Tally, service: Valkey) -> None:
+async def _audit(tally: Tally, valkey: Valkey) -> None:
     """Compare what the consumer was told with what the service has."""
-    (stored,) = await ask(service.port, "GET visits")
+    (stored,) = await ask(valkey.port, "GET visits")
     if str(stored) != str(tally.visits):
         tally.errors.append(
             f"the service has {stored} visits, the consumer was told {tally.visits}"
@@ -127,9 +127,9 @@ def _conclude(screen: Screen, tally: Tally) -> None:
         screen.say("consumer", result, "bad")
 
 
-def _link(port: int, service: Valkey) -> dict[str, str]:
+def _link(port: int, valkey: Valkey) -> dict[str, str]:
     return {
-        "REDIS_PORT_6379_TCP": f"tcp://127.0.0.1:{service.port}",
+        "REDIS_PORT_6379_TCP": f"tcp://127.0.0.1:{valkey.port}",
         "REDIS_PORT_6379_TCP_LISTEN": f"127.0.0.1:{port}",
     }
 

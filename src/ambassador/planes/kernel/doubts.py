@@ -283,7 +283,7 @@ def out_now(one: KernelRoute, ipv6: bool) -> bool:
 
 def family_of(client: object) -> bool | None:
     """Return whether a client, as accept(2) names it, has IPv6; None where the kernel plane leads
-    none like it: it came by loopback, a link-local address or a path.
+    none like it: it arrived over loopback, a link-local address or a path.
     """
     if not isinstance(client, tuple):
         return None

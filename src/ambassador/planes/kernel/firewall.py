@@ -34,7 +34,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A chain of a table of others; `hook` is empty where packets come by a jump only."""
+    """A chain of a table of others; `hook` is empty where packets arrive by a jump only."""
 
     family: str
     table: str
@@ -225,7 +225,7 @@ def _compare(known: Iterable[str], op: str, value: str) -> _Match:
 
 
 def _loopback(selector: str, op: str, value: str) -> _Match:
-    """What is not known of a client: only that it does not come by loopback."""
+    """What is not known of a client: only that it does not arrive over loopback."""
     sources = ("ip saddr", "ip6 saddr")
     words = _values(value)
     inside = selector in ("iif", "iifname") and words == ("lo",)

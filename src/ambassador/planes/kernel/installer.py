@@ -131,7 +131,7 @@ class Installer:
         try:
             await self._table.commit(change)
         except PlaneError as error:
-            log.event(log.ERROR, "rules_left", f"the former rules stay as they were: {error}")
+            log.event(log.ERROR, "rules_left", f"the rules before stay as they were: {error}")
         else:
             self._note(goals)
 

@@ -21,8 +21,8 @@ async def open_flows(
     flows: Flows, counted: Sequence[KernelRoute]
 ) -> Sequence[tuple[SessionStatus, Flow]]:
     """Return the open flows of `counted`, those to addresses that have left among them; a route
-    forgets former addresses to which none are left. Where several are of one port, the first of
-    them that has led to an address has its flows.
+    forgets addresses that have left once no flow leads there. Where several are of one port, the
+    first of them that has led to an address has its flows.
     """
     if not counted:
         return []

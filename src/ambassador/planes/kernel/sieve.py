@@ -64,8 +64,8 @@ def sieve(delete: int) -> bytes:
     ]
     places = {keep: len(steps) - 1, drop: len(steps) - 2}
 
-    def jump(target: str | int, place: int) -> int:
-        return places[target] - place - 1 if isinstance(target, str) and target else 0
+    def jump(label: str | int, place: int) -> int:
+        return places[label] - place - 1 if isinstance(label, str) and label else 0
 
     return b"".join(
         _INSTRUCTION.pack(code, jump(true, place), jump(false, place), k)

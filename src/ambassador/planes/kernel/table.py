@@ -139,7 +139,7 @@ class Table:
         """Perform `change`, all of it or nothing."""
         if not change and not self._stale:
             return
-        # What the former had and we have not had until now is counted from nothing.
+        # What the process before us had and we have not had until now is counted from nothing.
         again = () if self._first else self._kept.intersection(change.counted)
         text = await asyncio.to_thread(change.text)
         first = self._first + ruleset.lease(lasting=not self._tied) if self._first else ""

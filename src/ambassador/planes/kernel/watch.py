@@ -1,7 +1,7 @@
 """Hear from nftables when another program changes our table.
 
 Every transaction is told of when it is done (nft(8), "monitor"): what it has changed, and at the
-end its number and the program it came from. Ours come by the program nft, so they are told from
+end its number and the program it came from. Ours are made by the program nft, so they are told from
 others by their numbers: where the number has grown by more than our own one, somebody else was at
 work.
 """

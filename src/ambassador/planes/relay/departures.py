@@ -72,11 +72,11 @@ class Departures:
         for ending in self._endings:
             ending.cancel()
 
-    def replaced(self, former: Route, existing: Existing | None) -> None:
-        """The route was `former`: look at the sessions, which follow `existing` this time."""
+    def replaced(self, before: Route, existing: Existing | None) -> None:
+        """The route was `before`: its sessions follow `existing` this time."""
         here = {endpoint.address for endpoint in self._live.route.endpoints}
         self._once = {a: policy for a, policy in self._once.items() if a not in here}
-        for endpoint in former.endpoints:
+        for endpoint in before.endpoints:
             if existing is not None and endpoint.address not in here:
                 self._once[endpoint.address] = existing
         self.changed()

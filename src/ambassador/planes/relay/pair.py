@@ -268,7 +268,7 @@ class Pair:
         """`event` has changed the state: for those who want to know why a session ends."""
 
     def broke(self) -> None:
-        """An error of ours: go no further, lest bytes be missing in between."""
+        """An error of ours: go no further, so that no bytes are missing in between."""
         self.happened(Event.CUT)
 
     def ended_early(self) -> None:

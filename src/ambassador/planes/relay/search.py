@@ -75,7 +75,7 @@ async def connect(
                 except OSError as error:
                     reason = f"{candidate}: {spoken(error)}"
                     if error.errno in EXHAUSTED:
-                        break  # ours to bear, not the endpoint's
+                        break  # ours to solve, not the endpoint's
                 else:
                     live.address_answered(candidate)
                     live.reached(endpoint, loop.time())

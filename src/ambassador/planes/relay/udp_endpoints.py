@@ -32,7 +32,7 @@ class NameUnknownError(Exception):
 
 
 class UdpEndpoints:
-    """Chooses endpoints, and tells by `generation` when a former choice may no longer hold.
+    """Chooses endpoints, and tells by `generation` when an earlier choice may no longer hold.
 
     `is_own` tells whether an address of this host is a UDP listener of ours.
     """
@@ -102,7 +102,7 @@ class UdpEndpoints:
                 except OSError as error:
                     reason = f"{candidate}: {spoken(error)}"
                     if error.errno in EXHAUSTED:
-                        raise UnreachableError(reason) from error  # ours to bear
+                        raise UnreachableError(reason) from error  # ours to solve
             self._failed(endpoint, reason)
         raise UnreachableError(reason)
 
