@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute
+from ambassador.model import Reason
 from ambassador.ports import RouteStatus
 
 __all__ = ["FakePlane"]
@@ -61,4 +62,4 @@ class FakePlane:
         return len(there)
 
     async def drain(self, grace):
-        return len(self.open)
+        return await self.cut({one.id for one in self.open}, Reason.SHUTDOWN)

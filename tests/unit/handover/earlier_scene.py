@@ -1,10 +1,11 @@
-"""An earlier plane in front of a process whose sessions the test gives."""
+"""An earlier plane in front of a process with sessions of the test, and what can be handed over."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 
+from ambassador.errors import RunError
 from ambassador.handover.counters import counters_of
 from ambassador.handover.plane import EarlierPlane
 from ambassador.handover.predecessor import Answers
@@ -19,6 +20,41 @@ ROUTE = Route("db", Inet("", 5432), (DB,))
 
 def session(name, endpoint=DB, address="10.0.0.2:5432", route=ROUTE, state="open"):
     return SessionStatus(name, route, "10.0.0.1:1", endpoint, address, 2.0, 3, 4, "relay", state)
+
+
+class FakeHolder:
+    """Implements ports.Holder: has many sockets, and remembers what it was told."""
+
+    def __init__(self, count=1, refuses=""):
+        self.sockets = [socket.socket() for _ in range(count)]
+        self.refuses = refuses
+        self.told = []
+        self.others = []
+        self.over = asyncio.Event()
+
+    async def lend(self):
+        if self.refuses:
+            raise RunError(self.refuses)
+        self.told.append("lend")
+        return self.sockets, b"wishes" * 100_000
+
+    def pause(self):
+        self.told.append("pause")
+
+    async def take_back(self):
+        self.told.append("take back")
+        self.over.set()
+
+    async def give_up(self, successor):
+        self.told.append(f"give up to {successor}")
+
+    async def counters(self):
+        self.over.set()
+        return b"numbers", [one.dup() for one in self.others]
+
+    def close(self):
+        for sock in self.sockets:
+            sock.close()
 
 
 class Scene:

@@ -12,41 +12,7 @@ from ambassador.handover import predecessor, successor
 from ambassador.handover.predecessor import Predecessor
 from ambassador.handover.protocol import MOST, beside
 from ambassador.handover.successor import HandedStore, Successor
-
-
-class Holder:
-    """Has many sockets, and remembers what it was told."""
-
-    def __init__(self, count=1, refuses=""):
-        self.sockets = [socket.socket() for _ in range(count)]
-        self.refuses = refuses
-        self.told = []
-        self.others = []
-        self.over = asyncio.Event()
-
-    async def lend(self):
-        if self.refuses:
-            raise RunError(self.refuses)
-        self.told.append("lend")
-        return self.sockets, b"wishes" * 100_000
-
-    def pause(self):
-        self.told.append("pause")
-
-    async def take_back(self):
-        self.told.append("take back")
-        self.over.set()
-
-    async def give_up(self, successor):
-        self.told.append(f"give up to {successor}")
-
-    async def counters(self):
-        self.over.set()
-        return b"numbers", [one.dup() for one in self.others]
-
-    def close(self):
-        for sock in self.sockets:
-            sock.close()
+from tests.unit.handover.earlier_scene import FakeHolder
 
 
 @pytest.fixture
@@ -59,7 +25,7 @@ async def waiting(admin):
     made = []
 
     def wait(**options):
-        holder = Holder(**options)
+        holder = FakeHolder(**options)
         predecessor = Predecessor(admin, holder)
         predecessor.start()
         made.append((holder, predecessor))
@@ -92,7 +58,7 @@ async def test_thousands_of_sockets_change_hands(admin, waiting):
 
 @pytest.mark.asyncio
 async def test_the_connection_stays_and_those_to_earlier_processes_change_hands(admin):
-    holder = Holder(count=0)
+    holder = FakeHolder(count=0)
     one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     holder.others = [one]
     predecessor = Predecessor(admin, holder)
@@ -200,7 +166,7 @@ async def test_a_later_one_has_the_place(admin, waiting):
 
 @pytest.mark.asyncio
 async def test_where_there_is_no_place_it_is_only_said(tmp_path, caplog):
-    predecessor = Predecessor(tmp_path / "missing" / "admin.sock", Holder(count=0))
+    predecessor = Predecessor(tmp_path / "missing" / "admin.sock", FakeHolder(count=0))
     predecessor.start()
     predecessor.close()
     assert "no other ambassador will be able to take over" in caplog.text

@@ -1,0 +1,58 @@
+"""Each seam of ports.py has a suite in tests/contract that names it, and none stands elsewhere."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "src" / "ambassador"
+# What only one room knows: no other room implements or calls it.
+IN_ONE_ROOM = {
+    "core.flows": {"Flow"},
+    "demo.story": {"Ambassador"},
+    "planes.relay.worker": {"Handed"},
+    "planes.relay.poller": {"Pausing", "Ready"},
+    "planes.relay.dial": {"Dialler"},
+    "planes.relay.delivery": {"Reader"},
+}
+
+
+def protocols(path: Path) -> set[str]:
+    """Return the names of the protocols that a module defines."""
+    return {
+        node.name
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef)
+        and any(isinstance(base, ast.Name) and base.id == "Protocol" for base in node.bases)
+    }
+
+
+def told(path: Path) -> set[str]:
+    """Return the names of the types of functions that a module defines."""
+    return {
+        target.id
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Subscript)
+        and isinstance(node.value.value, ast.Name)
+        and node.value.value.id == "Callable"
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+def test_each_seam_has_a_suite_that_names_it():
+    suites = "".join(path.read_text() for path in (ROOT / "tests" / "contract").glob("test_*.py"))
+    seams = protocols(PACKAGE / "ports.py") | told(PACKAGE / "ports.py")
+    assert {"Plane", "SessionEnded"} <= seams
+    assert sorted(name for name in seams if f"ports.{name}" not in suites) == []
+
+
+def test_what_is_a_seam_between_rooms_stands_in_ports():
+    elsewhere = {}
+    for path in PACKAGE.rglob("*.py"):
+        module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+        if module != "ports" and (found := protocols(path)):
+            elsewhere[module] = found
+    assert elsewhere == IN_ONE_ROOM
