@@ -134,8 +134,8 @@ def _link(port: int, valkey: Valkey) -> dict[str, str]:
     }
 
 
-async def _version(service: Valkey) -> str:
-    facts = await service.facts("server")
+async def _version(valkey: Valkey) -> str:
+    facts = await valkey.facts("server")
     if "valkey_version" in facts:
         return f"Valkey {facts['valkey_version']}"
     return f"Redis {facts['redis_version']}"
