@@ -1,5 +1,6 @@
 """What the seams that are told something promise (ports.SessionEnded, ports.EndpointNoticed,
-ports.EndpointJudged): they neither block nor raise, whatever it is. And ports.MetricsPage.
+ports.ClientArrived, ports.EndpointJudged): they neither block nor raise, whatever it is. And what
+ports.MetricsPage does.
 """
 
 from __future__ import annotations
@@ -57,12 +58,14 @@ def test_the_end_of_every_kind_of_session_is_heard(make, tmp_path):
     assert time.thread_time() - began < 1.0
 
 
-def test_an_endpoint_of_a_route_that_is_not_there_is_noticed_in_vain():
+def test_endpoints_and_clients_of_a_route_that_is_not_there_are_noticed_in_vain():
     async def main():
         abilities = Abilities("", "no nft", "", "", "")
         plane = KernelPlane(StaticResolver(), abilities, demanded=False, keep_rules=False)
         for address, reachable in product(("", "10.0.0.1"), (True, False)):
             plane.noticed("nowhere", DB, address, reachable)
+        for client in (("10.0.0.3", 40312), ("fd00::3", 40312, 0, 0), "", None):
+            plane.arrived("nowhere", 6379, client)
         await plane.close()
 
     asyncio.run(main())
