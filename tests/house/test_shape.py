@@ -37,6 +37,7 @@ ELSEWHERE: dict[str, str] = {
     "planes.kernel.netconf": "kernel/test_host.py",
     "planes.kernel.leftover": "kernel/test_leftover.py",
     "planes.kernel.plane": "kernel/test_kernel_plane.py",
+    "planes.relay.binding": "relay/test_plane.py",
     "planes.relay.departures": "relay/test_departures.py",
     "planes.relay.facts": "relay/test_departures.py",
     "planes.relay.listener": "relay/test_crowd.py",

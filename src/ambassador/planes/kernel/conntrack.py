@@ -10,13 +10,13 @@ import errno
 import os
 import socket
 from collections.abc import Callable, Collection, Iterable, Sequence
-from time import monotonic
 
 from ambassador.errors import PlaneError
 from ambassador.model import Proto
 from ambassador.planes.kernel.entry import Flow, FlowState, naming, parse, wanted
 from ambassador.planes.kernel.netlink import ACK, NetlinkSocket, message, messages
 from ambassador.planes.kernel.skim import Skim
+from ambassador.tasks import Slice
 
 __all__ = ["DELETE", "NEW", "Conntrack"]
 
@@ -29,8 +29,7 @@ _FAMILIES = (socket.AF_INET, socket.AF_INET6)
 # walk through all of the protocol.
 _MOST_WALKS = 8
 _BATCH = 50  # deletions in one piece: about 1 ms of the kernel's time
-# Seconds of parsing before other work of the loop has its turn. Not by the loop's clock: uvloop
-# reads it once a turn.
+# Seconds of parsing before other work of the loop has its turn.
 _SLICE = 0.002
 
 
@@ -131,7 +130,7 @@ async def _read(
 ) -> list[Flow]:
     """Return the flows of ours that are `meant`."""
     found: list[Flow] = []
-    pause = monotonic() + _SLICE
+    turn = Slice(_SLICE)
     for piece in pieces:
         for kind, _, begin, end in messages(piece):
             if kind != NEW or passed_over(piece, begin, end):
@@ -139,9 +138,7 @@ async def _read(
             flow = parse(piece, begin, end)
             if flow is not None and flow.ours and meant(flow):
                 found.append(flow)
-        if monotonic() > pause:
-            await asyncio.sleep(0)
-            pause = monotonic() + _SLICE
+        await turn.end()
     return found
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from time import monotonic
 from typing import NamedTuple
 
 from ambassador import log
@@ -16,12 +15,10 @@ from ambassador.planes.kernel.flows import Flows
 from ambassador.planes.kernel.route import KernelRoute
 from ambassador.planes.kernel.ruleset import Key, Way
 from ambassador.planes.kernel.table import Change, Table
+from ambassador.tasks import Slice
 
 __all__ = ["Installer"]
 
-# Seconds of work before other work of the loop has its turn; not by the loop's clock, which
-# uvloop reads once a turn.
-_SLICE = 0.005
 # What new flows cannot reach at the moment: only flows that nobody has answered end.
 _SILENT = Departure(Reason.UNREACHABLE, Existing())
 # Above, one question for all tells which routes have flows at all.
@@ -93,7 +90,7 @@ class Installer:
             change.before.update(kernel_route.ways)
             if kernel_route.counted:
                 change.uncounted += kernel_route.ports
-        pause = monotonic() + _SLICE
+        turn = Slice()
         for kernel_route in touched:
             wanted = kernel_route.wanted()
             goals.append(_Goal(kernel_route, wanted, kernel_route.belonging()))
@@ -107,9 +104,7 @@ class Installer:
                 change.counted += kernel_route.ports
             if kernel_route.forgive:
                 change.forgiven += kernel_route.ports
-            if monotonic() > pause:
-                await asyncio.sleep(0)
-                pause = monotonic() + _SLICE
+            await turn.end()
         return change, goals
 
     async def _give_up(

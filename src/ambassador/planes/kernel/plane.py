@@ -11,11 +11,9 @@ import asyncio
 import socket
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
-from time import monotonic
 
 from ambassador import log
-from ambassador.core.describe import describe
-from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
+from ambassador.core.plan import AddRoute, ChangeRoute, Step
 from ambassador.errors import PlaneError
 from ambassador.model import Endpoint, Reason, Route
 from ambassador.planes.kernel.doubts import Doubts
@@ -25,7 +23,7 @@ from ambassador.planes.kernel.flows import Flows
 from ambassador.planes.kernel.healing import Healing
 from ambassador.planes.kernel.host import Host
 from ambassador.planes.kernel.installer import Installer
-from ambassador.planes.kernel.life import Event, Stage
+from ambassador.planes.kernel.life import Event
 from ambassador.planes.kernel.listing import ID, open_flows
 from ambassador.planes.kernel.names import Names
 from ambassador.planes.kernel.nft import Nft
@@ -34,14 +32,13 @@ from ambassador.planes.kernel.removed import RemovedRoutes
 from ambassador.planes.kernel.route import KernelRoute
 from ambassador.planes.kernel.ruleset import Port
 from ambassador.planes.kernel.table import LOCK, Table
+from ambassador.planes.kernel.taking import announce, take
 from ambassador.planes.kernel.watch import RulesetWatch
 from ambassador.ports import Resolver, RouteStatus, SessionEnded, SessionStatus, unheard
 from ambassador.sockets.inherited import Inherited
 from ambassador.tasks import spawn
 
 __all__ = ["KernelPlane"]
-
-_SLICE = 0.005  # seconds of work before other work of the loop has its turn
 
 
 class KernelPlane:
@@ -114,7 +111,7 @@ class KernelPlane:
     async def apply(self, steps: Sequence[Step]) -> None:
         """Perform all steps; see ports.Plane. Fails only where the kernel plane is demanded."""
         async with self._lock:
-            replaced, come, bystanders = await self._take(steps)
+            replaced, come, bystanders = await take(steps, self._routes, self._judge)
             touched = [*come, *bystanders]
             try:
                 if self._demanded and (refused := [c for c in touched if c.refusal]):
@@ -302,39 +299,6 @@ class KernelPlane:
         else:
             self._opened = True
 
-    async def _take(
-        self, steps: Sequence[Step]
-    ) -> tuple[list[KernelRoute], list[KernelRoute], list[KernelRoute]]:
-        """Take over what `steps` say; return what goes, what comes in its place or anew, and
-        which others have to make way or may come back.
-        """
-        replaced, come = [], []
-        for step in steps:
-            match step:
-                case AddRoute(route):
-                    come.append(KernelRoute(route))
-                case ChangeRoute(old, new, existing):
-                    # Another one and not the same: if the transaction fails, `old` stands again.
-                    former = self._routes.of(old)
-                    come.append(former.successor(new, existing))
-                    replaced.append(former)
-                case RemoveRoute(route):
-                    replaced.append(self._routes.of(route))
-        neighbours = self._routes.neighbours((*replaced, *come))
-        self._routes.swap(replaced, come)
-        bystanders = []
-        pause = monotonic() + _SLICE
-        for kernel_route in (*come, *neighbours.difference(replaced)):
-            kernel_route.learn_literals()
-            refusal = self._judge(kernel_route)
-            if kernel_route in neighbours and refusal != kernel_route.refusal:
-                bystanders.append(kernel_route)
-            kernel_route.refusal = refusal
-            if monotonic() > pause:
-                await asyncio.sleep(0)
-                pause = monotonic() + _SLICE
-        return replaced, come, bystanders
-
     def _judge(self, kernel_route: KernelRoute) -> str:
         """Return why the relay has to have a route altogether."""
         route = kernel_route.route
@@ -363,23 +327,7 @@ class KernelPlane:
                 here = [c for c in changed if c in self._routes]
                 await self._installer.settle(here)
                 for kernel_route in here:
-                    self._announce(kernel_route)
-
-    def _announce(self, kernel_route: KernelRoute) -> None:
-        """Say that the kernel has a route whose names were not known when it was added."""
-        if kernel_route.stage is not Stage.ARRIVED:
-            return
-        kernel_route.happened(Event.TOLD)
-        status, line = kernel_route.status(), describe(kernel_route.route)
-        end = f" ({status.why})" if status.why else ""
-        log.event(
-            log.INFO,
-            "route_plane",
-            f"{line}  plane {status.plane}{end}",
-            route=kernel_route.route.name,
-            plane=status.plane,
-            why=status.why,
-        )
+                    announce(kernel_route)
 
     def _stop_following(self) -> None:
         self._closing = True

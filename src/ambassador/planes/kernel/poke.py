@@ -8,7 +8,6 @@ connection that is still translated only sees a segment that does not fit, and g
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import random
@@ -16,16 +15,15 @@ import socket
 from collections.abc import Iterable
 from enum import Enum
 from struct import Struct
-from time import monotonic
 
 from ambassador.errors import PlaneError
 from ambassador.planes.kernel.entry import Flow
 from ambassador.planes.kernel.layout import MARK
+from ambassador.tasks import Slice
 
 __all__ = ["Poke", "Poker", "segment"]
 
-# Seconds of sending before other work of the loop has its turn. Not by the loop's clock: uvloop
-# reads it once a turn.
+# Seconds of sending before other work of the loop has its turn.
 _SLICE = 0.002
 
 _SYN, _ACK = 0x02, 0x10  # RFC 9293, section 3.1
@@ -77,14 +75,12 @@ class Poker:
 
     async def poke(self, flows: Iterable[Flow], poke: Poke) -> None:
         """Poke both peers of each of `flows`, whose entries have been deleted."""
-        pause = monotonic() + _SLICE
+        turn = Slice(_SLICE)
         for flow in flows:
             to_client, to_upstream = poke.value
             self._send(flow.family, flow.listen, flow.client, to_client)
             self._send(flow.family, flow.nat, flow.upstream, to_upstream)
-            if monotonic() > pause:
-                await asyncio.sleep(0)
-                pause = monotonic() + _SLICE
+            await turn.end()
 
     def _send(
         self, family: int, source: tuple[str, int], destination: tuple[str, int], flags: int

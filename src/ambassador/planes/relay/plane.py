@@ -13,6 +13,7 @@ from ambassador import log
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
 from ambassador.errors import PlaneError
 from ambassador.model import Inet, Proto, Reason, Route, RouteKey
+from ambassador.planes.relay.binding import Binding
 from ambassador.planes.relay.departures import Departures
 from ambassador.planes.relay.descriptors import Descriptors
 from ambassador.planes.relay.dial import Patience
@@ -34,7 +35,7 @@ from ambassador.ports import (
     SessionStatus,
     unheard,
 )
-from ambassador.sockets.bind import bind, close_listener, somaxconn
+from ambassador.sockets.bind import close_listener, somaxconn
 from ambassador.sockets.inherited import Inherited
 from ambassador.tasks import Slice
 
@@ -77,7 +78,7 @@ class RelayPlane:
         self._loop = asyncio.get_running_loop()
         self._descriptors = Descriptors(reserve=reserve)
         self._inherited = inherited or Inherited()
-        self._backlog = backlog
+        self._binding = Binding(self._inherited, backlog)
         self._noticed = noticed
         self._arrived = arrived
         self._routes: dict[RouteKey, RelayRoute] = {}
@@ -116,12 +117,12 @@ class RelayPlane:
         removed = [step.route for step in steps if isinstance(step, RemoveRoute)]
         added = [step.route for step in steps if isinstance(step, AddRoute)]
         piece = Slice()
-        sockets, failures = await self._bind(added, piece)
+        sockets, failures = await self._binding.bind(added, piece)
         if failures and removed:  # perhaps what is removed stands in the way
             for route in removed:
                 self._stop(route)
             rest = [route for route in added if route.key not in sockets]
-            more, failures = await self._bind(rest, piece)
+            more, failures = await self._binding.bind(rest, piece)
             sockets.update(more)
         if failures:
             for bound in sockets.values():
@@ -266,29 +267,6 @@ class RelayPlane:
     def _broken(self, error: Exception) -> None:
         self._loop.call_exception_handler({"message": "a session failed", "exception": error})
 
-    async def _bind(
-        self, routes: Sequence[Route], piece: Slice
-    ) -> tuple[dict[RouteKey, list[socket.socket]], list[str]]:
-        """Bind every port of `routes`; return the sockets of those that could be bound whole."""
-        sockets: dict[RouteKey, list[socket.socket]] = {}
-        failures = []
-        for route in routes:
-            bound = []
-            try:
-                for address in addresses(route):
-                    bound.append(  # noqa: PERF401 (undo)
-                        self._inherited.take(route.proto, address)
-                        or bind(route.proto, address, self._backlog)
-                    )
-            except PlaneError as error:
-                for sock in bound:
-                    close_listener(sock)
-                failures.append(f"{route.name}: {error}")
-            else:
-                sockets[route.key] = bound
-            await piece.end()
-        return sockets, failures
-
     def _add(self, route: Route, sockets: Sequence[socket.socket]) -> None:
         live, listeners = LiveRoute(route, self._noticed, self._arrived), list[StreamOrUdp]()
         departures = Departures(live, self._around.resolver, partial(sessions_of, listeners))
@@ -326,7 +304,7 @@ class RelayPlane:
             relay_route = self._routes[route.key]
             if all(listener.listening for listener in relay_route.listeners):
                 continue
-            sockets, failures = await self._bind([route], piece)
+            sockets, failures = await self._binding.bind([route], piece)
             for failure in failures:
                 log.event(log.ERROR, "route_lost", failure, route=route.name)
             if not failures:

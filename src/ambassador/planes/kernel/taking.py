@@ -1,0 +1,71 @@
+"""From steps to the routes of the kernel plane: which go, which come, which make way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from ambassador import log
+from ambassador.core.describe import describe
+from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
+from ambassador.planes.kernel.life import Event, Stage
+from ambassador.planes.kernel.registry import Registry
+from ambassador.planes.kernel.route import KernelRoute
+from ambassador.tasks import Slice
+
+__all__ = ["Taken", "announce", "take"]
+
+
+class Taken(NamedTuple):
+    """What goes, what comes in its place or anew, and which others make way or may come back."""
+
+    replaced: list[KernelRoute]
+    come: list[KernelRoute]
+    bystanders: list[KernelRoute]
+
+
+async def take(
+    steps: Sequence[Step], routes: Registry, judge: Callable[[KernelRoute], str]
+) -> Taken:
+    """Let `routes` be as `steps` say; `judge` tells why the relay has to have one altogether."""
+    replaced, come = [], []
+    for step in steps:
+        match step:
+            case AddRoute(route):
+                come.append(KernelRoute(route))
+            case ChangeRoute(old, new, existing):
+                # Another one and not the same: if the transaction fails, `old` stands again.
+                former = routes.of(old)
+                come.append(former.successor(new, existing))
+                replaced.append(former)
+            case RemoveRoute(route):
+                replaced.append(routes.of(route))
+    neighbours = routes.neighbours((*replaced, *come))
+    routes.swap(replaced, come)
+    bystanders = []
+    turn = Slice()
+    for kernel_route in (*come, *neighbours.difference(replaced)):
+        kernel_route.learn_literals()
+        refusal = judge(kernel_route)
+        if kernel_route in neighbours and refusal != kernel_route.refusal:
+            bystanders.append(kernel_route)
+        kernel_route.refusal = refusal
+        await turn.end()
+    return Taken(replaced, come, bystanders)
+
+
+def announce(kernel_route: KernelRoute) -> None:
+    """Say that the kernel has a route whose names were not known when it was added."""
+    if kernel_route.stage is not Stage.ARRIVED:
+        return
+    kernel_route.happened(Event.TOLD)
+    status, line = kernel_route.status(), describe(kernel_route.route)
+    end = f" ({status.why})" if status.why else ""
+    log.event(
+        log.INFO,
+        "route_plane",
+        f"{line}  plane {status.plane}{end}",
+        route=kernel_route.route.name,
+        plane=status.plane,
+        why=status.why,
+    )
