@@ -113,6 +113,8 @@ class RouteStatus:
     held: int = 0  # sessions that wait now because the route is held
     held_total: int = 0  # those that ever had to
     closed: Mapping[Reason, int] = field(default_factory=dict)  # sessions that ended, and why
+    # How often the relay has had to take over what the kernel leads, by the kind of fault.
+    ways_out: Mapping[str, int] = field(default_factory=dict)
     open_by_endpoint: Mapping[Address, int] = field(default_factory=dict)  # as they are written
 
 

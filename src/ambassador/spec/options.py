@@ -87,7 +87,7 @@ OPTIONS: Mapping[str, Option] = {
             "60s",
             "2m",
             "silence before TCP asks whether the other side is still there, which is gone after "
-            "twice that; off: never",
+            "twice that; off: never; the kernel plane does not ask",
         ),
         Option(
             "existing",

@@ -99,6 +99,13 @@ METRICS: Mapping[str, Metric] = {
             "sessions that have waited in a hold",
         ),
         Metric(
+            "ambassador_ways_out_total",
+            Kind.COUNTER,
+            ("route", "kind"),
+            "how often an address, or all of one family, got no new sessions from the kernel: "
+            "`unreachable`, `firewall`, `guarded`, `forwarding`, `lost` (the log says why)",
+        ),
+        Metric(
             "ambassador_bytes_total",
             Kind.COUNTER,
             ("route", "flow"),

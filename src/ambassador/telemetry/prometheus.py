@@ -112,6 +112,8 @@ def _of_route(status: RouteStatus, times: Times, unwatched: int) -> Iterator[Sam
     yield Sample("ambassador_sessions_refused_total", name, status.refused)
     yield Sample("ambassador_sessions_held", name, status.held)
     yield Sample("ambassador_sessions_ever_held_total", name, status.held_total)
+    for kind, count in sorted(status.ways_out.items()):
+        yield Sample("ambassador_ways_out_total", (*name, kind), count)
     yield Sample("ambassador_bytes_total", (*name, "to_upstream"), status.to_upstream)
     yield Sample("ambassador_bytes_total", (*name, "to_client"), status.to_client)
     yield Sample("ambassador_connect_seconds", name, times.connect)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from ambassador.core.departure import Departure
 from ambassador.core.usable import keeps, usable
-from ambassador.model import Address, Admin, Endpoint, Existing, Inet, Route
+from ambassador.model import Address, Admin, Endpoint, Existing, Inet, Proto, Route
 from ambassador.planes.kernel.entry import Flow, shown
 from ambassador.planes.kernel.evidence import Doubt, Kind, Suspect, out
 from ambassador.planes.kernel.life import ANNOUNCED, COUNTED, TABLE, Event, Stage
@@ -15,9 +15,11 @@ from ambassador.planes.kernel.nft import Counter
 from ambassador.planes.kernel.ruleset import Key, Port, Way
 from ambassador.planes.kernel.ways import Place, belonging, leaving, places, ways
 from ambassador.ports import RouteStatus, SessionStatus
-from ambassador.spec import is_ip
+from ambassador.spec import format_duration, is_ip
 
 __all__ = ["KernelRoute"]
+
+_KEEPALIVE = Route.__dataclass_fields__["keepalive"].default
 
 
 @dataclass(eq=False, slots=True)
@@ -230,6 +232,7 @@ class KernelRoute:
             refused=0,
             to_upstream=self.to_upstream,
             to_client=self.to_client,
+            ways_out=dict(self.faults),
             open_by_endpoint=self.open_by_endpoint,
         )
 
@@ -238,8 +241,12 @@ class KernelRoute:
             return self.refusal
         if not self.ways:
             return self._why_no_way()
-        silent = [doubt.fault.why for suspect, doubt in out(self.doubts).items() if suspect.address]
-        return "; ".join(filter(None, (self._why_in_part(), *dict.fromkeys(silent))))
+        said = []
+        if self.route.proto is Proto.TCP and self.route.keepalive != _KEEPALIVE:
+            asked = format_duration(self.route.keepalive)
+            said.append(f"keepalive={asked} has no effect in the kernel")
+        said += [doubt.fault.why for suspect, doubt in out(self.doubts).items() if suspect.address]
+        return "; ".join(filter(None, (self._why_in_part(), *dict.fromkeys(said))))
 
     def _why_in_part(self) -> str:
         """Return what the relay has beside the kernel."""

@@ -198,7 +198,7 @@ def test_where_every_address_answers_the_way_itself_is_out_and_tried_again_more_
         assert it.out == {}
         await it.client()
         assert it.route.doubts[FOUR].pause == 10.0
-        assert it.route.faults == {"lost": 2}
+        assert it.route.status().ways_out == {"lost": 2}
         await it.later(6.0)
         assert it.out == {FOUR: Kind.LOST}
 

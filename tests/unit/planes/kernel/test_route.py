@@ -1,5 +1,7 @@
 """What is said of a route, and what is known of it."""
 
+from dataclasses import replace
+
 import pytest
 
 from ambassador.model import Admin, Endpoint, Health, Hold, Inet, Proto, Route, Unix
@@ -35,6 +37,14 @@ def installed(one, families=BOTH):
 def test_what_the_kernel_does_not_carry_is_said(hosts, listen, why):
     status = installed(carried(*hosts, listen=listen))
     assert (status.plane, status.why) == ("kernel", why)
+
+
+def test_a_keepalive_of_its_own_is_said_to_have_no_effect():
+    one = carried("10.0.0.1", listen="192.0.2.1")
+    one.route = replace(one.route, keepalive=30.0)
+    assert installed(one).why == "keepalive=30s has no effect in the kernel"
+    one.route = replace(one.route, proto=Proto.UDP)
+    assert installed(one).why == ""
 
 
 def test_both_families_leave_loopback_alone_to_the_relay():

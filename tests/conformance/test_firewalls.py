@@ -1,0 +1,240 @@
+"""Hosts that drop, or refuse, what is forwarded: whichever plane is asked for, clients are served
+and the status says by which plane and why.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import threading
+import time
+
+import pytest
+
+from ambassador.model import Proto
+from tests.conformance.ambassador import Ambassador, route
+from tests.kernel.peers import listen, udp
+from tests.relay.echo import Echo
+from tests.wait import until
+
+IPV6 = socket.AF_INET6
+ROUTES = (
+    "T_PORT_6379_TCP=tcp://10.77.0.4:7000",
+    "T6_PORT_6380_TCP=tcp://[fd77::4]:7000",
+    "U_PORT_6379_UDP=udp://10.77.0.4:7053",
+    "U6_PORT_6380_UDP=udp://[fd77::4]:7053",
+)
+SERVICES = [
+    (socket.AF_INET, socket.SOCK_STREAM, 6379),
+    (IPV6, socket.SOCK_STREAM, 6380),
+    (socket.AF_INET, socket.SOCK_DGRAM, 6379),
+    (IPV6, socket.SOCK_DGRAM, 6380),
+]
+ENDS = [
+    (6379, "10.77.0.4:7000", Proto.TCP),
+    (6380, "[fd77::4]:7000", Proto.TCP),
+    (6379, "10.77.0.4:7053", Proto.UDP),
+    (6380, "[fd77::4]:7053", Proto.UDP),
+]
+CHAIN = "table inet fw {{ chain f {{ type filter hook forward priority 0; {} }}; }}"
+
+
+def nft(rules):
+    def load(network):
+        network.ambassador.run("nft", "-f", "-", stdin=CHAIN.format(rules))
+
+    return load
+
+
+def iptables(kind):
+    def load(network):
+        for program in (f"iptables-{kind}", f"ip6tables-{kind}"):
+            if shutil.which(program) is None:
+                pytest.skip(f"no {program}")
+            network.ambassador.run(program, "-P", "FORWARD", "DROP")
+
+    return load
+
+
+def forwarding_off(network):
+    network.ambassador.sysctl(net__ipv4__ip_forward=0, net__ipv6__conf__all__forwarding=0)
+
+
+# What a host does, and what the reason has to name.
+HINDRANCES = {
+    "policy drop": (nft("policy drop; ct state established,related accept;"), "policy drop"),
+    "reject": (nft("reject;"), "chain f drops forwarded packets: reject"),
+    "reset": (
+        nft("meta l4proto tcp reject with tcp reset; reject;"),
+        "chain f drops forwarded packets",
+    ),
+    "answers dropped": (nft("policy drop; ct state new accept;"), "policy drop"),
+    "iptables-nft": (iptables("nft"), "chain FORWARD drops forwarded packets: policy drop"),
+    "iptables-legacy": (iptables("legacy"), "chain FORWARD (of iptables-legacy) drops"),
+    "ip_forward off": (forwarding_off, "ip_forward is 0"),
+}
+
+
+@pytest.fixture
+def services(network):
+    listening = listen(network.old, 7000)
+    echo = Echo(listening)
+    datagrams = Datagrams(udp(network.old, 7053))
+    yield
+    echo.close()
+    listening.close()
+    datagrams.close()
+
+
+class Datagrams:
+    """Sends each datagram back, until it is closed."""
+
+    def __init__(self, sock):
+        self._sock = sock
+        self._sock.settimeout(0.1)
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self):
+        while not self._closing.is_set():
+            with contextlib.suppress(TimeoutError, ConnectionRefusedError):
+                self._sock.sendto(*self._sock.recvfrom(65536))
+
+    def close(self):
+        self._closing.set()
+        self._thread.join()
+        self._sock.close()
+
+
+def ask(network, family, kind, port, patience=3.0):
+    """Return how long one new client waits for its answer; None when there is none."""
+    with network.client.socket(family, kind) as sock:
+        sock.settimeout(patience)
+        began = time.monotonic()
+        try:
+            sock.connect((network.address("ambassador", family), port))
+            sock.send(b"x")
+            assert sock.recv(9) == b"x"
+        except OSError:
+            return None
+        return time.monotonic() - began
+
+
+def at_once(network, service):
+    waited = ask(network, *service)
+    return waited is not None and waited < 0.5
+
+
+@pytest.mark.parametrize("when", ["before", "later"])
+@pytest.mark.parametrize("name", HINDRANCES)
+def test_every_client_is_served_at_once_and_the_reason_is_told(
+    network, services, start_program, plane, name, when
+):
+    hinder, why = HINDRANCES[name]
+    if when == "before":
+        hinder(network)
+    program = start_program("auto" if plane == "kernel" else "relay", *ROUTES)
+    told = {event["route"]: event for event in program.events("route_started")}
+    if when == "later":
+        assert {event["plane"] for event in told.values()} == {plane}
+        assert all(at_once(network, service) for service in SERVICES)
+        hinder(network)
+    for service in SERVICES:
+        if when == "later" and plane == "kernel":
+            until(lambda service=service: at_once(network, service), 12, what=f"{service}")
+        for _ in range(3):
+            assert at_once(network, service), service
+    if plane == "kernel":
+        said = told.values() if when == "before" else program.events("way_out")
+        reasons = {event["route"]: event.get("why") or event["reason"] for event in said}
+        assert set(reasons) == {"t", "t6", "u", "u6"}
+        assert why in reasons["t"]
+        assert program.events("way_out") == [] or when == "later"
+
+
+def test_where_it_is_lifted_the_kernel_has_new_sessions_again(network, services, start_program):
+    nft("policy drop;")(network)
+    program = start_program("auto", *ROUTES)
+    network.ambassador.run("nft", "delete", "table", "inet", "fw")
+    until(lambda: len(program.events("route_plane") + program.events("way_back")) >= 4, 12)
+    assert all(at_once(network, service) for service in SERVICES)
+
+
+def test_rules_that_nobody_can_read_are_found_out_by_clients(network, services, monkeypatch):
+    """As those of a host with iptables-legacy whose program is not in our image."""
+    if shutil.which("iptables-legacy") is None:
+        pytest.skip("no iptables-legacy")
+    monkeypatch.setattr("ambassador.planes.kernel.host._legacy", list)
+    for program in ("iptables-legacy", "ip6tables-legacy"):
+        network.ambassador.run(program, "-P", "FORWARD", "DROP")
+    ambassador = Ambassador(network, "kernel")
+    try:
+        ambassador.set(
+            *(
+                route(port, end, name=f"r{number}", proto=proto)
+                for number, (port, end, proto) in enumerate(ENDS)
+            )
+        )
+        for number in (0, 3):
+            until(lambda number=number: at_once(network, SERVICES[number]), 15)
+            assert all(at_once(network, SERVICES[number]) for _ in range(3))
+            lost = until(
+                lambda number=number: (
+                    (status := ambassador.status(f"r{number}")).plane == "relay" and status
+                ),
+                5,
+            )
+            assert "do not get through" in lost.why
+            assert lost.ways_out == {"lost": 1}
+    finally:
+        ambassador.close()
+
+
+@pytest.mark.parametrize(
+    ("rule", "kept"),
+    [
+        ("ip saddr 10.77.0.3 tcp dport 6379 accept", {True}),
+        ("ip saddr 10.77.0.9 tcp dport 6379 accept", {False}),
+    ],
+)
+def test_rules_that_guard_the_port_are_obeyed(network, services, start_program, plane, rule, kept):
+    network.ambassador.run(
+        *("nft", "-f", "-"),
+        stdin="table inet ufw { chain i { type filter hook input priority 0; policy drop; "
+        f"ct state established,related accept; iif lo accept; {rule}; }}; }}",
+    )
+    program = start_program("auto" if plane == "kernel" else "relay", *ROUTES[:1])
+    served = {ask(network, *SERVICES[0], patience=2.0) is not None}
+    assert served == kept
+    if plane == "kernel":
+        assert "table inet ufw chain i drops packets to this host" in program.started["why"]
+
+
+@pytest.mark.parametrize("proto", ["TCP", "UDP"])
+def test_a_dead_second_address_costs_only_the_first_clients_anything(
+    network, services, start_program, plane, proto
+):
+    port = 7000 if proto == "TCP" else 7053
+    ends = f"{proto.lower()}://10.77.0.4:{port},{proto.lower()}://10.77.0.200:{port}?backup"
+    program = start_program("auto" if plane == "kernel" else "relay", f"R_PORT_6379_{proto}={ends}")
+    service = SERVICES[0 if proto == "TCP" else 2]
+    assert program.started["plane"] == plane
+    assert all(at_once(network, service) for _ in range(10))
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, IPV6], ids=["IPv4", "IPv6"])
+@pytest.mark.parametrize("how", ["backup", "in turn"])
+def test_a_datagram_endpoint_that_refuses_is_found_out(
+    network, services, start_program, plane, how, family
+):
+    refusing, answering = network.address("new", family), network.address("old", family)
+    if family == IPV6:
+        refusing, answering = f"[{refusing}]", f"[{answering}]"
+    ends = f"udp://{refusing}:7053,udp://{answering}:7053" + "?backup" * (how == "backup")
+    start_program("auto" if plane == "kernel" else "relay", f"R_PORT_6379_UDP={ends}")
+    service = (family, socket.SOCK_DGRAM, 6379)
+    until(lambda: ask(network, *service, 0.5) is not None, 5)
+    answered = sum(ask(network, *service, 0.5) is not None for _ in range(10))
+    assert answered >= 8
