@@ -59,12 +59,10 @@ from ambassador.model import (
 )
 from ambassador.ports import SessionStatus, Verifier
 from ambassador.spec import format_endpoint, shown
-from ambassador.tasks import spawn
+from ambassador.tasks import Slice, spawn
 
 __all__ = ["Executor"]
 
-# Routes told of at one go, about 1 ms; sessions have their turn in between.
-_SLICE = 50
 # What lets clients go on is done also where it cannot be kept; see Applier.wish.
 _FREEING = (Release, Ready, Reset)
 
@@ -150,9 +148,9 @@ class Executor:
         if route is not None and not statuses:  # removed meanwhile
             self._find(command.route)
         views = []
-        for number, one in enumerate(statuses):
-            if number % _SLICE == 0:
-                await asyncio.sleep(0)
+        piece = Slice()
+        for one in statuses:
+            await piece.end()
             key = one.route.key
             changed, differs = self._applier.changed.get(key), self._applier.differs(key)
             views.append(route_view(one, self.reasons, changed, differs))

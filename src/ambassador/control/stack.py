@@ -13,12 +13,12 @@ from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step, undo
 from ambassador.errors import AmbassadorError, PlaneError
 from ambassador.model import Reason, Route, RouteKey
 from ambassador.ports import Earlier, Plane, RouteStatus, SessionStatus
+from ambassador.tasks import Slice
 
 __all__ = ["PlaneStack"]
 
 
-# Routes told of before other work of the loop has its turn: 1 ms.
-_SLICE = 50
+_AT_ONCE = 50  # routes whose planes are asked together, 1 ms
 
 
 class _Before(NamedTuple):
@@ -81,10 +81,11 @@ class PlaneStack:
             if not isinstance(step, AddRoute)
         ]
         known: dict[RouteKey, RouteStatus] = {}
-        for first in range(0, len(routes), _SLICE):
-            if first:
-                await asyncio.sleep(0)
-            known.update((one.route.key, one) for one in self._now(routes[first : first + _SLICE]))
+        piece = Slice()
+        for first in range(0, len(routes), _AT_ONCE):
+            now = self._now(routes[first : first + _AT_ONCE])
+            known.update((one.route.key, one) for one in now)
+            await piece.end()
         return _Before(coming, known)
 
     async def _apply(self, steps: Sequence[Step]) -> None:
