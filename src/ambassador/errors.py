@@ -6,6 +6,7 @@
     │   └── ConflictError    it contradicts what is: a second hold, a move to oneself (4)
     └── RunError             the world's: what was asked is right but cannot be done (1)
         ├── PlaneError       a listener or a ruleset could not be installed
+        │   └── UnsureError      a change was begun, and nothing tells whether it was made
         ├── SourceError      a source could not be read; its last good snapshot stands
         │   └── LostRoutesError  it has lost most of its routes, which may not be meant
         ├── ResolveError     a name has no address; the last good answer stands
@@ -38,6 +39,7 @@ __all__ = [
     "SourceError",
     "StoreError",
     "TimedOutError",
+    "UnsureError",
     "in_words",
 ]
 
@@ -103,6 +105,10 @@ class RunError(AmbassadorError):
 
 class PlaneError(RunError):
     """A listener or a ruleset could not be installed."""
+
+
+class UnsureError(PlaneError):
+    """A change was begun, and nothing tells whether it was made."""
 
 
 class SourceError(RunError):

@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -74,10 +74,13 @@ class _Wish:
 
 
 class Ambassador:
-    """Carries routes in the namespace `ambassador` of a network by one plane."""
+    """Carries routes in the namespace `ambassador` of a network by one plane, which is demanded
+    unless it has an `nft` of its own.
+    """
 
-    def __init__(self, network: Network, plane: str) -> None:
+    def __init__(self, network: Network, plane: str, nft: str = "") -> None:
         self.plane = plane
+        self._nft = nft
         self.resolver = StaticResolver()
         self._network = network
         self._wish = _Wish()
@@ -90,8 +93,8 @@ class Ambassador:
     async def _start(self) -> None:
         kernel = KernelPlane(
             self.resolver,
-            look(),
-            demanded=True,
+            replace(look(), nft=self._nft) if self._nft else look(),
+            demanded=not self._nft,
             keep_rules=False,
             closed=self._closed,
             followed=True,
@@ -220,8 +223,10 @@ class Program:
         log: Path,
         *assignments: str,
         before: Sequence[str] = (),
+        environ: Mapping[str, str] | None = None,
     ) -> None:
-        environ = {**os.environ, "AMBASSADOR_PLANE": plane, "AMBASSADOR_LOG": "json"}
+        own = {"AMBASSADOR_PLANE": plane, "AMBASSADOR_LOG": "json"}
+        environ = {**os.environ, **own, **(environ or {})}
         self._log = log
         with log.open("wb") as writing:
             self.process = network.ambassador.start(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -51,9 +51,15 @@ def start_program(network: Network, tmp_path: Path) -> Iterator[Callable[..., Pr
     """Start programs; all of them are ended."""
     programs: list[Program] = []
 
-    def start(plane: str, *assignments: str, before: Sequence[str] = ()) -> Program:
+    def start(
+        plane: str,
+        *assignments: str,
+        before: Sequence[str] = (),
+        environ: Mapping[str, str] | None = None,
+    ) -> Program:
         log = tmp_path / f"program{len(programs)}.log"
-        programs.append(Program(network, plane, log, *assignments, before=before))
+        own = {"before": before, "environ": environ}
+        programs.append(Program(network, plane, log, *assignments, **own))
         return programs[-1]
 
     yield start

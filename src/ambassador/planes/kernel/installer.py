@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 from ambassador import log
 from ambassador.core.departure import Departure, cause
-from ambassador.errors import PlaneError
+from ambassador.errors import PlaneError, UnsureError
 from ambassador.model import Existing, Fate, Proto, Reason
 from ambassador.planes.kernel.entry import Address
 from ambassador.planes.kernel.flows import Flows
+from ambassador.planes.kernel.life import Event
 from ambassador.planes.kernel.route import KernelRoute
 from ambassador.planes.kernel.ruleset import Key, Way
 from ambassador.planes.kernel.table import Change, Table
@@ -33,6 +34,10 @@ class _Goal(NamedTuple):
     belongs: frozenset[Address]
 
 
+# A goal that is reached, and what was before.
+_Former = tuple[_Goal, dict[Key, Way], frozenset[Address]]
+
+
 class Installer:
     """Works on routes of the kernel; the caller lets one do so at a time."""
 
@@ -46,22 +51,29 @@ class Installer:
         removed: Sequence[KernelRoute] = (),
         *,
         strict: bool = False,
-    ) -> None:
+    ) -> bool:
         """Install what `touched` routes want and take away what is `removed`.
 
         Where the transaction fails, raise PlaneError with nothing changed if `strict`; else leave
-        these routes to the relay and say so.
+        these routes to the relay, say so and return False; where not even their ways can be taken
+        away, raise PlaneError with nothing changed.
         """
         change, goals = await self._plan(touched, removed)
         try:
             await self._table.commit(change)
         except PlaneError as error:
-            if strict:
+            if strict or isinstance(error, UnsureError):
                 raise
-            await self._give_up(touched, removed, str(error))
-            return
+            await self._leave_to_relay(touched, removed, str(error))
+            return False
         former = [(goal, goal.kernel_route.ways, goal.kernel_route.belongs) for goal in goals]
         self._note(goals)
+        await self._see_off_and_tell(former, removed)
+        return True
+
+    async def _see_off_and_tell(
+        self, former: Sequence[_Former], removed: Sequence[KernelRoute]
+    ) -> None:
         try:
             await self._see_off(former, removed)
         except PlaneError as error:
@@ -107,28 +119,43 @@ class Installer:
             await turn.end()
         return change, goals
 
-    async def _give_up(
+    async def reinstall(self, routes: Sequence[KernelRoute]) -> bool:
+        """Install all there is, `routes`, whatever stands there now; see `settle`."""
+        await self._table.look_again()
+        for kernel_route in routes:
+            kernel_route.ways = {}
+            kernel_route.happened(Event.LOST)
+        return await self.settle(routes)
+
+    async def _leave_to_relay(
         self, touched: Sequence[KernelRoute], removed: Sequence[KernelRoute], reason: str
     ) -> None:
         """Leave routes to the relay whose rules could not be installed."""
-        names = ", ".join(kernel_route.route.name for kernel_route in touched[:3])
-        more = f" and {len(touched) - 3} more" if len(touched) > 3 else ""
-        log.event(
-            log.WARNING,
-            "rules_refused",
-            f"{names}{more}  left to the relay: {reason}",
-            routes=len(touched),
-            reason=reason,
-        )
+        refusals = [kernel_route.refusal for kernel_route in touched]
         for kernel_route in touched:
             kernel_route.refusal = reason
         change, goals = await self._plan(touched, removed)
         try:
             await self._table.commit(change)
-        except PlaneError as error:
-            log.event(log.ERROR, "rules_left", f"the rules before stay as they were: {error}")
-        else:
-            self._note(goals)
+        except PlaneError:
+            for kernel_route, refusal in zip(touched, refusals, strict=True):
+                kernel_route.refusal = refusal
+            raise
+        self._note(goals)
+        news = [kernel_route for kernel_route in touched if kernel_route.refused != reason]
+        for kernel_route in news:
+            kernel_route.refused = reason
+        if news:
+            names = ", ".join(kernel_route.route.name for kernel_route in news[:3])
+            more = f" and {len(news) - 3} more" if len(news) > 3 else ""
+            log.event(
+                log.WARNING,
+                "rules_refused",
+                f"{names}{more}  left to the relay: {reason}",
+                routes=len(news),
+                reason=reason,
+            )
+        await self._see_off_and_tell([], removed)
 
     def _note(self, goals: Iterable[_Goal]) -> None:
         """Take over what has been installed."""
@@ -138,7 +165,7 @@ class Installer:
 
     async def _see_off(
         self,
-        former: Sequence[tuple[_Goal, dict[Key, Way], frozenset[Address]]],
+        former: Sequence[_Former],
         removed: Sequence[KernelRoute],
     ) -> None:
         """See to the flows of addresses that new flows no longer reach.

@@ -16,6 +16,7 @@ from ambassador import log
 from ambassador.core.plan import AddRoute, ChangeRoute, Step
 from ambassador.errors import PlaneError
 from ambassador.model import Endpoint, Reason, Route
+from ambassador.planes.kernel.changes import Changes
 from ambassador.planes.kernel.doubts import Doubts
 from ambassador.planes.kernel.eligible import Abilities, demand, unable, unable_to_end, unsuited
 from ambassador.planes.kernel.entry import Flow
@@ -32,13 +33,15 @@ from ambassador.planes.kernel.removed import RemovedRoutes
 from ambassador.planes.kernel.route import KernelRoute
 from ambassador.planes.kernel.ruleset import Port
 from ambassador.planes.kernel.table import LOCK, Table
-from ambassador.planes.kernel.taking import announce, take
+from ambassador.planes.kernel.taking import take
 from ambassador.planes.kernel.watch import RulesetWatch
 from ambassador.ports import Resolver, RouteStatus, SessionEnded, SessionStatus, unheard
 from ambassador.sockets.inherited import Inherited
 from ambassador.tasks import spawn
 
 __all__ = ["KernelPlane"]
+
+_LEAST, _MOST = 0.5, 2.0  # seconds that one nft may take while we stop
 
 
 class KernelPlane:
@@ -79,14 +82,13 @@ class KernelPlane:
         self._opened = self._closing = False
         self._refusal = abilities.missing
         self._routes = Registry()
-        self._names = Names(resolver, self._change)
+        self._changes = Changes(self._routes, self._table, self._installer, self._lock, self._judge)
+        self._names = Names(resolver, self._changes.change)
         self._host = Host(nft, lambda: self._doubts.look(self._routes.all))
         self._doubts = Doubts(
-            self._routes, self._host, self._table, self._change, guards=not demanded
+            self._routes, self._host, self._table, self._changes.change, guards=not demanded
         )
         self._removed = RemovedRoutes()
-        self._changed: set[KernelRoute] = set()
-        self._settling: asyncio.Task[None] | None = None
 
     @property
     def opened(self) -> bool:
@@ -109,8 +111,11 @@ class KernelPlane:
             await self._open(routes)
 
     async def apply(self, steps: Sequence[Step]) -> None:
-        """Perform all steps; see ports.Plane. Fails only where the kernel plane is demanded."""
+        """Perform all steps; see ports.Plane. Fails only where the kernel plane is demanded, or
+        where nft does not take away the rules from before.
+        """
         async with self._lock:
+            await self._table.make_sure()
             replaced, come, bystanders = await take(steps, self._routes, self._judge)
             touched = [*come, *bystanders]
             try:
@@ -123,7 +128,9 @@ class KernelPlane:
                         added = {step.route.key for step in steps if isinstance(step, AddRoute)}
                         self._doubts.demand(one for one in come if one.route.key in added)
                     removed = [c for c in replaced if self._routes.get(c.route.key) is None]
-                    await self._installer.settle(touched, removed, strict=self._demanded)
+                    strict = self._demanded
+                    if not await self._installer.settle(touched, removed, strict=strict):
+                        self._changes.failed(touched)
                     for kernel_route in removed:
                         self._removed.add(kernel_route)
                     for kernel_route in touched:  # the reconciler says which plane each has
@@ -131,6 +138,7 @@ class KernelPlane:
             except PlaneError:
                 self._routes.swap(come, replaced)
                 replaced = come
+                self._changes.failed(bystanders)
                 raise
             finally:
                 for kernel_route in replaced:
@@ -207,6 +215,7 @@ class KernelPlane:
 
         With `keep_rules` everything stays as it is.
         """
+        self._table.hurry(max(_LEAST, min(_MOST, grace / 4)))
         async with self._lock:
             self._stop_following()
             counted = [one for one in self._routes.all if one.counted]
@@ -236,16 +245,9 @@ class KernelPlane:
         self._watch.listen()
         try:
             if self._opened:
-                await self._table.look_again()
-                here = self._routes.all
-                for kernel_route in here:
-                    kernel_route.ways = {}
-                    kernel_route.happened(Event.LOST)
-                await self._installer.settle(here)
-                for kernel_route in here:
-                    kernel_route.happened(Event.TOLD)
-        except PlaneError as error:
-            log.event(log.ERROR, "rules_left", f"the rules are not as they should be: {error}")
+                await self._changes.reinstall()
+        except PlaneError:
+            return  # it is tried again
         finally:
             self._lock.release()
 
@@ -312,27 +314,10 @@ class KernelPlane:
         here = self._routes.of_port(port)
         return here[0].route if here else self._removed.route_of(port)
 
-    def _change(self, kernel_route: KernelRoute) -> None:
-        """Have the ways of `kernel_route` installed anew, soon."""
-        if self._closing:
-            return
-        self._changed.add(kernel_route)
-        if self._settling is None or self._settling.done():
-            self._settling = spawn(self._work(), "kernel routes")
-
-    async def _work(self) -> None:
-        while self._changed:
-            async with self._lock:
-                changed, self._changed = self._changed, set()
-                here = [c for c in changed if c in self._routes]
-                await self._installer.settle(here)
-                for kernel_route in here:
-                    announce(kernel_route)
-
     def _stop_following(self) -> None:
         self._closing = True
         self._healing.close()
-        self._changed.clear()
+        self._changes.close()
         self._doubts.close()
         self._host.close()
         for kernel_route in self._routes.all:

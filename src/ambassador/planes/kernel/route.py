@@ -28,6 +28,8 @@ class KernelRoute:
 
     route: Route
     refusal: str = ""  # why the relay has it altogether
+    refused: str = ""  # by nft, when its rules were last tried
+    standing: str = ""  # why `ways` are not what they should be
     known: dict[str, tuple[str, ...]] = field(default_factory=dict)
     doubts: dict[Suspect, Doubt] = field(default_factory=dict)
     since: dict[Key, float] = field(default_factory=dict)  # when a way was installed (loop time)
@@ -72,7 +74,9 @@ class KernelRoute:
         }
         self.former = (self.former | self.belongs) - belongs
         self.ways, self.belongs = ways, belongs
-        self.forgive = False
+        self.forgive, self.standing = False, ""
+        if not self.refusal:
+            self.refused = ""
         self.happened(Event.REFUSED if self.refusal else Event.WAYS if ways else Event.NO_WAYS)
 
     def successor(self, route: Route, once: Existing | None) -> KernelRoute:
@@ -237,6 +241,8 @@ class KernelRoute:
         )
 
     def _why(self) -> str:
+        if self.standing:
+            return f"its rules are not as they should be: {self.standing}"
         if self.refusal:
             return self.refusal
         if not self.ways:

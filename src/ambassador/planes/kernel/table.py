@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ambassador import log
-from ambassador.errors import PlaneError
+from ambassador.errors import PlaneError, UnsureError
 from ambassador.model import Proto
 from ambassador.planes.kernel import ruleset
 from ambassador.planes.kernel.layout import (
@@ -81,6 +81,7 @@ class Table:
         self._tied = False  # the rules end with this process
         self._lock: socket.socket | None = None
         self._first = ""  # what the first transaction does beside its own changes
+        self._unsure = False  # a transaction was begun, and may have been made
         self._stale = False  # something of ours stands there that must not go on as it is
         # Counted by the one we have taken over from; an element added again goes on counting.
         self._kept: set[Port] = set()
@@ -119,6 +120,25 @@ class Table:
     def lock(self) -> socket.socket | None:
         """What keeps others from the namespace; None while it is not ours."""
         return self._lock
+
+    @property
+    def unsure(self) -> bool:
+        """Whether nothing tells what stands there, until `make_sure`."""
+        return self._unsure
+
+    async def make_sure(self) -> None:
+        """Where nothing tells what stands there, make it what it was before that change."""
+        if not self._unsure:
+            return
+        if self._first:
+            await self._look(keep=True)
+        else:
+            await self.restore()
+        self._unsure = False
+
+    def hurry(self, seconds: float) -> None:
+        """From now on, wait no longer than `seconds` for each transaction."""
+        self._nft.hurry(seconds)
 
     async def look_again(self) -> None:
         """Another has had the table: whatever stands there now, the next `commit` is the first."""
@@ -171,6 +191,8 @@ class Table:
             _tell_of(strangers)
         try:
             await self._run(await self._whole(mended()))
+        except UnsureError:
+            raise
         except PlaneError:  # a set of another kind, a table that is dormant
             await self._run(await self._whole(skeleton()))
 
@@ -190,11 +212,15 @@ class Table:
         return await asyncio.to_thread(text)
 
     async def _run(self, text: str) -> None:
-        if self._watch is None:
-            await self._nft.run(text)
-            return
-        async with self._watch.ours():
-            await self._nft.run(text)
+        try:
+            if self._watch is None:
+                await self._nft.run(text)
+                return
+            async with self._watch.ours():
+                await self._nft.run(text)
+        except UnsureError:
+            self._unsure = True
+            raise
 
     async def counters(self) -> Mapping[str, Mapping[int, Counter]]:
         """Return packets and bytes by the name of a set and by port; nothing while there is no

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from ambassador.core.departure import Departure
-from ambassador.errors import PlaneError
+from ambassador.errors import PlaneError, UnsureError
 from ambassador.model import Endpoint, Existing, Fate, Hold, Inet, Proto, Reason, Route
 from ambassador.planes.kernel.evidence import Doubt, Fault, Kind, Suspect
 from ambassador.planes.kernel.installer import Installer
@@ -158,15 +158,45 @@ def test_after_a_failure_the_relay_has_the_route_and_its_flows_are_left_in_peace
     assert [r.event for r in caplog.records] == ["rules_refused"]
 
 
-def test_where_even_taking_away_fails_the_former_rules_are_said_to_stay(run, caplog):
+def test_where_even_taking_away_fails_nothing_has_changed_and_the_caller_hears_it(run):
     one = carried()
     run.settle(one)
     installed = one.ways
     one.learn("10.0.0.1", ("10.0.0.9",))
     run.table.failure = "nft: no"
-    run.settle(one)
-    assert one.ways == installed
-    assert [r.event for r in caplog.records] == ["rules_refused", "rules_left"]
+    with pytest.raises(PlaneError, match="nft: no"):
+        run.settle(one)
+    assert (one.ways, one.refusal) == (installed, "")
+
+
+def test_where_nothing_tells_what_was_done_nothing_else_is_tried(run):
+    class Unsure(Table):
+        async def commit(self, change):
+            self.changes.append(change)
+            raise UnsureError("nft: no answer")
+
+    run.installer = Installer(unsure := Unsure(), run.flows)
+    with pytest.raises(UnsureError):
+        run.settle(carried())
+    assert len(unsure.changes) == 1
+
+
+def test_of_a_route_that_is_refused_again_and_again_the_log_has_one_line(run, caplog):
+    one = carried()
+    for _ in range(3):
+        fail_once(run.table)
+        one.refusal = ""
+        run.settle(one)
+    assert [r.event for r in caplog.records] == ["rules_refused"]
+
+
+def test_flows_of_a_removed_route_are_seen_off_also_where_others_are_left_to_the_relay(run):
+    one, other = carried(), carried(port=6380)
+    run.settle(one, other)
+    other.learn("10.0.0.1", ("10.0.0.9",))
+    fail_once(run.table)
+    run.settle(other, removed=[one])
+    assert [name for name, *_ in run.flows.seen_off] == ["r6379"]
 
 
 def test_flows_that_cannot_be_seen_to_are_no_reason_to_undo_what_is_installed(run, caplog):

@@ -1,10 +1,12 @@
 """What nft says, read; and what it complains of, said."""
 
 import asyncio
+import time
 
 import pytest
 
-from ambassador.errors import PlaneError
+from ambassador.errors import PlaneError, UnsureError
+from ambassador.planes.kernel import nft
 from ambassador.planes.kernel.nft import (
     Found,
     Nft,
@@ -14,6 +16,7 @@ from ambassador.planes.kernel.nft import (
     spoken,
     version,
 )
+from tests.wait import until
 
 TABLE = """table inet ambassador {
 \tcomment "ambassador 1"
@@ -154,3 +157,31 @@ def test_a_failure_names_a_version_that_is_not_known_to_do(tmp_path, said, hint)
 def test_a_version_is_read_as_numbers():
     assert version("nftables v1.0.6 (Lester Gooch #5)") == (1, 0, 6)
     assert version("nft") is None
+
+
+HANGS = "trap '' TERM; sleep 60 & wait"
+
+
+def test_one_that_does_not_end_is_killed_with_all_it_has_started(tmp_path, monkeypatch):
+    monkeypatch.setattr(nft, "_PATIENCE", 0.3)
+    with pytest.raises(UnsureError, match=r"no answer within 0\.3 s"):
+        asyncio.run(program(tmp_path, HANGS).run("add table x"))
+
+
+def test_while_we_stop_it_has_less_time_and_is_not_run_again_when_it_was_too_slow(tmp_path):
+    slow = program(tmp_path, f"echo run >> {tmp_path}/runs; {HANGS}")
+    began = time.monotonic()
+
+    async def hurry():
+        await asyncio.to_thread(until, (tmp_path / "runs").exists)
+        slow.hurry(0.2)
+
+    async def stopping():
+        with pytest.raises(UnsureError):
+            await asyncio.gather(slow.run("a"), hurry())
+        with pytest.raises(PlaneError, match="no time left"):
+            await slow.run("b")
+
+    asyncio.run(stopping())
+    assert time.monotonic() - began < 5
+    assert (tmp_path / "runs").read_text() == "run\n"

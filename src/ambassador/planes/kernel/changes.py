@@ -1,0 +1,125 @@
+"""Changes that nobody waits for (a name, a doubt, an nft that works again), installed soon."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Sequence
+
+from ambassador import log
+from ambassador.errors import PlaneError
+from ambassador.planes.kernel.installer import Installer
+from ambassador.planes.kernel.life import Event
+from ambassador.planes.kernel.registry import Registry
+from ambassador.planes.kernel.retries import Retries
+from ambassador.planes.kernel.route import KernelRoute
+from ambassador.planes.kernel.table import Table
+from ambassador.planes.kernel.taking import announce
+from ambassador.tasks import spawn
+
+__all__ = ["Changes"]
+
+
+class Changes:
+    """Has routes installed anew, one transaction at a time: who holds `lock` may do so. What nft
+    does not take is tried again; `judge` tells why the relay has to have a route.
+    """
+
+    def __init__(
+        self,
+        routes: Registry,
+        table: Table,
+        installer: Installer,
+        lock: asyncio.Lock,
+        judge: Callable[[KernelRoute], str],
+    ) -> None:
+        self._routes = routes
+        self._table = table
+        self._installer = installer
+        self._lock = lock
+        self._judge = judge
+        self._retries = Retries(self._try_again)
+        self._changed: set[KernelRoute] = set()
+        self._working: asyncio.Task[None] | None = None
+        self._closed = False
+
+    def change(self, kernel_route: KernelRoute) -> None:
+        """Have the ways of `kernel_route` installed anew, soon."""
+        if self._closed:
+            return
+        self._changed.add(kernel_route)
+        self._begin()
+
+    def failed(self, routes: Collection[KernelRoute]) -> None:
+        """Have `routes` tried again after a pause, and the table put right where nothing tells
+        what stands there.
+        """
+        if routes or self._table.unsure:
+            self._retries.failed(routes)
+
+    async def reinstall(self) -> None:
+        """Install everything anew; the caller holds the lock. Raises PlaneError; then it is tried
+        again.
+        """
+        try:
+            if not await self._installer.reinstall(self._routes.all):
+                self.failed(self._routes.all)
+            for kernel_route in self._routes.all:
+                kernel_route.happened(Event.TOLD)
+        except PlaneError as error:
+            self._left_standing(self._routes.all, str(error))
+            raise
+
+    def close(self) -> None:
+        """Install nothing any longer."""
+        self._closed = True
+        self._changed.clear()
+        self._retries.close()
+
+    def _begin(self) -> None:
+        if self._working is None or self._working.done():
+            self._working = spawn(self._work(), "kernel routes")
+
+    async def _work(self) -> None:
+        while True:
+            async with self._lock:
+                changed, self._changed = self._changed, set()
+                await self._settle([one for one in changed if one in self._routes])
+            if not self._changed:
+                return
+
+    async def _settle(self, routes: Sequence[KernelRoute]) -> None:
+        try:
+            await self._table.make_sure()
+            taken = await self._installer.settle(routes)
+        except PlaneError as error:
+            self._left_standing(routes, str(error))
+            return
+        if taken:
+            self._retries.succeeded()
+        else:
+            self.failed(routes)
+        for kernel_route in routes:
+            announce(kernel_route)
+
+    def _left_standing(self, routes: Sequence[KernelRoute], reason: str) -> None:
+        """Say of `routes` that their rules are not as they should be, and try again later."""
+        news = [one.route.name for one in routes if one.standing != reason]
+        for kernel_route in routes:
+            kernel_route.standing = reason
+        self.failed(routes)
+        if news:
+            log.event(
+                log.ERROR,
+                "rules_left",
+                f"{', '.join(news[:3])}{', ...' if len(news) > 3 else ''}  the rules are not as "
+                f"they should be: {reason}",
+                routes=len(news),
+                reason=reason,
+            )
+
+    def _try_again(self, routes: Iterable[KernelRoute]) -> None:
+        for kernel_route in routes:
+            if kernel_route in self._routes:
+                kernel_route.refusal = self._judge(kernel_route)
+                self._changed.add(kernel_route)
+        self._begin()
