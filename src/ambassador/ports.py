@@ -18,6 +18,7 @@ __all__ = [
     "Dialogue",
     "Earlier",
     "EndpointJudged",
+    "EndpointMet",
     "EndpointNoticed",
     "ForwardingPlane",
     "Holder",
@@ -99,6 +100,21 @@ class Resolver(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class EndpointMet:
+    """What clients have met at one endpoint since it is in its route, through sockets: of sessions
+    in the kernel nobody counts these.
+    """
+
+    opened: int = 0  # sessions
+    to_upstream: int = 0  # bytes
+    to_client: int = 0
+    failures: int = 0  # times it could not be reached
+    error: str = ""  # the last reason
+    failed: float = 0.0  # when that was, in seconds since 1970; 0: never
+    failing: bool = False  # it has not been reached since
+
+
+@dataclass(frozen=True, slots=True)
 class RouteStatus:
     """What a plane knows of one route now."""
 
@@ -116,6 +132,7 @@ class RouteStatus:
     # How often the relay has had to take over what the kernel leads, by the kind of fault.
     ways_out: Mapping[str, int] = field(default_factory=dict)
     open_by_endpoint: Mapping[Address, int] = field(default_factory=dict)  # as they are written
+    met: Mapping[Address, EndpointMet] = field(default_factory=dict)  # the same
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from ambassador.core.commands import Cut, Sessions
+from ambassador.core.commands import Cut, Sessions, Status
 from ambassador.model import Existing, Fate, Proto
 from tests.conformance.ambassador import route
 from tests.conformance.scene import CONSUMERS, ends_with_reset, works
@@ -250,3 +250,26 @@ def test_datagrams_follow_at_once(scene, ambassador, cause):
         assert answered_by(new)
     with pytest.raises(BlockingIOError):
         old.recv(8)
+
+
+def test_an_endpoint_without_probes_that_clients_cannot_reach_is_shown(scene, ambassador):
+    ambassador.set(route(6379, "10.77.0.4:7000", connect=10.0))
+    listening = scene.endpoint()
+    works(*scene.session(listening))
+    listening.close()
+    client = scene.dial("bridge", 6379)
+
+    def endpoint():
+        (one,) = ambassador.execute(Status()).routes[0].endpoints
+        return one
+
+    until(lambda: endpoint().failing)
+    one = endpoint()
+    assert (one.usable, one.health, one.reason) == (False, "unknown", "connection refused")
+    assert one.failures > 0
+    assert abs(one.failed - time.time()) < 60
+    listening = scene.endpoint()
+    works(client, scene.accept(listening))
+    one = endpoint()
+    assert (one.usable, one.failing, one.reason) == (True, False, "")
+    assert (one.error, one.opened > 0) == ("connection refused", True)

@@ -62,7 +62,7 @@ def test_a_silent_endpoint_is_given_up_within_connect(relay, peers, caplog):
     began = time.monotonic()
     assert is_reset(peers.connect(port))
     assert 0.8 <= time.monotonic() - began < 2
-    assert f"127.0.0.1:{port_of(full)} does not answer" in caplog.text
+    assert f"127.0.0.1:{port_of(full)}: it does not answer" in caplog.text
 
 
 def test_a_silent_endpoint_leaves_time_for_the_next(relay, peers):

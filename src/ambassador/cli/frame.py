@@ -14,7 +14,7 @@ from ambassador.spec import printable
 __all__ = ["Film"]
 
 _KEPT = 120  # looks; two minutes at one a second
-_HEAD = ("ROUTE", "LISTEN", "PLANE", "OPEN", "HELD", "NEW/S", "UP/S", "DOWN/S")
+_HEAD = ("ROUTE", "LISTEN", "PLANE", "USABLE", "OPEN", "HELD", "NEW/S", "UP/S", "DOWN/S")
 _ENDS = ("NEW/S", "BYTES/S")
 _MARGIN = 2
 _WIDEST, _NARROWEST = 40, 8
@@ -80,6 +80,7 @@ class Film:
             one.name,
             one.listen,
             one.plane,
+            f"{sum(part.usable for part in one.endpoints)} of {len(one.endpoints)}",
             str(one.open),
             str(one.hold.waiting if one.hold else one.held or "-"),
             f"{_last(series.opened):.0f}",

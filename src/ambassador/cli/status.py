@@ -20,7 +20,10 @@ __all__ = ["command"]
 _HEAD = ("ROUTE", "LISTEN", "ENDPOINTS", "PLANE", "OPEN", "OPENED", "REFUSED", "UP", "DOWN", "WHY")
 _COUNTERS = ("opened", "refused", "to_upstream", "to_client")
 _PER_SECOND = {"OPENED": "NEW/S", "REFUSED": "REFUSED/S", "UP": "UP/S", "DOWN": "DOWN/S"}
-_PARTS = ("ENDPOINT", "ADMIN", "HEALTH", "OPEN", "NEW SESSIONS", "REASON")
+_PARTS = (
+    *("ENDPOINT", "ADMIN", "HEALTH", "OPEN", "OPENED", "UP", "DOWN", "FAILURES"),
+    *("NEW SESSIONS", "REASON"),
+)
 
 
 @click.command("status")
@@ -133,17 +136,40 @@ def _one(one: RouteView, when: str) -> str:
             part.admin,
             part.health,
             str(part.open),
-            "yes" if part.usable and not one.hold else "no",
-            part.reason,
+            str(part.opened),
+            size(part.to_upstream),
+            size(part.to_client),
+            str(part.failures),
+            _gets_sessions(part, held=one.hold is not None),
+            _reason(part),
         )
         for part in one.endpoints
     ]
     return f"{table(('', ''), facts).lstrip()}\n\n{table(_PARTS, rows)}"
 
 
+def _gets_sessions(part: EndpointView, *, held: bool) -> str:
+    if held:
+        return "held"
+    if part.usable:
+        return "yes"
+    last = part.failing and part.admin == "ready" and part.health != "unhealthy"
+    return "tried last" if last else "no"
+
+
+def _reason(part: EndpointView) -> str:
+    if not part.error:
+        return part.reason
+    last = f"{part.error}, at {clock(part.failed)}"
+    if part.failing:
+        return last if part.reason == part.error else f"{part.reason}; {last}"
+    return part.reason or f"was: {last}"
+
+
 def _brief(part: EndpointView) -> str:
     marks = [part.admin] if part.admin != "ready" else []
     marks += [part.health] if part.health == "unhealthy" else []
+    marks += ["unreachable"] if part.failing else []
     text = part.endpoint.removeprefix("tcp://").removeprefix("udp://")
     return f"{text} ({', '.join(marks)})" if marks else text
 

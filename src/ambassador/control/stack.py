@@ -171,4 +171,5 @@ def _joined(behind: RouteStatus, ahead: RouteStatus) -> RouteStatus:
         held_total=behind.held_total + ahead.held_total,
         closed=Counter(behind.closed) + Counter(ahead.closed),
         open_by_endpoint=Counter(behind.open_by_endpoint) + Counter(ahead.open_by_endpoint),
+        met={**behind.met, **ahead.met},  # the relay alone knows
     )

@@ -15,7 +15,7 @@ from ambassador.core.results import (
 )
 from ambassador.core.usable import usable
 from ambassador.model import Address, Endpoint, Health, RouteKey
-from ambassador.ports import RouteStatus, SessionStatus
+from ambassador.ports import EndpointMet, RouteStatus, SessionStatus
 from ambassador.spec import format_endpoint, format_existing
 
 __all__ = ["route_view", "session_list"]
@@ -34,15 +34,24 @@ def route_view(
         hold = HoldView(status.held, route.hold.limit, route.hold.timeout)
 
     def view(endpoint: Endpoint) -> EndpointView:
+        met = status.met.get(endpoint.address, EndpointMet())
+        reason = met.error if met.failing else ""
+        if endpoint.health is Health.UNHEALTHY:
+            reason = reasons.get((route.key, endpoint.address), "")
         return EndpointView(
             format_endpoint(endpoint),
             endpoint.admin.value,
             endpoint.health.value,
-            reasons.get((route.key, endpoint.address), "")
-            if endpoint.health is Health.UNHEALTHY
-            else "",
+            reason,
             status.open_by_endpoint.get(endpoint.address, 0),
-            usable(endpoint),
+            usable(endpoint) and not met.failing,
+            met.failures,
+            met.error,
+            round(met.failed, 3),
+            met.failing,
+            met.opened,
+            met.to_upstream,
+            met.to_client,
         )
 
     return RouteView(

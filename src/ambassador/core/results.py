@@ -71,7 +71,11 @@ class HoldView:
 @dataclass(frozen=True, slots=True)
 class EndpointView:
     """One endpoint: its URL, `ready`, `drain` or `maint`, and `unknown`, `healthy` or
-    `unhealthy` with the last reason; open sessions, and whether it gets new ones.
+    `unhealthy`; `reason` is why it is unhealthy, or why clients could not reach it the last time.
+    Open sessions, and whether it gets new ones and they reach it.
+
+    What clients have met: `failures` times it could not be reached, the last time at `failed`
+    (seconds since 1970; 0: never) for `error`; sessions and bytes of the relay since it is there.
     """
 
     endpoint: str
@@ -80,6 +84,13 @@ class EndpointView:
     reason: str
     open: int
     usable: bool
+    failures: int = 0
+    error: str = ""
+    failed: float = 0.0
+    failing: bool = False
+    opened: int = 0
+    to_upstream: int = 0
+    to_client: int = 0
 
 
 @dataclass(frozen=True, slots=True)

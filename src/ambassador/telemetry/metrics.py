@@ -132,10 +132,28 @@ METRICS: Mapping[str, Metric] = {
             "sessions now",
         ),
         Metric(
+            "ambassador_endpoint_sessions_opened_total",
+            Kind.COUNTER,
+            ("route", "endpoint"),
+            "sessions of the relay that were connected to it",
+        ),
+        Metric(
+            "ambassador_endpoint_bytes_total",
+            Kind.COUNTER,
+            ("route", "endpoint", "flow"),
+            "bytes of sessions of the relay; `flow` is to_upstream or to_client",
+        ),
+        Metric(
+            "ambassador_endpoint_failures_total",
+            Kind.COUNTER,
+            ("route", "endpoint"),
+            "times it could not be reached for a client",
+        ),
+        Metric(
             "ambassador_endpoint_usable",
             Kind.GAUGE,
             ("route", "endpoint"),
-            "1 while it gets new sessions, else 0",
+            "1 while it gets new sessions and they reach it, else 0",
         ),
         Metric(
             "ambassador_endpoint_health",

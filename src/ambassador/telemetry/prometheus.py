@@ -17,7 +17,7 @@ from ambassador.core.describe import describe_listen
 from ambassador.core.results import SourceView
 from ambassador.core.usable import usable
 from ambassador.model import Admin, Health, Reason
-from ambassador.ports import RouteStatus
+from ambassador.ports import EndpointMet, RouteStatus
 from ambassador.spec import format_endpoint
 from ambassador.telemetry.durations import Durations, Histogram, Times
 from ambassador.telemetry.metrics import METRICS, Kind
@@ -122,7 +122,12 @@ def _of_route(status: RouteStatus, times: Times, unwatched: int) -> Iterator[Sam
         labels = (route.name, format_endpoint(endpoint))
         sessions = status.open_by_endpoint.get(endpoint.address, 0)
         yield Sample("ambassador_endpoint_sessions_open", labels, sessions)
-        yield Sample("ambassador_endpoint_usable", labels, usable(endpoint))
+        met = status.met.get(endpoint.address, EndpointMet())
+        yield Sample("ambassador_endpoint_sessions_opened_total", labels, met.opened)
+        yield Sample("ambassador_endpoint_bytes_total", (*labels, "to_upstream"), met.to_upstream)
+        yield Sample("ambassador_endpoint_bytes_total", (*labels, "to_client"), met.to_client)
+        yield Sample("ambassador_endpoint_failures_total", labels, met.failures)
+        yield Sample("ambassador_endpoint_usable", labels, usable(endpoint) and not met.failing)
         for health in Health:
             value = endpoint.health is health
             yield Sample("ambassador_endpoint_health", (*labels, health.value), value)

@@ -1,11 +1,13 @@
 """What is told of a route, from what is known of it."""
 
+from dataclasses import replace
+
 import pytest
 
 from ambassador.control.views import route_view, session_list
 from ambassador.core.results import Changed, EndpointView, HoldView
 from ambassador.model import Admin, Endpoint, Existing, Fate, Health, Hold, Inet, Proto, Route
-from ambassador.ports import RouteStatus, SessionStatus
+from ambassador.ports import EndpointMet, RouteStatus, SessionStatus
 
 A = Endpoint(Inet("dba", 6379), weight=2, admin=Admin.DRAIN)
 B = Endpoint(Inet("dbb", 6379), health=Health.UNHEALTHY)
@@ -50,3 +52,20 @@ def test_sessions_are_told_the_oldest_first(limit, ids):
     found = session_list(known, limit)
     assert ([one.id for one in found.sessions], found.total) == (ids, 2)
     assert (found.sessions[0].age, found.sessions[0].endpoint) == (2.0, "10.0.0.2:1")
+
+
+def test_an_endpoint_that_clients_cannot_reach_is_no_good_one():
+    redis = Route("redis", Inet("", 6379), (replace(A, admin=Admin.READY),))
+    address = A.address
+    dead = EndpointMet(3, 10, 20, 2, "connection refused", 7.0, True)
+    one = RouteStatus(redis, "relay", "", 0, 0, 0, 0, 0, met={address: dead})
+    view = route_view(one, {}, None, "").endpoints[0]
+    assert (view.reason, view.usable, view.health) == ("connection refused", False, "unknown")
+    assert (view.failures, view.error, view.failed, view.failing) == (
+        *(2, "connection refused", 7.0),
+        True,
+    )
+    assert (view.opened, view.to_upstream, view.to_client) == (3, 10, 20)
+    again = replace(dead, failing=False)
+    view = route_view(replace(one, met={address: again}), {}, None, "").endpoints[0]
+    assert (view.reason, view.usable, view.error) == ("", True, "connection refused")

@@ -44,6 +44,7 @@ class UdpFlow:
     answered: bool = False
     to_upstream: int = 0
     to_client: int = 0
+    told: tuple[int, int] = (0, 0)  # of both, what endpoints it led to before have been told
     dropped: int = 0
     _held_bytes: int = field(default=0, repr=False)
 
@@ -62,6 +63,11 @@ class UdpFlow:
         """Return what was held, in order, and hold no more."""
         held, self.held = self.held or deque(), None
         return held
+
+    @property
+    def carried(self) -> tuple[int, int]:
+        """The bytes to and from the endpoint it leads to now."""
+        return self.to_upstream - self.told[0], self.to_client - self.told[1]
 
     def view(self, route: Route, now: float, *, held: bool) -> SessionStatus:
         """Return what is seen from outside."""

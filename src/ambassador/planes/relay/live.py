@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import random
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ambassador import log
@@ -13,7 +14,7 @@ from ambassador.core import pick
 from ambassador.core.usable import usable
 from ambassador.model import Address, Endpoint, Inet, Reason, Route
 from ambassador.planes.relay.hold import HoldQueue
-from ambassador.ports import ClientArrived, EndpointNoticed, Resolver
+from ambassador.ports import ClientArrived, EndpointMet, EndpointNoticed, Resolver
 from ambassador.spec import format_address, format_endpoint
 
 __all__ = ["Candidate", "Counters", "Evidence", "LiveRoute"]
@@ -34,6 +35,12 @@ class Evidence:
     open: int = 0
     failed_at: float | None = None  # the last failure that no success followed
     failing_since: float | None = None
+    opened: int = 0
+    to_upstream: int = 0  # bytes of sessions that have ended
+    to_client: int = 0
+    failures: int = 0
+    error: str = ""  # the last failure, and when it was (seconds since 1970)
+    failed_on: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +134,24 @@ class LiveRoute:
     def open_by_endpoint(self) -> dict[Address, int]:
         """The open sessions of each endpoint, those that have left the route among them."""
         return {address: known.open for address, known in self._evidence.items()}
+
+    def met(self, carried: Mapping[Address, tuple[int, int]]) -> dict[Address, EndpointMet]:
+        """Return what clients have met at each endpoint; `carried` are the bytes of sessions that
+        are still open.
+        """
+        found = {}
+        for address, known in self._evidence.items():
+            up, down = carried.get(address, (0, 0))
+            found[address] = EndpointMet(
+                known.opened,
+                known.to_upstream + up,
+                known.to_client + down,
+                known.failures,
+                known.error,
+                known.failed_on,
+                known.failing_since is not None,
+            )
+        return found
 
     def choose(self, now: float) -> list[Endpoint]:
         """Return every endpoint that gets new sessions, the first to try first. `now` in seconds.
@@ -229,11 +254,14 @@ class LiveRoute:
                 return None
             self._evidence[address] = known
         known.open += 1
+        known.opened += 1
         return known
 
-    def closed(self, known: Evidence) -> None:
-        """Count the end of a session that was counted in `known`."""
+    def closed(self, known: Evidence, to_upstream: int = 0, to_client: int = 0) -> None:
+        """Count the end of a session that was counted in `known`, with its bytes."""
         known.open -= 1
+        known.to_upstream += to_upstream
+        known.to_client += to_client
         if not known.open and not known.here:
             self._evidence.pop(known.address, None)
 
@@ -242,12 +270,18 @@ class LiveRoute:
         known = self._evidence.get(endpoint.address)
         if known is None or not known.here:  # changed away meanwhile
             return
+        where = format_endpoint(endpoint)
+        written = where.partition("://")[2]
+        reason = reason.removeprefix(f"{written}: ")
+        if reason.startswith(f"{written} "):
+            reason = f"it{reason.removeprefix(written)}"
         known.failed_at = now
+        known.failures += 1
+        known.error, known.failed_on = reason, time.time()
         self.noticed(self.route.name, endpoint, "", False)
         if known.failing_since is None:
             known.failing_since = now
             self._failing = True
-            where = format_endpoint(endpoint)
             log.event(
                 log.WARNING,
                 "endpoint_unreachable",

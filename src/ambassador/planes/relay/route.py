@@ -76,7 +76,24 @@ class RelayRoute:
             held_total=self.live.hold_queue.entered,
             closed=dict(counters.closed),
             open_by_endpoint=self.live.open_by_endpoint,
+            met=self.live.met(self._carried(sessions)),
         )
+
+    def _carried(self, sessions: Sequence[Session]) -> dict[Address, tuple[int, int]]:
+        """Return the bytes of open sessions by endpoint."""
+        found: dict[Address, tuple[int, int]] = {}
+        parts = [(one.counted_in, one.to_upstream, one.to_client) for one in sessions]
+        parts += [
+            (flow.counted, *flow.carried)
+            for listener in self.listeners
+            if isinstance(listener, UdpListener)
+            for flow in listener.flows
+        ]
+        for known, up, down in parts:
+            if known is not None:
+                sofar = found.get(known.address, (0, 0))
+                found[known.address] = sofar[0] + up, sofar[1] + down
+        return found
 
     def listens(self, address: str, port: int) -> bool:
         """Tell whether a connection to `address` (an IP literal or a path) comes to this route."""

@@ -161,7 +161,7 @@ class Session(SessionFacts):
         counters.to_upstream += self.to_upstream
         counters.to_client += self.to_client
         if self.counted_in is not None:
-            self.live.closed(self.counted_in)
+            self.live.closed(self.counted_in, self.to_upstream, self.to_client)
         self.done(self)
         self.around.ended.set()
         reason = self.reason or Reason.CUT

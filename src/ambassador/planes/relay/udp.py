@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -85,6 +85,11 @@ class UdpListener:
         """Return what is seen of its open flows."""
         route, queue = self._live.route, self._live.hold_queue
         return [flow.view(route, now, held=flow in queue) for flow in self._flows]
+
+    @property
+    def flows(self) -> Iterator[UdpFlow]:
+        """Its open flows."""
+        return iter(self._flows)
 
     def cuts(self) -> dict[str, Callable[[Reason], None]]:
         """Return what ends each of its flows, by their ids."""

@@ -141,7 +141,8 @@ class UdpFlows(Flows[UdpFlow]):
         if flow.upstream is not None and flow.candidate is not None:
             self._poller.close_socket(flow.upstream)
             if flow.counted is not None:
-                self._live.closed(flow.counted)
+                self._live.closed(flow.counted, *flow.carried)
+                flow.told = flow.to_upstream, flow.to_client
             flow.upstream = flow.candidate = flow.counted = None
 
     def _disarm(self) -> None:

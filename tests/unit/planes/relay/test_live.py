@@ -1,5 +1,6 @@
 import asyncio
 import logging
+import time
 
 import pytest
 
@@ -188,13 +189,11 @@ def test_a_failure_and_its_end_are_each_said_once(caplog):
     route.reached(A, 5.0)
     assert events(caplog) == ["endpoint_unreachable", "endpoint_reachable"]
     first, second = caplog.records
-    assert first.getMessage() == (
-        "redis  cannot reach tcp://10.0.0.1:6379: 10.0.0.1:6379: connection refused"
-    )
+    assert first.getMessage() == ("redis  cannot reach tcp://10.0.0.1:6379: connection refused")
     assert first.fields == {
         "route": "redis",
         "endpoint": "tcp://10.0.0.1:6379",
-        "reason": "10.0.0.1:6379: connection refused",
+        "reason": "connection refused",
     }
     assert second.fields["seconds"] == 3.25
     assert "3.2 s after it first failed" in second.getMessage()
@@ -281,3 +280,18 @@ def test_who_listens_hears_of_each_failure_and_of_the_first_success_after_it():
     for _ in range(2):
         route.address_answered(Candidate(B, "10.0.0.2", 6379))
     assert heard == [("redis", B, "10.0.0.2", False), ("redis", B, "10.0.0.2", True)]
+
+
+def test_what_clients_have_met_is_kept_for_each_endpoint():
+    route = state()
+    (known,) = (route.opened(Candidate(A, "10.0.0.1", 6379)),)
+    route.failed(A, "10.0.0.1:6379 does not answer", 1.0)
+    met = route.met({A.address: (5, 7)})[A.address]
+    assert (met.opened, met.to_upstream, met.to_client) == (1, 5, 7)
+    assert (met.failures, met.error, met.failing) == (1, "it does not answer", True)
+    assert abs(met.failed - time.time()) < 60
+    route.closed(known, 50, 70)
+    route.reached(A, 2.0)
+    met = route.met({})[A.address]
+    assert (met.opened, met.to_upstream, met.to_client) == (1, 50, 70)
+    assert (met.failures, met.error, met.failing) == (1, "it does not answer", False)
