@@ -75,6 +75,10 @@ class Flows:
                 found[port][flow.upstream] += 1
         return found
 
+    async def everything(self) -> list[Flow]:
+        """Return all flows that rules of ours have translated, whoever made these rules."""
+        return await self._conntrack.everything()
+
     async def left(
         self, route: Route, ports: Iterable[Port], gone: Collection[Address], why: Departure
     ) -> None:

@@ -33,6 +33,7 @@ class Healing:
     def __init__(self, restore: Callable[[], Awaitable[None]]) -> None:
         self._restore = restore
         self._by: str | None = None  # which program has changed the table, until it is whole
+        self._again = False  # since it was begun to put it back
         self._pause = 0.0
         self._whole_at = float("-inf")
         self._failure = ""
@@ -51,6 +52,7 @@ class Healing:
     def suspect(self, program: str) -> None:
         """Another program, called `program` if that is known, has changed the table."""
         self._by = f"another program ({program})" if program else "another program"
+        self._again = True
         if not self._closed and (self._task is None or self._task.done()):
             self._task = spawn(self._heal(), "healing of the rules")
 
@@ -73,20 +75,21 @@ class Healing:
                     pause=self._pause,
                 )
                 await asyncio.sleep(self._pause)
-            by, self._by = self._by, None
+            by, self._again = self._by, False
             try:
                 await self._restore()
             except PlaneError as error:
-                self._by = self._by or by
-                self._whole_at = loop.time()
                 self._tell_of_failure(by, str(error))
             else:
-                self._whole_at, self._failure = loop.time(), ""
+                self._failure = ""
+                if not self._again:
+                    self._by = None
                 log.event(
                     log.WARNING,
                     "rules_restored",
                     f"{by} changed our table {TABLE}: it is whole again",
                 )
+            self._whole_at = loop.time()
 
     def _tell_of_failure(self, by: str, reason: str) -> None:
         if reason != self._failure:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from ambassador import log
@@ -94,6 +94,13 @@ class Installer:
         for one in routes:
             one.settled({}, one.belongs, now)
 
+    async def see_off(self, kernel_route: KernelRoute, gone: Collection[Address]) -> None:
+        """See to flows to the addresses `gone`, which do not belong to the route. Raises
+        PlaneError.
+        """
+        for why, some in kernel_route.leaving(gone).items():
+            await self._flows.left(kernel_route.route, kernel_route.ports, some, why)
+
     async def _plan(
         self, touched: Iterable[KernelRoute], removed: Iterable[KernelRoute]
     ) -> tuple[Change, list[_Goal]]:
@@ -181,7 +188,7 @@ class Installer:
                 self._flows.back(kernel_route.route.proto, kernel_route.ports, back)
             if kernel_route.refusal:
                 continue
-            gone = belonged - goal.belongs
+            gone = (belonged | kernel_route.judged()) - goal.belongs
             silent = _led_to(ways) - _led_to(goal.ways) - gone
             for why, some in kernel_route.leaving(gone).items():
                 leaving.append((kernel_route, some, why))

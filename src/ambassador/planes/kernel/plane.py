@@ -28,6 +28,7 @@ from ambassador.planes.kernel.life import Event
 from ambassador.planes.kernel.listing import ID, open_flows
 from ambassador.planes.kernel.names import Names
 from ambassador.planes.kernel.nft import Nft
+from ambassador.planes.kernel.orphans import Orphans
 from ambassador.planes.kernel.registry import Registry
 from ambassador.planes.kernel.removed import RemovedRoutes
 from ambassador.planes.kernel.route import KernelRoute
@@ -89,6 +90,7 @@ class KernelPlane:
             self._routes, self._host, self._table, self._changes.change, guards=not demanded
         )
         self._removed = RemovedRoutes()
+        self._orphans = Orphans()
 
     @property
     def opened(self) -> bool:
@@ -117,6 +119,8 @@ class KernelPlane:
         async with self._lock:
             await self._table.make_sure()
             replaced, come, bystanders = await take(steps, self._routes, self._judge)
+            for kernel_route in come:
+                kernel_route.adopt(self._orphans.take(kernel_route.ports))
             touched = [*come, *bystanders]
             try:
                 if self._demanded and (refused := [c for c in touched if c.refusal]):
@@ -133,6 +137,7 @@ class KernelPlane:
                         self._changes.failed(touched)
                     for kernel_route in removed:
                         self._removed.add(kernel_route)
+                    await self._see_to_orphans(come)
                     for kernel_route in touched:  # the reconciler says which plane each has
                         kernel_route.happened(Event.TOLD)
             except PlaneError:
@@ -154,7 +159,8 @@ class KernelPlane:
         """Hear from the relay of a client, as accept(2) names it, that has reached the route
         `name` at `port`; see ports.ClientArrived.
         """
-        self._doubts.arrived(name, port, client)
+        if not self._healing.why:  # else it is no wonder
+            self._doubts.arrived(name, port, client)
 
     def status(self, routes: Sequence[Route] | None = None) -> Sequence[RouteStatus]:
         """Return one entry for each of `routes`, or for all; see ports.Plane."""
@@ -292,6 +298,8 @@ class KernelPlane:
             await self._table.open()
             self._flows.open(self._route_of)
             await self._host.open()
+            if self._table.adopted:
+                self._orphans = Orphans(await self._flows.everything())
         except PlaneError as error:
             self._flows.close()
             self._table.close()
@@ -300,6 +308,16 @@ class KernelPlane:
             self._refusal = str(error)
         else:
             self._opened = True
+
+    async def _see_to_orphans(self, come: Iterable[KernelRoute]) -> None:
+        """See to flows of an earlier ambassador whose port no route of the kernel has now."""
+        for kernel_route in come:
+            if kernel_route.refusal and (orphans := kernel_route.orphans):
+                self._removed.adopt(kernel_route.route, orphans)
+                await self._installer.see_off(kernel_route, orphans)
+                orphans.clear()
+        for stray, upstreams in self._orphans.strays():
+            self._removed.adopt(stray, upstreams)
 
     def _judge(self, kernel_route: KernelRoute) -> str:
         """Return why the relay has to have a route altogether."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from ambassador.model import Route, RouteKey
-from ambassador.planes.kernel.life import Event
+from ambassador.planes.kernel.entry import Address
+from ambassador.planes.kernel.life import Event, Stage
 from ambassador.planes.kernel.route import KernelRoute
 from ambassador.planes.kernel.ruleset import Port
 
@@ -34,6 +35,10 @@ class RemovedRoutes:
             )
             gone.happened(Event.REMOVE)
             self._routes[key] = gone
+
+    def adopt(self, route: Route, former: Collection[Address]) -> None:
+        """Remember where flows of an earlier ambassador lead, which `route` does not carry."""
+        self._routes[route.key] = KernelRoute(route, former=set(former), stage=Stage.REMOVED)
 
     def route_of(self, port: Port) -> Route | None:
         """Return the route that a port was of."""

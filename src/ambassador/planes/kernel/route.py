@@ -43,6 +43,7 @@ class KernelRoute:
     once: Existing | None = None
     forgive: bool = False
     former: set[Place] = field(default_factory=set)  # belonged, may have flows yet
+    orphans: set[Place] = field(default_factory=set)  # of an earlier ambassador, not judged yet
     unwatch: list[Callable[[], None]] = field(default_factory=list)
     counters: tuple[int, ...] = (0, 0, 0)  # opened, to the upstream, to the client, in the table
     lost: tuple[int, ...] = (0, 0, 0)  # the same, of tables that were deleted
@@ -89,6 +90,7 @@ class KernelRoute:
             route=route,
             doubts=dict(self.doubts),
             former=set(self.former),
+            orphans=set(self.orphans),
             once=once,
             unwatch=[],
             forgive=True,
@@ -156,6 +158,18 @@ class KernelRoute:
             return self.belonging()
         drained = [e for e in self.route.endpoints if e.admin is Admin.DRAIN and keeps(e)]
         return places(self.route, drained, self.known)
+
+    def adopt(self, orphans: Collection[Place]) -> None:
+        """Have open flows that an earlier ambassador led to `orphans`."""
+        self.orphans |= set(orphans)
+        self.former |= self.orphans
+
+    def judged(self) -> frozenset[Place]:
+        """Return where such flows lead, once: as soon as it is known where each endpoint is."""
+        if self.refusal or any(host not in self.known for host in self.hosts):
+            return frozenset()
+        orphans, self.orphans = self.orphans, set()
+        return frozenset(orphans)
 
     def leaving(self, gone: Collection[Place]) -> Mapping[Departure, frozenset[Place]]:
         """Return why each address and port of `gone` belongs to the route no longer."""

@@ -140,6 +140,11 @@ class Table:
         """From now on, wait no longer than `seconds` for each transaction."""
         self._nft.hurry(seconds)
 
+    @property
+    def adopted(self) -> bool:
+        """Whether an ambassador has left a table here, until it is changed for the first time."""
+        return self._stale
+
     async def look_again(self) -> None:
         """Another has had the table: whatever stands there now, the next `commit` is the first."""
         await self._look(keep=True)
