@@ -16,7 +16,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("model",),
     ("spec",),
     ("core",),
-    ("ports", "tasks", "log", "pacing"),
+    ("ports", "tasks", "log", "pacing", "files"),
     ("sockets",),
     ADAPTERS := (
         *("sources", "resolve", "probes", "store", "telemetry"),

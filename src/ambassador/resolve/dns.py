@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ambassador.errors import NoSuchNameError, ResolveError
+from ambassador.files import WatchedFile
 from ambassador.resolve.answer import Answer
-from ambassador.resolve.file import WatchedFile
 from ambassador.resolve.question import Outcome, Resolvers, ask_both
 from ambassador.resolve.repeat import Repeat
 from ambassador.resolve.system import ask_system

@@ -7,8 +7,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 from ambassador.core.hostsfile import addresses_in
+from ambassador.files import WatchedFile
 from ambassador.resolve.answer import Answer
-from ambassador.resolve.file import WatchedFile
 
 __all__ = ["HostsFile"]
 

@@ -2,7 +2,7 @@
 
 Once a second, and not by inotify(7): that tells nothing of a file that is bound into a container
 from a host's network file system, and it follows an inode, while an editor and a ConfigMap of
-Kubernetes (two links deep) put another in its place. A look takes 2 microseconds.
+Kubernetes (two links deep) put another in its place.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ambassador import log
 from ambassador.errors import in_words
+from ambassador.files import Stamp, stamp
 
 __all__ = ["FileWatch", "is_open_for_writing"]
 
@@ -25,7 +26,6 @@ _LOOKS = 10  # in that time
 _LONGEST_WRITTEN = 30.0  # seconds; a file in which somebody writes for longer is read all the same
 _LONGEST_REPLACED = 2.0  # the same for a file that is replaced again and again: each is whole
 _RETRY, _RETRY_LONGEST = 1.0, 30.0  # seconds after a failure of ours
-_Stamp = tuple[int, ...]
 
 
 class FileWatch:
@@ -46,7 +46,7 @@ class FileWatch:
         self._changed = changed
         self._interval = interval
         self._rest = rest
-        self._stamp = self._look()
+        self._stamp = stamp(self._path)
         # Where this is said of a file at rest (NFS), or an editor keeps it open, it tells nothing.
         self._tells_writers = not is_open_for_writing(path)
 
@@ -57,9 +57,9 @@ class FileWatch:
         pause = _RETRY
         while True:
             await asyncio.sleep(self._interval)
-            if self._look() == self._stamp:
+            if stamp(self._path) == self._stamp:
                 continue
-            stamp = await self._rested()
+            rested = await self._rested()
             try:
                 await self._changed()
             except Exception as error:
@@ -68,35 +68,27 @@ class FileWatch:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _RETRY_LONGEST)
             else:
-                self._stamp, pause = stamp, _RETRY
+                self._stamp, pause = rested, _RETRY
 
-    async def _rested(self) -> _Stamp:
+    async def _rested(self) -> Stamp:
         """Return the stamp of the file once it has rested, or has been waited for long enough."""
         loop = asyncio.get_running_loop()
         began = last = loop.time()
         longest = _LONGEST_REPLACED
         with _Opened(self._path) as opened:
-            stamp = self._look()
+            now = stamp(self._path)
             while loop.time() - last < self._rest and loop.time() - began < longest:
                 await asyncio.sleep(self._rest / _LOOKS)
-                earlier, stamp = stamp, self._look()
+                earlier, now = now, stamp(self._path)
                 another = opened.again()
-                if (stamp != earlier and not another) or (
+                if (now != earlier and not another) or (
                     self._tells_writers and opened.is_written()
                 ):
                     longest = _LONGEST_WRITTEN
                     last = loop.time()
-                elif stamp != earlier:
+                elif now != earlier:
                     last = loop.time()
-        return stamp
-
-    def _look(self) -> _Stamp:
-        try:
-            status = self._path.stat()
-        except OSError as error:
-            return (error.errno or 0,)
-        # The time of the inode tells of a write that sets the time of the content back.
-        return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size
+        return now
 
 
 class _Opened:
