@@ -74,8 +74,8 @@ class Health(StrEnum):
     """What probes conclude of an endpoint."""
 
     UNKNOWN = "unknown"  # not probed, or not yet often enough
-    HEALTHY = "healthy"
-    UNHEALTHY = "unhealthy"
+    HEALTHY = "healthy"  # it answers
+    UNHEALTHY = "unhealthy"  # it has not answered `fall` times in a row
 
 
 class Reason(StrEnum):

@@ -11,7 +11,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from enum import StrEnum
 
 from ambassador import log
 from ambassador.control.apply import Applier, route_of
@@ -20,6 +19,7 @@ from ambassador.control.execute import Executor
 from ambassador.control.snapshots import SnapshotReader, read
 from ambassador.control.stack import PlaneStack
 from ambassador.core.commands import Command, Move, Reload, Result, Sessions, Status, word
+from ambassador.core.phase import PHASES, Phase, Turn
 from ambassador.core.plan import Step
 from ambassador.core.results import Done, SourceView
 from ambassador.core.wish import Wish
@@ -34,14 +34,6 @@ __all__ = ["Phase", "Reconciler", "read"]
 _PATIENCE = 30.0
 _REPAY = 5.0  # seconds between two attempts to keep what could not be kept
 _LOOK = 0.1  # seconds between two looks for those who are held when it stops
-
-
-class Phase(StrEnum):
-    """Where the program stands in its life; only `ready` answers a readiness check with yes."""
-
-    STARTING = "starting"
-    READY = "ready"
-    STOPPING = "stopping"
 
 
 class Reconciler:
@@ -103,7 +95,7 @@ class Reconciler:
             for key, wish in self._applier.wishes.items():
                 text = f"{wish.route}  {self._applier.differs(key)}"
                 log.event(log.WARNING, "differs", text, route=wish.route)
-            self.phase = Phase.READY
+            self.phase = PHASES[self.phase, Turn.INSTALLED]
 
     async def reload(self, *, by_operator: bool = True) -> bool:
         """Read the sources again and touch only what changed; on failure nothing changes. Unless
@@ -199,7 +191,7 @@ class Reconciler:
         """Another process has the routes: only open sessions are seen to."""
         self._executor.close()
         self._end_repaying()
-        self.phase = Phase.STOPPING
+        self.phase = PHASES[self.phase, Turn.LEFT]
 
     async def stop(self, grace: float) -> int:
         """Take what waits, let sessions end for `grace` seconds, cut the rest; those who are held
@@ -211,7 +203,7 @@ class Reconciler:
         async with self._lock:
             await self._applier.repay()
             self._end_repaying()
-            self.phase = Phase.STOPPING
+            self.phase = PHASES[self.phase, Turn.STOPPED]
             dismissing = spawn(self._dismiss(), "dismiss those who are held")
             try:
                 return await self._plane.drain(grace)

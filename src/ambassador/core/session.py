@@ -47,9 +47,9 @@ class Event(Enum):
     HAND = auto()  # a worker has both sockets
     RETURNED = auto()  # the worker tells of the end, or has ended itself
     CLIENT_END = auto()  # the client has sent its end (FIN)
-    UPSTREAM_END = auto()
+    UPSTREAM_END = auto()  # the upstream has
     CLIENT_RESET = auto()  # the client has reset the connection, or is lost
-    UPSTREAM_RESET = auto()
+    UPSTREAM_RESET = auto()  # the upstream has, or is
     CUT = auto()  # we end it
     DELIVERED = auto()  # the other side has acknowledged all that the lost one had said
     FINISHED = auto()  # the last bytes are written, both sides are closed

@@ -12,8 +12,8 @@ from ambassador.planes.kernel.life import Event
 from ambassador.planes.kernel.registry import Registry
 from ambassador.planes.kernel.retries import Retries
 from ambassador.planes.kernel.route import KernelRoute
+from ambassador.planes.kernel.steps import announce
 from ambassador.planes.kernel.table import Table
-from ambassador.planes.kernel.taking import announce
 from ambassador.tasks import spawn
 
 __all__ = ["Changes"]

@@ -90,8 +90,8 @@ class Doubt:
 class Event(StrEnum):
     """What is learnt."""
 
-    FAILS = "fails"
-    WORKS = "works"
+    FAILS = "fails"  # a client has come back, or the relay or a look at this host tells
+    WORKS = "works"  # it has been reached
     STILL = "still"  # its time is over: looked at, it is as it was
     WELL = "well"  # its time is over: looked at, it is well
     UNTOLD = "untold"  # its time is over, and only a client can tell

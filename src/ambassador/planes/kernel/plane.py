@@ -33,8 +33,8 @@ from ambassador.planes.kernel.registry import Registry
 from ambassador.planes.kernel.removed import RemovedRoutes
 from ambassador.planes.kernel.route import KernelRoute
 from ambassador.planes.kernel.ruleset import Port
+from ambassador.planes.kernel.steps import take
 from ambassador.planes.kernel.table import LOCK, Table
-from ambassador.planes.kernel.taking import take
 from ambassador.planes.kernel.watch import RulesetWatch
 from ambassador.ports import Resolver, RouteStatus, SessionEnded, SessionStatus, unheard
 from ambassador.sockets.inherited import Inherited

@@ -9,7 +9,7 @@ from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute
 from ambassador.model import Endpoint, Existing, Fate, Inet, Route
 from ambassador.planes.kernel.life import Event, Stage
 from ambassador.planes.kernel.registry import Registry
-from ambassador.planes.kernel.taking import announce, take
+from ambassador.planes.kernel.steps import announce, take
 
 CUT = Existing(Fate.CUT)
 

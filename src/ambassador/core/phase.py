@@ -1,0 +1,32 @@
+"""Where the program stands in its life, as a table: (phase, turn) -> phase."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+__all__ = ["PHASES", "Phase", "Turn"]
+
+
+class Phase(StrEnum):
+    """Where it stands; only `ready` answers a readiness check with yes."""
+
+    STARTING = "starting"  # the sources are read and every route is installed, or none
+    READY = "ready"  # clients are taken, and what the operator asks is done
+    STOPPING = "stopping"  # open sessions end, nothing is changed any longer
+
+
+class Turn(StrEnum):
+    """What happened."""
+
+    INSTALLED = "installed"  # every route is
+    LEFT = "left"  # another process has the routes
+    STOPPED = "stopped"  # a signal, or the operator, ends the program
+
+
+PHASES: dict[tuple[Phase, Turn], Phase] = {
+    (Phase.STARTING, Turn.INSTALLED): Phase.READY,
+    (Phase.STARTING, Turn.STOPPED): Phase.STOPPING,
+    (Phase.READY, Turn.LEFT): Phase.STOPPING,
+    (Phase.READY, Turn.STOPPED): Phase.STOPPING,
+    (Phase.STOPPING, Turn.STOPPED): Phase.STOPPING,
+}
