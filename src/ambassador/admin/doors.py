@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Doors"]
 
+_LOOK = 0.02  # seconds between two looks whether the admin socket has another owner
+
 
 class Doors:
     """Answers for one reconciler; `metrics` is the text of /metrics, which is not there without."""
@@ -63,10 +65,25 @@ class Doors:
             self._doors.append(monitor_door(monitor, self._reconciler, self._metrics, inherited))
 
     def replace(self, path: Path) -> None:
-        """Take the admin socket at `path` from whoever has it. Raises RunError."""
+        """Be ready to take the admin socket at `path` from whoever has it. Raises RunError."""
         server = AdminServer(path, self._reconciler, self._metrics)
         server.bind(replace=True)
         self._doors.append(server)
+
+    async def take_place(self) -> None:
+        """Take it. Raises OSError."""
+        for door in self._doors:
+            if isinstance(door, AdminServer):
+                # in a thread: clients of routes do not wait for a file system
+                await asyncio.to_thread(door.take_place)
+
+    async def until_replaced(self, seconds: float) -> None:
+        """Wait until another has taken the admin socket's place, `seconds` at most."""
+        servers = [door for door in self._doors if isinstance(door, AdminServer)]
+        for _ in range(round(seconds / _LOOK)):
+            if all(one.replaced for one in servers):
+                return
+            await asyncio.sleep(_LOOK)
 
     @property
     def path(self) -> Path | None:

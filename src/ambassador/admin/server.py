@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ambassador.admin.door import Door
 from ambassador.control.reconciler import Reconciler
 from ambassador.errors import RunError
-from ambassador.sockets.unix import listen
+from ambassador.sockets.unix import PathSocket, is_replaced, listen, take_place
 
 if TYPE_CHECKING:
     from ambassador.ports import MetricsPage
@@ -34,19 +34,31 @@ class AdminServer:
         self._reconciler = reconciler
         self._metrics = metrics
         self._door: Door | None = None
+        self._sock: PathSocket | None = None
 
     def bind(self, *, replace: bool = False) -> None:
-        """Take the path; with `replace`, from whoever has it, so that somebody answers there at
-        any moment. Raises RunError when another program answers there, or it cannot be.
+        """Take the path; with `replace` be ready to take it from whoever has it, which
+        `take_place` does. Raises RunError when another program answers there, or it cannot be.
         """
         try:
-            sock = listen(self.path, _BACKLOG, private=True, replace=replace)
+            sock = listen(self.path, _BACKLOG, private=True, replace=replace, later=replace)
         except OSError as error:
             why = error.strerror or error
             if error.errno == errno.EADDRINUSE:
                 why = "another ambassador answers there"
             raise RunError(f"admin socket {self.path}: {why}") from error
+        self._sock = sock
         self._door = Door(sock, self._api, "admin")
+
+    def take_place(self) -> None:
+        """Take the path; somebody answers there at any moment. Raises OSError."""
+        if self._sock is not None:
+            take_place(self._sock)
+
+    @property
+    def replaced(self) -> bool:
+        """Whether another has taken the path."""
+        return self._sock is None or is_replaced(self._sock)
 
     async def start(self) -> None:
         """Begin to answer."""

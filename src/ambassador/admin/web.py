@@ -22,7 +22,8 @@ from ambassador.admin.faults import MANNERS, fault_of, view_of
 from ambassador.admin.openapi import document
 from ambassador.admin.operations import ASKED, OPERATIONS, Events, Operation
 from ambassador.admin.plain import decode, encode, from_query, parse_json
-from ambassador.control.reconciler import Phase, Reconciler
+from ambassador.control.reconciler import Reconciler
+from ambassador.core.phase import Phase
 from ambassador.errors import AmbassadorError, ConfigError
 from ambassador.ports import MetricsPage
 
@@ -85,7 +86,7 @@ def _monitoring(reconciler: Reconciler, metrics: MetricsPage | None) -> list[Rou
 
     async def readyz(_: Request) -> Response:
         phase = reconciler.phase
-        return PlainTextResponse(f"{phase}\n", 200 if phase is Phase.READY else 503)
+        return PlainTextResponse(f"{phase}\n", 200 if phase in _SERVED else 503)
 
     routes = [Route("/healthz", healthz), Route("/readyz", readyz)]
     if metrics is not None:
@@ -238,6 +239,7 @@ def _told(status: int, detail: str, headers: Any = None) -> JSONResponse:
 
 
 _ALWAYS = ("/healthz", "/readyz")
+_SERVED = (Phase.READY, Phase.LEAVING)
 # What Starlette says where nothing is given; our own words are longer.
 _PHRASES = (
     "Method Not Allowed",

@@ -25,7 +25,8 @@ from ambassador import log
 from ambassador.admin.doors import Doors
 from ambassador.admin.token import Token
 from ambassador.app import assemble
-from ambassador.control.reconciler import Phase, Reconciler
+from ambassador.control.reconciler import Reconciler
+from ambassador.core.phase import Phase
 from ambassador.core.plan import Step
 from ambassador.handover.successor import Successor
 from ambassador.handover.transfer import Transfer
@@ -47,6 +48,8 @@ from ambassador.telemetry.durations import Durations
 from ambassador.telemetry.prometheus import Facts, MetricsText
 
 __all__ = ["App"]
+
+_REPLACED = 60.0  # seconds for a successor to take the place of the admin socket
 
 
 class App:
@@ -142,7 +145,8 @@ class App:
             opened.callback(self._successor.close)
         await self.reconciler.start()
         if self._successor is not None:
-            await self._transfer.take_over(self._successor, self._inherited, self._doors.replace)
+            self._doors.replace(self._successor.admin)
+            await self._transfer.take_over(self._successor, self._inherited, self._doors.take_place)
         elif self._kernel is None or not self._kernel.opened:
             await outlast(assemble.ports_of(self.reconciler.routes))
         if self._doors.path is not None:
@@ -166,9 +170,16 @@ class App:
         await self._doors.start()
 
     async def leave(self, stop: asyncio.Event) -> None:
-        """Another has the routes: let open sessions end, however long they take, until `stop`."""
-        await self._doors.stop()
+        """Another has the routes: let open sessions end, however long they take, until `stop`.
+        Until it answers at the admin socket, we do.
+        """
+        answering = spawn(self._answer_until_replaced(), "answer until the successor does")
         await self._transfer.stay(stop)
+        answering.cancel()
+
+    async def _answer_until_replaced(self) -> None:
+        await self._doors.until_replaced(_REPLACED)
+        await self._doors.stop()
 
     async def stop(self, hurry: asyncio.Event | None = None) -> None:
         """Stop as the numbered list above says; `hurry`, when set, ends line 3."""

@@ -109,7 +109,7 @@ def store(settings: Settings, successor: Successor | None) -> StateStore | None:
     if successor is None:
         return kept
     read = FileStore(Path("what was handed over"), assigned).decode
-    return HandedStore(successor.wishes.decode(), read, kept)
+    return HandedStore(successor.wishes.decode(errors="replace"), read, kept)
 
 
 def relay_plane(

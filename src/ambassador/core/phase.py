@@ -8,10 +8,13 @@ __all__ = ["PHASES", "Phase", "Turn"]
 
 
 class Phase(StrEnum):
-    """Where it stands; only `ready` answers a readiness check with yes."""
+    """Where it stands; a readiness check is answered with yes while clients are taken, here or by
+    a successor.
+    """
 
     STARTING = "starting"  # the sources are read and every route is installed, or none
     READY = "ready"  # clients are taken, and what the operator asks is done
+    LEAVING = "leaving"  # a successor takes the clients, and is about to answer in our place
     STOPPING = "stopping"  # open sessions end, nothing is changed any longer
 
 
@@ -26,7 +29,8 @@ class Turn(StrEnum):
 PHASES: dict[tuple[Phase, Turn], Phase] = {
     (Phase.STARTING, Turn.INSTALLED): Phase.READY,
     (Phase.STARTING, Turn.STOPPED): Phase.STOPPING,
-    (Phase.READY, Turn.LEFT): Phase.STOPPING,
+    (Phase.READY, Turn.LEFT): Phase.LEAVING,
     (Phase.READY, Turn.STOPPED): Phase.STOPPING,
+    (Phase.LEAVING, Turn.STOPPED): Phase.STOPPING,
     (Phase.STOPPING, Turn.STOPPED): Phase.STOPPING,
 }

@@ -9,12 +9,13 @@ open, "open ENDPOINT"                                                   of this 
 from __future__ import annotations
 
 import json
+import math
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from ambassador.errors import ConfigError, PlaneError, RunError
+from ambassador.errors import PlaneError, RunError, in_words
 from ambassador.model import Endpoint, Proto, Reason, Route, RouteKey
 from ambassador.ports import Plane, RouteStatus
 from ambassador.spec import format_address, format_endpoint, parse_endpoint, parse_listen
@@ -147,8 +148,10 @@ class HandedCounters:
             gone, live, earlier = json.loads(text)
             settled = _settled(_counters(gone), kernel=kernel)
             return cls(settled, _counters(live), [_counters(one) for one in earlier])
-        except (ConfigError, TypeError, ValueError, AttributeError) as error:
-            raise RunError(f"counters of an earlier process make no sense: {error}") from error
+        except Exception as error:  # whatever a text from outside may make of this
+            raise RunError(
+                f"counters of an earlier process make no sense: {in_words(error)}"
+            ) from error
 
 
 def _settled(counters: Counters, *, kernel: bool) -> Counters:
@@ -171,5 +174,12 @@ def _counters(plain: Mapping[str, Mapping[str, float]]) -> Counters:
     for text, mine in plain.items():
         proto, _, listen = text.partition(" ")
         key = Proto(proto), parse_listen(listen)
-        found[key] = {str(name): float(value) for name, value in mine.items()}
+        found[key] = {str(name): _number(value) for name, value in mine.items()}
+        status_of(Route("", key[1], (), key[0]), found[key])  # what is read then makes sense
     return found
+
+
+def _number(value: float) -> float:
+    if not math.isfinite(value):
+        raise ValueError(f"{value} is no counter")
+    return float(value)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ambassador import log
-from ambassador.errors import AmbassadorError, RunError
+from ambassador.errors import AmbassadorError, RunError, in_words
 from ambassador.handover.counters import Counters, HandedCounters
 from ambassador.handover.protocol import (
     MOST,
@@ -34,6 +34,8 @@ from ambassador.sockets.unix import PathSocket, listen, peer, remove
 from ambassador.tasks import spawn
 
 __all__ = ["Answers", "Predecessor"]
+
+_COUNTING = 5.0  # seconds for the counters of all there is
 
 
 class Predecessor:
@@ -74,7 +76,7 @@ class Predecessor:
             self._sock.close()
             self._sock = None
 
-    async def _wait(self, sock: socket.socket) -> None:
+    async def _wait(self, sock: PathSocket) -> None:
         loop = asyncio.get_running_loop()
         while True:
             connection, _ = await loop.sock_accept(sock)
@@ -99,7 +101,7 @@ class Predecessor:
                 if (await self._receive(sock, "hello")).get("protocol") != PROTOCOL:
                     raise RunError(f"this ambassador speaks version {PROTOCOL} of the handover")
                 sockets, wishes = await self._holder.lend()
-        except (AmbassadorError, OSError, TimeoutError) as error:
+        except Exception as error:
             await self._refuse(sock, error)
             return False
         log.event(log.INFO, "upgrade_asked", f"process {pid} asks to take over", pid=pid)
@@ -110,10 +112,10 @@ class Predecessor:
                 self._holder.pause()
                 await send(sock, "yours")
                 await self._receive(sock, "done")
-        except (AmbassadorError, OSError, TimeoutError) as error:
+        except Exception as error:  # also what is a bug: clients are waiting
             await self._refuse(sock, error)
             await self._holder.take_back()
-            why = str(error) or "it took too long"
+            why = _why(error)
             log.event(
                 log.WARNING,
                 "upgrade_failed",
@@ -126,13 +128,29 @@ class Predecessor:
             await self._holder.take_back()
             raise
         await self._holder.give_up(pid)
-        text, earlier = await self._holder.counters()
+        text, earlier = await self._counters()
         with contextlib.suppress(OSError):
-            await send_text(sock, "bye", text, [one.fileno() for one in earlier])
+            first, rest = earlier[: MOST - 1], earlier[MOST - 1 :]
+            count = len(earlier)
+            await send_text(sock, "bye", text, [one.fileno() for one in first], earlier=count)
+            for start in range(0, len(rest), MOST):
+                piece = [one.fileno() for one in rest[start : start + MOST]]
+                await send(sock, "earlier", piece)
         for one in earlier:
             one.close()
         self._successor = sock.dup()
         return True
+
+    async def _counters(self) -> tuple[bytes, Sequence[socket.socket]]:
+        """Return what was counted, and the connections to earlier processes. The routes are given
+        up: whatever fails, the successor must not wait in vain.
+        """
+        try:
+            async with asyncio.timeout(_COUNTING):
+                return await self._holder.counters()
+        except Exception as error:
+            log.event(log.ERROR, "counters_lost", f"no counters go along: {in_words(error)}")
+            return HandedCounters().encode(), []
 
     async def connection(self) -> socket.socket | None:
         """Return the connection to the process that has taken over, to be closed by the caller;
@@ -166,7 +184,11 @@ class Predecessor:
     @staticmethod
     async def _refuse(sock: socket.socket, error: BaseException) -> None:
         with contextlib.suppress(OSError):
-            await send(sock, "no", why=str(error) or "it took too long")
+            await send(sock, "no", why=_why(error))
+
+
+def _why(error: BaseException) -> str:
+    return "it took too long" if isinstance(error, TimeoutError) else in_words(error)
 
 
 class Answers:
@@ -208,6 +230,6 @@ class Answers:
         try:
             ids = set(map(str, json.loads(given)))
             count = await self._plane.cut(ids, Reason(reason))
-        except (AmbassadorError, TypeError, ValueError):
+        except (AmbassadorError, TypeError, ValueError, RecursionError):
             count = 0
         return str(count).encode()

@@ -71,7 +71,7 @@ class EarlierProcess:
     async def cut(self, ids: Collection[str], reason: Reason) -> int:
         """Have it end sessions by its own `ids`; return how many it has ended."""
         text = await self._ask("cut", json.dumps(list(ids)).encode(), reason=reason.value)
-        return int(text or 0)
+        return int(text) if text.isdigit() else 0
 
     async def _ask(self, say: str, text: bytes | None = None, reason: str = "") -> bytes:
         number = next(self._numbers)

@@ -7,9 +7,13 @@
                                 ◀─   sockets, as many as fit (unix(7) SCM_RIGHTS)
     ready                       ─▶                       it listens, but accepts nothing yet
                                 ◀─   yours               the predecessor accepts nothing any longer
-    done                        ─▶                       the admin path is its own
-                                ◀─   bye, a file with what was counted, and the connections to
-                                     those before it that still have sessions: no way back
+    done                        ─▶                       it is ready to accept
+                                ◀─   bye (how many), a file with what was counted, and connections
+                                     to earlier processes that still have sessions: no way back
+                                ◀─   earlier, more of these, as many as fit
+
+Only then the successor takes the place of the admin socket: one that stands still before has taken
+nothing away.
 
 Instead of any of its answers the predecessor may say `no` and why. Whoever reads the end of the
 connection knows that the other one has failed.

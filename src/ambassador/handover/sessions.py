@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from ambassador.errors import ConfigError, RunError
+from ambassador.errors import RunError, in_words
 from ambassador.model import Proto, Route, RouteKey
 from ambassador.ports import SessionStatus
 from ambassador.spec import format_address, format_endpoint, parse_endpoint, parse_listen
@@ -46,8 +46,8 @@ def decode_sessions(
     """
     try:
         return [_session(one, pid, route_of) for one in json.loads(text)]
-    except (ConfigError, KeyError, TypeError, ValueError) as error:
-        raise RunError(f"sessions of process {pid} make no sense: {error}") from error
+    except Exception as error:  # whatever a text from outside may make of this
+        raise RunError(f"sessions of process {pid} make no sense: {in_words(error)}") from error
 
 
 def own_id(name: str, pid: int) -> str | None:

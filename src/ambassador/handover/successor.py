@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from ambassador import __version__
+from ambassador import __version__, log
 from ambassador.core.wish import Wish
-from ambassador.errors import NobodyError, RunError
+from ambassador.errors import NobodyError, RunError, in_words
 from ambassador.handover.protocol import (
     PATIENCE,
     PROTOCOL,
@@ -69,9 +69,10 @@ class Successor:
             successor.close()
             for one in successor.sockets:
                 one.close()
-            if isinstance(error, OSError | TimeoutError):
-                raise RunError(f"the ambassador at {path} does not hand over: {error}") from error
-            raise
+            if isinstance(error, RunError) or not isinstance(error, Exception):
+                raise
+            why = "it took too long" if isinstance(error, TimeoutError) else in_words(error)
+            raise RunError(f"the ambassador at {path} does not hand over: {why}") from error
         return successor
 
     async def ready(self) -> None:
@@ -86,9 +87,24 @@ class Successor:
 
         Raises RunError when it has changed its mind.
         """
-        descriptors = await self._say("done", "bye")
-        self.counters = text_of(descriptors[:1])
-        self.earlier = [socket.socket(fileno=descriptor) for descriptor in descriptors[1:]]
+        # Longer than it waits itself: while it may yet give up, we must not.
+        message, descriptors = await self._say("done", "bye", 3 * PATIENCE)
+        # All is ours from now on, whatever else it says.
+        try:
+            self.counters = text_of(descriptors[:1])
+            count = int(message.get("earlier", len(descriptors) - 1))
+            self._take_earlier(descriptors[1:])
+            async with asyncio.timeout(PATIENCE):
+                while len(self.earlier) < count:
+                    message, descriptors = await receive(self._sock)
+                    self._take_earlier(descriptors)
+                    if not message:
+                        break
+        except Exception as error:
+            log.event(log.WARNING, "earlier_not_understood", in_words(error))
+
+    def _take_earlier(self, descriptors: Sequence[int]) -> None:
+        self.earlier += [socket.socket(fileno=descriptor) for descriptor in descriptors]
 
     def connection(self) -> socket.socket | None:
         """Return, after `done`, the connection on which the predecessor can be asked, to be
@@ -98,11 +114,13 @@ class Successor:
         self.close()
         return connection
 
-    async def _say(self, say: str, answer: str) -> list[int]:
+    async def _say(
+        self, say: str, answer: str, patience: float = PATIENCE
+    ) -> tuple[dict[str, Any], list[int]]:
         message: dict[str, Any] = {}
         descriptors: list[int] = []
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(patience):
                 with contextlib.suppress(OSError):  # it has gone, perhaps with a last word
                     await send(self._sock, say)
                 message, descriptors = await receive(self._sock)
@@ -110,7 +128,7 @@ class Successor:
             raise RunError("the ambassador to take over from does not answer") from error
         if message:  # else it has died: whatever there was is ours
             _expect(message, answer)
-        return descriptors
+        return message, descriptors
 
     def close(self) -> None:
         """Speak no longer."""

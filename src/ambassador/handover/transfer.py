@@ -8,11 +8,12 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 from ambassador import log
 from ambassador.core.wish import Wish
-from ambassador.errors import RunError
+from ambassador.errors import RunError, in_words
 from ambassador.handover.counters import (
     Counters,
     HandedCounters,
@@ -88,9 +89,14 @@ class Lending:
 
     async def give_up(self, successor: int) -> None:
         """See ports.Holder."""
-        for part in self._lent:
-            part.give_up()
-        self._gone(successor)
+        # The successor has all of it: what fails here must not keep it waiting.
+        steps: list[Callable[[], None]] = [part.give_up for part in self._lent]
+        steps.append(partial(self._gone, successor))
+        for step in steps:
+            try:
+                step()
+            except Exception as error:
+                log.event(log.ERROR, "not_given_up", in_words(error), error=repr(error))
         await self._stillness.aclose()
 
     async def counters(self) -> tuple[bytes, Sequence[socket.socket]]:
@@ -120,17 +126,25 @@ class Transfer:
         self._answering: asyncio.Task[None] | None = None
 
     async def take_over(
-        self, successor: Successor, inherited: Inherited, serve: Callable[[Path], None]
+        self, successor: Successor, inherited: Inherited, serve: Callable[[], Awaitable[None]]
     ) -> None:
         """All is installed: have the predecessor let go and accept in its place. `serve` takes the
-        path of its admin socket. Raises RunError.
+        place of its admin socket, once it has promised that all is ours. Raises RunError.
         """
         await successor.ready()
-        serve(successor.admin)
         await successor.done()
+        # All is ours from now on, and nothing may fail any longer.
         inherited.own(successor.kept)
         self._relay.begin()
-        self.count_on(successor)
+        try:
+            self.count_on(successor)
+        except Exception as error:
+            log.event(log.WARNING, "earlier_not_understood", in_words(error))
+        try:
+            await serve()
+        except OSError as error:
+            text = f"the admin socket {successor.admin} is not ours: {error.strerror or error}"
+            log.event(log.ERROR, "no_admin", text, reason=str(error))
         for name in inherited.close_rest():
             log.event(
                 log.WARNING,

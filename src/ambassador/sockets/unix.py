@@ -12,7 +12,17 @@ import struct
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["Identity", "PathSocket", "identity", "listen", "peer", "remove", "remove_stale"]
+__all__ = [
+    "Identity",
+    "PathSocket",
+    "identity",
+    "is_replaced",
+    "listen",
+    "peer",
+    "remove",
+    "remove_stale",
+    "take_place",
+]
 
 Identity = tuple[int, int]  # device and inode of a file
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid (unix(7))
@@ -23,6 +33,7 @@ class PathSocket(socket.socket):
 
     # Where the file is and which one it is: `getsockname` has the name before a rename.
     file: tuple[str, Identity] | None = None
+    goal: Path | None = None  # where `take_place` puts it
 
     def own_file(self, path: str | Path) -> None:
         """The file at `path` is ours to remove from now on, if there is one."""
@@ -37,12 +48,13 @@ def listen(
     *,
     private: bool = False,
     replace: bool = False,
+    later: bool = False,
 ) -> PathSocket:
     """Return a non-blocking socket that listens at `path`.
 
     A socket file nobody listens on any more is removed. With `replace` the socket takes the place
     of whatever socket is there, in one step: at each moment somebody listens. With `private` only
-    our user can connect (mode 0600).
+    our user can connect (mode 0600). `later`: it takes the place only with `take_place`.
 
     Raises OSError: EADDRINUSE where another process listens there, EEXIST where the file is no
     socket; that file is left as it is.
@@ -60,9 +72,11 @@ def listen(
         sock.bind(str(place))
         bound = True
         sock.listen(backlog)
+        sock.own_file(place)
         if replace:
-            place.replace(path)
-        sock.own_file(path)
+            sock.goal = path
+        if replace and not later:
+            take_place(sock)
     except BaseException:
         if bound:
             place.unlink(missing_ok=True)
@@ -72,6 +86,19 @@ def listen(
         if mask is not None:
             os.umask(mask)
     return sock
+
+
+def take_place(sock: PathSocket) -> None:
+    """Put `sock`, made to replace another, in its place, in one step. Raises OSError."""
+    if sock.file is not None and sock.goal is not None:
+        Path(sock.file[0]).replace(sock.goal)
+        sock.own_file(sock.goal)
+        sock.goal = None
+
+
+def is_replaced(sock: PathSocket) -> bool:
+    """Return whether another file is where that of `sock` was, or none."""
+    return sock.file is None or identity(sock.file[0]) != sock.file[1]
 
 
 def remove_stale(path: Path) -> None:

@@ -8,7 +8,8 @@ from ambassador.core.phase import PHASES, Phase, Turn
 
 EXPECTED = {
     Phase.STARTING: {Turn.INSTALLED: Phase.READY, Turn.STOPPED: Phase.STOPPING},
-    Phase.READY: {Turn.LEFT: Phase.STOPPING, Turn.STOPPED: Phase.STOPPING},
+    Phase.READY: {Turn.LEFT: Phase.LEAVING, Turn.STOPPED: Phase.STOPPING},
+    Phase.LEAVING: {Turn.STOPPED: Phase.STOPPING},
     Phase.STOPPING: {Turn.STOPPED: Phase.STOPPING},
 }
 

@@ -9,6 +9,7 @@ import pytest_asyncio
 
 from ambassador.errors import NobodyError, RunError
 from ambassador.handover import predecessor, successor
+from ambassador.handover.counters import HandedCounters
 from ambassador.handover.predecessor import Predecessor
 from ambassador.handover.protocol import MOST, beside
 from ambassador.handover.successor import HandedStore, Successor
@@ -189,3 +190,42 @@ def test_wishes_that_were_handed_over_are_saved_where_others_are():
     handed.save(("c",))
     assert store.saved == ("c",)
     HandedStore("", lambda text: (), None).save(())
+
+
+@pytest.mark.asyncio
+async def test_hundreds_of_earlier_processes_change_hands(admin):
+    """One message has room for 253 descriptors (SCM_MAX_FD)."""
+    count = 2 * MOST + 50
+    holder = FakeHolder(count=0)
+    pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(count)]
+    holder.others = [one for one, _ in pairs]
+    predecessor = Predecessor(admin, holder)
+    predecessor.start()
+    successor = await Successor.ask(admin)
+    await successor.ready()
+    await successor.done()
+    assert len(successor.earlier) == count
+    successor.earlier[-1].send(b"hello")
+    assert pairs[-1][1].recv(100) == b"hello"
+    for sock in (*successor.earlier, *(sock for pair in pairs for sock in pair)):
+        sock.close()
+    (await predecessor.connection()).close()
+    predecessor.close()
+    successor.close()
+
+
+@pytest.mark.asyncio
+async def test_counters_that_cannot_be_had_keep_no_successor_waiting(admin, waiting, caplog):
+    holder = waiting(count=1)
+
+    async def fails():
+        raise KeyError("a bug")
+
+    holder.counters = fails
+    successor = await Successor.ask(admin)
+    await successor.ready()
+    await asyncio.wait_for(successor.done(), 5)
+    assert HandedCounters.decode(successor.counters, kernel=True) == HandedCounters()
+    assert "no counters go along: KeyError" in caplog.text
+    successor.sockets[0].close()
+    successor.close()

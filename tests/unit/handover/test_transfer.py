@@ -181,3 +181,74 @@ async def test_numbers_that_make_no_sense_stop_nobody(caplog):
     assert len(second.transfer.earlier.processes) == 1
     theirs.close()
     await second.end()
+
+
+NONSENSE = [
+    b"{",
+    b"[" * 100_000,
+    b"[1, 2, 3]",
+    b'[{}, {"tcp :6379": {"open": NaN}}, []]',
+    b'[{}, {"tcp :6379": {"open": 1e400}}, []]',
+    b'[{}, {"tcp :6379": {"open": 1' + b"0" * 400 + b"}}, []]",
+    b'[{}, {"tcp :6379": {"open": "many"}}, []]',
+    b'[{}, {"tcp :6379": {"open tcp://": 1}}, []]',
+    b'[{}, {"tcp": {}}, []]',
+    b'[{"tcp :6379": 5}, {}, []]',
+    b"\xff\xfe",
+]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("text", NONSENSE)
+async def test_whatever_a_predecessor_writes_after_it_has_let_go_stops_nobody(text, caplog):
+    second = await Ambassador(0).start()
+    mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    second.transfer.count_on(SimpleNamespace(connection=lambda: mine, counters=text, earlier=[]))
+    assert "make no sense" in caplog.text
+    assert second.opened() == 0
+    theirs.close()
+    await second.end()
+
+
+@pytest.mark.asyncio
+async def test_the_place_of_the_admin_socket_is_taken_after_the_promise_and_not_before():
+    told = []
+    it = await Ambassador(0).start()
+    it.relay.begin = lambda: told.append("begin")
+
+    async def says(word):
+        told.append(word)
+
+    successor = SimpleNamespace(
+        ready=lambda: says("ready"),
+        done=lambda: says("done"),
+        kept=[],
+        connection=lambda: None,
+        pid=1,
+        admin="admin.sock",
+    )
+    inherited = SimpleNamespace(own=lambda _: told.append("own"), close_rest=list)
+    await it.transfer.take_over(successor, inherited, lambda: says("serve"))
+    assert told == ["ready", "done", "own", "begin", "serve"]
+
+    async def cannot():
+        raise OSError(28, "No space left on device")
+
+    await it.transfer.take_over(successor, inherited, cannot)  # all is ours: it goes on
+    await it.end()
+
+
+@pytest.mark.asyncio
+async def test_a_part_that_fails_when_it_is_given_up_keeps_no_successor_waiting(caplog):
+    told = []
+    broken = Transferable("relay", told)
+
+    def fails():
+        raise KeyError("a bug")
+
+    broken.give_up = fails
+    it = lending(told, broken, Transferable("kernel", told))
+    await it.lend()
+    await it.give_up(7)
+    assert told[-3:] == ["kernel gives up", "gone 7", "moves again"]
+    assert "KeyError" in caplog.text

@@ -5,7 +5,13 @@ import stat
 
 import pytest
 
-from ambassador.sockets.unix import listen, peer, remove
+from ambassador.sockets.unix import (
+    is_replaced,
+    listen,
+    peer,
+    remove,
+    take_place,
+)
 
 KINDS = [socket.SOCK_STREAM, socket.SOCK_SEQPACKET]
 
@@ -105,3 +111,24 @@ def test_the_peer_is_known():
     one, other = socket.socketpair()
     with one, other:
         assert peer(one) == (os.getpid(), os.geteuid())
+
+
+def test_a_place_may_be_taken_later(tmp_path):
+    path = tmp_path / "s.sock"
+    with listen(path, 1) as old, listen(path, 1, replace=True, later=True) as new:
+        assert not is_replaced(old)
+        take_place(new)
+        assert is_replaced(old)
+        assert not is_replaced(new)
+        remove(old)  # not its own any longer
+        assert path.is_socket()
+        remove(new)
+        assert not path.exists()
+
+
+def test_one_that_gives_up_before_has_taken_nothing_away(tmp_path):
+    path = tmp_path / "s.sock"
+    with listen(path, 1) as old, listen(path, 1, replace=True, later=True) as new:
+        remove(new)
+        assert not is_replaced(old)
+    assert list(tmp_path.iterdir()) == [path]
