@@ -6,7 +6,6 @@ Rules of the older iptables are put into the words of nft, so that there is one 
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Container, Iterator
 
 from ambassador.planes.kernel.firewall import Chain, Rule
@@ -52,6 +51,8 @@ def parse_nft(text: str) -> list[Chain]:
 
 def parse_saved(text: str, family: str) -> list[Chain]:
     """Return the chains of the table `filter` that iptables-legacy-save(8) prints."""
+    import shlex  # noqa: PLC0415 (where there are such rules)
+
     policies, rules, table = dict[str, str](), dict[str, list[Rule]](), ""
     for line in text.splitlines():
         if line.startswith("*"):

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 from struct import Struct
 from sys import byteorder
 
@@ -52,7 +51,7 @@ class Owner:
             return True
         sock = NetlinkSocket()
         try:
-            error = sock.transact(batch(f"ambassador-{secrets.token_hex(3)}", sock, alive=alive))
+            error = sock.transact(batch(f"ambassador-{os.urandom(3).hex()}", sock, alive=alive))
         except PlaneError:
             sock.close()
             raise
