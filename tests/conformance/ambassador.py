@@ -24,7 +24,8 @@ from ambassador.core.commands import Command
 from ambassador.model import Address, Endpoint, Health, Inet, Proto, Route, Snapshot
 from ambassador.planes.kernel.conntrack import DELETE, Conntrack
 from ambassador.planes.kernel.entry import Flow
-from ambassador.planes.kernel.netlink import ACK, NetlinkSocket, message
+from ambassador.planes.kernel.messages import ACK, message
+from ambassador.planes.kernel.netlink import NetlinkSocket
 from ambassador.planes.kernel.plane import KernelPlane
 from ambassador.planes.kernel.privilege import look
 from ambassador.planes.relay.plane import RelayPlane

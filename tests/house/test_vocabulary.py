@@ -20,7 +20,6 @@ ACCEPTED: dict[str, str] = {
     "resolve.question.servers": "the same",
     "resolve.resolver.name_servers": "the same",
     "planes.kernel.host._legacy": "iptables-legacy is called so",
-    "planes.kernel.installer.former": "until it has a better one",
 }
 
 

@@ -11,7 +11,8 @@ import pytest
 from ambassador.model import Endpoint, Inet, Proto, Reason, Route
 from ambassador.planes.kernel.conntrack import DELETE
 from ambassador.planes.kernel.flows import Flows
-from ambassador.planes.kernel.netlink import ACK, NetlinkSocket, message
+from ambassador.planes.kernel.messages import ACK, message
+from ambassador.planes.kernel.netlink import NetlinkSocket
 from ambassador.ports import SessionRecord
 from tests.kernel.forwarding import forward
 from tests.kernel.peers import listen, open_flows, times_of_resets, udp

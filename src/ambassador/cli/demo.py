@@ -11,7 +11,7 @@ from functools import partial
 import click
 
 from ambassador.app import App, new_loop, sources
-from ambassador.cli.text import wants_colour
+from ambassador.cli.terminal import wants_colour
 from ambassador.demo.consumer import Tally
 from ambassador.demo.screen import Screen
 from ambassador.demo.stage import staged

@@ -11,7 +11,8 @@ import click
 from ambassador.admin import client
 from ambassador.admin.operations import Events
 from ambassador.cli.running import admin_socket, asking
-from ambassador.cli.text import clock, wants_colour
+from ambassador.cli.terminal import wants_colour
+from ambassador.cli.text import clock
 from ambassador.spec import printable
 
 __all__ = ["command"]

@@ -7,7 +7,8 @@ import click
 from ambassador.admin import client
 from ambassador.cli.flags import setting_flags
 from ambassador.cli.running import admin_socket
-from ambassador.cli.text import complain, safe
+from ambassador.cli.terminal import complain
+from ambassador.cli.text import safe
 from ambassador.errors import NobodyError
 
 __all__ = ["command"]

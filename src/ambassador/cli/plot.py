@@ -1,4 +1,4 @@
-"""Small plots in text: a series of numbers as one line of blocks."""
+"""Small plots in text: a series of numbers as one line of blocks. Pure."""
 
 from __future__ import annotations
 

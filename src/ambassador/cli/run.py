@@ -11,7 +11,7 @@ import click
 from ambassador import log
 from ambassador.app import new_loop, serve, sources
 from ambassador.cli.flags import setting_flags
-from ambassador.cli.text import wants_colour
+from ambassador.cli.terminal import wants_colour
 from ambassador.errors import AmbassadorError
 from ambassador.settings import SETTINGS, Settings
 

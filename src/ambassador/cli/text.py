@@ -1,34 +1,13 @@
-"""What people read: errors, tables, colour only where it is welcome."""
+"""What people read: tables, sizes, times, and words that say nothing to a terminal. Pure."""
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TextIO
 
-from ambassador import log
 from ambassador.spec import printable
 
-__all__ = ["age", "clock", "complain", "safe", "size", "table", "wants_colour"]
-
-
-def wants_colour(stream: TextIO | None) -> bool:
-    """Tell whether `stream` is a terminal whose owner does not mind (https://no-color.org)."""
-    if stream is None:  # it was closed before we were started
-        return False
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-def complain(text: str) -> None:
-    """Write an error to stderr, after all that was logged. Where nobody reads the log any longer,
-    nothing is written: the end of a program waits for no reader.
-    """
-    if not log.flush():
-        return
-    word = "\x1b[1;31merror\x1b[0m" if wants_colour(sys.stderr) else "error"
-    print(f"{word}: {safe(text)}", file=sys.stderr)
+__all__ = ["age", "clock", "safe", "size", "table"]
 
 
 def safe(text: str) -> str:

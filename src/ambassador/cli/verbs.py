@@ -9,7 +9,7 @@ from importlib import import_module
 import click
 
 from ambassador import __version__
-from ambassador.cli.text import complain
+from ambassador.cli.terminal import complain
 from ambassador.errors import AmbassadorError, ConfigError, Problem
 from ambassador.spec import meant
 

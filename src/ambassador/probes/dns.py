@@ -2,6 +2,8 @@
 
 Whatever it answers is an answer, a refusal too: it may be asked for other names. Only SERVFAIL
 says that it does not work: a resolver that reaches nobody.
+
+Pure.
 """
 
 from __future__ import annotations

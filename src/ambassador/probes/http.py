@@ -1,4 +1,7 @@
-"""Health of what speaks HTTP/1.1: it answers GET with a status below 400 (RFC 9110 section 15)."""
+"""Health of what speaks HTTP/1.1: it answers GET with a status below 400. Pure.
+
+RFC 9110, section 15.
+"""
 
 from __future__ import annotations
 

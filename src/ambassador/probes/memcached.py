@@ -1,4 +1,4 @@
-"""Health of memcached: it tells its version (memcached's doc/protocol.txt, "version")."""
+"""Health of memcached: it tells its version (memcached's doc/protocol.txt, "version"). Pure."""
 
 from __future__ import annotations
 

@@ -5,6 +5,8 @@ they came from (`max_connect_errors`); so the user `ambassador` logs in without 
 told that there is none: that is no such error. Its users may be many, so whatever it says of this
 one is a sign of life, unless it says that it takes nobody.
 https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_connection_phase.html
+
+Pure.
 """
 
 from __future__ import annotations

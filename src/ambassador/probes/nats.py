@@ -1,4 +1,4 @@
-"""Health of NATS: it tells who it is (https://docs.nats.io/reference/reference-protocols)."""
+"""Health of NATS: it tells who it is (https://docs.nats.io/reference/reference-protocols). Pure."""
 
 from __future__ import annotations
 

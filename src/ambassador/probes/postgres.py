@@ -2,6 +2,8 @@
 
 As pg_isready does it: whoever asks for a password, or says that there is no such user, works.
 https://www.postgresql.org/docs/current/protocol-message-formats.html
+
+Pure.
 """
 
 from __future__ import annotations

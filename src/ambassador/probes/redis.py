@@ -1,4 +1,4 @@
-"""Health of Redis and of what speaks RESP: it answers PING."""
+"""Health of Redis and of what speaks RESP: it answers PING. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Health of anything over TCP or a unix socket: it takes connections."""
+"""Health of anything over TCP or a unix socket: it takes connections. Pure."""
 
 from __future__ import annotations
 

@@ -14,7 +14,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from ambassador.errors import PlaneError
 from ambassador.model import Proto
 from ambassador.planes.kernel.entry import Flow, FlowState, naming, parse, wanted
-from ambassador.planes.kernel.netlink import ACK, NetlinkSocket, message, messages
+from ambassador.planes.kernel.messages import ACK, message, messages
+from ambassador.planes.kernel.netlink import NetlinkSocket
 from ambassador.planes.kernel.skim import Skim
 from ambassador.tasks import Slice
 

@@ -5,8 +5,8 @@ The attributes are those of include/uapi/linux/netfilter/nfnetlink_conntrack.h.
 
 from __future__ import annotations
 
-import socket
 from enum import Enum
+from socket import AF_INET, AF_INET6, IPPROTO_TCP, IPPROTO_UDP, inet_ntop
 from struct import Struct, calcsize
 from struct import error as struct_error
 from sys import byteorder
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ambassador.model import Proto, Reason
 from ambassador.planes.kernel.layout import LABEL
-from ambassador.planes.kernel.netlink import NEST, attribute, attributes
+from ambassador.planes.kernel.messages import NEST, attribute, attributes
 
 __all__ = [
     "DST_NAT",
@@ -48,7 +48,7 @@ _TCP_CONNECTING, TCP_OVER = (1, 9), (7, 8)
 _TIME_WAIT = 7
 _CLOSE_INIT = 0x04  # IP_CT_TCP_FLAG_CLOSE_INIT: this side sent its FIN first
 
-_PROTOCOLS = {Proto.TCP: socket.IPPROTO_TCP, Proto.UDP: socket.IPPROTO_UDP}
+_PROTOCOLS = {Proto.TCP: IPPROTO_TCP, Proto.UDP: IPPROTO_UDP}
 _LONG = calcsize("l")
 _U16, _U32, _U64 = Struct(">H"), Struct(">L"), Struct(">Q")
 _NATIVE_U32 = Struct("=L")
@@ -59,7 +59,7 @@ def _usual(family: int, size: int) -> tuple[int, Struct, tuple[int, ...]]:
     that the thousands of a dump are read in one go each.
     """
     layout = Struct(f"=LL{size}sL{size}sLLB3xL2s2xL2s2x")
-    first = 1 if family == socket.AF_INET else 3  # CTA_IP_V4_SRC, CTA_IP_V6_SRC
+    first = 1 if family == AF_INET else 3  # CTA_IP_V4_SRC, CTA_IP_V6_SRC
     heads = (
         (4 + 2 * (4 + size), NEST | _TUPLE_IP),
         (4 + size, first),
@@ -72,7 +72,7 @@ def _usual(family: int, size: int) -> tuple[int, Struct, tuple[int, ...]]:
     return family, layout, tuple(_NATIVE_U32.unpack(Struct("=HH").pack(*h))[0] for h in heads)
 
 
-_USUAL = (_usual(socket.AF_INET, 4), _usual(socket.AF_INET6, 16))
+_USUAL = (_usual(AF_INET, 4), _usual(AF_INET6, 16))
 
 Address = tuple[str, int]
 
@@ -89,7 +89,7 @@ class Flow(NamedTuple):
     """One entry of the kernel's table that leads from a listen address to an upstream."""
 
     id: int
-    family: int  # socket.AF_INET or AF_INET6
+    family: int  # AF_INET or AF_INET6
     proto: Proto
     client: Address
     listen: Address  # as the client dialled it
@@ -154,10 +154,10 @@ def _parse(data: bytes, begin: int, end: int) -> Flow | None:
         return None
     number, client, listen = _ends(data, *found[_ORIG])
     _, upstream, nat = _ends(data, *found[_REPLY])
-    if number == socket.IPPROTO_TCP:
+    if number == IPPROTO_TCP:
         proto = Proto.TCP
         state = _tcp_state(data, found)
-    elif number == socket.IPPROTO_UDP:
+    elif number == IPPROTO_UDP:
         proto = Proto.UDP
         answered = status & _SEEN_REPLY
         state = FlowState.ESTABLISHED if answered else FlowState.CONNECTING
@@ -171,7 +171,7 @@ def _parse(data: bytes, begin: int, end: int) -> Flow | None:
         key += data[found[_ZONE][0] - 4 : found[_ZONE][1]] + bytes(2)
     return Flow(
         _U32.unpack_from(data, found[_ID][0])[0] if _ID in found else 0,
-        socket.AF_INET6 if ":" in client[0] else socket.AF_INET,
+        AF_INET6 if ":" in client[0] else AF_INET,
         proto,
         client,
         listen,
@@ -199,8 +199,8 @@ def _ends(data: bytes, begin: int, end: int) -> tuple[int, Address, Address]:
             if (h1, h2, h3, h4, h5, h6, h7) == headers:
                 return (
                     number,
-                    (socket.inet_ntop(family, source), _U16.unpack(sport)[0]),
-                    (socket.inet_ntop(family, destination), _U16.unpack(dport)[0]),
+                    (inet_ntop(family, source), _U16.unpack(sport)[0]),
+                    (inet_ntop(family, destination), _U16.unpack(dport)[0]),
                 )
     return _unusual_ends(data, begin, end)
 
@@ -210,9 +210,9 @@ def _unusual_ends(data: bytes, begin: int, end: int) -> tuple[int, Address, Addr
     addresses = attributes(data, *parts[_TUPLE_IP])
     # CTA_IP_V4_SRC and _DST are 1 and 2, CTA_IP_V6_SRC and _DST are 3 and 4.
     first = 1 if 1 in addresses else 3
-    family = socket.AF_INET if first == 1 else socket.AF_INET6
+    family = AF_INET if first == 1 else AF_INET6
     source, destination = (
-        socket.inet_ntop(family, data[slice(*addresses[kind])]) for kind in (first, first + 1)
+        inet_ntop(family, data[slice(*addresses[kind])]) for kind in (first, first + 1)
     )
     ports = attributes(data, *parts[_TUPLE_PROTO])
     number = data[ports[_PROTO_NUM][0]]

@@ -10,7 +10,8 @@ from enum import Enum
 from ambassador.model import Proto, Reason
 from ambassador.planes.kernel.conntrack import DELETE, NEW
 from ambassador.planes.kernel.entry import Flow, FlowState, ended_by, parse
-from ambassador.planes.kernel.netlink import NetlinkSocket, messages
+from ambassador.planes.kernel.messages import messages
+from ambassador.planes.kernel.netlink import NetlinkSocket
 from ambassador.planes.kernel.sieve import sieve
 
 __all__ = ["FlowEvent", "Hearing", "Told"]

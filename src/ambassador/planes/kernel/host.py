@@ -20,8 +20,9 @@ from ambassador.errors import PlaneError
 from ambassador.planes.kernel.chains import OURS, parse_nft, parse_saved
 from ambassador.planes.kernel.firewall import Chain, Rules
 from ambassador.planes.kernel.hindrances import Sight
+from ambassador.planes.kernel.messages import attributes, messages
 from ambassador.planes.kernel.netconf import followed, forwards
-from ambassador.planes.kernel.netlink import NetlinkSocket, attributes, messages
+from ambassador.planes.kernel.netlink import NetlinkSocket
 from ambassador.planes.kernel.nft import Nft
 from ambassador.tasks import spawn
 

@@ -35,7 +35,7 @@ class _Goal(NamedTuple):
 
 
 # A goal that is reached, and what was before.
-_Former = tuple[_Goal, dict[Key, Way], frozenset[Address]]
+_Before = tuple[_Goal, dict[Key, Way], frozenset[Address]]
 
 
 class Installer:
@@ -66,16 +66,16 @@ class Installer:
                 raise
             await self._leave_to_relay(touched, removed, str(error))
             return False
-        former = [(goal, goal.kernel_route.ways, goal.kernel_route.belongs) for goal in goals]
+        before = [(goal, goal.kernel_route.ways, goal.kernel_route.belongs) for goal in goals]
         self._note(goals)
-        await self._see_off_and_tell(former, removed)
+        await self._see_off_and_tell(before, removed)
         return True
 
     async def _see_off_and_tell(
-        self, former: Sequence[_Former], removed: Sequence[KernelRoute]
+        self, before: Sequence[_Before], removed: Sequence[KernelRoute]
     ) -> None:
         try:
-            await self._see_off(former, removed)
+            await self._see_off(before, removed)
         except PlaneError as error:
             log.event(
                 log.WARNING,
@@ -172,7 +172,7 @@ class Installer:
 
     async def _see_off(
         self,
-        former: Sequence[_Former],
+        before: Sequence[_Before],
         removed: Sequence[KernelRoute],
     ) -> None:
         """See to the flows of addresses that new flows no longer reach.
@@ -182,7 +182,7 @@ class Installer:
         """
         leaving: list[tuple[KernelRoute, frozenset[Address], Departure]] = []
         resting: dict[KernelRoute, frozenset[Address]] = {}
-        for goal, ways, belonged in former:
+        for goal, ways, belonged in before:
             kernel_route = goal.kernel_route
             if belonged and (back := goal.belongs - belonged):
                 self._flows.back(kernel_route.route.proto, kernel_route.ports, back)

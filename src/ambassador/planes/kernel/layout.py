@@ -45,6 +45,8 @@ kernel costs most, so each rule asks as little as it can). The label is set just
 translation, so its status is not asked too. `assured` is a TCP connection whose client has answered
 the SYN/ACK: nothing of it is for `answered` or `refused`. No packet goes through `accounting`: that
 its rule exists has conntrack count.
+
+Pure.
 """
 
 from __future__ import annotations

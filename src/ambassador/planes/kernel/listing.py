@@ -35,10 +35,10 @@ async def open_flows(
     remaining: dict[KernelRoute, set[Address]] = {kernel_route: set() for kernel_route in counted}
     for flow in await flows.open_flows(by_port):
         for kernel_route in by_port[flow.proto, flow.listen[1]]:
-            if flow.upstream in kernel_route.belongs or flow.upstream in kernel_route.former:
+            if flow.upstream in kernel_route.belongs or flow.upstream in kernel_route.belonged:
                 remaining[kernel_route].add(flow.upstream)
                 found.append((kernel_route.view(flow, now), flow))
                 break
     for kernel_route, upstreams in remaining.items():
-        kernel_route.former &= upstreams
+        kernel_route.belonged &= upstreams
     return found

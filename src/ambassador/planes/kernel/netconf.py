@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 from struct import Struct, unpack_from
 
-from ambassador.planes.kernel.netlink import ACK, attribute, attributes
+from ambassador.planes.kernel.messages import ACK, attribute, attributes
 
 __all__ = ["followed", "forwards"]
 

@@ -1,10 +1,4 @@
-"""Netlink to the kernel's netfilter, as far as connection tracking needs it.
-
-A message is a header, a family header and attributes (kernel documentation, "Introduction to
-Netlink"; include/uapi/linux/netlink.h and netfilter/nfnetlink.h). Lengths and types are in the
-byte order of the machine, the values netfilter puts inside in that of the network. Written here
-because the common library costs 200 ms and 22 MB when it is imported.
-"""
+"""A socket to the kernel's netfilter; what is said on it is in messages.py."""
 
 from __future__ import annotations
 
@@ -12,40 +6,19 @@ import errno
 import os
 import socket
 from array import array
-from collections.abc import Iterator
 from struct import Struct
 
 from ambassador.errors import PlaneError
+from ambassador.planes.kernel.messages import DUMP, message, messages, outcome
 
-__all__ = [
-    "ACK",
-    "ATTRIBUTES",
-    "CREATE",
-    "DUMP",
-    "NEST",
-    "NetlinkSocket",
-    "attribute",
-    "attributes",
-    "message",
-    "messages",
-    "outcome",
-]
+__all__ = ["NetlinkSocket"]
 
-REQUEST, ACK, DUMP, CREATE = 1, 4, 0x300, 0x400  # NLM_F_*
-NEST = 0x8000  # NLA_F_NESTED
-_TYPE_MASK = 0x3FFF  # NLA_TYPE_MASK
-_ERROR, _DONE = 2, 3  # NLMSG_*
 
 _NETFILTER = 12  # NETLINK_NETFILTER
 _ADD_MEMBERSHIP = 1  # NETLINK_ADD_MEMBERSHIP of SOL_NETLINK
 _SOL_NETLINK = 270
 _ATTACH_FILTER = 26  # SO_ATTACH_FILTER
 
-_HEADER = Struct("=LHHLL")  # length, type, flags, sequence number, port
-_FAMILY = Struct("=BBH")  # family, version, resource id
-_ATTRIBUTE = Struct("=HH")  # length, type
-_STATUS = Struct("=i")
-ATTRIBUTES = _HEADER.size + _FAMILY.size  # where those of the first message begin
 
 # struct sock_fprog: how many instructions, and where they are; struct sock_filter has 8 bytes.
 _PROGRAM = Struct("@HP")
@@ -61,65 +34,6 @@ _MEMINFO, _DROPS = 55, Struct("=32xL")
 
 # The largest piece the kernel makes of a dump is 32 KiB (netlink_recvmsg in af_netlink.c).
 _PIECE = 65536
-
-
-def attribute(kind: int, value: bytes) -> bytes:
-    """Return one attribute, padded to four bytes."""
-    return _ATTRIBUTE.pack(4 + len(value), kind) + value + bytes(-len(value) % 4)
-
-
-def message(
-    kind: int, flags: int, sequence: int, family: int, body: bytes, *, resource: int = 0
-) -> bytes:
-    """Return a request of netfilter message type `kind` about address `family`; `resource` says
-    which subsystem a batch is for.
-    """
-    length = _HEADER.size + _FAMILY.size + len(body)
-    return (
-        _HEADER.pack(length, kind, REQUEST | flags, sequence, 0)
-        + _FAMILY.pack(family, 0, socket.htons(resource))
-        + body
-    )
-
-
-def messages(data: bytes) -> Iterator[tuple[int, int, int, int]]:
-    """Yield (type, sequence number, begin, end) of each message; between begin and end stand
-    its attributes (for NLMSG_ERROR and NLMSG_DONE: what follows the netlink header).
-
-    A message whose length cannot be (less than its headers, or more than there is) ends the piece,
-    since nothing tells where the next one begins (NLMSG_OK in include/uapi/linux/netlink.h).
-    """
-    position, total = 0, len(data)
-    while position + _HEADER.size <= total:
-        length, kind, _, sequence, _ = _HEADER.unpack_from(data, position)
-        begin, end = position + _HEADER.size, position + length
-        if not begin + _FAMILY.size <= end <= total:  # as much as _STATUS has
-            return
-        yield kind, sequence, begin if kind in (_ERROR, _DONE) else begin + _FAMILY.size, end
-        position += (length + 3) & ~3
-
-
-def attributes(data: bytes, begin: int, end: int) -> dict[int, tuple[int, int]]:
-    """Return where the value of each attribute between `begin` and `end` stands, by its type.
-
-    One whose length cannot be ends the list (NLA_OK in include/uapi/linux/netlink.h).
-    """
-    found = {}
-    while begin + _ATTRIBUTE.size <= end:
-        length, kind = _ATTRIBUTE.unpack_from(data, begin)
-        if not _ATTRIBUTE.size <= length <= end - begin:
-            break
-        found[kind & _TYPE_MASK] = (begin + 4, begin + length)
-        begin += (length + 3) & ~3
-    return found
-
-
-def outcome(data: bytes, kind: int, begin: int) -> int | None:
-    """Return the error number (0: done) that a message tells, None when it tells none."""
-    if kind not in (_ERROR, _DONE):
-        return None
-    status: int = _STATUS.unpack_from(data, begin)[0]
-    return -status
 
 
 class NetlinkSocket:

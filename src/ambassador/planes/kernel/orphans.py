@@ -1,5 +1,5 @@
 """Open flows of an earlier ambassador whose table we take over: they become ours, and follow the
-policy of the route that listens on their port now.
+policy of the route that listens on their port now. Pure.
 """
 
 from __future__ import annotations

@@ -19,7 +19,8 @@ from sys import byteorder
 
 from ambassador.errors import PlaneError
 from ambassador.planes.kernel.layout import ALIVE
-from ambassador.planes.kernel.netlink import ACK, CREATE, NEST, NetlinkSocket, attribute, message
+from ambassador.planes.kernel.messages import ACK, CREATE, NEST, attribute, message
+from ambassador.planes.kernel.netlink import NetlinkSocket
 
 __all__ = ["Owner", "batch"]
 

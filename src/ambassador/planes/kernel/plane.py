@@ -177,7 +177,7 @@ class KernelPlane:
         if not counted:
             return
         belonging = {
-            port: kernel_route.belongs | kernel_route.former
+            port: kernel_route.belongs | kernel_route.belonged
             for kernel_route in counted
             for port in kernel_route.ports
         }

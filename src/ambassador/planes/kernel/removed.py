@@ -26,19 +26,19 @@ class RemovedRoutes:
     def add(self, kernel_route: KernelRoute) -> None:
         """Remember what has been removed: all its flows are leaving."""
         key = kernel_route.route.key
-        former = kernel_route.belongs | kernel_route.former
+        belonged = kernel_route.belongs | kernel_route.belonged
         if earlier := self._routes.get(key):
-            former |= earlier.former
-        if kernel_route.counted and former:
+            belonged |= earlier.belonged
+        if kernel_route.counted and belonged:
             gone = replace(
-                kernel_route, ways={}, belongs=frozenset(), former=set(former), unwatch=[]
+                kernel_route, ways={}, belongs=frozenset(), belonged=set(belonged), unwatch=[]
             )
             gone.happened(Event.REMOVE)
             self._routes[key] = gone
 
-    def adopt(self, route: Route, former: Collection[Address]) -> None:
+    def adopt(self, route: Route, belonged: Collection[Address]) -> None:
         """Remember where flows of an earlier ambassador lead, which `route` does not carry."""
-        self._routes[route.key] = KernelRoute(route, former=set(former), stage=Stage.REMOVED)
+        self._routes[route.key] = KernelRoute(route, belonged=set(belonged), stage=Stage.REMOVED)
 
     def route_of(self, port: Port) -> Route | None:
         """Return the route that a port was of."""
@@ -46,7 +46,7 @@ class RemovedRoutes:
 
     def forget(self) -> None:
         """Forget those that have no flows left, as `open_flows` has found."""
-        self._routes = {key: one for key, one in self._routes.items() if one.former}
+        self._routes = {key: one for key, one in self._routes.items() if one.belonged}
 
     def clear(self) -> None:
         """Forget all."""

@@ -42,7 +42,7 @@ class KernelRoute:
     # endpoint is back, so that what `down_tcp` says is old.
     once: Existing | None = None
     forgive: bool = False
-    former: set[Place] = field(default_factory=set)  # belonged, may have flows yet
+    belonged: set[Place] = field(default_factory=set)  # before, and may have flows yet
     orphans: set[Place] = field(default_factory=set)  # of an earlier ambassador, not judged yet
     unwatch: list[Callable[[], None]] = field(default_factory=list)
     counters: tuple[int, ...] = (0, 0, 0)  # opened, to the upstream, to the client, in the table
@@ -73,7 +73,7 @@ class KernelRoute:
             key: self.since.get(key, now) if self.ways.get(key) == way else now
             for key, way in ways.items()
         }
-        self.former = (self.former | self.belongs) - belongs
+        self.belonged = (self.belonged | self.belongs) - belongs
         self.ways, self.belongs = ways, belongs
         self.forgive, self.standing = False, ""
         if not self.refusal:
@@ -89,7 +89,7 @@ class KernelRoute:
             self,
             route=route,
             doubts=dict(self.doubts),
-            former=set(self.former),
+            belonged=set(self.belonged),
             orphans=set(self.orphans),
             once=once,
             unwatch=[],
@@ -162,7 +162,7 @@ class KernelRoute:
     def adopt(self, orphans: Collection[Place]) -> None:
         """Have open flows that an earlier ambassador led to `orphans`."""
         self.orphans |= set(orphans)
-        self.former |= self.orphans
+        self.belonged |= self.orphans
 
     def judged(self) -> frozenset[Place]:
         """Return where such flows lead, once: as soon as it is known where each endpoint is."""

@@ -11,7 +11,7 @@ from socket import htons
 from struct import Struct
 
 from ambassador.planes.kernel.entry import DST_NAT, PROTOINFO, STATUS, TCP_OVER
-from ambassador.planes.kernel.netlink import ATTRIBUTES, CREATE
+from ambassador.planes.kernel.messages import ATTRIBUTES, CREATE
 
 __all__ = ["sieve"]
 

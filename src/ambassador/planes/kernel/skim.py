@@ -9,7 +9,7 @@ from __future__ import annotations
 from struct import Struct
 
 from ambassador.planes.kernel.entry import PROTOINFO, TCP_OVER
-from ambassador.planes.kernel.netlink import attributes
+from ambassador.planes.kernel.messages import attributes
 
 __all__ = ["Skim"]
 

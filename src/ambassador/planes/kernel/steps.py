@@ -35,9 +35,9 @@ async def take(
                 come.append(KernelRoute(route))
             case ChangeRoute(old, new, existing):
                 # Another one and not the same: if the transaction fails, `old` stands again.
-                former = routes.of(old)
-                come.append(former.successor(new, existing))
-                replaced.append(former)
+                before = routes.of(old)
+                come.append(before.successor(new, existing))
+                replaced.append(before)
             case RemoveRoute(route):
                 replaced.append(routes.of(route))
     neighbours = routes.neighbours((*replaced, *come))

@@ -15,7 +15,8 @@ from contextlib import asynccontextmanager
 from struct import Struct
 
 from ambassador.planes.kernel.layout import TABLE
-from ambassador.planes.kernel.netlink import NetlinkSocket, attributes, messages
+from ambassador.planes.kernel.messages import attributes, messages
+from ambassador.planes.kernel.netlink import NetlinkSocket
 
 __all__ = ["RulesetWatch", "touches"]
 

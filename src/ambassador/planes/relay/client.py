@@ -1,4 +1,4 @@
-"""How a client is called."""
+"""How a client is called. Pure."""
 
 from __future__ import annotations
 

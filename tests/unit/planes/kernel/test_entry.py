@@ -9,7 +9,7 @@ import pytest
 from ambassador.model import Proto
 from ambassador.planes.kernel.entry import FlowState, ended_by, naming, parse, wanted
 from ambassador.planes.kernel.layout import LABEL
-from ambassador.planes.kernel.netlink import NEST, attribute, attributes
+from ambassador.planes.kernel.messages import NEST, attribute, attributes
 
 CLIENT, LISTEN = ("10.77.0.3", 40312), ("10.77.0.2", 6379)
 NAT, UPSTREAM = ("10.77.0.2", 40312), ("10.77.0.4", 7000)

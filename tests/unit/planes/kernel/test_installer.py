@@ -247,7 +247,7 @@ def test_a_held_route_lets_its_flows_rest_and_the_policy_of_one_change_counts_on
         ("r6379", {("10.0.0.1", 7000)}, Departure(Reason.MOVED, Existing()))
     ]
     assert one.once is None
-    assert one.former == {("10.0.0.1", 7000)}
+    assert one.belonged == {("10.0.0.1", 7000)}
     one.route = replace(one.route, endpoints=(Endpoint(Inet("10.0.0.3", 7000)),))
     one.learn_literals()
     run.settle(one)

@@ -40,13 +40,13 @@ def carried():
 
 
 def test_flows_to_what_belongs_or_belonged_are_sessions_and_others_are_not(carried):
-    carried.former = {LEFT, OTHER}
+    carried.belonged = {LEFT, OTHER}
     found = asyncio.run(open_flows(Flows(HERE, LEFT, ("10.9.9.9", 7000)), [carried]))
     assert [(view.id, view.state, flow.upstream) for view, flow in found] == [
         (f"{ID}0", "open", HERE),
         (f"{ID}1", "leaving", LEFT),
     ]
-    assert carried.former == {LEFT}
+    assert carried.belonged == {LEFT}
 
 
 def test_without_routes_nobody_is_asked():
@@ -57,10 +57,10 @@ def test_without_routes_nobody_is_asked():
 
 def test_a_route_that_came_in_place_of_another_has_only_what_leads_where_it_leads(carried):
     former = KernelRoute(Route("was", Inet("", 6379), (Endpoint(Inet("10.0.0.9", 7000)),)))
-    former.former = {LEFT, HERE}
+    former.belonged = {LEFT, HERE}
     found = asyncio.run(open_flows(Flows(HERE, LEFT), [carried, former]))
     assert [(view.route.name, view.state) for view, _ in found] == [
         ("redis", "open"),
         ("was", "leaving"),
     ]
-    assert former.former == {LEFT}
+    assert former.belonged == {LEFT}

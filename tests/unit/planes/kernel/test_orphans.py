@@ -36,14 +36,14 @@ def test_those_whose_port_nobody_has_are_kept_under_its_number():
     removed = RemovedRoutes()
     removed.adopt(route, upstreams)
     assert removed.route_of((TCP, 80)) == route
-    assert [one.former for one in removed] == [{OLD}]
+    assert [one.belonged for one in removed] == [{OLD}]
 
 
 def test_they_are_judged_when_every_endpoint_is_known_and_not_before():
     route = Route("redis", Inet("", 6379), (Endpoint(Inet("redis", 7000)),))
     kernel_route = KernelRoute(route)
     kernel_route.adopt({OLD})
-    assert kernel_route.former == {OLD}  # listed from the start
+    assert kernel_route.belonged == {OLD}  # listed from the start
     assert kernel_route.judged() == frozenset()
     kernel_route.learn("redis", ["10.0.0.2"])
     assert kernel_route.judged() == {OLD}

@@ -4,7 +4,7 @@ tests/kernel/test_owner.py.
 
 import pytest
 
-from ambassador.planes.kernel.netlink import messages
+from ambassador.planes.kernel.messages import messages
 from ambassador.planes.kernel.owner import batch
 
 

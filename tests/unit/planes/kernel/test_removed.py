@@ -24,10 +24,10 @@ def removed(*upstreams, name="redis", port=6379, counted=True):
 
 def test_all_it_led_to_has_left(departed):
     carried = removed(ONE)
-    carried.former = {OTHER}
+    carried.belonged = {OTHER}
     departed.add(carried)
     (one,) = departed
-    assert (one.belongs, one.former, one.ways) == (frozenset(), {ONE, OTHER}, {})
+    assert (one.belongs, one.belonged, one.ways) == (frozenset(), {ONE, OTHER}, {})
     assert carried.belongs == {ONE}  # it may have to come back
 
 
@@ -36,7 +36,7 @@ def test_whose_a_port_was_is_known_until_no_flow_is_left(departed):
     assert departed.route_of((Proto.TCP, 6379)).name == "redis"
     assert departed.route_of((Proto.UDP, 6379)) is None
     for one in departed:
-        one.former.clear()
+        one.belonged.clear()
     departed.forget()
     assert departed.route_of((Proto.TCP, 6379)) is None
 
@@ -45,7 +45,7 @@ def test_of_one_address_the_last_route_is_known_with_what_all_led_to(departed):
     departed.add(removed(ONE))
     departed.add(removed(OTHER, name="other"))
     (one,) = departed
-    assert (one.route.name, one.former) == ("other", {ONE, OTHER})
+    assert (one.route.name, one.belonged) == ("other", {ONE, OTHER})
 
 
 def test_what_never_led_anywhere_is_not_remembered(departed):

@@ -7,7 +7,7 @@ from array import array
 import pytest
 
 from ambassador.planes.kernel.conntrack import DELETE, NEW
-from ambassador.planes.kernel.netlink import CREATE, NEST, attribute, message
+from ambassador.planes.kernel.messages import CREATE, NEST, attribute, message
 from ambassador.planes.kernel.sieve import sieve
 
 TRANSLATED, PLAIN = 1 << 5 | 1 << 3, 1 << 3  # IPS_DST_NAT, IPS_CONFIRMED

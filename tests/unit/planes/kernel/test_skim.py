@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from ambassador.planes.kernel.netlink import NEST, attribute
+from ambassador.planes.kernel.messages import NEST, attribute
 from ambassador.planes.kernel.skim import Skim
 
 OVER, OPEN = (7, 8), (1, 2, 3, 4, 5, 6, 9)

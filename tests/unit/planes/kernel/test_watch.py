@@ -4,7 +4,7 @@ tests/conformance/test_flush.py.
 
 import pytest
 
-from ambassador.planes.kernel.netlink import attribute, message, messages
+from ambassador.planes.kernel.messages import attribute, message, messages
 from ambassador.planes.kernel.watch import touches
 
 TABLE, RULE, ELEMENT = 0xA02, 0xA08, 0xA0E

@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from ambassador.planes.kernel.netlink import (
+from ambassador.planes.kernel.messages import (
     ACK,
     NEST,
     attribute,
