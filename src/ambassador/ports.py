@@ -194,7 +194,7 @@ def unheard(_record: SessionRecord) -> None:
 
 class Probe(Protocol):
     """What one protocol says and wants to hear, to know whether an endpoint works. It holds no
-    state and touches nothing: who asks connects, sends, reads and closes.
+    state and touches nothing: the caller connects, sends, reads and closes.
     """
 
     def question(self, host: str) -> bytes:

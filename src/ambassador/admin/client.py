@@ -96,8 +96,8 @@ def _value(path: Path, status: int, text: bytes) -> Any:
     except (ConfigError, ValueError) as strange:
         if status == http.client.OK:
             raise _strange(path) from strange
-        shown = text.decode(errors="replace").strip()
-        raise RunError(f"{path} answered {status}: {shown}") from strange
+        answer = text.decode(errors="replace").strip()
+        raise RunError(f"{path} answered {status}: {answer}") from strange
     if error is not None:
         raise error
     return value

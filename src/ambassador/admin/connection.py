@@ -1,4 +1,4 @@
-"""One HTTP connection: uvicorn's on h11, with limits for what whoever is at the other end may cost.
+"""One HTTP connection: uvicorn's on h11, with limits for what a client may cost.
 
 Imported only where it is used: it brings uvicorn with it, 60 ms.
 """
@@ -38,7 +38,7 @@ def configured(build: Callable[[], Any], head_limit: int) -> uvicorn.Config:
         access_log=False,
         date_header=False,
         server_header=False,
-        # X-Forwarded-For is written by whoever asks.
+        # X-Forwarded-For is written by the client.
         proxy_headers=False,
         lifespan="off",
         ws="none",
@@ -76,7 +76,7 @@ class Connection(H11Protocol):
 
     @property
     def waits(self) -> bool:
-        """Whether it waits for whoever is at the other end: for a request, for the rest of one, or
+        """Whether it waits for the client: for a request, for the rest of one, or
         for the answer to be read.
         """
         return self._unread is not None or not self._answering or self.cycle.more_body
@@ -104,7 +104,7 @@ class Connection(H11Protocol):
         return any(events & ended for _, events in found)
 
     def abort(self) -> None:
-        """End it now; whoever is at the other end sees a reset."""
+        """End it now; the client sees a reset."""
         if self.transport is not None:
             self.transport.abort()
 
@@ -186,7 +186,7 @@ class Connection(H11Protocol):
             else:
                 super().data_received(piece)
         except Exception as error:
-            # What h11 or uvicorn did not think of; whoever sent it may send it again and again.
+            # What h11 or uvicorn did not think of; its client may send it again and again.
             log.event(log.DEBUG, "no_http", f"a request that is no HTTP: {error!r}")
             self.transport.abort()
             return

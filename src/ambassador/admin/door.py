@@ -179,7 +179,7 @@ class Door:
 
 
 class _Seldom(logging.Filter):
-    """Lets a line through now and then: whoever can cause one could fill the log."""
+    """Lets a line through now and then: a client that can cause one could fill the log."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -65,7 +65,7 @@ class Doors:
             self._doors.append(monitor_door(monitor, self._reconciler, self._metrics, inherited))
 
     def replace(self, path: Path) -> None:
-        """Be ready to take the admin socket at `path` from whoever has it. Raises RunError."""
+        """Be ready to take the admin socket at `path` from its process. Raises RunError."""
         server = AdminServer(path, self._reconciler, self._metrics)
         server.bind(replace=True)
         self._doors.append(server)

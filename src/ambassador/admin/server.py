@@ -1,4 +1,4 @@
-"""The admin socket: the whole API for whoever may open it, mode 0600.
+"""The admin socket: the whole API for every process that may open it, mode 0600.
 
 It is bound before anything is imported to serve it, so that a second program on the same path is
 found out at once.
@@ -37,7 +37,7 @@ class AdminServer:
         self._sock: PathSocket | None = None
 
     def bind(self, *, replace: bool = False) -> None:
-        """Take the path; with `replace` be ready to take it from whoever has it, which
+        """Take the path; with `replace` be ready to take it from the process that has it, which
         `take_place` does. Raises RunError when another program answers there, or it cannot be.
         """
         try:

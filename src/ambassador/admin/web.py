@@ -131,7 +131,7 @@ async def _execute(
 
 
 def _asked(request: Request) -> float | None:
-    """Return when the command was given, as whoever gives it says; at the latest now."""
+    """Return when the command was given, as its caller says; at the latest now."""
     text = request.headers.get(ASKED, "")
     if not text:
         return None
@@ -274,9 +274,9 @@ class _Guarded:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         given = [value for name, value in scope["headers"] if name == b"authorization"]
         scheme, _, token = (given[0] if len(given) == 1 else b"").partition(b" ")
-        shown = scheme.lower().capitalize() + b" " + token.strip()
+        presented = scheme.lower().capitalize() + b" " + token.strip()
         expected = self._token() if callable(self._token) else self._token
-        if hmac.compare_digest(shown, f"Bearer {expected}".encode()):
+        if hmac.compare_digest(presented, f"Bearer {expected}".encode()):
             await self._app(scope, receive, send)
         else:
             headers = {"WWW-Authenticate": "Bearer"}

@@ -4,7 +4,7 @@ Stop order, each line with its limit:
 
     1  readiness is taken back                                        at once
     2  the kernel forwards no new connections (unless `keep_rules`); clients that wait in the
-       backlogs are accepted, then listeners close; those who are held are reset   at once
+       backlogs are accepted, then listeners close; clients that are held are reset  at once
     3  open sessions may end, also those in the kernel       `grace`, or a second signal
     4  what is left is cut, both sides see a reset          at once; in the kernel 1.2 s
     5  our rules go, workers end, the admin socket goes, names are asked for no longer
@@ -217,9 +217,9 @@ class App:
     def _line(self) -> str:
         """Return what `systemctl status` shows."""
         statuses = self.reconciler.status()
-        shown = ", ".join(f"{one.route.name} ({one.plane})" for one in statuses[:5])
+        listed = ", ".join(f"{one.route.name} ({one.plane})" for one in statuses[:5])
         count = f"{len(statuses)} route{'' if len(statuses) == 1 else 's'}"
-        return f"{count}: {shown}{', ...' if len(statuses) > 5 else ''}"
+        return f"{count}: {listed}{', ...' if len(statuses) > 5 else ''}"
 
     def _session_ended(self, record: SessionRecord) -> None:
         debug_log.tell(record)

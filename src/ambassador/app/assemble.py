@@ -104,7 +104,7 @@ def assigned(assignments: Sequence[str]) -> Snapshot:
 
 
 def store(settings: Settings, successor: Successor | None) -> StateStore | None:
-    """Return where the operator's wishes are kept; those of a predecessor come first."""
+    """Return where the operator's wishes are kept; the wishes of a predecessor come first."""
     kept = FileStore(Path(settings.state), assigned) if settings.state else None
     if successor is None:
         return kept

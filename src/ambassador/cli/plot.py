@@ -15,9 +15,9 @@ def spark(values: Sequence[float], width: int) -> str:
     Nothing is the lowest block, and what is more than nothing never is. Values that are not there
     yet are blanks on the left.
     """
-    shown = values[-width:] if width > 0 else ()
-    largest = max(shown, default=0)
-    blocks = "".join(_block(value / largest if largest > 0 else 0) for value in shown)
+    visible = values[-width:] if width > 0 else ()
+    largest = max(visible, default=0)
+    blocks = "".join(_block(value / largest if largest > 0 else 0) for value in visible)
     return blocks.rjust(width)
 
 

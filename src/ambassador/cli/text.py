@@ -11,7 +11,7 @@ __all__ = ["age", "clock", "safe", "size", "table"]
 
 
 def safe(text: str) -> str:
-    """Return lines that say nothing to the terminal, whoever has had a word in them: an endpoint,
+    """Return lines that say nothing to the terminal, whatever is written in them: by an endpoint,
     a name server, a client.
     """
     return "\n".join(map(printable, text.split("\n")))

@@ -1,4 +1,4 @@
-"""The last things that happened, numbered, for whoever follows them.
+"""The last things that happened, numbered, for every reader that follows them.
 
 What is logged from `info` up comes here too, whatever the level of the log. The ring forgets the
 oldest; a reader who sees a gap in the numbers has been too slow.

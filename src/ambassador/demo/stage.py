@@ -63,9 +63,9 @@ async def staged(
 ) -> AsyncIterator[Staged]:
     """Run the ambassador that `make` makes; `read` turns variables into routes."""
     source = _Variables(read, variables)
-    logger, shown = logging.getLogger("ambassador"), _ToScreen(screen)
+    logger, to_screen = logging.getLogger("ambassador"), _ToScreen(screen)
     level = logger.level
-    logger.addHandler(shown)
+    logger.addHandler(to_screen)
     logger.setLevel(logging.INFO)
     try:
         app = make(source)
@@ -75,5 +75,5 @@ async def staged(
         finally:
             await app.stop()
     finally:
-        logger.removeHandler(shown)
+        logger.removeHandler(to_screen)
         logger.setLevel(level)

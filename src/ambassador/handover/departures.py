@@ -24,7 +24,7 @@ _TICK = 0.1  # seconds between two looks at what is due; each asks the process t
 
 
 class Departures:
-    """`look` at each change; `sessions` lists those of earlier processes, `cut` ends them."""
+    """`look` at each change; `sessions` lists what earlier processes have open, `cut` ends it."""
 
     def __init__(
         self,
@@ -39,8 +39,8 @@ class Departures:
         self._endings: set[asyncio.Task[None]] = set()
 
     async def look(self, steps: Sequence[Step]) -> None:
-        """See to the sessions that have no endpoint any longer after `steps`, and spare those
-        that have one again.
+        """See to the sessions that have no endpoint any longer after `steps`, and spare the
+        sessions that have one again.
         """
         changes = [step for step in steps if not isinstance(step, AddRoute)]
         if not changes:

@@ -81,7 +81,7 @@ class EarlierPlane:
 
     async def hand_over(self) -> tuple[HandedCounters, list[socket.socket]]:
         """Return the numbers of processes that have ended, and of the others as they are known;
-        and the connections to those, which are asked no longer.
+        and the connections to the latter, which are asked no longer.
         """
         for process in tuple(self._processes):
             await process.stop()
@@ -100,7 +100,7 @@ class EarlierPlane:
                 await self._departures.look(steps)
 
     async def _compare(self) -> None:
-        """Our routes may lead elsewhere than those we have taken over."""
+        """Our routes may lead elsewhere than the routes of the predecessor."""
         async with self._lock:
             await self._departures.look([ChangeRoute(one, one) for one in self._routes.values()])
 
@@ -150,7 +150,7 @@ class EarlierPlane:
         return 0
 
     async def close(self) -> None:
-        """Ask nobody any longer: sessions go on without us."""
+        """Ask no process any longer: sessions go on without us."""
         self._departures.close()
         processes, self._processes = self._processes, []
         for process in processes:

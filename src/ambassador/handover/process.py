@@ -36,7 +36,7 @@ class EarlierProcess:
         self.pid = peer(sock)[0]
         self.counters = counters
         self._ended = ended
-        # Of nobody else: an answer to a question of the one before us may be on its way.
+        # Unique: an answer to a question of our predecessor may be on its way.
         self._numbers = (f"{uuid4().hex}.{number}" for number in count(1))
         self._waiting: dict[str, asyncio.Future[bytes]] = {}
         self._task: asyncio.Task[None] | None = None

@@ -37,7 +37,7 @@ class Successor:
         self.pid = peer(sock)[0]
         self.sockets: list[LentSocket] = []
         self.wishes = b""
-        self.kept: list[LentSocket] = []  # those whose files belong to a third: systemd
+        self.kept: list[LentSocket] = []  # sockets whose files belong to a third process: systemd
         # From `done` on: what was counted, and connections to processes before the predecessor.
         self.counters = b""
         self.earlier: list[socket.socket] = []

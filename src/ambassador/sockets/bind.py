@@ -22,7 +22,8 @@ def bind(proto: Proto, address: Address, backlog: int) -> socket.socket:
     """Return a non-blocking socket bound to `address` (one port), listening when it is TCP.
 
     An empty host or `::` is one dual-stack socket, IPv4 alone where the system has no IPv6.
-    A unix socket nobody listens on any more is replaced. Raises PlaneError saying what to do.
+    A unix socket at which no process listens any more is replaced. Raises PlaneError saying what
+    to do.
     """
     try:
         if isinstance(address, Unix):

@@ -66,7 +66,7 @@ class Inherited:
         return None
 
     def own(self, kept: Collection[LentSocket] = ()) -> None:
-        """Nobody else needs what was taken any longer, but for those `kept`."""
+        """No other process needs the sockets that were taken any longer, but for those `kept`."""
         self.provisional = False
         for sock in self._taken:
             if sock not in kept:
@@ -75,11 +75,11 @@ class Inherited:
 
     @property
     def untaken(self) -> list[str]:
-        """How those are called that nobody has taken yet."""
+        """The names of the sockets that no route has taken yet."""
         return [name for sock in self._left if sock in self._untaken and (name := _name(sock))]
 
     def close_rest(self) -> list[str]:
-        """Close what nobody took; return how each is called."""
+        """Close the sockets that no route took; return their names."""
         names = [name for sock in self._left if (name := _name(sock))]
         for sock in self._left:
             sock.close()

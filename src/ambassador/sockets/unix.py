@@ -102,7 +102,7 @@ def is_replaced(sock: PathSocket) -> bool:
 
 
 def remove_stale(path: Path) -> None:
-    """Remove the socket at `path` if nobody listens there. Raises OSError as `listen` does."""
+    """Remove the socket at `path` if no process listens there. Raises OSError as `listen` does."""
     if not _refuse_other_file(path):
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as probe:
@@ -113,7 +113,7 @@ def remove_stale(path: Path) -> None:
             return
         except OSError as error:
             # EAGAIN: its backlog is full; EPROTOTYPE: it is of another kind (connect(2)). In
-            # both cases somebody listens.
+            # both cases a process listens.
             if error.errno not in (errno.EAGAIN, errno.EPROTOTYPE):
                 raise
     raise OSError(errno.EADDRINUSE, "another process listens there")
