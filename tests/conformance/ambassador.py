@@ -245,6 +245,11 @@ class Program:
         told = [json.loads(line) for line in text.split(b"\n")[:-1]]
         return [event for event in told if event["event"] == name]
 
+    def stop(self) -> None:
+        """End it as an operator does."""
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(20) == 0
+
     def kill(self) -> None:
         """End it as the kernel does when memory runs out."""
         self.process.send_signal(signal.SIGKILL)

@@ -192,6 +192,63 @@ def test_rules_that_nobody_can_read_are_found_out_by_clients(network, services, 
         ambassador.close()
 
 
+@pytest.mark.parametrize("name", ["policy drop", "reject", "iptables-nft", "iptables-legacy"])
+def test_a_rule_of_ours_lets_what_we_forward_pass_if_that_is_wished(
+    network, services, start_program, name
+):
+    hinder, _ = HINDRANCES[name]
+    hinder(network)
+    before = rules(network)
+    program = start_program("auto", *ROUTES, "--forward", "accept")
+    assert {event["plane"] for event in program.events("route_started")} == {"kernel"}
+    assert all(at_once(network, service) for service in SERVICES)
+    # What is not ours is dropped as before: the host's own way to the endpoint through us.
+    said = [event["chain"] for event in program.events("forward_accepted")]
+    assert len(said) == (2 if name.startswith("iptables") else 1)
+    assert rules(network).count("107") == len(said)
+    program.stop()
+    assert rules(network) == before
+
+
+def test_the_rule_of_a_killed_ambassador_goes_with_the_next_unless_it_wants_it(
+    network, services, start_program
+):
+    nft("policy drop;")(network)
+    before = rules(network)
+    start_program("auto", *ROUTES, "--forward", "accept").kill()
+    assert rules(network).count("107") == 1
+    second = start_program("auto", *ROUTES, "--forward", "accept")
+    assert second.started["plane"] == "kernel"
+    assert rules(network).count("107") == 1
+    second.kill()
+    assert start_program("auto", *ROUTES).started["plane"] == "relay"
+    assert rules(network) == before
+
+
+def test_a_firewall_that_is_loaded_anew_gets_the_rule_anew(network, services, start_program):
+    nft("policy drop;")(network)
+    start_program("auto", *ROUTES, "--forward", "accept")
+    network.ambassador.run("nft", "delete", "table", "inet", "fw")
+    nft("policy drop;")(network)
+    until(lambda: rules(network).count("107") == 1, 5)
+    for service in SERVICES:
+        until(lambda service=service: at_once(network, service), 12)
+
+
+def rules(network):
+    """Every rule of others, without what is counted."""
+    tables = [
+        network.ambassador.run("nft", "-s", "list", "table", *line.split()[1:])
+        for line in network.ambassador.run("nft", "list", "tables").splitlines()
+        if "ambassador" not in line
+    ]
+    for program in ("iptables-legacy-save", "ip6tables-legacy-save"):
+        if shutil.which(program):
+            saved = network.ambassador.run(program).splitlines()
+            tables += [line.partition(" [")[0] for line in saved if not line.startswith("#")]
+    return "\n".join(tables)
+
+
 @pytest.mark.parametrize(
     ("rule", "kept"),
     [

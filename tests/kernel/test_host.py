@@ -19,7 +19,11 @@ THERE = Packet("forward", False, "tcp", daddr="10.0.0.1", dport=6379)
 @pytest.fixture
 def host(loop):
     told = []
-    host = Host(Nft(shutil.which("nft")), lambda: told.append(host.sight))
+
+    async def tell():
+        told.append(host.sight)
+
+    host = Host(Nft(shutil.which("nft")), tell)
     host.told = told
     loop.do(host.open())
     yield host
@@ -91,7 +95,11 @@ def test_rules_that_cannot_be_read_are_said_to_be_unknown(network, loop, tmp_pat
     failing = tmp_path / "nft"
     failing.write_text("#!/bin/sh\necho 'Error: Operation not permitted' >&2\nexit 1\n")
     failing.chmod(0o755)
-    host = Host(Nft(str(failing)), lambda: None)
+
+    async def nothing():
+        pass
+
+    host = Host(Nft(str(failing)), nothing)
     loop.do(host.open())
     assert host.sight.unread.startswith("nft: Operation not permitted")
     assert hindrance(host.sight.rules, THERE) is None

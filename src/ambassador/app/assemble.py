@@ -149,6 +149,7 @@ def kernel_plane(
         look(),
         demanded=settings.plane == "kernel",
         keep_rules=settings.keep_rules,
+        accept=settings.forward == "accept",
         inherited=inherited,
         closed=closed,
         followed=bool(settings.access_log),

@@ -28,6 +28,7 @@ class Settings:
     grace: float = 8.0
     plane: str = "auto"
     keep_rules: bool = False
+    forward: str = "leave"
     upgrade: bool = False
     loop: str = "uvloop"
     buffer: int = 256 << 10

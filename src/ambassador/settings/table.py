@@ -117,6 +117,15 @@ SETTINGS: Mapping[str, Setting] = {
             "upgrade",
         ),
         Setting(
+            "forward",
+            values.word("leave", "accept"),
+            "leave|accept",
+            "leave",
+            "accept",
+            "what to do where rules of this host drop what the kernel plane forwards: leave it to "
+            "the relay, or add a rule of ours to their chain (docs/firewalls.md)",
+        ),
+        Setting(
             "upgrade",
             lambda text, where: parse_word(text, ("yes", "no"), where) == "yes",
             "yes|no",

@@ -12,7 +12,7 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from ambassador import log
@@ -26,7 +26,7 @@ from ambassador.planes.kernel.netlink import NetlinkSocket
 from ambassador.planes.kernel.nft import Nft
 from ambassador.tasks import spawn
 
-__all__ = ["Host"]
+__all__ = ["PLACES", "Host"]
 
 _GROUP = 7  # NFNLGRP_NFTABLES
 _SUBSYSTEM = 10 << 8  # NFNL_SUBSYS_NFTABLES
@@ -38,7 +38,7 @@ _BUFFER = 1 << 18
 # keep us busy. The pause between two looks doubles while changes go on.
 _FIRST, _LONGEST = 0.05, 5.0
 _PATIENCE = 10.0
-_PLACES = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
+PLACES = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
 _LEGACY = (
     ("ip", "iptables-legacy-save", Path("/proc/thread-self/net/ip_tables_names")),
     ("ip6", "ip6tables-legacy-save", Path("/proc/thread-self/net/ip6_tables_names")),
@@ -48,7 +48,7 @@ _LEGACY = (
 class Host:
     """From `open` to `close`, `changed` is called when `sight` has become another."""
 
-    def __init__(self, nft: Nft, changed: Callable[[], None]) -> None:
+    def __init__(self, nft: Nft, changed: Callable[[], Awaitable[None]]) -> None:
         self.sight = Sight()
         self._nft = nft
         self._changed = changed
@@ -149,7 +149,7 @@ class Host:
 
     async def _look_and_tell(self) -> None:
         if await self.look():
-            self._changed()
+            await self._changed()
 
 
 def _of_others(data: bytes) -> bool:
@@ -180,7 +180,7 @@ def _legacy() -> list[Chain]:
                 continue
         except OSError:
             continue  # not there, or not for us to read; asking otherwise would make the table
-        path = shutil.which(program, path=_PLACES)
+        path = shutil.which(program, path=PLACES)
         if path is None:
             raise PlaneError(f"{names.name} has a table filter, and there is no {program}")
         try:

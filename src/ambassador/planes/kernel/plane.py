@@ -16,6 +16,7 @@ from ambassador import log
 from ambassador.core.plan import AddRoute, ChangeRoute, Step
 from ambassador.errors import PlaneError
 from ambassador.model import Endpoint, Reason, Route
+from ambassador.planes.kernel.allowance import Allowance
 from ambassador.planes.kernel.changes import Changes
 from ambassador.planes.kernel.doubts import Doubts
 from ambassador.planes.kernel.eligible import Abilities, demand, unable, unable_to_end, unsuited
@@ -49,7 +50,8 @@ class KernelPlane:
     """Forwards TCP and UDP routes with nftables.
 
     `demanded`: a route that cannot be in the kernel is an error, and not left to the relay with
-    a reason. `keep_rules`: the table stays when the plane is closed. `closed` hears of flows that
+    a reason. `keep_rules`: the table stays when the plane is closed. `accept`: rules
+    of this host that drop what we forward get an exception for it. `closed` hears of flows that
     have ended: where it is `followed`, of all; else as far as the log at debug level needs it.
     """
 
@@ -62,6 +64,7 @@ class KernelPlane:
         *,
         demanded: bool,
         keep_rules: bool,
+        accept: bool = False,
         closed: SessionEnded = unheard,
         followed: bool = False,
         inherited: Inherited | None = None,
@@ -85,7 +88,8 @@ class KernelPlane:
         self._routes = Registry()
         self._changes = Changes(self._routes, self._table, self._installer, self._lock, self._judge)
         self._names = Names(resolver, self._changes.change)
-        self._host = Host(nft, lambda: self._doubts.look(self._routes.all))
+        self._host = Host(nft, self._look_over)
+        self._allowance = Allowance(self._host, nft, wanted=accept)
         self._doubts = Doubts(
             self._routes, self._host, self._table, self._changes.change, guards=not demanded
         )
@@ -127,6 +131,7 @@ class KernelPlane:
                     raise PlaneError("\n".join(f"{c.route.name}: {c.refusal}" for c in refused))
                 if self._opened:
                     await self._names.follow(touched)
+                    await self._allowance.see_to(touched)
                     self._doubts.look(touched)
                     if self._demanded:
                         added = {step.route.key for step in steps if isinstance(step, AddRoute)}
@@ -275,6 +280,7 @@ class KernelPlane:
             self._flows.close()
             stays = self._keep_rules or self._inherited.provisional
             if self._opened and not stays:
+                await self._allowance.close()
                 try:
                     await self._table.remove()
                 except PlaneError as error:
@@ -331,6 +337,12 @@ class KernelPlane:
     def _route_of(self, port: Port) -> Route | None:
         here = self._routes.of_port(port)
         return here[0].route if here else self._removed.route_of(port)
+
+    async def _look_over(self) -> None:
+        """The rules of this host, or its forwarding, have changed."""
+        async with self._lock:
+            await self._allowance.see_to(self._routes.all)
+            self._doubts.look(self._routes.all)
 
     def _stop_following(self) -> None:
         self._closing = True
