@@ -9,6 +9,7 @@ import shutil
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,8 @@ from tests.relay.echo import Echo
 from tests.wait import until
 
 IPV6 = socket.AF_INET6
+FOLDER = Path(__file__).parent / "firewalls"
+PAGE = (Path(__file__).parents[2] / "docs" / "firewalls.md").read_text()
 ROUTES = (
     "T_PORT_6379_TCP=tcp://10.77.0.4:7000",
     "T6_PORT_6380_TCP=tcp://[fd77::4]:7000",
@@ -233,6 +236,51 @@ def test_a_firewall_that_is_loaded_anew_gets_the_rule_anew(network, services, st
     until(lambda: rules(network).count("107") == 1, 5)
     for service in SERVICES:
         until(lambda service=service: at_once(network, service), 12)
+
+
+FORWARD = "drops forwarded packets: policy drop"
+# The rulesets of docs/firewalls.md, as the programs write them: Docker 20.10 and 28 (iptables) and
+# 29 (--firewall-backend=nftables), ufw 0.36, firewalld 1.3, Debian's /etc/nftables.conf and its
+# example of a workstation, kube-proxy 1.30 on a node. What the reason has to name; empty: the
+# kernel has it.
+HOSTS = [
+    ("docker-20.10.iptables", FORWARD, FORWARD),
+    ("docker-28.iptables", FORWARD, FORWARD),
+    ("docker-29.nft", "chain filter-FORWARD may drop forwarded packets", None),
+    ("ufw.iptables", FORWARD, FORWARD),
+    ("ufw-routed-allowed.iptables", "", "drops packets to this host: policy drop"),
+    ("firewalld.nft", "", "chain filter_IN_public drops packets to this host: reject"),
+    ("nftables.service.nft", "", ""),
+    ("nftables-workstation.nft", "chain forward drops forwarded packets: policy drop", None),
+    ("kubernetes-node.iptables", "", ""),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "tool", "open_port", "guarded_port"),
+    [
+        (name, tool, open_port, guarded_port)
+        for name, open_port, guarded_port in HOSTS
+        for tool in (("nft", "legacy") if name.endswith(".iptables") else ("",))
+    ],
+)
+def test_beside_what_users_have_the_status_says_what_clients_meet(
+    network, services, start_program, name, tool, open_port, guarded_port
+):
+    text = (FOLDER / name).read_text()
+    if tool:
+        network.ambassador.run(f"iptables-{tool}-restore", stdin=text)
+    else:
+        network.ambassador.run("nft", "-f", "-", stdin=text)
+    assert f"tests/conformance/firewalls/{name}" in PAGE
+    guarded = "S_PORT_6380_TCP=tcp://10.77.0.4:7000"
+    program = start_program("auto", ROUTES[0], guarded)
+    told = {event["route"]: event for event in program.events("route_started")}
+    for route_name, expected in (("t", open_port), ("s", guarded_port)):
+        if expected is not None:
+            assert told[route_name]["plane"] == ("relay" if expected else "kernel"), told
+            assert expected in told[route_name]["why"]
+    assert at_once(network, SERVICES[0])
 
 
 def rules(network):

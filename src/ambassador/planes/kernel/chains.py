@@ -19,6 +19,8 @@ _CHAIN = re.compile(r"\tchain (\S+) \{")
 _BASE = re.compile(r"type (\S+) hook (\S+)(?: device \S+)? priority [^;]+;(?: policy (\S+);)?")
 _HANDLE = re.compile(r" # handle (\d+)$")
 _PORTS = {"--dport": "dport", "--sport": "sport", "--dports": "dport", "--sports": "sport"}
+# Their options are understood; others match perhaps (iptables-extensions(8)).
+_MATCHES = ("tcp", "udp", "comment", "conntrack", "state", "multiport", "connlabel", "addrtype")
 _VERDICTS = {"ACCEPT": "accept", "DROP": "drop", "REJECT": "reject", "RETURN": "return"}
 _VERDICTS |= {"QUEUE": "queue", "NFQUEUE": "queue"}
 
@@ -103,6 +105,8 @@ def _translated(  # noqa: PLR0912 (one case an option)
                 ports = next(left).replace(":", "-")
                 port = f"{{ {ports} }}" if "," in ports else ports
                 yield f"{proto if proto in ('tcp', 'udp') else 'th'} {_PORTS[word]} {no}{port}"
+            case "--dst-type":
+                yield f"fib daddr type {no}{next(left).lower()}"
             case "--tcp-flags":
                 mask, flags = next(left).lower(), next(left).lower()
                 yield f"tcp flags & ({mask.replace(',', '|')}) {no or '== '}{flags}"
@@ -110,9 +114,7 @@ def _translated(  # noqa: PLR0912 (one case an option)
                 yield f"ct label {next(left)}"
             case "--comment":
                 next(left)
-            case "-m" if next(left) in (
-                *("tcp", "udp", "comment", "conntrack", "state", "multiport", "connlabel"),
-            ):
+            case "-m" if next(left) in _MATCHES:
                 pass
             case "-j" | "-g":
                 target = next(left)

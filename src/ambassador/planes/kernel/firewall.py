@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
@@ -71,10 +71,11 @@ class Hindrance:
     chain: Chain
     base: Chain
     by: str
+    sure: bool = True  # else only perhaps
 
     def __str__(self) -> str:
         what = "forwarded packets" if self.base.hook == "forward" else "packets to this host"
-        return f"{self.chain} drops {what}: {self.by}"
+        return f"{self.chain} {'drops' if self.sure else 'may drop'} {what}: {self.by}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,39 +110,47 @@ _PASSES, _ENDS = "passes", "ends"  # what a chain comes to that drops nothing
 
 
 def hindrance(rules: Rules, packet: Packet) -> Hindrance | None:
-    """Return the first chain that may drop `packet`; None where every such packet passes."""
+    """Return what drops `packet` for certain, or perhaps; None where every such packet passes."""
+    perhaps: list[Hindrance] = []
     for base in rules.bases(packet.hook, packet.ipv6):
-        found = _walk(rules, base, base, packet, 0)
+        found = _walk(rules, base, base, packet, perhaps)
         if isinstance(found, Hindrance):
             return found
         if found == _ENDS and base.policy == "drop":
             return Hindrance(base, base, "policy drop")
-    return None
+    return replace(perhaps[0], sure=False) if perhaps else None
 
 
-def _walk(  # noqa: PLR0911 (each verdict ends the walk)
-    rules: Rules, base: Chain, chain: Chain, packet: Packet, depth: int
+def _walk(
+    rules: Rules,
+    base: Chain,
+    chain: Chain,
+    packet: Packet,
+    perhaps: list[Hindrance],
+    *,
+    depth: int = 0,
 ) -> Hindrance | str:
+    """Return what becomes of `packet` for certain; add to `perhaps` what may drop it."""
     for rule in chain.rules:
         for match, verdict in judged(rule.text, packet):
-            if match is _Match.NO:
-                continue
             word, _, target = verdict.partition(" ")
+            found: Hindrance | str = ""
             if word in ("drop", "reject", "queue"):
-                return Hindrance(chain, base, rule.text)
-            if word in ("jump", "goto"):
+                found = Hindrance(chain, base, rule.text)
+            elif word in ("jump", "goto") and match is not _Match.NO:
                 inner = rules.jumped(chain, target)
                 if inner is None or depth >= _DEEPEST:
-                    return Hindrance(chain, base, rule.text)
-                found = _walk(rules, base, inner, packet, depth + 1)
-                if isinstance(found, Hindrance):
-                    return found
-                if match is _Match.YES and (found == _PASSES or word == "goto"):
-                    return found
-            elif match is _Match.YES and word == "accept":
-                return _PASSES
-            elif match is _Match.YES and word == "return":
-                return _ENDS
+                    found = Hindrance(chain, base, rule.text)
+                else:
+                    found = _walk(rules, base, inner, packet, perhaps, depth=depth + 1)
+                    if found == _ENDS and word == "jump":
+                        found = ""
+            elif word in ("accept", "return"):
+                found = _PASSES if word == "accept" else _ENDS
+            if match is _Match.YES and found:
+                return found
+            if match is _Match.PERHAPS and isinstance(found, Hindrance):
+                perhaps.append(found)
     return _ENDS
 
 
@@ -226,10 +235,10 @@ def _compare(known: Iterable[str], op: str, value: str) -> _Match:
 
 def _loopback(selector: str, op: str, value: str) -> _Match:
     """What is not known of a client: only that it does not arrive over loopback."""
-    sources = ("ip saddr", "ip6 saddr")
+    places = ("ip saddr", "ip6 saddr", "ip daddr", "ip6 daddr")
     words = _values(value)
     inside = selector in ("iif", "iifname") and words == ("lo",)
-    inside |= selector in sources and all(_of_loopback(word) for word in words)
+    inside |= selector in places and all(_of_loopback(word) for word in words)
     if inside:
         return _Match.NO if op == "==" else _Match.YES
     return _Match.PERHAPS

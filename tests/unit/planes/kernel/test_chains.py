@@ -97,6 +97,7 @@ def test_what_is_no_ruleset_has_no_chains(text):
             "-p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -j DROP",
             "meta l4proto tcp tcp flags & (fin|syn|rst|ack) == syn drop",
         ),
+        ("-m addrtype --dst-type LOCAL -j RETURN", "fib daddr type local return"),
         ("-m recent --set -j DROP", "xt xt drop"),
     ],
 )

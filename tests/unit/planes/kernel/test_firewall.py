@@ -14,6 +14,9 @@ def chain(*rules, name="f", hook="forward", policy="accept", family="inet", kind
     return Chain(family, "fw", name, hook, kind, policy, tuple(map(Rule, rules)))
 
 
+GUARDING = chain("tcp dport 6379 drop", name="guarding", hook="", kind="")
+
+
 def passes(packet, *rules, policy="accept"):
     return hindrance(Rules((chain(*rules, hook=packet.hook, policy=policy),)), packet) is None
 
@@ -109,7 +112,7 @@ def test_where_a_packet_ends(rules, policy, by):
     around = (
         chain("accept", name="known", hook="", kind=""),
         chain("return", name="other", hook="", kind=""),
-        chain("tcp dport 6379 drop", name="guarding", hook="", kind=""),
+        GUARDING,
         chain("jump circle", name="circle", hook="", kind=""),
     )
     found = hindrance(Rules((chain(*rules, policy=policy), *around)), THERE)
@@ -132,6 +135,15 @@ def test_every_chain_of_a_hook_has_to_let_it_pass():
     both = Rules((chain("accept"), chain(policy="drop", name="later")))
     assert str(hindrance(both, THERE)) == (
         "table inet fw chain later drops forwarded packets: policy drop"
+    )
+
+
+def test_what_drops_for_certain_is_named_before_what_may():
+    docker = chain('oifname "docker0" drop', policy="drop")
+    assert hindrance(Rules((docker,)), THERE).by == "policy drop"
+    found = hindrance(Rules((chain('oifname "docker0" jump guarding'), GUARDING)), THERE)
+    assert str(found) == (
+        "table inet fw chain guarding may drop forwarded packets: tcp dport 6379 drop"
     )
 
 
