@@ -159,6 +159,7 @@ class Route:
     pick: Pick = Pick.ROUNDROBIN
     connect: float = 5.0  # a client is kept waiting at most this long for an upstream (TCP)
     idle: float = 60.0  # a UDP flow without a datagram for this long is forgotten
+    source: tuple[str, ...] = ()  # addresses of this host to connect from; none: the kernel chooses
     keepalive: float = 60.0  # silence before TCP asks whether the peer is still there; 0: never
     existing: Existing = Existing()  # what becomes of open sessions of an endpoint that left (TCP)
     health: str = ""  # the probe of its endpoints; empty: none

@@ -75,6 +75,7 @@ def routes(draw: st.DrawFn) -> Route:
         tuple(ends),
         proto,
         draw(st.sampled_from(Pick)),
+        source=draw(st.sampled_from([(), ("10.0.0.5",), ("10.0.0.5", "fd00::5")])),
         interval=draw(durations.filter(lambda seconds: seconds >= SHORTEST_INTERVAL)),
         rise=draw(st.integers(1, 999)),
         fall=draw(st.integers(1, 999)),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import socket
 import time
@@ -78,33 +77,19 @@ def test_a_silent_endpoint_leaves_time_for_the_next(relay, peers):
     assert read_exactly(client, 8) == b"question"
 
 
-class Meddler(StaticResolver):
-    """Calls `meddle` after a session has begun to connect, before its loop can see the outcome."""
-
-    def meddle(self):
-        pass
-
-    def known(self, host):
-        return ()
-
-    async def resolve(self, host):
-        asyncio.get_running_loop().call_soon(self.meddle)
-        return await super().resolve(host)
-
-
-@pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop], ids=["asyncio"])
-def test_an_endpoint_that_resets_at_once_is_tried_again(start_relay, peers, caplog):
-    """Docker's proxy does this while the program in the container does not listen yet. uvloop
-    takes other turns, in which no test can come between.
-    """
-    relay = start_relay(resolver=Meddler())
+def test_an_endpoint_that_resets_at_once_is_tried_again(relay, peers, caplog, monkeypatch):
+    """Docker's proxy does this while the program in the container does not listen yet."""
     port, listening, resets = free_port(), peers.listen(), []
+    ports = relay.plane._around.ports
+    connect = ports.connect
 
-    def reset_three():
+    def connect_and_reset(*where, **options):
+        sock = connect(*where, **options)
         if len(resets) < 3:
             resets.append(reset(listening.accept()[0]))
+        return sock
 
-    relay.resolver.meddle = reset_three
+    monkeypatch.setattr(ports, "connect", connect_and_reset)
     relay.add(route(port, port_of(listening), connect=8.0))
     client = peers.connect(port)
     client.sendall(b"question")

@@ -78,8 +78,8 @@ def test_two_hundred_mixed_sessions_leave_nothing(relay, peers, tmp_path):
     sessions(200)
     until(lambda: settled() <= before)
     assert relay.tasks() == set()
-    # the listeners of TCP and unix, and the channels to the workers
-    watched = 3 + len(relay.plane.offload.workers)
+    # the listeners of TCP, UDP and unix, and the channels to the workers
+    watched = 4 + len(relay.plane.offload.workers)
     assert relay.call(lambda: len(relay.plane._around.poller)) == watched
     assert relay.call(lambda: [len(kept) for kept in _kept(relay)]) == [0] * 3
     assert relay.status().opened == 220 - relay.status("unix").opened

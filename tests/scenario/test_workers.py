@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import time
 import urllib.request
 from pathlib import Path
 
@@ -23,16 +24,16 @@ class Busy:
     """An ambassador and two clients that never rest, until two processes carry them."""
 
     def __init__(self, peers, tmp_path):
-        self.admin, self.metrics, port = tmp_path / "admin.sock", free_port(), free_port()
+        self.admin, self.metrics, self.port = tmp_path / "admin.sock", free_port(), free_port()
         self.program = Program(
-            f"DB_PORT_{port}_TCP=tcp://127.0.0.1:{peers.echo().port}",
+            f"DB_PORT_{self.port}_TCP=tcp://127.0.0.1:{peers.echo().port}",
             "--workers=2",
             "--grace=0",
             f"--metrics=127.0.0.1:{self.metrics}",
             AMBASSADOR_ADMIN=str(self.admin),
         ).started()
         self.asked = 0
-        self.clients = [peers.connect(port) for _ in range(2)]
+        self.clients = [peers.connect(self.port) for _ in range(2)]
 
     def ask(self):
         """Have each client ask and be answered, some times over."""
@@ -129,3 +130,23 @@ def _runs(process):
         return (process / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def test_one_that_stands_still_gets_no_sessions_and_those_it_has_can_be_cut(busy, peers):
+    busy.hand_over()
+    still = busy.carriers()[0]
+    os.kill(int(still.name), signal.SIGSTOP)
+    try:
+        until(lambda: (still / "stat").read_text().rpartition(")")[2].split()[0] == "T")
+        fresh = [peers.connect(busy.port) for _ in range(4)]
+        began = time.monotonic()
+        while time.monotonic() < began + 2:  # long enough to be handed to a worker
+            for sock in fresh:
+                sock.sendall(QUESTION)
+            for sock in fresh:
+                assert read_exactly(sock, len(QUESTION)) == QUESTION
+        assert client.ask(busy.admin, Cut(route="db")).sessions == 6
+        assert all(is_reset(sock) for sock in (*fresh, *busy.clients))
+        assert client.ask(busy.admin, Status()).routes[0].open == 0
+    finally:
+        os.kill(int(still.name), signal.SIGCONT)

@@ -6,12 +6,12 @@ and a backup only after those that are none. Among equals the route's `pick` dec
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import gcd
 
 from ambassador.model import Endpoint, Pick
 
-__all__ = ["cycle", "order"]
+__all__ = ["arrange", "cycle", "order"]
 
 
 def cycle(weights: Sequence[int]) -> tuple[int, ...]:
@@ -57,3 +57,30 @@ def order(
         start = turn % len(places) if pick is Pick.ROUNDROBIN else int(chance * len(places))
         liked = list(dict.fromkeys((*places[start:], *places[:start])))
     return tuple(sorted(liked, key=lambda i: (failed[i], endpoints[i].backup)))
+
+
+def arrange(
+    addresses: Sequence[str],
+    pick: Pick,
+    *,
+    turn: int,
+    open_sessions: Mapping[str, int],
+    chance: float,
+) -> tuple[str, ...]:
+    """Return `addresses` of one endpoint's name, the first to try first: each has the same part
+    of the endpoint's sessions.
+
+    Those of the other address family come last: they are other ways to the same hosts. `turn`
+    counts the sessions of the endpoint, `chance` is in [0, 1). With `first` the order stands.
+    """
+    if len(addresses) < 2:
+        return tuple(addresses)
+    ipv6 = ":" in addresses[0]
+    family = [one for one in addresses if (":" in one) == ipv6]
+    others = [one for one in addresses if (":" in one) != ipv6]
+    if pick is Pick.LEAST:
+        family.sort(key=lambda one: open_sessions.get(one, 0))
+    elif pick is not Pick.FIRST:
+        start = turn % len(family) if pick is Pick.ROUNDROBIN else int(chance * len(family))
+        family = [*family[start:], *family[:start]]
+    return (*family, *others)

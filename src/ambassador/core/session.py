@@ -20,8 +20,8 @@ class State(Enum):
 
     ACCEPTED = auto()  # there is a client, and nothing has been done for it yet
     HELD = auto()  # the route is held: the client waits for its release
-    DIALLING = auto()  # one connection is being made, to where the route leads for sure
-    SEARCHING = auto()  # endpoints and addresses are tried, one after the other
+    DIALLING = auto()  # a connection is being made, to what has answered lately, or two
+    SEARCHING = auto()  # nothing has: it waits for the search of its port
     OPEN = auto()  # bytes pass both ways
     HANDED = auto()  # a worker carries it, by the same table from OPEN on
     CLIENT_ENDED = auto()  # the client will send no more; the upstream may
@@ -38,10 +38,10 @@ class Event(Enum):
     __hash__ = object.__hash__
 
     HOLD = auto()  # the route is held, and has room for one more that waits
-    DIAL = auto()  # a connection to a sure place has begun
-    SEARCH = auto()  # nothing is sure, or what was sure has failed: a search has begun
+    DIAL = auto()  # a connection has begun
+    SEARCH = auto()  # there is nothing to try at once, or it has failed
     RELEASED = auto()  # the route is held no longer
-    ANEW = auto()  # the route has changed: look for an upstream anew, if there is none yet
+    ANEW = auto()  # the route has changed, or something answers: look anew, if there is no upstream
     CONNECTED = auto()  # there is an upstream
     FAILED = auto()  # no upstream within the route's `connect`, or no room or time left in a hold
     HAND = auto()  # a worker has both sockets
@@ -97,6 +97,7 @@ TABLE: dict[tuple[State, Event], tuple[State, tuple[Action, ...]]] = {
     # It has asked for nothing; an end would look like an empty answer.
     (State.HELD, Event.CLIENT_END): (State.CLOSED, (Action.LEAVE_HOLD, Action.RESET_CLIENT)),
     (State.DIALLING, Event.CONNECTED): (State.OPEN, ()),
+    (State.DIALLING, Event.DIAL): (State.DIALLING, ()),  # another, beside or instead
     (State.DIALLING, Event.SEARCH): (State.SEARCHING, ()),
     (State.SEARCHING, Event.CONNECTED): (State.OPEN, ()),
     (State.SEARCHING, Event.FAILED): (State.CLOSED, (Action.RESET_CLIENT,)),

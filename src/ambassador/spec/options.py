@@ -11,6 +11,7 @@ from ambassador.model import Pick, Proto, Route, Unix
 from ambassador.spec.address import format_address, parse_listen
 from ambassador.spec.existing import format_existing, parse_existing
 from ambassador.spec.health import OF_UDP, PROBES, format_health, parse_count, parse_health
+from ambassador.spec.sources import format_sources, parse_sources
 from ambassador.spec.text import meant, shown
 from ambassador.spec.values import (
     format_duration,
@@ -88,6 +89,15 @@ OPTIONS: Mapping[str, Option] = {
             "2m",
             "silence before TCP asks whether the other side is still there, which is gone after "
             "twice that; off: never; the kernel plane does not ask",
+        ),
+        Option(
+            "source",
+            parse_sources,
+            format_sources,
+            _BOTH,
+            "auto",
+            "10.0.0.5,10.0.0.6",
+            "addresses of this host to connect from, in turn; auto: the kernel chooses",
         ),
         Option(
             "existing",

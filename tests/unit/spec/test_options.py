@@ -29,11 +29,11 @@ def test_each_default_of_the_table_is_the_default_of_the_route(key):
 
 def test_which_options_a_protocol_has():
     assert applicable(Proto.TCP) == (
-        *("listen", "pick", "connect", "keepalive", "existing"),
+        *("listen", "pick", "connect", "keepalive", "source", "existing"),
         *("health", "interval", "rise", "fall"),
     )
     assert applicable(Proto.UDP) == (
-        *("listen", "pick", "idle"),
+        *("listen", "pick", "idle", "source"),
         *("health", "interval", "rise", "fall"),
     )
 

@@ -32,14 +32,23 @@ def unsuited(route: Route) -> str:
     """Return why `route` by its nature needs the relay; empty when it does not."""
     if isinstance(route.listen, Unix):
         return "it listens on a unix socket"
-    host = route.listen.host
+    return _unsuited_listen(route.listen.host) or _unsuited_options(route)
+
+
+def _unsuited_listen(host: str) -> str:
     if host == "localhost" or (is_ip(host) and ip_address(host.partition("%")[0]).is_loopback):
         return "it listens on loopback, which only the relay leads elsewhere"
     if "%" in host:
         return "it listens on a link-local address"
+    return ""
+
+
+def _unsuited_options(route: Route) -> str:
     for endpoint in route.endpoints:
         if not _may_be_forwardable(endpoint):
             return f"the kernel does not forward to {describe_endpoint(endpoint)}"
+    if route.source:
+        return "its source addresses are chosen by the relay"
     if route.pick is Pick.LEAST and sum(not endpoint.backup for endpoint in route.endpoints) > 1:
         return "pick=least needs to know every open session"
     return ""

@@ -8,24 +8,26 @@ import errno
 import select
 import socket
 import time
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Protocol
 
-from ambassador.core.retry import attempt_limit
-from ambassador.planes.relay.live import Candidate
+from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.options import guard, reset
 from ambassador.planes.relay.poller import Poller
-from ambassador.planes.relay.search import refuse_itself, spoken
+from ambassador.planes.relay.refusal import refuse_itself, spoken
+from ambassador.planes.relay.source_ports import SourcePorts, port_range
 
-__all__ = ["Dial", "Dialler", "Patience"]
+__all__ = ["BESIDE", "Dial", "Dialler", "Patience"]
 
-_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _TICK = 0.05  # seconds between two looks whose time is over
-_BEGUN = frozenset({0, errno.EINPROGRESS})
+# Seconds after which another is tried beside it: the "Connection Attempt Delay" of RFC 8305.
+BESIDE = 0.25
 
 
 class Dialler(Protocol):
-    """Has a connection made; `answered` or `failed` is called, once."""
+    """Has a connection made; `answered` or `failed` is called, once, and before it perhaps
+    `overdue`.
+    """
 
     poller: Poller
 
@@ -34,6 +36,9 @@ class Dialler(Protocol):
 
     def failed(self, dial: Dial, reason: str) -> None:
         """There is no connection, for `reason`."""
+
+    def overdue(self, dial: Dial) -> None:
+        """There is no answer yet: another may be tried beside it."""
 
     def broke(self) -> None:
         """See poller.Ready."""
@@ -45,7 +50,7 @@ class Patience:
     def __init__(self) -> None:
         # The first port that the kernel itself gives to a socket (ip(7)): only there one can be
         # connected to itself.
-        self.ephemeral = int(_RANGE.read_text().split()[0])
+        self.ephemeral = port_range()[0]
         self._loop = asyncio.get_running_loop()
         self._dials: set[Dial] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -64,64 +69,66 @@ class Patience:
         self._dials.discard(dial)
 
     def close(self) -> None:
-        """End nothing any longer."""
-        self._dials.clear()
+        """Give all of them up."""
+        for dial in tuple(self._dials):
+            dial.drop()
         if self._timer is not None:
             self._timer.cancel()
 
     def _look(self) -> None:
         self._timer = self._loop.call_later(_TICK, self._look) if self._dials else None
         now = time.monotonic()
-        for dial in [one for one in self._dials if one.is_over(now)]:
-            dial.fail(f"{dial.candidate} does not answer")
+        for dial in tuple(self._dials):
+            dial.look(now)
 
 
 class Dial:
     """A socket that is being connected to `candidate`."""
 
-    __slots__ = ("_began", "_deadline", "_dialler", "_patience", "_sock", "candidate")
+    __slots__ = ("_began", "_limit", "_overdue", "_patience", "_sock", "candidate", "dialler")
 
     def __init__(
         self,
         candidate: Candidate,
-        deadline: float,
+        limit: float,
         sock: socket.SocketType,
         dialler: Dialler,
         patience: Patience,
     ) -> None:
         self.candidate = candidate
         self._began = time.monotonic()
-        self._deadline = deadline
+        self._limit = limit
         self._sock = sock
-        self._dialler = dialler
+        self._overdue = False
+        self.dialler = dialler
         self._patience = patience
 
     @classmethod
     def begin(
-        cls, candidate: Candidate, deadline: float, dialler: Dialler, patience: Patience
-    ) -> Dial | None:
-        """Begin to connect; None where that cannot even begin, or is over at once. At `deadline`,
-        by the monotonic clock, the client is given up.
+        cls,
+        candidate: Candidate,
+        limit: float,
+        dialler: Dialler,
+        patience: Patience,
+        ports: SourcePorts,
+        *,
+        sources: Sequence[str] = (),
+    ) -> Dial:
+        """Begin to connect, from one of `sources` where there are some; after `limit` seconds that
+        has failed. Raises OSError where it cannot even begin, or has failed at once.
         """
-        where: tuple[str, int] | str = (candidate.address, candidate.port)
-        if not candidate.port:
-            family, where = socket.AF_UNIX, candidate.address
+        if candidate.port:
+            where = candidate.address, candidate.port
+            sock = ports.connect(where, socket.SOCK_STREAM, sources)
         else:
-            family = socket.AF_INET6 if ":" in candidate.address else socket.AF_INET
-        try:
-            sock = socket.SocketType(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK, 0)
-        except OSError:
-            return None
-        dial = cls(candidate, deadline, sock, dialler, patience)
+            sock = _connect_path(candidate.address)
+        dial = cls(candidate, limit, sock, dialler, patience)
         try:
             guard(sock)
-            if sock.connect_ex(where) not in _BEGUN:
-                sock.close()
-                return None
             dialler.poller.add(sock.fileno(), dial)
-        except OSError:  # no address of its family; too many are watched
+        except BaseException:  # too many are watched
             dialler.poller.close_socket(sock)
-            return None
+            raise
         patience.add(dial)
         return dial
 
@@ -140,20 +147,25 @@ class Dial:
             self.fail(f"{self.candidate}: {spoken(error)}")
             return
         self._patience.remove(self)
-        self._dialler.answered(self, self._sock, events)
+        self.dialler.answered(self, self._sock, events)
 
-    def is_over(self, now: float) -> bool:
-        """Tell whether its time is over at `now`, by the monotonic clock."""
-        return now - self._began >= attempt_limit(self._deadline - self._began, 1)
+    def look(self, now: float) -> None:
+        """Do what is due at `now`, by the monotonic clock."""
+        took = now - self._began
+        if took >= self._limit:
+            self.fail(f"{self.candidate} does not answer")
+        elif took >= BESIDE and not self._overdue:
+            self._overdue = True
+            self.dialler.overdue(self)
 
     def fail(self, reason: str) -> None:
         """Give up, for `reason`."""
         self.drop()
-        self._dialler.failed(self, reason)
+        self.dialler.failed(self, reason)
 
     def broke(self) -> None:
         """See poller.Ready."""
-        self._dialler.broke()
+        self.dialler.broke()
         self.drop()
 
     def drop(self) -> None:
@@ -161,4 +173,18 @@ class Dial:
         self._patience.remove(self)
         with contextlib.suppress(OSError):
             reset(self._sock)  # it may be connected since
-        self._dialler.poller.close_socket(self._sock)
+        self.dialler.poller.close_socket(self._sock)
+
+
+def _connect_path(path: str) -> socket.SocketType:
+    sock = socket.SocketType(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK, 0)
+    try:
+        sock.connect(path)
+    except BlockingIOError as error:
+        # connect(2): a unix socket connects at once, or fails with EAGAIN; never "in progress".
+        sock.close()
+        raise OSError(errno.EAGAIN, "its listen backlog is full") from error
+    except BaseException:
+        sock.close()
+        raise
+    return sock

@@ -9,7 +9,8 @@ from ambassador.core.departure import Standing
 from ambassador.core.session import Event, shown
 from ambassador.model import Endpoint, Reason
 from ambassador.planes.relay.client import client_name
-from ambassador.planes.relay.live import Candidate, Evidence, LiveRoute
+from ambassador.planes.relay.evidence import Candidate, Evidence
+from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.pair import Pair
 from ambassador.planes.relay.poller import Poller
 from ambassador.ports import SessionRecord, SessionStatus

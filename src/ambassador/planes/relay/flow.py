@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ambassador.model import Reason, Route
 from ambassador.planes.relay.client import client_name
-from ambassador.planes.relay.live import Candidate, Evidence
+from ambassador.planes.relay.evidence import Candidate, Evidence
 from ambassador.planes.relay.pktinfo import Ancillary
-from ambassador.planes.relay.search import refuse_itself, refuse_ourselves
+from ambassador.planes.relay.refusal import refuse_itself, refuse_ourselves
+from ambassador.planes.relay.source_ports import SourcePorts
 from ambassador.ports import SessionRecord, SessionStatus
 
 __all__ = ["UdpFlow", "connect_datagrams"]
@@ -37,7 +38,7 @@ class UdpFlow:
     generation: int = -1  # of the routes and names its endpoint was chosen by
     candidate: Candidate | None = None
     counted: Evidence | None = None
-    upstream: socket.socket | None = None
+    upstream: socket.SocketType | None = None
     held: deque[bytes] | None = None  # datagrams in order, while an endpoint is looked for
     task: asyncio.Task[None] | None = None  # which does that
     refused: bool = False  # by its endpoint, and no answer has come since
@@ -104,17 +105,20 @@ class UdpFlow:
         )
 
 
-def connect_datagrams(candidate: Candidate, is_own: Callable[[str, int], bool]) -> socket.socket:
+def connect_datagrams(
+    candidate: Candidate,
+    is_own: Callable[[str, int], bool],
+    ports: SourcePorts,
+    sources: Sequence[str] = (),
+) -> socket.SocketType:
     """Return a non-blocking socket that exchanges datagrams with `candidate` alone.
 
-    Raises OSError, also when the endpoint is one of our listeners: each datagram would make a
-    new flow there, for ever.
+    Raises NoSourcePortError, and OSError, also when the endpoint is one of our listeners: each
+    datagram would make a new flow there, for ever.
     """
-    family = socket.AF_INET6 if ":" in candidate.address else socket.AF_INET
     refuse_ourselves(candidate, is_own)
-    sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    sock = ports.connect((candidate.address, candidate.port), socket.SOCK_DGRAM, sources)
     try:
-        sock.connect((candidate.address, candidate.port))
         refuse_itself(sock)
     except BaseException:
         sock.close()

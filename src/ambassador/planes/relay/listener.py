@@ -12,6 +12,7 @@ from ambassador.planes.relay.descriptors import EXHAUSTED
 from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.options import guard, tune
 from ambassador.planes.relay.poller import LEVEL
+from ambassador.planes.relay.search import Search
 from ambassador.planes.relay.session import Session
 from ambassador.planes.relay.surroundings import Surroundings
 from ambassador.ports import SessionStatus
@@ -41,6 +42,7 @@ class StreamListener:
         self.port = port
         self._around = around
         self._live = live
+        self._search = Search(live, port, around)
         self._sessions: set[Session] = set()
         self._done = self._sessions.discard
         self._reading = False
@@ -158,7 +160,7 @@ class StreamListener:
             if not self.port:
                 guard(client)  # a TCP socket has it from its listener
             session = Session(
-                self._around, self._live, client, address, port=self.port, done=self._done
+                self._around, self._live, client, address, search=self._search, done=self._done
             )
             self._sessions.add(session)
             self._live.arrived(self._live.route.name, self.port, address)

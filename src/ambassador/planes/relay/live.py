@@ -5,78 +5,24 @@ from __future__ import annotations
 import itertools
 import random
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ambassador import log
 from ambassador.core import pick
 from ambassador.core.usable import usable
-from ambassador.model import Address, Endpoint, Inet, Reason, Route
+from ambassador.model import Address, Endpoint, Inet, Route
+from ambassador.planes.relay.doubts import DOUBT, Doubts
+from ambassador.planes.relay.evidence import Candidate, Counters, Evidence
 from ambassador.planes.relay.hold import HoldQueue
 from ambassador.ports import ClientArrived, EndpointMet, EndpointNoticed, Resolver
-from ambassador.spec import format_address, format_endpoint
+from ambassador.spec import format_endpoint
 
-__all__ = ["Candidate", "Counters", "Evidence", "LiveRoute"]
+__all__ = ["LiveRoute"]
 
-# An endpoint that failed is tried last for this long; long enough to spare most clients the
-# wait for it, short enough to come back soon after a restart.
-DOUBT = 5.0
+_MOST_LED = 4096  # places kept of one route; 200 bytes each
 
 _serials = itertools.count(1)
-
-
-@dataclass(slots=True)
-class Evidence:
-    """What is known of one endpoint of a route."""
-
-    address: Address
-    here: bool = True  # among the endpoints of the route
-    open: int = 0
-    failed_at: float | None = None  # the last failure that no success followed
-    failing_since: float | None = None
-    opened: int = 0
-    to_upstream: int = 0  # bytes of sessions that have ended
-    to_client: int = 0
-    failures: int = 0
-    error: str = ""  # the last failure, and when it was (seconds since 1970)
-    failed_on: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """One address a session may connect to. `address` is an IP literal, or a path (port 0)."""
-
-    endpoint: Endpoint
-    address: str
-    port: int
-    evidence: Evidence | None = field(default=None, repr=False, compare=False)
-    _text: str = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        inet = format_address(Inet(self.address, self.port)) if self.port else ""
-        object.__setattr__(self, "_text", inet or f"unix://{self.address}")
-
-    def __str__(self) -> str:
-        return self._text
-
-    @property
-    def place(self) -> tuple[str, int]:
-        """The address with the first port of the endpoint (0 for a path)."""
-        where = self.endpoint.address
-        return self.address, where.port if isinstance(where, Inet) else 0
-
-
-@dataclass(slots=True)
-class Counters:
-    """What a route has carried since it was added; bytes as the relay read them."""
-
-    opened: int = 0
-    open: int = 0
-    refused: int = 0
-    to_upstream: int = 0
-    to_client: int = 0
-    closed: Counter[Reason] = field(default_factory=Counter)
 
 
 @dataclass(slots=True)
@@ -96,9 +42,9 @@ class LiveRoute:
     _serial: int = field(default_factory=lambda: next(_serials))
     _number: int = 0
     _failing: bool = False  # some endpoint of the route
-    # Where clients were led last: by the place of the endpoint and the port they came to.
-    _led: dict[tuple[int, int], Candidate] = field(default_factory=dict)
-    _doubted: dict[tuple[str, int], float] = field(default_factory=dict)  # until when
+    # Where clients were led: by the place of the endpoint, the port they came to, the address.
+    _led: dict[tuple[int, int, str], Candidate] = field(default_factory=dict)
+    _doubts: Doubts = field(default_factory=Doubts)
 
     def __post_init__(self) -> None:
         self.change(self.route)
@@ -176,12 +122,17 @@ class LiveRoute:
         self._turn += 1
         return [endpoints[index] for index in indexes]
 
+    @property
+    def in_doubt(self) -> bool:
+        """Whether some endpoint, or an address of one, did not answer lately."""
+        return self._failing or len(self._doubts) > 0
+
     def sure(self, listen_port: int, resolver: Resolver) -> Candidate | None:
         """Return where to connect a client of `listen_port`, when that is known without asking and
-        nothing that has not worked lately is in the way; None when it has to be searched for.
+        nothing that has not worked lately is in the way; None when it has to be looked for.
         """
         usable = self._usable
-        if self._failing or self._doubted or not usable:
+        if self.in_doubt or not usable:
             return None
         place = 0
         if len(usable) > 1:
@@ -189,21 +140,75 @@ class LiveRoute:
                 if isinstance(endpoint.address, Inet) and not resolver.known(endpoint.address.host):
                     return None
             place = usable.index(self.choose(0.0)[0])
-        where = usable[place].address
-        found = self._led.get((place, listen_port))
-        if isinstance(where, Inet):
-            if found is not None and found.address == where.host:
-                return found
-            addresses = resolver.known(where.host)
+        addresses = self._known(usable[place], resolver)
+        if not addresses:
+            return None
+        address = addresses[0] if len(addresses) == 1 else self._arrange(place, addresses)[0]
+        return self._candidate(place, listen_port, address)
+
+    def order(self, listen_port: int, resolver: Resolver, now: float) -> Sequence[Candidate]:
+        """Return where to try to connect a client of `listen_port` at once, in this order: what has
+        answered lately, and first of all perhaps one that has not, which nobody else tries now.
+        Nothing where all is in doubt, or a name has to be asked for first.
+        """
+        self._doubts.forget(now)
+        found: list[Candidate] = []
+        for endpoint in self.choose(now):
+            place = self._usable.index(endpoint)
+            addresses = self._known(endpoint, resolver)
             if not addresses:
-                return None
-            address = addresses[0]
-        else:
-            address = where.path
-        if found is None or found.address != address:
-            port = self.route.endpoint_port(usable[place], listen_port)
-            known = self._evidence[where]
-            found = self._led[place, listen_port] = Candidate(usable[place], address, port, known)
+                if self._evidence[endpoint.address].failing_since is None:
+                    return ()
+                continue
+            arranged = self._arrange(place, addresses)
+            found += [self._candidate(place, listen_port, address) for address in arranged]
+        trusted = [one for one in found if (one.address, one.port) not in self._doubts]
+        if trusted and self._doubts.claim((found[0].address, found[0].port), now):
+            return [found[0], *trusted]
+        return trusted
+
+    def is_hopeless(self, listen_port: int, resolver: Resolver) -> bool:
+        """Tell whether there is nothing a client could try at once."""
+        if not self.in_doubt:
+            return False
+        return not any(
+            (address, self.route.endpoint_port(endpoint, listen_port)) not in self._doubts
+            for endpoint in self._usable
+            for address in self._known(endpoint, resolver)
+        )
+
+    def _known(self, endpoint: Endpoint, resolver: Resolver) -> Sequence[str]:
+        where = endpoint.address
+        if not isinstance(where, Inet):
+            return (where.path,)
+        addresses = resolver.known(where.host)
+        if addresses:
+            self._evidence[where].addresses = addresses
+        return addresses
+
+    def _arrange(self, place: int, addresses: Sequence[str]) -> Sequence[str]:
+        if len(addresses) == 1:
+            return addresses
+        known = self._evidence[self._usable[place].address]
+        known.turn += 1
+        return pick.arrange(
+            addresses,
+            self.route.pick,
+            turn=known.turn - 1,
+            open_sessions=known.at,
+            chance=random.random(),
+        )
+
+    def _candidate(self, place: int, listen_port: int, address: str) -> Candidate:
+        found = self._led.get((place, listen_port, address))
+        if found is None:
+            if len(self._led) > _MOST_LED:  # a name whose answers never end
+                self._led.clear()
+            endpoint = self._usable[place]
+            port = self.route.endpoint_port(endpoint, listen_port)
+            known = self._evidence[endpoint.address]
+            found = Candidate(endpoint, address, port, known)
+            self._led[place, listen_port, address] = found
         return found
 
     async def candidates(
@@ -217,31 +222,58 @@ class LiveRoute:
             return [Candidate(endpoint, endpoint.address.path, 0)]
         port = self.route.endpoint_port(endpoint, listen_port)
         addresses = await resolver.resolve(endpoint.address.host)
-        return [Candidate(endpoint, address, port) for address in addresses]
+        known = self._evidence.get(endpoint.address)
+        if known is not None:
+            known.addresses = addresses
+        return self.turned([Candidate(endpoint, address, port, known) for address in addresses])
+
+    def turned(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Return `candidates`, the addresses of one endpoint, in the order for the next session."""
+        endpoint = candidates[0].endpoint if candidates else None
+        if len(candidates) < 2 or endpoint not in self._usable:
+            return list(candidates)
+        by_address = {one.address: one for one in candidates}
+        arranged = self._arrange(self._usable.index(endpoint), list(by_address))
+        return [by_address[address] for address in arranged]
 
     def trusted_first(self, candidates: Sequence[Candidate], now: float) -> list[Candidate]:
-        """Return `candidates`, those last that did not answer lately: one silent address of a
-        name must not keep every client waiting. When its time is over one client tries it again.
-        """
-        if self._doubted:  # else one that is never tried again would be in the way of `sure`
-            self._forget(now)
+        """Return `candidates`, those last that did not answer lately."""
+        self._doubts.forget(now)  # else one that is never tried again would be in the way of `sure`
         if len(candidates) == 1:
             return list(candidates)
-        until = {one: self._doubted.get((one.address, one.port), now) for one in candidates}
-        ordered = sorted(candidates, key=lambda one: until[one] > now)
-        if (ordered[0].address, ordered[0].port) in self._doubted:
-            self.address_failed(ordered[0], now)  # for all others, until it has answered
+        ordered = sorted(
+            candidates, key=lambda one: self._doubts.is_doubted((one.address, one.port), now)
+        )
+        self._doubts.claim((ordered[0].address, ordered[0].port), now)
         return ordered
+
+    def overtaken(self, candidate: Candidate, now: float) -> None:
+        """Note that `candidate` takes so long to answer that another is tried beside it."""
+        self._doubts.add((candidate.address, candidate.port), now)
+
+    def missed(self, candidate: Candidate, reason: str, now: float) -> None:
+        """Note that `candidate` did not answer, and its endpoint, when no address of it does."""
+        self.address_failed(candidate, now)
+        endpoint = candidate.endpoint
+        known = self._evidence.get(endpoint.address)
+        addresses = (known.addresses if known else ()) or (candidate.address,)
+        if all((address, candidate.port) in self._doubts for address in addresses):
+            self.failed(endpoint, reason, now)
+
+    def answered(self, candidate: Candidate, now: float) -> None:
+        """Note that `candidate` answered."""
+        if self.in_doubt:
+            self.address_answered(candidate)
+            self.reached(candidate.endpoint, now)
 
     def address_failed(self, candidate: Candidate, now: float) -> None:
         """Note that `candidate` did not answer."""
-        self._forget(now)
-        self._doubted[candidate.address, candidate.port] = now + DOUBT
+        self._doubts.add((candidate.address, candidate.port), now)
         self.noticed(self.route.name, candidate.endpoint, candidate.address, False)
 
     def address_answered(self, candidate: Candidate) -> None:
         """Note that `candidate` answered."""
-        if self._doubted.pop((candidate.address, candidate.port), None) is not None:
+        if self._doubts.remove((candidate.address, candidate.port)):
             self.noticed(self.route.name, candidate.endpoint, candidate.address, True)
 
     def opened(self, candidate: Candidate) -> Evidence | None:
@@ -255,13 +287,19 @@ class LiveRoute:
             self._evidence[address] = known
         known.open += 1
         known.opened += 1
+        known.at[candidate.address] += 1
         return known
 
-    def closed(self, known: Evidence, to_upstream: int = 0, to_client: int = 0) -> None:
-        """Count the end of a session that was counted in `known`, with its bytes."""
+    def closed(
+        self, known: Evidence, candidate: Candidate, to_upstream: int = 0, to_client: int = 0
+    ) -> None:
+        """Count the end of a session that was counted in `known`, and its bytes."""
         known.open -= 1
         known.to_upstream += to_upstream
         known.to_client += to_client
+        known.at[candidate.address] -= 1
+        if not known.at[candidate.address]:
+            del known.at[candidate.address]
         if not known.open and not known.here:
             self._evidence.pop(known.address, None)
 
@@ -309,11 +347,6 @@ class LiveRoute:
             endpoint=where,
             seconds=round(seconds, 3),
         )
-
-    def _forget(self, now: float) -> None:
-        """Doubt no longer what nobody has tried for a while."""
-        recent = {where: until for where, until in self._doubted.items() if until + DOUBT > now}
-        self._doubted = recent
 
     def _look_for_failures(self) -> None:
         self._failing = any(

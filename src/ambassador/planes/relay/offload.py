@@ -13,9 +13,11 @@ import contextlib
 import resource
 import time
 from collections.abc import Collection, Iterable
+from functools import partial
 
 from ambassador import log
 from ambassador.core.offload import least_loaded, wanted
+from ambassador.core.session import State
 from ambassador.planes.relay.pair import Side
 from ambassador.planes.relay.poller import Poller
 from ambassador.planes.relay.session import Session
@@ -30,6 +32,7 @@ _GROWN = 0.25  # seconds: younger sessions may be over in a moment
 _IDLE = 30.0  # seconds a worker without sessions stays
 _AGAIN = 10.0  # seconds after one died before another is started
 _PATIENCE = 1.0  # seconds for all workers to tell their numbers, or that all has ended
+_TICK = 0.02  # seconds between two looks whether something has ended
 _LATE = 10.0  # seconds for a worker to begin
 _RESERVE = 32  # descriptors of a worker that are not for sessions
 
@@ -80,10 +83,29 @@ class Offload:
 
     async def measure(self) -> None:
         """Have the numbers of all sessions brought up to date."""
+        now = time.monotonic()
+        asked = [one.measure() for one in self.workers if not one.stands_still(now)]
         with contextlib.suppress(TimeoutError):  # then the numbers are as old as they are
             async with asyncio.timeout(_PATIENCE):
-                for worker in self.workers:
-                    await worker.measure()
+                await asyncio.gather(*asked)
+
+    async def settle(self, sessions: Collection[Session]) -> None:
+        """Return when each of `sessions`, which have been cut, has ended, by force in a worker
+        that stands still.
+        """
+        left = {one for one in sessions if one.state is not State.CLOSED}
+        deadline = time.monotonic() + _PATIENCE
+        while left and time.monotonic() < deadline:
+            await asyncio.sleep(_TICK)
+            left = {one for one in left if one.state is not State.CLOSED}
+        for worker in self.workers if left else ():
+            worker.force(left)
+        deadline = time.monotonic() + _PATIENCE
+        while left and time.monotonic() < deadline:
+            await asyncio.sleep(_TICK)
+            left = {one for one in left if one.state is not State.CLOSED}
+            if not any(one.is_handed for one in left):
+                return
 
     def close(self) -> None:
         """Let all workers end."""
@@ -128,11 +150,19 @@ class Offload:
                 worker.process.kill()  # that it is gone is heard as of any other
 
     def _hand(self, busy: Iterable[Session]) -> None:
+        now = time.monotonic()
+        able = [worker for worker in self._workers if not worker.stands_still(now)]
+        loads = [len(worker) for worker in able]
+        shares: list[list[Session]] = [[] for _ in able]
         for session in busy:
-            place = least_loaded([len(worker) for worker in self._workers], self._room)
+            place = least_loaded(loads, self._room)
             if place is None:
-                return
-            session.hand(self._workers[place])
+                break
+            loads[place] += 1
+            shares[place].append(session)
+        for worker, share in zip(able, shares, strict=True):
+            if share:  # else a worker that has just begun to stand still would get them
+                worker.when_it_answers(partial(_give, worker, share))
         if self._timer is None:
             self._timer = self._loop.call_later(_IDLE, self._look)
 
@@ -149,8 +179,18 @@ class Offload:
 
     def _died(self, worker: Worker) -> None:
         self._workers.remove(worker)
+        self._ended.append(worker)
         self._not_before = time.monotonic() + _AGAIN
-        code = worker.wait()
+        self._tell_death(worker)
+
+    def _tell_death(self, worker: Worker) -> None:
+        """Say how `worker` ended, as soon as that is known: a process takes a while to end."""
+        code = worker.process.poll()
+        if code is None:
+            self._loop.call_later(_TICK, self._tell_death, worker)
+            return
+        if worker in self._ended:
+            self._ended.remove(worker)
         log.event(
             log.ERROR,
             "worker_died",
@@ -159,3 +199,8 @@ class Offload:
             pid=worker.process.pid,
             code=code,
         )
+
+
+def _give(worker: Worker, sessions: Iterable[Session]) -> None:
+    for session in sessions:
+        session.hand(worker)

@@ -11,6 +11,7 @@ from functools import partial
 
 from ambassador import log
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
+from ambassador.core.session import State
 from ambassador.errors import PlaneError
 from ambassador.model import Inet, Proto, Reason, Route, RouteKey
 from ambassador.planes.relay.binding import Binding
@@ -24,6 +25,7 @@ from ambassador.planes.relay.offload import Offload
 from ambassador.planes.relay.poller import Poller
 from ambassador.planes.relay.route import RelayRoute, StreamOrUdp, addresses, sessions_of
 from ambassador.planes.relay.silence import SilenceWatch
+from ambassador.planes.relay.source_ports import SourcePorts
 from ambassador.planes.relay.surroundings import Surroundings
 from ambassador.planes.relay.udp import UdpListener
 from ambassador.ports import (
@@ -89,6 +91,7 @@ class RelayPlane:
             self._descriptors,
             poller := Poller(buffer, self._broken, self._loop.call_soon, self._loop.call_later),
             Patience(),
+            SourcePorts(),
             Keepalives(),
             partial(self._is_own, Proto.TCP),
             asyncio.Event(),
@@ -186,7 +189,15 @@ class RelayPlane:
             cut(reason)
             if place % _PIECE == 0:
                 await asyncio.sleep(0)
-        return len(cuts)
+        handed = {
+            session
+            for relay_route in everything
+            for session in relay_route.sessions
+            if session.is_handed and session.id in cuts
+        }
+        if handed:
+            await self.offload.settle(handed)
+        return len(cuts) - sum(session.state is not State.CLOSED for session in handed)
 
     async def drain(self, grace: float) -> int:
         """Stop listening, let sessions end for `grace` seconds, cut the rest.

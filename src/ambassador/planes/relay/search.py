@@ -1,177 +1,295 @@
-"""Find an upstream for a waiting client: try, doubt, resolve again, back off, within a limit."""
+"""Look for an upstream for all clients that wait at one port of a route: one schedule for them all.
+
+However many wait, an endpoint that is away is tried by one connection at a time, round after round
+with a growing pause; what answers is the upstream of the client that has waited longest, and the
+others connect to it by themselves. A second address is tried beside one that takes its time
+(RFC 8305), and a client only waits for its turn or for the end of the route's `connect`.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import os
+import heapq
+import itertools
 import random
 import socket
-from collections.abc import Callable
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Protocol
 
-from ambassador.core.retry import attempt_limit, backoff
+from ambassador.core.retry import FIRST_WAIT, attempt_limit, backoff
 from ambassador.errors import ResolveError
 from ambassador.model import Endpoint, Inet
-from ambassador.planes.relay.descriptors import EXHAUSTED
-from ambassador.planes.relay.live import Candidate, LiveRoute
-from ambassador.planes.relay.options import guard, reset
-from ambassador.ports import Resolver
+from ambassador.planes.relay.dial import Dial
+from ambassador.planes.relay.evidence import Candidate
+from ambassador.planes.relay.live import LiveRoute
+from ambassador.planes.relay.options import reset
+from ambassador.planes.relay.refusal import doubt, is_ours, refuse_ourselves, spoken
+from ambassador.planes.relay.surroundings import Surroundings
+from ambassador.tasks import spawn
 
-__all__ = ["UnreachableError", "connect", "doubt", "refuse_itself", "refuse_ourselves", "spoken"]
+__all__ = ["Search", "Seeker"]
 
-# Seconds: the last attempt may be cut off so early that its silence says nothing, and what was seen
-# before is the better reason.
-_SPEAKS = 0.1
-
-
-class UnreachableError(Exception):
-    """No endpoint answered within the route's `connect`; the text is the last reason."""
+_PIECE = 20  # clients seen to before other work of the loop has its turn: 2 ms
 
 
-async def connect(
-    live: LiveRoute,
-    port: int,
-    resolver: Resolver,
-    is_own: Callable[[str, int], bool],
-    *,
-    since: float | None = None,
-) -> tuple[socket.socket, Candidate]:
-    """Return a connected, non-blocking socket for a client of listen port `port`.
+class Seeker(Protocol):
+    """A client that waits. One of the three is called, once for each `enter`."""
 
-    Endpoints are tried in the order the route picks, each at all its addresses, round after
-    round, and their names are asked for again after each failure. `is_own` tells whether an
-    address of this host is one of our own listeners. Raises UnreachableError `route.connect`
-    seconds after `since` (the loop's time; now).
-    """
-    loop = asyncio.get_running_loop()
-    deadline = (loop.time() if since is None else since) + live.route.connect
-    rounds = 0
-    reason = "its name is not resolved in time"
-    while True:
-        endpoints = live.choose(loop.time())
-        reason = reason if endpoints else "no endpoint takes new sessions"
-        for index, endpoint in enumerate(endpoints):
-            others = len(endpoints) - index - 1
-            try:
-                async with asyncio.timeout_at(deadline):
-                    candidates = await live.candidates(endpoint, port, resolver)
-            except TimeoutError:
-                break
-            except ResolveError as error:
-                reason = str(error)
-                live.failed(endpoint, reason, loop.time())
+    def answered(self, dial: Dial, sock: socket.SocketType, events: int) -> None:
+        """`sock` is for it; see dial.Dialler."""
+
+    def again(self) -> None:
+        """Something has answered: try it."""
+
+    def late(self, reason: str) -> None:
+        """Its time is over; the last that was tried failed for `reason`."""
+
+
+class Search:
+    """Searches while somebody waits."""
+
+    def __init__(self, live: LiveRoute, port: int, around: Surroundings) -> None:
+        self.poller = around.poller
+        self.port = port
+        self._live = live
+        self._around = around
+        self._reason = ""
+        self._waiting: dict[Seeker, float] = {}  # until when, by the monotonic clock
+        self._order: list[tuple[float, int, Seeker]] = []  # a heap of the same
+        self._count = itertools.count()
+        self._timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._is_new = False  # the task has not begun
+        self._wanted = asyncio.Event()  # somebody has come since the last round
+        self._questions: dict[Endpoint, asyncio.Task[Sequence[Candidate] | None]] = {}
+        self._queue: deque[Candidate] = deque()  # of this round
+        self._dials: set[Dial] = set()
+        self._over: asyncio.Future[bool] | None = None  # of this round: whether one answered
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def enter(self, seeker: Seeker, deadline: float, reason: str = "") -> None:
+        """Let `seeker` wait until `deadline` at most, by the monotonic clock. `reason`: why it did
+        not succeed by itself.
+        """
+        self._reason = reason or self._reason
+        self._waiting[seeker] = deadline
+        heapq.heappush(self._order, (deadline, next(self._count), seeker))
+        self._wanted.set()
+        if self._task is None:
+            self._start()
+        if self._order[0][2] is seeker:
+            self._arm()
+
+    def leave(self, seeker: Seeker) -> None:
+        """Let `seeker` wait no longer, if it does."""
+        if self._waiting.pop(seeker, None) is not None and not self._waiting:
+            self._stop()
+
+    def restart(self) -> None:
+        """What was tried may lead nowhere any longer: begin anew."""
+        if self._task is not None and not self._is_new:
+            self._stop()
+            self._start()
+
+    def overdue(self, dial: Dial) -> None:
+        """See dial.Dialler."""
+        if self._queue:
+            self._live.overtaken(dial.candidate, time.monotonic())
+            self._next()
+
+    def answered(self, dial: Dial, sock: socket.SocketType, events: int) -> None:
+        """See dial.Dialler."""
+        self._dials.discard(dial)
+        self._live.answered(dial.candidate, time.monotonic())
+        self._end_round(True)
+        seeker = next(iter(self._waiting), None)
+        if seeker is None:
+            reset(sock)
+            self.poller.close_socket(sock)
+        else:
+            del self._waiting[seeker]
+            seeker.answered(dial, sock, events)
+
+    def failed(self, dial: Dial, reason: str) -> None:
+        """See dial.Dialler."""
+        self._dials.discard(dial)
+        self._missed(dial.candidate, reason)
+        if self._queue:
+            self._next()
+        elif not self._dials:
+            self._end_round(False)
+
+    def broke(self) -> None:
+        """See poller.Ready: this round has failed."""
+        self._end_round(False)
+
+    def _start(self) -> None:
+        self._is_new = True
+        self._task = spawn(self._run(), f"search of {self._live.route.name}")
+
+    def _stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+        self._end_round(False)
+        for question in self._questions.values():
+            question.cancel()
+        self._questions.clear()
+        if not self._waiting:
+            self._reason = ""
+            self._order.clear()
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+
+    async def _run(self) -> None:
+        self._is_new = False
+        rounds = 0
+        while self._waiting:
+            self._wanted.clear()
+            if await self._round():
+                rounds = 0
+                await self._release()
                 continue
-            candidates = live.trusted_first(candidates, loop.time())
-            for place, candidate in enumerate(candidates):
-                limit = attempt_limit(deadline - loop.time(), others + len(candidates) - place)
-                if limit <= 0:
-                    break
-                try:
-                    sock = await _attempt(candidate, limit, is_own)
-                except TimeoutError:
-                    silent = f"{candidate} does not answer"
-                    reason = silent if limit >= _SPEAKS or not rounds else reason
-                except OSError as error:
-                    reason = f"{candidate}: {spoken(error)}"
-                    if error.errno in EXHAUSTED:
-                        break  # ours to solve, not the endpoint's
+            pause = backoff(rounds, random.random())
+            rounds += 1
+            await asyncio.sleep(min(pause, FIRST_WAIT))
+            if pause > FIRST_WAIT:  # who comes now need not wait for the rest of it
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(pause - FIRST_WAIT):
+                        await self._wanted.wait()
+        self._task = None
+        self._stop()
+
+    async def _round(self) -> bool:
+        """Try every address of every endpoint once; tell whether one answered."""
+        live, now = self._live, time.monotonic()
+        endpoints = live.choose(now)
+        if not endpoints:
+            self._reason = "no endpoint takes new sessions"
+            return False
+        candidates = await self._candidates(endpoints)
+        if not candidates:
+            return False
+        self._over = asyncio.get_running_loop().create_future()
+        self._queue.extend(live.trusted_first(candidates, now))
+        self._next()
+        return await self._over
+
+    async def _candidates(self, endpoints: Sequence[Endpoint]) -> list[Candidate]:
+        """Return the addresses of `endpoints` that are known by now. A name is waited for only
+        while there is nothing else to try.
+        """
+        live, resolver = self._live, self._around.resolver
+        found: dict[Endpoint, Sequence[Candidate]] = {}
+        for endpoint in endpoints:
+            if endpoint not in self._questions:
+                where = endpoint.address
+                if isinstance(where, Inet) and not resolver.known(where.host):
+                    asking = spawn(self._ask(endpoint), f"addresses of {where.host}")
+                    self._questions[endpoint] = asking
                 else:
-                    live.address_answered(candidate)
-                    live.reached(endpoint, loop.time())
-                    return sock, candidate
-                live.address_failed(candidate, loop.time())
-                doubt(endpoint, resolver)
+                    found[endpoint] = await live.candidates(endpoint, self.port, resolver)
+        if not found and not self._reason:
+            self._reason = "its name is not resolved in time"
+        if self._questions:
+            if found:
+                await asyncio.sleep(0)
             else:
-                live.failed(endpoint, reason, loop.time())
-        remaining = deadline - loop.time()
-        if remaining <= 0:
-            raise UnreachableError(reason)
-        await asyncio.sleep(min(remaining, backoff(rounds, random.random())))
-        rounds += 1
+                await asyncio.wait(self._questions.values(), return_when=asyncio.FIRST_COMPLETED)
+            for endpoint, question in list(self._questions.items()):
+                if question.done():
+                    del self._questions[endpoint]
+                    if (candidates := question.result()) is not None and endpoint in endpoints:
+                        found[endpoint] = candidates
+        return [one for endpoint in endpoints for one in found.get(endpoint, ())]
 
+    async def _ask(self, endpoint: Endpoint) -> Sequence[Candidate] | None:
+        try:
+            return await self._live.candidates(endpoint, self.port, self._around.resolver)
+        except ResolveError as error:
+            self._reason = str(error)
+            self._live.failed(endpoint, self._reason, time.monotonic())
+            return None
 
-async def _attempt(
-    candidate: Candidate, limit: float, is_own: Callable[[str, int], bool]
-) -> socket.socket:
-    refuse_ourselves(candidate, is_own)
-    if not candidate.port:
-        return _attempt_unix(candidate.address)
-    family = socket.AF_INET6 if ":" in candidate.address else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    try:
-        guard(sock)
-        async with asyncio.timeout(limit):
-            await asyncio.get_running_loop().sock_connect(sock, (candidate.address, candidate.port))
-        refuse_itself(sock)
-    except BaseException:
-        reset(sock)  # it may be connected since: the client has gone with a reset
-        sock.close()
-        raise
-    return sock
+    def _next(self) -> None:
+        """Try the next address of this round."""
+        around, route = self._around, self._live.route
+        while self._queue:
+            limit = attempt_limit(route.connect, len(self._queue) + len(self._dials))
+            candidate = self._queue.popleft()
+            try:
+                refuse_ourselves(candidate, around.is_own)
+                dial = Dial.begin(
+                    candidate, limit, self, around.patience, around.ports, sources=route.source
+                )
+            except OSError as error:
+                reason = f"{candidate}: {spoken(error)}"
+                if is_ours(error):
+                    self._reason = reason
+                    self._queue.clear()
+                else:
+                    self._missed(candidate, reason)
+            else:
+                self._dials.add(dial)
+                return
+        if not self._dials:
+            self._end_round(False)
 
+    def _missed(self, candidate: Candidate, reason: str) -> None:
+        self._reason = reason
+        self._live.missed(candidate, reason, time.monotonic())
+        doubt(candidate.endpoint, self._around.resolver)
 
-def _attempt_unix(path: str) -> socket.socket:
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    try:
-        # connect(2): a unix socket connects at once, or fails with EAGAIN when the backlog is
-        # full; it is never "in progress", as the loop's sock_connect would take it.
-        guard(sock)
-        sock.connect(path)
-    except BlockingIOError as error:
-        sock.close()
-        raise OSError(errno.EAGAIN, "its listen backlog is full") from error
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+    def _end_round(self, answered: bool) -> None:
+        self._queue.clear()
+        dials, self._dials = self._dials, set()
+        for dial in dials:
+            dial.drop()
+        if self._over is not None and not self._over.done():
+            self._over.set_result(answered)
 
+    async def _release(self) -> None:
+        """Let those who wait connect by themselves, those who came first before others, unless
+        source ports are so short that one at a time is enough.
+        """
+        if self._around.ports.is_short:
+            return
+        for seeker in list(self._waiting):
+            if self._waiting.pop(seeker, None) is not None:
+                seeker.again()
+            if next(self._count) % _PIECE == 0:
+                await asyncio.sleep(0)
+                if self._live.is_hopeless(self.port, self._around.resolver):
+                    return
 
-def refuse_ourselves(candidate: Candidate, is_own: Callable[[str, int], bool]) -> None:
-    """Raise OSError when `candidate` is one of our own listeners. It is not connected to: each
-    connection would make a session that makes a connection, as fast as the machine can.
-    """
-    if is_own(candidate.address, candidate.port) and _is_here(candidate):
-        raise OSError(errno.ELOOP, "this endpoint is the ambassador itself")
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        while self._order and self._waiting.get(self._order[0][2]) != self._order[0][0]:
+            heapq.heappop(self._order)
+        if self._order:
+            loop = asyncio.get_running_loop()
+            delay = max(0.0, self._order[0][0] - time.monotonic())
+            self._timer = loop.call_later(delay, self._look)
 
-
-def _is_here(candidate: Candidate) -> bool:
-    if not candidate.port:
-        return True
-    family = socket.AF_INET6 if ":" in candidate.address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        probe.connect((candidate.address, candidate.port))  # for datagrams only a look at routes
-        own: str = probe.getsockname()[0]
-        peer: str = probe.getpeername()[0]
-    # To an address of its own the kernel speaks from that address, to 127.0.0.2 from 127.0.0.1.
-    return own == peer or (own.startswith("127.") and peer.startswith("127."))
-
-
-def refuse_itself(sock: socket.SocketType) -> None:
-    """Raise OSError when `sock` is connected to itself: on this host, with nobody listening, the
-    kernel may give it its own destination port as source port (TCP: simultaneous open, RFC 9293
-    section 3.5).
-    """
-    try:
-        itself = sock.getsockname()[:2] == sock.getpeername()[:2]
-    except OSError:  # reset already, by somebody else
-        return
-    if itself:
-        raise ConnectionRefusedError(errno.ECONNREFUSED, "connection refused")
-
-
-def doubt(endpoint: Endpoint, resolver: Resolver) -> None:
-    """Have the name of `endpoint` asked for again."""
-    if isinstance(endpoint.address, Inet):
-        resolver.doubt(endpoint.address.host)
-
-
-def spoken(error: OSError) -> str:
-    """Return the reason of `error` as a log says it: `connection refused`."""
-    # uvloop's errors carry only the number; asyncio's add "Connect call failed (...)".
-    if error.errno is None:
-        return str(error).lower()
-    with contextlib.suppress(ValueError):
-        if error.errno not in (errno.ELOOP, errno.EAGAIN):
-            return os.strerror(error.errno).lower()
-    return (error.strerror or str(error)).lower()
+    def _look(self) -> None:
+        """Tell those whose time is over, a piece at a time."""
+        now = time.monotonic()
+        for _ in range(_PIECE):
+            if not self._order or self._order[0][0] > now:
+                break
+            deadline, _, seeker = heapq.heappop(self._order)
+            if self._waiting.get(seeker) == deadline:
+                del self._waiting[seeker]
+                seeker.late(self._reason or "it is not connected in time")
+        if self._waiting:
+            self._arm()
+        else:
+            self._stop()

@@ -6,22 +6,24 @@ at once, without a task; else, and when that fails, `connect` searches.
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import time
 from collections.abc import Callable
 
+from ambassador.core.retry import attempt_limit
 from ambassador.core.session import Action, Event, State
 from ambassador.model import Reason
 from ambassador.planes.relay.dial import Dial
+from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.facts import SessionFacts
-from ambassador.planes.relay.live import Candidate, LiveRoute
+from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.options import keep_alive, no_delay
 from ambassador.planes.relay.pair import Side
-from ambassador.planes.relay.search import UnreachableError, connect, doubt
+from ambassador.planes.relay.refusal import doubt, is_ours, refuse_ourselves, spoken
+from ambassador.planes.relay.search import Search
 from ambassador.planes.relay.surroundings import Surroundings
+from ambassador.planes.relay.trial import Trial
 from ambassador.planes.relay.worker import Worker
-from ambassador.tasks import spawn
 
 __all__ = ["Session"]
 
@@ -29,7 +31,9 @@ __all__ = ["Session"]
 class Session(SessionFacts):
     """One client of a route, from accept to the close of both sides."""
 
-    __slots__ = ("_dial", "_key", "_search", "_since", "_worker", "around", "done", "port")
+    __slots__ = (
+        "_beside", "_dial", "_failure", "_key", "_search", "_since", "_worker", "around", "done",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -38,17 +42,18 @@ class Session(SessionFacts):
         client: socket.SocketType,
         address: object,
         *,
-        port: int,
+        search: Search,
         done: Callable[[Session], None],
     ) -> None:
         super().__init__(around.poller, live, client, address)
         self.around = around
-        self.port = port
         self.done = done
         self._since = self.started
         # What the states DIALLING, SEARCHING and HANDED have in hand.
         self._dial: Dial | None = None
-        self._search: asyncio.Task[None] | None = None
+        self._beside: tuple[Dial, ...] = ()  # that may answer still, beside `_dial`
+        self._search = search
+        self._failure = ""  # the last, of what it has tried itself
         self._worker: Worker | None = None
         self._key = 0  # what it is called there
 
@@ -68,6 +73,9 @@ class Session(SessionFacts):
 
     def reconnect(self) -> None:
         """Look for an upstream anew, in the time that is left, if none has been found yet."""
+        if self.state is State.SEARCHING and self.live.route.hold is None:
+            self._search.restart()
+            return
         self.happened(Event.ANEW)
         if self.state is State.ACCEPTED:
             self._seek()
@@ -99,6 +107,11 @@ class Session(SessionFacts):
             self.poller.close_socket(side.sock)
         self.around.descriptors.give(2)
 
+    @property
+    def is_handed(self) -> bool:
+        """Whether a worker carries it, or did."""
+        return self._worker is not None
+
     def counted(self, to_upstream: int, to_client: int) -> None:
         """See worker.Handed."""
         assert self.upstream is not None
@@ -121,10 +134,12 @@ class Session(SessionFacts):
         """See Pair."""
         if action is Action.DROP_DIAL and self._dial is not None:
             self._dial.drop()
-            self._dial = None
-        elif action is Action.STOP_SEARCH and self._search is not None:
-            self._search.cancel()
-            self._search = None
+            for dial in self._beside:
+                dial.drop()
+            self.around.descriptors.give(len(self._beside))
+            self._dial, self._beside = None, ()
+        elif action is Action.STOP_SEARCH:
+            self._search.leave(self)
         elif action is Action.LEAVE_HOLD:
             self.live.hold_queue.leave(self)
 
@@ -160,8 +175,8 @@ class Session(SessionFacts):
         counters.open -= 1
         counters.to_upstream += self.to_upstream
         counters.to_client += self.to_client
-        if self.counted_in is not None:
-            self.live.closed(self.counted_in, self.to_upstream, self.to_client)
+        if self.counted_in is not None and self.candidate is not None:
+            self.live.closed(self.counted_in, self.candidate, self.to_upstream, self.to_client)
         self.done(self)
         self.around.ended.set()
         reason = self.reason or Reason.CUT
@@ -173,10 +188,9 @@ class Session(SessionFacts):
         """Look for an upstream, or wait where the route is held."""
         hold = self.live.route.hold
         if hold is None:
-            around = self.around
-            sure = self.live.sure(self.port, around.resolver)
-            if sure is None or around.is_own(sure.address, sure.port) or not self._try(sure):
-                self._begin_search()
+            sure = self.live.sure(self._search.port, self.around.resolver)
+            if sure is None or not self._try(sure):
+                self._look_further()
         elif not self.live.hold_queue.enter(self, hold, self._released, self._late):
             self._refuse(Reason.REFUSED, f"{hold.limit} sessions are held already")
         else:
@@ -199,54 +213,89 @@ class Session(SessionFacts):
 
     def _try(self, candidate: Candidate) -> bool:
         """Begin to connect to `candidate`; tell whether that may still succeed."""
-        deadline = self._since + self.live.route.connect
-        self._dial = Dial.begin(candidate, deadline, self, self.around.patience)
-        if self._dial is None:
+        around, route = self.around, self.live.route
+        limit = attempt_limit(self._since + route.connect - time.monotonic(), 1)
+        if limit <= 0:
             return False
+        try:
+            refuse_ourselves(candidate, around.is_own)
+            dial = Dial.begin(
+                candidate, limit, self, around.patience, around.ports, sources=route.source
+            )
+        except OSError as error:
+            self._failure = f"{candidate}: {spoken(error)}"
+            if not is_ours(error):
+                self._missed(candidate)
+            return False
+        self._dial = dial
         self.happened(Event.DIAL)
         return True
 
+    def _look_further(self) -> None:
+        """Try what answered lately, else wait for the search."""
+        now = time.monotonic()
+        for candidate in self.live.order(self._search.port, self.around.resolver, now):
+            if self._try(candidate):
+                return
+        self.happened(Event.SEARCH)
+        self._search.enter(self, self._since + self.live.route.connect, self._failure)
+
+    def _missed(self, candidate: Candidate) -> None:
+        self.live.missed(candidate, self._failure, time.monotonic())
+        doubt(candidate.endpoint, self.around.resolver)
+
+    def overdue(self, dial: Dial) -> None:
+        """`dial` takes its time: try another beside it; see dial.Dialler."""
+        if dial is not self._dial or not self.around.descriptors.available(1):
+            return
+        now, port = time.monotonic(), self._search.port
+        tried = {one.candidate for one in (dial, *self._beside)}
+        for candidate in self.live.order(port, self.around.resolver, now):
+            if candidate not in tried:
+                self.live.overtaken(dial.candidate, now)
+                if self._try(candidate):
+                    self._beside = (*self._beside, dial)
+                    self.around.descriptors.take(1)
+                return
+
     def answered(self, dial: Dial, sock: socket.SocketType, events: int) -> None:
-        """`dial` has succeeded; see dial.Dialler."""
+        """`dial` has succeeded; see dial.Dialler and search.Seeker."""
+        if self.live.in_doubt:
+            self.live.answered(dial.candidate, time.monotonic())
+        if self._beside:
+            self._pass_on(dial)
         self._dial = None
         upstream = Side(self, sock)
         self.poller.give(sock.fileno(), upstream)
         self._join(dial.candidate, upstream, events)
 
+    def _pass_on(self, dial: Dial) -> None:
+        """Let others find out whether what was tried beside `dial` will answer."""
+        for one in (self._dial, *self._beside):
+            if one is not None and one is not dial:
+                one.dialler = Trial(self.live, self.around)
+        self._beside = ()
+
     def failed(self, dial: Dial, reason: str) -> None:
-        """`dial` has failed: search; see dial.Dialler."""
-        self._dial = None
-        self.live.address_failed(dial.candidate, time.monotonic())
-        doubt(dial.candidate.endpoint, self.around.resolver)
-        self._begin_search()
+        """`dial` has failed; see dial.Dialler."""
+        self._failure = reason
+        others = [one for one in (*self._beside, self._dial) if one not in (dial, None)]
+        self._dial = others.pop() if others else None
+        self._beside = tuple(one for one in others if one is not None)
+        self._missed(dial.candidate)
+        if self._dial is not None:
+            self.around.descriptors.give(1)
+        else:
+            self._look_further()
 
-    def _begin_search(self) -> None:
-        name = f"session {self.live.route.name} {self.client_name}"
-        self.happened(Event.SEARCH)
-        self._search = spawn(self._run(), name)
+    def again(self) -> None:
+        """See search.Seeker."""
+        self.happened(Event.ANEW)
+        self._seek()
 
-    async def _run(self) -> None:
-        try:
-            sock, candidate = await connect(
-                self.live,
-                self.port,
-                self.around.resolver,
-                self.around.is_own,
-                since=self._since,
-            )
-        except UnreachableError as error:
-            self._search = None
-            self._refuse(Reason.UNREACHABLE, str(error))
-            return
-        self._search = None  # what follows cannot be taken back
-        upstream = Side(self, sock)
-        try:
-            self.poller.add(sock.fileno(), upstream)
-            self._join(candidate, upstream)
-        except Exception:
-            self.broke()
-            self.poller.close_socket(sock)
-            raise
+    def late(self, reason: str) -> None:
+        """See search.Seeker."""
+        self._refuse(Reason.UNREACHABLE, reason)
 
     def _join(self, candidate: Candidate, upstream: Side, events: int = 0) -> None:
         self.candidate = candidate

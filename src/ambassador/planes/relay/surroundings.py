@@ -10,6 +10,7 @@ from ambassador.planes.relay.descriptors import Descriptors
 from ambassador.planes.relay.dial import Patience
 from ambassador.planes.relay.keepalive import Keepalives
 from ambassador.planes.relay.poller import Poller
+from ambassador.planes.relay.source_ports import SourcePorts
 from ambassador.ports import Resolver, SessionEnded
 
 __all__ = ["Surroundings"]
@@ -27,6 +28,7 @@ class Surroundings:
     descriptors: Descriptors
     poller: Poller
     patience: Patience
+    ports: SourcePorts
     keepalives: Keepalives
     is_own: Callable[[str, int], bool]
     ended: asyncio.Event

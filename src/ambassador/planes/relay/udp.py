@@ -19,7 +19,8 @@ from ambassador.planes.relay import pktinfo
 from ambassador.planes.relay.flow import UdpFlow
 from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.poller import LEVEL
-from ambassador.planes.relay.search import UnreachableError
+from ambassador.planes.relay.refusal import UnreachableError, spoken
+from ambassador.planes.relay.source_ports import NoSourcePortError
 from ambassador.planes.relay.surroundings import Surroundings
 from ambassador.planes.relay.udp_endpoints import NameUnknownError, UdpEndpoints
 from ambassador.planes.relay.udp_flows import UdpFlows
@@ -64,7 +65,7 @@ class UdpListener:
         # one; the poller's set is one descriptor without errors, and cheaper to change.
         self._poller = around.poller
         self._port = port
-        self._endpoints = UdpEndpoints(live, port, around.resolver, is_own)
+        self._endpoints = UdpEndpoints(live, port, around.resolver, is_own, around.ports)
         self._loop = asyncio.get_running_loop()
         self._space = pktinfo.ask(sock)
         self._view = around.datagram
@@ -303,9 +304,17 @@ class UdpListener:
     def _settle(self, flow: UdpFlow, order: Sequence[Endpoint]) -> None:
         """Join `flow` with the endpoint it shall have, or end it."""
         try:
-            found = self._endpoints.find(flow, order)
+            try:
+                found = self._endpoints.find(flow, order)
+            except NoSourcePortError as error:
+                if not self._descriptors.displace(self._flows) or flow not in self._flows:
+                    raise UnreachableError(spoken(error)) from error
+                found = self._endpoints.find(flow, order)
         except UnreachableError as error:
             self._refuse(flow, error)
+            return
+        except NoSourcePortError as error:
+            self._refuse(flow, UnreachableError(spoken(error)))
             return
         if found is not None:
             self._flows.join(flow, *found)
@@ -314,7 +323,8 @@ class UdpListener:
     def _refuse(self, flow: UdpFlow, error: UnreachableError) -> None:
         self._live.counters.refused += 1
         flow.task = None  # which is who calls, if there is one
-        self._flows.end(flow, Reason.UNREACHABLE, str(error))
+        if flow in self._flows:  # else it was the one that had to make room
+            self._flows.end(flow, Reason.UNREACHABLE, str(error))
 
     def _cut(self, flow: UdpFlow, reason: Reason) -> None:
         if flow in self._flows:

@@ -14,9 +14,12 @@ from ambassador.core.usable import keeps, usable
 from ambassador.errors import ResolveError
 from ambassador.model import Endpoint, Inet
 from ambassador.planes.relay.descriptors import EXHAUSTED
+from ambassador.planes.relay.doubts import DOUBT
+from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.flow import UdpFlow, connect_datagrams
-from ambassador.planes.relay.live import DOUBT, Candidate, LiveRoute
-from ambassador.planes.relay.search import UnreachableError, spoken
+from ambassador.planes.relay.live import LiveRoute
+from ambassador.planes.relay.refusal import UnreachableError, spoken
+from ambassador.planes.relay.source_ports import NoSourcePortError, SourcePorts
 from ambassador.ports import Resolver
 from ambassador.spec import is_ip
 
@@ -43,12 +46,14 @@ class UdpEndpoints:
         port: int,
         resolver: Resolver,
         is_own: Callable[[str, int], bool],
+        ports: SourcePorts,
     ) -> None:
         self.generation = 0
         self._live = live
         self._port = port
         self._resolver = resolver
         self._is_own = is_own
+        self._ports = ports
         self._loop = asyncio.get_running_loop()
         self._unwatch: list[Callable[[], None]] = []
         self._known: dict[Endpoint, list[Candidate]] = {}
@@ -84,21 +89,26 @@ class UdpEndpoints:
 
     def find(
         self, flow: UdpFlow, order: Sequence[Endpoint]
-    ) -> tuple[socket.socket, Candidate] | None:
+    ) -> tuple[socket.SocketType, Candidate] | None:
         """Return a connected socket for `flow` and where it leads; None when the one it has may
         stay: the endpoint shall see the same client for as long as it can.
 
-        Raises UnreachableError, and NameUnknownError for one of `order` to be asked for.
+        Raises NoSourcePortError, UnreachableError, and NameUnknownError for one of `order` to be
+        asked for.
         """
         if self.stays(flow):
             return None
         reason = "no endpoint takes new sessions"
         for endpoint in order:
-            for candidate in self._trusted_first(self._candidates(endpoint)):
+            for candidate in self._trusted_first(self._live.turned(self._candidates(endpoint))):
                 if candidate == flow.candidate:
                     return None
                 try:
-                    return connect_datagrams(candidate, self._is_own), candidate
+                    sources = self._live.route.source
+                    sock = connect_datagrams(candidate, self._is_own, self._ports, sources)
+                    return sock, candidate
+                except NoSourcePortError:
+                    raise
                 except OSError as error:
                     reason = f"{candidate}: {spoken(error)}"
                     if error.errno in EXHAUSTED:

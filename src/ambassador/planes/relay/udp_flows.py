@@ -11,8 +11,9 @@ from ambassador import log
 from ambassador.core.flows import Flows
 from ambassador.model import Reason
 from ambassador.planes.relay import pktinfo
+from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.flow import UdpFlow
-from ambassador.planes.relay.live import Candidate, LiveRoute
+from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.poller import LEVEL
 from ambassador.planes.relay.surroundings import Surroundings
 
@@ -71,7 +72,7 @@ class UdpFlows(Flows[UdpFlow]):
             self.sweep()
         return flow
 
-    def join(self, flow: UdpFlow, upstream: socket.socket, candidate: Candidate) -> None:
+    def join(self, flow: UdpFlow, upstream: socket.SocketType, candidate: Candidate) -> None:
         """Let `flow` lead to `candidate` through `upstream`, and no longer elsewhere."""
         self._part(flow)
         flow.upstream, flow.candidate, flow.answered = upstream, candidate, False
@@ -139,9 +140,12 @@ class UdpFlows(Flows[UdpFlow]):
 
     def _part(self, flow: UdpFlow) -> None:
         if flow.upstream is not None and flow.candidate is not None:
-            self._poller.close_socket(flow.upstream)
+            # At once, for its source port. An event of this turn that meets another socket with
+            # its number makes it read in vain.
+            self._poller.remove(flow.upstream.fileno())
+            flow.upstream.close()
             if flow.counted is not None:
-                self._live.closed(flow.counted, *flow.carried)
+                self._live.closed(flow.counted, flow.candidate, *flow.carried)
                 flow.told = flow.to_upstream, flow.to_client
             flow.upstream = flow.candidate = flow.counted = None
 

@@ -10,16 +10,28 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 from ambassador.core.session import Event
+from ambassador.planes.relay.disconnect import disconnect, inode
 from ambassador.planes.relay.poller import Poller
-from ambassador.planes.relay.worker_protocol import Adopt, Ask, Channel, Cut, Ended, Hello, Told
+from ambassador.planes.relay.worker_protocol import (
+    Adopt,
+    Ask,
+    Channel,
+    Cut,
+    Ended,
+    Hello,
+    Ping,
+    Told,
+)
 
 __all__ = ["Handed", "Worker"]
 
 _MODULE = "ambassador.planes.relay.worker_main"
+_STILL = 0.5  # seconds without an answer: it gets no more sessions
+_PIECE = 50  # sessions ended before other work of the loop has its turn: 2 ms
 _PATIENCE = 2.0  # seconds for a process to end that has nothing left to do
 _keys = itertools.count(1)
 
@@ -45,7 +57,10 @@ class Worker:
         self._poller = poller
         self._on_gone = gone
         self._sessions: dict[int, Handed] = {}
+        self._inodes: dict[int, tuple[int, int]] = {}  # of the sockets of each session
         self._waiting: list[asyncio.Future[None]] = []
+        self._answers: list[Callable[[], None]] = []
+        self._pinged: float | None = None  # since when an answer is waited for
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._channel = Channel(ours)
         descriptor = theirs.fileno()
@@ -76,7 +91,42 @@ class Worker:
         if not self._channel.attach(Adopt(key, to_upstream, to_client), descriptors):
             return None
         self._sessions[key] = session
+        self._inodes[key] = inode(descriptors[0]), inode(descriptors[1])
         return key
+
+    def when_it_answers(self, then: Callable[[], None]) -> None:
+        """Call `then` as soon as it has answered that it is at work; a process that stands still
+        never does.
+        """
+        self._answers.append(then)
+        if self._pinged is None:
+            self._pinged = time.monotonic()
+            self._send(Ping())
+
+    def stands_still(self, now: float) -> bool:
+        """Tell whether it has been asked at `now`, by the monotonic clock, and does not answer."""
+        return self._pinged is not None and now - self._pinged > _STILL
+
+    def force(self, sessions: Collection[object]) -> None:
+        """End those of its sessions that are in `sessions`, though it does not hear of it. Where
+        that is not possible, a process without other sessions is killed: the kernel resets them.
+        """
+        mine = {key: one for key, one in self._sessions.items() if one in sessions}
+        if not mine:
+            return
+        try:
+            disconnect(self.process.pid, {one for key in mine for one in self._inodes[key]})
+        except OSError:
+            if len(mine) == len(self._sessions):
+                self.process.kill()  # that it is gone is heard as of any other
+            return
+        for key, session in mine.items():
+            self._forget(key)
+            session.ended(None, 0, 0)
+
+    def _forget(self, key: int) -> Handed | None:
+        self._inodes.pop(key, None)
+        return self._sessions.pop(key, None)
 
     def cut(self, key: int) -> None:
         """Reset both sides of a session; its end is told as any other."""
@@ -143,8 +193,12 @@ class Worker:
         match message:
             case Hello():
                 self.is_ready = True
+                self._pinged = None
+                answers, self._answers = self._answers, []
+                for then in answers:
+                    then()
             case Ended(key, event, to_upstream, to_client):
-                if session := self._sessions.pop(key, None):
+                if session := self._forget(key):
                     session.ended(event, to_upstream, to_client)
             case Told(more, numbers):
                 for key, to_upstream, to_client in numbers:
@@ -153,13 +207,23 @@ class Worker:
                 if not more and self._waiting:
                     _set(self._waiting.pop(0))
 
-    def _send(self, message: Cut | Ask) -> None:
+    def _send(self, message: Cut | Ask | Ping) -> None:
         with contextlib.suppress(OSError):  # it is gone, which an event tells
             self._channel.send(message)
 
     def _gone(self) -> None:
-        self.close()
+        self._poller.close_socket(self._channel.sock)
+        self._release()
+        self._end_piece()
         self._on_gone(self)
+
+    def _end_piece(self) -> None:
+        """End its sessions, which are over, without keeping others waiting."""
+        for key in list(self._sessions)[:_PIECE]:
+            if session := self._forget(key):
+                session.ended(None, 0, 0)
+        if self._sessions:
+            self._poller.later(0.0, self._end_piece)
 
     def _release(self) -> None:
         for told in self._waiting:

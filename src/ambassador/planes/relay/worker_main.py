@@ -27,6 +27,7 @@ from ambassador.planes.relay.worker_protocol import (
     Cut,
     Ended,
     Hello,
+    Ping,
     Told,
     told,
 )
@@ -81,6 +82,8 @@ class WorkerLoop:
                 elif isinstance(message, Cut):
                     if pair := self.carried.get(message.key):
                         pair.happened(Event.CUT)
+                elif isinstance(message, Ping):
+                    self._tell(Hello())
                 elif isinstance(message, Ask):
                     for piece in told(_numbers(pair) for pair in self.carried.values()):
                         self._tell(piece)
@@ -130,7 +133,7 @@ class WorkerLoop:
             side.reset()
             raise
 
-    def _tell(self, message: Ended | Told) -> None:
+    def _tell(self, message: Ended | Hello | Told) -> None:
         if not self.alone:
             with contextlib.suppress(OSError):  # it is gone, which an event tells
                 self._channel.send(message)

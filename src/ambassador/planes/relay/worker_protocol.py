@@ -6,7 +6,8 @@ is seen. Numbers are little-endian; a session is called by a key the relay chose
     to the worker     ADOPT  key, bytes to_upstream, to_client so far; client and upstream attached
                       CUT    key
                       ASK
-    from the worker   HELLO  once it can carry
+                      PING
+    from the worker   HELLO  once it can carry; answers PING
                       ENDED  key, the event that ended it, bytes to_upstream, to_client
                       TOLD   more to come?, (key, to_upstream, to_client)...; answers ASK
 """
@@ -30,6 +31,7 @@ __all__ = [
     "Ended",
     "Hello",
     "Message",
+    "Ping",
     "Told",
     "decode",
     "encode",
@@ -70,6 +72,11 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class Ping:
+    """Say hello."""
+
+
+@dataclass(frozen=True, slots=True)
 class Hello:
     """Sessions may come."""
 
@@ -92,8 +99,9 @@ class Told:
     numbers: tuple[Numbers, ...]
 
 
-Message: TypeAlias = Adopt | Cut | Ask | Hello | Ended | Told
-_KINDS: tuple[type[Message], ...] = (Adopt, Cut, Ask, Hello, Ended, Told)
+Message: TypeAlias = Adopt | Cut | Ask | Hello | Ended | Told | Ping
+_KINDS: tuple[type[Message], ...] = (Adopt, Cut, Ask, Hello, Ended, Told, Ping)
+_BARE: dict[type[Message], Message] = {Ask: Ask(), Hello: Hello(), Ping: Ping()}
 
 
 def encode(message: Message) -> bytes:
@@ -108,7 +116,7 @@ def encode(message: Message) -> bytes:
             return _ENDED.pack(kind, key, _EVENTS.index(event), to_upstream, to_client)
         case Told(more, numbers):
             return _TOLD.pack(kind, more) + b"".join(_NUMBERS.pack(*one) for one in numbers)
-        case Ask() | Hello():
+        case Ask() | Hello() | Ping():
             return bytes([kind])
 
 
@@ -127,7 +135,7 @@ def decode(data: bytes) -> Message:
             _, more = _TOLD.unpack_from(data)
             return Told(more, tuple(_NUMBERS.iter_unpack(data[_TOLD.size :])))
         if len(data) == 1:
-            return Ask() if kind is Ask else Hello()
+            return _BARE[kind]
     except (IndexError, struct.error) as error:
         raise ValueError(f"not a message: {data[:32]!r}: {error}") from error
     raise ValueError(f"not a message: {data[:32]!r}: too long")

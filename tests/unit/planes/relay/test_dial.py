@@ -7,9 +7,10 @@ import pytest
 import uvloop
 
 from ambassador.model import Endpoint, Inet, Unix
-from ambassador.planes.relay.dial import Dial, Patience
-from ambassador.planes.relay.live import Candidate
+from ambassador.planes.relay.dial import BESIDE, Dial, Patience
+from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.poller import Poller
+from ambassador.planes.relay.source_ports import SourcePorts
 from tests.ports import free_port
 
 
@@ -18,6 +19,7 @@ class Dialler:
 
     def __init__(self, poller):
         self.poller = poller
+        self.overdue_after = []
         self.outcome = asyncio.get_running_loop().create_future()
 
     def answered(self, dial, sock, events):
@@ -25,6 +27,9 @@ class Dialler:
 
     def failed(self, dial, reason):
         self.outcome.set_result(reason)
+
+    def overdue(self, dial):
+        self.overdue_after.append(time.monotonic())
 
     def broke(self):
         self.outcome.set_result("broke")
@@ -58,8 +63,11 @@ def run(request):
     return running
 
 
-def soon():
-    return time.monotonic() + 5
+LIMIT = 5.0
+
+
+def begin(candidate, limit, dialler, patience):
+    return Dial.begin(candidate, limit, dialler, patience, SourcePorts())
 
 
 def to(port, host="127.0.0.1"):
@@ -70,9 +78,7 @@ def test_it_connects(run):
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         async def trial(dialler, patience):
-            assert Dial.begin(
-                to(listening.getsockname()[1]), time.monotonic() + 5, dialler, patience
-            )
+            assert begin(to(listening.getsockname()[1]), LIMIT, dialler, patience)
             return (await dialler.outcome).getpeername()
 
         assert run(trial) == listening.getsockname()
@@ -86,7 +92,7 @@ def test_it_connects_to_a_path(run, tmp_path):
 
         async def trial(dialler, patience):
             candidate = Candidate(Endpoint(Unix(path)), path, 0)
-            assert Dial.begin(candidate, soon(), dialler, patience)
+            assert begin(candidate, LIMIT, dialler, patience)
             return (await dialler.outcome).getpeername()
 
         assert run(trial) == path
@@ -100,7 +106,7 @@ def test_a_path_whose_server_has_spoken_and_gone_is_connected(run, tmp_path):
         listening.listen()
 
         async def trial(dialler, patience):
-            assert Dial.begin(Candidate(Endpoint(Unix(path)), path, 0), soon(), dialler, patience)
+            assert begin(Candidate(Endpoint(Unix(path)), path, 0), LIMIT, dialler, patience)
             accepted, _ = listening.accept()
             accepted.send(b"hello")
             accepted.close()
@@ -112,9 +118,10 @@ def test_a_path_whose_server_has_spoken_and_gone_is_connected(run, tmp_path):
 def test_an_address_that_is_none_cannot_even_begin(run):
     async def trial(dialler, patience):
         path = "/" + "x" * 200
-        return Dial.begin(Candidate(Endpoint(Unix(path)), path, 0), soon(), dialler, patience)
+        with pytest.raises(OSError, match="too long"):
+            begin(Candidate(Endpoint(Unix(path)), path, 0), LIMIT, dialler, patience)
 
-    assert run(trial) is None
+    run(trial)
 
 
 def test_what_breaks_leaves_no_socket(run):
@@ -125,7 +132,7 @@ def test_what_breaks_leaves_no_socket(run):
                 raise MemoryError
 
             dialler.answered = answered
-            assert Dial.begin(to(listening.getsockname()[1]), soon(), dialler, patience)
+            assert begin(to(listening.getsockname()[1]), LIMIT, dialler, patience)
             return await dialler.outcome
 
         assert run(trial) == "broke"
@@ -134,11 +141,10 @@ def test_what_breaks_leaves_no_socket(run):
 def test_a_path_where_nobody_listens_cannot_even_begin(run, tmp_path):
     async def trial(dialler, patience):
         path = str(tmp_path / "none")
-        return Dial.begin(
-            Candidate(Endpoint(Unix(path)), path, 0), time.monotonic() + 5, dialler, patience
-        )
+        with pytest.raises(FileNotFoundError):
+            begin(Candidate(Endpoint(Unix(path)), path, 0), LIMIT, dialler, patience)
 
-    assert run(trial) is None
+    run(trial)
 
 
 def test_without_descriptors_it_cannot_begin(run, monkeypatch):
@@ -147,16 +153,17 @@ def test_without_descriptors_it_cannot_begin(run, monkeypatch):
             raise OSError(24, "Too many open files")
 
         monkeypatch.setattr(socket, "SocketType", none)
-        return Dial.begin(to(1), soon(), dialler, patience)
+        with pytest.raises(OSError, match="Too many open files"):
+            begin(to(1), LIMIT, dialler, patience)
 
-    assert run(trial) is None
+    run(trial)
 
 
 def test_refused_says_so(run):
     port = free_port()
 
     async def trial(dialler, patience):
-        assert Dial.begin(to(port), soon(), dialler, patience)
+        assert begin(to(port), LIMIT, dialler, patience)
         return await dialler.outcome
 
     assert run(trial) == f"127.0.0.1:{port}: connection refused"
@@ -168,7 +175,7 @@ def test_reset_before_it_was_seen_to_be_connected_is_a_failure(run):
         port = listening.getsockname()[1]
 
         async def trial(dialler, patience):
-            assert Dial.begin(to(port), soon(), dialler, patience)
+            assert begin(to(port), LIMIT, dialler, patience)
             accepted, _ = listening.accept()
             accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             accepted.close()
@@ -188,23 +195,54 @@ def test_silence_is_given_up_after_its_time(run):
         async def trial(dialler, patience):
             loop = asyncio.get_running_loop()
             began = loop.time()
-            assert Dial.begin(to(port), time.monotonic() + 0.6, dialler, patience)
+            assert begin(to(port), 0.3, dialler, patience)
             return await dialler.outcome, loop.time() - began
 
         reason, seconds = run(trial)
         for filler in fillers:
             filler.close()
     assert reason == f"127.0.0.1:{port} does not answer"
-    assert seconds >= 0.29  # half of what remained; the other half is for the search
+    assert seconds >= 0.29
+
+
+def test_a_full_backlog_of_a_path_says_so(run, tmp_path):
+    path = str(tmp_path / "socket")
+    with socket.socket(socket.AF_UNIX) as full, socket.socket(socket.AF_UNIX) as filler:
+        full.bind(path)
+        full.listen(0)
+        filler.connect(path)
+
+        async def trial(dialler, patience):
+            with pytest.raises(OSError, match="its listen backlog is full"):
+                begin(Candidate(Endpoint(Unix(path)), path, 0), LIMIT, dialler, patience)
+
+        run(trial)
+
+
+def test_one_that_takes_its_time_is_told_of_once(run):
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        fillers = [socket.socket() for _ in range(2)]
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+
+        async def trial(dialler, patience):
+            began = time.monotonic()
+            begin(to(full.getsockname()[1]), 0.5, dialler, patience)
+            await dialler.outcome
+            return [moment - began for moment in dialler.overdue_after]
+
+        (after,) = run(trial)
+        for filler in fillers:
+            filler.close()
+    assert BESIDE <= after < 0.5
 
 
 def test_who_drops_it_hears_nothing(run):
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         async def trial(dialler, patience):
-            dial = Dial.begin(
-                to(listening.getsockname()[1]), time.monotonic() + 5, dialler, patience
-            )
+            dial = begin(to(listening.getsockname()[1]), LIMIT, dialler, patience)
             dial.drop()
             await asyncio.sleep(0)
             return dialler.outcome.done()
@@ -228,7 +266,7 @@ def test_a_socket_that_is_connected_to_itself_is_refused(run, monkeypatch):
                 return super().connect_ex(where)
 
         monkeypatch.setattr(socket, "SocketType", Bound)
-        dial = Dial.begin(to(port), soon(), dialler, patience)
+        dial = begin(to(port), LIMIT, dialler, patience)
         assert dial is not None
         assert port >= patience.ephemeral
         return await dialler.outcome

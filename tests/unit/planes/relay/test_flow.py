@@ -4,8 +4,9 @@ import socket
 import pytest
 
 from ambassador.model import Endpoint, Inet, Proto, Reason, Route
+from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.flow import UdpFlow, connect_datagrams
-from ambassador.planes.relay.live import Candidate
+from ambassador.planes.relay.source_ports import SourcePorts
 from ambassador.ports import SessionRecord
 
 
@@ -65,18 +66,18 @@ def test_it_is_seen_with_its_state(found, held, state):
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "0.0.0.0", "::1", "::"])
 def test_an_endpoint_that_is_our_own_listener_is_refused(host):
     with pytest.raises(OSError) as caught:
-        connect_datagrams(candidate(5353, host), lambda _, port: port == 5353)
+        connect_datagrams(candidate(5353, host), lambda _, port: port == 5353, SourcePorts())
     assert caught.value.errno == errno.ELOOP
 
 
 def test_a_socket_connected_to_itself_is_no_endpoint(monkeypatch):
-    class Lucky(socket.socket):
+    class Lucky(socket.SocketType):
         """The kernel chooses, one time in 28,000, the port that was asked for."""
 
-        def connect(self, address):
+        def connect_ex(self, address):
             self.bind(address)
-            super().connect(address)
+            return super().connect_ex(address)
 
-    monkeypatch.setattr(socket, "socket", Lucky)
+    monkeypatch.setattr(socket, "SocketType", Lucky)
     with pytest.raises(ConnectionRefusedError):
-        connect_datagrams(candidate(29531), lambda *_: False)
+        connect_datagrams(candidate(29531), lambda *_: False, SourcePorts())

@@ -6,7 +6,9 @@ import pytest
 
 from ambassador.errors import ResolveError
 from ambassador.model import Endpoint, Inet, Pick, Route, Unix
-from ambassador.planes.relay.live import DOUBT, Candidate, LiveRoute
+from ambassador.planes.relay.doubts import DOUBT
+from ambassador.planes.relay.evidence import Candidate
+from ambassador.planes.relay.live import LiveRoute
 from tests.names import StaticResolver
 
 RESOLVER = StaticResolver()
@@ -55,7 +57,7 @@ def test_least_counts_what_is_opened_and_closed():
     route = state(pick=Pick.LEAST)
     counted = route.opened(at(A))
     assert route.choose(0.0) == [B, A]
-    route.closed(counted)
+    route.closed(counted, at(A))
     assert route.choose(0.0) == [A, B]
 
 
@@ -73,11 +75,11 @@ def test_a_session_of_an_endpoint_that_left_and_came_back_still_counts():
     route.change(Route("redis", Inet("", 6379), (B,), pick=Pick.LEAST))
     route.change(both)
     assert route.choose(0.0) == [B, A]
-    route.closed(first)
+    route.closed(first, at(A))
     third = route.opened(at(B))
-    route.closed(second)
+    route.closed(second, at(A))
     assert route.choose(0.0) == [A, B]
-    route.closed(third)
+    route.closed(third, at(B))
     assert route.choose(0.0) == [A, B]  # both at zero, none below
 
 
@@ -99,7 +101,7 @@ def test_the_last_session_of_an_endpoint_that_left_takes_what_is_known_of_it_alo
     route.change(Route("redis", Inet("", 6379), (A,)))
     assert route.sure(6379, RESOLVER) is None
     route.change(Route("redis", Inet("", 6379), (B,)))
-    route.closed(counted)
+    route.closed(counted, at(A))
     assert route.open_by_endpoint == {B.address: 0}
 
 
@@ -165,8 +167,8 @@ def test_an_endpoint_that_left_and_came_back_while_it_was_connected_to_is_known_
     counted = route.opened(slow)
     other = route.opened(Candidate(A, "10.0.0.1", 6379))
     assert route.open_by_endpoint == {A.address: 2, B.address: 0}
-    route.closed(counted)
-    route.closed(other)
+    route.closed(counted, at(A))
+    route.closed(other, at(A))
     assert route.open_by_endpoint == {A.address: 0, B.address: 0}
     assert {*route.choose(0.0)} == {A, B}
 
@@ -261,7 +263,7 @@ def test_addresses_that_failed_long_ago_are_forgotten():
     route = state(A)
     for number in range(100):
         route.address_failed(Candidate(A, f"10.0.0.{number}", 1), float(number))
-    assert len(route._doubted) <= 2 * DOUBT + 1
+    assert len(route._doubts) <= 2 * DOUBT + 1
 
 
 def test_who_listens_hears_of_each_failure_and_of_the_first_success_after_it():

@@ -8,6 +8,7 @@ import socket
 import pytest
 
 from ambassador.core.plan import AddRoute
+from ambassador.planes.relay.dial import Dial
 from ambassador.planes.relay.pair import Side
 from ambassador.planes.relay.plane import RelayPlane
 from tests.names import StaticResolver
@@ -15,8 +16,8 @@ from tests.ports import free_port
 from tests.relay.running import route
 
 
-@pytest.mark.parametrize("at", [1, 2], ids=["client", "upstream"])
-def test_where_no_more_sockets_can_be_watched(at, monkeypatch):
+@pytest.mark.parametrize("kind", [Side, Dial], ids=["client", "upstream"])
+def test_where_no_more_sockets_can_be_watched(kind, monkeypatch):
     """epoll_ctl(2): ENOSPC, more than /proc/sys/fs/epoll/max_user_watches."""
 
     async def trial(listening):
@@ -24,17 +25,13 @@ def test_where_no_more_sockets_can_be_watched(at, monkeypatch):
         loop.set_exception_handler(lambda _, context: failures.append(context["exception"]))
         plane = RelayPlane(StaticResolver(), buffer=65536, backlog=16)
         port = free_port()
-        await plane.apply([AddRoute(route(port, listening.getsockname()[1]))])
+        await plane.apply([AddRoute(route(port, listening.getsockname()[1], connect=0.3))])
         around, (relay_route,) = plane._around, plane._routes.values()
         free, watched = around.descriptors._free, len(around.poller)
-        # Without what is sure there is a search, which ends with a socket to be watched.
-        monkeypatch.setattr(relay_route.live.__class__, "sure", lambda *_: None)
-        real, sides = around.poller.add, []
+        real = around.poller.add
 
         def add(fd, who, *events):
-            sides.extend([who] if isinstance(who, Side) else [])
-            if len(sides) == at:
-                sides.append(who)
+            if isinstance(who, kind):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             real(fd, who, *events)
 
@@ -50,7 +47,7 @@ def test_where_no_more_sockets_can_be_watched(at, monkeypatch):
         assert around.descriptors._free == free
         assert len(around.poller) == watched
         plane.close()
-        assert [error.errno for error in failures] == [errno.ENOSPC][: 2 - at]
+        assert [error.errno for error in failures] == [errno.ENOSPC] * (kind is Side)
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
         asyncio.run(asyncio.wait_for(trial(listening), 10))

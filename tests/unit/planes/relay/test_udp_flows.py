@@ -8,7 +8,8 @@ import pytest
 
 from ambassador.model import Endpoint, Inet, Proto, Reason, Route
 from ambassador.planes.relay.descriptors import Descriptors
-from ambassador.planes.relay.live import Candidate, LiveRoute
+from ambassador.planes.relay.evidence import Candidate
+from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.poller import Poller
 from ambassador.planes.relay.udp_flows import UdpFlows
 from tests.clock import LoopWithClock, put_forward

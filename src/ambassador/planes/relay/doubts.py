@@ -1,0 +1,54 @@
+"""Addresses that did not answer lately: each is tried by one client at a time."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+__all__ = ["DOUBT", "Doubts", "Place"]
+
+# Seconds for which an address that failed is tried last; long enough to spare most clients the
+# wait for it, short enough to come back soon after a restart.
+DOUBT = 5.0
+
+Place: TypeAlias = tuple[str, int]  # an IP literal and a port, or a path and 0
+
+
+class Doubts:
+    """Times in seconds of one clock."""
+
+    def __init__(self) -> None:
+        self._until: dict[Place, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._until)
+
+    def __contains__(self, place: Place) -> bool:
+        return place in self._until
+
+    def add(self, place: Place, now: float) -> None:
+        """Doubt `place` from `now` on, or anew."""
+        self.forget(now)
+        self._until[place] = now + DOUBT
+
+    def remove(self, place: Place) -> bool:
+        """Doubt `place` no longer; tell whether it was doubted."""
+        return self._until.pop(place, None) is not None
+
+    def is_doubted(self, place: Place, now: float) -> bool:
+        """Tell whether `place` should be tried last."""
+        return self._until.get(place, now) > now
+
+    def claim(self, place: Place, now: float) -> bool:
+        """Tell whether a client may try `place`, which is doubted: the first to ask, once in a
+        while. For all others it stays in doubt.
+        """
+        until = self._until.get(place)
+        if until is None or until > now:
+            return False
+        self._until[place] = now + DOUBT
+        return True
+
+    def forget(self, now: float) -> None:
+        """Doubt no longer what nobody has tried for a while."""
+        if self._until:
+            self._until = {p: until for p, until in self._until.items() if until + DOUBT > now}

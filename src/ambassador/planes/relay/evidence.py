@@ -1,0 +1,68 @@
+"""What is known of one endpoint of a route, and the addresses a session may connect to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ambassador.model import Address, Endpoint, Inet, Reason
+from ambassador.spec import format_address
+
+__all__ = ["Candidate", "Counters", "Evidence"]
+
+
+@dataclass(slots=True)
+class Evidence:
+    """What is known of one endpoint of a route."""
+
+    address: Address
+    here: bool = True  # among the endpoints of the route
+    open: int = 0
+    failed_at: float | None = None  # the last failure that no success followed
+    failing_since: float | None = None
+    opened: int = 0
+    to_upstream: int = 0  # bytes of sessions that have ended
+    to_client: int = 0
+    failures: int = 0
+    error: str = ""  # the last failure, and when it was (seconds since 1970)
+    failed_on: float = 0.0
+    turn: int = 0  # sessions that were led to one of its addresses
+    at: Counter[str] = field(default_factory=Counter)  # open sessions of each
+    addresses: Sequence[str] = ()  # as they were last
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One address a session may connect to. `address` is an IP literal, or a path (port 0)."""
+
+    endpoint: Endpoint
+    address: str
+    port: int
+    evidence: Evidence | None = field(default=None, repr=False, compare=False)
+    _text: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        inet = format_address(Inet(self.address, self.port)) if self.port else ""
+        object.__setattr__(self, "_text", inet or f"unix://{self.address}")
+
+    def __str__(self) -> str:
+        return self._text
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """The address with the first port of the endpoint (0 for a path)."""
+        where = self.endpoint.address
+        return self.address, where.port if isinstance(where, Inet) else 0
+
+
+@dataclass(slots=True)
+class Counters:
+    """What a route has carried since it was added; bytes as the relay read them."""
+
+    opened: int = 0
+    open: int = 0
+    refused: int = 0
+    to_upstream: int = 0
+    to_client: int = 0
+    closed: Counter[Reason] = field(default_factory=Counter)

@@ -1,0 +1,163 @@
+"""Where a connection comes from: an address and a port of this host.
+
+The kernel chooses the port, so that no two connections to one place have the same. When it finds
+none, that is not the endpoint's failure: other source addresses are tried, then the ports of
+connections that are over and only wait for late packets (TIME_WAIT). The kernel gives those away
+by itself only with tcp_tw_reuse, but to a socket that is bound to one it does (tcp_twsk_unique of
+Linux: where TCP timestamps tell the old connection from the new one; RFC 6191).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from ambassador import log
+
+__all__ = ["NoSourcePortError", "SourcePorts", "port_range"]
+
+_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_BEGUN = frozenset({0, errno.EINPROGRESS})
+# connect(2): no port is free for TCP; for UDP, which binds by itself before.
+_NO_PORT = frozenset({errno.EADDRNOTAVAIL, errno.EAGAIN})
+_BIND_ADDRESS_NO_PORT = 24  # IP_BIND_ADDRESS_NO_PORT of linux/in.h; no name in Python 3.11
+# Ports tried before the shortage counts as real: 5 us each.
+_TRIES = 64
+# Seconds for which the kernel is not asked again: it looks at every port, 1 ms for 28,000.
+_SCARCE = 1.0
+_SAY_AGAIN = 60.0  # seconds
+
+
+class NoSourcePortError(OSError):
+    """No source port is free for a connection to one place."""
+
+
+def port_range() -> tuple[int, int]:
+    """Return the first and the last port that the kernel gives to a connection (ip(7))."""
+    first, last = _RANGE.read_text().split()
+    return int(first), int(last)
+
+
+class SourcePorts:
+    """Makes sockets that are being connected."""
+
+    def __init__(self) -> None:
+        self._turn = 0
+        self._scarce: dict[tuple[str, int], float] = {}  # until when
+        self._said = -_SAY_AGAIN
+
+    def connect(
+        self, where: tuple[str, int], kind: int = socket.SOCK_STREAM, sources: Sequence[str] = ()
+    ) -> socket.SocketType:
+        """Return a non-blocking socket that is being connected to `where`, an IP literal and a
+        port, from one of `sources` of its family (IP literals of this host), if there are any.
+
+        Raises NoSourcePortError, and OSError for everything else that is known at once.
+        """
+        stream = kind == socket.SOCK_STREAM
+        if not (self._scarce and stream and self._is_scarce(where)):
+            for source in self._addresses(where, sources):
+                sock = _socket(where, kind)
+                error = _begin(sock, source, 0, where)
+                if error in _BEGUN:
+                    return sock
+                sock.close()
+                if error not in _NO_PORT:
+                    raise OSError(error, os.strerror(error))
+            self._short(where)
+        if stream and (found := self._take_over(where, sources)) is not None:
+            return found
+        first, last = port_range()
+        text = f"no source port is free (net.ipv4.ip_local_port_range is {first} {last})"
+        raise NoSourcePortError(errno.EADDRNOTAVAIL, text)
+
+    @property
+    def is_short(self) -> bool:
+        """Whether a port was hard to find a moment ago, for some place."""
+        return any(map(self._is_scarce, tuple(self._scarce)))
+
+    def _is_scarce(self, where: tuple[str, int]) -> bool:
+        if self._scarce.get(where, 0.0) > time.monotonic():
+            return True
+        self._scarce.pop(where, None)
+        return False
+
+    def _addresses(self, where: tuple[str, int], sources: Sequence[str]) -> Sequence[str]:
+        """Return the source addresses to try, in turn; an empty one is the kernel's choice."""
+        if not sources:
+            return ("",)
+        family = [one for one in sources if (":" in one) == (":" in where[0])] or [""]
+        self._turn += 1
+        start = self._turn % len(family)
+        return [*family[start:], *family[:start]]
+
+    def _take_over(
+        self, where: tuple[str, int], sources: Sequence[str]
+    ) -> socket.SocketType | None:
+        for source in self._addresses(where, sources):
+            for port in _some(*port_range()):
+                sock = _socket(where, socket.SOCK_STREAM)
+                if _begin(sock, source, port, where) in _BEGUN:
+                    return sock
+                sock.close()
+        return None
+
+    def _short(self, where: tuple[str, int]) -> None:
+        now = time.monotonic()
+        self._scarce[where] = now + _SCARCE
+        if now - self._said < _SAY_AGAIN:
+            return
+        self._said = now
+        first, last = port_range()
+        place = f"[{where[0]}]:{where[1]}" if ":" in where[0] else f"{where[0]}:{where[1]}"
+        log.event(
+            log.WARNING,
+            "source_ports_short",
+            f"the kernel finds no free source port for {place}: the {last - first + 1} of "
+            f"net.ipv4.ip_local_port_range ({first}-{last}) are in use or in TIME_WAIT. This is no "
+            "failure of the endpoint; ports in TIME_WAIT are used again where they can be. Give "
+            'more: sysctl net.ipv4.ip_local_port_range="1024 65535", net.ipv4.tcp_tw_reuse=1, or '
+            "more source addresses (..._SOURCE=10.0.0.5,10.0.0.6)",
+            place=place,
+            first=first,
+            last=last,
+        )
+
+
+def _socket(where: tuple[str, int], kind: int) -> socket.SocketType:
+    family = socket.AF_INET6 if ":" in where[0] else socket.AF_INET
+    sock = socket.SocketType(family, kind | socket.SOCK_NONBLOCK, 0)
+    if kind == socket.SOCK_STREAM:
+        # What it leaves in TIME_WAIT can be taken over only if it allowed that.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return sock
+
+
+def _begin(sock: socket.SocketType, source: str, port: int, where: tuple[str, int]) -> int:
+    """Begin to connect `sock`; return the error, as connect_ex does. Raises OSError where this
+    host does not have the address `source`.
+    """
+    if source and not port:
+        sock.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
+    if source or port:
+        try:
+            sock.bind((source, port))
+        except OSError as error:
+            if port or error.errno not in (errno.EADDRNOTAVAIL, errno.EINVAL):
+                return error.errno or errno.EIO
+            sock.close()
+            text = f"this host does not have the source address {source}"
+            raise OSError(errno.EINVAL, text) from error
+    return sock.connect_ex(where)
+
+
+def _some(first: int, last: int) -> Iterator[int]:
+    count = last - first + 1
+    start = random.randrange(count)
+    for number in range(min(_TRIES, count)):
+        yield first + (start + number) % count

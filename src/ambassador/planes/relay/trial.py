@@ -1,0 +1,43 @@
+"""An attempt that its client no longer needs goes on, for others to know how it ends."""
+
+from __future__ import annotations
+
+import socket
+import time
+
+from ambassador.planes.relay.dial import Dial
+from ambassador.planes.relay.live import LiveRoute
+from ambassador.planes.relay.options import reset
+from ambassador.planes.relay.refusal import doubt
+from ambassador.planes.relay.surroundings import Surroundings
+
+__all__ = ["Trial"]
+
+
+class Trial:
+    """Notes what becomes of a dial, and gives the descriptor back that was taken for it."""
+
+    def __init__(self, live: LiveRoute, around: Surroundings) -> None:
+        self.poller = around.poller
+        self._live = live
+        self._around = around
+
+    def answered(self, dial: Dial, sock: socket.SocketType, events: int) -> None:
+        """See dial.Dialler."""
+        self._live.answered(dial.candidate, time.monotonic())
+        reset(sock)
+        self.poller.close_socket(sock)
+        self._around.descriptors.give(1)
+
+    def failed(self, dial: Dial, reason: str) -> None:
+        """See dial.Dialler."""
+        self._live.missed(dial.candidate, reason, time.monotonic())
+        doubt(dial.candidate.endpoint, self._around.resolver)
+        self._around.descriptors.give(1)
+
+    def overdue(self, dial: Dial) -> None:
+        """See dial.Dialler."""
+
+    def broke(self) -> None:
+        """See poller.Ready."""
+        self._around.descriptors.give(1)
