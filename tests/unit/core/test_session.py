@@ -30,6 +30,7 @@ EXPECTED = {
         E.ANEW: (State.HELD, ()),
     },
     State.DIALLING: {
+        E.DIAL: (State.DIALLING, ()),
         E.CONNECTED: (State.OPEN, ()),
         E.SEARCH: (State.SEARCHING, ()),
         E.CLIENT_RESET: (CLOSED, (A.DROP_DIAL, A.RESET_CLIENT)),
