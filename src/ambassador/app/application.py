@@ -234,7 +234,10 @@ class App:
         ready = reconciler.phase is Phase.READY
         carrying = len(self._relay.offload.workers)
         dropped, tracked = log.dropped(), fill() if self._kernel else None
-        return Facts(ready, statuses, reconciler.sources, before, carrying, dropped, tracked)
+        buffered = self._relay.buffered
+        return Facts(
+            ready, statuses, reconciler.sources, before, carrying, buffered, dropped, tracked
+        )
 
     def _follow(self, steps: Sequence[Step]) -> None:
         self._checks.change(steps)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ambassador.admin.token import read_token
 from ambassador.core.hostsfile import HostsLine, parse_hosts
+from ambassador.core.memory import bound
 from ambassador.core.offload import workers
 from ambassador.core.shares import shares
 from ambassador.handover.successor import HandedStore, Successor
@@ -18,6 +19,7 @@ from ambassador.planes.kernel.nft import Nft
 from ambassador.planes.kernel.plane import KernelPlane
 from ambassador.planes.kernel.privilege import acquire, look
 from ambassador.planes.kernel.table import retire
+from ambassador.planes.relay.allowance import allowance
 from ambassador.planes.relay.cores import cores
 from ambassador.planes.relay.plane import RelayPlane
 from ambassador.ports import (
@@ -126,6 +128,7 @@ def relay_plane(
         resolver,
         buffer=settings.buffer,
         backlog=settings.backlog,
+        memory=bound(settings.memory, allowance()),
         workers=workers(settings.workers, cores()),
         noticed=noticed,
         arrived=arrived,

@@ -32,6 +32,7 @@ class Settings:
     upgrade: bool = False
     loop: str = "uvloop"
     buffer: int = 256 << 10
+    memory: int | None = None  # a share of what the cgroup allows
     backlog: int = 4096
     workers: int | None = None  # as many as there are cores
     admin: str = ""  # empty: chosen at the start; "off": none

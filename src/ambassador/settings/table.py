@@ -151,6 +151,15 @@ SETTINGS: Mapping[str, Setting] = {
             "bytes a session may hold for each direction before its sender is made to wait",
         ),
         Setting(
+            "memory",
+            values.memory,
+            "auto|SIZE",
+            "auto",
+            "32MiB",
+            "bytes all sessions of the relay may hold, together; where that is short each may hold "
+            "less; auto: an eighth of the memory the cgroup allows, 64MiB at most",
+        ),
+        Setting(
             "backlog",
             values.backlog,
             "NUMBER",

@@ -14,6 +14,7 @@ __all__ = [
     "door",
     "folder",
     "grace",
+    "memory",
     "names",
     "path",
     "ports",
@@ -25,6 +26,7 @@ __all__ = [
 
 # Below, a session would be woken for less than a packet; above, few sessions fill a memory limit.
 SMALLEST_BUFFER, LARGEST_BUFFER = 4 << 10, 64 << 20
+SMALLEST_MEMORY = 1 << 20
 LARGEST_BACKLOG = 65535
 MOST_WORKERS = 64
 SHORTEST_TOKEN = 16  # characters; guessing one of them over a network takes longer than we live
@@ -62,6 +64,16 @@ def size(text: str, where: str) -> int:
     found = parse_size(text, where)
     if not SMALLEST_BUFFER <= found <= LARGEST_BUFFER:
         raise ConfigError(Problem(where, "is too small or too large", text, "4KiB to 64MiB"))
+    return found
+
+
+def memory(text: str, where: str) -> int | None:
+    """Return bytes, as many as all sessions may hold, None for `auto`. Raises ConfigError."""
+    if text == "auto":
+        return None
+    found = parse_size(text, where)
+    if found < SMALLEST_MEMORY:
+        raise ConfigError(Problem(where, "is too small", text, "auto, or 1MiB and more"))
     return found
 
 

@@ -58,6 +58,18 @@ METRICS: Mapping[str, Metric] = {
             "processes that carry busy sessions of the relay, beside the first one",
         ),
         Metric(
+            "ambassador_buffered_bytes",
+            Kind.GAUGE,
+            (),
+            "bytes the sessions of the relay hold for readers that do not take them yet",
+        ),
+        Metric(
+            "ambassador_buffered_limit_bytes",
+            Kind.GAUGE,
+            (),
+            "how many they may hold, all together (`AMBASSADOR_MEMORY`)",
+        ),
+        Metric(
             "ambassador_log_lines_dropped_total",
             Kind.COUNTER,
             (),

@@ -35,6 +35,7 @@ class Facts:
     # What processes before this one knew, by the name of the route; see Times.add.
     before: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     workers: int = 0  # processes that carry sessions beside this one
+    buffered: tuple[int, int] = (0, 0)  # bytes sessions hold unsent, and how many they may
     dropped: int = 0  # lines of the log
     conntrack: tuple[int, int] | None = None  # entries, and how many there can be
 
@@ -87,6 +88,8 @@ def samples(
     read = max((source.read for source in facts.sources if not source.error), default=0.0)
     yield Sample("ambassador_reload_last_success_timestamp_seconds", (), read)
     yield Sample("ambassador_workers", (), facts.workers)
+    yield Sample("ambassador_buffered_bytes", (), facts.buffered[0])
+    yield Sample("ambassador_buffered_limit_bytes", (), facts.buffered[1])
     yield Sample("ambassador_log_lines_dropped_total", (), facts.dropped)
     if facts.conntrack is not None:
         for word, value in zip(("entries", "limit"), facts.conntrack, strict=True):

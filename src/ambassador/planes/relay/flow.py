@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ambassador.core.memory import Memory
 from ambassador.model import Reason, Route
 from ambassador.planes.relay.client import client_name
 from ambassador.planes.relay.evidence import Candidate, Evidence
@@ -47,6 +48,7 @@ class UdpFlow:
     to_client: int = 0
     told: tuple[int, int] = (0, 0)  # of both, what endpoints it led to before have been told
     dropped: int = 0
+    memory: Memory | None = None  # of all sessions
     _held_bytes: int = field(default=0, repr=False)
 
     def hold(self, datagram: bytes) -> bool:
@@ -56,6 +58,10 @@ class UdpFlow:
             self._held_bytes = 0
         if len(self.held) >= _HELD_DATAGRAMS or self._held_bytes + len(datagram) > _HELD_BYTES:
             return False
+        if self.memory is not None:
+            if not self.memory.has(len(datagram)):
+                return False
+            self.memory.add(len(datagram))
         self.held.append(datagram)
         self._held_bytes += len(datagram)
         return True
@@ -63,6 +69,9 @@ class UdpFlow:
     def release(self) -> deque[bytes]:
         """Return what was held, in order, and hold no more."""
         held, self.held = self.held or deque(), None
+        if self.memory is not None:
+            self.memory.add(-self._held_bytes)
+        self._held_bytes = 0
         return held
 
     @property

@@ -73,8 +73,9 @@ class Side:
                 self._learn_error()  # of which no edge tells again
             return
         poller = self.poller
+        most = poller.memory.reading
         try:
-            count = self.sock.recv_into(poller.buffer)
+            count = self.sock.recv_into(poller.buffer, most)
         except OSError as error:
             self.readable = False
             if self.lost or not isinstance(error, BlockingIOError):
@@ -86,6 +87,7 @@ class Side:
         self.received += count
         if to.unsent is not None:
             to.unsent += poller.view[:count]
+            poller.memory.add(count)
         else:
             try:
                 sent = to.sock.send(poller.view[:count])
@@ -96,7 +98,8 @@ class Side:
                 return
             if sent < count:
                 to.unsent = bytearray(poller.view[sent:count])
-        if count == poller.size or self.ending:
+                poller.memory.add(count - sent)
+        if count == most or self.ending:
             # Less than was asked for is all there was, and the next byte makes an edge (epoll(7)).
             poller.go_on(self)
         else:
@@ -105,7 +108,7 @@ class Side:
     @property
     def full(self) -> bool:
         """Whether so much is unsent that its peer is no longer read."""
-        return self.unsent is not None and len(self.unsent) >= self.poller.limit
+        return self.unsent is not None and len(self.unsent) >= self.poller.memory.allowed
 
     def end(self) -> None:
         """Pass on the peer's end, after all its bytes."""
@@ -127,11 +130,18 @@ class Side:
         peer = self.peer
         assert peer is not None
         peer.lost = peer.ending = True
-        self.to = peer.unsent = None
+        self.to = None
+        peer.forget_unsent()
         delivery = self.delivery = Delivery(self)
         if peer.to is not None:
             peer.pump()
         delivery.look()
+
+    def forget_unsent(self) -> None:
+        """Nobody will read what is unsent."""
+        if self.unsent is not None:
+            self.poller.memory.add(-len(self.unsent))
+            self.unsent = None
 
     def undelivered(self) -> int | None:
         """See delivery.Reader."""
@@ -158,7 +168,8 @@ class Side:
 
     def _close(self) -> None:
         self.closed = True
-        self.to = self.unsent = self.delivery = None
+        self.to = self.delivery = None
+        self.forget_unsent()
         self.poller.close_socket(self.sock)
         self.pair.side_closed()
 
@@ -194,6 +205,7 @@ class Side:
             self.lose()
             return
         del self.unsent[:sent]
+        self.poller.memory.add(-sent)
         if self.unsent:
             if self.peer is not None and self.peer.readable:
                 self.peer.pump()

@@ -52,7 +52,8 @@ class RelayPlane:
     """Carries TCP, UDP and unix sockets in user space.
 
     `buffer` is how many bytes one direction of a session may hold unsent before its sender is
-    no longer read (plus one read, twice as much or 512 KiB at most); `backlog` is asked of
+    no longer read (plus one read, twice as much or 512 KiB at most), `memory` how many all sessions
+    together may, each process its part; `backlog` is asked of
     listen(2); `noticed` hears of each failed attempt to reach an endpoint, and of the first that
     succeeds again; `arrived` hears of each client, `closed` of each session that has ended.
     Listeners are taken from `inherited`, where it has them; while it is provisional nothing is
@@ -73,6 +74,7 @@ class RelayPlane:
         arrived: ClientArrived = lambda *_: None,
         closed: SessionEnded = unheard,
         inherited: Inherited | None = None,
+        memory: int = 64 << 20,
         workers: int = 0,
         eager: bool = False,
         reserve: int = 16,
@@ -81,6 +83,7 @@ class RelayPlane:
         self._descriptors = Descriptors(reserve=reserve)
         self._inherited = inherited or Inherited()
         self._binding = Binding(self._inherited, backlog)
+        self._memory = memory
         self._noticed = noticed
         self._arrived = arrived
         self._routes: dict[RouteKey, RelayRoute] = {}
@@ -89,7 +92,13 @@ class RelayPlane:
         self._around = Surroundings(
             resolver,
             self._descriptors,
-            poller := Poller(buffer, self._broken, self._loop.call_soon, self._loop.call_later),
+            poller := Poller(
+                buffer,
+                self._broken,
+                self._loop.call_soon,
+                self._loop.call_later,
+                memory=memory // (workers + 1),
+            ),
             Patience(),
             SourcePorts(),
             Keepalives(),
@@ -151,6 +160,15 @@ class RelayPlane:
             if not relay_route.open:
                 relay_route.departures.close()
         self._leaving = [relay_route for relay_route in self._leaving if relay_route.open]
+
+    @property
+    def buffered(self) -> tuple[int, int]:
+        """Bytes that sessions hold unsent, those of workers as of the last `measure`, and how many
+        they may.
+        """
+        memory = self._around.poller.memory
+        held = memory.held + sum(worker.held for worker in self.offload.workers)
+        return held, self._memory
 
     async def measure(self) -> None:
         """Ask the workers for their numbers; see ports.Plane."""

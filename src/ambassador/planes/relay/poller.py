@@ -17,6 +17,8 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from ambassador.core.memory import Memory
+
 __all__ = ["EDGES", "LEVEL", "Pausing", "Poller", "Ready"]
 
 EDGES = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLPRI | select.EPOLLET
@@ -24,6 +26,7 @@ LEVEL = select.EPOLLIN  # told again for as long as there is something: listener
 _AT_ONCE = 128  # events of one turn, before other work of the process has its own
 # One read. Over loopback, CPU seconds a GB: 0.5 at 64 KiB, 0.4 at 256, 0.33 at 512.
 _LARGEST_READ = 512 << 10
+_UNLIMITED = 1 << 62
 
 
 class Ready(Protocol):
@@ -50,6 +53,7 @@ class Poller:
     """Tells who is ready. `limit` is how many bytes one direction may hold unsent before its sender
     is no longer read; `failed` hears of each exception that a `ready` lets pass; `soon` has what it
     is given called soon, for a turn though the set tells of nothing; `later` after so many seconds.
+    `memory` is how many bytes all directions together may hold unsent.
     """
 
     def __init__(
@@ -58,6 +62,8 @@ class Poller:
         failed: Callable[[Exception], None],
         soon: Callable[[Callable[[], None]], object] = lambda _: None,
         later: Callable[[float, Callable[[], None]], object] = lambda *_: None,
+        *,
+        memory: int = _UNLIMITED,
     ) -> None:
         self.limit = limit
         self.later = later
@@ -65,6 +71,7 @@ class Poller:
         self.buffer = bytearray(min(2 * limit, _LARGEST_READ))
         self.view = memoryview(self.buffer)
         self.size = len(self.buffer)
+        self.memory = Memory(memory, limit, self.size)
         self._again: dict[Pausing, None] = {}  # those to go on with in the next turn, each once
         self._asked = False  # for a turn that has not begun
         self._failed = failed

@@ -64,7 +64,9 @@ class UdpFlows(Flows[UdpFlow]):
         self._descriptors.take(1)
         self._descriptors.flows += 1
         self._descriptors.tables.add(self)
-        flow = UdpFlow(key, *key, used=now, began=now, id=self._live.new_id())
+        flow = UdpFlow(
+            key, *key, used=now, began=now, id=self._live.new_id(), memory=self._poller.memory
+        )
         self.add(flow)
         self._live.counters.opened += 1
         self._live.counters.open += 1
@@ -84,6 +86,7 @@ class UdpFlows(Flows[UdpFlow]):
         if flow.task is not None:
             flow.task.cancel()
         self.remove(flow)
+        flow.release()
         self._live.hold_queue.leave(flow)
         record = flow.record(self._live.route, self._loop.time(), reason, detail)
         self._part(flow)

@@ -53,6 +53,7 @@ class Worker:
 
     def __init__(self, poller: Poller, gone: Callable[[Worker], None]) -> None:
         self.is_ready = False  # to carry
+        self.held = 0  # bytes its sessions hold unsent, when it was asked last
         self.began = time.monotonic()
         self._poller = poller
         self._on_gone = gone
@@ -67,7 +68,10 @@ class Worker:
         try:
             # -P: what lies in the current folder is no module of ours.
             self.process = subprocess.Popen(  # noqa: S603 (our own program)
-                [sys.executable, "-P", "-m", _MODULE, str(descriptor), str(poller.limit)],
+                [
+                    *(sys.executable, "-P", "-m", _MODULE),
+                    *(str(descriptor), str(poller.limit), str(poller.memory.bound)),
+                ],
                 stdin=subprocess.DEVNULL,
                 pass_fds=[descriptor],
             )
@@ -200,7 +204,8 @@ class Worker:
             case Ended(key, event, to_upstream, to_client):
                 if session := self._forget(key):
                     session.ended(event, to_upstream, to_client)
-            case Told(more, numbers):
+            case Told(more, held, numbers):
+                self.held = held
                 for key, to_upstream, to_client in numbers:
                     if session := self._sessions.get(key):
                         session.counted(to_upstream, to_client)

@@ -85,7 +85,8 @@ class WorkerLoop:
                 elif isinstance(message, Ping):
                     self._tell(Hello())
                 elif isinstance(message, Ask):
-                    for piece in told(_numbers(pair) for pair in self.carried.values()):
+                    numbers = (_numbers(pair) for pair in self.carried.values())
+                    for piece in told(numbers, self.poller.memory.held):
                         self._tell(piece)
         except EOFError:
             self._lose()
@@ -155,14 +156,14 @@ def _say(error: Exception) -> None:
         traceback.print_exception(error)
 
 
-def main(descriptor: int, limit: int) -> None:
+def main(descriptor: int, limit: int, memory: int) -> None:
     """Carry until the relay is gone and the last session has ended. `descriptor`: of the channel;
-    `limit`: see Poller.
+    `limit`, `memory`: see Poller.
     """
     for number in _MEANT_FOR_ALL:  # of a terminal or of systemd; the relay says when to stop
         signal.signal(number, signal.SIG_IGN)
     timers = Timers(_say)
-    poller = Poller(limit, _say, later=timers.call_later)
+    poller = Poller(limit, _say, later=timers.call_later, memory=memory)
     SilenceWatch(poller)
     loop = WorkerLoop(socket.socket(fileno=descriptor), poller)
     gc.collect()
@@ -180,4 +181,4 @@ def main(descriptor: int, limit: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(*map(int, sys.argv[1:4]))

@@ -9,7 +9,8 @@ is seen. Numbers are little-endian; a session is called by a key the relay chose
                       PING
     from the worker   HELLO  once it can carry; answers PING
                       ENDED  key, the event that ended it, bytes to_upstream, to_client
-                      TOLD   more to come?, (key, to_upstream, to_client)...; answers ASK
+                      TOLD   more to come?, bytes held unsent, (key, to_upstream, to_client)...;
+                             answers ASK
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ _LARGEST = 4096  # bytes of a message
 _ADOPT = struct.Struct("<BQQQ")
 _CUT = struct.Struct("<BQ")
 _ENDED = struct.Struct("<BQBQQ")
-_TOLD = struct.Struct("<B?")
+_TOLD = struct.Struct("<B?Q")
 _NUMBERS = struct.Struct("<QQQ")
 _AT_ONCE = (_LARGEST - _TOLD.size) // _NUMBERS.size
 _EVENTS = tuple(Event)
@@ -93,9 +94,12 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Numbers of some sessions; with `more` there are others to come."""
+    """Numbers of some sessions; with `more` there are others to come. All sessions hold `held`
+    bytes unsent.
+    """
 
     more: bool
+    held: int
     numbers: tuple[Numbers, ...]
 
 
@@ -114,8 +118,8 @@ def encode(message: Message) -> bytes:
             return _CUT.pack(kind, key)
         case Ended(key, event, to_upstream, to_client):
             return _ENDED.pack(kind, key, _EVENTS.index(event), to_upstream, to_client)
-        case Told(more, numbers):
-            return _TOLD.pack(kind, more) + b"".join(_NUMBERS.pack(*one) for one in numbers)
+        case Told(more, held, numbers):
+            return _TOLD.pack(kind, more, held) + b"".join(_NUMBERS.pack(*one) for one in numbers)
         case Ask() | Hello() | Ping():
             return bytes([kind])
 
@@ -132,8 +136,8 @@ def decode(data: bytes) -> Message:
             _, key, event, to_upstream, to_client = _ENDED.unpack(data)
             return Ended(key, _EVENTS[event], to_upstream, to_client)
         if kind is Told:
-            _, more = _TOLD.unpack_from(data)
-            return Told(more, tuple(_NUMBERS.iter_unpack(data[_TOLD.size :])))
+            _, more, held = _TOLD.unpack_from(data)
+            return Told(more, held, tuple(_NUMBERS.iter_unpack(data[_TOLD.size :])))
         if len(data) == 1:
             return _BARE[kind]
     except (IndexError, struct.error) as error:
@@ -141,12 +145,12 @@ def decode(data: bytes) -> Message:
     raise ValueError(f"not a message: {data[:32]!r}: too long")
 
 
-def told(numbers: Iterable[Numbers]) -> Iterator[Told]:
+def told(numbers: Iterable[Numbers], held: int = 0) -> Iterator[Told]:
     """Yield the answer to Ask, in messages that are not too large."""
     everything = tuple(numbers)
     for start in range(0, max(1, len(everything)), _AT_ONCE):
         rest = start + _AT_ONCE < len(everything)
-        yield Told(rest, everything[start : start + _AT_ONCE])
+        yield Told(rest, held, everything[start : start + _AT_ONCE])
 
 
 class Channel:

@@ -24,7 +24,7 @@ class Process:
         self.channel = Channel(ours)
         module = "ambassador.planes.relay.worker_main"
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", module, str(theirs.fileno()), "65536"],
+            [sys.executable, "-P", "-m", module, str(theirs.fileno()), "65536", "1048576"],
             pass_fds=[theirs.fileno()],
         )
         theirs.close()
@@ -71,13 +71,13 @@ def test_it_carries_what_it_is_handed_and_tells_how_it_ended(process):
     upstream.sendall(b"ans")
     assert client.recv(10) == b"ans"
     process.channel.send(Ask())
-    assert process.hear() == Told(False, ((7, 108, 203),))
+    assert process.hear() == Told(False, 0, ((7, 108, 203),))
     upstream.close()
     assert client.recv(10) == b""
     client.close()
     assert process.hear() == Ended(7, Event.UPSTREAM_END, 108, 203)
     process.channel.send(Ask())
-    assert process.hear() == Told(False, ())
+    assert process.hear() == Told(False, 0, ())
 
 
 def test_what_came_before_the_handover_is_carried_too(process):

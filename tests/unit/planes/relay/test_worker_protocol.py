@@ -13,6 +13,7 @@ from ambassador.planes.relay.worker_protocol import (
     Cut,
     Ended,
     Hello,
+    Ping,
     Told,
     decode,
     encode,
@@ -26,8 +27,9 @@ MESSAGES = st.one_of(
     st.builds(Cut, COUNTS),
     st.builds(Ask),
     st.builds(Hello),
+    st.builds(Ping),
     st.builds(Ended, COUNTS, st.sampled_from(Event), COUNTS, COUNTS),
-    st.builds(Told, st.booleans(), st.lists(NUMBERS, max_size=50).map(tuple)),
+    st.builds(Told, st.booleans(), COUNTS, st.lists(NUMBERS, max_size=50).map(tuple)),
 )
 
 
