@@ -292,7 +292,7 @@ def test_what_clients_have_met_is_kept_for_each_endpoint():
     assert (met.opened, met.to_upstream, met.to_client) == (1, 5, 7)
     assert (met.failures, met.error, met.failing) == (1, "it does not answer", True)
     assert abs(met.failed - time.time()) < 60
-    route.closed(known, 50, 70)
+    route.closed(known, at(A), 50, 70)
     route.reached(A, 2.0)
     met = route.met({})[A.address]
     assert (met.opened, met.to_upstream, met.to_client) == (1, 50, 70)
