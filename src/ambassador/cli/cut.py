@@ -6,8 +6,9 @@ import re
 
 import click
 
-from ambassador.cli.running import asking, do, place_of
+from ambassador.cli.running import asking, do, place_of, wait_until_none
 from ambassador.core.commands import Cut
+from ambassador.core.results import RouteView, SessionList
 from ambassador.errors import NotFoundError
 
 __all__ = ["command"]
@@ -26,8 +27,11 @@ _SESSION = re.compile(r"[a-z]\d+(\.\d+)?(@\d+)?", re.ASCII)
     type=click.IntRange(min=1),
     help="At most N a second. Default: all at once.",
 )
+@click.option("--wait", is_flag=True, help="Return when they have ended.")
 @asking
-def command(place: str, endpoint: str, rate: int | None, admin: str | None, as_json: bool) -> None:
+def command(
+    place: str, endpoint: str, *, rate: int | None, wait: bool, admin: str | None, as_json: bool
+) -> None:
     """End open sessions with a reset on both sides: of a route, of an endpoint, or one alone.
 
     \b
@@ -36,8 +40,14 @@ def command(place: str, endpoint: str, rate: int | None, admin: str | None, as_j
     ambassador cut r1.17                      an id that `ambassador sessions` shows
     """
     try:
-        do(Cut(**place_of(place, endpoint), rate=rate or 0), admin, as_json)
+        done = do(Cut(**place_of(place, endpoint), rate=rate or 0), admin, as_json)
     except NotFoundError:
         if endpoint or not _SESSION.fullmatch(place):
             raise
-        do(Cut(session=place), admin, as_json)  # no route has a name that looks like one
+        done = do(Cut(session=place), admin, as_json)  # no route has a name that looks like one
+    if wait:
+        wait_until_none(done.routes, _leaving, admin)
+
+
+def _leaving(_route: RouteView, found: SessionList) -> bool:
+    return any(one.state == "leaving" for one in found.sessions)

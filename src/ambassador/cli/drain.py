@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from ambassador.cli.running import asking, do, duration, place_of
+from ambassador.cli.running import asking, do, duration, place_of, wait_until_none
 from ambassador.core.commands import Drain
+from ambassador.core.results import RouteView
 
 __all__ = ["command"]
 
@@ -19,9 +20,16 @@ __all__ = ["command"]
     callback=duration("--deadline"),
     help="Cut what is left by then. Default: never.",
 )
+@click.option("--wait", is_flag=True, help="Return when no session is left at what is drained.")
 @asking
 def command(
-    place: str, endpoint: str, deadline: float | None, admin: str | None, as_json: bool
+    place: str,
+    endpoint: str,
+    *,
+    deadline: float | None,
+    wait: bool,
+    admin: str | None,
+    as_json: bool,
 ) -> None:
     """Give endpoints no new sessions; open ones finish. `ready` takes it back.
 
@@ -30,4 +38,18 @@ def command(
     ambassador drain db tcp://db1:5432        of one route
     ambassador drain db --deadline 30s        all endpoints of a route
     """
-    do(Drain(**place_of(place, endpoint), deadline=deadline or 0.0), admin, as_json)
+    where = place_of(place, endpoint)
+    done = do(Drain(**where, deadline=deadline or 0.0), admin, as_json)
+    if wait:
+        wanted = _bare(where.get("endpoint", ""))
+        wait_until_none(done.routes, lambda route, _: _is_busy(route, wanted), admin)
+
+
+def _is_busy(route: RouteView, wanted: str) -> bool:
+    """Return whether what is drained of `route` has sessions; of one endpoint if it is `wanted`."""
+    drained = [part for part in route.endpoints if part.admin == "drain"]
+    return any(part.open for part in drained if wanted in ("", _bare(part.endpoint)))
+
+
+def _bare(endpoint: str) -> str:
+    return endpoint.rpartition("://")[2].partition("?")[0]

@@ -12,8 +12,8 @@ from ambassador.admin import client
 from ambassador.admin.operations import Events
 from ambassador.cli.running import admin_socket, asking
 from ambassador.cli.terminal import wants_colour
-from ambassador.cli.text import clock
 from ambassador.spec import printable
+from ambassador.spec.moments import format_moment
 
 __all__ = ["command"]
 
@@ -43,5 +43,5 @@ def command(follow: bool, after: int, admin: str | None, as_json: bool) -> None:
 def _text(event: dict[str, Any], colour: bool) -> str:
     begin = _COLOURS.get(event["level"], "") if colour else ""
     message = printable(event["message"])  # a name from outside must not speak to the terminal
-    text = f"{event['number']:>6}  {clock(event['time'])}  {event['level']:<7}  {message}"
+    text = f"{event['number']:>6}  {format_moment(event['time'])}  {event['level']:<7}  {message}"
     return f"{begin}{text}\x1b[0m" if begin else text

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ambassador.cli.plot import rate, spark
-from ambassador.cli.text import age, size, table
+from ambassador.cli.text import headline, size, table
 from ambassador.core.results import RouteView, StatusView
 from ambassador.spec import printable
 
@@ -71,8 +71,7 @@ class Film:
     def _first(self, view: StatusView) -> str:
         count = len(view.routes)
         total = sum(one.open for one in view.routes)
-        text = f"{view.phase} for {age(view.uptime)}, ambassador {view.version}, pid {view.pid}"
-        return f"{text}   {count} route{'' if count == 1 else 's'}, {total} open"
+        return f"{headline(view)}   {count} route{'' if count == 1 else 's'}, {total} open"
 
     def _cells(self, one: RouteView) -> tuple[str, ...]:
         series = self._series[one.name]

@@ -54,4 +54,4 @@ def command(
     text = f"{moved.message}, in {age(moved.seconds)}"
     if moved.held:
         text += f"; {moved.held} waited meanwhile"
-    show(moved, text, as_json)
+    show(moved, "\n".join([text, *moved.notes]), as_json)

@@ -4,8 +4,10 @@ answer is shown.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,16 @@ from ambassador.admin import client
 from ambassador.admin.plain import encode
 from ambassador.cli.flags import setting_flags
 from ambassador.cli.text import safe
-from ambassador.core.commands import Command
-from ambassador.core.results import Done
-from ambassador.errors import RunError
+from ambassador.core.commands import Command, Sessions, Status
+from ambassador.core.results import Done, RouteView, SessionList
+from ambassador.errors import NotFoundError, RunError
 from ambassador.settings import SETTINGS
 from ambassador.spec import parse_duration
 
-__all__ = ["admin_socket", "ask", "asking", "do", "duration", "place_of", "show"]
+__all__ = ["admin_socket", "ask", "asking", "do", "duration", "place_of", "show", "wait_until_none"]
+
+_LOOK = 0.2  # seconds between two looks for sessions that are waited for
+_ALL = 1_000_000_000
 
 
 def admin_socket(flag: str | None) -> Path:
@@ -56,10 +61,25 @@ def show(result: Any, text: str, as_json: bool) -> None:
     print(encode(result, indent=2) if as_json else safe(text))
 
 
-def do(command: Command, admin: str | None, as_json: bool) -> None:
-    """Have `command` done and say that it is."""
+def do(command: Command, admin: str | None, as_json: bool) -> Done:
+    """Have `command` done, say that it is, and return what was answered."""
     done: Done = ask(command, admin)
     show(done, done.message, as_json)
+    return done
+
+
+def wait_until_none(
+    routes: Sequence[str], left: Callable[[RouteView, SessionList], bool], admin: str | None
+) -> None:
+    """Look again and again until none of `routes` has something `left`. One that has been removed
+    has nothing left.
+    """
+    for route in routes:
+        with contextlib.suppress(NotFoundError):
+            while left(
+                ask(Status(route), admin).routes[0], ask(Sessions(route, limit=_ALL), admin)
+            ):
+                time.sleep(_LOOK)
 
 
 def duration(flag: str) -> Callable[[click.Context, click.Parameter, str | None], float | None]:

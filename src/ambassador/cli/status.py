@@ -11,9 +11,10 @@ from dataclasses import replace
 import click
 
 from ambassador.cli.running import ask, asking, show
-from ambassador.cli.text import age, clock, size, table
+from ambassador.cli.text import headline, size, table
 from ambassador.core.commands import Status
-from ambassador.core.results import EarlierView, EndpointView, RouteView, StatusView
+from ambassador.core.results import EarlierView, EndpointLeft, EndpointView, RouteView, StatusView
+from ambassador.spec.moments import format_moment
 
 __all__ = ["command"]
 
@@ -84,7 +85,7 @@ def _all(view: StatusView, head: Sequence[str] = _HEAD, width: int | None = None
         )
         for one in view.routes
     ]
-    first = f"{view.phase} for {age(view.uptime)}, ambassador {view.version}, pid {view.pid}"
+    first = headline(view)
     text, notes = table(head, rows), list[str]()
     if not any(one.why for one in view.routes):
         text = table(head[:-1], [row[:-1] for row in rows])
@@ -127,9 +128,10 @@ def _one(one: RouteView, when: str) -> str:
         facts.append(("hold", _held(one).partition(", ")[2]))
     if one.changed:
         change = one.changed
-        facts.append(("changed", f"{clock(change.when)} by {change.who}: {change.what}"))
+        facts.append(("changed", f"{format_moment(change.when)} by {change.who}: {change.what}"))
     if one.differs:
         facts.append(("differs", one.differs))
+    facts += [("left", _gone(part)) for part in one.left]
     rows = [
         (
             part.endpoint,
@@ -160,7 +162,7 @@ def _gets_sessions(part: EndpointView, *, held: bool) -> str:
 def _reason(part: EndpointView) -> str:
     if not part.error:
         return part.reason
-    last = f"{part.error}, at {clock(part.failed)}"
+    last = f"{part.error}, at {format_moment(part.failed)}"
     if part.failing:
         return last if part.reason == part.error else f"{part.reason}; {last}"
     return part.reason or f"was: {last}"
@@ -176,7 +178,13 @@ def _brief(part: EndpointView) -> str:
 
 def _notes(one: RouteView) -> list[str]:
     notes = [_held(one)] if one.hold else []
+    notes += [_gone(part) for part in one.left]
     return [*notes, one.differs] if one.differs else notes
+
+
+def _gone(part: EndpointLeft) -> str:
+    count = "1 session" if part.open == 1 else f"{part.open} sessions"
+    return f"{count} at {part.endpoint}, which has left the route"
 
 
 def _before(process: EarlierView) -> str:

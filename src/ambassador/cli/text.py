@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
+from ambassador.core.results import StatusView
 from ambassador.spec import printable
 
-__all__ = ["age", "clock", "safe", "size", "table"]
+__all__ = ["age", "headline", "safe", "size", "table"]
 
 
 def safe(text: str) -> str:
@@ -48,6 +48,7 @@ def age(seconds: float) -> str:
     return f"{left // 60} m {left % 60} s" if left >= 60 else f"{left} s"
 
 
-def clock(when: float) -> str:
-    """Return the local time of `when` (seconds since 1970): `2026-01-31 14:05:09`."""
-    return datetime.fromtimestamp(when).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+def headline(view: StatusView) -> str:
+    """Return what phase a program is in, and for how long it is up."""
+    up = f"for {age(view.uptime)}" if view.phase == "ready" else f"and up for {age(view.uptime)}"
+    return f"{view.phase} {up}, ambassador {view.version}, pid {view.pid}"

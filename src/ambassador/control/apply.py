@@ -21,6 +21,7 @@ from ambassador.errors import AmbassadorError, StoreError
 from ambassador.model import Address, Desired, Existing, Health, Route, RouteKey
 from ambassador.ports import Plane, RouteStatus, StateStore
 from ambassador.spec import format_address
+from ambassador.spec.moments import format_moment
 from ambassador.tasks import Slice
 
 __all__ = ["Applier", "route_of"]
@@ -121,6 +122,18 @@ class Applier:
                 line = what or describe(route_of(step))
                 self.changed[key] = Changed(time.time(), who, line)
         return steps
+
+    def held_by(self, key: RouteKey) -> str:
+        """Return who holds a route, and since when."""
+        wish = self.wishes.get(key)
+        if wish is None or wish.hold is None:
+            return "held"
+        return f"held by {wish.who or 'operator'}, last changed at {format_moment(wish.when)}"
+
+    @property
+    def keeps(self) -> bool:
+        """Whether wishes outlive the program."""
+        return self._store is not None
 
     @property
     def gone(self) -> list[Route]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from functools import partial
 
 from ambassador import log
 from ambassador.core.departure import grace
@@ -15,6 +16,7 @@ from ambassador.errors import PlaneError
 from ambassador.model import Address, Existing, Reason, RouteKey
 from ambassador.pacing import pace
 from ambassador.ports import SessionStatus
+from ambassador.spec import format_address
 from ambassador.tasks import spawn
 
 __all__ = ["Deadlines", "of_endpoint"]
@@ -33,16 +35,26 @@ class Deadlines:
         self._sessions = sessions
         self._cut = cut
         self._deadlines: dict[Place, asyncio.Task[None]] = {}
-        self._rates: set[asyncio.Task[None]] = set()
+        self._rates: dict[asyncio.Task[None], frozenset[str]] = {}
 
-    async def cut(self, ids: Sequence[str], existing: Existing, reason: Reason) -> None:
-        """End the sessions of these `ids` by `existing`: at once, or begin to at its rate."""
+    def leaving(self, session: SessionStatus) -> bool:
+        """Return whether `session` will be ended: by a cut that is under way, or at the deadline
+        of the drain of its endpoint.
+        """
+        if any(session.id in ids for ids in self._rates.values()):
+            return True
+        return any(of_endpoint(session, place) for place in self._deadlines)
+
+    async def cut(self, ids: Sequence[str], existing: Existing, reason: Reason) -> int:
+        """End the sessions of these `ids` by `existing`: at once, or begin to at its rate. Return
+        how many have been ended.
+        """
         if not existing.rate:
-            await self._cut(set(ids), reason)
-            return
-        task = spawn(self._pace(ids, existing, reason), "cut at a rate")
-        self._rates.add(task)
-        task.add_done_callback(self._rates.discard)
+            return await self._cut(set(ids), reason)
+        task = spawn(self._cut_slowly(ids, existing, reason), "cut at a rate")
+        self._rates[task] = frozenset(ids)
+        task.add_done_callback(lambda done: self._rates.pop(done, None))
+        return 0
 
     def drain(self, place: Place, existing: Existing) -> None:
         """End what `place` still has at the end of a drain, spread over its last part."""
@@ -64,23 +76,43 @@ class Deadlines:
     def close(self) -> None:
         """End nothing any longer."""
         self.keep_only(())
-        for task in self._rates:
+        for task in tuple(self._rates):
             task.cancel()
 
     async def _drain(self, place: Place, existing: Existing) -> None:
         await asyncio.sleep(grace(existing) or 0)
-        ids = [one.id for one in await self._sessions() if of_endpoint(one, place)]
-        await self._pace(ids, existing, Reason.DRAINED)
+        found = [one for one in await self._sessions() if of_endpoint(one, place)]
+        ended = await self._pace([one.id for one in found], existing, Reason.DRAINED)
+        if ended is not None:
+            where = format_address(place[1])
+            name = found[0].route.name if found else format_address(place[0][1])
+            text = f"{where} of {name} is drained: {_sessions(ended)} cut at the deadline"
+            log.event(log.INFO, "drained", text, route=name, endpoint=where, sessions=ended)
 
-    async def _pace(self, ids: Sequence[str], existing: Existing, reason: Reason) -> None:
+    async def _cut_slowly(self, ids: Sequence[str], existing: Existing, reason: Reason) -> None:
+        ended = await self._pace(ids, existing, reason)
+        if ended is not None:
+            text = f"the cut at {existing.rate} a second is done: {_sessions(ended)} cut"
+            log.event(log.INFO, "cut_done", text, sessions=ended, wanted=len(ids))
+
+    async def _pace(self, ids: Sequence[str], existing: Existing, reason: Reason) -> int | None:
+        """Return how many were ended, None where the planes cannot."""
         try:
-            await pace(ids, existing, lambda piece: self._cut(set(piece), reason), tick=_TICK)
+            return await pace(ids, existing, partial(self._cut_piece, reason), tick=_TICK)
         except PlaneError as error:
             log.event(log.ERROR, "not_cut", f"sessions stay open: {error}", error=str(error))
+            return None
+
+    async def _cut_piece(self, reason: Reason, ids: Sequence[str]) -> int:
+        return await self._cut(set(ids), reason)
 
     def _forget(self, place: Place, task: asyncio.Task[None]) -> None:
         if self._deadlines.get(place) is task:
             del self._deadlines[place]
+
+
+def _sessions(count: int) -> str:
+    return "1 session was" if count == 1 else f"{count} sessions were"
 
 
 def of_endpoint(session: SessionStatus, place: Place) -> bool:

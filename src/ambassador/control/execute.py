@@ -6,8 +6,10 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from ambassador import __version__
+from ambassador.control import outcome
 from ambassador.control.apply import Applier
 from ambassador.control.deadlines import Deadlines
 from ambassador.control.stack import PlaneStack
@@ -128,8 +130,15 @@ class Executor:
             for endpoint in route.endpoints
             if endpoint.admin is Admin.DRAIN
         )
-        if isinstance(command, Drain) and command.deadline:
-            self._drain(command)
+        if isinstance(command, Drain):
+            if command.deadline:
+                self._drain(command)
+            await self._plane.measure()
+            found = chosen(applier.routes, command.route, command.endpoint)
+            statuses = self._plane.status([route for route, _ in found])
+            text, count = outcome.drain_begun(found, statuses, command.deadline, now.when)
+            assert isinstance(result, Done)
+            result = Done(f"{result.message}, {text}", result.routes, count)
         return result
 
     async def _ask(self, wanted: Decision, who: str, owed: bool = False) -> Done:
@@ -153,7 +162,12 @@ class Executor:
             await piece.end()
             key = one.route.key
             changed, differs = self._applier.changed.get(key), self._applier.differs(key)
-            views.append(route_view(one, self.reasons, changed, differs))
+            why = one.why
+            if phase == "stopping":
+                why = "the ambassador is stopping"
+            elif one.route.hold is not None:
+                why = self._applier.held_by(key)
+            views.append(route_view(replace(one, why=why), self.reasons, changed, differs))
         uptime = round(time.monotonic() - self._started, 3)
         earlier = tuple(EarlierView(*one) for one in self._plane.processes)
         removed = () if route is not None else self._removed()
@@ -180,7 +194,12 @@ class Executor:
         if command.limit < 1:
             raise ConfigError(Problem("limit", "must be at least 1", str(command.limit)))
         route = self._find(command.route) if command.route else None
-        found = await self._plane.sessions()
+        found = [
+            replace(one, state="leaving")
+            if one.state == "open" and self._deadlines.leaving(one)
+            else one
+            for one in await self._plane.sessions()
+        ]
         if route is not None:
             found = [one for one in found if one.route.key == route.key]
         return session_list(found, command.limit)
@@ -219,6 +238,8 @@ class Executor:
             keep = {key: Existing()}
             await applier.apply(applier.desired, before, now.who, "a move was undone", keep)
             raise
+        await self._plane.measure()
+        (after,) = self._plane.status([one for one in applier.routes if one.key == key])
         return Moved(
             it.message,
             it.route.name,
@@ -226,6 +247,7 @@ class Executor:
             tuple(map(format_endpoint, it.route.endpoints)),
             round(time.monotonic() - began, 6),
             status.held,
+            outcome.moved(it, after, kept=applier.keeps),
         )
 
     async def _verify(
@@ -264,10 +286,11 @@ class Executor:
             raise ConfigError(Problem("rate", "must be 0 or more", str(command.rate)))
         found = await self._meant(command)
         existing = Existing(Fate.CUT, rate=command.rate)
-        await self._deadlines.cut([one.id for one in found], existing, Reason.CUT)
-        count = f"{len(found)} session{'' if len(found) == 1 else 's'} cut"
-        message = f"{count}, {command.rate} a second" if command.rate and found else count
+        ended = await self._deadlines.cut([one.id for one in found], existing, Reason.CUT)
         names = tuple(dict.fromkeys(one.route.name for one in found))
+        if not command.rate or not found:
+            return Done(f"{outcome.counted(ended)} cut", names, ended)
+        message = outcome.cut_begun(len(found), command.rate, time.time())
         return Done(message, names, len(found))
 
     async def _meant(self, command: Cut) -> Sequence[SessionStatus]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from ambassador.core.describe import describe_listen
 from ambassador.core.results import (
     Changed,
+    EndpointLeft,
     EndpointView,
     HoldView,
     RouteView,
@@ -71,6 +72,16 @@ def route_view(
         hold=hold,
         changed=changed,
         differs=differs,
+        left=_left(status),
+    )
+
+
+def _left(status: RouteStatus) -> tuple[EndpointLeft, ...]:
+    here = {endpoint.address for endpoint in status.route.endpoints}
+    return tuple(
+        EndpointLeft(format_endpoint(Endpoint(address, status.route.proto)), count)
+        for address, count in status.open_by_endpoint.items()
+        if count > 0 and address not in here
     )
 
 

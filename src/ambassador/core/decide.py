@@ -62,7 +62,7 @@ Change = (
 )
 
 _ADMIN = {
-    commands.Drain: (Admin.DRAIN, "drained"),
+    commands.Drain: (Admin.DRAIN, "draining"),
     commands.Maint: (Admin.MAINT, "in maintenance"),
     commands.Ready: (Admin.READY, "ready"),
 }

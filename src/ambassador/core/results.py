@@ -29,7 +29,9 @@ _WAS_FORMER = {"old": "former"}
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """It is done: what, in a sentence; which routes it touched; how many sessions were ended."""
+    """It is done: what, in a sentence; which routes it touched; how many sessions were ended,
+    or are still open where they are ended later.
+    """
 
     message: str
     routes: tuple[str, ...] = ()
@@ -39,7 +41,7 @@ class Done:
 @dataclass(frozen=True, slots=True)
 class Moved:
     """A move is done: `from` which endpoints. `seconds` it took, `held` sessions waited for its
-    end.
+    end. `notes`: which sessions are still where it was, and whether a restart undoes it.
     """
 
     message: str
@@ -48,6 +50,7 @@ class Moved:
     from_: tuple[str, ...] = field(metadata=_WAS_FORMER)
     seconds: float
     held: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +97,18 @@ class EndpointView:
 
 
 @dataclass(frozen=True, slots=True)
+class EndpointLeft:
+    """An endpoint that has left its route and still has `open` sessions."""
+
+    endpoint: str
+    open: int
+
+
+@dataclass(frozen=True, slots=True)
 class RouteView:
-    """One route. `plane` is what new sessions meet and `why` says why; `differs` says what the
+    """One route. `left` are endpoints that it has no longer, and that have sessions.
+
+    `plane` is what new sessions meet and `why` says why; `differs` says what the
     operator has changed against the sources, empty when nothing.
     """
 
@@ -115,6 +128,7 @@ class RouteView:
     hold: HoldView | None = None
     changed: Changed | None = None
     differs: str = ""
+    left: tuple[EndpointLeft, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from ambassador.core.merge import merge
 from ambassador.model import (
@@ -25,6 +24,7 @@ from ambassador.model import (
     Snapshot,
 )
 from ambassador.spec import format_address, format_endpoints
+from ambassador.spec.moments import format_moment
 
 __all__ = [
     "Verdicts",
@@ -146,11 +146,7 @@ def difference(source: Route | None, wish: Wish | None) -> str:
         parts.append("held")
     if not parts:
         return ""
-    text = f"{', '.join(parts)} by {wish.who or 'operator'} at {_moment(wish.when)}"
+    text = f"{', '.join(parts)} by {wish.who or 'operator'} at {format_moment(wish.when)}"
     if source is None:
         return text
     return f"{text}; {source.origin or 'the source'} says {format_endpoints(source.endpoints)}"
-
-
-def _moment(when: float) -> str:
-    return datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

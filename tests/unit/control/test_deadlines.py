@@ -148,3 +148,23 @@ def test_whose_a_session_is():
     assert not of_endpoint(session(1, B), PLACE)
     assert not of_endpoint(session(1, None), PLACE)
     assert not of_endpoint(session(1, A, Route("other", Inet("", 1), (A,))), PLACE)
+
+
+def test_what_is_under_sentence_is_known_and_its_end_is_said(caplog):
+    caplog.set_level("INFO", "ambassador")
+
+    async def body(scene):
+        ids = [one.id for one in scene.plane.open]
+        assert await scene.endings.cut(ids[:4], Existing(Fate.CUT, rate=4), Reason.CUT) == 0
+        assert [scene.endings.leaving(one) for one in scene.plane.open] == [True] * 4 + [False] * 6
+        await scene.later(1.2)
+        assert not any(map(scene.endings.leaving, scene.plane.open))
+        scene.endings.drain(PLACE, DRAIN)
+        assert all(map(scene.endings.leaving, scene.plane.open))
+        assert not scene.endings.leaving(session(77, B))
+        await scene.later(10.5)
+
+    run(body)
+    said = {r.event: r.getMessage() for r in caplog.records if hasattr(r, "event")}
+    assert said["cut_done"] == "the cut at 4 a second is done: 4 sessions were cut"
+    assert said["drained"] == "a:1 of redis is drained: 6 sessions were cut at the deadline"

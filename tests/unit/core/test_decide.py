@@ -98,7 +98,7 @@ def test_a_route_that_is_not_there_and_the_nearest(command):
 def test_drain_maint_and_ready_of_one_endpoint():
     now, wanted = after(situation(), Drain("redis", "tcp://dba:6379"))
     assert admins(now) == ["drain", "ready"]
-    assert wanted.message == "dba:6379 of redis drained"
+    assert wanted.message == "dba:6379 of redis draining"
     now, _ = after(now, Maint("redis", "dbb:6379"))
     assert admins(now) == ["drain", "maint"]
     now, _ = after(now, Ready("redis", "dba:6379"))
