@@ -12,7 +12,7 @@ from ambassador import log
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step, undo
 from ambassador.errors import AmbassadorError, PlaneError
 from ambassador.model import Reason, Route, RouteKey
-from ambassador.ports import Earlier, Plane, RouteStatus, SessionStatus
+from ambassador.ports import Earlier, EndpointMet, Plane, RouteStatus, SessionStatus
 from ambassador.tasks import Slice
 
 __all__ = ["PlaneStack"]
@@ -171,5 +171,23 @@ def _joined(behind: RouteStatus, ahead: RouteStatus) -> RouteStatus:
         held_total=behind.held_total + ahead.held_total,
         closed=Counter(behind.closed) + Counter(ahead.closed),
         open_by_endpoint=Counter(behind.open_by_endpoint) + Counter(ahead.open_by_endpoint),
-        met={**behind.met, **ahead.met},  # the relay alone knows
+        ways_out=Counter(behind.ways_out) + Counter(ahead.ways_out),
+        met={
+            address: _met(behind.met.get(address), ahead.met.get(address))
+            for address in {**behind.met, **ahead.met}
+        },
+    )
+
+
+def _met(behind: EndpointMet | None, ahead: EndpointMet | None) -> EndpointMet:
+    """Return what was met at one endpoint; the plane ahead knows best what is now."""
+    if behind is None or ahead is None:
+        return behind or ahead or EndpointMet()
+    latest = ahead if ahead.failed or not behind.failed else behind
+    return replace(
+        latest,
+        opened=behind.opened + ahead.opened,
+        to_upstream=behind.to_upstream + ahead.to_upstream,
+        to_client=behind.to_client + ahead.to_client,
+        failures=behind.failures + ahead.failures,
     )

@@ -1,6 +1,7 @@
 """What routes have carried, as flat numbers under names: they can be added up and written down.
 
-opened, refused, held_total, to_upstream, to_client, "closed REASON"    counters
+opened, refused, held_total, to_upstream, to_client, "closed REASON", "ways_out KIND",
+"met_opened ENDPOINT", "met_to_upstream ENDPOINT", ...                  counters
 open, "open ENDPOINT"                                                   of this moment
 "kernel NAME"       a counter of rules that only a successor with a kernel plane takes over
 "ended NAME"        what is counted at the end of a session; see transfer.py
@@ -16,8 +17,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from ambassador.errors import PlaneError, RunError, in_words
-from ambassador.model import Endpoint, Proto, Reason, Route, RouteKey
-from ambassador.ports import Plane, RouteStatus
+from ambassador.model import Address, Endpoint, Proto, Reason, Route, RouteKey
+from ambassador.ports import EndpointMet, Plane, RouteStatus
 from ambassador.spec import format_address, format_endpoint, parse_endpoint, parse_listen
 
 __all__ = [
@@ -35,6 +36,8 @@ RouteCounters = Mapping[str, float]
 Counters = dict[RouteKey, dict[str, float]]
 
 _COUNTERS = ("opened", "refused", "held_total", "to_upstream", "to_client")
+_MET = ("opened", "to_upstream", "to_client", "failures")
+_WAYS_OUT = "ways_out "
 _KERNEL = "kernel "
 
 
@@ -42,9 +45,14 @@ def counters_of(status: RouteStatus) -> dict[str, float]:
     """Return the counters of one route."""
     found: dict[str, float] = {name: getattr(status, name) for name in (*_COUNTERS, "open")}
     found |= {f"closed {reason}": count for reason, count in status.closed.items()}
-    for address, count in status.open_by_endpoint.items():
-        if count:
-            found[f"open {format_endpoint(Endpoint(address, status.route.proto))}"] = count
+    found |= {f"{_WAYS_OUT}{kind}": count for kind, count in status.ways_out.items()}
+
+    def url(address: Address) -> str:
+        return format_endpoint(Endpoint(address, status.route.proto))
+
+    found |= {f"open {url(address)}": count for address, count in status.open_by_endpoint.items()}
+    for address, met in status.met.items():
+        found |= {f"met_{name} {url(address)}": getattr(met, name) for name in _MET}
     return {name: value for name, value in found.items() if value}
 
 
@@ -65,12 +73,38 @@ def status_of(route: Route, counters: RouteCounters) -> RouteStatus:
         to_client=number("to_client"),
         held_total=number("held_total"),
         closed={reason: count for reason in Reason if (count := number(f"closed {reason}"))},
-        open_by_endpoint={
-            parse_endpoint(name.removeprefix("open "), proto=route.proto).address: int(count)
-            for name, count in counters.items()
-            if name.startswith("open ")
-        },
+        ways_out=_under(_WAYS_OUT, counters),
+        open_by_endpoint=_by_address("open ", route, counters),
+        met=_met(route, counters),
     )
+
+
+def _under(prefix: str, counters: RouteCounters) -> dict[str, int]:
+    return {
+        name.removeprefix(prefix): int(count)
+        for name, count in counters.items()
+        if name.startswith(prefix)
+    }
+
+
+def _by_address(prefix: str, route: Route, counters: RouteCounters) -> dict[Address, int]:
+    return {
+        parse_endpoint(url, proto=route.proto).address: count
+        for url, count in _under(prefix, counters).items()
+    }
+
+
+def _met(route: Route, counters: RouteCounters) -> dict[Address, EndpointMet]:
+    found = {name: _by_address(f"met_{name} ", route, counters) for name in _MET}
+    return {
+        address: EndpointMet(
+            opened=found["opened"].get(address, 0),
+            to_upstream=found["to_upstream"].get(address, 0),
+            to_client=found["to_client"].get(address, 0),
+            failures=found["failures"].get(address, 0),
+        )
+        for address in dict.fromkeys(address for one in found.values() for address in one)
+    }
 
 
 def lasting(counters: RouteCounters) -> dict[str, float]:
@@ -107,7 +141,9 @@ class KernelCounters:
             await self._plane.measure()
         self.counters = {
             one.route.key: {
-                f"{_KERNEL}{name}": value for name, value in lasting(counters_of(one)).items()
+                # Rules go on with what they have counted; the rest ends with our process.
+                name if name.startswith(_WAYS_OUT) else f"{_KERNEL}{name}": value
+                for name, value in lasting(counters_of(one)).items()
             }
             for one in self._plane.status()
         }

@@ -1,14 +1,15 @@
 """Planes in front of each other, as one."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
-from ambassador.control.stack import PlaneStack
+from ambassador.control.stack import PlaneStack, _joined
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute
 from ambassador.errors import PlaneError
 from ambassador.model import Endpoint, Inet, Reason, Route
-from ambassador.ports import SessionStatus
+from ambassador.ports import EndpointMet, RouteStatus, SessionStatus
 from tests.planes import FakePlane
 
 ENDS = (Endpoint(Inet("db", 1)),)
@@ -130,3 +131,21 @@ def test_a_plane_that_cannot_measure_is_passed_over(planes, layered, caplog):
 
 def test_its_name_is_that_of_all(layered):
     assert layered.name == "relay+kernel"
+
+
+def test_what_was_met_at_an_endpoint_is_the_sum_and_the_reason_the_latest():
+    address = Inet("db", 1)
+    behind = EndpointMet(1, 2, 3, 4, error="before", failed=5.0)
+    ahead = EndpointMet(10, 20, 30, 40, error="now", failed=6.0, failing=True)
+    zero = RouteStatus(A, "relay", "", 0, 0, 0, 0, 0)
+    one, other = (
+        replace(zero, met={address: met}, ways_out=ways)
+        for met, ways in ((behind, {"rst": 1}), (ahead, {"rst": 2, "none": 3}))
+    )
+    joined = _joined(one, other)
+    assert joined.met == {
+        address: EndpointMet(11, 22, 33, 44, error="now", failed=6.0, failing=True)
+    }
+    assert joined.ways_out == {"rst": 3, "none": 3}
+    assert _joined(one, zero).met == one.met
+    assert _joined(zero, other).met == other.met
