@@ -26,6 +26,7 @@ from ambassador.admin.doors import Doors
 from ambassador.admin.token import Token
 from ambassador.app import assemble
 from ambassador.control.reconciler import Reconciler
+from ambassador.control.views import in_a_line
 from ambassador.core.phase import Phase
 from ambassador.core.plan import Step
 from ambassador.handover.successor import Successor
@@ -159,7 +160,7 @@ class App:
             )
         if watch is not None:
             self._watching = spawn(watch.run(), f"watch {config}")
-        self._notifier.ready(self._line())
+        self._notifier.ready(in_a_line(self.reconciler.status()))
         for name in self._inherited.untaken:
             log.event(
                 log.WARNING,
@@ -212,14 +213,7 @@ class App:
         try:
             await self.reconciler.reload()
         finally:
-            self._notifier.ready(self._line())
-
-    def _line(self) -> str:
-        """Return what `systemctl status` shows."""
-        statuses = self.reconciler.status()
-        listed = ", ".join(f"{one.route.name} ({one.plane})" for one in statuses[:5])
-        count = f"{len(statuses)} route{'' if len(statuses) == 1 else 's'}"
-        return f"{count}: {listed}{', ...' if len(statuses) > 5 else ''}"
+            self._notifier.ready(in_a_line(self.reconciler.status()))
 
     def _session_ended(self, record: SessionRecord) -> None:
         debug_log.tell(record)

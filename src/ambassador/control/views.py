@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from ambassador.core.describe import describe_listen
 from ambassador.core.results import (
@@ -19,7 +19,7 @@ from ambassador.model import Address, Endpoint, Health, RouteKey
 from ambassador.ports import EndpointMet, RouteStatus, SessionStatus
 from ambassador.spec import format_endpoint, format_existing
 
-__all__ = ["route_view", "session_list"]
+__all__ = ["in_a_line", "route_view", "session_list"]
 
 
 def route_view(
@@ -103,3 +103,12 @@ def session_list(sessions: Iterable[SessionStatus], limit: int) -> SessionList:
         for one in known[:limit]
     )
     return SessionList(tuple(views), len(known))
+
+
+def in_a_line(statuses: Sequence[RouteStatus]) -> str:
+    """Return what a line has room for, as `systemctl status` shows it: the number of routes, and
+    the first five with their planes.
+    """
+    listed = ", ".join(f"{one.route.name} ({one.plane})" for one in statuses[:5])
+    count = f"{len(statuses)} route{'' if len(statuses) == 1 else 's'}"
+    return f"{count}: {listed}{', ...' if len(statuses) > 5 else ''}"
