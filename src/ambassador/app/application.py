@@ -160,7 +160,7 @@ class App:
             )
         if watch is not None:
             self._watching = spawn(watch.run(), f"watch {config}")
-        self._notifier.ready(in_a_line(self.reconciler.status()))
+        self._notifier.ready(in_a_line(self.reconciler.routes, self.reconciler.status))
         for name in self._inherited.untaken:
             log.event(
                 log.WARNING,
@@ -213,7 +213,7 @@ class App:
         try:
             await self.reconciler.reload()
         finally:
-            self._notifier.ready(in_a_line(self.reconciler.status()))
+            self._notifier.ready(in_a_line(self.reconciler.routes, self.reconciler.status))
 
     def _session_ended(self, record: SessionRecord) -> None:
         debug_log.tell(record)

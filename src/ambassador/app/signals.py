@@ -8,7 +8,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ambassador import log
 from ambassador.app.application import App
@@ -65,7 +65,8 @@ async def serve(settings: Settings, sources: Sequence[Source]) -> None:
 
         successor = await Successor.ask(find(os.environ, settings.admin))
     app = App(settings, sources, successor, os.environ)
-    await app.start()
+    with _without_collector():
+        await app.start()
     _leave_the_loop_its_turns()
     started.set()
     waits = [spawn(stop.wait(), "stop"), spawn(app.handed_over.wait(), "successor")]
@@ -76,6 +77,18 @@ async def serve(settings: Settings, sources: Sequence[Source]) -> None:
         await app.leave(stop)
     await app.stop(hurry)
     log.event(log.INFO, "stopped", "stopped")
+
+
+@contextlib.contextmanager
+def _without_collector() -> Iterator[None]:
+    """Collect no garbage inside: what a start makes stays. With 5,000 routes, looking for cycles
+    again and again is 0.3 of 1.5 s.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _leave_the_loop_its_turns() -> None:

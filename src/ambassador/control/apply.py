@@ -27,6 +27,9 @@ from ambassador.tasks import Slice
 __all__ = ["Applier", "route_of"]
 
 
+_TOLD = 20  # routes whose status is asked for at once
+
+
 class Applier:
     """Brings `plane` to what sources, operator and probes want together; `installed` hears of each
     change.
@@ -111,16 +114,19 @@ class Applier:
             self._said = {route.key: route for route in desired.routes}
         self._forget_verdicts(steps)
         self._installed(steps)
-        for step in steps:
-            await piece.end()
-            gone = isinstance(step, RemoveRoute)
-            self._say(step, None if gone else self._plane.status([route_of(step)])[0])
-            key = route_of(step).key
-            if isinstance(step, RemoveRoute):
-                self.changed.pop(key, None)
-            else:
-                line = what or describe(route_of(step))
-                self.changed[key] = Changed(time.time(), who, line)
+        for first in range(0, len(steps), _TOLD):
+            told = steps[first : first + _TOLD]
+            there = [route_of(step) for step in told if not isinstance(step, RemoveRoute)]
+            statuses = {one.route.key: one for one in self._plane.status(there)}
+            for step in told:
+                await piece.end()
+                route = route_of(step)
+                key, line = route.key, describe(route)
+                self._say(step, line, statuses.get(key))
+                if isinstance(step, RemoveRoute):
+                    self.changed.pop(key, None)
+                else:
+                    self.changed[key] = Changed(time.time(), who, what or line)
         return steps
 
     def held_by(self, key: RouteKey) -> str:
@@ -247,8 +253,8 @@ class Applier:
             return ""
         return difference(self._said.get(key), wish)
 
-    def _say(self, step: Step, status: RouteStatus | None) -> None:
-        route, line = route_of(step), describe(route_of(step))
+    def _say(self, step: Step, line: str, status: RouteStatus | None) -> None:
+        route = route_of(step)
         plane, why = (status.plane, status.why) if status else ("", "")
         end = f"plane {plane} ({why})" if why else f"plane {plane}"
         match step:

@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ambassador import log
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step, undo
@@ -19,6 +19,9 @@ __all__ = ["PlaneStack"]
 
 
 _AT_ONCE = 50  # routes whose planes are asked together, 1 ms
+
+
+_T = TypeVar("_T")
 
 
 class _Before(NamedTuple):
@@ -169,9 +172,9 @@ def _joined(behind: RouteStatus, ahead: RouteStatus) -> RouteStatus:
         to_client=behind.to_client + ahead.to_client,
         held=behind.held + ahead.held,
         held_total=behind.held_total + ahead.held_total,
-        closed=Counter(behind.closed) + Counter(ahead.closed),
-        open_by_endpoint=Counter(behind.open_by_endpoint) + Counter(ahead.open_by_endpoint),
-        ways_out=Counter(behind.ways_out) + Counter(ahead.ways_out),
+        closed=_sum(behind.closed, ahead.closed),
+        open_by_endpoint=_sum(behind.open_by_endpoint, ahead.open_by_endpoint),
+        ways_out=_sum(behind.ways_out, ahead.ways_out),
         met={
             address: _met(behind.met.get(address), ahead.met.get(address))
             for address in {**behind.met, **ahead.met}
@@ -191,3 +194,9 @@ def _met(behind: EndpointMet | None, ahead: EndpointMet | None) -> EndpointMet:
         to_client=behind.to_client + ahead.to_client,
         failures=behind.failures + ahead.failures,
     )
+
+
+def _sum(one: Mapping[_T, int], other: Mapping[_T, int]) -> Mapping[_T, int]:
+    if one and other:
+        return Counter(one) + Counter(other)
+    return one or other

@@ -64,8 +64,12 @@ class Departures:
         those that no upstream answers are deleted soon.
         """
         leaving = _Leaving(route.proto, frozenset(listen_ports), set(gone))
-        kept = why.existing.fate is Fate.KEEP and route.proto is Proto.TCP
-        flows = await self._flows(leaving, unanswered=kept)
+        if why.existing.fate is Fate.KEEP and route.proto is Proto.TCP:
+            # No new ones begin, so what is unanswered in a moment is so for as long at least.
+            work = self._look_again(route, leaving, why)
+            self._spawn(leaving, work, f"unanswered of {route.name}")
+            return
+        flows = await self._flows(leaving)
         if route.proto is Proto.UDP:
             await self._delete(flows, why.reason)
             return
@@ -160,11 +164,18 @@ class Departures:
             self._spawn(leaving, work, f"unanswered of {route.name}")
 
     async def _look_again(
-        self, route: Route, leaving: _Leaving, why: Departure, connecting: Collection[int]
+        self,
+        route: Route,
+        leaving: _Leaving,
+        why: Departure,
+        connecting: Collection[int] | None = None,
     ) -> None:
+        """Delete what is not answered yet, and have the others follow the policy: those that were
+        `connecting` a moment ago, or, where all others are kept, whichever.
+        """
         await asyncio.sleep(_ANSWER)
         found = await self._flows(leaving, unanswered=why.existing.fate is Fate.KEEP)
-        flows = [flow for flow in found if flow.id in connecting]
+        flows = [flow for flow in found if connecting is None or flow.id in connecting]
         await self._delete([flow for flow in flows if not flow.established], why.reason)
         self._begin(route, leaving, why, [flow for flow in flows if flow.established])
 

@@ -121,7 +121,8 @@ class Installer:
                     change.after[key] = way
             if not kernel_route.refusal and not kernel_route.counted:
                 change.counted += kernel_route.ports
-            if kernel_route.forgive:
+            # Where it leads as before, what was noted of it holds on, and nft has nothing to do.
+            if kernel_route.forgive and wanted != kernel_route.ways:
                 change.forgiven += kernel_route.ports
             await turn.end()
         return change, goals
