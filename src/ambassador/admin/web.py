@@ -205,7 +205,9 @@ def _safely(answer: _Answer) -> _Answer:
         try:
             return await answer(request)
         except AmbassadorError as error:
-            return JSONResponse(view_of(error), fault_of(error).status)
+            # in a thread: it may have thousands of findings
+            text = await asyncio.to_thread(_told_of, error)
+            return Response(text, fault_of(error).status, media_type="application/json")
         except HTTPException:
             raise
         except ClientDisconnect:  # in mid-body: nobody reads the answer
@@ -216,6 +218,10 @@ def _safely(answer: _Answer) -> _Answer:
             return _told(500, MANNERS[500][1])
 
     return answering
+
+
+def _told_of(error: AmbassadorError) -> str:
+    return encode(view_of(error))
 
 
 def _traced(error: BaseException) -> str:

@@ -197,8 +197,11 @@ class Applier:
                 continue
             before = step.old if isinstance(step, ChangeRoute) else step.route
             key = before.key
+            place = self._at.get(key)
+            here = () if place is None else self.routes[place].endpoints
+            stays = {endpoint.address for endpoint in here}
             for endpoint in before.endpoints:
-                if not self.has(key, endpoint.address):
+                if endpoint.address not in stays:
                     self.verdicts.pop((key, endpoint.address), None)
 
     async def wish(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from asyncio import to_thread
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -28,7 +29,16 @@ from ambassador.core.commands import (
     Sessions,
     Status,
 )
-from ambassador.core.decide import Decision, Situation, add, chosen, decide, move, parse_address
+from ambassador.core.decide import (
+    Decision,
+    MovePlan,
+    Situation,
+    add,
+    chosen,
+    decide,
+    move,
+    parse_address,
+)
 from ambassador.core.describe import describe_listen
 from ambassador.core.names import find
 from ambassador.core.results import (
@@ -101,7 +111,11 @@ class Executor:
             self._verifying.cancel()
 
     async def do(self, command: Command, who: str, deadline: float) -> Result:
-        """Do what `command` says; see `Reconciler.execute`. `deadline` by the loop's clock."""
+        """Do what `command` says; see `Reconciler.execute`. `deadline` by the loop's clock.
+
+        What is to be done is found out in a thread: a command may name thousands of endpoints or
+        routes, and sessions do not wait for that. Nothing changes meanwhile.
+        """
         try:
             return await self._do(command, who, deadline)
         except NotFoundError as error:
@@ -119,11 +133,12 @@ class Executor:
             case Cut():
                 return await self._cut(command)
             case Add():
-                result = await self._ask(add(now, self._read_added(command)), who)
+                result = await self._ask(await to_thread(self._add, now, command), who)
             case Status() | Sessions() | Reload():
                 raise AssertionError(command)
             case _:
-                result = await self._ask(decide(now, command), who, isinstance(command, _FREEING))
+                wanted = await to_thread(decide, now, command)
+                result = await self._ask(wanted, who, isinstance(command, _FREEING))
         self._deadlines.keep_only(
             (route.key, endpoint.address)
             for route in applier.routes
@@ -223,8 +238,7 @@ class Executor:
 
     async def _move(self, command: Move, now: Situation, deadline: float) -> Moved:
         began, applier = time.monotonic(), self._applier
-        it = move(now, command)
-        applier.check(it.after)  # raises where it would lead back to itself
+        it = await to_thread(self._decide_move, now, command)
         await self._verify(command, it.route, it.endpoints, deadline)
         before, key = applier.wishes, it.route.key
         await applier.apply(applier.desired, it.between, now.who, it.message)
@@ -249,6 +263,11 @@ class Executor:
             status.held,
             outcome.moved(it, after, kept=applier.keeps),
         )
+
+    def _decide_move(self, now: Situation, command: Move) -> MovePlan:
+        it = move(now, command)
+        self._applier.check(it.after)  # raises where it would lead back to itself
+        return it
 
     async def _verify(
         self, command: Move, route: Route, endpoints: Sequence[Endpoint], deadline: float
@@ -321,6 +340,9 @@ class Executor:
         for route, endpoints in chosen(self._applier.routes, command.route, command.endpoint):
             for endpoint in endpoints:
                 self._deadlines.drain((route.key, endpoint.address), existing)
+
+    def _add(self, now: Situation, command: Add) -> Decision:
+        return add(now, self._read_added(command))
 
     def _read_added(self, command: Add) -> tuple[Route, ...]:
         if self._read_assignments is None:

@@ -304,6 +304,7 @@ def _with(now: Situation, route: Route, message: str, **fields: Any) -> dict[Rou
 
 def _endpoints(route: Route, texts: Sequence[str]) -> tuple[Endpoint, ...]:
     found: list[Endpoint] = []
+    seen: set[Address] = set()
     problems: list[Problem] = []
     for text in texts:
         try:
@@ -311,7 +312,7 @@ def _endpoints(route: Route, texts: Sequence[str]) -> tuple[Endpoint, ...]:
         except ConfigError as error:
             problems += error.problems
             continue
-        if twice := repeated(endpoint, found, "endpoints", text):
+        if twice := repeated(endpoint, seen, "endpoints", text):
             problems.append(twice)
         elif _length(endpoint.address) != _length(route.listen):
             what = f"{route.name} listens on {_length(route.listen)} ports, this endpoint has "

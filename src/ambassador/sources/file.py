@@ -174,6 +174,7 @@ class _Document:
             raise ConfigError(self._problem(key, "is empty", example=example))
         problems: list[Problem] = []
         found: list[Endpoint] = []
+        seen: set[Address] = set()
         for text in texts:
             proto = found[0].proto if found else None
             try:
@@ -183,7 +184,7 @@ class _Document:
                     replace(p, example=f'endpoints = ["{p.example}"]') for p in error.problems
                 ]
                 continue
-            if twice := repeated(endpoint, found, self._where(key), text):
+            if twice := repeated(endpoint, seen, self._where(key), text):
                 problems.append(twice)
             found.append(endpoint)
         if problems:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from ambassador.errors import ConfigError, Problem
-from ambassador.model import Endpoint, Inet, Proto, Unix
+from ambassador.model import Address, Endpoint, Inet, Proto, Unix
 from ambassador.spec.address import (
     format_address,
     read_authority,
@@ -29,6 +29,8 @@ _FORMS = {
 }
 _QUERY = f"?backup, ?weight=1 to {HEAVIEST}, or both: ?backup&weight=2"
 _WEIGHT = re.compile(r"[1-9]\d{0,3}", re.ASCII)
+_MOST = 20  # findings in one list
+_LONGEST_EXAMPLE = 2000  # characters
 
 
 def parse_endpoint(
@@ -57,6 +59,7 @@ def parse_endpoints(
     the example of each problem is the whole list as it could be.
     """
     found: list[Endpoint] = []
+    seen: set[Address] = set()
     corrected: list[str] = []
     problems: list[Problem] = []
     for element in text.split(","):
@@ -69,25 +72,31 @@ def parse_endpoints(
             problems += error.problems
             corrected.append(error.problems[0].example)
             continue
-        if twice := repeated(endpoint, found, where, element):
+        if twice := repeated(endpoint, seen, where, element):
             problems.append(twice)
             continue
         found.append(endpoint)
         corrected.append(format_endpoint(endpoint))
     if problems:
         example = ",".join(corrected) or _example("", proto, port)
+        if len(example) > _LONGEST_EXAMPLE:  # it stands beside each finding
+            example = corrected[0]
         expected = f"{_FORMS[proto]}, with commas between several"
         raise ConfigError(
-            *(Problem(p.where, p.what, p.read, p.expected or expected, example) for p in problems)
+            *(
+                Problem(p.where, p.what, p.read, p.expected or expected, example)
+                for p in problems[:_MOST]
+            )
         )
     return tuple(found)
 
 
-def repeated(
-    endpoint: Endpoint, others: Iterable[Endpoint], where: str, text: str
-) -> Problem | None:
-    """Return what is wrong where `endpoint`, written as `text`, is among `others` already."""
-    if all(endpoint.address != other.address for other in others):
+def repeated(endpoint: Endpoint, seen: set[Address], where: str, text: str) -> Problem | None:
+    """Return what is wrong where `endpoint`, written as `text`, is among those `seen` already; from
+    now on it is.
+    """
+    if endpoint.address not in seen:
+        seen.add(endpoint.address)
         return None
     what = "an endpoint is there twice"
     return Problem(where, what, shown(text), "another ?weight=N instead")

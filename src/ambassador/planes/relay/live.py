@@ -70,7 +70,7 @@ class LiveRoute:
         self._places = pick.cycle([endpoint.weight for endpoint in self._usable])
         # Of one that left, its open sessions: it may come back before they end.
         busy = {address: known for address, known in self._evidence.items() if known.open}
-        here = [endpoint.address for endpoint in route.endpoints]
+        here = dict.fromkeys(endpoint.address for endpoint in route.endpoints)
         for known in self._evidence.values():  # those that are forgotten, too: see `opened`
             known.here = known.address in here
         self._evidence = busy | {a: self._evidence.get(a) or Evidence(a) for a in here}
