@@ -236,3 +236,56 @@ def test_a_unix_endpoint_with_a_full_backlog_is_waited_for(relay, peers, caplog,
     until(lambda: "its listen backlog is full" in caplog.text)
     peers.accept(full)  # the one that filled it
     assert read_exactly(peers.accept(full), 8) == b"question"
+
+
+def test_many_who_wait_make_one_attempt_at_a_time_and_are_all_served(relay, peers, monkeypatch):
+    """Not one each, again and again: that is most of a core for an endpoint that is away."""
+    port, away, tried = free_port(), free_port(), []
+    ports = relay.plane._around.ports
+    connect = ports.connect
+    monkeypatch.setattr(ports, "connect", lambda *a, **o: tried.append(a) or connect(*a, **o))
+    relay.add(route(port, away, connect=20.0))
+    clients = [peers.connect(port) for _ in range(200)]
+    until(lambda: relay.status().open == 200)
+    began, before = time.monotonic(), len(tried)
+    until(lambda: len(tried) >= before + 4)
+    assert len(tried) - before <= 30 * (time.monotonic() - began + 1)
+    echo = peers.echo(port=away)
+    for client in clients:
+        client.sendall(b"question")
+    assert all(read_exactly(client, 8) == b"question" for client in clients)
+    assert echo.port == away
+
+
+def test_who_waits_longest_is_served_first_and_who_goes_is_not_waited_for(relay, peers):
+    port, away = free_port(), free_port()
+    relay.add(route(port, away, connect=20.0))
+    clients = []
+    for number in range(4):
+        clients.append(peers.connect(port))
+        until(lambda number=number: relay.status().open == number + 1)
+    reset(clients.pop(0))
+    until(lambda: relay.status().open == 3)
+    listening = peers.listen(port=away)
+    clients[0].sendall(b"a")
+    assert read_exactly(peers.accept(listening), 1) == b"a"
+
+
+def test_a_silent_endpoint_is_overtaken_by_another_after_a_moment(relay, peers):
+    full = peers.listen(backlog=0)
+    for _ in range(2):
+        filler = peers.keep(socket.socket())
+        filler.setblocking(False)
+        filler.connect_ex(full.getsockname())
+    echo, port = peers.echo(), free_port()
+    relay.add(route(port, port_of(full), echo.port, pick="first", connect=8.0))
+    waits = []
+    for _ in range(10):
+        began = time.monotonic()
+        client = peers.connect(port)
+        client.sendall(b"question")
+        assert read_exactly(client, 8) == b"question"
+        waits.append(time.monotonic() - began)
+    assert waits[0] >= 0.25
+    assert max(waits) < 2
+    assert sum(wait > 0.2 for wait in waits) <= 2  # the first, and perhaps one trial

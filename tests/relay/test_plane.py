@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 
@@ -240,3 +241,28 @@ def test_after_drain_what_has_arrived_is_read_to_the_end(relay, peers):
     client.shutdown(socket.SHUT_WR)
     assert relay.drain(5.0) == 0
     assert read_all(client) == b"the last words"
+
+
+def test_a_route_goes_though_clients_keep_coming(relay, peers):
+    echo, port = peers.echo(), free_port()
+    flooded = route(port, echo.port)
+    relay.add(flooded)
+    over = threading.Event()
+
+    def flood():
+        while not over.is_set():
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                pass
+
+    floods = [threading.Thread(target=flood) for _ in range(4)]
+    for one in floods:
+        one.start()
+    try:
+        until(lambda: relay.status().opened > 50)
+        relay.remove(flooded)
+    finally:
+        over.set()
+        for one in floods:
+            one.join(10)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), 5)

@@ -107,5 +107,5 @@ def test_the_longest_wait_while_an_operator_works(program, workers, record_prope
 
 
 def _children(pid: int) -> str:
-    command = ["pgrep", "-f", "-P", str(pid), "relay.carrier"]
+    command = ["pgrep", "-f", "-P", str(pid), "relay.worker_main"]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout

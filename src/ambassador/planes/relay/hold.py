@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
@@ -10,6 +11,9 @@ from ambassador.core.hold import admits, next_overdue, overdue
 from ambassador.model import Hold
 
 __all__ = ["HoldQueue"]
+
+
+_PIECE = 50  # that go before other work of the loop has its turn: 5 ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,7 @@ class HoldQueue:
     def __init__(self) -> None:
         self.entered = 0  # ever
         self._hold = Hold()
+        self._releasing = False
         self._waiting: dict[Hashable, _Waiting] = {}
         self._timer: asyncio.TimerHandle | None = None
 
@@ -58,20 +63,32 @@ class HoldQueue:
         """Go by `hold` from now on; None lets all go, those who came first before others."""
         if hold is not None:
             self._hold = hold
+            self._releasing = False
             self._look()
             return
         self._disarm()
-        for who in list(self._waiting):
+        self._releasing = True
+        self._release()
+
+    def _release(self) -> None:
+        """Let a piece of those who wait go, until all have or the route is held again."""
+        if not self._releasing:
+            return
+        for who in list(itertools.islice(self._waiting, _PIECE)):
             # One that goes may take others with it.
             if (one := self._waiting.pop(who, None)) is not None:
                 one.opened()
+        if self._waiting:
+            asyncio.get_running_loop().call_soon(self._release)
+        else:
+            self._releasing = False
 
     def _look(self) -> None:
         self._disarm()
         if not self._waiting:
             return
         loop = asyncio.get_running_loop()
-        since = [one.since for one in self._waiting.values()]
+        since = [one.since for one in itertools.islice(self._waiting.values(), _PIECE)]
         for who in list(self._waiting)[: overdue(self._hold, since, loop.time())]:
             # One that goes may take others with it.
             if (one := self._waiting.pop(who, None)) is not None:

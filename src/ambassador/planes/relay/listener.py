@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import struct
 from collections.abc import Callable
 
 from ambassador.model import Reason
@@ -18,11 +19,15 @@ from ambassador.planes.relay.surroundings import Surroundings
 from ambassador.ports import SessionStatus
 from ambassador.sockets.bind import close_listener
 from ambassador.sockets.inherited import LentSocket
+from ambassador.tasks import Slice
 
 __all__ = ["StreamListener"]
 
 # Accepted in one go before other work has its turn; 1,000 clients at once take 16 turns.
 _BATCH = 64
+_LAST_BATCH = 16  # the same while a route is removed, in a slice of time
+_BACKLOG_OF_PATH = 4096  # nothing tells how many wait at a unix socket
+_UNACKED = struct.Struct("24xI")  # tcpi_unacked in struct tcp_info of linux/tcp.h
 # accept(2): the connection died in the backlog, or a network error is pending on it; go on.
 _PASSING = frozenset(
     {
@@ -98,13 +103,27 @@ class StreamListener:
         self.sock.close()
         self._uncount()
 
-    def stop(self) -> None:
-        """Take the clients that wait in the backlog, then stop listening; sessions go on."""
+    async def take_backlog(self, piece: Slice) -> None:
+        """Take the clients that wait in the backlog now, none that come later; `stop` follows."""
         if self.sock.fileno() < 0:
             return
         self._pause()
-        while not self._paused and self._accept_batch():
-            pass
+        left = self._waiting()
+        while left > 0 and not self._paused and self.sock.fileno() >= 0:
+            if not self._accept_batch(min(left, _LAST_BATCH)):
+                return
+            left -= _LAST_BATCH
+            await piece.end()
+
+    def stop(self) -> None:
+        """Take a last batch of clients, then stop listening; sessions go on. A flood of clients
+        does not keep it from that: those that come too late are reset.
+        """
+        if self.sock.fileno() < 0:
+            return
+        self._pause()
+        if not self._paused:
+            self._accept_batch()
         self._pause()
         close_listener(self.sock)
         self._uncount()
@@ -131,13 +150,22 @@ class StreamListener:
             self._reading = False
             self._around.poller.remove(self.sock.fileno())
 
-    def _accept_batch(self) -> bool:
-        """Accept up to a batch; tell whether there may be more."""
+    def _waiting(self) -> int:
+        """Return how many clients wait in the backlog: of a listener TCP_INFO tells that instead of
+        what is not acknowledged (tcp_get_info of Linux).
+        """
+        if not self.port:
+            return _BACKLOG_OF_PATH
+        told = self.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _UNACKED.size)
+        return int(_UNACKED.unpack(told)[0])
+
+    def _accept_batch(self, count: int = _BATCH) -> bool:
+        """Accept up to `count` clients; tell whether there may be more."""
         descriptors = self._around.descriptors
         # socket.accept makes enumerations of these, and a socket.socket wraps this: 3 of 90 us.
         accept = self.sock._accept  # type: ignore[attr-defined]
         family, kind, proto = int(self.sock.family), int(self.sock.type), self.sock.proto
-        for _ in range(_BATCH):
+        for _ in range(count):
             if not descriptors.available():
                 self._pause()
                 descriptors.wait(self.start)

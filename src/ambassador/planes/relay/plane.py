@@ -132,7 +132,7 @@ class RelayPlane:
         sockets, failures = await self._binding.bind(added, piece)
         if failures and removed:  # perhaps what is removed stands in the way
             for route in removed:
-                self._stop(route)
+                await self._stop(route, piece)
             rest = [route for route in added if route.key not in sockets]
             more, failures = await self._binding.bind(rest, piece)
             sockets.update(more)
@@ -143,7 +143,7 @@ class RelayPlane:
             await self._reopen(removed, piece)
             raise PlaneError("\n".join(failures))
         for route in removed:
-            self._stop(route)
+            await self._stop(route, piece)
             removed_one = self._routes.pop(route.key)
             removed_one.departures.removed()
             self._leaving.append(removed_one)
@@ -222,8 +222,10 @@ class RelayPlane:
 
         UDP flows are carried on meanwhile, but not waited for: nothing tells when one has ended.
         """
+        piece = Slice()
         for relay_route in self._routes.values():
             for listener in relay_route.listeners:
+                await listener.take_backlog(piece)
                 listener.stop()
         everything = (*self._routes.values(), *self._leaving)
         with contextlib.suppress(TimeoutError):
@@ -319,9 +321,10 @@ class RelayPlane:
             else:
                 listener.start()
 
-    def _stop(self, route: Route) -> None:
+    async def _stop(self, route: Route, piece: Slice) -> None:
         self._routes[route.key].departures.forget()
         for listener in self._routes[route.key].listeners:
+            await listener.take_backlog(piece)
             listener.stop()
             if isinstance(listener, UdpListener):
                 # Its flows answer through the socket that must go.

@@ -59,6 +59,14 @@ class SourcePorts:
 
         Raises NoSourcePortError, and OSError for everything else that is known at once.
         """
+        if not sources and not self._scarce:  # nearly always
+            sock = _socket(where, kind)
+            error = sock.connect_ex(where)
+            if error in _BEGUN:
+                return sock
+            sock.close()
+            if error not in _NO_PORT:
+                raise OSError(error, os.strerror(error))
         stream = kind == socket.SOCK_STREAM
         if not (self._scarce and stream and self._is_scarce(where)):
             for source in self._addresses(where, sources):

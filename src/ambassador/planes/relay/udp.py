@@ -27,7 +27,7 @@ from ambassador.planes.relay.udp_flows import UdpFlows
 from ambassador.ports import SessionStatus
 from ambassador.sockets.bind import close_listener
 from ambassador.sockets.inherited import LentSocket
-from ambassador.tasks import spawn
+from ambassador.tasks import Slice, spawn
 
 __all__ = ["UdpListener"]
 
@@ -128,6 +128,9 @@ class UdpListener:
         self._flows.sweep()
         if self._live.route.hold is not None:
             self._hold_those_that_ask(self._live.route.hold)
+
+    async def take_backlog(self, piece: Slice) -> None:
+        """Datagrams that have arrived are taken by `stop`."""
 
     def stop(self) -> None:
         """Take what has arrived, then no new flows; open ones go on."""

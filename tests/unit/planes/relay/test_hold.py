@@ -46,6 +46,39 @@ def test_all_go_in_their_order_when_it_opens():
     run(body)
 
 
+def test_many_go_a_piece_at_a_time_and_others_have_their_turn():
+    async def body():
+        it = Waiting()
+        for who in range(230):
+            assert it.enter(who, Hold(timeout=10.0, limit=1000))
+        it.queue.change(None)
+        turns = [len(it.said)]
+        while len(it.queue):
+            await asyncio.sleep(0)
+            turns.append(len(it.said))
+        assert it.said == [f"{who} opened" for who in range(230)]
+        assert len(turns) >= 5
+
+    run(body)
+
+
+def test_a_hold_in_the_middle_of_a_release_keeps_those_who_have_not_gone():
+    async def body():
+        it = Waiting()
+        for who in range(200):
+            it.enter(who, Hold(timeout=10.0, limit=1000))
+        it.queue.change(None)
+        it.queue.change(Hold(timeout=10.0, limit=1000))
+        gone = len(it.said)
+        await it.later(1.0)
+        assert len(it.said) == gone < 200
+        it.queue.change(None)
+        await it.later(0.0)
+        assert len(it.said) == 200
+
+    run(body)
+
+
 def test_no_more_than_the_limit_and_who_leaves_makes_room():
     async def body():
         it = Waiting()
