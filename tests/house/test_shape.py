@@ -54,8 +54,10 @@ ELSEWHERE: dict[str, str] = {
     "settings.values": "unit/test_settings.py",
     "sockets.systemd": "deploy/test_systemd.py",
 }
-# Files above 400 lines, each with the reason.
-LARGE: dict[str, str] = {}
+# Files above 350 lines, each with the reason.
+LARGE: dict[str, str] = {
+    "control.execute": "one method a command, in the order of core/commands.py",
+}
 
 
 def has_code(path: Path) -> bool:
@@ -90,8 +92,8 @@ def test_no_entry_of_the_list_of_untested_modules_is_stale():
 
 def test_no_file_is_too_large():
     lines = {name: len(path.read_text().splitlines()) for name, path in MODULES.items()}
-    large = {name for name, count in lines.items() if count > 400}
-    assert large == set(LARGE)
+    large = {name for name, count in lines.items() if count > 350}
+    assert large <= set(LARGE)
 
 
 def test_each_module_says_what_it_is_for_and_what_is_public():

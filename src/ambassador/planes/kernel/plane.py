@@ -217,9 +217,7 @@ class KernelPlane:
         return found
 
     def _counted(self, routes: Sequence[Route] | None = None) -> list[KernelRoute]:
-        if self._closing:
-            return []
-        return [one for one in self._routes.some(routes) if one.counted]
+        return [one for one in self._routes.some(routes) if one.counted and not self._closing]
 
     async def drain(self, grace: float) -> int:
         """Send new clients to the relay, let flows end for `grace` seconds, cut the rest.
@@ -328,11 +326,8 @@ class KernelPlane:
     def _judge(self, kernel_route: KernelRoute) -> str:
         """Return why the relay has to have a route altogether."""
         route = kernel_route.route
-        if reason := unsuited(route):
-            return reason
-        if reason := self._routes.crowd(kernel_route):
-            return reason
-        return self._refusal or unable(route, self._steady)
+        here = self._routes.crowd(kernel_route) or self._refusal
+        return unsuited(route) or here or unable(route, self._steady)
 
     def _route_of(self, port: Port) -> Route | None:
         here = self._routes.of_port(port)

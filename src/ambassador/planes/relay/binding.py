@@ -5,10 +5,11 @@ from __future__ import annotations
 import socket
 from collections.abc import Sequence
 
+from ambassador import log
 from ambassador.errors import PlaneError
 from ambassador.model import Route, RouteKey
 from ambassador.planes.relay.route import addresses
-from ambassador.sockets.bind import bind, close_listener
+from ambassador.sockets.bind import bind, close_listener, somaxconn
 from ambassador.sockets.inherited import Inherited
 from ambassador.tasks import Slice
 
@@ -16,11 +17,24 @@ __all__ = ["Binding"]
 
 
 class Binding:
-    """Takes sockets from `inherited` where it has them; `backlog` is asked of listen(2)."""
+    """Takes sockets from `inherited` where it has them; `backlog` is asked of listen(2), and
+    the log says where the kernel grants less.
+    """
 
     def __init__(self, inherited: Inherited, backlog: int) -> None:
         self._inherited = inherited
         self._backlog = backlog
+        granted = somaxconn()
+        if granted < backlog:
+            log.event(
+                log.WARNING,
+                "backlog_limited",
+                f"net.core.somaxconn is {granted}: more than that many clients at once may have "
+                f"to try again; {backlog} are asked for (sysctl net.core.somaxconn={backlog}, "
+                f"docker run --sysctl net.core.somaxconn={backlog})",
+                somaxconn=granted,
+                backlog=backlog,
+            )
 
     async def bind(
         self, routes: Sequence[Route], piece: Slice

@@ -320,14 +320,8 @@ class LiveRoute:
         if known.failing_since is None:
             known.failing_since = now
             self._failing = True
-            log.event(
-                log.WARNING,
-                "endpoint_unreachable",
-                f"{self.route.name}  cannot reach {where}: {reason}",
-                route=self.route.name,
-                endpoint=where,
-                reason=reason,
-            )
+            text = f"cannot reach {where}: {reason}"
+            self._say(log.WARNING, "endpoint_unreachable", where, text, reason=reason)
 
     def reached(self, endpoint: Endpoint, now: float) -> None:
         """Note that `endpoint` answered; the first time after failures is logged."""
@@ -339,14 +333,12 @@ class LiveRoute:
         self._look_for_failures()
         self.noticed(self.route.name, endpoint, "", True)
         where = format_endpoint(endpoint)
-        log.event(
-            log.INFO,
-            "endpoint_reachable",
-            f"{self.route.name}  reaches {where} again, {seconds:.1f} s after it first failed",
-            route=self.route.name,
-            endpoint=where,
-            seconds=round(seconds, 3),
-        )
+        text = f"reaches {where} again, {seconds:.1f} s after it first failed"
+        self._say(log.INFO, "endpoint_reachable", where, text, seconds=round(seconds, 3))
+
+    def _say(self, level: int, name: str, where: str, text: str, **fields: object) -> None:
+        route = self.route.name
+        log.event(level, name, f"{route}  {text}", route=route, endpoint=where, **fields)
 
     def _look_for_failures(self) -> None:
         self._failing = any(

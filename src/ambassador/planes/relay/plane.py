@@ -37,7 +37,7 @@ from ambassador.ports import (
     SessionStatus,
     unheard,
 )
-from ambassador.sockets.bind import close_listener, somaxconn
+from ambassador.sockets.bind import close_listener
 from ambassador.sockets.inherited import Inherited
 from ambassador.tasks import Slice
 
@@ -109,17 +109,6 @@ class RelayPlane:
         self._loop.add_reader(poller.fileno(), poller.turn)
         SilenceWatch(poller)
         self.offload = Offload(poller, workers, eager=eager)
-        granted = somaxconn()
-        if granted < backlog:
-            log.event(
-                log.WARNING,
-                "backlog_limited",
-                f"net.core.somaxconn is {granted}: more than that many clients at once may have "
-                f"to try again; {backlog} are asked for (sysctl net.core.somaxconn={backlog}, "
-                f"docker run --sysctl net.core.somaxconn={backlog})",
-                somaxconn=granted,
-                backlog=backlog,
-            )
 
     async def prepare(self, steps: Sequence[Step]) -> None:
         """Nothing can be told before it is tried; see ports.Plane."""
