@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from ambassador import log
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step, undo
@@ -18,6 +18,8 @@ from ambassador.tasks import Slice
 __all__ = ["PlaneStack"]
 
 
+_NUMBERS = ("opened", "open", "refused", "to_upstream", "to_client", "held", "held_total")
+_MET = ("opened", "to_upstream", "to_client", "failures")
 _AT_ONCE = 50  # routes whose planes are asked together, 1 ms
 
 
@@ -165,13 +167,7 @@ def _joined(behind: RouteStatus, ahead: RouteStatus) -> RouteStatus:
     """Return what two planes know of one route; the one ahead knows who has new sessions."""
     return replace(
         ahead,
-        opened=behind.opened + ahead.opened,
-        open=behind.open + ahead.open,
-        refused=behind.refused + ahead.refused,
-        to_upstream=behind.to_upstream + ahead.to_upstream,
-        to_client=behind.to_client + ahead.to_client,
-        held=behind.held + ahead.held,
-        held_total=behind.held_total + ahead.held_total,
+        **_sums(behind, ahead, _NUMBERS),
         closed=_sum(behind.closed, ahead.closed),
         open_by_endpoint=_sum(behind.open_by_endpoint, ahead.open_by_endpoint),
         ways_out=_sum(behind.ways_out, ahead.ways_out),
@@ -189,11 +185,12 @@ def _met(behind: EndpointMet | None, ahead: EndpointMet | None) -> EndpointMet:
     latest = ahead if ahead.failed or not behind.failed else behind
     return replace(
         latest,
-        opened=behind.opened + ahead.opened,
-        to_upstream=behind.to_upstream + ahead.to_upstream,
-        to_client=behind.to_client + ahead.to_client,
-        failures=behind.failures + ahead.failures,
+        **_sums(behind, ahead, _MET),
     )
+
+
+def _sums(behind: object, ahead: object, names: Sequence[str]) -> dict[str, Any]:
+    return {name: getattr(behind, name) + getattr(ahead, name) for name in names}
 
 
 def _sum(one: Mapping[_T, int], other: Mapping[_T, int]) -> Mapping[_T, int]:

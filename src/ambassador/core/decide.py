@@ -26,7 +26,6 @@ from ambassador.model import (
     Proto,
     Route,
     RouteKey,
-    Unix,
 )
 from ambassador.spec import (
     format_address,
@@ -36,6 +35,7 @@ from ambassador.spec import (
     parse_existing,
     shown,
 )
+from ambassador.spec.address import length
 from ambassador.spec.endpoint import repeated
 
 __all__ = [
@@ -314,9 +314,9 @@ def _endpoints(route: Route, texts: Sequence[str]) -> tuple[Endpoint, ...]:
             continue
         if twice := repeated(endpoint, seen, "endpoints", text):
             problems.append(twice)
-        elif _length(endpoint.address) != _length(route.listen):
-            what = f"{route.name} listens on {_length(route.listen)} ports, this endpoint has "
-            what += f"{_length(endpoint.address)}"
+        elif length(endpoint.address) != length(route.listen):
+            what = f"{route.name} listens on {length(route.listen)} ports, this endpoint has "
+            what += f"{length(endpoint.address)}"
             problems.append(Problem("endpoints", what, shown(format_endpoint(endpoint))))
         found.append(endpoint)
     if not texts:
@@ -324,10 +324,6 @@ def _endpoints(route: Route, texts: Sequence[str]) -> tuple[Endpoint, ...]:
     if problems:
         raise ConfigError(*problems)
     return tuple(found)
-
-
-def _length(address: Address) -> int:
-    return 1 if isinstance(address, Unix) else len(address.ports)
 
 
 def _plain(endpoints: Iterable[Endpoint]) -> tuple[Endpoint, ...]:

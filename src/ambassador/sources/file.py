@@ -32,6 +32,7 @@ from ambassador.spec import (
     parse_option,
     shown,
 )
+from ambassador.spec.address import length
 from ambassador.spec.endpoint import repeated
 from ambassador.spec.options import applicable
 
@@ -224,13 +225,13 @@ class _Document:
         return [
             self._problem(
                 (*path, "endpoints"),
-                f"{format_address(listen)} has {_length(listen)} ports, this endpoint has "
-                f"{_length(endpoint.address)}",
+                f"{format_address(listen)} has {length(listen)} ports, this endpoint has "
+                f"{length(endpoint.address)}",
                 shown(format_endpoint(endpoint)),
                 "ranges of one length; port follows port in order",
             )
             for endpoint in endpoints
-            if _length(endpoint.address) != _length(listen)
+            if length(endpoint.address) != length(listen)
         ]
 
     def _problem(
@@ -252,7 +253,3 @@ class _Document:
 def _listen_like(endpoints: tuple[Endpoint, ...]) -> str:
     address = endpoints[0].address if endpoints else Inet("", 6379)
     return format_address(replace(address, host="")) if isinstance(address, Inet) else ":6379"
-
-
-def _length(address: Address) -> int:
-    return len(address.ports) if isinstance(address, Inet) else 1

@@ -14,6 +14,7 @@ from ambassador.spec.text import Malformed, refuse_blanks, shown, told
 __all__ = [
     "format_address",
     "is_ip",
+    "length",
     "parse_host",
     "parse_listen",
     "parse_ports",
@@ -87,6 +88,11 @@ def parse_host(text: str, where: str = "host") -> str:
         return read_host(text[1:-1] if bracketed else text)
 
     return told(where, text, read)
+
+
+def length(address: Address) -> int:
+    """Return how many ports `address` has; a path counts as one."""
+    return len(address.ports) if isinstance(address, Inet) else 1
 
 
 def format_address(address: Address) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ambassador.errors import ConfigError, Problem
 from ambassador.model import Address, Endpoint, Inet, Proto, Route
-from ambassador.spec.address import format_address, parse_ports
+from ambassador.spec.address import format_address, length, parse_ports
 from ambassador.spec.endpoint import format_endpoint, parse_endpoints
 from ambassador.spec.options import OPTIONS, applicable, parse_option
 from ambassador.spec.text import meant, shown
@@ -156,14 +156,14 @@ def _range_problems(
     main: Assignment, listen: Address, endpoints: Sequence[Endpoint]
 ) -> list[Problem]:
     """Check that every port of the listen range has its port at each endpoint."""
-    count = len(listen.ports) if isinstance(listen, Inet) else 1
+    count = length(listen)
     if isinstance(listen, Inet) and listen.ports.stop > 65536:
         what = f"the range would listen beyond port 65535: {format_address(listen)}"
         return [Problem(main.where, what, shown(main.value), "fewer ports")]
     problems = []
     for endpoint in endpoints:
         address = endpoint.address
-        there = len(address.ports) if isinstance(address, Inet) else 1
+        there = length(address)
         if there == count:
             continue
         what = (

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ambassador.model import Endpoint, Inet, Route
+from ambassador.spec.address import length
 from ambassador.spec.endpoint import format_endpoints
 from ambassador.spec.options import format_options
 
@@ -113,9 +114,8 @@ def default_listen(port: int, endpoints: Sequence[Endpoint]) -> Inet:
     """Return where a variable listens by its name alone: on its port, or where the endpoint is a
     range on as many ports from there on.
     """
-    address = endpoints[0].address
-    length = len(address.ports) if isinstance(address, Inet) else 1
-    return Inet("", port, port + length - 1 if length > 1 else 0)
+    count = length(endpoints[0].address)
+    return Inet("", port, port + count - 1 if count > 1 else 0)
 
 
 def format_name(route: Route) -> str:
