@@ -2,10 +2,12 @@
 `sessions` lists say one thing.
 """
 
+import socket
+
 import pytest
 
-from ambassador.core.commands import Cut, Drain, Maint, Move, Sessions
-from ambassador.model import Existing, Fate, Health, Pick
+from ambassador.core.commands import Cut, Drain, Maint, Move, Remove, Sessions
+from ambassador.model import Existing, Fate, Health, Pick, Proto
 from tests.conformance.ambassador import route
 from tests.conformance.scene import reset
 from tests.wait import until
@@ -177,3 +179,51 @@ def test_kept_sessions_of_an_endpoint_that_left_end_by_whoever_ends_them(scene, 
     until(lambda: ambassador.lines("redis"), 10)
     assert [line["reason"] for line in ambassador.lines("redis")] == [act]
     assert ambassador.closed_total("redis") == {act: 1.0}
+
+
+# The same for flows of datagrams, which go where the route leads: what is done, and the reason in
+# the relay and in the kernel; None: the flow goes on.
+FLOWS = {
+    "it is cut": (lambda it: it.execute(Cut(it.name)), "cut", "cut"),
+    "it is moved": (
+        lambda it: it.execute(Move(it.name, ("udp://10.77.0.5:7053",))),
+        None,
+        "moved",
+    ),
+    "its endpoint goes into maintenance": (lambda it: it.execute(Maint(it.name)), None, "maint"),
+    "the deadline of a drain is over": (
+        lambda it: it.execute(Drain(it.name, deadline=0.5)),
+        "drained",
+        "drained",
+    ),
+    "its route is removed": (lambda it: it.execute(Remove(it.name)), "removed", "removed"),
+    "the ambassador stops": (lambda it: it.ambassador.drain(), "shutdown", "shutdown"),
+}
+
+
+def test_every_end_of_a_flow_has_its_reason(scene, ambassador):
+    endpoint = scene.datagrams("old")
+    ambassador.set(
+        *(
+            route(5300 + place, "10.77.0.4:7053", name=f"r{place}", proto=Proto.UDP)
+            for place in range(len(FLOWS))
+        )
+    )
+    cases = {}
+    for place, cause in enumerate(FLOWS):
+        client = scene.dial("bridge", 5300 + place, kind=socket.SOCK_DGRAM)
+        client.send(b"?")
+        _, back = endpoint.recvfrom(8)
+        endpoint.sendto(b"!", back)
+        assert client.recv(8) == b"!"
+        cases[cause] = Case(f"r{place}", client, endpoint, scene, ambassador)
+    found, expected = {}, {}
+    for cause, it in cases.items():
+        act, in_relay, in_kernel = FLOWS[cause]
+        act(it)
+        reason = in_kernel if ambassador.plane == "kernel" else in_relay
+        expected[cause] = [] if reason is None else [reason]
+        if reason is not None:
+            until(lambda it=it: ambassador.lines(it.name), 10, f"a line: {cause}")
+        found[cause] = [line["reason"] for line in ambassador.lines(it.name)]
+    assert found == expected

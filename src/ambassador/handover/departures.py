@@ -36,7 +36,7 @@ class Departures:
         self._sessions = sessions
         self._cut = cut
         self._known: dict[RouteKey, set[str]] = {}  # whose endpoint is not there, by their ids
-        self._endings: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def look(self, steps: Sequence[Step]) -> None:
         """See to the sessions that have no endpoint any longer after `steps`, and spare the
@@ -69,8 +69,8 @@ class Departures:
 
     def close(self) -> None:
         """End nothing any longer."""
-        for ending in self._endings:
-            ending.cancel()
+        for task in self._tasks:
+            task.cancel()
 
     async def _places(self, route: Route) -> set[str]:
         """Return every address whose sessions may stay, as sessions have them."""
@@ -86,9 +86,9 @@ class Departures:
 
     def _see_off(self, route: Route, ids: Sequence[str], why: Departure) -> None:
         tell_leaving(route.name, len(ids), why, where=" of the ambassador before")
-        task = spawn(self._end(route.key, ids, why), f"ending of {route.name}")
-        self._endings.add(task)
-        task.add_done_callback(self._endings.discard)
+        task = spawn(self._end(route.key, ids, why), f"departures of {route.name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _end(self, key: RouteKey, ids: Sequence[str], why: Departure) -> None:
         async def cut(piece: Sequence[str]) -> int:

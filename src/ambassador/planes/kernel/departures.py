@@ -184,7 +184,7 @@ class Departures:
         if not flows or why.existing.fate is Fate.KEEP:
             return
         tell_leaving(route.name, len(flows), why, where=f" to {_named(flows)}")
-        self._spawn(leaving, self._end(leaving, why, flows), f"ending of {route.name}")
+        self._spawn(leaving, self._end(leaving, why, flows), f"departures of {route.name}")
 
     async def _end(self, leaving: _Leaving, why: Departure, flows: list[Flow]) -> None:
         async def cut(piece: Sequence[Flow]) -> int:

@@ -40,7 +40,7 @@ class Departures:
         self._unwatch: list[Callable[[], None]] = []
         self._look: asyncio.Task[None] | None = None
         self._again = False
-        self._endings: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         # The policy of the change an endpoint left with, where that was not the route's.
         self._once: dict[Address, Existing] = {}
 
@@ -58,7 +58,7 @@ class Departures:
             unwatch()
 
     def forget(self) -> None:
-        """Watch no longer; endings that have begun go on."""
+        """Watch no longer; departures that have begun go on."""
         for unwatch in self._unwatch:
             unwatch()
         self._unwatch = []
@@ -69,8 +69,8 @@ class Departures:
     def close(self) -> None:
         """End nothing any longer."""
         self.forget()
-        for ending in self._endings:
-            ending.cancel()
+        for task in self._tasks:
+            task.cancel()
 
     def replaced(self, before: Route, existing: Existing | None) -> None:
         """The route was `before`: its sessions follow `existing` this time."""
@@ -145,9 +145,9 @@ class Departures:
     def _see_off(self, sessions: set[Session], why: Departure) -> None:
         name = self._live.route.name
         tell_leaving(name, len(sessions), why)
-        ending = spawn(self._end(sessions, why), f"ending of {name}")
-        self._endings.add(ending)
-        ending.add_done_callback(self._endings.discard)
+        task = spawn(self._end(sessions, why), f"departures of {name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _end(self, sessions: set[Session], why: Departure) -> None:
         async def cut(piece: Sequence[Session]) -> int:
