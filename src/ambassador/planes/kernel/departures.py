@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Coroutine, Iterable, Sequence
+import contextlib
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from socket import AF_INET, AF_INET6
 from typing import Any
 
+from ambassador import log
 from ambassador.core.departure import Departure, grace
+from ambassador.errors import PlaneError
 from ambassador.model import Existing, Fate, Proto, Reason, Route
 from ambassador.pacing import pace, tell_leaving
 from ambassador.planes.kernel.conntrack import Conntrack
-from ambassador.planes.kernel.entry import Address, Flow
+from ambassador.planes.kernel.entry import Address, Flow, shown
 from ambassador.planes.kernel.poke import Poke, Poker
 from ambassador.tasks import spawn
 
-__all__ = ["Departures"]
+__all__ = ["Departures", "Felt", "untold"]
+
+# See Table.felt.
+Felt = Callable[[Collection[int]], Awaitable[set[tuple[str, int, int]]]]
 
 # When a cut is repeated, in seconds after it: a socket answers one such segment in 500 ms
 # (net.ipv4.tcp_invalid_ratelimit), so a busy one may have spent its answer on another.
 _AGAIN = ((0.6, Poke.PLAIN), (0.6, Poke.HANDSHAKE))
+# When it is looked whether peers have been told, in seconds after each other: a moment after each
+# time that they were asked.
+_TOLD = (0.02, 0.1, 0.6, 0.6)
 _PIECE = 100  # flows deleted, then poked, in one go
 _TICK = 0.02  # seconds between two looks at what is due
 # Flows that rest: only those that nobody has answered end.
@@ -41,8 +50,9 @@ class _Leaving:
 class Departures:
     """Obeys `Route.existing` for flows of the kernel. Conntrack and poker are open already."""
 
-    def __init__(self, conntrack: Conntrack, poker: Poker) -> None:
+    def __init__(self, conntrack: Conntrack, poker: Poker, felt: Felt | None = None) -> None:
         self._conntrack = conntrack
+        self._felt = felt
         self._poker = poker
         self._leaving: list[_Leaving] = []
         self._again: set[asyncio.Task[None]] = set()
@@ -200,13 +210,51 @@ class Departures:
         self.note(flows, reason)
         await self._conntrack.delete(flows)
 
+    async def untold(self, flows: Sequence[Flow]) -> Sequence[Flow]:
+        """Return those of `flows`, which were cut just now, of which a peer has not been told after
+        all that can be done. Takes up to 1.4 s; returns as soon as all have been told. Raises
+        PlaneError where that cannot be seen.
+        """
+        left = flows
+        for pause in _TOLD:
+            await asyncio.sleep(pause)
+            left = await self._not_felt(left)
+            if not left:
+                break
+        return left
+
+    async def _not_felt(self, flows: Sequence[Flow]) -> Sequence[Flow]:
+        if self._felt is None or not flows:
+            return ()
+        felt = await self._felt({flow.family for flow in flows})
+        return [
+            flow
+            for flow in flows
+            if not {(*flow.client, flow.listen[1]), (*flow.upstream, flow.nat[1])} <= felt
+        ]
+
     async def _repeat(self, flows: Sequence[Flow]) -> None:
         for pause, poke in _AGAIN:
             await asyncio.sleep(pause)
             await self._poker.poke(flows, poke)
+        await asyncio.sleep(_ANSWER)
+        with contextlib.suppress(PlaneError):  # then nothing is known, and nothing said
+            if left := await self._not_felt(flows):
+                log.event(log.WARNING, "cut_not_felt", untold(left, len(flows)), sessions=len(left))
 
 
 def _named(flows: Sequence[Flow]) -> str:
     """Return `10.0.0.2:6379, 10.0.0.3:6379`."""
     ends = sorted({flow.upstream for flow in flows})
     return ", ".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in ends)
+
+
+def untold(left: Sequence[Flow], number: int) -> str:
+    """Return what to say of the flows `left` of a `number` that were cut."""
+    clients = ", ".join(shown(flow.client) for flow in left[:3])
+    more = f" and {len(left) - 3} more" if len(left) > 3 else ""
+    return (
+        f"{len(left)} of {number} sessions are cut, but not both of their sides have been told "
+        f"({clients}{more}): a firewall of this host, or on the way, drops what tells them; they "
+        "end when they send something that passes"
+    )

@@ -11,7 +11,7 @@ from ambassador.core.departure import Departure
 from ambassador.errors import PlaneError
 from ambassador.model import Proto, Reason, Route
 from ambassador.planes.kernel.conntrack import Conntrack
-from ambassador.planes.kernel.departures import Departures
+from ambassador.planes.kernel.departures import Departures, Felt, untold
 from ambassador.planes.kernel.entry import Address, Flow
 from ambassador.planes.kernel.following import Following, RouteOf
 from ambassador.planes.kernel.fullness import FullnessWatch
@@ -28,17 +28,23 @@ class Flows:
     """From `open` to `close`; `can_cut` tells whether there is the right to raw sockets.
 
     `closed` hears of the flows that end, where it is `followed` or the log is at debug level.
+    `felt` tells which peers have been told that their connection is cut; see Table.felt.
     """
 
     def __init__(
-        self, *, can_cut: bool, closed: SessionEnded = unheard, followed: bool = False
+        self,
+        *,
+        can_cut: bool,
+        closed: SessionEnded = unheard,
+        followed: bool = False,
+        felt: Felt | None = None,
     ) -> None:
         self._can_cut = can_cut
         self._closed = closed
         self._followed = followed
         self._conntrack = Conntrack()
         self._poker = Poker()
-        self._departures = Departures(self._conntrack, self._poker)
+        self._departures = Departures(self._conntrack, self._poker, felt)
         self._following: Following | None = None
         self._fullness = FullnessWatch()
 
@@ -103,14 +109,20 @@ class Flows:
         return await self._of(ports)
 
     async def cut(self, flows: Sequence[Flow], reason: Reason) -> int:
-        """End `flows` now; return how many there were. Raises PlaneError without the right to."""
+        """End `flows` now; return how many there were. Raises PlaneError without the right to, and
+        where a peer has not been told.
+        """
         tcp = [flow for flow in flows if flow.proto is Proto.TCP]
         udp = [flow for flow in flows if flow.proto is Proto.UDP]
         if tcp and not self._can_cut:
             raise PlaneError("connections in the kernel cannot be cut: CAP_NET_RAW is missing")
         self._departures.note(udp, reason)
         ended = await self._conntrack.delete(udp)
-        return ended + (await self._departures.cut(tcp, reason) if tcp else 0)
+        if tcp:
+            ended += await self._departures.cut(tcp, reason)
+            if left := await self._departures.untold(tcp):
+                raise PlaneError(untold(left, len(tcp)))
+        return ended
 
     async def drain(self, ports: Collection[Port], grace: float) -> int:
         """Let the TCP flows of `ports` end for `grace` seconds, then cut what is left; return

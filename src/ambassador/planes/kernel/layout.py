@@ -24,10 +24,10 @@ Clients at a link-local IPv6 address meet the relay too: no packet is forwarded 
 
 A segment that conntrack finds invalid (out of the window of its connection) belongs to no flow
 and is not translated. Our own TCP would answer it with a reset, and end a connection that lives
-on without us, so `unfit` drops it: only segments with ACK alone, since those without an entry are
+on without us, so `stray` drops it: only segments with ACK alone, since those without an entry are
 taken up as a new connection (nf_conntrack_tcp_loose in nf_conntrack-sysctl.rst), and never those
 with FIN, whose entry may be gone and whose sender has to hear that. Where that setting is 0,
-`unfit` is empty: nothing tells the two apart then.
+`stray` is empty: nothing tells the two apart then.
 
 The rules are in force while their process lives: a table of its own, which the kernel deletes with
 it, sets a bit of the label of each new flow (owner.py), and each flow with that bit renews `lease`.
@@ -38,6 +38,12 @@ Sets are declared by `typeof`: nft 1.1 writes what `type` says into the kernel i
 nft 1.0.6 crash on whatever it lists (seen with 1.1.3; rc 139). Not so where only types are joined,
 and there nft 1.0.6 cannot use what `typeof` has made ("conflicting protocols"), so to4 and to6 have
 types.
+
+The peers of a flow that is cut (poke.py) are noted in `poked4` and `poked6`, for an hour. What
+such a peer answers is reset by `answers` before a firewall of this host sees it, and the reset
+belongs to what conntrack knows of the answer, or to nothing (`told`), so that rules about invalid
+packets let it pass. `felt` notes a reset that has passed all other rules, and `answers` one that
+came: only then the peer has been told.
 
 Once a connection stands, its packets meet `poke`, `passing` or `leaving`, and `ours`: 0.5 µs each,
 beside 1.1 µs for connection tracking and translation (2 cores of a virtual machine; a call of the
@@ -75,7 +81,7 @@ __all__ = [
 
 TABLE = "inet ambassador"
 # The table's comment. Other chains, sets or meanings need another number.
-LAYOUT = "ambassador 3"
+LAYOUT = "ambassador 4"
 MARK = 0xC07  # of the segments that end flows; see poke.py
 
 # A bit of the connection label (of 128) that says: translated by us. Marks are the usual place,
@@ -124,8 +130,8 @@ def mended() -> str:
 
 
 def lenient() -> str:
-    """Return what lets segments pass that conntrack finds unfit."""
-    return f"flush chain {TABLE} unfit\n"
+    """Return what lets segments pass that conntrack finds invalid."""
+    return f"flush chain {TABLE} stray\n"
 
 
 def timeout(
@@ -158,6 +164,12 @@ def _of_family(ipv6: bool) -> str:
   map to{end} {{ type inet_proto . inet_service : {address} . inet_service; }}
   set tried{end} {{
     typeof {ip} saddr . tcp sport . tcp dport; flags dynamic,timeout; timeout 10s; size 65535;
+  }}
+  set poked{end} {{
+    typeof {ip} saddr . tcp sport . tcp dport; flags dynamic,timeout; timeout 1h; size 262144;
+  }}
+  set felt{end} {{
+    typeof {ip} saddr . tcp sport . tcp dport; flags dynamic,timeout; timeout 1m; size 262144;
   }}
   set led{end} {{ typeof {ip} saddr . tcp sport; flags dynamic; size 65535; }}
   chain mark{end} {{
@@ -279,8 +291,18 @@ _STATIC = f"""\
   }}
   chain unfit {{
     type filter hook input priority -90;
-    ct state != invalid accept
     iif lo accept
+    ct state established accept
+    ip saddr . tcp sport . tcp dport @poked4 goto answers
+    ip6 saddr . tcp sport . tcp dport @poked6 goto answers
+    ct state invalid goto stray
+  }}
+  chain answers {{
+    tcp flags & rst == rst add @felt4 {{ ip saddr . tcp sport . tcp dport }}
+    tcp flags & rst == rst add @felt6 {{ ip6 saddr . tcp sport . tcp dport }}
+    tcp flags & (syn | rst | ack) == ack reject with tcp reset
+  }}
+  chain stray {{
     tcp flags & (fin | syn | rst | ack) != ack accept
     tcp dport @opened_tcp drop
     ip saddr . tcp sport @led4 drop
@@ -292,7 +314,21 @@ _STATIC = f"""\
   }}
   chain poke {{
     type filter hook output priority raw;
-    meta mark {MARK:#x} tcp flags & ack == ack notrack
+    tcp flags & rst == rst goto told
+    meta mark != {MARK:#x} accept
+    update @poked4 {{ ip daddr . tcp dport . tcp sport }}
+    update @poked6 {{ ip6 daddr . tcp dport . tcp sport }}
+    tcp flags & ack == ack notrack
+  }}
+  chain told {{
+    ip daddr . tcp dport . tcp sport @poked4 notrack
+    ip6 daddr . tcp dport . tcp sport @poked6 notrack
+  }}
+  chain felt {{
+    type filter hook output priority 300;
+    tcp flags & rst != rst accept
+    ip daddr . tcp dport . tcp sport @poked4 add @felt4 {{ ip daddr . tcp dport . tcp sport }}
+    ip6 daddr . tcp dport . tcp sport @poked6 add @felt6 {{ ip6 daddr . tcp dport . tcp sport }}
   }}
 """
 

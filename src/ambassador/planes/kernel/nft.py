@@ -22,6 +22,7 @@ __all__ = [
     "Nft",
     "crashed",
     "parse_counters",
+    "parse_places",
     "parse_table",
     "spoken",
     "version",
@@ -31,6 +32,7 @@ __all__ = [
 # kernel itself may wait for another's.
 _PATIENCE = 10.0
 _LOOK = 0.1  # seconds between two looks whether there is still time
+_PLACE = re.compile(r"(\S+) \. (\d+) \. (\d+)")
 _COUNTER = re.compile(r"(\d+) counter packets (\d+) bytes (\d+)")
 ABSENT = "No such file or directory"  # in what nft says
 _ELEMENT = re.compile(r"(?<=[{,]) *\n?\s*(\d+)")
@@ -89,6 +91,11 @@ class Nft:
     async def ruleset(self) -> str:
         """Return all tables with the handles of their rules, without elements and counters."""
         return await asyncio.to_thread(self._run, "", ("-a", "-s", "-t", "list", "ruleset"))
+
+    async def places(self, name: str) -> set[tuple[str, int, int]]:
+        """Return the elements of the set `name` of an address and two ports."""
+        arguments = ("list", "set", *TABLE.split(), name)
+        return parse_places(await asyncio.to_thread(self._run, "", arguments))
 
     def _counters(self) -> Mapping[str, Mapping[int, Counter]]:
         # All sets: several `list set` at once find only the last (seen with nft 1.0.6).
@@ -198,3 +205,9 @@ def parse_counters(text: str) -> dict[str, dict[int, Counter]]:
             int(port): (int(packets), int(size)) for port, packets, size in _COUNTER.findall(rest)
         }
     return found
+
+
+def parse_places(text: str) -> set[tuple[str, int, int]]:
+    """Read what `nft list set` prints of a set of an address and two ports."""
+    found = _PLACE.findall(text.partition("elements = {")[2])
+    return {(address, int(one), int(other)) for address, one, other in found}

@@ -80,7 +80,8 @@ class KernelPlane:
         self._watch = RulesetWatch(self._healing.suspect)
         nft = Nft(abilities.nft)
         self._table = Table(nft, lock, keep_rules=keep_rules, watch=self._watch)
-        self._flows = Flows(can_cut=not abilities.no_cut, closed=closed, followed=followed)
+        can_cut, felt = not abilities.no_cut, self._table.felt
+        self._flows = Flows(can_cut=can_cut, closed=closed, followed=followed, felt=felt)
         self._installer = Installer(self._table, self._flows)
         self._lock = asyncio.Lock()  # one transaction at a time
         self._opened = self._closing = False

@@ -6,7 +6,7 @@ import asyncio
 import errno
 import re
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ambassador import log
@@ -241,6 +241,15 @@ class Table:
     async def lost(self) -> frozenset[int]:
         """Return the UDP ports whose first datagrams do not leave this host."""
         return frozenset() if self._first else await self._nft.ports("lost_udp")
+
+    async def felt(self, families: Collection[int]) -> set[tuple[str, int, int]]:
+        """Return which peers have been told that their connection is cut: address and port of the
+        peer, and our port. `families` are AF_INET and AF_INET6.
+        """
+        found: set[tuple[str, int, int]] = set()
+        for family in families:
+            found |= await self._nft.places("felt6" if family == socket.AF_INET6 else "felt4")
+        return found
 
     async def remove(self) -> None:
         """Delete the table, if we have made or adopted it."""

@@ -51,7 +51,7 @@ def test_a_timeout_policy_names_protocol_and_family():
 def test_sets_are_declared_so_that_every_nft_can_read_them():
     """A single type, or one of a verdict, nft 1.1 writes so that nft 1.0.6 crashes."""
     declared = re.findall(r"(?:set|map) (\w+) \{\s*(typeof|type) ([^;]+);", TEXT)
-    assert len(declared) == 21
+    assert len(declared) == 25
     for name, how, what in declared:
         assert how == "typeof" or name in {"to4", "to6"}
         if how == "type":
@@ -64,3 +64,14 @@ def test_only_rules_in_force_lead_a_client_on():
     at = lines.index("ct direction != @lease return")
     assert lines[at - 1] == "ct label 106 update @lease { ct direction timeout 5s }"
     assert not any("choose" in line for line in lines[:at])
+
+
+def test_packets_of_an_open_connection_of_the_relay_leave_at_the_second_rule_of_input():
+    first, second, *_ = (line.strip() for line in CHAINS["unfit"].strip().splitlines()[1:])
+    assert (first, second) == ("iif lo accept", "ct state established accept")
+
+
+def test_what_is_no_reset_and_no_segment_of_ours_leaves_output_soon():
+    rules = [line.strip() for line in CHAINS["poke"].strip().splitlines()]
+    assert rules[1:3] == ["tcp flags & rst == rst goto told", "meta mark != 0xc07 accept"]
+    assert CHAINS["felt"].strip().splitlines()[1].strip() == "tcp flags & rst != rst accept"

@@ -12,6 +12,7 @@ from ambassador.planes.kernel.nft import (
     Nft,
     crashed,
     parse_counters,
+    parse_places,
     parse_table,
     spoken,
     version,
@@ -65,6 +66,22 @@ def test_counters_are_told_apart_by_set_and_port():
         "up_tcp": {80: (12, 780), 6379: (0, 0)},
         "back_tcp": {80: (10, 2**64 - 1)},
     }
+
+
+def test_places_are_addresses_and_two_ports_of_either_family():
+    text = """table inet ambassador {
+\tset felt4 {
+\t\ttypeof ip saddr . tcp sport . tcp dport
+\t\tsize 262144
+\t\tflags dynamic,timeout
+\t\ttimeout 1m
+\t\telements = { 10.9.1.2 . 39316 . 7009 expires 8s948ms,
+\t\t\t     fd77::3 . 1 . 2 timeout 1m expires 8s }
+\t}
+}
+"""
+    assert parse_places(text) == {("10.9.1.2", 39316, 7009), ("fd77::3", 1, 2)}
+    assert parse_places(text.partition("elements")[0]) == set()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,75 @@
+"""A cut is felt by both sides, also behind a firewall of the ambassador's host; where it cannot be,
+the command says so, and what is cut ends with its next word.
+"""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from ambassador.core.commands import Cut
+from ambassador.errors import PlaneError
+from tests.conformance.ambassador import route
+from tests.conformance.scene import ends_with_reset, works
+from tests.kernel.peers import times_of_resets
+
+FAMILIES = [socket.AF_INET, socket.AF_INET6]
+OLD = {socket.AF_INET: "10.77.0.4:7000", socket.AF_INET6: "[fd77::4]:7000"}
+_RULES = """
+table inet guard {{
+  chain in {{ type filter hook input priority 0; {} }}
+  chain out {{ type filter hook output priority 0; {} }}
+}}
+"""
+INVALID = "ct state invalid drop;"
+# What guards: whether connections are taken up in the middle, rules of input, rules of output.
+GUARDS = {
+    "strict tracking": (0, "", ""),
+    "no invalid ones": (1, INVALID, INVALID),
+    "no invalid ones, strict tracking": (0, INVALID, INVALID),
+    "new ones begin with SYN": (1, "ct state new tcp flags & (syn | ack) != syn drop;", ""),
+}
+# New connections of ours get out to endpoints only.
+CLOSED = (
+    "policy drop; ct state established,related accept; oif lo accept; "
+    "meta l4proto icmpv6 accept; tcp dport 7000 tcp sport != 7000 ct state new "
+    "meta mark != 0xc07 accept;"
+)
+
+
+def guard(scene, loose, incoming, outgoing):
+    ambassador = scene.network.ambassador
+    ambassador.sysctl(net__netfilter__nf_conntrack_tcp_loose=loose)
+    ambassador.run("nft", "-f", "-", stdin=_RULES.format(incoming, outgoing))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("what", GUARDS)
+def test_a_cut_is_felt_at_once_by_both_sides(scene, ambassador, what, family):
+    guard(scene, *GUARDS[what])
+    ambassador.set(route(6379, OLD[family]))
+    listening = scene.endpoint()
+    pairs = [scene.session(listening, family=family) for _ in range(5)]
+    for pair in pairs:
+        works(*pair)
+    assert ambassador.execute(Cut("redis")).sessions == 5
+    times_of_resets(pairs, within=2)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_cannot_be_told_is_no_success_and_ends_with_its_next_word(scene, ambassador, family):
+    guard(scene, 1, "", CLOSED)
+    ambassador.set(route(6379, OLD[family]))
+    client, upstream = scene.session(scene.endpoint(), family=family)
+    works(client, upstream)
+    if ambassador.plane == "relay":
+        ambassador.execute(Cut("redis"))
+    else:
+        name = client.getsockname()[1]
+        with pytest.raises(PlaneError, match=rf"1 of 1 sessions .*:{name}\): a firewall"):
+            ambassador.execute(Cut("redis"))
+        client.sendall(b"are you there?")
+        upstream.sendall(b"are you there?")
+    for sock in (client, upstream):
+        assert ends_with_reset(sock)
