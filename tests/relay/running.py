@@ -64,6 +64,7 @@ class RunningRelay:
         resolver: StaticResolver | None = None,
         buffer: int = 262144,
         backlog: int = 4096,
+        memory: int = 64 << 20,
         workers: int = 0,
         eager: bool = True,
     ) -> None:
@@ -76,6 +77,7 @@ class RunningRelay:
                 self.resolver,
                 buffer=buffer,
                 backlog=backlog,
+                memory=memory,
                 closed=debug_log.tell,
                 workers=workers,
                 eager=eager,

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from ambassador.model import Endpoint, Inet
+from ambassador.model import Endpoint, Inet, Proto
+from tests.names import StaticResolver
 from tests.ports import free_port
-from tests.relay.peers import port_of, read_exactly
+from tests.relay.peers import is_reset, port_of, read_exactly
 from tests.relay.running import route
 
 
@@ -103,3 +104,39 @@ def test_the_log_names_clients_as_people_write_them(relay, peers, caplog, tmp_pa
     assert {fields["endpoint"] for fields in ended} == {f"127.0.0.1:{echo.port}"}
     assert {(f["to_upstream"], f["to_client"], f["reason"]) for f in ended} == {(8, 8, "client")}
     assert not Path(path).exists()
+
+
+def test_connections_come_from_the_source_addresses_in_turn(relay, peers):
+    listening, port = peers.listen(), free_port()
+    relay.add(route(port, port_of(listening), source=("127.0.0.7", "127.0.0.8")))
+    seen = set()
+    for _ in range(4):
+        peers.connect(port)
+        seen.add(peers.accept(listening).getpeername()[0])
+    assert seen == {"127.0.0.7", "127.0.0.8"}
+
+
+def test_datagrams_come_from_the_source_addresses_too(relay, peers):
+    service, port = peers.datagrams(), free_port()
+    relay.add(route(port, port_of(service), proto=Proto.UDP, source=("127.0.0.7",)))
+    client = peers.datagrams()
+    client.sendto(b"question", ("127.0.0.1", port))
+    assert service.recvfrom(10)[1][0] == "127.0.0.7"
+
+
+def test_a_source_address_this_host_does_not_have_is_the_reason_that_is_told(relay, peers, caplog):
+    port = free_port()
+    relay.add(route(port, peers.echo().port, connect=0.3, source=("192.0.2.1",)))
+    assert is_reset(peers.connect(port))
+    assert "this host does not have the source address 192.0.2.1" in caplog.text
+
+
+def test_all_addresses_of_a_name_are_used_and_by_datagrams_too(start_relay, peers):
+    relay = start_relay(resolver=StaticResolver(app=["127.0.0.2", "127.0.0.3"]))
+    inside, port = free_port(), free_port()
+    services = [peers.datagrams(host, inside) for host in ("127.0.0.2", "127.0.0.3")]
+    relay.add(route(port, f"app:{inside}", proto=Proto.UDP))
+    for _ in range(4):
+        peers.datagrams().sendto(b"q", ("127.0.0.1", port))
+    for service in services:
+        assert [service.recv(1) for _ in range(2)] == [b"q", b"q"]

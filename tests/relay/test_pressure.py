@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import resource
 import select
 import socket
@@ -12,7 +14,7 @@ import pytest
 from tests.ports import free_port
 from tests.relay.bulk import MIB, Transfer, checksum, receive, send
 from tests.relay.peers import port_of, read_exactly
-from tests.relay.running import route
+from tests.relay.running import RunningRelay, route
 from tests.wait import until
 
 
@@ -106,3 +108,36 @@ def test_single_bytes_one_way_without_waiting_arrive_in_order(relay, peers):
     writer = Transfer(lambda: [client.send(words[i : i + 1]) for i in range(len(words))] and None)
     assert read_exactly(upstream, len(words)) == words
     writer.result()
+
+
+def test_many_that_stand_still_hold_no_more_than_the_bound_and_others_are_carried(peers):
+    relay = RunningRelay(asyncio.new_event_loop, memory=1 << 20)
+    try:
+        listening, port = peers.listen(), free_port()
+        echo, other = peers.echo(), free_port()
+        relay.add(route(port, port_of(listening)), route(other, echo.port, name="other"))
+        clients = []
+        for _ in range(40):
+            client = peers.connect(port)
+            clients.append((client, peers.accept(listening)))
+            client.setblocking(False)
+        still = 0
+        while still < 3:
+            sent = 0
+            for client, _ in clients:
+                with contextlib.suppress(BlockingIOError):
+                    sent += client.send(bytes(1 << 18))
+            still = 0 if sent else still + 1
+            relay.call(lambda: None)
+        held, bound = relay.call(lambda: relay.plane.buffered)
+        assert bound == 1 << 20
+        assert (1 << 19) < held <= bound + 40 * (4096 + 4096)
+        fine = peers.connect(other)
+        fine.sendall(bytes(1 << 20))
+        assert read_exactly(fine, 1 << 20) == bytes(1 << 20)
+        for client, upstream in clients:
+            client.close()
+            upstream.close()
+        until(lambda: relay.call(lambda: relay.plane.buffered)[0] == 0)
+    finally:
+        relay.close()

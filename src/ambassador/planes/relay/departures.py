@@ -20,12 +20,11 @@ from ambassador.pacing import pace, tell_leaving
 from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.session import Session
 from ambassador.ports import Resolver
-from ambassador.tasks import spawn
+from ambassador.tasks import Slice, spawn
 
 __all__ = ["Departures"]
 
 _TICK = 0.02  # seconds between two looks at what is due
-_PIECE = 100  # sessions cut before other work of the loop has its turn
 
 
 class Departures:
@@ -151,13 +150,12 @@ class Departures:
 
     async def _end(self, sessions: set[Session], why: Departure) -> None:
         async def cut(piece: Sequence[Session]) -> int:
-            ended = 0
-            for place, session in enumerate(piece, start=1):
+            ended, turn = 0, Slice()
+            for session in piece:
                 if _is_leaving(session):
                     session.cut(why.reason, why.words)
                     ended += 1
-                if place % _PIECE == 0:
-                    await asyncio.sleep(0)
+                await turn.end()
             return ended
 
         await asyncio.sleep(grace(why.existing) or 0)

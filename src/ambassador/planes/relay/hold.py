@@ -13,7 +13,7 @@ from ambassador.model import Hold
 __all__ = ["HoldQueue"]
 
 
-_PIECE = 50  # that go before other work of the loop has its turn: 5 ms
+_PIECE = 20  # that go before other work of the loop has its turn: 2 ms
 
 
 @dataclass(frozen=True, slots=True)

@@ -225,7 +225,7 @@ class LiveRoute:
         known = self._evidence.get(endpoint.address)
         if known is not None:
             known.addresses = addresses
-        return self.turned([Candidate(endpoint, address, port, known) for address in addresses])
+        return [Candidate(endpoint, address, port, known) for address in addresses]
 
     def turned(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Return `candidates`, the addresses of one endpoint, in the order for the next session."""

@@ -45,7 +45,6 @@ __all__ = ["RelayPlane"]
 
 _LATE = 1.0  # seconds that an answer to a datagram may take when another has the listener
 _AT_LAST = 3.0  # seconds that sessions which are cut may take
-_PIECE = 100  # sessions cut before other work of the loop has its turn
 
 
 class RelayPlane:
@@ -192,10 +191,10 @@ class RelayPlane:
             for name, cut in listener.cuts().items()
             if name in ids
         }
-        for place, cut in enumerate(cuts.values(), start=1):
+        piece = Slice()
+        for cut in cuts.values():
             cut(reason)
-            if place % _PIECE == 0:
-                await asyncio.sleep(0)
+            await piece.end()
         handed = {
             session
             for relay_route in everything

@@ -207,7 +207,7 @@ class Search:
                     del self._questions[endpoint]
                     if (candidates := question.result()) is not None and endpoint in endpoints:
                         found[endpoint] = candidates
-        return [one for endpoint in endpoints for one in found.get(endpoint, ())]
+        return [one for endpoint in endpoints for one in live.turned(found.get(endpoint, ()))]
 
     async def _ask(self, endpoint: Endpoint) -> Sequence[Candidate] | None:
         try:

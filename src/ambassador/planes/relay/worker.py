@@ -31,7 +31,7 @@ __all__ = ["Handed", "Worker"]
 
 _MODULE = "ambassador.planes.relay.worker_main"
 _STILL = 0.5  # seconds without an answer: it gets no more sessions
-_PIECE = 50  # sessions ended before other work of the loop has its turn: 2 ms
+_PIECE = 20  # sessions ended before other work of the loop has its turn: 1 ms
 _PATIENCE = 2.0  # seconds for a process to end that has nothing left to do
 _keys = itertools.count(1)
 
