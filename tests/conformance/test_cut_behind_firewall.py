@@ -10,9 +10,11 @@ import pytest
 
 from ambassador.core.commands import Cut
 from ambassador.errors import PlaneError
+from ambassador.model import Existing, Fate
 from tests.conformance.ambassador import route
 from tests.conformance.scene import ends_with_reset, works
 from tests.kernel.peers import times_of_resets
+from tests.wait import until
 
 FAMILIES = [socket.AF_INET, socket.AF_INET6]
 OLD = {socket.AF_INET: "10.77.0.4:7000", socket.AF_INET6: "[fd77::4]:7000"}
@@ -73,3 +75,22 @@ def test_what_cannot_be_told_is_no_success_and_ends_with_its_next_word(scene, am
         upstream.sendall(b"are you there?")
     for sock in (client, upstream):
         assert ends_with_reset(sock)
+
+
+def test_what_a_policy_could_not_end_is_said_in_the_log(scene, ambassador, caplog):
+    caplog.set_level("WARNING", "ambassador")
+    guard(scene, 1, "", CLOSED)
+    ambassador.set(route(6379, "10.77.0.4:7000", existing=Existing(Fate.CUT)))
+    pairs = [scene.session(listening) for listening in [scene.endpoint()] for _ in range(3)]
+    ambassador.change("redis", "10.77.0.5:7000")
+    if ambassador.plane == "kernel":
+        said = until(
+            lambda: [one for one in caplog.records if one.event == "cut_not_felt"], 5, "it is said"
+        )
+        assert [one.fields["sessions"] for one in said] == [3]
+        for pair in pairs:
+            for sock in pair:
+                sock.sendall(b"are you there?")
+    for pair in pairs:
+        for sock in pair:
+            assert ends_with_reset(sock)

@@ -155,8 +155,18 @@ class PlaneStack:
         return [session for plane in self._all for session in await plane.sessions(routes)]
 
     async def cut(self, ids: Collection[str], reason: Reason) -> int:
-        """End sessions in whatever plane they are; see ports.Plane."""
-        return sum([await plane.cut(ids, reason) for plane in reversed(self._all)])
+        """End sessions in whatever plane they are; see ports.Plane. What one plane cannot end keeps
+        no other from it.
+        """
+        ended, failures = 0, list[str]()
+        for plane in reversed(self._all):
+            try:
+                ended += await plane.cut(ids, reason)
+            except PlaneError as error:
+                failures.append(str(error))
+        if failures:
+            raise PlaneError("\n".join(failures))
+        return ended
 
     async def drain(self, grace: float) -> int:
         """Drain all planes at once; see ports.Plane."""

@@ -123,6 +123,17 @@ def test_sessions_are_listed_and_cut_wherever_they_are(planes, layered):
     assert asyncio.run(layered.drain(1.0)) == 1
 
 
+def test_what_one_plane_cannot_cut_is_said_and_keeps_no_other_from_it(planes, layered):
+    async def fails(ids, reason):
+        raise PlaneError("1 of 1 sessions are cut, but not told")
+
+    planes[0].open = [session("r1")]
+    planes[1].cut = fails
+    with pytest.raises(PlaneError, match="not told"):
+        asyncio.run(layered.cut({"r1", "k1"}, Reason.CUT))
+    assert planes[0].cuts == [("r1", Reason.CUT)]
+
+
 def test_a_plane_that_cannot_measure_is_passed_over(planes, layered, caplog):
     planes[1].measure_error = PlaneError("conntrack is gone")
     asyncio.run(layered.measure())

@@ -30,6 +30,7 @@ _AGAIN = ((0.6, Poke.PLAIN), (0.6, Poke.HANDSHAKE))
 # When it is looked whether peers have been told, in seconds after each other: a moment after each
 # time that they were asked.
 _TOLD = (0.02, 0.1, 0.6, 0.6)
+_GATHER = 1.0  # seconds whose cuts are looked at together: each look is a run of nft
 _PIECE = 100  # flows deleted, then poked, in one go
 _TICK = 0.02  # seconds between two looks at what is due
 # Flows that rest: only those that nobody has answered end.
@@ -56,6 +57,8 @@ class Departures:
         self._poker = poker
         self._leaving: list[_Leaving] = []
         self._again: set[asyncio.Task[None]] = set()
+        self._unconfirmed: list[Flow] = []  # cut, and nobody has looked whether it was felt
+        self._confirming: asyncio.Task[None] | None = None
         self.noting = False  # whether somebody will ask `reasons`, by the ids of flows
         self.reasons: dict[int, Reason] = {}
 
@@ -140,6 +143,8 @@ class Departures:
                 task.cancel()
         for task in self._again:
             task.cancel()
+        if self._confirming is not None:
+            self._confirming.cancel()
         self._leaving.clear()
 
     async def _flows(self, leaving: _Leaving, *, unanswered: bool = False) -> list[Flow]:
@@ -237,10 +242,19 @@ class Departures:
         for pause, poke in _AGAIN:
             await asyncio.sleep(pause)
             await self._poker.poke(flows, poke)
-        await asyncio.sleep(_ANSWER)
-        with contextlib.suppress(PlaneError):  # then nothing is known, and nothing said
-            if left := await self._not_felt(flows):
-                log.event(log.WARNING, "cut_not_felt", untold(left, len(flows)), sessions=len(left))
+        self._unconfirmed += flows
+        if self._confirming is None or self._confirming.done():
+            self._confirming = spawn(self._confirm(), "confirmation of cuts")
+
+    async def _confirm(self) -> None:
+        """Say which sessions have not been told that they are cut; once for all of a second."""
+        while self._unconfirmed:
+            await asyncio.sleep(_GATHER)
+            flows, self._unconfirmed = self._unconfirmed, []
+            with contextlib.suppress(PlaneError):  # then nothing is known, and nothing said
+                if left := await self._not_felt(flows):
+                    text = untold(left, len(flows))
+                    log.event(log.WARNING, "cut_not_felt", text, sessions=len(left))
 
 
 def _named(flows: Sequence[Flow]) -> str:
