@@ -289,3 +289,27 @@ def test_a_silent_endpoint_is_overtaken_by_another_after_a_moment(relay, peers):
     assert waits[0] >= 0.25
     assert max(waits) < 2
     assert sum(wait > 0.2 for wait in waits) <= 2  # the first, and perhaps one trial
+
+
+def test_an_error_of_ours_in_the_search_is_told_and_clients_are_served_all_the_same(
+    relay, peers, monkeypatch, caplog
+):
+    port, away, failures = free_port(), free_port(), []
+    ports = relay.plane._around.ports
+    connect = ports.connect
+
+    def connect_or_break(*where, **options):
+        if len(failures) < 2:
+            failures.append(where)
+            raise ZeroDivisionError
+        return connect(*where, **options)
+
+    relay.add(route(port, away, connect=20.0))
+    client = peers.connect(port)
+    until(lambda: "cannot reach" in caplog.text)
+    monkeypatch.setattr(ports, "connect", connect_or_break)
+    until(lambda: len(failures) == 2)
+    client.sendall(b"question")
+    listening = peers.listen(port=away)
+    assert read_exactly(peers.accept(listening), 8) == b"question"
+    assert "ZeroDivisionError" in caplog.text

@@ -49,7 +49,7 @@ def _unsuited_options(route: Route) -> str:
             return f"the kernel does not forward to {describe_endpoint(endpoint)}"
     if route.source:
         return "its source addresses are chosen by the relay"
-    if route.pick is Pick.LEAST and sum(not endpoint.backup for endpoint in route.endpoints) > 1:
+    if route.pick is Pick.LEAST and _may_choose(route):
         return "pick=least needs to know every open session"
     return ""
 
@@ -121,3 +121,10 @@ def demand(routes: Iterable[Route], abilities: Abilities) -> None:
     failures = [reason for route in routes if (reason := unable(route, abilities))]
     if failures:
         raise PlaneError(f"no kernel plane: {'; '.join(dict.fromkeys(failures))}")
+
+
+def _may_choose(route: Route) -> bool:
+    """Tell whether there may be several addresses to choose from: a name has any number."""
+    first = [endpoint.address for endpoint in route.endpoints if not endpoint.backup]
+    names = [one for one in first if isinstance(one, Inet) and not is_ip(one.host)]
+    return len(first) > 1 or len(names) > 0

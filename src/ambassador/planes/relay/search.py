@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
 
-from ambassador.core.retry import FIRST_WAIT, attempt_limit, backoff
+from ambassador.core.retry import FIRST_WAIT, LONGEST_WAIT, attempt_limit, backoff
 from ambassador.errors import ResolveError
 from ambassador.model import Endpoint, Inet
 from ambassador.planes.relay.dial import Dial
@@ -148,6 +148,19 @@ class Search:
                 self._timer = None
 
     async def _run(self) -> None:
+        try:
+            await self._search()
+        except Exception:  # which is told; those who wait shall not wait for nothing
+            self._task = None
+            self._end_round(False)
+            asyncio.get_running_loop().call_later(LONGEST_WAIT, self._resume)
+            raise
+
+    def _resume(self) -> None:
+        if self._waiting and self._task is None:
+            self._start()
+
+    async def _search(self) -> None:
         self._is_new = False
         rounds = 0
         while self._waiting:

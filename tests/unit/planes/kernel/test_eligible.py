@@ -43,7 +43,9 @@ def test_plain_routes_are_suited(listen, host):
         (route("fe80::1%eth0"), "does not forward to [fe80::1%eth0]:6379"),
         (route("224.0.0.1"), "does not forward to"),
         (route("0.0.0.0"), "does not forward to"),
-        (route("a", "b", pick=Pick.LEAST), "pick=least"),
+        (route("10.0.0.1", "10.0.0.2", pick=Pick.LEAST), "pick=least"),
+        (route("several-addresses", pick=Pick.LEAST), "pick=least"),
+        (route(source=("10.0.0.5",)), "source addresses"),
     ],
 )
 def test_what_only_the_relay_can_do_is_named(unfit, reason):
@@ -51,7 +53,7 @@ def test_what_only_the_relay_can_do_is_named(unfit, reason):
 
 
 def test_least_of_one_needs_no_counting():
-    endpoints = (Endpoint(Inet("a", 1)), Endpoint(Inet("b", 1), backup=True))
+    endpoints = (Endpoint(Inet("10.0.0.1", 1)), Endpoint(Inet("10.0.0.2", 1), backup=True))
     assert unsuited(Route("a", Inet("", 1), endpoints, pick=Pick.LEAST)) == ""
 
 
