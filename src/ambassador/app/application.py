@@ -28,7 +28,7 @@ from ambassador.app import assemble
 from ambassador.control.reconciler import Reconciler
 from ambassador.control.views import in_a_line
 from ambassador.core.phase import Phase
-from ambassador.core.plan import Step
+from ambassador.core.plan import ChangeRoute, Step
 from ambassador.handover.successor import Successor
 from ambassador.handover.transfer import Transfer
 from ambassador.planes.kernel.leftover import outlast
@@ -235,6 +235,9 @@ class App:
 
     def _follow(self, steps: Sequence[Step]) -> None:
         self._checks.change(steps)
+        for step in steps:
+            if not isinstance(step, ChangeRoute):
+                self._durations.forget(step.route.name)
 
     def _let_go(self, successor: int) -> None:
         """Process `successor` has the routes: change nothing any longer."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from ambassador import log
 from ambassador.app.application import App
-from ambassador.errors import ConfigError, Problem
+from ambassador.errors import ConfigError, NobodyError, Problem
 from ambassador.handover.successor import Successor
 from ambassador.planes.relay.descriptors import raise_limit
 from ambassador.ports import Source
@@ -63,7 +63,12 @@ async def serve(settings: Settings, sources: Sequence[Source]) -> None:
             raise ConfigError(_NO_WAY)
         from ambassador.admin.client import find  # noqa: PLC0415 (only an upgrade needs it)
 
-        successor = await Successor.ask(find(os.environ, settings.admin))
+        try:
+            successor = await Successor.ask(find(os.environ, settings.admin))
+        except NobodyError:
+            # What a unit wants: take over, or start.
+            text = "no ambassador is there to take over from: this one starts anew"
+            log.event(log.WARNING, "nobody_to_succeed", text)
     app = App(settings, sources, successor, os.environ)
     with _without_collector():
         await app.start()

@@ -6,7 +6,7 @@ import click
 
 from ambassador.admin import client
 from ambassador.cli.flags import setting_flags
-from ambassador.cli.running import admin_socket
+from ambassador.cli.running import admin_socket, duration
 from ambassador.cli.terminal import complain
 from ambassador.cli.text import safe
 from ambassador.errors import NobodyError
@@ -18,10 +18,10 @@ __all__ = ["command"]
 @setting_flags("admin")
 @click.option(
     "--timeout",
-    default=3.0,
+    default="3s",
     show_default=True,
-    metavar="SECONDS",
-    type=click.FloatRange(min=0, min_open=True),
+    metavar="DURATION",
+    callback=duration("--timeout"),
     help="How long to wait for the answer.",
 )
 def command(admin: str | None, timeout: float) -> int:

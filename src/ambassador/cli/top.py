@@ -16,6 +16,7 @@ from types import FrameType
 import click
 
 from ambassador.admin import client
+from ambassador.admin.plain import encode
 from ambassador.cli.flags import setting_flags
 from ambassador.cli.frame import Film
 from ambassador.cli.running import admin_socket, duration
@@ -41,11 +42,15 @@ _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
     help="How long from one look to the next.",
 )
 @click.option("--once", is_flag=True, help="Look twice, print the difference, and end.")
-def command(admin: str | None, interval: float, once: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one look as JSON, as `status` does.")
+def command(admin: str | None, interval: float, *, once: bool, as_json: bool) -> None:
     """Show every route with its rates, and the last two minutes as small plots: sessions opened a
     second, and bytes a second in both directions. q or Ctrl-C ends it.
     """
     path = admin_socket(admin)
+    if as_json:
+        print(encode(client.ask(path, Status()), indent=2))
+        return
     if once:
         _print_once(path, interval)
         return

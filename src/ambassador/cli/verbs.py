@@ -39,6 +39,8 @@ VERBS = {
     "completion": ("ambassador.cli.completion", "Print the completion script of a shell."),
 }
 
+# What people type: `help`, `help move`, `version`, `list`.
+_OTHER_WORDS = {"help": "--help", "version": "--version", "list": "status"}
 _OWN_FLAGS = ("--help", "-h", "--version")
 
 
@@ -57,6 +59,8 @@ class _Verbs(click.Group):
             formatter.write_dl([(verb, line) for verb, (_, line) in VERBS.items()])
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] in _OTHER_WORDS:
+            args = [*args[1:2], "--help"] if args[0] == "help" else [_OTHER_WORDS[args[0]]]
         if not ctx.resilient_parsing and (not args or args[0] not in (*VERBS, *_OWN_FLAGS)):
             _refuse_mistyped_verb(args)
             args = ["run", *args]

@@ -308,7 +308,9 @@ def _endpoints(route: Route, texts: Sequence[str]) -> tuple[Endpoint, ...]:
     problems: list[Problem] = []
     for text in texts:
         try:
-            endpoint = parse_endpoint(text, "endpoints", route.proto)
+            # As `status` shows it, without the scheme; a path has its own form.
+            whole = text if "://" in text or "/" in text else f"{route.proto.value}://{text}"
+            endpoint = parse_endpoint(whole, "endpoints", route.proto)
         except ConfigError as error:
             problems += error.problems
             continue

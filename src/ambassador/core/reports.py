@@ -79,3 +79,4 @@ class SessionRecord(NamedTuple):
     reason: Reason
     detail: str  # what more there is to say; empty when there is nothing to add
     dropped: int = 0  # datagrams that could not be passed on (UDP)
+    id: str = ""  # as `sessions` showed it

@@ -11,6 +11,7 @@ __all__ = [
     "Changed",
     "Done",
     "EarlierView",
+    "EndpointLeft",
     "EndpointView",
     "HoldView",
     "Moved",

@@ -6,6 +6,7 @@ that cannot be written are counted and dropped.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import threading
@@ -23,6 +24,8 @@ __all__ = ["AccessLog", "line"]
 
 MOST = 100_000  # lines that may wait; some 100 MB
 _STDOUT = 1
+_LOOK = 1.0  # seconds between two attempts to open a FIFO that nobody reads
+_UNREAD = "nobody reads this FIFO; lines wait for a reader"
 _LAST = 2.0  # seconds that the end of the program waits for what is not written yet
 
 _BY = {
@@ -41,6 +44,7 @@ def line(record: SessionRecord, ended: float) -> str:
     return json.dumps(
         {
             "time": moment.replace("+00:00", "Z"),
+            "id": record.id,
             "route": record.route,
             "proto": record.proto.value,
             "client": record.client,
@@ -80,7 +84,9 @@ class AccessLog:
         try:
             self._file = self._opened()
         except OSError as error:
-            raise RunError(f"access log {self._where}: {error.strerror or error}") from error
+            if error.errno != errno.ENXIO:
+                raise RunError(f"access log {self._where}: {error.strerror or error}") from error
+            self._complain(_UNREAD)
         self._thread.start()
 
     def __call__(self, record: SessionRecord) -> None:
@@ -111,19 +117,24 @@ class AccessLog:
         if self._where == "-":
             return os.dup(_STDOUT)
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        return os.open(self._where, flags, 0o640)
+        # A FIFO that nobody reads must not keep us waiting: it fails (ENXIO; open(2)).
+        descriptor = os.open(self._where, flags | os.O_NONBLOCK, 0o640)
+        os.set_blocking(descriptor, True)
+        return descriptor
 
     def _work(self) -> None:
         complained = False
         while not self._closing or self._lines:
-            self._more.wait()
+            # Whoever reads a FIFO does not tell when it begins to.
+            self._more.wait(_LOOK if self._lines and self._file < 0 else None)
             self._more.clear()
             try:
                 self._write()
                 complained = False
             except OSError as error:
                 if not complained:
-                    self._complain(f"cannot be written: {error.strerror or error}")
+                    unread = error.errno == errno.ENXIO
+                    self._complain(_UNREAD if unread else f"cannot be written: {error.strerror}")
                 complained = True
                 if self._closing:
                     break
@@ -142,8 +153,10 @@ class AccessLog:
             try:
                 while data:
                     data = data[os.write(self._file, data) :]
-            except OSError:
+            except OSError as error:
                 self._dropped += count
+                if error.errno == errno.EPIPE:  # the reader of a FIFO has gone; another may come
+                    self._release()
                 raise
 
     def _release(self) -> None:

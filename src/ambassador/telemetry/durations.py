@@ -85,6 +85,10 @@ class Durations:
         elif record.address:
             times.connect.add(record.connect)
 
+    def forget(self, route: str) -> None:
+        """Count `route` from the beginning: it has gone, or is another that has the name."""
+        self._routes.pop(route, None)
+
     def counters(self, route: str) -> dict[str, float]:
         """Return what is known of `route` as flat numbers, which `Times.add` understands."""
         times = self._routes.get(route)

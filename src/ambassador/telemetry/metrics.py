@@ -207,7 +207,8 @@ _ACCESS_LOG = """
 
 What a metric must not say, because there is no end of clients, stands in the access
 log: `AMBASSADOR_ACCESS_LOG=/var/log/ambassador/access.log` (or `-` for stdout) has one
-JSON line for each session that has ended: `time` of the end, `route`, `proto`,
+JSON line for each session that has ended: `time` of the end, `id` (as `ambassador sessions`
+shows it), `route`, `proto`,
 `client`, `endpoint` as it is written and its `address`, `plane`, bytes `to_upstream`
 and `to_client`, seconds to `connect` and in `total`, `by` whom it was ended (`client`,
 `upstream`, `ambassador`) and the `reason`, which is also a label of

@@ -254,7 +254,7 @@ def test_moved_back_to_what_the_source_says_nothing_is_left_to_want():
             "endpoints",
         ),
         ((), {"timeout": 0.0}, ConfigError, "above 0", "timeout"),
-        (("dbc:6379",), {}, ConfigError, "scheme is missing", "endpoints"),
+        (("dbc",), {}, ConfigError, "port is missing", "endpoints"),
         (("udp://dbc:6379",), {}, ConfigError, "contradicts the protocol", "endpoints"),
         (("tcp://dbc:1", "tcp://dbc:1"), {}, ConfigError, "there twice", "endpoints"),
         (("tcp://dbc:1-2",), {}, ConfigError, "this endpoint has 2", "endpoints"),
@@ -273,3 +273,9 @@ def test_a_flow_of_datagrams_has_no_policy():
     dns = Route("redis", Inet("", 53), (Endpoint(Inet("dba", 53), Proto.UDP),), Proto.UDP)
     now = situation(desired=(dns,))
     wrong(ConfigError, "a UDP route has none", lambda: moved(now, "udp://dbc:53", existing="cut"))
+
+
+def test_an_endpoint_may_be_named_as_status_shows_it():
+    assert (
+        moved(situation(), "dbc:6379").endpoints == moved(situation(), "tcp://dbc:6379").endpoints
+    )

@@ -4,12 +4,14 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
 from ambassador.errors import RunError
 from ambassador.model import Endpoint, Inet, Proto, Reason
 from ambassador.ports import SessionRecord
+from ambassador.telemetry import access_log
 from ambassador.telemetry.access_log import AccessLog, line
 from tests.wait import until
 
@@ -26,6 +28,7 @@ RECORD = SessionRecord(
     5.5,
     Reason.MOVED,
     "its endpoint left",
+    id="r1.17",
 )
 
 
@@ -46,6 +49,7 @@ def opened():
 def test_a_line_has_all_that_is_known():
     assert json.loads(line(RECORD, 1700000000.123)) == {
         "time": "2023-11-14T22:13:20.123Z",
+        "id": "r1.17",
         "route": "redis",
         "proto": "tcp",
         "client": "192.168.1.9:40312",
@@ -154,3 +158,29 @@ def test_to_stdout():
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True
     )
     assert json.loads(done.stdout)["route"] == "redis"
+
+
+def test_a_fifo_that_nobody_reads_keeps_neither_start_nor_stop_waiting(opened, tmp_path, caplog):
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    began = time.monotonic()
+    log = opened(path)
+    log(RECORD)
+    log.close()
+    assert time.monotonic() - began < 2
+    assert "nobody reads this FIFO" in caplog.text
+
+
+def test_a_fifo_that_is_read_later_has_the_lines_that_wait(opened, tmp_path, monkeypatch):
+    monkeypatch.setattr(access_log, "_LOOK", 0.01)
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    log = opened(path)
+    log(RECORD)
+    with path.open() as reader:
+        assert json.loads(reader.readline())["id"] == "r1.17"
+    log(RECORD)  # the reader has gone
+    until(lambda: log._file < 0)
+    log(RECORD)
+    with path.open() as reader:
+        assert json.loads(reader.readline())["id"] == "r1.17"

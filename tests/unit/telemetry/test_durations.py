@@ -56,3 +56,11 @@ def test_a_session_costs_next_to_nothing():
     ended = Durations()
     seconds = min(timeit.repeat(lambda: ended(RECORD), number=2000, repeat=5)) / 2000
     assert seconds < 50e-6  # half a microsecond was measured; a session takes some 100
+
+
+def test_a_route_that_comes_back_begins_anew_also_without_a_scrape_in_between():
+    durations = Durations()
+    durations(RECORD)
+    durations.forget(RECORD.route)
+    durations.forget("nobody")
+    assert durations.of([RECORD.route])[RECORD.route].session.total == 0

@@ -110,6 +110,7 @@ class Following:
                 seconds,
                 self._departures.reasons.pop(flow.id, Reason.UNKNOWN),
                 "in the kernel",
+                id=f"k{flow.id}",
             )
         )
         return True

@@ -126,4 +126,5 @@ class SessionFacts(Pair):
             now - self.started,
             reason,
             self.detail,
+            id=self.id,
         )

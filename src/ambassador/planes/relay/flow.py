@@ -111,6 +111,7 @@ class UdpFlow:
             reason,
             detail,
             self.dropped,
+            self.id,
         )
 
 
