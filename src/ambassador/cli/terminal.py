@@ -6,9 +6,6 @@ import os
 import sys
 from typing import TextIO
 
-from ambassador import log
-from ambassador.cli.text import safe
-
 __all__ = ["complain", "wants_colour"]
 
 
@@ -23,6 +20,9 @@ def complain(text: str) -> None:
     """Write an error to stderr, after all that was logged. Where nobody reads the log any longer,
     nothing is written: the end of a program waits for no reader.
     """
+    from ambassador import log  # noqa: PLC0415 (10 ms that a verb without an error is spared)
+    from ambassador.cli.text import safe  # noqa: PLC0415
+
     if not log.flush():
         return
     word = "\x1b[1;31merror\x1b[0m" if wants_colour(sys.stderr) else "error"

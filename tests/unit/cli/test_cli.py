@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,15 @@ def test_no_socket_gets_the_number_of_a_stream_that_was_closed(tmp_path, closed)
         finally:
             process.terminate()
         assert process.wait(10) == 0
+
+
+def test_a_verb_that_only_answers_loads_neither_the_log_nor_the_program():
+    """10 ms of 65 each time that a shell or a script asks for the version."""
+    script = (
+        "import sys; from ambassador.cli.verbs import invoke; invoke(['--version']);"
+        "print([name for name in ('logging', 'json', 'asyncio') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.endswith("\n[]\n")
