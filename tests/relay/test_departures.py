@@ -136,7 +136,7 @@ def test_an_address_that_comes_back_in_time_spares_its_sessions(relay, peers, ca
     scene = Scene(relay, peers, cause, DRAIN)
     session = scene.open()
     scene.move()
-    until(lambda: any(name.startswith("ending") for name in relay.tasks()))
+    until(lambda: any(name.startswith("departures of") for name in relay.tasks()))
     scene.back()
     until(lambda: not relay.tasks())
     works(*session)

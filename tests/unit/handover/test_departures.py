@@ -81,7 +81,7 @@ def test_who_has_its_endpoint_again_before_the_deadline_is_spared(run):
         await scene.earlier.apply([ChangeRoute(ROUTE, moved)])
         await scene.earlier.apply([ChangeRoute(moved, ROUTE)])
         endings = asyncio.all_tasks() - {asyncio.current_task()}
-        ending = [task for task in endings if task.get_name() == "ending of db"]
+        ending = [task for task in endings if task.get_name() == "departures of db"]
         assert ending
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.wait(ending)

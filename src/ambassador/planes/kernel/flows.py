@@ -141,13 +141,18 @@ class Flows:
                     break
                 await asyncio.sleep(min(_LOOK, remaining))
         finally:  # also when the grace is cut short
-            await self._conntrack.delete(await self._of(udp))
+            await self._end(await self._of(udp))
             if left and self._can_cut:  # a cut repeats itself for 1.2 s, even of nothing
                 await self._departures.cut(left, Reason.SHUTDOWN)
             elif left:  # the next segment of a client meets no connection of ours: TCP answers so
-                await self._conntrack.delete(left)
+                await self._end(left)
         await self._departures.settle()
         return len(left)
+
+    async def _end(self, flows: Sequence[Flow]) -> None:
+        """Have conntrack forget `flows`, because we stop."""
+        self._departures.note(flows, Reason.SHUTDOWN)
+        await self._conntrack.delete(flows)
 
     async def _of(self, ports: Collection[Port], *, unanswered: bool = False) -> list[Flow]:
         found = []

@@ -139,14 +139,14 @@ class KernelPlane:
                         self._doubts.demand(one for one in come if one.route.key in added)
                     removed = [c for c in replaced if self._routes.get(c.route.key) is None]
                     strict = self._demanded
+                    self._removed.add(removed)  # first: the ends of its flows are told at once
                     if not await self._installer.settle(touched, removed, strict=strict):
                         self._changes.failed(touched)
-                    for kernel_route in removed:
-                        self._removed.add(kernel_route)
                     await self._see_to_orphans(come)
                     for kernel_route in touched:  # the reconciler says which plane each has
                         kernel_route.happened(Event.TOLD)
             except PlaneError:
+                self._removed.remove(replaced)
                 self._routes.swap(come, replaced)
                 replaced = come
                 self._changes.failed(bystanders)

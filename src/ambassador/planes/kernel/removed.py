@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from ambassador.model import Route, RouteKey
@@ -23,18 +23,24 @@ class RemovedRoutes:
     def __iter__(self) -> Iterator[KernelRoute]:
         return iter(tuple(self._routes.values()))
 
-    def add(self, kernel_route: KernelRoute) -> None:
+    def add(self, routes: Iterable[KernelRoute]) -> None:
         """Remember what has been removed: all its flows are leaving."""
-        key = kernel_route.route.key
-        belonged = kernel_route.belongs | kernel_route.belonged
-        if earlier := self._routes.get(key):
-            belonged |= earlier.belonged
-        if kernel_route.counted and belonged:
-            gone = replace(
-                kernel_route, ways={}, belongs=frozenset(), belonged=set(belonged), unwatch=[]
-            )
-            gone.happened(Event.REMOVE)
-            self._routes[key] = gone
+        for kernel_route in routes:
+            key = kernel_route.route.key
+            belonged = kernel_route.belongs | kernel_route.belonged
+            if earlier := self._routes.get(key):
+                belonged |= earlier.belonged
+            if kernel_route.counted and belonged:
+                gone = replace(
+                    kernel_route, ways={}, belongs=frozenset(), belonged=set(belonged), unwatch=[]
+                )
+                gone.happened(Event.REMOVE)
+                self._routes[key] = gone
+
+    def remove(self, routes: Iterable[KernelRoute]) -> None:
+        """Forget `routes`, which stay after all."""
+        for kernel_route in routes:
+            self._routes.pop(kernel_route.route.key, None)
 
     def adopt(self, route: Route, belonged: Collection[Address]) -> None:
         """Remember where flows of an earlier ambassador lead, which `route` does not carry."""

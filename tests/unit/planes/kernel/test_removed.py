@@ -25,14 +25,14 @@ def removed(*upstreams, name="redis", port=6379, counted=True):
 def test_all_it_led_to_has_left(departed):
     carried = removed(ONE)
     carried.belonged = {OTHER}
-    departed.add(carried)
+    departed.add([carried])
     (one,) = departed
     assert (one.belongs, one.belonged, one.ways) == (frozenset(), {ONE, OTHER}, {})
     assert carried.belongs == {ONE}  # it may have to come back
 
 
 def test_whose_a_port_was_is_known_until_no_flow_is_left(departed):
-    departed.add(removed(ONE))
+    departed.add([removed(ONE)])
     assert departed.route_of((Proto.TCP, 6379)).name == "redis"
     assert departed.route_of((Proto.UDP, 6379)) is None
     for one in departed:
@@ -42,19 +42,25 @@ def test_whose_a_port_was_is_known_until_no_flow_is_left(departed):
 
 
 def test_of_one_address_the_last_route_is_known_with_what_all_led_to(departed):
-    departed.add(removed(ONE))
-    departed.add(removed(OTHER, name="other"))
+    departed.add([removed(ONE)])
+    departed.add([removed(OTHER, name="other")])
     (one,) = departed
     assert (one.route.name, one.belonged) == ("other", {ONE, OTHER})
 
 
 def test_what_never_led_anywhere_is_not_remembered(departed):
-    departed.add(removed())
-    departed.add(removed(ONE, counted=False))
+    departed.add([removed()])
+    departed.add([removed(ONE, counted=False)])
     assert list(departed) == []
 
 
 def test_all_can_be_forgotten(departed):
-    departed.add(removed(ONE))
+    departed.add([removed(ONE)])
     departed.clear()
     assert list(departed) == []
+
+
+def test_what_stays_after_all_is_not_remembered(departed):
+    departed.add([removed(ONE), removed(OTHER, port=5432)])
+    departed.remove([removed(ONE)])
+    assert [one.route.listen.port for one in departed] == [5432]
