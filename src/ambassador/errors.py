@@ -40,6 +40,7 @@ __all__ = [
     "StoreError",
     "TimedOutError",
     "UnsureError",
+    "in_a_line",
     "in_words",
 ]
 
@@ -160,3 +161,20 @@ def in_words(error: BaseException) -> str:
     if isinstance(error, AmbassadorError):
         return str(error)
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def in_a_line(error: BaseException) -> str:
+    """Return what `error` says, several findings one behind the other, for a line of the log."""
+    if isinstance(error, ConfigError):
+        parts = [_in_a_line(problem) for problem in error.problems]
+        return "; ".join([*parts, *(f"note: {note}" for note in error.notes)])
+    return "; ".join(line.strip() for line in in_words(error).splitlines())
+
+
+def _in_a_line(problem: Problem) -> str:
+    labels = [
+        f"{label} {text}"
+        for label in ("read", "expected", "example")
+        if (text := getattr(problem, label))
+    ]
+    return f"{problem.where}: {problem.what}" + (f" ({'; '.join(labels)})" if labels else "")

@@ -16,7 +16,6 @@ MODULES = {
 UNTESTED: dict[str, str] = {
     "__main__": "one call; the tests of the command line start it",
     "core.reports": "frozen fields, made by every plane",
-    "errors": "exceptions and one text form, seen by every test of bad input",
     "model": "frozen fields, seen by everything",
     "ports": "contracts without code",
 }

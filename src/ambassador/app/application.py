@@ -25,6 +25,7 @@ from ambassador import log
 from ambassador.admin.doors import Doors
 from ambassador.admin.token import Token
 from ambassador.app import assemble
+from ambassador.app.ready import tell_ready
 from ambassador.control.reconciler import Reconciler
 from ambassador.control.views import in_a_line
 from ambassador.core.phase import Phase
@@ -169,6 +170,7 @@ class App:
                 listener=name,
             )
         await self._doors.start()
+        tell_ready(self._settings, len(self.reconciler.routes), self._doors.path)
 
     async def leave(self, stop: asyncio.Event) -> None:
         """Another has the routes: let open sessions end, however long they take, until `stop`.

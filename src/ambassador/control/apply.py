@@ -18,7 +18,7 @@ from ambassador.core.results import Changed
 from ambassador.core.touched import route_as_wanted, touched
 from ambassador.core.wish import Wish, difference, effective, judged
 from ambassador.errors import AmbassadorError, StoreError
-from ambassador.model import Address, Desired, Existing, Health, Route, RouteKey
+from ambassador.model import Address, Admin, Desired, Existing, Health, Route, RouteKey
 from ambassador.ports import Plane, RouteStatus, StateStore
 from ambassador.spec import format_address
 from ambassador.spec.moments import format_moment
@@ -49,6 +49,7 @@ class Applier:
         self._said: dict[RouteKey, Route] = {}  # as the sources say, of `_applied`
         self._applied: tuple[Desired, Mapping[RouteKey, Wish]] = (self.desired, self.wishes)
         self.changed: dict[RouteKey, Changed] = {}
+        self._told: dict[RouteKey, tuple[str, str, str]] = {}  # the last line of each
         self.unkept = ""  # why the wishes are not in the store as they are; empty: they are
         self._plane = plane
         self._store = store
@@ -256,10 +257,26 @@ class Applier:
             return ""
         return difference(self._said.get(key), wish)
 
+    def _is_told(self, step: Step, line: str, plane: str, why: str) -> bool:
+        """Return whether the line of a route says what it said before, where only the operator or
+        the probes have changed something: they are told by lines of their own.
+        """
+        key, now = route_of(step).key, (line, plane, why)
+        before, self._told[key] = self._told.get(key), now
+        if isinstance(step, RemoveRoute):
+            del self._told[key]
+        return (
+            isinstance(step, ChangeRoute)
+            and before == now
+            and _as_said(step.old) == _as_said(step.new)
+        )
+
     def _say(self, step: Step, line: str, status: RouteStatus | None) -> None:
         route = route_of(step)
         plane, why = (status.plane, status.why) if status else ("", "")
         end = f"plane {plane} ({why})" if why else f"plane {plane}"
+        if self._is_told(step, line, plane, why):
+            return
         match step:
             case AddRoute():
                 name = "route_started"
@@ -277,6 +294,14 @@ class Applier:
             why=why,
             origin=route.origin,
         )
+
+
+def _as_said(route: Route) -> Route:
+    """Return `route` without what the operator and the probes say of it."""
+    endpoints = tuple(
+        replace(endpoint, admin=Admin.READY, health=Health.UNKNOWN) for endpoint in route.endpoints
+    )
+    return replace(route, endpoints=endpoints, hold=None)
 
 
 def route_of(step: Step) -> Route:

@@ -23,7 +23,7 @@ from ambassador.core.phase import PHASES, Phase, Turn
 from ambassador.core.plan import Step
 from ambassador.core.results import Done, SourceView
 from ambassador.core.wish import Wish
-from ambassador.errors import AmbassadorError, LostRoutesError, RunError, TimedOutError, in_words
+from ambassador.errors import AmbassadorError, LostRoutesError, RunError, TimedOutError, in_a_line
 from ambassador.model import Address, Health, Reason, Route, RouteKey, Snapshot
 from ambassador.ports import Earlier, Plane, Reloadable, RouteStatus, Source, StateStore, Verifier
 from ambassador.tasks import spawn
@@ -288,7 +288,7 @@ class Reconciler:
         except Exception as error:
             # Also what is a bug, or a thread that could not be started: it is said and shown.
             self._snapshots.bad(error, failing)
-            text = in_words(error)
+            text = in_a_line(error)
             lost = isinstance(error, LostRoutesError)  # nothing is wrong, but it may not be meant
             what = "not reloaded" if lost else "reload failed, everything stays as it was"
             log.event(log.ERROR, "reload_failed", f"{what}: {text}", error=text)

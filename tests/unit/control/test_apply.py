@@ -1,6 +1,7 @@
 """The one way to change routes: plan, keep, apply; what fails leaves no trace."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -96,3 +97,12 @@ def test_what_concerns_one_route_does_not_look_at_all(applier, monkeypatch):
 def test_whose_step_it_is():
     assert route_of(AddRoute(REDIS)) is route_of(RemoveRoute(REDIS)) is REDIS
     assert route_of(ChangeRoute(REDIS, OTHER)) is OTHER
+
+
+def test_a_route_that_looks_as_before_is_not_told_again(applier, caplog):
+    caplog.set_level("INFO", "ambassador")
+    asyncio.run(applier.wish(wish(hold=Hold()), "ann", "redis held"))
+    assert [record.event for record in caplog.records] == []
+    changed = replace(REDIS, connect=1.0)  # what a source says otherwise is told
+    asyncio.run(applier.source(Desired((changed, OTHER)), "reload"))
+    assert [record.event for record in caplog.records] == ["route_changed"]
