@@ -123,25 +123,25 @@ async def _execute(
         command = await asyncio.to_thread(decode, value, row.command)
     who = f"{request.client.host if request.client else 'somebody'} {place}"
     with bounds:
-        gone, asked = request.state.gone, _asked(request)
-        result = await reconciler.execute(command, who=who, asked=asked, gone=gone)
+        gone, since = request.state.gone, _since(request)
+        result = await reconciler.execute(command, who=who, since=since, gone=gone)
         # in a thread: of 5,000 routes it is megabytes, and sessions shall not wait for that
         text = await asyncio.to_thread(encode, result)
     return Response(text, media_type="application/json")
 
 
-def _asked(request: Request) -> float | None:
+def _since(request: Request) -> float | None:
     """Return when the command was given, as its caller says; at the latest now."""
     text = request.headers.get(ASKED, "")
     if not text:
         return None
     try:
-        asked = float(text)
+        since = float(text)
     except ValueError:
-        asked = math.nan
-    if not math.isfinite(asked):
+        since = math.nan
+    if not math.isfinite(since):
         raise HTTPException(400, f"the header {ASKED} has seconds since 1970: {ASKED}: 1790000000")
-    return asked
+    return since
 
 
 def _query(request: Request) -> list[tuple[str, str]]:

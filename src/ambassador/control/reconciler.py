@@ -131,13 +131,13 @@ class Reconciler:
         command: Command,
         *,
         who: str = "operator",
-        asked: float | None = None,
+        since: float | None = None,
         gone: Callable[[], bool] = lambda: False,
     ) -> Result:
         """Do what `command` says, one thing at a time, and return its `result`.
 
         `who` is kept with the change and shown in `status`: "uid 0 on the admin socket". The time
-        a command has counts from `asked` (seconds since 1970; now, where it is not known), and one
+        a command has counts from `since` (seconds since 1970; now, where it is not known), and one
         whose caller has `gone` before it began is not begun. When it
         returns, all is done (what runs on by design, a drain or a cut at a rate, has begun) and,
         with a store, kept. When it raises, nothing has changed:
@@ -158,7 +158,7 @@ class Reconciler:
                 return await self._executor.status(command, self.phase.value, views)
             case Sessions():
                 return await self._executor.sessions(command)
-        late = 0.0 if asked is None else max(0.0, time.time() - asked)
+        late = 0.0 if since is None else max(0.0, time.time() - since)
         outcome = await asyncio.shield(spawn(self._outcome(command, who, late, gone), "command"))
         if isinstance(outcome, AmbassadorError):
             raise outcome

@@ -38,7 +38,7 @@ def test_what_may_be_missing_may_be_null():
     assert schema_of(RouteView, schemas) == {"$ref": "#/components/schemas/RouteView"}
     hold = schemas["RouteView"]["properties"]["hold"]
     assert hold["anyOf"] == [{"$ref": "#/components/schemas/HoldView"}, {"type": "null"}]
-    assert set(schemas) == {"RouteView", "EndpointView", "HoldView", "Changed"}
+    assert set(schemas) >= {"RouteView", "EndpointView", "HoldView", "Changed"}
 
 
 def test_every_reference_leads_somewhere(page):
