@@ -317,16 +317,78 @@ def test_rules_that_guard_the_port_are_obeyed(network, services, start_program, 
         assert "table inet ufw chain i drops packets to this host" in program.started["why"]
 
 
-@pytest.mark.parametrize("proto", ["TCP", "UDP"])
-def test_a_dead_second_address_costs_only_the_first_clients_anything(
-    network, services, start_program, plane, proto
+@pytest.mark.parametrize("family", [socket.AF_INET, IPV6], ids=["IPv4", "IPv6"])
+def test_of_two_addresses_the_silent_one_costs_only_the_first_clients_a_second(
+    network, services, ambassador, family
 ):
-    port = 7000 if proto == "TCP" else 7053
-    ends = f"{proto.lower()}://10.77.0.4:{port},{proto.lower()}://10.77.0.200:{port}?backup"
-    program = start_program("auto" if plane == "kernel" else "relay", f"R_PORT_6379_{proto}={ends}")
-    service = SERVICES[0 if proto == "TCP" else 2]
-    assert program.started["plane"] == plane
+    alive, dead = network.address("old", family), network.address("old", family) + "00"
+    dead = "10.77.0.200" if family == socket.AF_INET else dead
+    ambassador.resolve("db", alive, dead)
+    ambassador.set(route(6379, "db:7000"))
+    service = (family, socket.SOCK_STREAM, 6379)
+    for _ in range(2):
+        ask(network, *service)
+    if ambassador.plane == "kernel":
+        until(lambda: ambassador.status().ways_out, 5)
+        until(lambda: all(at_once(network, service) for _ in range(4)), 5)  # it is installed
     assert all(at_once(network, service) for _ in range(10))
+    if ambassador.plane == "kernel":
+        status = ambassador.status()
+        assert (status.plane, status.ways_out) == ("kernel", {"unreachable": 1})
+        assert f"{dead} does not answer" in status.why
+
+
+@pytest.mark.parametrize("silent", [socket.AF_INET, IPV6], ids=["IPv4", "IPv6"])
+def test_a_family_that_leads_nowhere_is_served_by_the_other(network, services, ambassador, silent):
+    addresses = {socket.AF_INET: "10.77.0.200", IPV6: "fd77::200"}
+    other = IPV6 if silent == socket.AF_INET else socket.AF_INET
+    addresses[other] = network.address("old", other)
+    ambassador.resolve("db", *addresses.values())
+    ambassador.set(route(6379, "db:7000"))
+    for family in (silent, other):
+        for _ in range(3):
+            ask(network, family, socket.SOCK_STREAM, 6379)
+        if ambassador.plane == "kernel":
+            until(lambda: ambassador.status().ways_out, 5)
+        assert all(at_once(network, (family, socket.SOCK_STREAM, 6379)) for _ in range(5))
+
+
+def test_a_firewall_that_changes_every_second_sends_nobody_into_a_hole(
+    network, services, start_program
+):
+    program = start_program("auto", *ROUTES)
+    waited = []
+    for second in range(8):
+        if second % 2 == 0:
+            nft("policy drop;")(network)
+        else:
+            network.ambassador.run("nft", "delete", "table", "inet", "fw")
+        for _ in range(5):
+            waited += [ask(network, *service) for service in SERVICES]
+            time.sleep(0.15)  # the clients of one second
+    assert sum(one is None or one > 0.5 for one in waited) <= 4
+    assert len(program.events("way_out")) <= 8
+
+
+def test_without_proc_sys_forwarding_is_known_all_the_same(network, services, start_program):
+    script = 'mount -t tmpfs none /proc/sys; exec "$@"'
+    hidden = ("unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh")
+    program = start_program("auto", *ROUTES, before=hidden)
+    assert {event["plane"] for event in program.events("route_started")} == {"kernel"}
+    assert all(at_once(network, service) for service in SERVICES)
+
+
+def test_a_guard_is_passed_by_only_where_the_kernel_is_demanded_and_that_is_said(
+    network, services, start_program
+):
+    network.ambassador.run(
+        *("nft", "-f", "-"),
+        stdin="table inet ufw { chain i { type filter hook input priority 0; policy drop; }; }",
+    )
+    program = start_program("kernel", *ROUTES[:1])
+    assert at_once(network, SERVICES[0])
+    (told,) = program.events("guard_passed_by")
+    assert told["reason"].startswith("table inet ufw chain i drops packets to this host")
 
 
 @pytest.mark.parametrize("family", [socket.AF_INET, IPV6], ids=["IPv4", "IPv6"])

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ambassador.errors import PlaneError
 from ambassador.model import Address, Inet, Proto, Unix
+from ambassador.sockets.sysctl import sysctl
 from ambassador.sockets.unix import PathSocket, listen, remove
 from ambassador.spec import format_address
 
@@ -70,7 +71,7 @@ def close_listener(sock: socket.socket) -> None:
 
 def somaxconn() -> int:
     """Return the longest listen backlog the kernel grants (listen(2))."""
-    return int(Path("/proc/sys/net/core/somaxconn").read_text())
+    return sysctl("net.core.somaxconn")[0]
 
 
 def explain(error: OSError, proto: Proto, address: Address, setting: str) -> str:
@@ -80,7 +81,7 @@ def explain(error: OSError, proto: Proto, address: Address, setting: str) -> str
         kind = "t" if proto is Proto.TCP else "u"
         hint = f"find who has it with: ss -ln{kind}p 'sport = :{address.port}'"
     elif error.errno in (errno.EACCES, errno.EPERM) and isinstance(address, Inet):
-        first = int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())
+        (first,) = sysctl("net.ipv4.ip_unprivileged_port_start")
         free = format_address(Inet(address.host, max(first, address.port + 8000)))
         hint = (
             f"user {os.geteuid()} may bind ports from {first} up; choose such a port with "

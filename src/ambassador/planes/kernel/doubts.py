@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Awaitable, Callable, Iterable
-from ipaddress import ip_address
 
 from ambassador import log
 from ambassador.errors import PlaneError
@@ -15,26 +13,29 @@ from ambassador.planes.kernel.evidence import (
     Event,
     Fault,
     Kind,
-    Saying,
     Suspect,
     step,
 )
-from ambassador.planes.kernel.hindrances import fault
+from ambassador.planes.kernel.hindrances import fault, guarding
 from ambassador.planes.kernel.host import Host
+from ambassador.planes.kernel.peers import answering, family_of
 from ambassador.planes.kernel.registry import Registry
 from ambassador.planes.kernel.route import KernelRoute
 from ambassador.planes.kernel.ruleset import Key, Way
 from ambassador.planes.kernel.table import Table
+from ambassador.planes.kernel.telling import tell, tell_of_guard
 from ambassador.spec import format_endpoint
 from ambassador.tasks import spawn
 
-__all__ = ["Doubts", "family_of"]
+__all__ = ["Doubts"]
 
 # Linux repeats a SYN after 1 s (RFC 6298, section 2): a client that comes sooner after its way was
-# installed, or doubted, has not met it since.
-_FRESH = 1.1
+# installed has not met it. Nor has one that was on its way when the way was first doubted, and that
+# a busy loop accepts late.
+_FRESH = 0.95
+_LATE = 0.3
 _PATIENCE = 1.0  # seconds for an address to answer
-# The relay hears from an endpoint that a datagram was refused, and tells, before this is over.
+# The relay hears from an endpoint that it refuses, and tells, before this is over.
 _HEARSAY = 0.5
 _BETWEEN = 0.2  # seconds between two inquiries, whatever the number of clients
 
@@ -59,10 +60,11 @@ class Doubts:
         self._table = table
         self._change = change
         self._guards = guards
-        self._answers = answers or _answers
+        self._answers = answers or answering
         self._closed = False
         self._routes = routes
         self._timer: asyncio.TimerHandle | None = None
+        self._passed_by: set[tuple[str, str]] = set()  # which guards, and that it is said
         self._came: dict[tuple[KernelRoute, Key], Way] = {}
         self._inquiring: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
@@ -130,11 +132,18 @@ class Doubts:
             for way in one.wanted(sight.concerned, doubted=False).values():
                 if way.ipv6 not in found and (seen := fault(sight, way, guards=self._guards)):
                     found[way.ipv6] = seen
+                if not self._guards and (passed_by := guarding(sight, way)):
+                    self._passing_by(one, str(passed_by))
             for ipv6, seen in found.items():
                 suspect = Suspect(None, "", ipv6)
                 known = one.doubts.get(suspect)
                 if known is None or not known.out or known.fault != seen:
                     self._learn(one, suspect, Event.FAILS, seen)
+
+    def _passing_by(self, one: KernelRoute, guard: str) -> None:
+        if (one.route.name, guard) not in self._passed_by:
+            self._passed_by.add((one.route.name, guard))
+            tell_of_guard(one, guard)
 
     def _learn(
         self, one: KernelRoute, suspect: Suspect, event: Event, found: Fault | None = None
@@ -155,7 +164,7 @@ class Doubts:
         if out is not was_out or event is Event.WORKS:
             self._change(one)
         if (why := after or before) is not None and one.announced:
-            _say(one, suspect, saying, why.fault)
+            tell(one, suspect, saying, why.fault)
 
     def _wake(self, moment: float) -> None:
         loop = asyncio.get_running_loop()
@@ -197,8 +206,8 @@ class Doubts:
 
     async def _judge(self, one: KernelRoute, suspect: Suspect) -> Event:
         """Look at a suspect whose time is over."""
-        doubt = one.doubts[suspect]
-        if not doubt.out:
+        doubt = one.doubts.get(suspect)
+        if doubt is None or not doubt.out:
             return Event.UNTOLD
         if suspect.endpoint is None:
             if doubt.fault.kind not in SEEN:
@@ -241,6 +250,17 @@ class Doubts:
             log.event(log.WARNING, "ways_unknown", f"why clients come back is not seen: {error}")
 
     async def _inquire_tcp(self, one: KernelRoute, key: Key, way: Way) -> None:
+        # A service may have restarted, and a segment gets lost on any network: it takes a second
+        # client, later than the first, while nobody has got through.
+        one.count(await self._table.counters())
+        before, one.answered = one.answered, one.opened
+        again = before == one.opened or Suspect(None, "", key[0]) in one.doubts
+        if len(way.shares) == 1 and not again:  # the relay asks it for that client
+            await asyncio.sleep(_HEARSAY)
+            self._wait(one, key, way)
+            return
+        if not self._stands(one, key, way):
+            return
         places = [(share.address, share.port) for share in way.shares]
         answers = await asyncio.gather(*(self._answers(*place) for place in places))
         for place, answer in zip(places, answers, strict=True):
@@ -250,21 +270,21 @@ class Doubts:
                 # Where it has no other, the endpoint itself is out: others have its part.
                 address = place[0] if len(one.places_of(endpoint, "")) > 1 else ""
                 self._learn(one, Suspect(endpoint, address), Event.FAILS, found)
-        if not all(answers) or not self._stands(one, key, way):
-            return
-        # A service may have restarted, and a segment gets lost on any network: it takes a second
-        # client, later than the first, while nobody has got through.
-        one.count(await self._table.counters())
-        before, one.answered = one.answered, one.opened
-        if before == one.opened or Suspect(None, "", key[0]) in one.doubts:
+        if all(answers) and again and self._stands(one, key, way):
             self._lose(one, key)
-        else:
-            one.since[key] = asyncio.get_running_loop().time()
+        elif all(answers):
+            self._wait(one, key, way)
+
+    def _wait(self, one: KernelRoute, key: Key, way: Way) -> None:
+        """Let the kernel lead clients that come from now on; they are the next evidence."""
+        if self._stands(one, key, way):
+            one.since[key] = asyncio.get_running_loop().time() + _LATE
             one.forgive = True
             self._change(one)
 
     def _stands(self, one: KernelRoute, key: Key, way: Way) -> bool:
-        return one.ways.get(key) == way and not out_now(one, key[0])
+        """Tell whether `way` is still the one that is wanted."""
+        return one in self._routes and one.wanted().get(key) == way
 
     def _lose(self, one: KernelRoute, key: Key) -> None:
         found = Fault(
@@ -273,64 +293,3 @@ class Doubts:
             "do (a rule or a route of this host, or of one on the way)",
         )
         self._learn(one, Suspect(None, "", key[0]), Event.FAILS, found)
-
-
-def out_now(one: KernelRoute, ipv6: bool) -> bool:
-    """Tell whether the ways of a family are out."""
-    doubt = one.doubts.get(Suspect(None, "", ipv6))
-    return doubt is not None and doubt.out
-
-
-def family_of(client: object) -> bool | None:
-    """Return whether a client, as accept(2) names it, has IPv6; None where the kernel plane leads
-    none like it: it arrived over loopback, a link-local address or a path.
-    """
-    if not isinstance(client, tuple):
-        return None
-    address = ip_address(str(client[0]).partition("%")[0])
-    mapped = getattr(address, "ipv4_mapped", None)
-    address = mapped or address
-    if address.is_loopback or (address.version == 6 and address.is_link_local):
-        return None
-    return address.version == 6
-
-
-async def _answers(address: str, port: int) -> bool:
-    """Tell whether something accepts connections there."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as sock:
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                await asyncio.get_running_loop().sock_connect(sock, (address, port))
-        except (OSError, TimeoutError):
-            return False
-    return True
-
-
-def _say(one: KernelRoute, suspect: Suspect, saying: Saying, found: Fault) -> None:
-    """Log what becomes of the ways of one family of a route, or of one address. Of whole endpoints
-    the relay speaks.
-    """
-    whole = suspect.endpoint is not None and (
-        not suspect.address or len(one.places_of(suspect.endpoint, "")) < 2
-    )
-    if saying is Saying.NOTHING or whole:
-        return
-    name, away = one.route.name, saying is Saying.OUT
-    if suspect.address:
-        family = "IPv6" if ":" in suspect.address else "IPv4"
-        text = found.why if away else f"{suspect.address} gets new sessions again"
-    else:
-        family = "IPv6" if suspect.ipv6 else "IPv4"
-        text = f"the {'relay' if away else 'kernel'} has new {family} sessions"
-        text += f": {found.why}" if away else " again"
-    log.event(
-        log.WARNING if away else log.INFO,
-        "way_out" if away else "way_back",
-        f"{name}  {text}",
-        route=name,
-        family=family,
-        address=suspect.address,
-        kind=str(found.kind),
-        reason=found.why,
-    )

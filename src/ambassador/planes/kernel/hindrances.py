@@ -9,15 +9,13 @@ from ambassador.planes.kernel.evidence import Fault, Kind
 from ambassador.planes.kernel.firewall import Hindrance, Packet, Rules, hindrance
 from ambassador.planes.kernel.ruleset import Way
 
-__all__ = ["Sight", "dropping", "fault"]
-
-_SYSCTLS = {False: "net.ipv4.ip_forward", True: "net.ipv6.conf.all.forwarding"}
+__all__ = ["Sight", "dropping", "fault", "guarding"]
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
     """What was seen of this host. `no_ipv4` and `no_ipv6` say why nothing is forwarded; `unread`
-    why its rules could not be read (then nothing is known of them).
+    why not all of its rules could be read.
     """
 
     rules: Rules = field(default_factory=Rules)
@@ -48,10 +46,16 @@ def fault(sight: Sight, way: Way, *, guards: bool) -> Fault | None:
         return Fault(Kind.FORWARDING, why)
     for drops in dropping(sight, (way,)):
         return Fault(Kind.FIREWALL, str(drops))
-    arriving = Packet("input", way.ipv6, way.proto, daddr=way.host or None, dport=way.port)
-    if guards and (found := hindrance(sight.rules, arriving)):
+    if guards and (found := guarding(sight, way)):
         return Fault(Kind.GUARDED, f"{found} (the kernel plane would pass it by)")
     return None
+
+
+def guarding(sight: Sight, way: Way) -> Hindrance | None:
+    """Return what keeps a client of `way` from a program of this host, for certain or perhaps."""
+    daddr = way.host or None
+    arriving = Packet("input", way.ipv6, way.proto, daddr=daddr, dport=way.port)
+    return hindrance(sight.rules, arriving)
 
 
 def dropping(sight: Sight, ways: Iterable[Way]) -> Iterable[Hindrance]:

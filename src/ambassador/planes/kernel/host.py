@@ -21,7 +21,7 @@ from ambassador.planes.kernel.chains import OURS, parse_nft, parse_saved
 from ambassador.planes.kernel.firewall import Chain, Rules
 from ambassador.planes.kernel.hindrances import Sight
 from ambassador.planes.kernel.messages import attributes, messages
-from ambassador.planes.kernel.netconf import followed, forwards
+from ambassador.planes.kernel.netconf import followed, why_not
 from ambassador.planes.kernel.netlink import NetlinkSocket
 from ambassador.planes.kernel.nft import Nft
 from ambassador.tasks import spawn
@@ -96,17 +96,18 @@ class Host:
         """Look now; tell whether `sight` has become another."""
         async with self._lock:
             found = await asyncio.to_thread(_forwarding)
+            chains, unread = list[Chain](), ""
             try:
-                chains = parse_nft(await self._nft.ruleset())
+                chains += parse_nft(await self._nft.ruleset())
                 chains += await asyncio.to_thread(_legacy)
-                seen = Sight(Rules(tuple(chains)), *found)
-            except PlaneError as error:
-                seen = Sight(Rules(), *found, unread=str(error))
+            except PlaneError as error:  # what could be read counts
+                unread = str(error)
+            seen = Sight(Rules(tuple(chains)), *found, unread=unread)
             if seen.unread and not self.sight.unread:
                 log.event(
                     log.WARNING,
                     "rules_unread",
-                    f"the rules of this host cannot be read: {seen.unread}; whether they let "
+                    f"not all rules of this host can be read: {seen.unread}; whether they let "
                     "clients through is known from clients only",
                     reason=seen.unread,
                 )
@@ -164,11 +165,7 @@ def _of_others(data: bytes) -> bool:
 
 
 def _forwarding() -> tuple[str, str]:
-    def why(ipv6: bool, sysctl: str) -> str:
-        off = forwards(ipv6) is False
-        return f"{sysctl} is 0 (docker run --sysctl {sysctl}=1)" if off else ""
-
-    return why(False, "net.ipv4.ip_forward"), why(True, "net.ipv6.conf.all.forwarding")
+    return why_not(ipv6=False), why_not(ipv6=True)
 
 
 def _legacy() -> list[Chain]:

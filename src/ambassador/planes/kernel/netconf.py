@@ -11,7 +11,9 @@ from struct import Struct, unpack_from
 
 from ambassador.planes.kernel.messages import ACK, attribute, attributes
 
-__all__ = ["followed", "forwards"]
+__all__ = ["followed", "forwards", "why_not"]
+
+_SYSCTLS = {False: "net.ipv4.ip_forward", True: "net.ipv6.conf.all.forwarding"}
 
 _NEW, _GET = 80, 82  # RTM_NEWNETCONF, RTM_GETNETCONF
 _IFINDEX, _FORWARDING = 1, 2  # NETCONFA_*
@@ -40,6 +42,18 @@ def forwards(ipv6: bool) -> bool | None:
     end = min(len(data), unpack_from("=L", data)[0])
     place = attributes(data, _HEADER.size, end).get(_FORWARDING)
     return bool(_NUMBER.unpack_from(data, place[0])[0]) if place else None
+
+
+def why_not(*, ipv6: bool) -> str:
+    """Return why packets of one family are not forwarded; empty where they are."""
+    sysctl = _SYSCTLS[ipv6]
+    match forwards(ipv6):
+        case True:
+            return ""
+        case False:
+            return f"{sysctl} is 0 (docker run --sysctl {sysctl}=1)"
+        case None:
+            return f"the kernel does not say what {sysctl} is"
 
 
 def followed() -> socket.socket:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ambassador.planes.kernel.eligible import Abilities
+from ambassador.planes.kernel.netconf import why_not
 
 __all__ = ["NET_ADMIN", "NET_RAW", "acquire", "look"]
 
@@ -60,8 +61,8 @@ def look() -> Abilities:
         nft=nft,
         missing=missing,
         no_cut=_lacks(NET_RAW, sets, os.geteuid()),
-        no_ipv4=_off("net.ipv4.ip_forward"),
-        no_ipv6=_off("net.ipv6.conf.all.forwarding"),
+        no_ipv4=why_not(ipv6=False),
+        no_ipv6=why_not(ipv6=True),
     )
 
 
@@ -81,13 +82,6 @@ def _lacks(number: int, sets: Mapping[str, int], user: int) -> str:
         f"user {user} has no CAP_{name} (docker run --user 0 --cap-add {name}, "
         f"AmbientCapabilities=CAP_{name} of systemd)"
     )
-
-
-def _off(sysctl: str) -> str:
-    path = Path("/proc/sys", *sysctl.split("."))
-    if path.exists() and path.read_text().strip() != "0":
-        return ""
-    return f"{sysctl} is 0 (docker run --sysctl {sysctl}=1)"
 
 
 def _sets() -> dict[str, int]:

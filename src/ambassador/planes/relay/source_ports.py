@@ -15,13 +15,12 @@ import random
 import socket
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from ambassador import log
+from ambassador.sockets.sysctl import sysctl
 
 __all__ = ["NoSourcePortError", "SourcePorts", "port_range"]
 
-_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _BEGUN = frozenset({0, errno.EINPROGRESS})
 # connect(2): no port is free for TCP; for UDP, which binds by itself before.
 _NO_PORT = frozenset({errno.EADDRNOTAVAIL, errno.EAGAIN})
@@ -39,8 +38,8 @@ class NoSourcePortError(OSError):
 
 def port_range() -> tuple[int, int]:
     """Return the first and the last port that the kernel gives to a connection (ip(7))."""
-    first, last = _RANGE.read_text().split()
-    return int(first), int(last)
+    first, last = sysctl("net.ipv4.ip_local_port_range")
+    return first, last
 
 
 class SourcePorts:

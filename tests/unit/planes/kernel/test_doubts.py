@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from ambassador.model import Endpoint, Inet, Proto, Route
-from ambassador.planes.kernel.doubts import Doubts, family_of
+from ambassador.planes.kernel.doubts import Doubts
 from ambassador.planes.kernel.evidence import Kind, Suspect, out
 from ambassador.planes.kernel.firewall import Chain, Rules
 from ambassador.planes.kernel.hindrances import Sight
@@ -284,20 +284,3 @@ def test_however_many_clients_come_one_inquiry_is_made_at_a_time():
         assert len(it.asked) == 2
 
     run(body)
-
-
-@pytest.mark.parametrize(
-    ("client", "ipv6"),
-    [
-        (("10.0.0.9", 1), False),
-        (("::ffff:10.0.0.9", 1, 0, 0), False),
-        (("fd00::9", 1, 0, 0), True),
-        (("127.0.0.1", 1), None),
-        (("::1", 1, 0, 0), None),
-        (("::ffff:127.0.0.1", 1, 0, 0), None),
-        (("fe80::1%eth0", 1, 0, 2), None),
-        ("", None),
-    ],
-)
-def test_clients_the_kernel_never_leads_are_no_evidence(client, ipv6):
-    assert family_of(client) is ipv6
