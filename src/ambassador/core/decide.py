@@ -51,6 +51,9 @@ __all__ = [
     "positive",
 ]
 
+# A move makes all of them known at once, and each name is asked for.
+MOST_ENDPOINTS = 256
+
 Change = (
     commands.Hold
     | commands.Release
@@ -303,6 +306,9 @@ def _with(now: Situation, route: Route, message: str, **fields: Any) -> dict[Rou
 
 
 def _endpoints(route: Route, texts: Sequence[str]) -> tuple[Endpoint, ...]:
+    if len(texts) > MOST_ENDPOINTS:
+        what, expected = f"has {len(texts)} endpoints", f"at most {MOST_ENDPOINTS}"
+        raise ConfigError(Problem("endpoints", what, expected=expected))
     found: list[Endpoint] = []
     seen: set[Address] = set()
     problems: list[Problem] = []

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["NameServers"]
 
 _SHORTEST_TTL = 1.0
-_THREADS = 16  # that may wait in libc at one time
 _LONGEST_TTL = 30.0
 # Docker's own DNS says 600 s of a container whose address may change, and be given to another
 # container, within seconds (moby, libnetwork/resolver.go: respTTL). So does Podman's with 86400
@@ -37,7 +38,6 @@ class NameServers:
     def __init__(self, path: Path = Path("/etc/resolv.conf")) -> None:
         self._file = WatchedFile(path)
         self._resolvers: Resolvers | None = None
-        self._libc = asyncio.Semaphore(_THREADS)
 
     async def ask(self, name: str) -> Answer:
         """Return the addresses of `name`. Raises NoSuchNameError where Docker's DNS says that there
@@ -79,8 +79,7 @@ class NameServers:
             raise
 
     async def _system(self, name: str, why: str) -> Answer:
-        async with self._libc:
-            return await ask_system(name, why)
+        return await ask_system(name, why)
 
     def repeatable(self, age: float) -> bool:
         """Return whether what was asked `age` seconds ago may be asked again as it was: of the same
@@ -131,7 +130,15 @@ def _is_silent(outcome: Outcome) -> bool:
 
 
 def _import() -> None:
-    import dns.asyncresolver  # noqa: F401, PLC0415
+    """Import all that a question and its answer need: dnspython imports some of it on the way,
+    which would take 100 ms of the loop.
+    """
+    for name in ("dns.asyncresolver", "dns._asyncio_backend"):
+        with contextlib.suppress(ImportError):  # a version without it
+            import_module(name)
+    for kind in ("ANY.CNAME", "ANY.NS", "ANY.SOA", "ANY.OPT", "IN.A", "IN.AAAA"):
+        with contextlib.suppress(ImportError):
+            import_module(f"dns.rdtypes.{kind}")
 
 
 def _words(failure: Exception) -> str:

@@ -1,26 +1,70 @@
-"""Ask getaddrinfo(3), for names only nsswitch.conf(5) knows: mDNS, the host's own name."""
+"""Ask getaddrinfo(3), for names only nsswitch.conf(5) knows: mDNS, the host's own name.
+
+libc may take many seconds and cannot be interrupted, so it runs in threads of our own, which the
+end of the program does not wait for, as it would for those of the loop's executor.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import queue
 import socket
 import threading
+from collections.abc import Callable
 
 from ambassador.errors import ResolveError
 from ambassador.resolve.answer import Answer
 
-__all__ = ["ask_system"]
+__all__ = ["Libc", "ask_system"]
 
 _TTL = 5.0  # getaddrinfo tells none
+_THREADS = 16  # that may wait in libc at one time
 
 
-async def ask_system(name: str, why: str) -> Answer:
-    """Return what libc knows of `name`. Raises ResolveError, which says `why` nobody else knew.
+class Libc:
+    """Threads that ask, each one name after the other; they are begun when there is work.
 
-    libc may take many seconds and cannot be interrupted, so it runs in a thread of its own that
-    the end of the program does not wait for, as it would for one of the loop's executor.
+    To begin one takes until it has run for the first time, 5 ms and more where others work: too
+    long for each of a thousand names.
     """
+
+    def __init__(self, most: int = _THREADS) -> None:
+        self._most = most
+        self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._threads = self._busy = 0
+
+    def do(self, work: Callable[[], None]) -> None:
+        """Have `work` done. Raises RuntimeError where there is no thread, nor can one be had."""
+        with self._lock:
+            self._busy += 1
+            more = self._busy > self._threads and self._threads < self._most
+            self._threads += more
+        if more:
+            try:
+                threading.Thread(target=self._run, name="getaddrinfo", daemon=True).start()
+            except RuntimeError:  # can't start new thread
+                with self._lock:
+                    self._threads -= 1
+                    if not self._threads:
+                        self._busy -= 1
+                        raise
+        self._work.put(work)
+
+    def _run(self) -> None:
+        while True:
+            work = self._work.get()
+            work()
+            with self._lock:
+                self._busy -= 1
+
+
+_libc = Libc()
+
+
+async def ask_system(name: str, why: str, libc: Libc = _libc) -> Answer:
+    """Return what libc knows of `name`. Raises ResolveError, which says `why` nobody else knew."""
     loop = asyncio.get_running_loop()
     found: asyncio.Future[list[str]] = loop.create_future()
 
@@ -37,8 +81,8 @@ async def ask_system(name: str, why: str) -> Answer:
             loop.call_soon_threadsafe(tell, [str(entry[4][0]) for entry in entries])
 
     try:
-        threading.Thread(target=ask, name=f"getaddrinfo {name}", daemon=True).start()
-    except RuntimeError as error:  # can't start new thread
+        libc.do(ask)
+    except RuntimeError as error:
         raise ResolveError(f"{name} has no address: {why}, and {error}") from error
     addresses = await found
     if not addresses:

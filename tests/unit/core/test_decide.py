@@ -279,3 +279,8 @@ def test_an_endpoint_may_be_named_as_status_shows_it():
     assert (
         moved(situation(), "dbc:6379").endpoints == moved(situation(), "tcp://dbc:6379").endpoints
     )
+
+
+def test_a_move_to_thousands_of_endpoints_is_refused():
+    with pytest.raises(ConfigError, match="has 5000 endpoints"):
+        move(situation(), Move("redis", tuple(f"tcp://h{number}:1" for number in range(5000))))
