@@ -37,9 +37,9 @@ from ambassador.core.decide import (
     chosen,
     decide,
     move,
-    parse_address,
 )
 from ambassador.core.describe import describe_listen
+from ambassador.core.meant import meant
 from ambassador.core.names import find
 from ambassador.core.results import (
     Done,
@@ -69,8 +69,8 @@ from ambassador.model import (
     RouteKey,
     Snapshot,
 )
-from ambassador.ports import SessionStatus, Verifier
-from ambassador.spec import format_endpoint, shown
+from ambassador.ports import Verifier
+from ambassador.spec import format_endpoint
 from ambassador.tasks import Slice, spawn
 
 __all__ = ["Executor"]
@@ -303,7 +303,7 @@ class Executor:
     async def _cut(self, command: Cut) -> Done:
         if command.rate < 0:
             raise ConfigError(Problem("rate", "must be 0 or more", str(command.rate)))
-        found = await self._meant(command)
+        found = meant(command, await self._plane.sessions(), self._applier.routes)
         existing = Existing(Fate.CUT, rate=command.rate)
         ended = await self._deadlines.cut([one.id for one in found], existing, Reason.CUT)
         names = tuple(dict.fromkeys(one.route.name for one in found))
@@ -311,29 +311,6 @@ class Executor:
             return Done(f"{outcome.counted(ended)} cut", names, ended)
         message = outcome.cut_begun(len(found), command.rate, time.time())
         return Done(message, names, len(found))
-
-    async def _meant(self, command: Cut) -> Sequence[SessionStatus]:
-        """Return the sessions `command` speaks of."""
-        sessions = await self._plane.sessions()
-        if command.session:
-            if command.route or command.endpoint:
-                raise ConfigError(Problem("session", "with a session, nothing else is named"))
-            found = [one for one in sessions if one.id == command.session]
-            if not found:
-                what = f'there is no open session "{shown(command.session)}"'
-                raise NotFoundError(Problem("session", what))
-            return found
-        if not command.endpoint:
-            ((route, _),) = chosen(self._applier.routes, command.route, "")
-            return [one for one in sessions if one.route.key == route.key]
-        if command.route:
-            key = find(self._applier.routes, command.route).key
-            sessions = [one for one in sessions if one.route.key == key]
-        # An endpoint that has left its route may have sessions yet.
-        found = [one for one in sessions if _leads_to(one, command.endpoint)]
-        if not found:
-            chosen(self._applier.routes, command.route, command.endpoint)
-        return found
 
     def _drain(self, command: Drain) -> None:
         existing = Existing(Fate.DRAIN, seconds=command.deadline)
@@ -350,10 +327,3 @@ class Executor:
         if not command.assignments:
             raise ConfigError(Problem("assignments", "is empty", expected="at least one"))
         return self._read_assignments(command.assignments).routes
-
-
-def _leads_to(session: SessionStatus, endpoint: str) -> bool:
-    if session.address and session.address == endpoint.rpartition("://")[2]:
-        return True
-    address = parse_address(endpoint, session.route.proto)
-    return session.endpoint is not None and session.endpoint.address == address
