@@ -39,7 +39,7 @@ PURE_MODULES = (
         f"planes.kernel.{name}"
         for name in (
             *("chains", "eligible", "entry", "evidence", "firewall", "hindrances", "layout"),
-            *("life", "messages", "orphans", "ruleset", "sieve", "skim", "ways"),
+            *("life", "messages", "orphans", "revival", "ruleset", "sieve", "skim", "ways"),
         )
     ),
     "planes.relay.client",
@@ -52,7 +52,7 @@ PURE_MODULES = (
 # Names of worldly modules that touch nothing: numbers, and the shape of addresses.
 HARMLESS = {
     *("socket.AF_INET", "socket.AF_INET6", "socket.IPPROTO_TCP", "socket.IPPROTO_UDP"),
-    *("socket.htons", "socket.inet_ntop", "socket.inet_pton", "sys.byteorder"),
+    *("socket.htonl", "socket.htons", "socket.inet_ntop", "socket.inet_pton", "sys.byteorder"),
 }
 WORLD = {
     *("asyncio", "concurrent", "ctypes", "fcntl", "io", "logging", "multiprocessing", "os"),

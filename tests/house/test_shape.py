@@ -35,6 +35,7 @@ ELSEWHERE: dict[str, str] = {
     "planes.kernel.hearing": "kernel/test_hearing.py",
     "planes.kernel.host": "kernel/test_host.py",
     "planes.kernel.netconf": "kernel/test_host.py",
+    "planes.kernel.vanished": "conformance/test_vanished.py",
     "planes.kernel.leftover": "kernel/test_leftover.py",
     "planes.kernel.netlink": "kernel/test_conntrack.py",
     "planes.kernel.plane": "kernel/test_kernel_plane.py",

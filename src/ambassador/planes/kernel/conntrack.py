@@ -14,8 +14,9 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from ambassador.errors import PlaneError
 from ambassador.model import Proto
 from ambassador.planes.kernel.entry import Flow, FlowState, naming, parse, wanted
-from ambassador.planes.kernel.messages import ACK, message, messages
+from ambassador.planes.kernel.messages import ACK, CREATE, EXCLUSIVE, message, messages
 from ambassador.planes.kernel.netlink import NetlinkSocket
+from ambassador.planes.kernel.revival import Vanished, backwards, request
 from ambassador.planes.kernel.skim import Skim
 from ambassador.tasks import Slice
 
@@ -108,6 +109,47 @@ class Conntrack:
                 return found
         return None
 
+    @property
+    def port(self) -> int:
+        """The number by which the kernel knows who asked for a change."""
+        if self._socket is None:
+            raise PlaneError("conntrack is not open")
+        name: tuple[int, int] = self._socket.sock.getsockname()
+        return name[0]
+
+    def revive(self, gone: Sequence[Vanished]) -> list[Vanished]:
+        """Make the entries of `gone` anew; return those that could not be, because others took
+        their place.
+        """
+        failed = self._make(gone)
+        # A datagram of an upstream that came first has an entry of its own, which leads nowhere; a
+        # TCP segment has been answered with a reset.
+        room = [one for one in failed if one.flow.proto is Proto.UDP and self._make_room(one.flow)]
+        again = {id(one) for one in self._make(room)} if room else set()
+        made = {id(one) for one in room} - again
+        return [one for one in failed if id(one) not in made]
+
+    def _make_room(self, flow: Flow) -> bool:
+        """Delete what an upstream's own datagram has made in the place of `flow`, unless its client
+        has begun anew; tell whether there is room now.
+        """
+        if self._socket is None or self._socket.ask(_GET, flow.family, flow.key) is not None:
+            return False
+        number = self._socket.sequence()
+        wanted = message(DELETE, ACK, number, flow.family, backwards(flow))
+        return not self._socket.perform([wanted])
+
+    def _make(self, gone: Sequence[Vanished]) -> list[Vanished]:
+        if self._socket is None:
+            raise PlaneError("conntrack is not open")
+        requests, numbers = [], {}
+        for place, one in enumerate(gone):
+            flags = CREATE | EXCLUSIVE | (ACK if place == len(gone) - 1 else 0)
+            number = self._socket.sequence()
+            numbers[number] = one
+            requests.append(message(NEW, flags, number, one.flow.family, request(one)))
+        return [numbers[number] for number in self._socket.perform(requests) if number in numbers]
+
     def _delete(self, flows: Sequence[Flow]) -> int:
         """Delete the entries of `flows` and return how many were gone already."""
         if self._socket is None:
@@ -118,7 +160,7 @@ class Conntrack:
             number = self._socket.sequence()
             requests.append(message(DELETE, flags, number, flow.family, naming(flow)))
         errors = self._socket.perform(requests)
-        for error in errors:
+        for error in errors.values():
             if error not in (errno.ENOENT, errno.ESTALE):
                 raise PlaneError(f"conntrack: cannot delete: {os.strerror(error).lower()}")
         return len(errors)

@@ -18,6 +18,7 @@ from ambassador.planes.kernel.messages import NEST, attribute, attributes
 
 __all__ = [
     "DST_NAT",
+    "PROTOCOLS",
     "PROTOINFO",
     "STATUS",
     "TCP_OVER",
@@ -25,6 +26,7 @@ __all__ = [
     "Flow",
     "FlowState",
     "ended_by",
+    "label",
     "naming",
     "parse",
     "shown",
@@ -48,7 +50,7 @@ _TCP_CONNECTING, TCP_OVER = (1, 9), (7, 8)
 _TIME_WAIT = 7
 _CLOSE_INIT = 0x04  # IP_CT_TCP_FLAG_CLOSE_INIT: this side sent its FIN first
 
-_PROTOCOLS = {Proto.TCP: IPPROTO_TCP, Proto.UDP: IPPROTO_UDP}
+PROTOCOLS = {Proto.TCP: IPPROTO_TCP, Proto.UDP: IPPROTO_UDP}
 _LONG = calcsize("l")
 _U16, _U32, _U64 = Struct(">H"), Struct(">L"), Struct(">Q")
 _NATIVE_U32 = Struct("=L")
@@ -116,7 +118,7 @@ def wanted(proto: Proto, port: int, *, unanswered: bool = False) -> bytes:
     status 5.19) leave out what is not of `proto` and, unless 0, `port`; and, where only those
     `unanswered` are asked for, what an upstream has answered. An older one tells more.
     """
-    number = bytes([_PROTOCOLS[proto]])
+    number = bytes([PROTOCOLS[proto]])
     inner = attribute(_PROTO_NUM, number)
     flags = _BY_PROTO
     if port:
@@ -249,6 +251,14 @@ def ended_by(data: bytes, begin: int, end: int) -> Reason:
         if kind in tcp and data[tcp[kind][0]] & _CLOSE_INIT:
             return reason
     return Reason.UNKNOWN if state == _TIME_WAIT else Reason.RESET
+
+
+def label(bit: int) -> bytes:
+    """Return the label that has this bit alone: a bitmap of the machine's long words."""
+    value = bytearray(16)
+    word, rest = divmod(bit, _LONG * 8)
+    value[word * _LONG : (word + 1) * _LONG] = (1 << rest).to_bytes(_LONG, byteorder)
+    return bytes(value)
 
 
 def _has_label(data: bytes, where: tuple[int, int] | None) -> bool:

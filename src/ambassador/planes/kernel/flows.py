@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from ambassador import log
 from ambassador.core.departure import Departure
@@ -17,6 +17,7 @@ from ambassador.planes.kernel.following import Following, RouteOf
 from ambassador.planes.kernel.fullness import FullnessWatch
 from ambassador.planes.kernel.poke import Poker
 from ambassador.planes.kernel.ruleset import Port
+from ambassador.planes.kernel.vanished import VanishedFlows
 from ambassador.ports import SessionEnded, unheard
 
 __all__ = ["Flows"]
@@ -46,16 +47,20 @@ class Flows:
         self._poker = Poker()
         self._departures = Departures(self._conntrack, self._poker, felt)
         self._following: Following | None = None
+        self._vanished: VanishedFlows | None = None
         self._fullness = FullnessWatch()
 
-    def open(self, route_of: RouteOf) -> None:
-        """Take the sockets; raises PlaneError. `route_of` tells whose a port is.
+    def open(self, route_of: RouteOf, ours: Callable[[Flow], bool] = lambda _flow: False) -> None:
+        """Take the sockets; raises PlaneError. `route_of` tells whose a port is, `ours` whether a
+        flow leads to where one of our routes leads or led.
 
         Flows that begin before cannot be told of when they end.
         """
         self._conntrack.open()
         if self._can_cut:
             self._poker.open()
+        self._vanished = VanishedFlows(self._conntrack, self._poker, ours)
+        self._vanished.open()
         if self._followed or log.enabled(log.DEBUG):
             self._following = Following(self._conntrack, self._departures, self._closed, route_of)
             self._following.open()
@@ -64,6 +69,8 @@ class Flows:
     def close(self) -> None:
         """Release everything; flows go on."""
         self._fullness.close()
+        if self._vanished is not None:
+            self._vanished.close()
         if self._following is not None:
             self._following.close()
         self._departures.close()

@@ -72,6 +72,7 @@ __all__ = [
     "MARK",
     "QUESTIONS",
     "TABLE",
+    "TRACKED_MARK",
     "dnat_by_map",
     "lenient",
     "mended",
@@ -82,7 +83,8 @@ __all__ = [
 TABLE = "inet ambassador"
 # The table's comment. Other chains, sets or meanings need another number.
 LAYOUT = "ambassador 4"
-MARK = 0xC07  # of the segments that end flows; see poke.py
+# Of the segments that end flows, and of those beside which a flow is still tracked; see poke.py.
+MARK, TRACKED_MARK = 0xC07, 0xC06
 
 # A bit of the connection label (of 128) that says: translated by us. Marks are the usual place,
 # and therefore taken by others.
@@ -315,7 +317,8 @@ _STATIC = f"""\
   chain poke {{
     type filter hook output priority raw;
     tcp flags & rst == rst goto told
-    meta mark != {MARK:#x} accept
+    meta mark & {0xFFFFFFFF ^ MARK ^ TRACKED_MARK:#x} != {MARK & TRACKED_MARK:#x} accept
+    meta mark {TRACKED_MARK:#x} notrack accept
     update @poked4 {{ ip daddr . tcp dport . tcp sport }}
     update @poked6 {{ ip6 daddr . tcp dport . tcp sport }}
     tcp flags & ack == ack notrack

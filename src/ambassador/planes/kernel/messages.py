@@ -17,6 +17,7 @@ __all__ = [
     "ATTRIBUTES",
     "CREATE",
     "DUMP",
+    "EXCLUSIVE",
     "NEST",
     "attribute",
     "attributes",
@@ -25,7 +26,7 @@ __all__ = [
     "outcome",
 ]
 
-REQUEST, ACK, DUMP, CREATE = 1, 4, 0x300, 0x400  # NLM_F_*
+REQUEST, ACK, EXCLUSIVE, DUMP, CREATE = 1, 4, 0x200, 0x300, 0x400  # NLM_F_*
 NEST = 0x8000  # NLA_F_NESTED
 _TYPE_MASK = 0x3FFF  # NLA_TYPE_MASK
 _ERROR, _DONE = 2, 3  # NLMSG_*

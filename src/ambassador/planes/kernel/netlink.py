@@ -116,19 +116,19 @@ class NetlinkSocket:
                 if number == sequence:
                     return data if outcome(data, answer, begin) is None else None
 
-    def perform(self, requests: list[bytes]) -> list[int]:
+    def perform(self, requests: list[bytes]) -> dict[int, int]:
         """Send `requests` as one piece, the last with ACK set and all numbered by `sequence`;
-        return the error numbers of those that failed.
+        return the error numbers of those that failed by their own.
         """
         last = self._sequence
         self._send(b"".join(requests))
-        errors = []
+        errors: dict[int, int] = {}
         while True:
             data = self._receive()
             for answer, number, begin, _ in messages(data):
                 error = outcome(data, answer, begin)
                 if error:
-                    errors.append(error)
+                    errors[number] = error
                 if error is not None and number == last:
                     return errors
 

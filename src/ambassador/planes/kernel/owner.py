@@ -18,8 +18,9 @@ from struct import Struct
 from sys import byteorder
 
 from ambassador.errors import PlaneError
+from ambassador.planes.kernel.entry import label
 from ambassador.planes.kernel.layout import ALIVE
-from ambassador.planes.kernel.messages import ACK, CREATE, NEST, attribute, message
+from ambassador.planes.kernel.messages import ACK, CREATE, EXCLUSIVE, NEST, attribute, message
 from ambassador.planes.kernel.netlink import NetlinkSocket
 
 __all__ = ["Owner", "batch"]
@@ -27,7 +28,7 @@ __all__ = ["Owner", "batch"]
 _SUBSYSTEM = 10  # NFNL_SUBSYS_NFTABLES
 _BEGIN, _END = 16, 17  # NFNL_MSG_BATCH_*
 _TABLE, _CHAIN, _RULE = (_SUBSYSTEM << 8 | kind for kind in (0, 3, 6))  # NFT_MSG_NEW*
-_EXCLUSIVE, _APPEND = 0x200, 0x800  # NLM_F_EXCL, NLM_F_APPEND
+_APPEND = 0x800  # NLM_F_APPEND
 _INET = 1  # NFPROTO_INET
 _FLAG_OWNER = 2  # NFT_TABLE_F_OWNER
 _U32, _I32 = Struct(">L"), Struct(">l")
@@ -80,7 +81,7 @@ def batch(table: str, sock: NetlinkSocket, *, alive: bool) -> list[bytes]:
 
     requests = [
         message(_BEGIN, 0, sock.sequence(), 0, b"", resource=_SUBSYSTEM),
-        request(_TABLE, named + attribute(2, _U32.pack(_FLAG_OWNER)), _EXCLUSIVE),
+        request(_TABLE, named + attribute(2, _U32.pack(_FLAG_OWNER)), EXCLUSIVE),
     ]
     for name, hook in (("prerouting", _PRE_ROUTING), ("output", _LOCAL_OUT)):
         # NFTA_HOOK_HOOKNUM and _PRIORITY; NFTA_CHAIN_NAME, _HOOK and _TYPE
@@ -110,22 +111,13 @@ def _rule() -> bytes:
         + attribute(NEST | 3, attribute(1, _LOCAL.to_bytes(4, byteorder)))  # NFTA_CMP_DATA
     )
     # NFTA_IMMEDIATE_DREG and _DATA
-    label = attribute(1, register) + attribute(NEST | 2, attribute(1, _label(ALIVE)))
+    marking = attribute(1, register) + attribute(NEST | 2, attribute(1, label(ALIVE)))
     # NFTA_CT_KEY and _SREG
     setting = attribute(2, _U32.pack(_LABELS)) + attribute(4, register)
     return b"".join(
         attribute(NEST | 1, attribute(1, _text(name)) + attribute(NEST | 2, data))
-        for name, data in (("fib", fib), ("cmp", local), ("immediate", label), ("ct", setting))
+        for name, data in (("fib", fib), ("cmp", local), ("immediate", marking), ("ct", setting))
     )
-
-
-def _label(bit: int) -> bytes:
-    """Return a bitmap of 128 in words of the machine (see entry.py)."""
-    value = bytearray(16)
-    word = Struct("@L")
-    place, rest = divmod(bit, word.size * 8)
-    word.pack_into(value, place * word.size, 1 << rest)
-    return bytes(value)
 
 
 def _text(word: str) -> bytes:

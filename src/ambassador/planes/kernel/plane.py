@@ -94,7 +94,7 @@ class KernelPlane:
         self._doubts = Doubts(
             self._routes, self._host, self._table, self._changes.change, guards=not demanded
         )
-        self._removed = RemovedRoutes()
+        self._removed = RemovedRoutes(self._routes)
         self._orphans = Orphans()
 
     @property
@@ -301,7 +301,7 @@ class KernelPlane:
             if all(map(unsuited, routes)) and not await self._table.exists():
                 return
             await self._table.open()
-            self._flows.open(self._route_of)
+            self._flows.open(self._route_of, self._removed.has_led)
             await self._host.open()
             if self._table.adopted:
                 self._orphans = Orphans(await self._flows.everything())

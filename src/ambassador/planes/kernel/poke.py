@@ -14,11 +14,12 @@ import random
 import socket
 from collections.abc import Iterable
 from enum import Enum
+from itertools import product
 from struct import Struct
 
 from ambassador.errors import PlaneError
 from ambassador.planes.kernel.entry import Flow
-from ambassador.planes.kernel.layout import MARK
+from ambassador.planes.kernel.layout import MARK, TRACKED_MARK
 from ambassador.tasks import Slice
 
 __all__ = ["Poke", "Poker", "segment"]
@@ -49,15 +50,15 @@ class Poker:
     """Sends segments of our own making. `open` raises PlaneError without CAP_NET_RAW."""
 
     def __init__(self) -> None:
-        self._sockets: dict[int, socket.socket] = {}
+        self._sockets: dict[tuple[int, int], socket.socket] = {}  # by family and mark
 
     def open(self) -> None:
         """Take the raw sockets; IPv6 only where the system has it."""
-        for family in (socket.AF_INET, socket.AF_INET6):
+        for family, mark in product((socket.AF_INET, socket.AF_INET6), (MARK, TRACKED_MARK)):
             try:
                 raw = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW)
                 raw.setblocking(False)
-                raw.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, MARK)
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, mark)
             except PermissionError as error:
                 self.close()
                 raise PlaneError("CAP_NET_RAW is missing (docker run --cap-add NET_RAW)") from error
@@ -65,7 +66,7 @@ class Poker:
                 if family == socket.AF_INET:
                     raise PlaneError(f"raw socket: {os.strerror(error.errno or 0)}") from error
             else:
-                self._sockets[family] = raw
+                self._sockets[family, mark] = raw
 
     def close(self) -> None:
         """Release the descriptors."""
@@ -73,25 +74,31 @@ class Poker:
             raw.close()
         self._sockets.clear()
 
-    async def poke(self, flows: Iterable[Flow], poke: Poke) -> None:
-        """Poke both peers of each of `flows`, whose entries have been deleted."""
-        turn = Slice(_SLICE)
+    async def poke(self, flows: Iterable[Flow], poke: Poke, *, tracked: bool = False) -> None:
+        """Poke both peers of each of `flows`, whose entries have been deleted. Those that are
+        `tracked` have one: a SYN that is tracked too would become a connection of its own.
+        """
+        turn, mark = Slice(_SLICE), TRACKED_MARK if tracked else MARK
         for flow in flows:
+            raw = self._sockets.get((flow.family, mark))
             to_client, to_upstream = poke.value
-            self._send(flow.family, flow.listen, flow.client, to_client)
-            self._send(flow.family, flow.nat, flow.upstream, to_upstream)
+            self._send(raw, flow.listen, flow.client, to_client)
+            self._send(raw, flow.nat, flow.upstream, to_upstream)
             await turn.end()
 
     def _send(
-        self, family: int, source: tuple[str, int], destination: tuple[str, int], flags: int
+        self,
+        raw: socket.socket | None,
+        source: tuple[str, int],
+        destination: tuple[str, int],
+        flags: int,
     ) -> None:
-        raw = self._sockets.get(family)
         if raw is None:
             return
         # A full device queue, or no route any longer: the repetition, or the peer's own next
         # segment, does the rest.
         with contextlib.suppress(OSError):
-            raw.sendto(segment(family, source, destination, flags), (destination[0], 0))
+            raw.sendto(segment(raw.family, source, destination, flags), (destination[0], 0))
 
 
 def segment(

@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from ambassador.model import Route, RouteKey
-from ambassador.planes.kernel.entry import Address
+from ambassador.planes.kernel.entry import Address, Flow
 from ambassador.planes.kernel.life import Event, Stage
+from ambassador.planes.kernel.registry import Registry
 from ambassador.planes.kernel.route import KernelRoute
 from ambassador.planes.kernel.ruleset import Port
 
@@ -15,9 +16,10 @@ __all__ = ["RemovedRoutes"]
 
 
 class RemovedRoutes:
-    """At most one for each listen address: the last that was there."""
+    """At most one for each listen address: the last that was there. `here` are those that are."""
 
-    def __init__(self) -> None:
+    def __init__(self, here: Registry | None = None) -> None:
+        self._here = here or Registry()
         self._routes: dict[RouteKey, KernelRoute] = {}
 
     def __iter__(self) -> Iterator[KernelRoute]:
@@ -45,6 +47,15 @@ class RemovedRoutes:
     def adopt(self, route: Route, belonged: Collection[Address]) -> None:
         """Remember where flows of an earlier ambassador lead, which `route` does not carry."""
         self._routes[route.key] = KernelRoute(route, belonged=set(belonged), stage=Stage.REMOVED)
+
+    def has_led(self, flow: Flow) -> bool:
+        """Tell whether `flow` leads to where a route of its port, here or removed, leads or led."""
+        port = flow.proto, flow.listen[1]
+        removed = (one for one in self if port in one.ports)
+        return any(
+            flow.upstream in one.belongs or flow.upstream in one.belonged
+            for one in (*self._here.of_port(port), *removed)
+        )
 
     def route_of(self, port: Port) -> Route | None:
         """Return the route that a port was of."""

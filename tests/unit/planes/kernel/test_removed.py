@@ -3,7 +3,9 @@
 import pytest
 
 from ambassador.model import Endpoint, Inet, Proto, Route
+from ambassador.planes.kernel.entry import Flow, FlowState
 from ambassador.planes.kernel.life import Stage
+from ambassador.planes.kernel.registry import Registry
 from ambassador.planes.kernel.removed import RemovedRoutes
 from ambassador.planes.kernel.route import KernelRoute
 
@@ -64,3 +66,21 @@ def test_what_stays_after_all_is_not_remembered(departed):
     departed.add([removed(ONE), removed(OTHER, port=5432)])
     departed.remove([removed(ONE)])
     assert [one.route.listen.port for one in departed] == [5432]
+
+
+def test_a_flow_is_of_a_route_that_leads_or_led_where_it_leads():
+    here = Registry()
+    here.swap([], [removed(ONE)])
+    known = RemovedRoutes(here)
+    known.add([removed(OTHER, name="other", port=80)])
+
+    def led(upstream, port):
+        ends = (1, 2, Proto.TCP, ("10.0.0.8", 4000), ("10.0.0.9", port), ("10.0.0.9", 4000))
+        return known.has_led(
+            Flow(*ends, upstream, FlowState.ESTABLISHED, *(1, 60, 2, 120, 0.0, 0.0, True, b""))
+        )
+
+    assert led(ONE, 6379)
+    assert led(OTHER, 80)
+    assert not led(OTHER, 6379)
+    assert not led(ONE, 443)

@@ -8,16 +8,16 @@ import pytest
 
 from ambassador.planes.kernel.conntrack import DELETE, NEW
 from ambassador.planes.kernel.messages import CREATE, NEST, attribute, message
-from ambassador.planes.kernel.sieve import sieve
+from ambassador.planes.kernel.sieve import sieve, vanishing
 
 TRANSLATED, PLAIN = 1 << 5 | 1 << 3, 1 << 3  # IPS_DST_NAT, IPS_CONFIRMED
 ATTACH_FILTER = 26
 
 
 @pytest.fixture
-def passes():
+def passes(request):
     sending, receiving = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-    program = array("B", sieve(DELETE))
+    program = array("B", getattr(request, "param", None) or sieve(DELETE))
     pointer, size = program.buffer_info()
     packed = struct.pack("@HP", size // 8, pointer)
     receiving.setsockopt(socket.SOL_SOCKET, ATTACH_FILTER, packed)
@@ -69,3 +69,32 @@ def test_attributes_may_stand_in_another_order(passes):
     before = attribute(9, bytes(24)) + attribute(18, b"\0\1")
     assert passes(event(NEW, 0, TRANSLATED, tcp=7, before=before))
     assert not passes(event(NEW, 0, TRANSLATED, tcp=5, before=before))
+
+
+OURS = 4711
+LEFT = attribute(7, struct.pack(">L", 100))  # CTA_TIMEOUT
+
+
+def deleted(status=TRANSLATED, *, tcp=0, left=LEFT, port=0):
+    whole = bytearray(event(DELETE, 0, status, tcp=tcp, before=left))
+    struct.pack_into("=L", whole, 12, port)
+    return bytes(whole)
+
+
+vanishes = pytest.mark.parametrize("passes", [vanishing(OURS)], indirect=True)
+
+
+@vanishes
+@pytest.mark.parametrize("state", range(1, 10))
+def test_only_a_connection_that_went_on_vanishes(passes, state):
+    assert passes(deleted(tcp=state)) is (state in (3, 4, 5, 6))
+
+
+@vanishes
+def test_what_expires_or_is_not_translated_or_was_deleted_by_us_does_not_vanish(passes):
+    assert passes(deleted())
+    assert passes(deleted(port=OURS + 1))
+    assert not passes(deleted(left=b""))
+    assert not passes(deleted(tcp=3, left=b""))
+    assert not passes(deleted(PLAIN, tcp=3))
+    assert not passes(deleted(port=OURS))

@@ -1,0 +1,120 @@
+"""From the notice that an entry of connection tracking was deleted before its time to the request
+that makes it once more. Pure.
+
+Entries go with their address, with their interface (masquerade of nft(8)) and with `conntrack -F`.
+The attributes are those of include/uapi/linux/netfilter/nfnetlink_conntrack.h.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from socket import AF_INET, AF_INET6, inet_pton
+from struct import Struct
+from typing import NamedTuple
+
+from ambassador.model import Proto
+from ambassador.planes.kernel.entry import PROTOCOLS, PROTOINFO, STATUS, Address, Flow, label, parse
+from ambassador.planes.kernel.layout import LABEL
+from ambassador.planes.kernel.messages import NEST, attribute, attributes
+
+__all__ = ["LIVING", "TIMEOUT", "Vanished", "backwards", "read", "request"]
+
+_ORIG, _REPLY, _NAT_SRC, TIMEOUT, _MARK, _NAT_DST, _LABELS = 1, 2, 6, 7, 8, 13, 22  # CTA_*
+_CONFIRMED, _SEEN_REPLY, _ASSURED = 1 << 3, 1 << 1, 1 << 2  # IPS_*
+# States of a TCP connection that goes on: ESTABLISHED, FIN_WAIT, CLOSE_WAIT, LAST_ACK.
+LIVING = (3, 4, 5, 6)
+# The windows of both sides are not known: what conntrack would find out of them is let through, as
+# are selective acknowledgements (IP_CT_TCP_FLAG_BE_LIBERAL, _SACK_PERM), and taken from the next
+# segments.
+_LENIENT = bytes([0x0A, 0x0A])
+_U16, _U32 = Struct(">H"), Struct(">L")
+
+
+class Vanished(NamedTuple):
+    """A flow whose entry was deleted: what the entry was like."""
+
+    flow: Flow
+    state: int  # of a TCP connection; 0 of anything else
+    seconds: int  # it would have stayed without a packet
+    status: int
+    mark: int
+
+
+def read(data: bytes, begin: int, end: int) -> Vanished | None:
+    """Return what vanished, of the attributes of a notice that an entry is deleted; None where it
+    was over, or its time was.
+    """
+    found = attributes(data, begin, end)
+    flow = parse(data, begin, end)
+    if flow is None or TIMEOUT not in found:
+        return None
+    state = 0
+    if flow.proto is Proto.TCP:
+        # CTA_PROTOINFO_TCP and CTA_PROTOINFO_TCP_STATE; Linux 5.11 and newer tell it.
+        if PROTOINFO not in found:
+            return None
+        tcp = attributes(data, *attributes(data, *found[PROTOINFO])[1])
+        state = data[tcp[1][0]]
+        if state not in LIVING:
+            return None
+    return Vanished(
+        flow,
+        state,
+        _U32.unpack_from(data, found[TIMEOUT][0])[0],
+        _U32.unpack_from(data, found[STATUS][0])[0],
+        _U32.unpack_from(data, found[_MARK][0])[0] if _MARK in found else 0,
+    )
+
+
+def request(gone: Vanished) -> bytes:
+    """Return the attributes of a request that makes the entry anew (IPCTNL_MSG_CT_NEW)."""
+    flow = gone.flow
+    number = PROTOCOLS[flow.proto]
+    status = _CONFIRMED | gone.status & (_SEEN_REPLY | _ASSURED)
+    body = (
+        attribute(NEST | _ORIG, _tuple(number, flow.client, flow.listen))
+        # As if nothing were translated: the kernel makes of it what the two that follow say.
+        + attribute(NEST | _REPLY, _tuple(number, flow.listen, flow.client))
+        + attribute(NEST | _NAT_DST, _range(flow.upstream))
+        + attribute(NEST | _NAT_SRC, _range(flow.nat))
+        + attribute(STATUS, _U32.pack(status))
+        + attribute(TIMEOUT, _U32.pack(gone.seconds))
+        + attribute(_LABELS, label(LABEL))
+    )
+    if gone.mark:
+        body += attribute(_MARK, _U32.pack(gone.mark))
+    if gone.state:
+        # CTA_PROTOINFO_TCP_STATE, _FLAGS_ORIGINAL and _FLAGS_REPLY
+        tcp = attribute(1, bytes([gone.state])) + attribute(4, _LENIENT) + attribute(5, _LENIENT)
+        body += attribute(NEST | PROTOINFO, attribute(NEST | 1, tcp))
+    return body
+
+
+def backwards(flow: Flow) -> bytes:
+    """Return the attributes that name the entry of what its upstream sends of itself."""
+    return attribute(NEST | _ORIG, _tuple(PROTOCOLS[flow.proto], flow.upstream, flow.nat))
+
+
+def _tuple(number: int, source: Address, destination: Address) -> bytes:
+    # CTA_TUPLE_IP with CTA_IP_V4_SRC and _DST, or CTA_IP_V6_SRC and _DST; CTA_TUPLE_PROTO with
+    # CTA_PROTO_NUM, _SRC_PORT and _DST_PORT
+    first = 3 if ":" in source[0] else 1
+    addresses = attribute(first, _packed(source)) + attribute(first + 1, _packed(destination))
+    ports = [bytes([number]), _U16.pack(source[1]), _U16.pack(destination[1])]
+    return attribute(NEST | 1, addresses) + attribute(NEST | 2, _numbered(ports))
+
+
+def _range(to: Address) -> bytes:
+    # CTA_NAT_V4_MINIP and _MAXIP, or CTA_NAT_V6_MINIP and _MAXIP; CTA_NAT_PROTO with
+    # CTA_PROTONAT_PORT_MIN and _MAX
+    first = 4 if ":" in to[0] else 1
+    addresses = attribute(first, _packed(to)) + attribute(first + 1, _packed(to))
+    return addresses + attribute(NEST | 3, _numbered([_U16.pack(to[1])] * 2))
+
+
+def _numbered(values: Sequence[bytes]) -> bytes:
+    return b"".join(attribute(kind, value) for kind, value in enumerate(values, 1))
+
+
+def _packed(address: Address) -> bytes:
+    return inet_pton(AF_INET6 if ":" in address[0] else AF_INET, address[0])

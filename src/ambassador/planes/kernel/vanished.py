@@ -1,0 +1,131 @@
+"""See to flows whose entries in connection tracking were deleted while they were open.
+
+The next segment of a peer then meets our own TCP, which resets it, while the other peer, if it
+only reads, waits for ever. So the entry is made once more at once, and the flow goes on. A segment
+may have come before that, so both peers are asked too: what an established peer answers (see
+poke.py) goes through the new entry to the other one, which resets it where it is gone, or, without
+an entry, to our own TCP, which does the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import Callable, Collection, Sequence
+
+from ambassador import log
+from ambassador.model import Proto
+from ambassador.planes.kernel.conntrack import DELETE, Conntrack
+from ambassador.planes.kernel.entry import Flow
+from ambassador.planes.kernel.messages import messages
+from ambassador.planes.kernel.netlink import NetlinkSocket
+from ambassador.planes.kernel.poke import Poke, Poker
+from ambassador.planes.kernel.revival import Vanished, read
+from ambassador.planes.kernel.sieve import vanishing
+from ambassador.tasks import Slice, spawn
+
+__all__ = ["VanishedFlows"]
+
+_GROUP = 3  # NFNLGRP_CONNTRACK_DESTROY
+_BUFFER = 32 << 20  # 30,000 flows that vanish at once
+_TOGETHER = 0.01  # seconds in which what vanishes is seen to in one go
+_PIECE = 50
+# When peers are asked, in seconds after each other: their interface may come back later.
+_ASKING = (0.1, 1.0, 2.0, 5.0, 10.0, 30.0)
+
+
+class VanishedFlows:
+    """From `open` to `close`; `ours` tells whether a flow is of one of our routes. `poker` is open
+    where there is the right to raw sockets.
+    """
+
+    def __init__(self, conntrack: Conntrack, poker: Poker, ours: Callable[[Flow], bool]) -> None:
+        self._conntrack = conntrack
+        self._poker = poker
+        self._ours = ours
+        self._socket: NetlinkSocket | None = None
+        self._gone: list[Vanished] = []
+        self._dropped = 0
+        self._work: asyncio.Task[None] | None = None
+        self._asking: set[asyncio.Task[None]] = set()
+
+    def open(self) -> None:
+        """Begin; raises PlaneError. What `conntrack` deletes itself has not vanished."""
+        self._socket = NetlinkSocket((_GROUP,), _BUFFER, vanishing(self._conntrack.port))
+        self._socket.sock.setblocking(False)
+        asyncio.get_running_loop().add_reader(self._socket.sock.fileno(), self._hear)
+
+    def close(self) -> None:
+        """See to nothing any longer."""
+        if self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket.sock.fileno())
+            self._socket.close()
+            self._socket = None
+        for task in filter(None, (self._work, *self._asking)):
+            task.cancel()
+
+    def _hear(self) -> None:
+        if self._socket is None:
+            return
+        try:
+            data = self._socket.sock.recv(65536)
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EINTR, errno.ENOBUFS):
+                raise
+            return
+        for kind, _, begin, end in messages(data):
+            gone = read(data, begin, end) if kind == DELETE else None
+            if gone is not None and self._ours(gone.flow):
+                self._gone.append(gone)
+        if self._gone and (self._work is None or self._work.done()):
+            self._work = spawn(self._see_to_all(), "vanished flows")
+
+    async def _see_to_all(self) -> None:
+        again = ended = 0
+        while self._gone:
+            gone, self._gone = self._gone, []
+            failed = await self._revive(gone)
+            again, ended = again + len(gone) - len(failed), ended + len(failed)
+            without = {one.flow.id for one in failed}
+            tcp = [one.flow for one in gone if one.flow.proto is Proto.TCP]
+            if tcp:
+                task = spawn(self._ask(tcp, without), "peers of vanished flows")
+                self._asking.add(task)
+                task.add_done_callback(self._asking.discard)
+            await asyncio.sleep(_TOGETHER)
+        lost = self._lost()
+        log.event(
+            log.WARNING,
+            "flows_vanished",
+            f"connection tracking forgot {again + ended + lost} open flows (an interface or an "
+            f"address went, or somebody deleted them): {again} go on"
+            + (f", {ended} that were in use just then end" if ended else "")
+            + (f", of {lost} nothing is known" if lost else ""),
+            again=again,
+            ended=ended,
+            lost=lost,
+        )
+
+    def _lost(self) -> int:
+        if self._socket is None:
+            return 0
+        before, self._dropped = self._dropped, self._socket.drops()
+        return (self._dropped - before) % (1 << 32)
+
+    async def _revive(self, gone: Sequence[Vanished]) -> list[Vanished]:
+        """Make the entries of `gone` anew; return those that could not be."""
+        failed: list[Vanished] = []
+        turn = Slice()
+        for first in range(0, len(gone), _PIECE):
+            failed += self._conntrack.revive(gone[first : first + _PIECE])
+            await turn.end()
+        return failed
+
+    async def _ask(self, flows: Sequence[Flow], without: Collection[int]) -> None:
+        """Ask the peers of `flows`, of which those whose ids are `without` have no entry."""
+        gone = [flow for flow in flows if flow.id in without]
+        there = [flow for flow in flows if flow.id not in without]
+        for pause in _ASKING:
+            await asyncio.sleep(pause)
+            await self._poker.poke(gone, Poke.HANDSHAKE)
+            await self._poker.poke(there, Poke.HANDSHAKE, tracked=True)
