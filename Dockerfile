@@ -55,7 +55,7 @@ RUN set -eu; \
     rm -rf "$stdlib/ensurepip" "$stdlib"/site-packages/pip* /usr/local/bin/pip*; \
     useradd --system --no-log-init --user-group --uid 65532 --home-dir /nonexistent \
       --shell /usr/sbin/nologin ambassador; \
-    install -d -o 65532 -g 65532 -m 0700 /run/ambassador
+    install -d -o 65532 -g 65532 -m 0700 /run/ambassador /var/lib/ambassador
 COPY --from=build /opt/ambassador /opt/ambassador
 ENV PATH=/opt/ambassador/bin:$PATH PYTHONUNBUFFERED=1
 # A number, so that Kubernetes can see that it is not root (runAsNonRoot).

@@ -52,6 +52,12 @@ __all__ = [
 ]
 
 _HOSTS = Path("/etc/hosts")
+# Docker and Podman leave the first two; in a pod there is the third.
+_OF_CONTAINERS = (
+    Path("/.dockerenv"),
+    Path("/run/.containerenv"),
+    Path("/var/run/secrets/kubernetes.io"),
+)
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
@@ -86,7 +92,12 @@ def sources(
             hosts=_hosts(),
         ),
         *file,
-        HostsSource(hostname=socket.gethostname(), ports=settings.ports, routes=settings.routes),
+        HostsSource(
+            hostname=socket.gethostname(),
+            ports=settings.ports,
+            routes=settings.routes,
+            in_container=any(path.exists() for path in _OF_CONTAINERS),
+        ),
     )
 
 

@@ -10,6 +10,7 @@ import click
 
 from ambassador import log
 from ambassador.app import new_loop, serve, sources
+from ambassador.app.assemble import assigned
 from ambassador.cli.flags import setting_flags
 from ambassador.cli.terminal import wants_colour
 from ambassador.errors import AmbassadorError
@@ -40,6 +41,8 @@ def command(assignments: tuple[str, ...], **flags: str | None) -> int:
         log.configure(level=settings.level, as_json=as_json, colour=colour)
         for note in settings.notes:
             log.event(log.WARNING, "note", note, source="settings")
+        if any("=" not in one for one in assignments):
+            assigned(assignments)  # a mistyped verb is told as such, whoever answers at our socket
         with asyncio.Runner(loop_factory=lambda: new_loop(settings)) as runner:
             runner.run(serve(settings, sources(settings, os.environ, assignments)))
     except AmbassadorError as error:

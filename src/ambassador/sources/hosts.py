@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -91,7 +92,7 @@ class HostsSource:
     """The links in the file at `path`, but for the lines of the container itself (`hostname`).
 
     `ports` replaces the usual ports where one alias could be meant; `routes` names the aliases
-    that are taken, all when empty.
+    that are taken, all when empty. `in_container` says in which form examples are.
     """
 
     name = "hosts"
@@ -104,13 +105,25 @@ class HostsSource:
         hostname: str = "",
         ports: Sequence[int] = (),
         routes: Sequence[str] = (),
+        in_container: bool = True,
     ) -> None:
         self._path = path
         self._hostname = hostname
         self._ports = tuple(ports)
         self._wanted = tuple(routes)
+        self._in_container = in_container
 
     def read(self) -> Snapshot:
+        """Return what `_read` returns, its examples in the form that can be typed here."""
+        if self._in_container:
+            return self._read()
+        try:
+            snapshot = self._read()
+        except ConfigError as error:
+            raise ConfigError(*map(_outside, error.problems), notes=error.notes) from None
+        return replace(snapshot, notes=tuple(note.replace("-e ", "") for note in snapshot.notes))
+
+    def _read(self) -> Snapshot:
         """Return the routes, at least one.
 
         Raises ConfigError that says which variable to set when there is none, and SourceError
@@ -181,6 +194,12 @@ class HostsSource:
                 raise ConfigError(_ambiguous(aliases, self._ports))
             ports[meant[0]] = [(port, Proto.TCP) for port in self._ports]
         return ports
+
+
+def _outside(problem: Problem) -> Problem:
+    """Return `problem` with examples for a shell: `-e` is a flag of docker run."""
+    expected, example = (text.replace("-e ", "") for text in (problem.expected, problem.example))
+    return replace(problem, expected=expected, example=example)
 
 
 def usual_ports(alias: str) -> list[tuple[int, Proto]]:

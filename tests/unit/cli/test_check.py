@@ -97,4 +97,4 @@ def test_a_setting_that_does_not_exist(ambassador):
 def test_no_route_at_all(ambassador):
     done = ambassador("check")
     assert done.returncode == 2
-    assert "example:  -e REDIS_PORT_6379_TCP=tcp://192.168.1.52:6379" in done.stderr
+    assert "REDIS_PORT_6379_TCP=tcp://192.168.1.52:6379\n" in done.stderr

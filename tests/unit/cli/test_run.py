@@ -23,15 +23,16 @@ def test_a_line_when_a_route_starts_and_when_it_stops():
     with Terminal(
         [*COMMAND, "run", link(port)], clean_environ(AMBASSADOR_ADMIN="off", NO_COLOR="1")
     ) as terminal:
-        seen = terminal.read_until(lambda seen: "plane relay\r\n" in seen)
+        seen = terminal.read_until(lambda seen: " is ready: 1 route\r\n" in seen)
         terminal.process.send_signal(signal.SIGTERM)
         seen = terminal.read_to_end()
     assert terminal.process.returncode == 0
     time = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
     lines = seen.splitlines()
     assert re.fullmatch(rf"{time} info    redis  :{port} -> 127\.0\.0\.1:1  plane relay", lines[0])
-    assert re.fullmatch(rf"{time} info    SIGTERM: stopping", lines[1])
-    assert re.fullmatch(rf"{time} info    stopped", lines[2])
+    assert re.fullmatch(rf"{time} info    ambassador [\d.]+ is ready: 1 route", lines[1])
+    assert re.fullmatch(rf"{time} info    SIGTERM: stopping", lines[2])
+    assert re.fullmatch(rf"{time} info    stopped", lines[3])
 
 
 def test_the_same_as_json():

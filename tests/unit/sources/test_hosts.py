@@ -229,3 +229,16 @@ def test_bytes_that_are_no_text_do_no_harm(tmp_path):
     path = tmp_path / "hosts"
     path.write_bytes(b"\xff\xfe\n172.17.0.2 caf\xe9\n172.17.0.2 redis\n")
     assert [route.name for route in HostsSource(path).read().routes] == ["redis"]
+
+
+def test_outside_a_container_examples_are_what_a_shell_takes(source):
+    (problem,) = problems(source(in_container=False))
+    assert problem.example == "REDIS_PORT_6379_TCP=tcp://192.168.1.52:6379"
+    (problem,) = problems(source(CACHE, in_container=False))
+    assert problem.example == "CACHE_PORT_6379_TCP=tcp://cache:6379"
+    assert "-e " not in problem.expected
+
+
+def test_a_link_called_ambassador_has_an_example_that_is_no_setting(source):
+    (problem,) = problems(source("172.17.0.9\tambassador 0123456789ab"))
+    assert problem.example == "-e LINK_PORT_6379_TCP=tcp://ambassador:6379"
