@@ -23,9 +23,8 @@ from ambassador.tasks import Slice
 
 __all__ = ["StreamListener"]
 
-# Accepted in one go before other work has its turn; 1,000 clients at once take 16 turns.
-_BATCH = 64
-_LAST_BATCH = 16  # the same while a route is removed, in a slice of time
+# Accepted in one go before other work has its turn: 2 ms.
+_BATCH = 16
 _BACKLOG_OF_PATH = 4096  # nothing tells how many wait at a unix socket
 _UNACKED = struct.Struct("24xI")  # tcpi_unacked in struct tcp_info of linux/tcp.h
 # accept(2): the connection died in the backlog, or a network error is pending on it; go on.
@@ -110,9 +109,9 @@ class StreamListener:
         self._pause()
         left = self._waiting()
         while left > 0 and not self._paused and self.sock.fileno() >= 0:
-            if not self._accept_batch(min(left, _LAST_BATCH)):
+            if not self._accept_batch(min(left, _BATCH)):
                 return
-            left -= _LAST_BATCH
+            left -= _BATCH
             await piece.end()
 
     def stop(self) -> None:
