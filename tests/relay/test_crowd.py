@@ -60,7 +60,7 @@ def test_a_thousand_clients_at_once_are_all_served_and_none_waits(relay, peers, 
 
 
 def test_a_backlog_the_kernel_cuts_short_is_said(start_relay, caplog, monkeypatch):
-    monkeypatch.setattr("ambassador.planes.relay.plane.somaxconn", lambda: 128)
+    monkeypatch.setattr("ambassador.planes.relay.binding.somaxconn", lambda: 128)
     start_relay(backlog=4096)
     assert "net.core.somaxconn is 128" in caplog.text
     assert "sysctl net.core.somaxconn=4096" in caplog.text
