@@ -162,13 +162,7 @@ class App:
         if watch is not None:
             self._watching = spawn(watch.run(), f"watch {config}")
         self._notifier.ready(in_a_line(self.reconciler.routes, self.reconciler.status))
-        for name in self._inherited.untaken:
-            log.event(
-                log.WARNING,
-                "listener_unused",
-                f"systemd listens on {name}, and no route here does: its clients wait in vain",
-                listener=name,
-            )
+        assemble.say_unused(self._inherited)
         await self._doors.start()
         tell_ready(self._settings, len(self.reconciler.routes), self._doors.path)
 

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from ambassador import log
 from ambassador.admin.token import read_token
 from ambassador.core.hostsfile import HostsLine, parse_hosts
 from ambassador.core.memory import bound
@@ -46,6 +47,7 @@ __all__ = [
     "ports_of",
     "relay_plane",
     "retire_rules",
+    "say_unused",
     "sources",
     "store",
     "token",
@@ -186,6 +188,17 @@ def ports_of(routes: Iterable[Route]) -> list[tuple[Proto, int]]:
         if isinstance(route.listen, Inet)
         for port in route.listen.ports
     ]
+
+
+def say_unused(inherited: Inherited) -> None:
+    """Log each socket of systemd that no route has taken."""
+    for name in inherited.untaken:
+        log.event(
+            log.WARNING,
+            "listener_unused",
+            f"systemd listens on {name}, and no route here does: its clients wait in vain",
+            listener=name,
+        )
 
 
 def _hosts() -> tuple[HostsLine, ...]:
