@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+import io
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from ambassador.core.hostsfile import addresses_in
@@ -13,6 +14,7 @@ from ambassador.resolve.answer import Answer
 __all__ = ["HostsFile"]
 
 _TTL = 1.0  # one stat(2) a second and name is cheap, and the file has no TTL of its own
+_SEARCHED = 500 << 20  # bytes: above, all lines are looked at once instead of once for each name
 
 
 class HostsFile:
@@ -50,7 +52,25 @@ class HostsFile:
 
 def _read(path: Path, names: Collection[str]) -> dict[str, tuple[str, ...]]:
     try:
-        with path.open(errors="replace") as file:
-            return addresses_in(file, names)
+        raw = path.read_bytes()
     except OSError:
-        return addresses_in((), names)
+        raw = b""
+    if len(raw) * len(names) > _SEARCHED:
+        return addresses_in(io.StringIO(raw.decode(errors="replace")), names)
+    return addresses_in(_lines_with(raw, names), names)
+
+
+def _lines_with(raw: bytes, names: Collection[str]) -> Iterator[str]:
+    """Yield the lines in which one of `names` may be, in their order. A search for bytes holds the
+    interpreter a tenth of the time that a look at each line does, and the loop wants it, too.
+    """
+    low, found = raw.lower(), dict[int, int]()
+    for name in names:
+        key, at = name.lower().rstrip(".").encode(), 0
+        while key and (at := low.find(key, at)) >= 0:
+            end = raw.find(b"\n", at)
+            end = len(raw) if end < 0 else end
+            found[raw.rfind(b"\n", 0, at) + 1] = end
+            at = end
+    for begin in sorted(found):
+        yield raw[begin : found[begin]].decode(errors="replace")

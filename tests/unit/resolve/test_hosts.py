@@ -45,3 +45,13 @@ def test_a_file_that_is_not_there_or_cannot_be_read_names_nothing(tmp_path):
     assert addresses(hosts, "redis") == ("172.17.0.2",)
     path.unlink()
     assert addresses(hosts, "redis") is None
+
+
+def test_a_name_within_another_or_in_a_remark_is_not_that_name(tmp_path, monkeypatch):
+    path = tmp_path / "hosts"
+    path.write_bytes(
+        b"10.0.0.1 redis-2 my.redis\r\n10.0.0.2 other # redis\n10.0.0.3 REDIS\nFD00::1 redis"
+    )
+    for searched in (500 << 20, 0):  # by a search, and line by line
+        monkeypatch.setattr("ambassador.resolve.hosts._SEARCHED", searched)
+        assert addresses(HostsFile(path), "Redis.") == ("10.0.0.3", "FD00::1")
