@@ -142,6 +142,9 @@ class KernelRoute:
         """Return the ways that should be installed, or would be if none of them were `doubted`."""
         if self.refusal or not families:
             return {}
+        here = {":" in address for addresses in self.known.values() for address in addresses}
+        if here.isdisjoint(families):  # nearly always, where only IPv6 is asked for
+            return {}
         doubts = out(self.doubts)
         if not doubted:
             doubts = {suspect: doubt for suspect, doubt in doubts.items() if suspect.endpoint}
