@@ -61,5 +61,8 @@ class FakePlane:
         self.cuts += [(name, reason) for name in there]
         return len(there)
 
+    async def untold(self, ids):
+        return ""
+
     async def drain(self, grace):
         return await self.cut({one.id for one in self.open}, Reason.SHUTDOWN)

@@ -22,6 +22,7 @@ __all__ = [
     "EndpointMet",
     "EndpointNoticed",
     "ForwardingPlane",
+    "Front",
     "Holder",
     "ListeningPlane",
     "MetricsPage",
@@ -275,6 +276,15 @@ class Holder(Protocol):
 
     async def counters(self) -> tuple[bytes, Sequence[socket.socket]]:
         """Return, after `give_up`, what was counted, and the connections to earlier processes."""
+
+
+class Front(Plane, Protocol):
+    """A plane in front of another."""
+
+    async def untold(self, ids: Collection[str]) -> str:
+        """Return what to say where not both sides of sessions of these `ids`, which were cut just
+        now, hear of it after all that can be done, which may take 1.5 s; empty when they do.
+        """
 
 
 class Earlier(Plane, Protocol):

@@ -54,6 +54,7 @@ from ambassador.errors import (
     AmbassadorError,
     ConfigError,
     NotFoundError,
+    PlaneError,
     Problem,
     RunError,
     TimedOutError,
@@ -307,6 +308,8 @@ class Executor:
         existing = Existing(Fate.CUT, rate=command.rate)
         ended = await self._deadlines.cut([one.id for one in found], existing, Reason.CUT)
         names = tuple(dict.fromkeys(one.route.name for one in found))
+        if not command.rate and (why := await self._plane.untold([one.id for one in found])):
+            raise PlaneError(why)
         if not command.rate or not found:
             return Done(f"{outcome.counted(ended)} cut", names, ended)
         message = outcome.cut_begun(len(found), command.rate, time.time())

@@ -25,7 +25,16 @@ from ambassador.core.results import Done, SourceView
 from ambassador.core.wish import Wish
 from ambassador.errors import AmbassadorError, LostRoutesError, RunError, TimedOutError, in_a_line
 from ambassador.model import Address, Health, Reason, Route, RouteKey, Snapshot
-from ambassador.ports import Earlier, Plane, Reloadable, RouteStatus, Source, StateStore, Verifier
+from ambassador.ports import (
+    Earlier,
+    Front,
+    Plane,
+    Reloadable,
+    RouteStatus,
+    Source,
+    StateStore,
+    Verifier,
+)
 from ambassador.tasks import spawn
 
 __all__ = ["Phase", "Reconciler", "read"]
@@ -51,7 +60,7 @@ class Reconciler:
         self,
         sources: Sequence[Source],
         plane: Plane,
-        *fronts: Plane,
+        *fronts: Front,
         verifier: Verifier | None = None,
         store: StateStore | None = None,
         read_assignments: Callable[[Sequence[str]], Snapshot] | None = None,

@@ -12,7 +12,7 @@ from ambassador import log
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step, undo
 from ambassador.errors import AmbassadorError, PlaneError
 from ambassador.model import Reason, Route, RouteKey
-from ambassador.ports import Earlier, EndpointMet, Plane, RouteStatus, SessionStatus
+from ambassador.ports import Earlier, EndpointMet, Front, Plane, RouteStatus, SessionStatus
 from ambassador.tasks import Slice
 
 __all__ = ["PlaneStack"]
@@ -41,7 +41,7 @@ class PlaneStack:
     """
 
     def __init__(
-        self, plane: Plane, fronts: Sequence[Plane], earlier: Earlier | None = None
+        self, plane: Plane, fronts: Sequence[Front], earlier: Earlier | None = None
     ) -> None:
         self._plane = plane
         self._fronts = fronts
@@ -167,6 +167,10 @@ class PlaneStack:
         if failures:
             raise PlaneError("\n".join(failures))
         return ended
+
+    async def untold(self, ids: Collection[str]) -> str:
+        """Return what to say of sessions that were cut and not told; see ports.Front."""
+        return "\n".join(filter(None, [await front.untold(ids) for front in self._fronts]))
 
     async def drain(self, grace: float) -> int:
         """Drain all planes at once; see ports.Plane."""

@@ -134,6 +134,16 @@ def test_what_one_plane_cannot_cut_is_said_and_keeps_no_other_from_it(planes, la
     assert planes[0].cuts == [("r1", Reason.CUT)]
 
 
+def test_what_no_plane_could_tell_is_told_of_all(planes, layered):
+    assert asyncio.run(layered.untold({"k1"})) == ""
+
+    async def untold(ids):
+        return f"{len(ids)} not told"
+
+    planes[1].untold = untold
+    assert asyncio.run(layered.untold({"k1"})) == "1 not told"
+
+
 def test_a_plane_that_cannot_measure_is_passed_over(planes, layered, caplog):
     planes[1].measure_error = PlaneError("conntrack is gone")
     asyncio.run(layered.measure())

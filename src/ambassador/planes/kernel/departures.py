@@ -57,7 +57,8 @@ class Departures:
         self._poker = poker
         self._leaving: list[_Leaving] = []
         self._again: set[asyncio.Task[None]] = set()
-        self._unconfirmed: list[Flow] = []  # cut, and nobody has looked whether it was felt
+        self.recent: dict[int, Flow] = {}  # cut, and their peers are still asked
+        self._unconfirmed: list[Flow] = []  # no longer, and nobody has looked whether it was felt
         self._confirming: asyncio.Task[None] | None = None
         self.noting = False  # whether somebody will ask `reasons`, by the ids of flows
         self.reasons: dict[int, Reason] = {}
@@ -121,6 +122,7 @@ class Departures:
             piece = flows[first : first + _PIECE]
             ended += await self._conntrack.delete(piece)
             await self._poker.poke(piece, Poke.HANDSHAKE)
+        self.recent.update((flow.id, flow) for flow in flows)
         task = spawn(self._repeat(flows), "repeat of a cut")
         self._again.add(task)
         task.add_done_callback(self._again.discard)
@@ -242,6 +244,8 @@ class Departures:
         for pause, poke in _AGAIN:
             await asyncio.sleep(pause)
             await self._poker.poke(flows, poke)
+        for flow in flows:
+            self.recent.pop(flow.id, None)
         self._unconfirmed += flows
         if self._confirming is None or self._confirming.done():
             self._confirming = spawn(self._confirm(), "confirmation of cuts")

@@ -116,20 +116,23 @@ class Flows:
         return await self._of(ports)
 
     async def cut(self, flows: Sequence[Flow], reason: Reason) -> int:
-        """End `flows` now; return how many there were. Raises PlaneError without the right to, and
-        where a peer has not been told.
-        """
+        """End `flows` now; return how many there were. Raises PlaneError without the right to."""
         tcp = [flow for flow in flows if flow.proto is Proto.TCP]
         udp = [flow for flow in flows if flow.proto is Proto.UDP]
         if tcp and not self._can_cut:
             raise PlaneError("connections in the kernel cannot be cut: CAP_NET_RAW is missing")
         self._departures.note(udp, reason)
         ended = await self._conntrack.delete(udp)
-        if tcp:
-            ended += await self._departures.cut(tcp, reason)
-            if left := await self._departures.untold(tcp):
-                raise PlaneError(untold(left, len(tcp)))
-        return ended
+        return ended + (await self._departures.cut(tcp, reason) if tcp else 0)
+
+    async def untold(self, ids: Collection[int]) -> str:
+        """Return what to say where peers of flows of these `ids`, cut just now, do not hear of it;
+        see Departures.untold.
+        """
+        recent = self._departures.recent
+        flows = [recent[one] for one in ids if one in recent]
+        left = await self._departures.untold(flows)
+        return untold(left, len(flows)) if left else ""
 
     async def drain(self, ports: Collection[Port], grace: float) -> int:
         """Let the TCP flows of `ports` end for `grace` seconds, then cut what is left; return

@@ -43,16 +43,14 @@ from ambassador.tasks import spawn
 
 __all__ = ["KernelPlane"]
 
-_LEAST, _MOST = 0.5, 2.0  # seconds that one nft may take while we stop
-
 
 class KernelPlane:
     """Forwards TCP and UDP routes with nftables.
 
-    `demanded`: a route that cannot be in the kernel is an error, and not left to the relay with
-    a reason. `keep_rules`: the table stays when the plane is closed. `accept`: rules
-    of this host that drop what we forward get an exception for it. `closed` hears of flows that
-    have ended: where it is `followed`, of all; else as far as the log at debug level needs it.
+    `demanded`: a route that cannot be in the kernel is an error, and not left to the relay.
+    `keep_rules`: the table stays when the plane is closed. `accept`: rules of this host that drop
+    what we forward get an exception. `closed` hears of flows that have ended: of all where it is
+    `followed`, else as far as the log at debug level needs it.
     """
 
     name = "kernel"
@@ -204,11 +202,13 @@ class KernelPlane:
 
     async def cut(self, ids: Collection[str], reason: Reason) -> int:
         """End flows; see ports.Plane."""
-        if not any(name.startswith(ID) for name in ids):
-            return 0
-        found = await self._all_flows()
+        found = await self._all_flows() if any(one.startswith(ID) for one in ids) else ()
         flows = [flow for view, flow in found if view.id in ids]
         return await self._flows.cut(flows, reason) if flows else 0
+
+    async def untold(self, ids: Collection[str]) -> str:
+        """Return what to say of sessions that were cut and not told; see ports.Front."""
+        return await self._flows.untold({int(one[1:]) for one in ids if one.startswith(ID)})
 
     async def _all_flows(self) -> Sequence[tuple[SessionStatus, Flow]]:
         """Return the open flows of all routes, those that were removed among them."""
@@ -225,7 +225,7 @@ class KernelPlane:
 
         With `keep_rules` everything stays as it is.
         """
-        self._table.hurry(max(_LEAST, min(_MOST, grace / 4)))
+        self._table.hurry(grace)
         async with self._lock:
             self._stop_following()
             counted = [one for one in self._routes.all if one.counted]

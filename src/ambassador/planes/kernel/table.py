@@ -30,6 +30,7 @@ from ambassador.planes.kernel.watch import RulesetWatch
 
 __all__ = ["LOCK", "Change", "Table", "counted", "foreign", "inherit", "retire"]
 
+_LEAST, _MOST = 0.5, 2.0  # seconds that one nft may take while we stop
 # A name in the abstract namespace of unix(7), which every network namespace has for itself, and
 # which is free again when its process is gone, however it went.
 LOCK = "\0ambassador/kernel"
@@ -136,9 +137,11 @@ class Table:
             await self.restore()
         self._unsure = False
 
-    def hurry(self, seconds: float) -> None:
-        """From now on, wait no longer than `seconds` for each transaction."""
-        self._nft.hurry(seconds)
+    def hurry(self, grace: float) -> None:
+        """From now on, wait no longer for each transaction than a stop within `grace` seconds has
+        room for.
+        """
+        self._nft.hurry(max(_LEAST, min(_MOST, grace / 4)))
 
     @property
     def adopted(self) -> bool:
