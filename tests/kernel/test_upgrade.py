@@ -178,7 +178,7 @@ def test_one_that_dies_when_it_has_adopted_the_table_leaves_rules_that_work(run,
     before = run.rules()
     for name in ("any4", "at4", "to4"):
         network.ambassador.run("nft", "flush", "map", "inet", "ambassador", name)
-    assert run.rules() != before
+    # The old one puts them back by itself, before or after the other has had the table.
     bad = run(*FOREIGN, AMBASSADOR_UPGRADE="yes")
     bad.exit_code()
     old.wait_for("upgrade_failed")
