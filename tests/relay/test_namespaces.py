@@ -106,7 +106,7 @@ def test_a_silent_host_costs_connect_and_no_more(isolated, caplog):
         assert 0.8 <= time.monotonic() - began < 2
 
     isolated(work)
-    assert "10.9.9.9:6379 does not answer" in caplog.text
+    assert "cannot reach tcp://10.9.9.9:6379: it does not answer" in caplog.text
 
 
 def test_a_silent_address_leaves_time_for_the_next_of_the_same_name(isolated):

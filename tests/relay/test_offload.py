@@ -54,7 +54,8 @@ def test_random_reaches_all(relay, peers):
 
 
 def test_a_backup_serves_only_while_the_others_are_away(relay, peers, monkeypatch):
-    monkeypatch.setattr("ambassador.planes.relay.live.DOUBT", 0.5)
+    for module in ("live", "doubts"):
+        monkeypatch.setattr(f"ambassador.planes.relay.{module}.DOUBT", 0.5)
     backup, port, away = peers.echo(), free_port(), free_port()
     relay.add(route(port, at(backup, backup=True), away))
     for _ in range(3):
