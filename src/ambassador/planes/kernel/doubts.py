@@ -125,11 +125,12 @@ class Doubts:
     def look(self, routes: Iterable[KernelRoute]) -> None:
         """Hold what is seen of this host against the ways of `routes`, or no longer."""
         sight = self._host.sight
+        concerned = sight.concerned
         for one in routes:
             if one.refusal:
                 continue
             found: dict[bool, Fault] = {}
-            for way in one.wanted(sight.concerned, doubted=False).values():
+            for way in one.wanted(concerned, doubted=False).values():
                 if way.ipv6 not in found and (seen := fault(sight, way, guards=self._guards)):
                     found[way.ipv6] = seen
                 if not self._guards and (passed_by := guarding(sight, way)):
