@@ -38,7 +38,7 @@ class FakePlane:
                 case RemoveRoute(route):
                     del self.routes[route.key]
 
-    async def measure(self):
+    async def measure(self, routes=None):
         if self.measure_error:
             raise self.measure_error
 

@@ -199,8 +199,10 @@ class Plane(Protocol):
         touched.
         """
 
-    async def measure(self) -> None:
-        """Bring the numbers of `status` up to date, where that takes time. Raises PlaneError."""
+    async def measure(self, routes: Sequence[Route] | None = None) -> None:
+        """Bring the numbers of `status` up to date, where that takes time; of `routes`, where they
+        are given, at least how many sessions are open. Raises PlaneError.
+        """
 
     def status(self, routes: Sequence[Route] | None = None) -> Sequence[RouteStatus]:
         """Return one entry for each of `routes` that is here, or for all in the order they were

@@ -253,8 +253,9 @@ class Executor:
             keep = {key: Existing()}
             await applier.apply(applier.desired, before, now.who, "a move was undone", keep)
             raise
-        await self._plane.measure()
-        (after,) = self._plane.status([one for one in applier.routes if one.key == key])
+        here = [one for one in applier.routes if one.key == key]
+        await self._plane.measure(here)  # counting all of thousands takes 0.3 s
+        (after,) = self._plane.status(here)
         return Moved(
             it.message,
             it.route.name,

@@ -111,11 +111,11 @@ class PlaneStack:
         if self._earlier is not None:
             await self._earlier.apply(steps)
 
-    async def measure(self) -> None:
+    async def measure(self, routes: Sequence[Route] | None = None) -> None:
         """Bring the numbers of `status` up to date; a plane that cannot is passed over."""
         for plane in self._all:
             try:
-                await plane.measure()
+                await plane.measure(routes)
             except PlaneError as error:
                 log.event(log.WARNING, "not_measured", str(error), plane=plane.name)
 

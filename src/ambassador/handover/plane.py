@@ -117,7 +117,7 @@ class EarlierPlane:
             else:
                 self._routes[key] = route
 
-    async def measure(self) -> None:
+    async def measure(self, routes: Sequence[Route] | None = None) -> None:
         """Ask all of them; see ports.Plane."""
         await _all([process.measure() for process in self._processes])
 

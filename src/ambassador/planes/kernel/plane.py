@@ -175,10 +175,9 @@ class KernelPlane:
             replace(one, plane="relay", why=why) if one.plane == self.name else one for one in found
         ]
 
-    async def measure(self) -> None:
+    async def measure(self, routes: Sequence[Route] | None = None) -> None:
         """Bring the numbers of `status` up to date; see ports.Plane."""
-        counted = self._counted()
-        if not counted:
+        if not (counted := self._counted(routes)):
             return
         belonging = {
             port: kernel_route.belongs | kernel_route.belonged
@@ -187,11 +186,12 @@ class KernelPlane:
         }
         counting = spawn(self._flows.count(belonging), "open flows")
         try:
-            counters = await self._table.counters()
+            counters = await self._table.counters() if routes is None else None
         finally:
             flows = await counting
         for kernel_route in counted:
-            kernel_route.count(counters)
+            if counters is not None:
+                kernel_route.count(counters)
             kernel_route.tally(flows)
 
     async def sessions(self, routes: Sequence[Route] | None = None) -> Sequence[SessionStatus]:

@@ -158,7 +158,7 @@ class RelayPlane:
         held = memory.held + sum(worker.held for worker in self.offload.workers)
         return held, self._memory
 
-    async def measure(self) -> None:
+    async def measure(self, routes: Sequence[Route] | None = None) -> None:
         """Ask the workers for their numbers; see ports.Plane."""
         await self.offload.measure()
 
