@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from socket import AF_INET, AF_INET6
 
 from ambassador import log
 from ambassador.core.departure import Departure
@@ -82,7 +83,9 @@ class Flows:
     ) -> Mapping[Port, Counter[Address]]:
         """Return the number of open flows by port and upstream, where they lead as they should."""
         found: dict[Port, Counter[Address]] = defaultdict(Counter)
-        for flow in await self._of(belonging):
+        hosts = {host for places in belonging.values() for host, _ in places}
+        families = {AF_INET6 if ":" in host else AF_INET for host in hosts}
+        for flow in await self._of(belonging, families=families):
             port = flow.proto, flow.listen[1]
             if flow.upstream in belonging[port]:
                 found[port][flow.upstream] += 1
@@ -164,10 +167,18 @@ class Flows:
         self._departures.note(flows, Reason.SHUTDOWN)
         await self._conntrack.delete(flows)
 
-    async def _of(self, ports: Collection[Port], *, unanswered: bool = False) -> list[Flow]:
+    async def _of(
+        self,
+        ports: Collection[Port],
+        *,
+        unanswered: bool = False,
+        families: Collection[int] = (AF_INET, AF_INET6),
+    ) -> list[Flow]:
         found = []
         for proto in Proto:
             numbers = {number for its, number in ports if its is proto}
             if numbers:
-                found += await self._conntrack.flows(proto, numbers, unanswered=unanswered)
+                found += await self._conntrack.flows(
+                    proto, numbers, families, unanswered=unanswered
+                )
         return found
