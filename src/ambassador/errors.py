@@ -154,10 +154,12 @@ class StoreError(RunError):
     """The operator's changes cannot be kept where they should be; nothing has changed."""
 
 
-def in_words(error: BaseException) -> str:
-    """Return what `error` says; where it is none of ours its type comes first, since the text
-    alone may say little.
+def in_words(error: BaseException, longest: int = 0) -> str:
+    """Return what `error` says, with `longest` no more of it than so many characters; where it is
+    none of ours its type comes first, since the text alone may say little.
     """
+    if longest and len(text := in_words(error)) > longest:
+        return f"{text[:longest]}..."
     if isinstance(error, AmbassadorError):
         return str(error)
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -42,6 +42,7 @@ __all__ = ["Phase", "Reconciler", "read"]
 # A command waits this long for those before it; a move takes its own `timeout`.
 _PATIENCE = 30.0
 _REPAY = 5.0  # seconds between two attempts to keep what could not be kept
+_LONGEST = 10_000  # characters of what is wrong with a source, in the log
 _LOOK = 0.1  # seconds between two looks for those who are held when it stops
 
 
@@ -297,7 +298,9 @@ class Reconciler:
         except Exception as error:
             # Also what is a bug, or a thread that could not be started: it is said and shown.
             self._snapshots.bad(error, failing)
-            text = in_a_line(error)
+            text = await asyncio.to_thread(in_a_line, error)
+            if len(text) > _LONGEST:  # thousands of findings; `check` shows them all
+                text = f"{text[:_LONGEST]}..."
             lost = isinstance(error, LostRoutesError)  # nothing is wrong, but it may not be meant
             what = "not reloaded" if lost else "reload failed, everything stays as it was"
             log.event(log.ERROR, "reload_failed", f"{what}: {text}", error=text)

@@ -86,7 +86,7 @@ class SnapshotReader:
         ]
         known = [view.read for view in self.views if view.name == name]
         place = next((i for i, view in enumerate(self.views) if view.name == name), len(views))
-        views.insert(place, SourceView(name, known[0] if known else 0.0, in_words(error)))
+        views.insert(place, SourceView(name, known[0] if known else 0.0, in_words(error, 10_000)))
         self.views = tuple(views)
 
     def _culprit(self, error: Exception) -> str:
