@@ -7,6 +7,7 @@ import resource
 import socket
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ambassador import log
 from ambassador.admin.token import read_token
@@ -16,10 +17,7 @@ from ambassador.core.offload import workers
 from ambassador.core.shares import shares
 from ambassador.handover.successor import HandedStore, Successor
 from ambassador.model import Address, Inet, Proto, Route, Snapshot
-from ambassador.planes.kernel.nft import Nft
-from ambassador.planes.kernel.plane import KernelPlane
 from ambassador.planes.kernel.privilege import acquire, look
-from ambassador.planes.kernel.table import retire
 from ambassador.planes.relay.allowance import allowance
 from ambassador.planes.relay.cores import cores
 from ambassador.planes.relay.plane import RelayPlane
@@ -38,6 +36,9 @@ from ambassador.sources.file import FileSource
 from ambassador.sources.given import GivenSource
 from ambassador.sources.hosts import HostsSource
 from ambassador.store import FileStore
+
+if TYPE_CHECKING:
+    from ambassador.planes.kernel.plane import KernelPlane
 
 __all__ = [
     "assigned",
@@ -159,6 +160,9 @@ def kernel_plane(
     """Return the kernel plane, unless the settings do without."""
     if settings.plane == "relay":
         return None
+    # 15 ms and 1 MB that a relay alone is spared.
+    from ambassador.planes.kernel.plane import KernelPlane  # noqa: PLC0415
+
     acquire()
     return KernelPlane(
         resolver,
@@ -174,6 +178,9 @@ def kernel_plane(
 
 async def retire_rules() -> None:
     """Remove the rules that an ambassador with a kernel plane has left, where we may."""
+    from ambassador.planes.kernel.nft import Nft  # noqa: PLC0415 (see kernel_plane)
+    from ambassador.planes.kernel.table import retire  # noqa: PLC0415
+
     acquire()
     abilities = look()
     if not abilities.missing:

@@ -100,7 +100,8 @@ class Descriptors:
         """Count `count` descriptors as free again and let waiting listeners go on."""
         self._free += count
         self._taken -= count
-        self._go_on()
+        if self._paused or self._said:  # else nobody waits for them
+            self._go_on()
 
     def _go_on(self) -> None:
         if self._paused and self.available() and self._timer is None:

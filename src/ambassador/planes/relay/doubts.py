@@ -17,38 +17,38 @@ class Doubts:
     """Times in seconds of one clock."""
 
     def __init__(self) -> None:
-        self._until: dict[Place, float] = {}
+        self.until: dict[Place, float] = {}  # empty: nothing is in doubt
 
     def __len__(self) -> int:
-        return len(self._until)
+        return len(self.until)
 
     def __contains__(self, place: Place) -> bool:
-        return place in self._until
+        return place in self.until
 
     def add(self, place: Place, now: float) -> None:
         """Doubt `place` from `now` on, or anew."""
         self.forget(now)
-        self._until[place] = now + DOUBT
+        self.until[place] = now + DOUBT
 
     def remove(self, place: Place) -> bool:
         """Doubt `place` no longer; tell whether it was doubted."""
-        return self._until.pop(place, None) is not None
+        return self.until.pop(place, None) is not None
 
     def is_doubted(self, place: Place, now: float) -> bool:
         """Tell whether `place` should be tried last."""
-        return self._until.get(place, now) > now
+        return self.until.get(place, now) > now
 
     def claim(self, place: Place, now: float) -> bool:
         """Tell whether a client may try `place`, which is doubted: the first to ask, once in a
         while. For all others it stays in doubt.
         """
-        until = self._until.get(place)
+        until = self.until.get(place)
         if until is None or until > now:
             return False
-        self._until[place] = now + DOUBT
+        self.until[place] = now + DOUBT
         return True
 
     def forget(self, now: float) -> None:
         """Doubt no longer what nobody has tried for a while."""
-        if self._until:
-            self._until = {p: until for p, until in self._until.items() if until + DOUBT > now}
+        if self.until:
+            self.until = {p: until for p, until in self.until.items() if until + DOUBT > now}

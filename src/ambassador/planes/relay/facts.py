@@ -112,19 +112,21 @@ class SessionFacts(Pair):
 
     def record(self, reason: Reason) -> SessionRecord:
         """Return what there is to say at its end, for `reason`."""
-        now = time.monotonic()
+        now, live, candidate, upstream = time.monotonic(), self.live, self.candidate, self.upstream
+        # Once a session: what is asked of properties elsewhere is looked up here.
         return SessionRecord(
-            self.live.route.name,
-            self.live.route.proto,
-            self.client_name,
-            self.endpoint,
-            str(self.candidate or ""),
+            live.route.name,
+            live.route.proto,
+            client_name(self.address),
+            candidate.endpoint if candidate else None,
+            str(candidate) if candidate else "",
             "relay",
-            self.to_upstream,
-            self.to_client,
+            self.client.received,
+            upstream.received if upstream else 0,
             (self.connected or now) - self.started,
             now - self.started,
             reason,
             self.detail,
-            id=self.id,
+            0,
+            live.id_of(self.number),
         )

@@ -125,14 +125,14 @@ class LiveRoute:
     @property
     def in_doubt(self) -> bool:
         """Whether some endpoint, or an address of one, did not answer lately."""
-        return self._failing or len(self._doubts) > 0
+        return self._failing or bool(self._doubts.until)
 
     def sure(self, listen_port: int, resolver: Resolver) -> Candidate | None:
         """Return where to connect a client of `listen_port`, when that is known without asking and
         nothing that has not worked lately is in the way; None when it has to be looked for.
         """
         usable = self._usable
-        if self.in_doubt or not usable:
+        if self._failing or self._doubts.until or not usable:  # `in_doubt`, for each client
             return None
         place = 0
         if len(usable) > 1:
@@ -140,11 +140,15 @@ class LiveRoute:
                 if isinstance(endpoint.address, Inet) and not resolver.known(endpoint.address.host):
                     return None
             place = usable.index(self.choose(0.0)[0])
-        addresses = self._known(usable[place], resolver)
+        where = usable[place].address
+        addresses = resolver.known(where.host) if isinstance(where, Inet) else (where.path,)
         if not addresses:
             return None
         address = addresses[0] if len(addresses) == 1 else self._arrange(place, addresses)[0]
-        return self._candidate(place, listen_port, address)
+        found = self._candidate(place, listen_port, address)
+        if found.evidence is not None:
+            found.evidence.addresses = addresses
+        return found
 
     def order(self, listen_port: int, resolver: Resolver, now: float) -> Sequence[Candidate]:
         """Return where to try to connect a client of `listen_port` at once, in this order: what has

@@ -11,6 +11,9 @@ import termios
 
 __all__ = ["guard", "keep_alive", "no_delay", "reset", "tune", "unacknowledged", "unguard"]
 
+_SOCKET = socket.SOL_SOCKET
+_LINGER = socket.SO_LINGER
+_OOBINLINE = socket.SO_OOBINLINE
 _TCP = socket.IPPROTO_TCP
 _NODELAY = socket.TCP_NODELAY
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger, socket(7): close sends RST
@@ -35,14 +38,16 @@ def guard(sock: socket.SocketType) -> None:
     socket(7)): an end would make a half of an answer look like the whole. A unix socket knows no
     reset.
     """
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    sock.setsockopt(_SOCKET, _OOBINLINE, 1)
+    sock.setsockopt(_SOCKET, _LINGER, _RESET_ON_CLOSE)
 
 
 def unguard(sock: socket.SocketType) -> None:
     """Make the coming close of `sock` an end, after all bytes that are still in the kernel."""
-    with contextlib.suppress(OSError):
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _END_ON_CLOSE)
+    try:  # noqa: SIM105 (contextlib.suppress costs as much as the call; twice a session)
+        sock.setsockopt(_SOCKET, _LINGER, _END_ON_CLOSE)
+    except OSError:
+        pass
 
 
 def unacknowledged(sock: socket.SocketType) -> int:

@@ -171,12 +171,12 @@ class Session(SessionFacts):
     def finish(self) -> None:
         """See Pair."""
         self.around.descriptors.give(2)
-        counters = self.live.counters
+        counters, to_upstream, to_client = self.live.counters, self.to_upstream, self.to_client
         counters.open -= 1
-        counters.to_upstream += self.to_upstream
-        counters.to_client += self.to_client
+        counters.to_upstream += to_upstream
+        counters.to_client += to_client
         if self.counted_in is not None and self.candidate is not None:
-            self.live.closed(self.counted_in, self.candidate, self.to_upstream, self.to_client)
+            self.live.closed(self.counted_in, self.candidate, to_upstream, to_client)
         self.done(self)
         self.around.ended.set()
         reason = self.reason or Reason.CUT
