@@ -79,11 +79,15 @@ class Durations:
         times = self._routes.get(record.route)
         if times is None:
             times = self._routes[record.route] = Times()
-        times.session.add(record.total)
+        session = times.session  # not by its `add`: this is for each session
+        session.counts[bisect_left(session.bounds, record.total)] += 1
+        session.total += record.total
         if record.plane == "kernel":
             times.in_kernel[record.reason] += 1
         elif record.address:
-            times.connect.add(record.connect)
+            connect = times.connect
+            connect.counts[bisect_left(connect.bounds, record.connect)] += 1
+            connect.total += record.connect
 
     def forget(self, route: str) -> None:
         """Count `route` from the beginning: it has gone, or is another that has the name."""

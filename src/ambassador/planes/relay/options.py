@@ -9,7 +9,7 @@ import struct
 import sys
 import termios
 
-__all__ = ["guard", "keep_alive", "no_delay", "reset", "tune", "unacknowledged", "unguard"]
+__all__ = ["END_ON_CLOSE", "guard", "keep_alive", "no_delay", "reset", "tune", "unacknowledged"]
 
 _SOCKET = socket.SOL_SOCKET
 _LINGER = socket.SO_LINGER
@@ -17,7 +17,8 @@ _OOBINLINE = socket.SO_OOBINLINE
 _TCP = socket.IPPROTO_TCP
 _NODELAY = socket.TCP_NODELAY
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger, socket(7): close sends RST
-_END_ON_CLOSE = struct.pack("ii", 0, 0)
+# Makes the coming close an end, after all bytes that are still in the kernel; see `guard`.
+END_ON_CLOSE = _SOCKET, _LINGER, struct.pack("ii", 0, 0)
 
 
 def tune(sock: socket.SocketType, keepalive: float) -> None:
@@ -40,14 +41,6 @@ def guard(sock: socket.SocketType) -> None:
     """
     sock.setsockopt(_SOCKET, _OOBINLINE, 1)
     sock.setsockopt(_SOCKET, _LINGER, _RESET_ON_CLOSE)
-
-
-def unguard(sock: socket.SocketType) -> None:
-    """Make the coming close of `sock` an end, after all bytes that are still in the kernel."""
-    try:  # noqa: SIM105 (contextlib.suppress costs as much as the call; twice a session)
-        sock.setsockopt(_SOCKET, _LINGER, _END_ON_CLOSE)
-    except OSError:
-        pass
 
 
 def unacknowledged(sock: socket.SocketType) -> int:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 from ambassador.core.retry import attempt_limit
-from ambassador.core.session import Action, Event, State
+from ambassador.core.session import TABLE, Action, Event, State
 from ambassador.model import Reason
 from ambassador.planes.relay.dial import Dial
 from ambassador.planes.relay.evidence import Candidate
@@ -26,6 +26,8 @@ from ambassador.planes.relay.trial import Trial
 from ambassador.planes.relay.worker import Worker
 
 __all__ = ["Session"]
+
+_DIAL = Event.DIAL
 
 
 class Session(SessionFacts):
@@ -171,7 +173,8 @@ class Session(SessionFacts):
     def finish(self) -> None:
         """See Pair."""
         self.around.descriptors.give(2)
-        counters, to_upstream, to_client = self.live.counters, self.to_upstream, self.to_client
+        counters, upstream = self.live.counters, self.upstream
+        to_upstream, to_client = self.client.received, upstream.received if upstream else 0
         counters.open -= 1
         counters.to_upstream += to_upstream
         counters.to_client += to_client
@@ -228,7 +231,7 @@ class Session(SessionFacts):
                 self._missed(candidate)
             return False
         self._dial = dial
-        self.happened(Event.DIAL)
+        self.state, _ = TABLE[self.state, _DIAL]  # `happened` without its detours: nothing to do
         return True
 
     def _look_further(self) -> None:
