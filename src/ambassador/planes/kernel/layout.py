@@ -82,7 +82,7 @@ __all__ = [
 
 TABLE = "inet ambassador"
 # The table's comment. Other chains, sets or meanings need another number.
-LAYOUT = "ambassador 4"
+LAYOUT = "ambassador 5"
 # Of the segments that end flows, and of those beside which a flow is still tracked; see poke.py.
 MARK, TRACKED_MARK = 0xC07, 0xC06
 
@@ -110,8 +110,9 @@ _POLICY = {
 # Seconds after the last new client of a process that was killed in which others are still led on.
 GRACE = 5
 # A datagram to one of these and the port of a route is refused (EPERM) while the rules lead its
-# clients on, which anybody may ask without a privilege; see leftover.py.
-QUESTIONS = {Proto.TCP: "127.12.0.6", Proto.UDP: "127.12.0.17"}
+# clients on, which anybody may ask without a privilege; see leftover.py. Multicast of the link to
+# groups that nobody has (RFC 5771, section 4), so that no listener of the port receives it.
+QUESTIONS = {Proto.TCP: "224.0.0.206", Proto.UDP: "224.0.0.217"}
 
 COUNTERS = ("opened", "up", "back")  # sets, one a protocol: opened_tcp, ...
 
@@ -272,7 +273,8 @@ _STATIC = f"""\
   chain output {{
     type nat hook output priority -100;
     meta mark {MARK:#x} return
-    ip daddr 127.0.0.0/8 goto asked
+    ip daddr 224.0.0.0/24 goto asked
+    ip daddr 127.0.0.0/8 return
     ip6 daddr ::1 return
     fib daddr type local jump arrive
   }}

@@ -3,7 +3,8 @@ privilege.
 
 Only CAP_NET_ADMIN may look at rules, but the rules themselves answer: they refuse a datagram to an
 address of their own (QUESTIONS in layout.py) and a port whose clients they lead on, and sendto
-fails with EPERM. Where they are not, it goes to nobody.
+fails with EPERM. Where they are not, it goes nowhere: multicast that may not leave this host and is
+not looped back is dropped behind the rules (ip(7), IP_MULTICAST_TTL, IP_MULTICAST_LOOP).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from ambassador.planes.kernel.table import LOCK
 
 __all__ = ["led_past", "outlast"]
 
-_OTHER = "127.12.0.5"  # our rules do not know it: refused too, it is another firewall's doing
+_OTHER = "224.0.0.205"  # our rules do not know it: refused too, it is another firewall's doing
 _PATIENCE = GRACE + 2.0  # seconds: those of a process that was killed have ended then
 _LOOK = 0.1  # seconds between two questions
 
@@ -36,6 +37,9 @@ def led_past(ports: Iterable[Port]) -> set[Port]:
         except OSError:
             return set()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("127.0.0.1"))
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 0)
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 0)
         return {
             (proto, port)
             for proto, port in ports

@@ -37,7 +37,7 @@ def test_loopback_and_our_own_segments_are_never_translated():
     assert lines.index("fib daddr type local jump arrive") == len(lines) - 1
     for early in (
         "meta mark 0xc07 return",
-        "ip daddr 127.0.0.0/8 goto asked",
+        "ip daddr 127.0.0.0/8 return",
         "ip6 daddr ::1 return",
     ):
         assert early in lines
