@@ -60,7 +60,8 @@ def named(routes: Iterable[Route]) -> tuple[Route, ...]:
         for index in longer:
             level[index] += 1
     return tuple(
-        replace(route, name=name) for route, name in zip(routes, _numbered(names), strict=True)
+        route if route.name == name else replace(route, name=name)
+        for route, name in zip(routes, _numbered(names), strict=True)
     )
 
 

@@ -197,4 +197,6 @@ def _time(record: logging.LogRecord) -> str:
 
 def _one_line(text: str) -> str:
     # A name from outside (DNS, an alias) must not be able to forge a line of the log.
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -106,8 +106,8 @@ def route_of(link: Link) -> Route:
         raise ConfigError(*problems)
     # An empty alias was as good as any other to the first ambassador.
     alias = link.alias or f"port-{port}"
-    route = Route(alias, listen, endpoints, proto, alias=alias, port=port, origin=main.where)
-    return replace(route, **options)
+    origin = main.where
+    return Route(alias, listen, endpoints, proto, alias=alias, port=port, origin=origin, **options)
 
 
 def _name_problems(link: Link) -> list[Problem]:

@@ -73,6 +73,8 @@ def _printable(char: str) -> str:
 
 def refuse_blanks(text: str) -> None:
     """Refuse blanks and control characters; a path writes them as %XX."""
+    if text.isprintable() and " " not in text:  # of all blanks, only this one is printable
+        return
     for char in text:
         if char.isspace():
             name = "blank" if char == " " else f"blank (U+{ord(char):04X})"
