@@ -178,12 +178,12 @@ def kernel_plane(
 
 async def retire_rules() -> None:
     """Remove the rules that an ambassador with a kernel plane has left, where we may."""
-    from ambassador.planes.kernel.nft import Nft  # noqa: PLC0415 (see kernel_plane)
-    from ambassador.planes.kernel.table import retire  # noqa: PLC0415
-
     acquire()
     abilities = look()
     if not abilities.missing:
+        from ambassador.planes.kernel.nft import Nft  # noqa: PLC0415 (see kernel_plane)
+        from ambassador.planes.kernel.table import retire  # noqa: PLC0415
+
         await retire(Nft(abilities.nft))
 
 

@@ -13,7 +13,6 @@ know.
 from __future__ import annotations
 
 import asyncio
-import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -24,6 +23,7 @@ from ambassador.planes.kernel.hindrances import Sight, dropping
 from ambassador.planes.kernel.host import PLACES, Host
 from ambassador.planes.kernel.layout import LABEL
 from ambassador.planes.kernel.nft import Nft
+from ambassador.planes.kernel.privilege import find
 from ambassador.planes.kernel.route import KernelRoute
 
 __all__ = ["Allowance", "adding", "ours", "removing"]
@@ -170,8 +170,8 @@ def _iptables(chain: Chain) -> str:
 
 
 def _run(program: str, arguments: Sequence[str]) -> None:
-    path = shutil.which(program, path=PLACES)
-    if path is None:
+    path = find(program, PLACES)
+    if not path:
         raise PlaneError(f"the program {program} is missing (apt-get install iptables)")
     try:
         done = subprocess.run(  # noqa: S603 (no shell reads it)

@@ -8,14 +8,13 @@ bounding set. The image therefore has an interpreter with file capabilities in i
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from ambassador.planes.kernel.eligible import Abilities
 from ambassador.planes.kernel.netconf import why_not
 
-__all__ = ["NET_ADMIN", "NET_RAW", "acquire", "look"]
+__all__ = ["NET_ADMIN", "NET_RAW", "acquire", "find", "look"]
 
 NET_ADMIN, NET_RAW = 12, 13  # linux/capability.h
 _NAMES = {NET_ADMIN: "NET_ADMIN", NET_RAW: "NET_RAW"}
@@ -53,7 +52,7 @@ def acquire() -> None:
 def look() -> Abilities:
     """Return what this process can do now."""
     sets = _sets()
-    nft = shutil.which("nft", path=f"{os.environ.get('PATH', '')}:{_SBIN}") or ""
+    nft = find("nft", f"{os.environ.get('PATH', '')}:{_SBIN}")
     missing = _lacks(NET_ADMIN, sets, os.geteuid())
     if not missing and not nft:
         missing = "the program nft is missing (apt-get install nftables)"
@@ -64,6 +63,17 @@ def look() -> Abilities:
         no_ipv4=why_not(ipv6=False),
         no_ipv6=why_not(ipv6=True),
     )
+
+
+def find(program: str, path: str) -> str:
+    """Return where `program` is in the folders of `path`, which are parted by colons; empty where
+    it is in none. Not shutil.which: with shutil come compressors, 3 ms and 0.3 MB in all.
+    """
+    for folder in filter(None, path.split(os.pathsep)):
+        place = Path(folder, program)
+        if place.is_file() and os.access(place, os.X_OK):
+            return str(place)
+    return ""
 
 
 def _lacks(number: int, sets: Mapping[str, int], user: int) -> str:

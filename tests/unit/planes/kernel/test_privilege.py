@@ -3,7 +3,7 @@
 import pytest
 
 from ambassador.planes.kernel import privilege
-from ambassador.planes.kernel.privilege import NET_ADMIN, NET_RAW, acquire, look
+from ambassador.planes.kernel.privilege import NET_ADMIN, NET_RAW, acquire, find, look
 
 ALL = 1 << NET_ADMIN | 1 << NET_RAW
 
@@ -51,7 +51,7 @@ def test_each_capability_is_asked_for_on_its_own(process):
 
 def test_without_nft_there_is_a_package_to_install(process, monkeypatch):
     process(0, CapEff=ALL, CapPrm=ALL, CapBnd=ALL)
-    monkeypatch.setattr(privilege.shutil, "which", lambda *_, **__: None)
+    monkeypatch.setattr(privilege, "find", lambda *_: "")
     assert look().missing == "the program nft is missing (apt-get install nftables)"
 
 
@@ -70,3 +70,14 @@ def test_a_process_without_permitted_capabilities_takes_none(process, monkeypatc
     process(65532, CapBnd=ALL)
     monkeypatch.setattr("ctypes.CDLL", never)
     acquire()
+
+
+def test_a_program_is_found_in_the_first_folder_where_it_can_be_run(tmp_path):
+    for name, mode in (("a", 0o644), ("b", 0o755), ("c", 0o755)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "nft").write_text("")
+        (tmp_path / name / "nft").chmod(mode)
+    (tmp_path / "d" / "nft").mkdir(parents=True)
+    folders = ":".join(f"{tmp_path}/{name}" for name in ("none", "d", "a", "b", "c"))
+    assert find("nft", folders) == f"{tmp_path}/b/nft"
+    assert find("nft", f":{tmp_path}/a:{tmp_path}/d") == ""
