@@ -12,7 +12,7 @@
         ├── ResolveError     a name has no address; the last good answer stands
         │   └── NoSuchNameError  who would know says that it does not exist any longer
         ├── NotVerifiedError a new endpoint does not answer; nothing has changed (5)
-        ├── TimedOutError    it was not done in time; everything is as it was (6)
+        ├── TimedOutError    it was not begun in time; everything is as it was (6)
         ├── NobodyError      no ambassador is there to be asked, or it does not answer (7)
         └── StoreError       the operator's changes cannot be kept; nothing has changed
 
@@ -133,13 +133,13 @@ class NoSuchNameError(ResolveError):
 
 
 class NotVerifiedError(RunError):
-    """A new endpoint does not answer; nothing has changed."""
+    """A new endpoint does not answer, or not in time; nothing has changed."""
 
     exit_code = 5
 
 
 class TimedOutError(RunError):
-    """What was asked was not done in time; everything is as it was."""
+    """What was asked was not begun in time; everything is as it was."""
 
     exit_code = 6
 

@@ -103,7 +103,7 @@ def _refuse_mistyped_verb(args: Sequence[str]) -> None:
     epilog="Without a verb, `run` is meant: ambassador REDIS_PORT_6379_TCP=tcp://HOST:6379, "
     "or ambassador HOST PORT. Exit codes: 0 done; 1 it could not be done; 2 asked wrongly; 3 no "
     "such route, endpoint or session; 4 it contradicts what is; 5 a new endpoint does not answer; "
-    "6 not done in time; 7 no ambassador answers. With any but 0 nothing has changed.",
+    "6 not begun in time; 7 no ambassador answers. With any but 0 nothing has changed.",
 )
 @click.version_option(__version__, prog_name="ambassador", message="%(prog)s %(version)s")
 def _group() -> None:

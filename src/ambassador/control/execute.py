@@ -54,6 +54,7 @@ from ambassador.errors import (
     AmbassadorError,
     ConfigError,
     NotFoundError,
+    NotVerifiedError,
     PlaneError,
     Problem,
     RunError,
@@ -276,6 +277,10 @@ class Executor:
     ) -> None:
         if not command.verify or self._verifier is None:
             return
+        where = ", ".join(map(format_endpoint, endpoints))
+        given = deadline - asyncio.get_running_loop().time()
+        if given <= 0:
+            raise TimedOutError(f"no time was left to ask {where}; nothing has changed")
         self._verifying = spawn(self._answer(self._verifier, route, endpoints), "verify")
         try:
             async with asyncio.timeout_at(deadline):
@@ -287,9 +292,9 @@ class Executor:
                 raise
             raise RunError("the ambassador is stopping; nothing has changed") from None
         except TimeoutError:
-            where = ", ".join(map(format_endpoint, endpoints))
-            raise TimedOutError(
-                f"{where} did not answer within {command.timeout:g} s; nothing has changed"
+            within = min(command.timeout, round(given, 1) or 0.1)
+            raise NotVerifiedError(
+                f"{where} did not answer within {within:g} s; nothing has changed"
             ) from None
 
     @staticmethod

@@ -83,10 +83,16 @@ def explain(error: OSError, proto: Proto, address: Address, setting: str) -> str
     elif error.errno in (errno.EACCES, errno.EPERM) and isinstance(address, Inet):
         (first,) = sysctl("net.ipv4.ip_unprivileged_port_start")
         free = format_address(Inet(address.host, max(first, address.port + 8000)))
+        user = os.geteuid()
+        # `--cap-add` alone gives a user other than root nothing (moby#8460); `--sysctl` of net.* is
+        # refused with `--network host` (runc, libcontainer/configs/validate/validator.go).
+        root = "--user 0 " if user else ""
         hint = (
-            f"user {os.geteuid()} may bind ports from {first} up; choose such a port with "
-            f"{setting}{free}, or give CAP_NET_BIND_SERVICE "
-            "(docker run --sysctl net.ipv4.ip_unprivileged_port_start=0)"
+            f"user {user} may bind ports from {first} up; choose such a port with "
+            f"{setting}{free}, or give CAP_NET_BIND_SERVICE (docker run {root}--cap-add "
+            "NET_BIND_SERVICE, systemd AmbientCapabilities=CAP_NET_BIND_SERVICE), or lower that "
+            f"limit: sysctl -w net.ipv4.ip_unprivileged_port_start={address.port}, on the host "
+            "where the container has --network host"
         )
     elif error.errno == errno.EADDRNOTAVAIL:
         hint = "this host does not have that address; leave it out to listen on all of them"

@@ -101,7 +101,9 @@ def test_a_port_without_the_right_to_it_says_what_can_be_done():
     assert said.startswith("cannot listen on :80 (tcp): permission denied; user 65534 may bind")
     assert "ports from 1024 up" in said
     assert "_LISTEN=:8080" in said
-    assert "CAP_NET_BIND_SERVICE" in said
+    assert "docker run --user 0 --cap-add NET_BIND_SERVICE" in said
+    assert "sysctl -w net.ipv4.ip_unprivileged_port_start=80, on the host" in said
+    assert "--sysctl" not in said  # refused with --network host
 
 
 @pytest.mark.parametrize(
