@@ -426,12 +426,14 @@ def test_who_reads_while_a_route_comes_and_goes_meets_it_or_not_but_nothing_betw
                 failed.append(error)
 
     reading = [ambassador.start(read) for _ in range(3)]
-    for _ in range(10):
-        ambassador.execute(Remove("redis"))
-        ambassador.execute(Reset("redis"))
-    failed.append("enough")
-    for one in reading:
-        one.result(10)
+    try:
+        for _ in range(10):
+            ambassador.execute(Remove("redis"))
+            ambassador.execute(Reset("redis"))
+    finally:
+        failed.append("enough")
+        for one in reading:
+            one.result(10)
     assert failed == ["enough"]
     both = (("other", plane), ("redis", plane))
     assert seen <= {both, both[:1], (plane,), "absent"}

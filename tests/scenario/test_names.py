@@ -107,7 +107,7 @@ def test_the_last_good_address_is_used_while_dns_is_away(start, start_dns, netwo
     assert len(program.said("name_unresolved")) == 1
 
 
-def test_a_silent_address_of_a_name_is_waited_for_once_and_not_by_everybody(
+def test_a_silent_address_of_a_name_is_waited_for_for_a_moment_once_and_not_by_everybody(
     start, start_dns, network
 ):
     start_dns(ttl=600).say(db=(SILENT, OLD6))
@@ -118,7 +118,7 @@ def test_a_silent_address_of_a_name_is_waited_for_once_and_not_by_everybody(
         began = time.monotonic()
         network.session(OLD6)
         times.append(time.monotonic() - began)
-    assert times[0] > 1.5  # its half of the 4 s
+    assert 0.2 < times[0] < 1.5  # the other address is tried beside it after 0.25 s
     assert sum(times[1:]) < 2
 
 

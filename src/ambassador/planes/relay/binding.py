@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import socket
 from collections.abc import Sequence
 
 from ambassador import log
 from ambassador.errors import PlaneError
-from ambassador.model import Route, RouteKey
+from ambassador.model import Address, Proto, Route, RouteKey
 from ambassador.planes.relay.route import addresses
 from ambassador.sockets.bind import bind, close_listener, somaxconn
 from ambassador.sockets.inherited import Inherited
 from ambassador.tasks import Slice
 
 __all__ = ["Binding"]
+
+# Seconds between attempts to get an address that is in use. A program that we start (nft) has a
+# copy of every socket from its fork until its execve(2): a listener that was closed in that moment
+# still listens, for a few ms.
+_AGAIN = (0.001, 0.003, 0.01, 0.03)
 
 
 class Binding:
@@ -37,10 +44,10 @@ class Binding:
             )
 
     async def bind(
-        self, routes: Sequence[Route], piece: Slice
+        self, routes: Sequence[Route], piece: Slice, *, once: bool = False
     ) -> tuple[dict[RouteKey, list[socket.socket]], list[str]]:
         """Bind every port of `routes`; return the sockets of those that could be bound whole, and
-        why the others could not.
+        why the others could not. An address in use is tried again for a moment, unless `once`.
         """
         sockets: dict[RouteKey, list[socket.socket]] = {}
         failures = []
@@ -50,7 +57,7 @@ class Binding:
                 for address in addresses(route):
                     bound.append(  # noqa: PERF401 (undo)
                         self._inherited.take(route.proto, address)
-                        or bind(route.proto, address, self._backlog)
+                        or await self._bind(route.proto, address, () if once else _AGAIN)
                     )
             except PlaneError as error:
                 for sock in bound:
@@ -60,3 +67,14 @@ class Binding:
                 sockets[route.key] = bound
             await piece.end()
         return sockets, failures
+
+    async def _bind(self, proto: Proto, address: Address, pauses: Sequence[float]) -> socket.socket:
+        for pause in pauses:
+            try:
+                return bind(proto, address, self._backlog)
+            except PlaneError as error:
+                cause = error.__cause__
+                if not isinstance(cause, OSError) or cause.errno != errno.EADDRINUSE:
+                    raise
+            await asyncio.sleep(pause)
+        return bind(proto, address, self._backlog)

@@ -117,7 +117,7 @@ class RelayPlane:
         removed = [step.route for step in steps if isinstance(step, RemoveRoute)]
         added = [step.route for step in steps if isinstance(step, AddRoute)]
         piece = Slice()
-        sockets, failures = await self._binding.bind(added, piece)
+        sockets, failures = await self._binding.bind(added, piece, once=bool(removed))
         if failures and removed:  # perhaps what is removed stands in the way
             for route in removed:
                 await self._stop(route, piece)
