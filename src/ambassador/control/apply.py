@@ -14,11 +14,12 @@ from ambassador import log
 from ambassador.core.describe import describe
 from ambassador.core.merge import check_endpoints
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step, plan
+from ambassador.core.ranges import in_ranges
 from ambassador.core.results import Changed
 from ambassador.core.touched import route_as_wanted, touched
 from ambassador.core.wish import Wish, difference, effective, judged
 from ambassador.errors import AmbassadorError, StoreError
-from ambassador.model import Address, Admin, Desired, Existing, Health, Route, RouteKey
+from ambassador.model import Address, Admin, Desired, Existing, Health, Inet, Route, RouteKey
 from ambassador.ports import Plane, RouteStatus, StateStore
 from ambassador.spec import format_address
 from ambassador.spec.moments import format_moment
@@ -115,6 +116,7 @@ class Applier:
             self._said = {route.key: route for route in desired.routes}
         self._forget_verdicts(steps)
         self._installed(steps)
+        lines: list[tuple[int, str]] = []  # for people, put together where there are many
         for first in range(0, len(steps), _TOLD):
             told = steps[first : first + _TOLD]
             there = [route_of(step) for step in told if not isinstance(step, RemoveRoute)]
@@ -123,11 +125,19 @@ class Applier:
                 await piece.end()
                 route = route_of(step)
                 key, line = route.key, describe(route)
-                self._say(step, line, statuses.get(key))
+                text = self._say(step, line, statuses.get(key), many=len(steps) > 1)
+                if text:
+                    port = route.listen.port if isinstance(route.listen, Inet) else 0
+                    lines.append((port, text))
                 if isinstance(step, RemoveRoute):
                     self.changed.pop(key, None)
                 else:
                     self.changed[key] = Changed(time.time(), who, what or line)
+        # In a thread: of thousands of routes it takes long, and sessions shall not wait.
+        few = len(lines) <= _TOLD
+        for text in in_ranges(lines) if few else await asyncio.to_thread(in_ranges, lines):
+            await piece.end()
+            log.summary(log.INFO, text)
         return steps
 
     def held_by(self, key: RouteKey) -> str:
@@ -271,12 +281,13 @@ class Applier:
             and _as_said(step.old) == _as_said(step.new)
         )
 
-    def _say(self, step: Step, line: str, status: RouteStatus | None) -> None:
+    def _say(self, step: Step, line: str, status: RouteStatus | None, *, many: bool) -> str:
+        """Log what a step has done; with `many`, return the sentence for people instead."""
         route = route_of(step)
         plane, why = (status.plane, status.why) if status else ("", "")
         end = f"plane {plane} ({why})" if why else f"plane {plane}"
         if self._is_told(step, line, plane, why):
-            return
+            return ""
         match step:
             case AddRoute():
                 name = "route_started"
@@ -284,16 +295,18 @@ class Applier:
                 name = "route_changed"
             case RemoveRoute():
                 name, end = "route_removed", "removed"
-        log.event(
+        tell, text = log.one_of_many if many else log.event, f"{line}  {end}"
+        tell(
             log.INFO,
             name,
-            f"{line}  {end}",
+            text,
             route=route.name,
             line=line,
             plane=plane,
             why=why,
             origin=route.origin,
         )
+        return text if many else ""
 
 
 def _as_said(route: Route) -> Route:

@@ -31,6 +31,8 @@ __all__ = [
     "event",
     "flush",
     "follow",
+    "one_of_many",
+    "summary",
 ]
 
 DEBUG, INFO, WARNING, ERROR = logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR
@@ -39,6 +41,7 @@ _logger = logging.getLogger("ambassador")
 _COLOURS = {DEBUG: "\x1b[2m", WARNING: "\x1b[33m", ERROR: "\x1b[31m"}
 _RESET = "\x1b[0m"
 _STDERR = 2
+_PEOPLE, _MACHINES = "people", "machines"  # who reads a line; others do not get it
 _LAST = 2.0  # seconds that the end of the program waits for what is not written yet
 _FULL_AGAIN = 60.0  # seconds until followers are told again that lines are dropped
 
@@ -50,8 +53,24 @@ def event(level: int, name: str, message: str, /, **fields: Any) -> None:
     """Log one event: its name (snake_case, stable), a sentence for people, and its fields."""
     if level >= INFO:
         _tell(level, name, message, fields)
+    _write(level, name, message, fields)
+
+
+def one_of_many(level: int, name: str, message: str, /, **fields: Any) -> None:
+    """Log one event for machines and followers; people read of it with others, in `summary`."""
+    if level >= INFO:
+        _tell(level, name, message, fields)
+    _write(level, name, message, fields, only=_MACHINES)
+
+
+def summary(level: int, message: str) -> None:
+    """Log a sentence for people about what `one_of_many` has told machines of."""
+    _write(level, "summary", message, {}, only=_PEOPLE)
+
+
+def _write(level: int, name: str, message: str, fields: Mapping[str, Any], only: str = "") -> None:
     if _logger.isEnabledFor(level):
-        _logger.log(level, message, extra={"event": name, "fields": fields})
+        _logger.log(level, message, extra={"event": name, "fields": fields, "only": only})
 
 
 def follow(heard: _Heard) -> Callable[[], None]:
@@ -123,6 +142,9 @@ class _ByThread(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Leave a line to the thread."""
+        readers = _MACHINES if isinstance(self.formatter, _JsonLines) else _PEOPLE
+        if getattr(record, "only", "") not in ("", readers):
+            return
         try:
             text = f"{self.format(record)}\n"
         except Exception as error:  # a bug of one line ends nothing else

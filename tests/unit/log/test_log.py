@@ -114,3 +114,14 @@ def test_other_libraries_are_heard_from_warning_up():
         logging.getLogger("asyncio").warning("slow")
 
     assert written(write, level="debug").splitlines()[0].endswith("warning slow")
+
+
+def test_one_of_many_is_for_machines_and_its_summary_for_people():
+    def many():
+        for port in (1, 2, 3):
+            log.one_of_many(log.INFO, "route_started", f"web-{port}", route=f"web-{port}")
+        log.summary(log.INFO, "web-1-3")
+
+    assert [line.split()[-1] for line in written(many).splitlines()] == ["web-1-3"]
+    machines = [json.loads(line) for line in written(many, as_json=True).splitlines()]
+    assert [one["route"] for one in machines] == ["web-1", "web-2", "web-3"]
