@@ -17,7 +17,7 @@ from contextlib import contextmanager
 
 from ambassador.model import Proto
 from ambassador.planes.kernel.layout import skeleton
-from ambassador.planes.kernel.ruleset import Share, Way, count, transaction
+from ambassador.planes.kernel.ruleset import Share, Way, count, lease, transaction
 from bench import netns
 from bench.bed import Bed
 from bench.errors import Missing
@@ -103,7 +103,8 @@ def relay(load: Load, bed: Bed, pace: Pace) -> Mapping[str, float]:
 
 def _ours(where: netns.Places) -> str:
     way = Way(Proto.TCP, _LISTEN, False, (Share(where.service_host, _SERVICE),))
-    return skeleton() + count([(Proto.TCP, _LISTEN)]) + transaction({}, {way.key: way})
+    rules = skeleton() + lease(lasting=True)
+    return rules + count([(Proto.TCP, _LISTEN)]) + transaction({}, {way.key: way})
 
 
 def _without_counting(rules: str) -> str:

@@ -245,3 +245,16 @@ def test_a_drain_cuts_what_is_left_and_counts_it(run, kind):
         assert list(await scene.plane.sessions()) == []
 
     run(kind, test)
+
+
+@pytest.mark.parametrize("kind", [one for one in SCENES if one not in (Relay, Earlier)])
+def test_of_sessions_it_never_had_a_plane_in_front_has_nothing_to_say(run, kind):
+    """See ports.Front: what it says is of sessions that were cut and not told."""
+
+    async def test(scene):
+        await perform(scene.plane, AddRoute(ROUTES[0]))
+        assert await scene.plane.untold({"r1.1", "k17"}) == ""
+        assert await scene.plane.untold(set()) == ""
+        await perform(scene.plane, RemoveRoute(ROUTES[0]))
+
+    run(kind, test)
