@@ -174,15 +174,18 @@ def test_what_is_carried_while_a_new_one_fails_is_counted(run, network):
 
 
 def test_one_that_dies_when_it_has_adopted_the_table_leaves_rules_that_work(run, network):
+    """Who runs puts back what another program takes away; here while a successor has the table."""
     old = run.first()
     before = run.rules()
+    bad = run(*FOREIGN, AMBASSADOR_UPGRADE="yes")
     for name in ("any4", "at4", "to4"):
         network.ambassador.run("nft", "flush", "map", "inet", "ambassador", name)
-    # The old one puts them back by itself, before or after the other has had the table.
-    bad = run(*FOREIGN, AMBASSADOR_UPGRADE="yes")
-    bad.exit_code()
+    assert bad.exit_code() == 1
     old.wait_for("upgrade_failed")
-    assert run.rules() == before
+    until(lambda: run.rules() == before, what="the rules are as they were")
+    with run.connect() as sock:
+        asks(sock)
+    assert run.status().routes[0].opened == 1  # in the kernel
     run.next()
     assert old.exit_code() == 0
 
