@@ -13,6 +13,8 @@ import uvloop
 from ambassador.model import Proto
 from ambassador.planes.kernel.conntrack import Conntrack
 from ambassador.planes.kernel.entry import FlowState
+from ambassador.planes.kernel.netlink import NetlinkSocket
+from ambassador.planes.kernel.tracking import fill
 from tests.kernel.forwarding import forward
 from tests.kernel.peers import listen, open_flows, udp
 from tests.loops import LoopThread
@@ -169,3 +171,21 @@ def test_a_dump_that_nobody_waits_for_any_longer_disturbs_no_other(network, loop
         assert await conntrack.flows(Proto.UDP, [53]) == []
 
     loop.do(impatient())
+
+
+def test_a_table_without_entries_is_not_walked(network, loop, conntrack, monkeypatch):
+    """A walk goes through the buckets of all namespaces: 10 ms of a move on a large host."""
+    walks = []
+    dump = NetlinkSocket.dump
+    monkeypatch.setattr(NetlinkSocket, "dump", lambda *given: walks.append(1) or dump(*given))
+    assert network.ambassador.call(fill).entries == 0
+    assert loop.do(conntrack.flows(Proto.TCP, [6379])) == []
+    assert not walks
+    forward(network, ("tcp", 6379, "10.77.0.4", 7000))
+    with listen(network.old, 7000) as old:
+        old.settimeout(10)
+        (pair,) = open_flows(network, old, 6379)
+        assert len(loop.do(conntrack.flows(Proto.TCP, [6379]))) == 1
+        assert walks
+        for sock in pair:
+            sock.close()

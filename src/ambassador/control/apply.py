@@ -161,12 +161,18 @@ class Applier:
             if wish.removed and key in self._said
         ]
 
+    def installed(self, key: RouteKey) -> Sequence[Route]:
+        """Return the route `key` as it is now; nothing where it is not installed."""
+        place = self._at.get(key)
+        return () if place is None else (self.routes[place],)
+
     def has(self, key: RouteKey, address: Address) -> bool:
         """Return whether a route that is installed has an endpoint at `address`."""
-        place = self._at.get(key)
-        if place is None:
-            return False
-        return any(endpoint.address == address for endpoint in self.routes[place].endpoints)
+        return any(
+            endpoint.address == address
+            for route in self.installed(key)
+            for endpoint in route.endpoints
+        )
 
     def check(self, wishes: Mapping[RouteKey, Wish]) -> None:
         """Raise ConfigError where `wishes` make no sense."""

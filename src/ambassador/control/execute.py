@@ -246,7 +246,7 @@ class Executor:
         await applier.apply(applier.desired, it.between, now.who, it.message)
         try:
             await self._verify(command, it.route, it.endpoints, deadline)
-            (status,) = self._plane.status([one for one in applier.routes if one.key == key])
+            (status,) = self._plane.status(applier.installed(key))
             once = {key: it.existing} if it.existing else None
             await applier.wish(it.after, now.who, it.message, once)
         except AmbassadorError:
@@ -254,7 +254,7 @@ class Executor:
             keep = {key: Existing()}
             await applier.apply(applier.desired, before, now.who, "a move was undone", keep)
             raise
-        here = [one for one in applier.routes if one.key == key]
+        here = applier.installed(key)
         await self._plane.measure(here)  # counting all of thousands takes 0.3 s
         (after,) = self._plane.status(here)
         return Moved(

@@ -147,7 +147,8 @@ def move(now: Situation, command: commands.Move) -> MovePlan:
         admin=tuple((endpoint.address, Admin.DRAIN) for endpoint in left),
         hold=hold,
     )
-    source = next((one for one in now.desired.routes if one.key == route.key), None)
+    key = route.key
+    source = next((one for one in now.desired.routes if one.key == key), None)
     back = source is not None and source.endpoints == endpoints
     after = _with(now, route, message, endpoints=None if back else endpoints, admin=())
     return MovePlan(route, endpoints, between, after, policy, message)
