@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,6 +17,7 @@ from .bed.wire import cable, forwarding
 
 FAR, NEAR = "192.168.1.52", "192.168.1.53"  # the first is the one on Docker's page
 FIGURES = pytest.StashKey[list[str]]()
+UNMADE = pytest.StashKey[str]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -34,9 +36,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Print what was measured."""
+    """Print what was measured, and once why the hosts could not be made."""
     for line in config.stash[FIGURES]:
         terminalreporter.write_line(f"measured: {line}")
+    if why := config.stash.get(UNMADE, ""):
+        terminalreporter.section("the hosts of tests/docker, or their images, were not made")
+        terminalreporter.write_line(why)
 
 
 @pytest.fixture
@@ -46,15 +51,25 @@ def figure(pytestconfig: pytest.Config) -> Callable[[str], None]:
 
 
 @pytest.fixture(scope="session")
-def hosts() -> Iterator[tuple[Engine, Engine]]:
-    """Both hosts, with the images of this checkout and Redis."""
+def hosts(pytestconfig: pytest.Config) -> Iterator[tuple[Engine, Engine]]:
+    """Both hosts, with the images of this checkout and Redis. Where that fails, every test here
+    does, in a line: the log of a build is long, and printed once.
+    """
+    failure = ""
     with ExitStack() as stack:
-        stack.enter_context(forwarding())
-        far = stack.enter_context(engine("far", FAR))
-        near = stack.enter_context(engine("near", NEAR))
-        stack.enter_context(cable(far, near))
-        images.load([far, near])
-        yield far, near
+        try:
+            stack.enter_context(forwarding())
+            far = stack.enter_context(engine("far", FAR))
+            near = stack.enter_context(engine("near", NEAR))
+            stack.enter_context(cable(far, near))
+            images.load([far, near])
+        except Exception as error:
+            pytestconfig.stash[UNMADE] = "".join(traceback.format_exception(error))
+            failure = (str(error).splitlines() or [type(error).__name__])[0]
+        else:
+            yield far, near
+    if failure:
+        pytest.fail(f"not made, the log is at the end: {failure}", pytrace=False)
 
 
 @pytest.fixture
