@@ -50,7 +50,8 @@ def configured(build: Callable[[], Any], head_limit: int) -> uvicorn.Config:
 
 class Connection(H11Protocol):
     """`head_time` and `send_time`: seconds for a head to come, and for a reader to go on reading.
-    `lost` is called when it has ended.
+    `lost` is called when it has ended. `reads` gets the tasks whose answers change nothing, for as
+    long as these are made.
     """
 
     def __init__(
@@ -61,8 +62,10 @@ class Connection(H11Protocol):
         head_time: float,
         send_time: float,
         lost: Callable[[Connection], None],
+        reads: set[asyncio.Task[Any]],
     ) -> None:
-        super().__init__(config, state, {"gone": self.gone}, asyncio.get_running_loop())
+        told = {"gone": self.gone, "reads": reads}
+        super().__init__(config, state, told, asyncio.get_running_loop())
         self._head_time = head_time
         self._send_time = send_time
         self._lost = lost

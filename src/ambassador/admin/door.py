@@ -61,6 +61,7 @@ class Door:
         self._paused: asyncio.TimerHandle | None = None
         self._accepting = False
         self._emptied = asyncio.Event()
+        self._reads: set[asyncio.Task[Any]] = set()  # answers that change nothing, being made
 
     @property
     def sock(self) -> socket.socket:
@@ -76,7 +77,9 @@ class Door:
         self._resume()
 
     async def stop(self) -> None:
-        """Answer no longer, close the socket and every connection; its file goes first."""
+        """Answer no longer, close the socket and every connection; its file goes first. What only
+        reads and is not answered in time is refused, with 503.
+        """
         if isinstance(self._socket, PathSocket):
             remove(self._socket)
         self._pause()
@@ -86,6 +89,10 @@ class Door:
                 connection.leave()
         if any(not connection.waits for connection in self._open):
             await asyncio.sleep(_CLOSING)
+        if reads := set(self._reads):
+            for task in reads:
+                task.cancel()  # answered with 503 (web.py)
+            await asyncio.wait(reads, timeout=_CLOSING)
         for connection in list(self._open):
             connection.abort()
         while self._open:  # each is told of its end by the loop
@@ -104,7 +111,12 @@ class Door:
         config = configured(self._build, HEAD_LIMIT)
         state = ServerState()
         return lambda: Connection(
-            config, state, head_time=HEAD_TIME, send_time=SEND_TIME, lost=self._ended
+            config,
+            state,
+            head_time=HEAD_TIME,
+            send_time=SEND_TIME,
+            lost=self._ended,
+            reads=self._reads,
         )
 
     def _accept(self) -> None:

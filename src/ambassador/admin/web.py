@@ -24,7 +24,7 @@ from ambassador.admin.operations import ASKED, OPERATIONS, Events, Operation
 from ambassador.admin.plain import decode, encode, from_query, parse_json
 from ambassador.control.reconciler import Reconciler
 from ambassador.core.phase import Phase
-from ambassador.errors import AmbassadorError, ConfigError
+from ambassador.errors import AmbassadorError, ConfigError, RunError
 from ambassador.ports import MetricsPage
 
 __all__ = ["BODY_LIMIT", "BODY_TIME", "Token", "api", "monitor"]
@@ -202,8 +202,15 @@ def _safely(answer: _Answer) -> _Answer:
     """Return `answer` with every error told as JSON; one that is a bug is logged, too."""
 
     async def answering(request: Request) -> Response:
+        task = asyncio.current_task()
+        reads: set[asyncio.Task[Any]] = getattr(request.state, "reads", set())
+        if task is not None and request.method in ("GET", "HEAD"):
+            reads.add(task)
         try:
             return await answer(request)
+        except asyncio.CancelledError:  # the door stops, or the loop ends
+            ending = RunError("this ambassador answers no longer; ask again")
+            return Response(_told_of(ending), 503, media_type="application/json")
         except AmbassadorError as error:
             # in a thread: it may have thousands of findings
             text = await asyncio.to_thread(_told_of, error)
@@ -216,6 +223,9 @@ def _safely(answer: _Answer) -> _Answer:
             what = f"{request.method} {request.url.path}: {type(error).__name__}"
             log.event(log.ERROR, "bug", f"a bug in the admin API: {what}", traced=_traced(error))
             return _told(500, MANNERS[500][1])
+        finally:
+            if task is not None:
+                reads.discard(task)
 
     return answering
 

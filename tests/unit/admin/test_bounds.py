@@ -1,8 +1,13 @@
 import asyncio
+import socket
+from types import SimpleNamespace
 
 import pytest
 
 from ambassador.admin.bounds import Bounds, Followers, Pace, Shared
+from ambassador.admin.tcp import monitor_door
+from ambassador.core.phase import Phase
+from ambassador.model import Inet
 from ambassador.tasks import spawn
 
 
@@ -86,3 +91,31 @@ def test_a_failure_is_told_to_all_and_the_next_one_is_tried():
         return await shared()
 
     assert asyncio.run(work()) == b"good"
+
+
+@pytest.mark.parametrize("how", ["door", "loop"])
+def test_a_scrape_under_way_at_the_end_is_refused_and_is_no_bug(caplog, how):
+    async def work():
+        begun = asyncio.Event()
+
+        async def measure():
+            begun.set()
+            await asyncio.Event().wait()
+
+        reconciler = SimpleNamespace(measure=measure, phase=Phase.READY)
+        door = monitor_door(Inet("127.0.0.1", 0), reconciler, measure)
+        await door.start()
+        with socket.create_connection(door.sock.getsockname()) as client:
+            client.setblocking(False)
+            client.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            await begun.wait()
+            if how == "loop":  # it ends with all of its tasks
+                for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                    task.cancel()
+            await door.stop()
+            return client.recv(65536)
+
+    answer = asyncio.run(work())
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"ask again" in answer
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
