@@ -60,8 +60,12 @@ def test_a_cut_is_felt_at_once_by_both_sides(scene, ambassador, what, family):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_what_cannot_be_told_is_no_success_and_ends_with_its_next_word(scene, ambassador, family):
-    guard(scene, 1, "", CLOSED)
+@pytest.mark.parametrize("loose", [0, 1])
+def test_what_cannot_be_told_is_no_success_and_ends_with_its_next_word(
+    scene, ambassador, loose, family
+):
+    """With strict tracking the answer to that word belongs to nothing, and does not get out."""
+    guard(scene, loose, "", CLOSED)
     ambassador.set(route(6379, OLD[family]))
     client, upstream = scene.session(scene.endpoint(), family=family)
     works(client, upstream)
@@ -73,6 +77,8 @@ def test_what_cannot_be_told_is_no_success_and_ends_with_its_next_word(scene, am
             ambassador.execute(Cut("redis"))
         client.sendall(b"are you there?")
         upstream.sendall(b"are you there?")
+        if not loose:
+            return
     for sock in (client, upstream):
         assert ends_with_reset(sock)
 

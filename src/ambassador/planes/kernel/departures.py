@@ -274,5 +274,5 @@ def untold(left: Sequence[Flow], number: int) -> str:
     return (
         f"{len(left)} of {number} sessions are cut, but not both of their sides have been told "
         f"({clients}{more}): a firewall of this host, or on the way, drops what tells them; they "
-        "end when they send something that passes"
+        "end when they send something and the answer to it gets out"
     )
