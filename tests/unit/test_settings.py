@@ -156,3 +156,17 @@ def test_what_docker_and_kubernetes_set_for_an_ambassador_is_no_setting():
 # print(settings.as_markdown(), end='')" > docs/settings.md
 def test_the_page_of_settings_is_the_table():
     assert (ROOT / "docs" / "settings.md").read_text() == as_markdown()
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("wrong", ["?", "-1", "0.5x", "a b,,", "x" * 200, "\0", ":1-2"])
+def test_the_example_of_an_error_ends_it_as_variable_and_as_flag(name, wrong):
+    setting = SETTINGS[name]
+    for environ, flags in (({setting.variable: wrong}, None), ({}, {name: wrong})):
+        try:
+            Settings.from_environ(environ, flags)
+        except ConfigError as error:
+            for one in error.problems:
+                key, _, value = one.example.partition("=" if environ else " ")
+                assert key == (setting.variable if environ else setting.flag)
+                Settings.from_environ({key: value} if environ else {}, flags and {name: value})

@@ -8,6 +8,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from ambassador.cli.flags import setting_flags
 from ambassador.cli.text import safe
 from ambassador.core.commands import Command, Sessions, Status
 from ambassador.core.results import Done, RouteView, SessionList
-from ambassador.errors import NotFoundError, RunError
+from ambassador.errors import ConfigError, NotFoundError, RunError
 from ambassador.settings import SETTINGS
 from ambassador.spec import parse_duration
 
@@ -84,9 +85,17 @@ def wait_until_none(
 
 def duration(flag: str) -> Callable[[click.Context, click.Parameter, str | None], float | None]:
     """Return what makes seconds of the text of `flag`, which may be missing."""
-    return lambda _context, _parameter, text: (
-        None if text is None else parse_duration(text, f"flag {flag}")
-    )
+
+    def read(
+        _context: click.Context, _parameter: click.Parameter, text: str | None
+    ) -> float | None:
+        try:
+            return None if text is None else parse_duration(text, f"flag {flag}")
+        except ConfigError as error:
+            typed = [replace(p, example=f"{flag} {p.example}") for p in error.problems]
+            raise ConfigError(*typed) from None
+
+    return read
 
 
 def place_of(first: str, second: str = "") -> dict[str, str]:

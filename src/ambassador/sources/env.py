@@ -250,7 +250,7 @@ def _host_and_port(host: str, port: str) -> Route:
     except ConfigError as error:
         problems += error.problems
     if problems:
-        example = f"ambassador {address.host} {address.port}, or {_EXAMPLE}"
+        example = f"ambassador {address.host} {address.port}"
         raise ConfigError(*(replace(p, expected="HOST PORT", example=example) for p in problems))
     name_like = not any(char in address.host for char in ":%") and not address.host[-1].isdigit()
     alias = address.host.lower() if name_like else f"port-{address.port}"
