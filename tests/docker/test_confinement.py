@@ -51,7 +51,7 @@ def test_busy_sessions_have_processes_of_their_own_there_too(near: Engine) -> No
     load = ("redis-benchmark", "-h", address, "-c", "20", "-l", "-q", "-t", "ping_mbulk")
 
     def workers() -> int:
-        return near.docker("top", "ambassador", "-eo", "pid,args").count("relay.carrier")
+        return near.docker("top", "ambassador", "-eo", "pid,args").count("relay.worker_main")
 
     with subprocess.Popen(near.inside(*load), stdout=subprocess.DEVNULL) as benchmark:
         try:
