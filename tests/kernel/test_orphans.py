@@ -123,3 +123,38 @@ def test_datagrams_of_one_port_go_to_the_new_endpoint(network, begin, how, host)
         begin(f"DNS_PORT_53_UDP=udp://{host.replace('4', '5')}:7053")
         client.sendto(b"two", (address, 53))
         assert new.recv(16) == b"two"
+
+
+def test_one_that_only_relays_lists_and_cuts_what_is_left_in_the_kernel(
+    network, endpoint, begin, admin
+):
+    first = begin(f"REDIS_PORT_6379_TCP={OLD}")
+    pairs = open_flows(network, endpoint, 6379, 2)
+    leave(first, {})
+    begin(f"REDIS_PORT_6379_TCP={OLD}", "REDIS_PORT_6379_TCP_EXISTING=cut", plane="relay")
+    with network.client.call(socket.create_connection, ("10.77.0.2", 6379), 10) as new:
+        endpoint.accept()[0].close()  # through the relay, for the kernel leads nobody on
+        assert new.recv(1) == b""
+    for client, upstream in pairs:
+        client.sendall(b"still there?")
+        assert upstream.recv(12, socket.MSG_WAITALL) == b"still there?"
+    (route,) = ask(network, admin, "status")["routes"]
+    assert (route["plane"], route["why"]) == ("relay", "AMBASSADOR_PLANE=relay")
+    listed = ask(network, admin, "sessions")["sessions"]
+    assert [one["plane"] for one in listed] == ["kernel", "kernel"]
+    ask(network, admin, "cut", "redis")
+    times_of_resets(pairs)
+    for pair in pairs:
+        for sock in pair:
+            sock.close()
+
+
+def test_one_that_only_relays_cuts_those_to_an_endpoint_that_left(network, endpoint, begin):
+    first = begin(f"REDIS_PORT_6379_TCP={OLD}")
+    pairs = open_flows(network, endpoint, 6379, 2)
+    leave(first, {})
+    begin(f"REDIS_PORT_6379_TCP={NEW}", "REDIS_PORT_6379_TCP_EXISTING=cut", plane="relay")
+    times_of_resets(pairs)
+    for pair in pairs:
+        for sock in pair:
+            sock.close()

@@ -6,6 +6,7 @@ import asyncio
 import resource
 import socket
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -157,16 +158,20 @@ def relay_plane(
 def kernel_plane(
     settings: Settings, resolver: Resolver, inherited: Inherited, closed: SessionEnded
 ) -> KernelPlane | None:
-    """Return the kernel plane, unless the settings do without."""
-    if settings.plane == "relay":
+    """Return the kernel plane, unless the settings do without. Even then it has the connections
+    that an ambassador which is gone has left in the kernel: they are listed, and can be cut.
+    """
+    relays = settings.plane == "relay"
+    if relays and (inherited.provisional or not _rules_left()):
         return None
     # 15 ms and 1 MB that a relay alone is spared.
     from ambassador.planes.kernel.plane import KernelPlane  # noqa: PLC0415
 
     acquire()
+    abilities = look()
     return KernelPlane(
         resolver,
-        look(),
+        replace(abilities, withheld="AMBASSADOR_PLANE=relay") if relays else abilities,
         demanded=settings.plane == "kernel",
         keep_rules=settings.keep_rules,
         accept=settings.forward == "accept",
@@ -174,6 +179,15 @@ def kernel_plane(
         closed=closed,
         followed=bool(settings.access_log),
     )
+
+
+def _rules_left() -> bool:
+    """Return whether an ambassador has left its table, where we may look and change it."""
+    from ambassador.planes.kernel.nft import Nft  # noqa: PLC0415 (see kernel_plane)
+
+    acquire()
+    abilities = look()
+    return not abilities.missing and Nft(abilities.nft).stands()
 
 
 async def retire_rules() -> None:

@@ -26,6 +26,7 @@ class Abilities:
     no_cut: str  # why flows cannot be ended
     no_ipv4: str  # why packets of other hosts are not forwarded
     no_ipv6: str
+    withheld: str = ""  # why no route is to be in the kernel, although it could
 
 
 def unsuited(route: Route) -> str:
@@ -56,8 +57,8 @@ def _unsuited_options(route: Route) -> str:
 
 def unable(route: Route, abilities: Abilities) -> str:
     """Return what this host lacks for a `route` that is suited; empty when nothing."""
-    if abilities.missing:
-        return abilities.missing
+    if abilities.missing or abilities.withheld:
+        return abilities.missing or abilities.withheld
     if route.proto is Proto.TCP and route.existing.fate is not Fate.KEEP and abilities.no_cut:
         return f"existing={format_existing(route.existing)} needs more: {abilities.no_cut}"
     hosts = [e.address.host for e in route.endpoints if isinstance(e.address, Inet)]

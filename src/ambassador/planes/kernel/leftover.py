@@ -72,7 +72,13 @@ async def outlast(ports: Collection[Port]) -> None:
                 f"root in this network namespace: nft delete table {TABLE}"
             )
         await asyncio.sleep(_LOOK)
-    log.event(log.INFO, "rules_ended", f"the rules have ended: clients of {shown} reach this one")
+    log.event(
+        log.WARNING,
+        "rules_ended",
+        f"the rules have ended: new clients of {shown} reach this one. Open connections of the "
+        "earlier ambassador go on in the kernel: this one neither lists nor cuts them (that needs "
+        "CAP_NET_ADMIN and nft)",
+    )
 
 
 def _refused(sock: socket.socket, address: str, port: int) -> bool:

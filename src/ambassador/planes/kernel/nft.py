@@ -78,6 +78,14 @@ class Nft:
             raise
         return parse_table(text)
 
+    def stands(self) -> bool:
+        """Return whether a table of our name can be read. Blocks."""
+        try:
+            self._run("", ("-t", "list", "table", *TABLE.split()))
+        except PlaneError:
+            return False
+        return True
+
     async def counters(self) -> Mapping[str, Mapping[int, Counter]]:
         """Return packets and bytes by the name of a set (`up_tcp`) and by port."""
         return await asyncio.to_thread(self._counters)

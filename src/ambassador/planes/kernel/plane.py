@@ -319,7 +319,7 @@ class KernelPlane:
         for kernel_route in come:
             if kernel_route.refusal and (orphans := kernel_route.orphans):
                 self._removed.adopt(kernel_route.route, orphans)
-                await self._installer.see_off(kernel_route, orphans)
+                await self._installer.see_off(kernel_route, kernel_route.strangers(orphans))
                 orphans.clear()
         for stray, upstreams in self._orphans.strays():
             self._removed.adopt(stray, upstreams)

@@ -174,6 +174,16 @@ class KernelRoute:
         orphans, self.orphans = self.orphans, set()
         return frozenset(orphans)
 
+    def strangers(self, orphans: Collection[Place]) -> frozenset[Place]:
+        """Return which of `orphans` no endpoint of a route of the relay has: connections to one of
+        its endpoints go on. Where the address of a name is not known, nothing of TCP is a stranger.
+        """
+        if self.route.proto is Proto.UDP:  # its datagrams are for the relay
+            return frozenset(orphans)
+        if any(host not in self.known for host in self.hosts):
+            return frozenset()
+        return frozenset(orphans) - belonging(self.route, self.known)
+
     def leaving(self, gone: Collection[Place]) -> Mapping[Departure, frozenset[Place]]:
         """Return why each address and port of `gone` belongs to the route no longer."""
         return leaving(gone, self.route, self.known, self.once)

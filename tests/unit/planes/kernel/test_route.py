@@ -195,3 +195,15 @@ def flow(upstream, state=FlowState.ESTABLISHED):
     client, listen, nat = ("10.0.0.8", 4000), ("10.0.0.7", 6379), ("10.0.0.7", 4000)
     ends = (client, listen, nat, upstream)
     return Flow(7, 2, Proto.TCP, *ends, state, 1, 60, 2, 120, 10.0, 0.0, True, b"")
+
+
+def test_what_leads_to_an_endpoint_of_the_relay_is_no_stranger():
+    here, gone = ("10.0.0.1", 7000), ("10.0.0.2", 7000)
+    assert carried("10.0.0.1").strangers({here, gone}) == {gone}
+    assert carried("10.0.0.1", "a.name").strangers({here, gone}) == frozenset()
+
+
+def test_all_datagrams_are_for_the_relay():
+    one = carried("10.0.0.1")
+    one.route = replace(one.route, proto=Proto.UDP)
+    assert one.strangers({("10.0.0.1", 7000)}) == {("10.0.0.1", 7000)}
