@@ -93,6 +93,23 @@ def test_what_is_missing_and_what_root_would_add_is_said(elsewhere):
         elsewhere.put(name, "exit 1")
     done = elsewhere("test")
     assert "sudo ./dev test" in done.stdout
+    assert "30 minutes" in done.stdout
+    assert "30 minutes" not in elsewhere("test", "tests/house").stdout  # only some of them
+
+
+def test_what_is_installed_and_how_long_it_takes_is_said_before(elsewhere, tmp_path):
+    script = (tmp_path / "dev").read_text()
+    lacking = script.replace("redis-server:redis-server", '"no-such-tool:new-package|old-package"')
+    (tmp_path / "dev").write_text(lacking)
+    for name in PYTHONS:
+        elsewhere.put(name, "exit 1")
+    elsewhere.put("sudo", '[ "$*" = "-n true" ]')  # and nothing else
+    elsewhere.put("apt-get", "exit 1")
+    before, _, after = elsewhere("test").stdout.partition("packages         ...")
+    assert "failed" in after
+    assert "30 minutes" in before
+    assert ".venv" in before
+    assert "new-package or old-package" in before
 
 
 def test_a_failed_step_shows_the_end_of_its_log_and_where_the_rest_is(elsewhere, tmp_path):
