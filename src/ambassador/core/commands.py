@@ -105,8 +105,8 @@ class Drain:
     """Give endpoints no new sessions; open ones finish.
 
     One `endpoint` (URL or address) of a route, or of every route that has it; or all endpoints
-    of a route. After `deadline` seconds what is left is cut, spread over the last part of it; 0:
-    never.
+    of a route. After `deadline` seconds the sessions still open are cut, spread over the last part
+    of it; 0: never.
     """
 
     result: ClassVar[type] = Done
