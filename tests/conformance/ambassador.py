@@ -235,7 +235,7 @@ class Program:
                 env={**environ, "AMBASSADOR_ADMIN": "off"},
                 stderr=writing,
             )
-        until(lambda: self.events("route_started"), 20, what="it starts")
+        until(lambda: self.events("ready"), 20, what="it starts")
         self.started = self.events("route_started")[0]
 
     def events(self, name: str) -> list[dict[str, Any]]:
