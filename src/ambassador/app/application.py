@@ -152,7 +152,7 @@ class App:
         elif self._kernel is None or not self._kernel.opened:
             await outlast(assemble.ports_of(self.reconciler.routes))
         if self._doors.path is not None:
-            self._transfer.offer(
+            await self._transfer.offer(
                 self._doors.path,
                 lambda: self._doors.sockets,
                 self.reconciler.still,

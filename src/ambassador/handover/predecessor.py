@@ -30,7 +30,7 @@ from ambassador.handover.protocol import (
 from ambassador.handover.sessions import encode_sessions
 from ambassador.model import Reason
 from ambassador.ports import Holder, Plane
-from ambassador.sockets.unix import PathSocket, listen, peer, remove
+from ambassador.sockets.unix import PathSocket, listen, peer, remove, take_place
 from ambassador.tasks import spawn
 
 __all__ = ["Answers", "Predecessor"]
@@ -48,12 +48,19 @@ class Predecessor:
         self._task: asyncio.Task[None] | None = None
         self._successor: socket.socket | None = None
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Wait from now on. Where that is not possible it is said, and there is no upgrade."""
+        sock = None
         try:
-            # It takes the place of the one we have taken over from, or of one that is dead.
-            sock = listen(self.path, 1, socket.SOCK_SEQPACKET, private=True, replace=True)
+            # It takes the place of the one we have taken over from, or of one that is dead; in a
+            # thread, since sessions go on while a disk is slow.
+            kind = socket.SOCK_SEQPACKET
+            sock = listen(self.path, 1, kind, private=True, replace=True, later=True)
+            await asyncio.to_thread(take_place, sock)
         except OSError as error:
+            if sock is not None:
+                remove(sock)
+                sock.close()
             log.event(
                 log.WARNING,
                 "no_upgrade",

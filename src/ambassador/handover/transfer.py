@@ -167,7 +167,7 @@ class Transfer:
             handed = HandedCounters()
         self.earlier.take_over(handed, connection, successor.earlier)
 
-    def offer(
+    async def offer(
         self,
         admin: Path,
         sockets: Callable[[], Sequence[socket.socket]],
@@ -186,7 +186,7 @@ class Transfer:
 
         holder: Holder = Lending(parts, sockets, still, encode, let_go, counters=self.hand_over)
         self._predecessor = Predecessor(admin, holder)
-        self._predecessor.start()
+        await self._predecessor.start()
 
     def before(self, routes: Iterable[Route]) -> Mapping[str, RouteCounters]:
         """Return what earlier processes have counted at the end of sessions, by name of route."""

@@ -20,7 +20,7 @@ from tests.unit.handover.earlier_scene import session
 async def test_the_place_is_for_its_user_and_goes_again(tmp_path):
     admin = tmp_path / "admin.sock"
     predecessor = Predecessor(admin, None)
-    predecessor.start()
+    await predecessor.start()
     assert stat.S_IMODE(beside(admin).stat().st_mode) == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["admin.sock.upgrade"]
     predecessor.close()
@@ -33,8 +33,8 @@ async def test_the_place_of_a_successor_stays(tmp_path):
         Predecessor(tmp_path / "admin.sock", None),
         Predecessor(tmp_path / "admin.sock", None),
     )
-    first.start()
-    second.start()
+    await first.start()
+    await second.start()
     first.close()
     assert second.path.exists()
     second.close()

@@ -25,10 +25,10 @@ def admin(tmp_path):
 async def waiting(admin):
     made = []
 
-    def wait(**options):
+    async def wait(**options):
         holder = FakeHolder(**options)
         predecessor = Predecessor(admin, holder)
-        predecessor.start()
+        await predecessor.start()
         made.append((holder, predecessor))
         return holder
 
@@ -40,7 +40,7 @@ async def waiting(admin):
 
 @pytest.mark.asyncio
 async def test_thousands_of_sockets_change_hands(admin, waiting):
-    holder = waiting(count=2 * MOST + 1)
+    holder = await waiting(count=2 * MOST + 1)
     holder.sockets[3].bind(("127.0.0.1", 0))
     successor = await Successor.ask(admin)
     assert successor.wishes == b"wishes" * 100_000
@@ -63,7 +63,7 @@ async def test_the_connection_stays_and_those_to_earlier_processes_change_hands(
     one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     holder.others = [one]
     predecessor = Predecessor(admin, holder)
-    predecessor.start()
+    await predecessor.start()
     successor = await Successor.ask(admin)
     await successor.ready()
     await successor.done()
@@ -79,7 +79,7 @@ async def test_the_connection_stays_and_those_to_earlier_processes_change_hands(
 
 @pytest.mark.asyncio
 async def test_of_one_that_died_at_the_end_there_is_no_connection(admin, waiting):
-    waiting()
+    await waiting()
     successor = await Successor.ask(admin)
     successor.sockets[0].close()
     assert successor.connection() is None
@@ -87,7 +87,7 @@ async def test_of_one_that_died_at_the_end_there_is_no_connection(admin, waiting
 
 @pytest.mark.asyncio
 async def test_closed_before_it_is_done_nothing_is_given(admin, waiting):
-    holder = waiting()
+    holder = await waiting()
     for ready in (False, True):
         holder.over.clear()
         successor = await Successor.ask(admin)
@@ -101,7 +101,7 @@ async def test_closed_before_it_is_done_nothing_is_given(admin, waiting):
 
 @pytest.mark.asyncio
 async def test_a_refusal_says_why(admin, waiting):
-    waiting(refuses="redis is held")
+    await waiting(refuses="redis is held")
     with pytest.raises(RunError, match="does not hand over: redis is held"):
         await Successor.ask(admin)
 
@@ -109,7 +109,7 @@ async def test_a_refusal_says_why(admin, waiting):
 @pytest.mark.asyncio
 async def test_one_that_takes_too_long_has_lost_it(admin, waiting, monkeypatch):
     monkeypatch.setattr(predecessor, "PATIENCE", 0.05)
-    holder = waiting()
+    holder = await waiting()
     successor = await Successor.ask(admin)
     await asyncio.wait_for(holder.over.wait(), 5)
     assert holder.told == ["lend", "take back"]
@@ -122,7 +122,7 @@ async def test_one_that_takes_too_long_has_lost_it(admin, waiting, monkeypatch):
 @pytest.mark.asyncio
 async def test_one_that_takes_too_long_at_the_end_has_lost_it(admin, waiting, monkeypatch):
     monkeypatch.setattr(predecessor, "PATIENCE", 0.2)
-    holder = waiting()
+    holder = await waiting()
     successor = await Successor.ask(admin)
     await successor.ready()
     await asyncio.wait_for(holder.over.wait(), 5)
@@ -141,7 +141,7 @@ async def test_nobody_there(admin):
 
 @pytest.mark.asyncio
 async def test_one_that_belongs_to_another_user_is_not_believed(admin, waiting, monkeypatch):
-    waiting()
+    await waiting()
     monkeypatch.setattr(successor, "peer", lambda _: (1, 12345))
     monkeypatch.setattr(successor.os, "geteuid", lambda: 54321)
     with pytest.raises(RunError, match="belongs to user 12345"):
@@ -150,7 +150,7 @@ async def test_one_that_belongs_to_another_user_is_not_believed(admin, waiting, 
 
 @pytest.mark.asyncio
 async def test_another_user_is_not_heard(admin, waiting, monkeypatch):
-    holder = waiting()
+    holder = await waiting()
     monkeypatch.setattr(predecessor, "peer", lambda _: (1, 12345))
     with pytest.raises(RunError, match="has ended"):
         await Successor.ask(admin)
@@ -159,8 +159,8 @@ async def test_another_user_is_not_heard(admin, waiting, monkeypatch):
 
 @pytest.mark.asyncio
 async def test_a_later_one_has_the_place(admin, waiting):
-    waiting(refuses="first")
-    waiting(refuses="second")
+    await waiting(refuses="first")
+    await waiting(refuses="second")
     with pytest.raises(RunError, match="second"):
         await Successor.ask(admin)
 
@@ -168,7 +168,7 @@ async def test_a_later_one_has_the_place(admin, waiting):
 @pytest.mark.asyncio
 async def test_where_there_is_no_place_it_is_only_said(tmp_path, caplog):
     predecessor = Predecessor(tmp_path / "missing" / "admin.sock", FakeHolder(count=0))
-    predecessor.start()
+    await predecessor.start()
     predecessor.close()
     assert "no other ambassador will be able to take over" in caplog.text
     assert not beside(tmp_path / "missing" / "admin.sock").exists()
@@ -200,7 +200,7 @@ async def test_hundreds_of_earlier_processes_change_hands(admin):
     pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(count)]
     holder.others = [one for one, _ in pairs]
     predecessor = Predecessor(admin, holder)
-    predecessor.start()
+    await predecessor.start()
     successor = await Successor.ask(admin)
     await successor.ready()
     await successor.done()
@@ -216,7 +216,7 @@ async def test_hundreds_of_earlier_processes_change_hands(admin):
 
 @pytest.mark.asyncio
 async def test_counters_that_cannot_be_had_keep_no_successor_waiting(admin, waiting, caplog):
-    holder = waiting(count=1)
+    holder = await waiting(count=1)
 
     async def fails():
         raise KeyError("a bug")
