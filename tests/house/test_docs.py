@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ambassador.cli.verbs import VERBS
+from tests.house.imports import LAYERS, layer_of, rank
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "ambassador"
@@ -25,6 +26,16 @@ def test_architecture_names_nothing_that_is_not_there():
     named = re.findall(r"`([a-z/]+(?:\.py|/))`", table)
     assert len(named) > 5
     assert [name for name in named if not (PACKAGE / name).exists()] == []
+
+
+def test_architecture_has_the_order_that_imports_keep():
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    table = text[text.index("| in `src/ambassador`") : text.index("Adapters do not know")]
+    first_cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    named = [name for cell in first_cells for name in re.findall(r"`([a-z/]+)(?:\.py|/)`", cell)]
+    layers = [layer for name in named if (layer := layer_of(name.replace("/", ".").strip(".")))]
+    assert set(layers) == {name for names in LAYERS for name in names}
+    assert [rank(layer) for layer in layers] == sorted(map(rank, layers))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
