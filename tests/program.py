@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from ambassador.errors import RunError
 from tests.netns import Namespace
 from tests.wait import until
 
-__all__ = ["COMMAND", "Program", "clean_environ", "is_ready", "with_etc"]
+__all__ = ["COMMAND", "Program", "clean_environ", "is_ready", "unmeasured", "with_etc"]
 
 COMMAND = (sys.executable, "-m", "ambassador")
 _WITHIN = 15.0
@@ -26,7 +27,8 @@ _WITHIN = 15.0
 class Program:
     """Runs with `arguments` and the variables `environ`, in namespace `net` if there is one.
 
-    `before` is a command that is put before it. It logs JSON; the lines are in `events`.
+    `before` is a command that is put before it. It logs JSON; the lines are in `events`. Where it
+    matters how fast it is, it is not `measured`: coverage makes every line slower.
     """
 
     def __init__(
@@ -34,18 +36,20 @@ class Program:
         *arguments: str,
         net: Namespace | None = None,
         before: tuple[str, ...] = (),
+        measured: bool = True,
         **environ: str,
     ) -> None:
         self.events: list[dict[str, Any]] = []
         self.rest: list[str] = []  # what is no line of the log
         start = net.start if net else _start
+        inherited = clean_environ(AMBASSADOR_LOG="json", **{"AMBASSADOR_ADMIN": "off", **environ})
         self.process = start(
             *(*before, *COMMAND, "run", *arguments),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
-            env=clean_environ(AMBASSADOR_LOG="json", **{"AMBASSADOR_ADMIN": "off", **environ}),
+            env=inherited if measured else unmeasured(inherited),
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -123,6 +127,11 @@ def clean_environ(**more: str) -> dict[str, str]:
     ours = re.compile(r"AMBASSADOR_.*|.*_PORT_\d+_(TCP|UDP).*|KUBERNETES_.*|NO_COLOR")
     others = {name: value for name, value in os.environ.items() if not ours.fullmatch(name)}
     return {**others, "AMBASSADOR_PLANE": "relay", **more}
+
+
+def unmeasured(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return `environ` without what has coverage measure processes."""
+    return {name: value for name, value in environ.items() if not name.startswith("COVERAGE_")}
 
 
 def with_etc(resolv_conf: Path, hosts: Path) -> tuple[str, ...]:

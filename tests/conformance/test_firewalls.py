@@ -5,6 +5,7 @@ and the status says by which plane and why.
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import socket
 import threading
@@ -335,7 +336,8 @@ def test_of_two_addresses_the_silent_one_costs_only_the_first_clients_a_second(
     if ambassador.plane == "kernel":
         status = ambassador.status()
         assert (status.plane, status.ways_out) == ("kernel", {"unreachable": 1})
-        assert f"{dead} does not answer" in status.why
+        # Where the neighbour has been given up already, the kernel says so instead (EHOSTUNREACH).
+        assert re.search(rf"{re.escape(dead)} (does not answer|cannot be reached)", status.why)
 
 
 @pytest.mark.parametrize("silent", [socket.AF_INET, IPV6], ids=["IPv4", "IPv6"])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.ports import free_port
-from tests.program import COMMAND, clean_environ, is_ready
+from tests.program import COMMAND, clean_environ, is_ready, unmeasured
 from tests.wait import until
 
 MANY = [f"R{port}_PORT_{port}_TCP=tcp://127.0.0.1:1" for port in range(1000, 1300)]
@@ -90,6 +90,10 @@ def test_a_verb_that_only_answers_loads_neither_the_log_nor_the_program():
         "print([name for name in ('logging', 'json', 'asyncio') if name in sys.modules])"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+        [sys.executable, "-c", script],
+        env=unmeasured(os.environ),
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout.endswith("\n[]\n")
