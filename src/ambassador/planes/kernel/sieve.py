@@ -33,6 +33,19 @@ _TYPE, _FLAGS, _PORT = 4, 6, 12  # in the header of a message, in the byte order
 _TCP, _STATE = 1, 1  # CTA_PROTOINFO_TCP, CTA_PROTOINFO_TCP_STATE
 
 
+# From what conntrack says of the protocol to the state of TCP; dropped where there is none.
+_TCP_STATE: tuple[_Step, ...] = (
+    (_LOAD_X, 0, 0, _TCP),
+    _FIND_INSIDE,
+    (_EQUAL, _DROP, "", 0),
+    (_LOAD_X, 0, 0, _STATE),
+    _FIND_INSIDE,
+    (_EQUAL, _DROP, "", 0),
+    (_A_TO_X, 0, 0, 0),
+    (_LOAD_BYTE_AT, 0, 0, 4),
+)
+
+
 def sieve(delete: int) -> bytes:
     """Return the program that lets through, of translated flows only: that one begins, that its
     entry is deleted (a message of type `delete`), and that a connection is over.
@@ -54,14 +67,7 @@ def sieve(delete: int) -> bytes:
         (_LOAD_X, 0, 0, PROTOINFO),
         _FIND,
         (_EQUAL, drop, "", 0),
-        (_LOAD_X, 0, 0, _TCP),
-        _FIND_INSIDE,
-        (_EQUAL, drop, "", 0),
-        (_LOAD_X, 0, 0, _STATE),
-        _FIND_INSIDE,
-        (_EQUAL, drop, "", 0),
-        (_A_TO_X, 0, 0, 0),
-        (_LOAD_BYTE_AT, 0, 0, 4),
+        *_TCP_STATE,
         *((_EQUAL, keep, "", state) for state in TCP_OVER),
     ]
     return _program(steps)
@@ -90,14 +96,7 @@ def vanishing(port: int) -> bytes:
         (_LOAD_X, 0, 0, PROTOINFO),
         _FIND,
         (_EQUAL, keep, "", 0),  # UDP has none
-        (_LOAD_X, 0, 0, _TCP),
-        _FIND_INSIDE,
-        (_EQUAL, drop, "", 0),
-        (_LOAD_X, 0, 0, _STATE),
-        _FIND_INSIDE,
-        (_EQUAL, drop, "", 0),
-        (_A_TO_X, 0, 0, 0),
-        (_LOAD_BYTE_AT, 0, 0, 4),
+        *_TCP_STATE,
         *((_EQUAL, keep, "", state) for state in LIVING),
     ]
     return _program(steps)
