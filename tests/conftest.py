@@ -53,9 +53,21 @@ def pytest_configure() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Deal out the tests in our way where they run side by side."""
+    from tests.side_by_side import ByFile  # noqa: PLC0415  (a plain run needs no pytest-xdist)
+
+    return ByFile(config, log)
+
+
 @pytest.hookimpl(trylast=True)  # a folder may mark its own tests first
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip what cannot run here, each with its reason."""
+    if hasattr(config, "workerinput"):  # one of several processes
+        from tests.side_by_side import longest_first  # noqa: PLC0415
+
+        items[:] = longest_first(items)
     for item in items:
         for name, missing in (("root", missing_for_root), ("docker", missing_for_docker)):
             if item.get_closest_marker(name) and missing():
@@ -74,6 +86,14 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
     """Do the same for a file that skips as a whole."""
     report = yield
     return _strict(report)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests have measured."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name == "measured":
+                terminalreporter.write_line(f"measured: {value}")
 
 
 def _strict(report):

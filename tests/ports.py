@@ -10,14 +10,17 @@ import socket
 __all__ = ["free_port"]
 
 _FIRST, _LAST = 20000, 32000  # net.ipv4.ip_local_port_range begins at 32768
-# Test processes that run at the same time look in different places.
-_next = itertools.count(random.Random(os.getpid()).randrange(_LAST - _FIRST))
+# Processes of one run, side by side, have a part each; other runs look in different places.
+_PARTS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+_PART = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _PARTS
+_SIZE = (_LAST - _FIRST) // _PARTS
+_next = itertools.count(random.Random(os.getpid()).randrange(_SIZE))
 
 
 def free_port(count: int = 1) -> int:
     """Return the first of `count` ports in a row that nobody has, for TCP and for UDP."""
     while True:
-        first = _FIRST + next(_next) % (_LAST - _FIRST - count)
+        first = _FIRST + _PART * _SIZE + next(_next) % (_SIZE - count)
         if all(_is_free(port) for port in range(first, first + count)):
             for _ in range(count - 1):
                 next(_next)

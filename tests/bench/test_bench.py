@@ -54,6 +54,7 @@ def bench(request, tmp_path):
         process.wait()
 
 
+@pytest.mark.alone
 def test_it_measures_direct_socat_and_the_relay(bench):
     process = bench("--only", "shared,get1,direct,socat,relay")
     assert process.wait(30) == 0, bench.output()
@@ -69,6 +70,7 @@ def test_it_measures_direct_socat_and_the_relay(bench):
     assert (bench.folder / "benchmarks" / "get.svg").exists()
 
 
+@pytest.mark.alone
 def test_it_measures_what_counting_costs_or_says_why_not(bench):
     # Long enough for the least of many pieces: in one or two alone, others' work may be larger.
     process = bench("--only", "counting,kernel", "--seconds", "1")

@@ -6,6 +6,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,13 +17,7 @@ from .bed.engine import Engine
 from .bed.wire import cable, forwarding
 
 FAR, NEAR = "192.168.1.52", "192.168.1.53"  # the first is the one on Docker's page
-FIGURES = pytest.StashKey[list[str]]()
 UNMADE = pytest.StashKey[str]()
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Make room for what the tests measure."""
-    config.stash[FIGURES] = []
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -33,21 +28,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(120, func_only=True))
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    """Print what was measured, and once why the hosts could not be made."""
-    for line in config.stash[FIGURES]:
-        terminalreporter.write_line(f"measured: {line}")
-    if why := config.stash.get(UNMADE, ""):
-        terminalreporter.section("the hosts of tests/docker, or their images, were not made")
-        terminalreporter.write_line(why)
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[pytest.TestReport]:
+    """Say once, where the first test failed, why the hosts could not be made."""
+    report = yield
+    if report.failed and (why := item.config.stash.get(UNMADE, "")):
+        report.sections.append(("the hosts of tests/docker, or their images, were not made", why))
+        item.config.stash[UNMADE] = ""
+    return report
 
 
 @pytest.fixture
-def figure(pytestconfig: pytest.Config) -> Callable[[str], None]:
+def figure(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
     """Return what keeps one line for the end of the run."""
-    return pytestconfig.stash[FIGURES].append
+    return partial(record_property, "measured")
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +63,7 @@ def hosts(pytestconfig: pytest.Config) -> Iterator[tuple[Engine, Engine]]:
         else:
             yield far, near
     if failure:
-        pytest.fail(f"not made, the log is at the end: {failure}", pytrace=False)
+        pytest.fail(f"not made, the log is where the first test failed: {failure}", pytrace=False)
 
 
 @pytest.fixture

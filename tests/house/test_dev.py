@@ -5,8 +5,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from xdist.remote import Producer
+
+from tests.side_by_side import ByFile
 
 ROOT = Path(__file__).parents[2]
 
@@ -121,17 +125,73 @@ def test_a_failed_step_shows_the_end_of_its_log_and_where_the_rest_is(elsewhere,
     assert str(tmp_path / ".cache/dev.log") in done.stderr
 
 
-def inner_pytest(tmp_path: Path, code: str, **env: str) -> subprocess.CompletedProcess[str]:
+@pytest.fixture
+def passes(elsewhere, tmp_path):
+    """`./dev test` where all is installed and clean, and pytest ends with these exit codes."""
+    binaries = tmp_path / ".venv/bin"
+    binaries.mkdir(parents=True)
+    (tmp_path / "pyproject.toml").write_text("")
+    stamp = subprocess.run(["cksum"], check=True, capture_output=True, text=True, input="")
+    (tmp_path / ".venv/installed-test,demo").write_text(stamp.stdout)
+
+    def run(side_by_side: int, alone: int, *arguments: str) -> subprocess.CompletedProcess[str]:
+        python = f"""#!/bin/sh
+case "$*" in
+  *"pytest -m not alone"*) echo "side by side: $*"; exit {side_by_side} ;;
+  *"pytest -m alone"*) echo "alone: $*"; exit {alone} ;;
+  *pytest*) echo "plain: $*"; exit {alone} ;;
+esac
+"""
+        for name, script in (("python", python), ("ruff", "#!/bin/sh"), ("mypy", "#!/bin/sh")):
+            (binaries / name).write_text(script)
+            (binaries / name).chmod(0o755)
+        return elsewhere("test", *arguments)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("side_by_side", "alone", "code"),
+    [(0, 0, 0), (1, 0, 1), (0, 1, 1), (1, 1, 1), (2, 0, 2), (0, 2, 2), (3, 1, 3), (0, 5, 5)],
+)
+def test_a_failure_side_by_side_hides_nothing_and_is_not_forgotten(
+    passes, side_by_side, alone, code
+):
+    done = passes(side_by_side, alone)
+    assert done.returncode == code
+    assert "\nside by side: " in done.stdout
+    assert "\nalone: " in done.stdout
+    assert ("tests failed side by side" in done.stderr) == bool(side_by_side)
+
+
+def test_only_the_second_pass_judges_the_coverage_of_both(passes):
+    first, second = (line for line in passes(0, 0).stdout.splitlines() if " --cov " in line)
+    assert "--cov-fail-under=0" in first
+    assert "--cov-append" in second
+    assert "fail-under" not in second
+
+
+def test_tests_that_are_named_are_one_plain_run(passes):
+    done = passes(0, 4, "tests/house", "-k", "dev")
+    assert done.returncode == 4
+    assert [line for line in done.stdout.splitlines() if " -m " in line] == [
+        "plain: -m pytest tests/house -k dev"
+    ]
+
+
+def inner_pytest(
+    tmp_path: Path, code: str, *arguments: str, **env: str
+) -> subprocess.CompletedProcess[str]:
     (tmp_path / "test_inner.py").write_text(code)
     return subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider"),
-            *("-c", ROOT / "pyproject.toml", tmp_path / "test_inner.py"),
+            *("-c", ROOT / "pyproject.toml", tmp_path / "test_inner.py", *arguments),
         ],
         check=False,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=50,
         cwd=ROOT,
         env={**os.environ, "CI": "", **env},
     )
@@ -152,6 +212,36 @@ def test_a_skip_is_a_failure_in_ci_only(tmp_path, code):
     assert strict.returncode in (1, 2)
     assert "CI=true allows no skip" in strict.stdout
     assert "no moon" in strict.stdout
+
+
+def test_side_by_side_a_failure_has_its_name_and_its_reason_and_a_skip_is_one(tmp_path):
+    code = """
+import pytest
+def test_well(record_property): record_property("measured", "three sheep")
+def test_wrong(): assert "this" == "that"
+def test_left_out(): pytest.skip("no moon")
+"""
+    done = inner_pytest(tmp_path, code, "--numprocesses=2", CI="true")
+    assert done.returncode == 1
+    assert "FAILED" in done.stdout
+    assert "::test_wrong - AssertionError" in done.stdout
+    assert "'this' == 'that'" in done.stdout
+    assert "CI=true allows no skip" in done.stdout
+    assert "2 failed, 1 passed" in done.stdout
+    assert "measured: three sheep" in done.stdout
+
+
+def test_side_by_side_a_process_has_files_and_one_has_all_that_need_an_engine():
+    config = SimpleNamespace(
+        getvalue=lambda name: ["popen"] * 2, option=SimpleNamespace(loadscopereorder=True)
+    )
+    scheduler = ByFile(config, Producer("test"))
+    for node, unit in (
+        ("tests/relay/test_reset.py::test_it[uvloop-::1]", "tests/relay/test_reset.py"),
+        ("tests/docker/test_page.py::test_it", "tests/docker"),
+        ("tests/docker/test_stop.py::test_it", "tests/docker"),
+    ):
+        assert scheduler._split_scope(node) == unit
 
 
 def test_a_process_left_behind_is_a_failure(tmp_path):

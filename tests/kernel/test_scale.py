@@ -35,6 +35,7 @@ def plane(network, loop):
     loop.do(plane.close())
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(120)
 def test_five_thousand_routes(network, loop, plane, record_property):
     routes = tuple(route(number, "10.77.0.4") for number in range(COUNT))
@@ -90,6 +91,7 @@ def first_packets(network, listening, count=200):
     return min(times)
 
 
+@pytest.mark.alone
 def test_a_first_packet_takes_as_long_with_many_routes_as_with_one(network, loop, plane):
     with listen(network.old, 7000) as old:
         old.settimeout(10)

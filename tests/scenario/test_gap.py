@@ -41,7 +41,7 @@ from tests.ports import free_port
 from tests.program import Program, is_ready, with_etc
 from tests.wait import until
 
-pytestmark = [pytest.mark.root, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.alone, pytest.mark.root, pytest.mark.timeout(180)]
 
 ROUTES = 300
 MANY = 1000  # routes, or names, that come and go at once

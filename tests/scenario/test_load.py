@@ -17,6 +17,7 @@ from tests.scenario.load import PORT, Benchmark, Counting, Redis
 from tests.wait import until
 
 pytestmark = [
+    pytest.mark.alone,
     pytest.mark.root,
     pytest.mark.timeout(240),
     pytest.mark.skipif(

@@ -29,6 +29,7 @@ def test_a_reader_that_does_not_read_is_not_waited_for(serve, tmp_path, monkeypa
     assert answers(path)
 
 
+@pytest.mark.alone
 def test_requests_of_one_byte_chunks_and_of_many_headers_leave_others_their_turn(path):
     chunks = (
         b"POST /v1/hold HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"

@@ -97,6 +97,7 @@ def test_a_path_that_cannot_be_says_why(serve, tmp_path, name):
         serve(tmp_path / name)
 
 
+@pytest.mark.alone
 def test_stop_removes_the_socket_at_once_though_somebody_holds_a_connection(
     looping, reconciler, path
 ):

@@ -186,6 +186,7 @@ def test_the_last_good_answer_stands_while_dns_is_away(scenario, dns, hasty, cap
     assert events(caplog, "name_resolved") == ["db is at 10.0.0.2 (was 10.0.0.1)"]
 
 
+@pytest.mark.alone
 def test_clients_do_not_wait_for_name_servers_that_are_known_to_be_away(scenario, dns, hasty):
     async def main(resolver):
         dns.say(db="10.0.0.1")
@@ -201,6 +202,7 @@ def test_clients_do_not_wait_for_name_servers_that_are_known_to_be_away(scenario
     scenario(main)
 
 
+@pytest.mark.alone
 def test_a_slow_answer_is_not_waited_for_longer_than_a_second_when_there_is_an_old_one(
     scenario, dns
 ):
