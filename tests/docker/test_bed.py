@@ -9,6 +9,7 @@ import pytest
 
 from .bed.command import run
 from .bed.dockerd import engine
+from .bed.engine import Engine
 from .bed.images import import_redis
 from .bed.root import locked, redis
 
@@ -26,7 +27,9 @@ def traces(name: str) -> list[str]:
     return found + [str(path) for path in places]
 
 
-def test_an_engine_with_a_running_container_is_gone_when_its_block_fails() -> None:
+def test_an_engine_with_a_running_container_is_gone_when_its_block_fails(
+    hosts: tuple[Engine, Engine],
+) -> None:
     with locked():
         tar = redis()
     with pytest.raises(TrialError), engine("trial", "192.168.1.54") as trial:

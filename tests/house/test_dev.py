@@ -183,11 +183,13 @@ def inner_pytest(
     tmp_path: Path, code: str, *arguments: str, **env: str
 ) -> subprocess.CompletedProcess[str]:
     (tmp_path / "test_inner.py").write_text(code)
+    return pytest_run("-p", "tests.conftest", tmp_path / "test_inner.py", *arguments, **env)
+
+
+def pytest_run(*arguments: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
+    settings = ("-p", "no:cacheprovider", "-c", ROOT / "pyproject.toml")
     return subprocess.run(
-        [
-            *(sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider"),
-            *("-c", ROOT / "pyproject.toml", tmp_path / "test_inner.py", *arguments),
-        ],
+        [sys.executable, "-m", "pytest", *settings, *arguments],
         check=False,
         capture_output=True,
         text=True,
@@ -242,6 +244,16 @@ def test_side_by_side_a_process_has_files_and_one_has_all_that_need_an_engine():
         ("tests/docker/test_stop.py::test_it", "tests/docker"),
     ):
         assert scheduler._split_scope(node) == unit
+
+
+@pytest.mark.docker
+def test_hosts_that_cannot_be_made_fail_each_test_in_a_line_and_say_why_once():
+    page, stop = (f"tests/docker/test_{name}.py" for name in ("page", "stop"))
+    done = pytest_run("-n", "2", page, stop, AMBASSADOR_TEST_CACHE="/dev/null/no-folder")
+    assert done.returncode == 1
+    assert done.stdout.count("not made, the log is where the first test failed") >= 10
+    assert done.stdout.count("Traceback") == 1
+    assert "CACHE.mkdir" in done.stdout
 
 
 def test_a_process_left_behind_is_a_failure(tmp_path):

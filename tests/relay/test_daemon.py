@@ -87,6 +87,7 @@ def test_the_soft_limit_is_raised_to_the_hard_one(start, peers):
     assert resource.prlimit(program.process.pid, resource.RLIMIT_NOFILE) == (500, 500)
 
 
+@pytest.mark.alone
 def test_it_ends_in_under_a_second_when_idle_though_clients_have_been_there(start, peers):
     echo, port = peers.echo(), free_port()
     program = start(redis(port, echo.port)).started()
@@ -228,6 +229,7 @@ def test_a_wrong_variable_is_exit_code_2_and_nothing_is_started(start, wrong, na
     assert refuses(right)
 
 
+@pytest.mark.alone
 @pytest.mark.root
 def test_as_process_1_it_takes_leave_of_orphans_and_stops_at_once(start, peers, tmp_path):
     echo, port, fifo = peers.echo(), free_port(), tmp_path / "fifo"

@@ -243,6 +243,7 @@ def test_after_drain_what_has_arrived_is_read_to_the_end(relay, peers):
     assert read_all(client) == b"the last words"
 
 
+@pytest.mark.alone
 def test_a_route_goes_though_clients_keep_coming(relay, peers):
     echo, port = peers.echo(), free_port()
     flooded = route(port, echo.port)
