@@ -38,6 +38,7 @@ exec dockerd "$@"
 # A fresh sysfs shows the interfaces of the new network namespace, which dockerd reads.
 
 PREFIX = "ambassador-bed"  # of the folder and the cgroups of an engine
+PATIENCE = 60  # seconds; it starts in one or two, and much later beside many other tests
 NO_NETWORK = ["--bridge", "none", "--iptables=false", "--ip-forward=false", "--ip-masq=false"]
 
 
@@ -86,11 +87,11 @@ def _started(folder: Path, process: subprocess.Popen[bytes], address: str | None
 
     def answers() -> bool:
         first()
-        return found.client("version", within=5, ok=None).returncode == 0
+        return found.client("version", within=PATIENCE, ok=None).returncode == 0
 
     found = Engine(folder, until(first, "a first process"), address)
     try:
-        until(answers, "dockerd answers", within=30)
+        until(answers, "dockerd answers", within=PATIENCE)
     except AssertionError as late:
         raise CommandError(f"{late}\n{log()}") from None
     return found
