@@ -25,25 +25,45 @@ table inet guard {{
 }}
 """
 INVALID = "ct state invalid drop;"
+# New connections of ours get out to endpoints only.
+CLOSED = (
+    "policy drop; ct state established,related accept; oif lo accept; "
+    "meta l4proto icmpv6 accept; tcp dport 7000 tcp sport != 7000 ct state new "
+    "meta mark & 0xfffffffc != 0xc04 accept;"
+)
+OPEN_ONES = (
+    "policy drop; ct state established accept; tcp dport { 6379, 7000 } ct state new accept;"
+)
 # What guards: whether connections are taken up in the middle, rules of input, rules of output.
 GUARDS = {
     "strict tracking": (0, "", ""),
     "no invalid ones": (1, INVALID, INVALID),
     "no invalid ones, strict tracking": (0, INVALID, INVALID),
     "new ones begin with SYN": (1, "ct state new tcp flags & (syn | ack) != syn drop;", ""),
+    "output closed": (1, "", CLOSED),
+    "output closed, strict tracking": (0, "", CLOSED),
+    "all closed, strict tracking": (
+        0,
+        "meta l4proto icmpv6 accept; iif lo accept;" + OPEN_ONES,
+        CLOSED,
+    ),
 }
-# New connections of ours get out to endpoints only.
-CLOSED = (
-    "policy drop; ct state established,related accept; oif lo accept; "
-    "meta l4proto icmpv6 accept; tcp dport 7000 tcp sport != 7000 ct state new "
-    "meta mark != 0xc07 accept;"
-)
 
 
 def guard(scene, loose, incoming, outgoing):
     ambassador = scene.network.ambassador
     ambassador.sysctl(net__netfilter__nf_conntrack_tcp_loose=loose)
     ambassador.run("nft", "-f", "-", stdin=_RULES.format(incoming, outgoing))
+
+
+@pytest.mark.parametrize("what", ["strict tracking", "output closed, strict tracking"])
+def test_a_policy_is_felt_by_both_sides(scene, ambassador, what, caplog):
+    guard(scene, *GUARDS[what])
+    ambassador.set(route(6379, "10.77.0.4:7000", existing=Existing(Fate.CUT)))
+    pairs = [scene.session(listening) for listening in [scene.endpoint()] for _ in range(3)]
+    ambassador.change("redis", "10.77.0.5:7000")
+    times_of_resets(pairs, within=4)
+    assert not [one for one in caplog.records if one.event == "cut_not_felt"]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -59,44 +79,80 @@ def test_a_cut_is_felt_at_once_by_both_sides(scene, ambassador, what, family):
     times_of_resets(pairs, within=2)
 
 
+# Nothing gets out, whatever it belongs to; neighbours answer.
+SHUT = "policy drop; meta l4proto icmpv6 accept;"
+
+
+# The relay cannot even connect from such a host.
+KERNEL = pytest.mark.parametrize("plane", ["kernel"])
+
+
+@KERNEL
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("loose", [0, 1])
 def test_what_cannot_be_told_is_no_success_and_ends_with_its_next_word(
     scene, ambassador, loose, family
 ):
-    """With strict tracking the answer to that word belongs to nothing, and does not get out."""
-    guard(scene, loose, "", CLOSED)
     ambassador.set(route(6379, OLD[family]))
     client, upstream = scene.session(scene.endpoint(), family=family)
     works(client, upstream)
-    if ambassador.plane == "relay":
+    guard(scene, loose, "", SHUT)
+    name = client.getsockname()[1]
+    with pytest.raises(PlaneError, match=rf"1 of 1 sessions .*:{name}\): a firewall"):
         ambassador.execute(Cut("redis"))
-    else:
-        name = client.getsockname()[1]
-        with pytest.raises(PlaneError, match=rf"1 of 1 sessions .*:{name}\): a firewall"):
-            ambassador.execute(Cut("redis"))
-        client.sendall(b"are you there?")
-        upstream.sendall(b"are you there?")
-        if not loose:
-            return
+    scene.network.ambassador.run("nft", "flush", "chain", "inet", "guard", "out")
+    guard(scene, loose, "", CLOSED)  # what belongs to nothing still stays inside
     for sock in (client, upstream):
+        sock.sendall(b"are you there?")
         assert ends_with_reset(sock)
 
 
+@KERNEL
+@pytest.mark.parametrize("family", FAMILIES)
+def test_peers_of_our_own_host_are_told_though_nothing_gets_out(scene, ambassador, family):
+    here = scene.network.address("ambassador", family)
+    ambassador.set(route(6379, f"[{here}]:7000" if ":" in here else f"{here}:7000"))
+    listening = scene.endpoint("ambassador")
+    pairs = [scene.session(listening, consumer="sidecar", family=family) for _ in range(3)]
+    for pair in pairs:
+        works(*pair)
+    guard(scene, 0, "", SHUT)
+    assert ambassador.execute(Cut("redis")).sessions == 3
+    for pair in pairs:
+        for sock in pair:
+            with pytest.raises((ConnectionAbortedError, ConnectionResetError)):
+                sock.recv(1)
+    with scene.keep(scene.network.ambassador.socket(family)) as again:
+        scene.network.ambassador.run("nft", "delete", "table", "inet", "guard")
+        again.connect((here, 7000))  # what listens there was not ended
+        listening.accept()[0].close()
+
+
+def test_an_end_of_the_ambassador_is_felt_behind_a_firewall(scene, ambassador):
+    guard(scene, *GUARDS["output closed, strict tracking"])
+    ambassador.set(route(6379, "10.77.0.4:7000"))
+    pairs = [scene.session(listening) for listening in [scene.endpoint()] for _ in range(3)]
+    for pair in pairs:
+        works(*pair)
+    ambassador.drain()
+    times_of_resets(pairs, within=4)
+
+
+@KERNEL
 def test_what_a_policy_could_not_end_is_said_in_the_log(scene, ambassador, caplog):
     caplog.set_level("WARNING", "ambassador")
-    guard(scene, 1, "", CLOSED)
     ambassador.set(route(6379, "10.77.0.4:7000", existing=Existing(Fate.CUT)))
     pairs = [scene.session(listening) for listening in [scene.endpoint()] for _ in range(3)]
+    guard(scene, 1, "", SHUT)
     ambassador.change("redis", "10.77.0.5:7000")
-    if ambassador.plane == "kernel":
-        said = until(
-            lambda: [one for one in caplog.records if one.event == "cut_not_felt"], 5, "it is said"
-        )
-        assert [one.fields["sessions"] for one in said] == [3]
-        for pair in pairs:
-            for sock in pair:
-                sock.sendall(b"are you there?")
+    said = until(
+        lambda: [one for one in caplog.records if one.event == "cut_not_felt"], 5, "it is said"
+    )
+    assert [one.fields["sessions"] for one in said] == [3]
+    scene.network.ambassador.run("nft", "delete", "table", "inet", "guard")
+    for pair in pairs:
+        for sock in pair:
+            sock.sendall(b"are you there?")
     for pair in pairs:
         for sock in pair:
             assert ends_with_reset(sock)

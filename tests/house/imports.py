@@ -38,8 +38,9 @@ PURE_MODULES = (
     *(
         f"planes.kernel.{name}"
         for name in (
-            *("chains", "eligible", "entry", "evidence", "firewall", "hindrances", "layout"),
-            *("life", "messages", "orphans", "revival", "ruleset", "sieve", "skim", "ways"),
+            *("chains", "cut_entry", "diag", "eligible", "entry", "evidence", "firewall"),
+            *("hindrances", "layout", "life", "messages", "orphans", "revival", "ruleset"),
+            *("sieve", "skim", "timeouts", "ways"),
         )
     ),
     "planes.relay.client",

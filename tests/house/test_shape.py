@@ -36,6 +36,7 @@ ELSEWHERE: dict[str, str] = {
     "planes.kernel.host": "kernel/test_host.py",
     "planes.kernel.netconf": "kernel/test_host.py",
     "planes.kernel.vanished": "conformance/test_vanished.py",
+    "planes.kernel.local_peers": "kernel/test_local_peers.py",
     "planes.kernel.leftover": "kernel/test_leftover.py",
     "planes.kernel.netlink": "kernel/test_conntrack.py",
     "planes.kernel.plane": "kernel/test_kernel_plane.py",

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 from ambassador.errors import PlaneError
 from ambassador.model import Proto
+from ambassador.planes.kernel.cut_entry import Side, entry, name, sides
 from ambassador.planes.kernel.entry import Flow, FlowState, naming, parse, wanted
 from ambassador.planes.kernel.messages import ACK, CREATE, EXCLUSIVE, message, messages
 from ambassador.planes.kernel.netlink import NetlinkSocket
@@ -104,9 +105,7 @@ class Conntrack:
 
     def look_up(self, flow: Flow) -> Flow | None:
         """Return what the entry of `flow` is now; None when it is gone."""
-        if self._socket is None:
-            raise PlaneError("conntrack is not open")
-        data = self._socket.ask(_GET, flow.family, flow.key)
+        data = self._netlink.ask(_GET, flow.family, flow.key)
         for kind, _, begin, end in messages(data or b""):
             found = parse(data or b"", begin, end) if kind == NEW else None
             if found is not None and found.id == flow.id:
@@ -116,10 +115,14 @@ class Conntrack:
     @property
     def port(self) -> int:
         """The number by which the kernel knows who asked for a change."""
+        bound: tuple[int, int] = self._netlink.sock.getsockname()
+        return bound[0]
+
+    @property
+    def _netlink(self) -> NetlinkSocket:
         if self._socket is None:
             raise PlaneError("conntrack is not open")
-        name: tuple[int, int] = self._socket.sock.getsockname()
-        return name[0]
+        return self._socket
 
     def revive(self, gone: Sequence[Vanished]) -> list[Vanished]:
         """Make the entries of `gone` anew; return those that could not be, because others took
@@ -133,6 +136,40 @@ class Conntrack:
         made = {id(one) for one in room} - again
         return [one for one in failed if id(one) not in made]
 
+    async def enter_cut(self, flows: Sequence[Flow]) -> None:
+        """Let an entry of its own stand for each side of `flows`, which were deleted; see
+        cut_entry.py. A later flow of ours between the same ends keeps its place.
+        """
+        places = [(flow.family, side) for flow in flows for side in sides(flow)]
+        for first in range(0, len(places), _BATCH):
+            taken = self._enter(places[first : first + _BATCH])
+            # What a peer has sent meanwhile has an entry too, where connections are taken up.
+            self._enter([place for place in taken if self._vacate(*place)])
+            await asyncio.sleep(0)
+
+    def _enter(self, places: Sequence[tuple[int, Side]]) -> list[tuple[int, Side]]:
+        """Return those of `places`, an address family and two ends, that are taken."""
+        if not places:
+            return []
+        netlink, requests, numbers = self._netlink, [], {}
+        for place in places:
+            family, side = place
+            flags = CREATE | EXCLUSIVE | (ACK if place is places[-1] else 0)
+            number = netlink.sequence()
+            numbers[number] = place
+            requests.append(message(NEW, flags, number, family, entry(side)))
+        return [numbers[number] for number in netlink.perform(requests) if number in numbers]
+
+    def _vacate(self, family: int, side: Side) -> bool:
+        """Delete the entry between two ends, unless it is translated; tell whether it is gone."""
+        netlink = self._netlink
+        data = netlink.ask(_GET, family, name(side)) or b""
+        if any(parse(data, begin, end) for _, _, begin, end in messages(data)):
+            return False
+        number = netlink.sequence()
+        errors = netlink.perform([message(DELETE, ACK, number, family, name(side))])
+        return all(error == errno.ENOENT for error in errors.values())
+
     def _make_room(self, flow: Flow) -> bool:
         """Delete what an upstream's own datagram has made in the place of `flow`, unless its client
         has begun anew; tell whether there is room now.
@@ -144,26 +181,22 @@ class Conntrack:
         return not self._socket.perform([wanted])
 
     def _make(self, gone: Sequence[Vanished]) -> list[Vanished]:
-        if self._socket is None:
-            raise PlaneError("conntrack is not open")
-        requests, numbers = [], {}
+        netlink, requests, numbers = self._netlink, [], {}
         for place, one in enumerate(gone):
             flags = CREATE | EXCLUSIVE | (ACK if place == len(gone) - 1 else 0)
-            number = self._socket.sequence()
+            number = netlink.sequence()
             numbers[number] = one
             requests.append(message(NEW, flags, number, one.flow.family, request(one)))
-        return [numbers[number] for number in self._socket.perform(requests) if number in numbers]
+        return [numbers[number] for number in netlink.perform(requests) if number in numbers]
 
     def _delete(self, flows: Sequence[Flow]) -> int:
         """Delete the entries of `flows` and return how many were gone already."""
-        if self._socket is None:
-            raise PlaneError("conntrack is not open")
-        requests = []
+        netlink, requests = self._netlink, []
         for place, flow in enumerate(flows):
             flags = ACK if place == len(flows) - 1 else 0
-            number = self._socket.sequence()
+            number = netlink.sequence()
             requests.append(message(DELETE, flags, number, flow.family, naming(flow)))
-        errors = self._socket.perform(requests)
+        errors = netlink.perform(requests)
         for error in errors.values():
             if error not in (errno.ENOENT, errno.ESTALE):
                 raise PlaneError(f"conntrack: cannot delete: {os.strerror(error).lower()}")

@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
+from collections.abc import Collection, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from socket import AF_INET, AF_INET6
 from typing import Any
 
-from ambassador import log
 from ambassador.core.departure import Departure, grace
-from ambassador.errors import PlaneError
 from ambassador.model import Existing, Fate, Proto, Reason, Route
 from ambassador.pacing import pace, tell_leaving
+from ambassador.planes.kernel.confirming import Confirming, Felt
 from ambassador.planes.kernel.conntrack import Conntrack
-from ambassador.planes.kernel.entry import Address, Flow, shown
+from ambassador.planes.kernel.entry import Address, Flow
 from ambassador.planes.kernel.poke import Poke, Poker
 from ambassador.tasks import spawn
 
-__all__ = ["Departures", "Felt", "untold"]
-
-# See Table.felt.
-Felt = Callable[[Collection[int]], Awaitable[set[tuple[str, int, int]]]]
+__all__ = ["Departures"]
 
 # When a cut is repeated, in seconds after it: a socket answers one such segment in 500 ms
 # (net.ipv4.tcp_invalid_ratelimit), so a busy one may have spent its answer on another.
 _AGAIN = ((0.6, Poke.PLAIN), (0.6, Poke.HANDSHAKE))
-# When it is looked whether peers have been told, in seconds after each other: a moment after each
-# time that they were asked.
-_TOLD = (0.02, 0.1, 0.6, 0.6)
-_GATHER = 1.0  # seconds whose cuts are looked at together: each look is a run of nft
 _PIECE = 100  # flows deleted, then poked, in one go
 _TICK = 0.02  # seconds between two looks at what is due
 # Flows that rest: only those that nobody has answered end.
@@ -53,13 +44,11 @@ class Departures:
 
     def __init__(self, conntrack: Conntrack, poker: Poker, felt: Felt | None = None) -> None:
         self._conntrack = conntrack
-        self._felt = felt
         self._poker = poker
         self._leaving: list[_Leaving] = []
         self._again: set[asyncio.Task[None]] = set()
         self.recent: dict[int, Flow] = {}  # cut, and their peers are still asked
-        self._unconfirmed: list[Flow] = []  # no longer, and nobody has looked whether it was felt
-        self._confirming: asyncio.Task[None] | None = None
+        self.confirming = Confirming(conntrack, poker, felt)
         self.noting = False  # whether somebody will ask `reasons`, by the ids of flows
         self.reasons: dict[int, Reason] = {}
 
@@ -123,6 +112,7 @@ class Departures:
             ended += await self._conntrack.delete(piece)
             await self._poker.poke(piece, Poke.HANDSHAKE)
         self.recent.update((flow.id, flow) for flow in flows)
+        self.confirming.begin(flows)
         task = spawn(self._repeat(flows), "repeat of a cut")
         self._again.add(task)
         task.add_done_callback(self._again.discard)
@@ -137,6 +127,7 @@ class Departures:
         """Wait until what has been cut has been told to its peers for the last time."""
         if self._again:
             await asyncio.wait(self._again)
+        await self.confirming.settle()
 
     def close(self) -> None:
         """End nothing any longer; what has not been cut goes on."""
@@ -145,8 +136,7 @@ class Departures:
                 task.cancel()
         for task in self._again:
             task.cancel()
-        if self._confirming is not None:
-            self._confirming.cancel()
+        self.confirming.close()
         self._leaving.clear()
 
     async def _flows(self, leaving: _Leaving, *, unanswered: bool = False) -> list[Flow]:
@@ -217,62 +207,15 @@ class Departures:
         self.note(flows, reason)
         await self._conntrack.delete(flows)
 
-    async def untold(self, flows: Sequence[Flow]) -> Sequence[Flow]:
-        """Return those of `flows`, which were cut just now, of which a peer has not been told after
-        all that can be done. Takes up to 1.4 s; returns as soon as all have been told. Raises
-        PlaneError where that cannot be seen.
-        """
-        left = flows
-        for pause in _TOLD:
-            await asyncio.sleep(pause)
-            left = await self._not_felt(left)
-            if not left:
-                break
-        return left
-
-    async def _not_felt(self, flows: Sequence[Flow]) -> Sequence[Flow]:
-        if self._felt is None or not flows:
-            return ()
-        felt = await self._felt({flow.family for flow in flows})
-        return [
-            flow
-            for flow in flows
-            if not {(*flow.client, flow.listen[1]), (*flow.upstream, flow.nat[1])} <= felt
-        ]
-
     async def _repeat(self, flows: Sequence[Flow]) -> None:
         for pause, poke in _AGAIN:
             await asyncio.sleep(pause)
-            await self._poker.poke(flows, poke)
+            await self.confirming.poke(flows, poke)
         for flow in flows:
             self.recent.pop(flow.id, None)
-        self._unconfirmed += flows
-        if self._confirming is None or self._confirming.done():
-            self._confirming = spawn(self._confirm(), "confirmation of cuts")
-
-    async def _confirm(self) -> None:
-        """Say which sessions have not been told that they are cut; once for all of a second."""
-        while self._unconfirmed:
-            await asyncio.sleep(_GATHER)
-            flows, self._unconfirmed = self._unconfirmed, []
-            with contextlib.suppress(PlaneError):  # then nothing is known, and nothing said
-                if left := await self._not_felt(flows):
-                    text = untold(left, len(flows))
-                    log.event(log.WARNING, "cut_not_felt", text, sessions=len(left))
 
 
 def _named(flows: Sequence[Flow]) -> str:
     """Return `10.0.0.2:6379, 10.0.0.3:6379`."""
     ends = sorted({flow.upstream for flow in flows})
     return ", ".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in ends)
-
-
-def untold(left: Sequence[Flow], number: int) -> str:
-    """Return what to say of the flows `left` of a `number` that were cut."""
-    clients = ", ".join(shown(flow.client) for flow in left[:3])
-    more = f" and {len(left) - 3} more" if len(left) > 3 else ""
-    return (
-        f"{len(left)} of {number} sessions are cut, but not both of their sides have been told "
-        f"({clients}{more}): a firewall of this host, or on the way, drops what tells them; they "
-        "end when they send something and the answer to it gets out"
-    )

@@ -11,8 +11,9 @@ from ambassador import log
 from ambassador.core.departure import Departure
 from ambassador.errors import PlaneError
 from ambassador.model import Proto, Reason, Route
+from ambassador.planes.kernel.confirming import Felt, untold
 from ambassador.planes.kernel.conntrack import Conntrack
-from ambassador.planes.kernel.departures import Departures, Felt, untold
+from ambassador.planes.kernel.departures import Departures
 from ambassador.planes.kernel.entry import Address, Flow
 from ambassador.planes.kernel.following import Following, RouteOf
 from ambassador.planes.kernel.fullness import FullnessWatch
@@ -130,11 +131,11 @@ class Flows:
 
     async def untold(self, ids: Collection[int]) -> str:
         """Return what to say where peers of flows of these `ids`, cut just now, do not hear of it;
-        see Departures.untold.
+        see Confirming.untold.
         """
         recent = self._departures.recent
         flows = [recent[one] for one in ids if one in recent]
-        left = await self._departures.untold(flows)
+        left = await self._departures.confirming.untold(flows)
         return untold(left, len(flows)) if left else ""
 
     async def drain(self, ports: Collection[Port], grace: float) -> int:

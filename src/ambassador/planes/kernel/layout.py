@@ -43,7 +43,10 @@ The peers of a flow that is cut (poke.py) are noted in `poked4` and `poked6`, fo
 such a peer answers is reset by `answers` before a firewall of this host sees it, and the reset
 belongs to what conntrack knows of the answer, or to nothing (`told`), so that rules about invalid
 packets let it pass. `felt` notes a reset that has passed all other rules, and `answers` one that
-came: only then the peer has been told.
+came: only then the peer has been told. Where that fails, an entry of conntrack takes the place of
+the one that was deleted (cut_entry.py): it has the label CUT, and what belongs to it is let through
+by rules that let an open connection through. `entered` takes its peer out of `poked4` and `poked6`,
+for nothing of it is to be untracked.
 
 Once a connection stands, its packets meet `poke`, `passing` or `leaving`, and `ours`: 0.5 µs each,
 beside 1.1 µs for connection tracking and translation (2 cores of a virtual machine; a call of the
@@ -58,14 +61,16 @@ Pure.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 from ambassador.model import Proto
+from ambassador.planes.kernel.timeouts import POLICY, timeout
 
 __all__ = [
     "ALIVE",
     "CHAINS",
     "COUNTERS",
+    "CUT",
+    "ENTERED_MARK",
     "GRACE",
     "LABEL",
     "LAYOUT",
@@ -77,36 +82,22 @@ __all__ = [
     "lenient",
     "mended",
     "skeleton",
-    "timeout",
 ]
 
 TABLE = "inet ambassador"
 # The table's comment. Other chains, sets or meanings need another number.
-LAYOUT = "ambassador 5"
-# Of the segments that end flows, and of those beside which a flow is still tracked; see poke.py.
-MARK, TRACKED_MARK = 0xC07, 0xC06
+LAYOUT = "ambassador 6"
+# Of the segments that end flows, of those beside which a flow is still tracked, and of those that
+# belong to an entry of a flow that was cut; see poke.py.
+MARK, TRACKED_MARK, ENTERED_MARK = 0xC07, 0xC06, 0xC05
 
 # A bit of the connection label (of 128) that says: translated by us. Marks are the usual place,
 # and therefore taken by others.
 LABEL = 107
 # Another bit: the process these rules are of lives; see owner.py.
 ALIVE = 106
-# The longest time that is right at any HZ: more than 2^31 jiffies would be in the past at once.
-# By default conntrack forgets a half-closed flow after 60 s and a silent one after 5 days.
-_FOREVER = 2_000_000
-_POLICY = {
-    "syn_sent": 1,
-    "syn_recv": 60,
-    "established": _FOREVER,
-    "fin_wait": _FOREVER,
-    "close_wait": _FOREVER,
-    "last_ack": 300,  # as long as a sender repeats its FIN
-    "time_wait": 10,  # 120 by default: 2,000 new connections a second would fill the table
-    "close": 10,
-    "retrans": 300,
-    "unack": 300,
-}
-
+# And of what stands for a connection that was cut; see cut_entry.py.
+CUT = 105
 # Seconds after the last new client of a process that was killed in which others are still led on.
 GRACE = 5
 # A datagram to one of these and the port of a route is refused (EPERM) while the rules lead its
@@ -137,21 +128,6 @@ def lenient() -> str:
     return f"flush chain {TABLE} stray\n"
 
 
-def timeout(
-    name: str, proto: str, ipv6: bool, policy: Mapping[str, int], verb: str = "  ct timeout"
-) -> str:
-    """Return the definition of a timeout policy: states of conntrack to seconds."""
-    listed = ", ".join(f"{state} : {seconds}" for state, seconds in policy.items())
-    lines = [
-        f"{verb} {name} {{",
-        f"    protocol {proto}",
-        f"    l3proto {'ip6' if ipv6 else 'ip'}",
-        f"    policy = {{ {listed} }}",
-        "  }",
-    ]
-    return "\n".join(lines)
-
-
 def dnat_by_map(ipv6: bool) -> str:
     """Return the rule that translates to the one address of a port."""
     family = "6" if ipv6 else "4"
@@ -161,7 +137,7 @@ def dnat_by_map(ipv6: bool) -> str:
 def _of_family(ipv6: bool) -> str:
     end, ip, address = ("6", "ip6", "ipv6_addr") if ipv6 else ("4", "ip", "ipv4_addr")
     return f"""\
-{timeout(f"tcp{end}", "tcp", ipv6, _POLICY)}
+{timeout(f"tcp{end}", "tcp", ipv6, POLICY)}
   map any{end} {{ typeof meta l4proto . th dport : verdict; }}
   map at{end} {{ typeof {ip} daddr . meta l4proto . th dport : verdict; }}
   map to{end} {{ type inet_proto . inet_service : {address} . inet_service; }}
@@ -296,6 +272,7 @@ _STATIC = f"""\
   chain unfit {{
     type filter hook input priority -90;
     iif lo accept
+    tcp flags & rst == rst ct label {CUT} goto answers
     ct state established accept
     ip saddr . tcp sport . tcp dport @poked4 goto answers
     ip6 saddr . tcp sport . tcp dport @poked6 goto answers
@@ -319,19 +296,29 @@ _STATIC = f"""\
   chain poke {{
     type filter hook output priority raw;
     tcp flags & rst == rst goto told
-    meta mark & {0xFFFFFFFF ^ MARK ^ TRACKED_MARK:#x} != {MARK & TRACKED_MARK:#x} accept
+    meta mark & 0xfffffffc != {MARK & TRACKED_MARK & ENTERED_MARK:#x} accept
+    meta mark {ENTERED_MARK:#x} goto entered
     meta mark {TRACKED_MARK:#x} notrack accept
     update @poked4 {{ ip daddr . tcp dport . tcp sport }}
     update @poked6 {{ ip6 daddr . tcp dport . tcp sport }}
     tcp flags & ack == ack notrack
   }}
+  chain entered {{
+    delete @poked4 {{ ip daddr . tcp dport . tcp sport }}
+    delete @poked6 {{ ip6 daddr . tcp dport . tcp sport }}
+  }}
   chain told {{
     ip daddr . tcp dport . tcp sport @poked4 notrack
     ip6 daddr . tcp dport . tcp sport @poked6 notrack
   }}
+  chain ended {{
+    add @felt4 {{ ip daddr . tcp dport . tcp sport }}
+    add @felt6 {{ ip6 daddr . tcp dport . tcp sport }}
+  }}
   chain felt {{
     type filter hook output priority 300;
     tcp flags & rst != rst accept
+    ct label {CUT} goto ended
     ip daddr . tcp dport . tcp sport @poked4 add @felt4 {{ ip daddr . tcp dport . tcp sport }}
     ip6 daddr . tcp dport . tcp sport @poked6 add @felt6 {{ ip6 daddr . tcp dport . tcp sport }}
   }}

@@ -19,7 +19,7 @@ from struct import Struct
 
 from ambassador.errors import PlaneError
 from ambassador.planes.kernel.entry import Flow
-from ambassador.planes.kernel.layout import MARK, TRACKED_MARK
+from ambassador.planes.kernel.layout import ENTERED_MARK, MARK, TRACKED_MARK
 from ambassador.tasks import Slice
 
 __all__ = ["Poke", "Poker", "segment"]
@@ -32,6 +32,7 @@ _IP4 = Struct(">BBHHHBBH4s4s")  # RFC 791, section 3.1
 _IP6 = Struct(">LHBB16s16s")  # RFC 8200, section 3
 _TCP = Struct(">HHLLBBHHH")
 _HOPS = 64
+_MARKS = (MARK, TRACKED_MARK, ENTERED_MARK)
 
 
 class Poke(Enum):
@@ -54,7 +55,7 @@ class Poker:
 
     def open(self) -> None:
         """Take the raw sockets; IPv6 only where the system has it."""
-        for family, mark in product((socket.AF_INET, socket.AF_INET6), (MARK, TRACKED_MARK)):
+        for family, mark in product((socket.AF_INET, socket.AF_INET6), _MARKS):
             try:
                 raw = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW)
                 raw.setblocking(False)
@@ -74,11 +75,13 @@ class Poker:
             raw.close()
         self._sockets.clear()
 
-    async def poke(self, flows: Iterable[Flow], poke: Poke, *, tracked: bool = False) -> None:
-        """Poke both peers of each of `flows`, whose entries have been deleted. Those that are
-        `tracked` have one: a SYN that is tracked too would become a connection of its own.
+    async def poke(self, flows: Iterable[Flow], poke: Poke, mark: int = MARK) -> None:
+        """Poke both peers of each of `flows`, whose entries have been deleted.
+
+        Where an entry stands `mark` says so: TRACKED_MARK for the flow's own (a SYN that is tracked
+        too would become a connection of its own), ENTERED_MARK for those that stand for a cut.
         """
-        turn, mark = Slice(_SLICE), TRACKED_MARK if tracked else MARK
+        turn = Slice(_SLICE)
         for flow in flows:
             raw = self._sockets.get((flow.family, mark))
             to_client, to_upstream = poke.value

@@ -17,7 +17,16 @@ from ambassador.planes.kernel.entry import PROTOCOLS, PROTOINFO, STATUS, Address
 from ambassador.planes.kernel.layout import LABEL
 from ambassador.planes.kernel.messages import NEST, attribute, attributes
 
-__all__ = ["LIVING", "TIMEOUT", "Vanished", "backwards", "read", "request"]
+__all__ = [
+    "LENIENT",
+    "LIVING",
+    "TIMEOUT",
+    "Vanished",
+    "backwards",
+    "both_ends",
+    "read",
+    "request",
+]
 
 _ORIG, _REPLY, _NAT_SRC, TIMEOUT, _MARK, _NAT_DST, _LABELS = 1, 2, 6, 7, 8, 13, 22  # CTA_*
 _CONFIRMED, _SEEN_REPLY, _ASSURED = 1 << 3, 1 << 1, 1 << 2  # IPS_*
@@ -26,7 +35,7 @@ LIVING = (3, 4, 5, 6)
 # The windows of both sides are not known: what conntrack would find out of them is let through, as
 # are selective acknowledgements (IP_CT_TCP_FLAG_BE_LIBERAL, _SACK_PERM), and taken from the next
 # segments.
-_LENIENT = bytes([0x0A, 0x0A])
+LENIENT = 0x0A
 _U16, _U32 = Struct(">H"), Struct(">L")
 
 
@@ -72,9 +81,9 @@ def request(gone: Vanished) -> bytes:
     number = PROTOCOLS[flow.proto]
     status = _CONFIRMED | gone.status & (_SEEN_REPLY | _ASSURED)
     body = (
-        attribute(NEST | _ORIG, _tuple(number, flow.client, flow.listen))
+        attribute(NEST | _ORIG, both_ends(number, flow.client, flow.listen))
         # As if nothing were translated: the kernel makes of it what the two that follow say.
-        + attribute(NEST | _REPLY, _tuple(number, flow.listen, flow.client))
+        + attribute(NEST | _REPLY, both_ends(number, flow.listen, flow.client))
         + attribute(NEST | _NAT_DST, _range(flow.upstream))
         + attribute(NEST | _NAT_SRC, _range(flow.nat))
         + attribute(STATUS, _U32.pack(status))
@@ -85,17 +94,19 @@ def request(gone: Vanished) -> bytes:
         body += attribute(_MARK, _U32.pack(gone.mark))
     if gone.state:
         # CTA_PROTOINFO_TCP_STATE, _FLAGS_ORIGINAL and _FLAGS_REPLY
-        tcp = attribute(1, bytes([gone.state])) + attribute(4, _LENIENT) + attribute(5, _LENIENT)
+        lenient = bytes([LENIENT, LENIENT])  # what is set, and of what
+        tcp = attribute(1, bytes([gone.state])) + attribute(4, lenient) + attribute(5, lenient)
         body += attribute(NEST | PROTOINFO, attribute(NEST | 1, tcp))
     return body
 
 
 def backwards(flow: Flow) -> bytes:
     """Return the attributes that name the entry of what its upstream sends of itself."""
-    return attribute(NEST | _ORIG, _tuple(PROTOCOLS[flow.proto], flow.upstream, flow.nat))
+    return attribute(NEST | _ORIG, both_ends(PROTOCOLS[flow.proto], flow.upstream, flow.nat))
 
 
-def _tuple(number: int, source: Address, destination: Address) -> bytes:
+def both_ends(number: int, source: Address, destination: Address) -> bytes:
+    """Return what a tuple consists of, of the protocol of this number."""
     # CTA_TUPLE_IP with CTA_IP_V4_SRC and _DST, or CTA_IP_V6_SRC and _DST; CTA_TUPLE_PROTO with
     # CTA_PROTO_NUM, _SRC_PORT and _DST_PORT
     first = 3 if ":" in source[0] else 1

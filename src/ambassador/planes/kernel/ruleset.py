@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ambassador.model import Proto
-from ambassador.planes.kernel.layout import COUNTERS, TABLE, dnat_by_map, timeout
+from ambassador.planes.kernel.layout import COUNTERS, TABLE, dnat_by_map
+from ambassador.planes.kernel.timeouts import timeout
 
 __all__ = [
     "Key",

@@ -2,7 +2,7 @@
 
 import re
 
-from ambassador.planes.kernel.layout import skeleton, timeout
+from ambassador.planes.kernel.layout import skeleton
 
 TEXT = skeleton()
 CHAINS = dict(re.findall(r"^  chain (\S+) \{\n(.*?)^  \}", TEXT, re.M | re.S))
@@ -43,11 +43,6 @@ def test_loopback_and_our_own_segments_are_never_translated():
         assert early in lines
 
 
-def test_a_timeout_policy_names_protocol_and_family():
-    words = " ".join(timeout("x", "udp", True, {"replied": 5}).split())
-    assert words == "ct timeout x { protocol udp l3proto ip6 policy = { replied : 5 } }"
-
-
 def test_sets_are_declared_so_that_every_nft_can_read_them():
     """A single type, or one of a verdict, nft 1.1 writes so that nft 1.0.6 crashes."""
     declared = re.findall(r"(?:set|map) (\w+) \{\s*(typeof|type) ([^;]+);", TEXT)
@@ -59,6 +54,15 @@ def test_sets_are_declared_so_that_every_nft_can_read_them():
             assert "verdict" not in what
 
 
+def test_what_belongs_to_a_cut_entry_is_tracked():
+    """It is of use only where it counts as part of a connection."""
+    rules = [line.strip() for line in CHAINS["poke"].strip().splitlines()]
+    at = rules.index("meta mark 0xc05 goto entered")
+    assert at < min(place for place, rule in enumerate(rules) if "notrack" in rule)
+    assert "notrack" not in CHAINS["entered"]
+    assert CHAINS["entered"].count("delete @poked") == 2  # its reset is tracked too
+
+
 def test_only_rules_in_force_lead_a_client_on():
     lines = [line.strip() for line in CHAINS["arrive"].splitlines()]
     at = lines.index("ct direction != @lease return")
@@ -66,15 +70,16 @@ def test_only_rules_in_force_lead_a_client_on():
     assert not any("choose" in line for line in lines[:at])
 
 
-def test_packets_of_an_open_connection_of_the_relay_leave_at_the_second_rule_of_input():
-    first, second, *_ = (line.strip() for line in CHAINS["unfit"].strip().splitlines()[1:])
-    assert (first, second) == ("iif lo accept", "ct state established accept")
+def test_packets_of_an_open_connection_of_the_relay_leave_soon_at_input():
+    first, second, third, *_ = (line.strip() for line in CHAINS["unfit"].strip().splitlines()[1:])
+    assert (first, third) == ("iif lo accept", "ct state established accept")
+    assert second.startswith("tcp flags & rst == rst ")  # nothing else is asked for its label
 
 
 def test_what_is_no_reset_and_no_segment_of_ours_leaves_output_soon():
     rules = [line.strip() for line in CHAINS["poke"].strip().splitlines()]
     assert rules[1:3] == [
         "tcp flags & rst == rst goto told",
-        "meta mark & 0xfffffffe != 0xc06 accept",  # neither 0xc06 nor 0xc07
+        "meta mark & 0xfffffffc != 0xc04 accept",  # none of 0xc05, 0xc06 and 0xc07
     ]
     assert CHAINS["felt"].strip().splitlines()[1].strip() == "tcp flags & rst != rst accept"
