@@ -13,8 +13,8 @@ from tests.netns import Network
 from tests.program import with_etc
 from tests.wait import until
 
-# Debian 12 has it in the first, Debian 13 in the second.
-SHARES = Path("/usr/share/mysql"), Path("/usr/share/mariadb")
+# Debian 12 has the first, Debian 13 the second.
+TABLES = "mysql/mysql_system_tables", "mariadb/mariadb_system_tables"
 
 
 @pytest.fixture
@@ -34,8 +34,9 @@ def mariadb(network, tmp_path):
         "--innodb-buffer-pool-size=8M",
     )
     # what mariadb-install-db does, which wants programs of another package
-    share = next(one for one in SHARES if (one / "mysql_system_tables.sql").exists())
-    tables = [share / f"mysql_system_tables{end}.sql" for end in ("", "_data")]
+    share = Path("/usr/share")
+    name = next(one for one in TABLES if (share / f"{one}.sql").exists())
+    tables = [share / f"{name}{end}.sql" for end in ("", "_data")]
     sql = "create database mysql;\nuse mysql;\n" + "".join(one.read_text() for one in tables)
     bootstrap = ["mariadbd", *options, "--bootstrap"]
     subprocess.run(bootstrap, input=sql, text=True, capture_output=True, check=True, timeout=60)
