@@ -63,8 +63,8 @@ def elsewhere(tmp_path):
     put("id", "echo 1000")
     put("sudo", "exit 1")
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        path = f"{commands}:{os.environ['PATH']}"
+    def run(*arguments: str, only: bool = False) -> subprocess.CompletedProcess[str]:
+        path = str(commands) if only else f"{commands}:{os.environ['PATH']}"
         return dev(*arguments, cwd=tmp_path, PATH=path, PYTHON="")
 
     run.put = put
@@ -81,6 +81,19 @@ def test_an_old_python_is_named_with_what_to_do(elsewhere):
     assert done.returncode == 1
     assert "Python 3.11 or newer is needed, found: Python 3.9.2." in done.stderr
     assert "PYTHON=/path/to/python3 ./dev" in done.stderr
+
+
+def test_without_any_python_it_installs_that_of_debian(elsewhere, tmp_path):
+    for name in ("bash", "sh", "dirname", "readlink", "mkdir", "tail"):
+        (tmp_path / "commands" / name).symlink_to(shutil.which(name))
+    elsewhere.put("sudo", f'echo "$*" >> {tmp_path}/as-root')
+    elsewhere.put("apt-get", "")
+    elsewhere.put("apt-cache", "")
+    done = elsewhere("demo", only=True)
+    assert "\npython3          ... " in f"\n{done.stdout}"
+    install = (tmp_path / "as-root").read_text().split("apt-get install", 1)[1]
+    assert install.splitlines()[0].endswith(" python3 python3-venv")
+    assert "found: no python3" in done.stderr  # since nothing was installed
 
 
 def test_without_the_venv_module_it_says_which_package_to_install(elsewhere):
