@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import re
 import signal
 import socket
 import stat
@@ -31,7 +32,7 @@ def run(peers, tmp_path):
             self.echo = peers.echo()
             self.route = f"DB_PORT_{self.port}_TCP=tcp://127.0.0.1:{self.echo.port}"
 
-        def __call__(self, *assignments: str, **environ: str) -> Program:
+        def __call__(self, *assignments: str, **environ: str | bool) -> Program:
             program = Program(
                 *(assignments or (self.route,)), AMBASSADOR_ADMIN=str(self.admin), **environ
             )
@@ -422,3 +423,66 @@ def test_an_earlier_process_that_is_killed_resets_its_sessions(run, peers):
     asks(sock)
     first.process.kill()
     assert ends_with_reset(sock)
+
+
+class Scraper(threading.Thread):
+    """Asks again and again for `path`, of the admin socket or of a port, until it is told to stop;
+    `odd` has what was no good answer.
+    """
+
+    def __init__(self, place, path):
+        super().__init__(daemon=True)
+        self.place, self.path = place, path
+        self.good, self.odd, self.over, self.opened = 0, [], threading.Event(), 0
+
+    def connect(self):
+        if isinstance(self.place, int):
+            return http.client.HTTPConnection("127.0.0.1", self.place, timeout=30)
+        connection = http.client.HTTPConnection("x", timeout=30)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.settimeout(30)
+        connection.sock.connect(str(self.place))
+        return connection
+
+    def run(self):
+        while not self.over.is_set():
+            try:
+                connection = self.connect()
+                connection.request("GET", self.path)
+                answer = connection.getresponse()
+                self.judge(answer.status, answer.read())
+                connection.close()
+            except (OSError, http.client.HTTPException) as error:
+                self.odd.append(repr(error))
+
+    def judge(self, status, body):
+        if status != 200:
+            self.odd.append((status, body[:200]))
+        elif self.path == "/metrics":
+            found = re.search(rb'_sessions_opened_total\{route="db"\} (\d+)', body)
+            opened = int(found[1]) if found else -1
+            if opened < self.opened or b"ambassador_ready 1" not in body:
+                self.odd.append(("not so", self.opened, opened))
+            self.opened = opened
+        self.good += 1
+
+
+def test_who_asks_for_numbers_gets_them_while_five_take_over_in_turn(run, peers):
+    monitor = free_port()
+    environ = {"AMBASSADOR_METRICS": f"127.0.0.1:{monitor}"}
+    run.first(measured=False, **environ)
+    places = ((monitor, "/metrics"), (run.admin, "/metrics"), (monitor, "/readyz"))
+    scrapers = [Scraper(*where) for where in (*places, (run.admin, "/v1/status"))]
+    for one in scrapers:
+        one.start()
+    for _ in range(5):
+        works(peers.connect(run.port))
+        run.next(measured=False, **environ)
+    until(lambda: sum(one.good for one in scrapers) > 500, 20)
+    for one in scrapers:
+        one.over.set()
+        one.join(30)
+    assert [one.odd for one in scrapers] == [[], [], [], []]
+    assert all(one.good for one in scrapers)
+    assert scrapers[0].opened >= 4
+    assert all(program.exit_code() == 0 for program in run.programs[:-1])

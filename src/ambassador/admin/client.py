@@ -20,7 +20,7 @@ from ambassador.admin.plain import decode
 from ambassador.core.commands import Command, Move
 from ambassador.errors import ConfigError, NobodyError, RunError
 
-__all__ = ["ask", "events", "find", "ready"]
+__all__ = ["ask", "events", "find", "get", "ready"]
 
 # What a command may take besides its own `timeout`; planes with thousands of routes have time.
 _PATIENCE = 30.0
@@ -75,6 +75,12 @@ def ask(path: Path, command: Command, timeout: float = _PATIENCE) -> Any:
         return decode(value, command.result, strict=False)
     except ConfigError as error:
         raise _strange(path) from error
+
+
+def get(path: Path, where: str, timeout: float) -> tuple[int, str, bytes]:
+    """Return status, type and body of what is at `where`, as they are. Raises RunError."""
+    with _exchange(path, "GET", where, timeout=timeout) as response:
+        return response.status, response.getheader("Content-Type", "text/plain"), response.read()
 
 
 def events(path: Path, wanted: Events) -> Iterator[bytes]:

@@ -85,6 +85,18 @@ class Connection(H11Protocol):
         return self._unread is not None or not self._answering or self.cycle.more_body
 
     @property
+    def busy(self) -> bool:
+        """Whether something has been asked that is not answered to its end, as far as is known."""
+        if self.transport is None or self._buffer or self._answering:
+            return True
+        return bool(self.transport.get_write_buffer_size())
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing has been asked yet."""
+        return self.cycle is None
+
+    @property
     def _answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 

@@ -31,6 +31,9 @@ SEND_TIME = 30.0  # seconds in which a reader must have taken something
 _BATCH = 8  # accepted before other work has its turn
 _PAUSE = 0.1  # seconds until it is tried again where the system has no room
 _CLOSING = 0.1  # seconds for answers that are being written at the end
+_LOOK = 0.02  # seconds between two looks whether all is answered
+_QUIET = 5  # looks without anything to answer
+_FRESH = 2.0  # seconds for who has connected to ask something
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _LOG_AGAIN = 60.0  # seconds between two lines about uvicorn's own troubles
 
@@ -60,8 +63,19 @@ class Door:
         self._open: dict[Connection, None] = {}  # the oldest first
         self._paused: asyncio.TimerHandle | None = None
         self._accepting = False
+        self._draining = False
         self._emptied = asyncio.Event()
         self._reads: set[asyncio.Task[Any]] = set()  # answers that change nothing, being made
+
+    @property
+    def _is_shared(self) -> bool:
+        """Whether a successor has the same socket: a port, and not a path."""
+        return self._socket.family != socket.AF_UNIX
+
+    @property
+    def draining(self) -> bool:
+        """Whether each answer is the last one of its connection."""
+        return self._draining
 
     @property
     def sock(self) -> socket.socket:
@@ -75,6 +89,24 @@ class Door:
         self._loop = asyncio.get_running_loop()
         self._socket.setblocking(False)
         self._resume()
+
+    async def drain(self, seconds: float) -> None:
+        """Another process answers in our place: for `seconds` at most, answer what has been asked
+        here, each connection for the last time. Those who wait at a path are here, those who wait
+        at a port are the other's: it has the same socket.
+        """
+        self._draining = True
+        for task in self._reads:
+            task.cancel()  # what is under way is asked of the other (web.py)
+        if self._is_shared:
+            self._pause()
+        loop = asyncio.get_running_loop()
+        began, quiet = loop.time(), 0
+        while quiet < _QUIET and loop.time() < began + seconds:
+            await asyncio.sleep(_LOOK)  # what has come is read meanwhile
+            new = loop.time() < began + _FRESH
+            busy = any(one.busy or (new and one.silent) for one in self._open)
+            quiet = 0 if busy else quiet + 1
 
     async def stop(self) -> None:
         """Answer no longer, close the socket and every connection; its file goes first. What only
@@ -108,7 +140,7 @@ class Door:
 
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
         logging.getLogger("uvicorn.error").filters[:] = [_Seldom()]
-        config = configured(self._build, HEAD_LIMIT)
+        config = configured(lambda: _Closing(self._build(), self), HEAD_LIMIT)
         state = ServerState()
         return lambda: Connection(
             config,
@@ -185,9 +217,29 @@ class Door:
 
     def _resume(self) -> None:
         self._paused = None
+        if self._draining and self._is_shared:
+            return
         if not self._accepting and self._new is not None and self._loop is not None:
             self._accepting = True
             self._loop.add_reader(self._socket.fileno(), self._accept)
+
+
+class _Closing:
+    """Says with each answer that its connection ends, while its door drains (RFC 9112 section
+    9.6): so nobody sends a request to where none is read.
+    """
+
+    def __init__(self, app: Any, door: Door) -> None:
+        self._app = app
+        self._door = door
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def sending(message: Any) -> None:
+            if self._door.draining and message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
+            await send(message)
+
+        await self._app(scope, receive, sending)
 
 
 class _Seldom(logging.Filter):

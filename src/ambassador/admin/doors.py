@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from ambassador.admin.web import Token
     from ambassador.ports import MetricsPage
 
-__all__ = ["Doors"]
+__all__ = ["ONWARD", "Doors"]
+
+# Seconds in which who takes over answers what has been asked here.
+ONWARD = 30.0
 
 _LOOK = 0.02  # seconds between two looks whether the admin socket has another owner
 
@@ -60,13 +63,21 @@ class Doors:
         elif not admin:
             self._doors += self._best(environ)
         if api is not None:
-            self._doors.append(api_door(api, self._reconciler, token, self._metrics, inherited))
+            self._doors.append(
+                api_door(
+                    api, self._reconciler, token, self._metrics, inherited, onward=self._onward
+                )
+            )
         if monitor is not None:
-            self._doors.append(monitor_door(monitor, self._reconciler, self._metrics, inherited))
+            self._doors.append(
+                monitor_door(
+                    monitor, self._reconciler, self._metrics, inherited, onward=self._onward
+                )
+            )
 
     def replace(self, path: Path) -> None:
         """Be ready to take the admin socket at `path` from its process. Raises RunError."""
-        server = AdminServer(path, self._reconciler, self._metrics)
+        server = AdminServer(path, self._reconciler, self._metrics, self._onward)
         server.bind(replace=True)
         self._doors.append(server)
 
@@ -100,13 +111,27 @@ class Doors:
         for door in self._doors:
             await door.start()
 
+    async def drain(self, seconds: float) -> None:
+        """Another answers in our place: for `seconds` at most, answer what has been asked here."""
+        await asyncio.gather(*(door.drain(seconds) for door in self._doors))
+
     async def stop(self) -> None:
         """Answer no longer, and leave no socket behind."""
         # uvicorn waits 0.1 s for its connections to say goodbye
         await asyncio.gather(*(door.stop() for door in self._doors))
 
+    async def _onward(self, where: str) -> tuple[int, str, bytes]:
+        """Ask the one that has taken over; see web.Onward."""
+        from ambassador.admin.client import get  # noqa: PLC0415 (only an upgrade needs it)
+
+        path = self.path
+        if path is None:
+            raise RunError("another ambassador has the routes")
+        await self.until_replaced(ONWARD)
+        return await asyncio.to_thread(get, path, where, ONWARD)
+
     def _socket(self, path: Path) -> AdminServer:
-        server = AdminServer(path, self._reconciler, self._metrics)
+        server = AdminServer(path, self._reconciler, self._metrics, self._onward)
         server.bind()
         return server
 

@@ -16,6 +16,7 @@ from ambassador.errors import RunError
 from ambassador.sockets.unix import PathSocket, is_replaced, listen, take_place
 
 if TYPE_CHECKING:
+    from ambassador.admin.web import Onward
     from ambassador.ports import MetricsPage
 
 __all__ = ["AdminServer"]
@@ -28,11 +29,16 @@ class AdminServer:
     """Serves one reconciler on one unix socket."""
 
     def __init__(
-        self, path: Path, reconciler: Reconciler, metrics: MetricsPage | None = None
+        self,
+        path: Path,
+        reconciler: Reconciler,
+        metrics: MetricsPage | None = None,
+        onward: Onward | None = None,
     ) -> None:
         self.path = path
         self._reconciler = reconciler
         self._metrics = metrics
+        self._onward = onward
         self._door: Door | None = None
         self._sock: PathSocket | None = None
 
@@ -66,6 +72,11 @@ class AdminServer:
             raise RuntimeError("bind() comes before start()")
         await self._door.start()
 
+    async def drain(self, seconds: float) -> None:
+        """Answer what has been asked here; see Door."""
+        if self._door is not None:
+            await self._door.drain(seconds)
+
     async def stop(self) -> None:
         """Answer no longer and remove the socket."""
         if self._door is None:
@@ -75,4 +86,9 @@ class AdminServer:
     def _api(self) -> Any:
         from ambassador.admin.web import api  # noqa: PLC0415 (45 ms of imports, in a thread)
 
-        return api(self._reconciler, place="on the admin socket", metrics=self._metrics)
+        return api(
+            self._reconciler,
+            place="on the admin socket",
+            metrics=self._metrics,
+            onward=self._onward,
+        )

@@ -14,7 +14,7 @@ from ambassador.sockets.inherited import Inherited
 from ambassador.spec import format_address
 
 if TYPE_CHECKING:
-    from ambassador.admin.web import Token
+    from ambassador.admin.web import Onward, Token
     from ambassador.ports import MetricsPage
 
 __all__ = ["api_door", "monitor_door"]
@@ -29,6 +29,8 @@ def api_door(
     token: Token,
     metrics: MetricsPage | None = None,
     inherited: Inherited | None = None,
+    *,
+    onward: Onward | None = None,
 ) -> Door:
     """Return the API at `address`, bound. Raises RunError; `token` is not empty."""
     if not (token() if callable(token) else token):
@@ -37,7 +39,7 @@ def api_door(
     def build() -> Any:
         from ambassador.admin.web import api  # noqa: PLC0415 (imports, in a thread)
 
-        return api(reconciler, place="over the API", token=token, metrics=metrics)
+        return api(reconciler, place="over the API", token=token, metrics=metrics, onward=onward)
 
     return Door(_bound(address, "API", inherited), build, "api", pace=_PACE)
 
@@ -47,13 +49,15 @@ def monitor_door(
     reconciler: Reconciler,
     metrics: MetricsPage | None = None,
     inherited: Inherited | None = None,
+    *,
+    onward: Onward | None = None,
 ) -> Door:
     """Return /healthz, /readyz and /metrics at `address`, bound. Raises RunError."""
 
     def build() -> Any:
         from ambassador.admin.web import monitor  # noqa: PLC0415 (imports, in a thread)
 
-        return monitor(reconciler, metrics)
+        return monitor(reconciler, metrics, onward)
 
     return Door(_bound(address, "metrics", inherited), build, "metrics", pace=_PACE)
 

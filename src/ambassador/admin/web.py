@@ -27,7 +27,7 @@ from ambassador.core.phase import Phase
 from ambassador.errors import AmbassadorError, ConfigError, RunError
 from ambassador.ports import MetricsPage
 
-__all__ = ["BODY_LIMIT", "BODY_TIME", "Token", "api", "monitor"]
+__all__ = ["BODY_LIMIT", "BODY_TIME", "Onward", "Token", "api", "monitor"]
 
 # Room for 2,000 assignments to `add`; larger ones are a slip or an attack.
 BODY_LIMIT = 256 << 10
@@ -40,14 +40,21 @@ _DROPPED = 8 << 20
 
 # The token, or what returns the one of the moment.
 Token = str | Callable[[], str]
+# Asks the successor for a path with its query; returns status, type and body. Raises RunError.
+Onward = Callable[[str], Awaitable[tuple[int, str, bytes]]]
 _Answer = Callable[[Request], Awaitable[Response]]
 
 
 def api(
-    reconciler: Reconciler, *, place: str, token: Token = "", metrics: MetricsPage | None = None
+    reconciler: Reconciler,
+    *,
+    place: str,
+    token: Token = "",
+    metrics: MetricsPage | None = None,
+    onward: Onward | None = None,
 ) -> ASGIApp:
     """Return all of it. With `token`, a caller without it is told nothing (RFC 6750); `place`
-    says in `status` where a change came from.
+    says in `status` where a change came from; `onward` is asked once another has the routes.
     """
     page = document(__version__, token=bool(token), metrics=metrics is not None)
 
@@ -58,20 +65,22 @@ def api(
     routes = [
         Route(
             row.path,
-            _safely(partial(_execute, reconciler, row, place, bounds)),
+            _safely(_of_now(reconciler, onward, partial(_execute, reconciler, row, place, bounds))),
             methods=[row.method],
         )
         for row in OPERATIONS
     ]
     routes.append(Route("/v1/events", _safely(partial(_events, reconciler, Followers()))))
     routes.append(Route("/openapi.json", openapi))
-    app = _application([*routes, *_monitoring(reconciler, metrics)])
+    app = _application([*routes, *_monitoring(reconciler, metrics, onward)])
     return _Paced(_Guarded(app, token)) if token else app
 
 
-def monitor(reconciler: Reconciler, metrics: MetricsPage | None = None) -> ASGIApp:
+def monitor(
+    reconciler: Reconciler, metrics: MetricsPage | None = None, onward: Onward | None = None
+) -> ASGIApp:
     """Return what may be asked by anybody: /healthz, /readyz, and /metrics if there are any."""
-    return _Paced(_application(_monitoring(reconciler, metrics)))
+    return _Paced(_application(_monitoring(reconciler, metrics, onward)))
 
 
 def _application(routes: list[Route]) -> Starlette:
@@ -80,7 +89,9 @@ def _application(routes: list[Route]) -> Starlette:
     return app
 
 
-def _monitoring(reconciler: Reconciler, metrics: MetricsPage | None) -> list[Route]:
+def _monitoring(
+    reconciler: Reconciler, metrics: MetricsPage | None, onward: Onward | None
+) -> list[Route]:
     async def healthz(_: Request) -> Response:
         return PlainTextResponse("ok\n")
 
@@ -95,7 +106,7 @@ def _monitoring(reconciler: Reconciler, metrics: MetricsPage | None) -> list[Rou
         async def numbers(_: Request) -> Response:
             return Response(await scrapes(), media_type="text/plain; version=0.0.4")
 
-        routes.append(Route("/metrics", _safely(numbers)))
+        routes.append(Route("/metrics", _safely(_of_now(reconciler, onward, numbers))))
     return routes
 
 
@@ -226,6 +237,32 @@ def _safely(answer: _Answer) -> _Answer:
         finally:
             if task is not None:
                 reads.discard(task)
+
+    return answering
+
+
+def _of_now(reconciler: Reconciler, onward: Onward | None, answer: _Answer) -> _Answer:
+    """Return `answer`; where another process has taken over before a question is answered, it is
+    the one to ask: what is known here is no longer so.
+    """
+
+    async def answering(request: Request) -> Response:
+        response = None
+        try:
+            if reconciler.phase is not Phase.LEAVING:
+                response = await answer(request)
+        except asyncio.CancelledError:  # the door drains: it need not be finished here
+            task = asyncio.current_task()
+            if reconciler.phase is not Phase.LEAVING or onward is None or task is None:
+                raise
+            task.uncancel()
+        asks = request.method in ("GET", "HEAD")
+        if reconciler.phase is Phase.LEAVING and asks and onward is not None:
+            getattr(request.state, "reads", set()).discard(asyncio.current_task())
+            query = f"?{request.url.query}" if request.url.query else ""
+            status, kind, body = await onward(request.url.path + query)
+            return Response(body, status, headers={"Content-Type": kind})
+        return response or await answer(request)
 
     return answering
 

@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 
 from ambassador import log
-from ambassador.admin.doors import Doors
+from ambassador.admin.doors import ONWARD, Doors
 from ambassador.admin.token import Token
 from ambassador.app import assemble
 from ambassador.app.ready import tell_ready
@@ -171,11 +171,13 @@ class App:
         Until it answers at the admin socket, we do.
         """
         answering = spawn(self._answer_until_replaced(), "answer until the successor does")
-        await self._transfer.stay(stop)
+        await self._transfer.stay(stop, answering)
         answering.cancel()
 
     async def _answer_until_replaced(self) -> None:
+        self.reconciler.events.close()
         await self._doors.until_replaced(_REPLACED)
+        await self._doors.drain(ONWARD)
         await self._doors.stop()
 
     async def stop(self, hurry: asyncio.Event | None = None) -> None:
@@ -191,12 +193,8 @@ class App:
             log.event(log.WARNING, "sessions_cut", "open sessions are cut without further grace")
         elif left := draining.result():
             what = f"{left} sessions were" if left > 1 else "1 session was"
-            log.event(
-                log.WARNING,
-                "sessions_cut",
-                f"{what} still open after {grace:g} s and cut",
-                sessions=left,
-            )
+            text = f"{what} still open after {grace:g} s and cut"
+            log.event(log.WARNING, "sessions_cut", text, sessions=left)
         await asyncio.wait({draining})
         await self._transfer.leave()
         await self._opened.aclose()  # 5

@@ -206,17 +206,19 @@ class Transfer:
         handed.live = self._counters()
         return handed.encode(), connections
 
-    async def stay(self, stop: asyncio.Event) -> None:
+    async def stay(self, stop: asyncio.Event, answering: asyncio.Task[None]) -> None:
         """A successor has the routes: answer it and let open sessions end, however long they take,
-        until `stop`.
+        until `stop`; and let `answering` be done, as long as the successor lives.
         """
         if self._predecessor is not None:
             self.answer(await self._predecessor.connection())
-        ended = spawn(self._relay.ended(), "open sessions")
         stopped = spawn(stop.wait(), "stop")
+        ended = spawn(self._relay.ended(), "open sessions")
         await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (ended, stopped):
-            task.cancel()
+        ended.cancel()
+        lives = {self._answering} if self._answering is not None else set()
+        await asyncio.wait({answering, stopped} | lives, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
 
     def answer(self, connection: socket.socket | None) -> None:
         """Answer the successor at the other end of `connection`, until `leave`."""
