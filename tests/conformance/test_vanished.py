@@ -4,11 +4,14 @@ an address is renewed, somebody flushes the table. The relay's sockets do not mi
 
 import socket
 import threading
+import time
 
 import pytest
 
 from ambassador.core.commands import Cut, Sessions
 from ambassador.model import Proto
+from ambassador.planes.kernel.continued import PATIENCE
+from ambassador.planes.kernel.vanished import VanishedFlows
 from tests.conformance.ambassador import route
 from tests.conformance.scene import IPV6, ends_with_reset, works
 from tests.wait import until
@@ -177,3 +180,51 @@ def test_what_an_operator_cut_does_not_come_back(ambassador, scene, lead):
     ambassador.execute(Cut("redis"))
     assert all(ends_with_reset(sock) for sock in pair)
     until(lambda: not ambassador.execute(Sessions("redis")).sessions)
+
+
+@pytest.mark.parametrize("cause", [interface_down, table_flushed])
+def test_one_session_has_one_end_in_the_access_log(network, ambassador, scene, lead, cause):
+    lead(socket.AF_INET)
+    client, upstream = scene.session(scene.endpoint())
+
+    def carry():
+        client.sendall(bytes(50_000))
+        left = 50_000
+        while left:
+            left -= len(upstream.recv(left))
+        works(client, upstream)
+
+    carry()
+    began = time.monotonic()
+    for _ in range(2):
+        cause(network)
+        if ambassador.plane == "kernel":
+            until(lambda: ambassador.flows([6379]), 1.0, "its entry is there again")
+        carry()
+    # An end that is told too early is told within this time.
+    until(lambda: ambassador.lines("redis") or time.monotonic() > began + PATIENCE + 0.2)
+    assert ambassador.lines("redis") == []
+    client.close()
+    upstream.close()
+    until(lambda: ambassador.lines("redis"))
+    (line,) = ambassador.lines("redis")
+    assert line["reason"] == "client"
+    assert 150_000 < line["to_upstream"] < 170_000
+    assert line["total"] > PATIENCE
+
+
+def test_a_session_that_does_not_come_back_has_its_end_as_well(
+    ambassador, scene, lead, monkeypatch
+):
+    monkeypatch.setattr(VanishedFlows, "_revive", no_revival)
+    lead(socket.AF_INET)
+    works(*scene.session(scene.endpoint()))
+    ambassador.forget_flows()
+    if ambassador.plane == "kernel":
+        (line,) = until(lambda: ambassador.lines("redis"))
+        assert line["reason"] == "unknown"
+        assert line["total"] < PATIENCE
+
+
+async def no_revival(_self, gone):
+    return list(gone)

@@ -38,7 +38,16 @@ PURE_MODULES = (
     *(
         f"planes.kernel.{name}"
         for name in (
-            *("chains", "cut_entry", "diag", "eligible", "entry", "evidence", "firewall"),
+            *(
+                "chains",
+                "continued",
+                "cut_entry",
+                "diag",
+                "eligible",
+                "entry",
+                "evidence",
+                "firewall",
+            ),
             *("hindrances", "layout", "life", "messages", "orphans", "revival", "ruleset"),
             *("sieve", "skim", "timeouts", "ways"),
         )

@@ -65,7 +65,7 @@ def test_of_datagrams_the_first_and_the_end_of_their_entry_are_heard(network, lo
     loop.call(conntrack.open)
     loop.do(conntrack.delete(loop.do(conntrack.flows(Proto.UDP, [53]))))
     until(lambda: len(heard) >= 2)
-    assert [event for event, _, _ in heard] == [FlowEvent.NEW, FlowEvent.FORGOTTEN]
+    assert [event for event, _, _ in heard] == [FlowEvent.NEW, FlowEvent.VANISHED]
     loop.call(conntrack.close)
     upstream.close()
     client.close()

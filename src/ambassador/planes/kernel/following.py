@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from math import inf
 from time import time
 
 from ambassador import log
 from ambassador.errors import PlaneError
 from ambassador.model import Proto, Reason, Route
 from ambassador.planes.kernel.conntrack import Conntrack
+from ambassador.planes.kernel.continued import PATIENCE, Continued
 from ambassador.planes.kernel.departures import Departures
 from ambassador.planes.kernel.entry import Flow, FlowState, shown
 from ambassador.planes.kernel.hearing import FlowEvent, Hearing
@@ -21,6 +23,7 @@ __all__ = ["Following", "RouteOf"]
 
 _CHECK = 5.0  # seconds between two looks at what has expired
 _GATHER = 0.2  # seconds in which more events may be lost, before they are made up for
+_TOGETHER = 0.1  # seconds whose lost entries are told of in one go
 _MOST = 200_000  # flows that are over and not forgotten yet: 40 s of 5,000 a second
 
 RouteOf = Callable[[Port], Route | None]
@@ -41,6 +44,8 @@ class Following:
         self._hearing = Hearing(self._hear, self._missed)
         self._began: dict[int, float] = {}
         self._told: dict[int, None] = {}  # in the order in which they were
+        self._continued = Continued()
+        self._losing: asyncio.TimerHandle | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._looking: asyncio.Task[list[Flow]] | None = None
         self._missing = 0  # events that were lost, and not made up for yet
@@ -53,10 +58,11 @@ class Following:
         self._timer = asyncio.get_running_loop().call_later(_CHECK, self._hasten)
 
     def close(self) -> None:
-        """Tell nothing any longer."""
+        """Tell nothing any longer; what has vanished just now has ended."""
         self._hearing.close()
-        if self._timer is not None:
-            self._timer.cancel()
+        self._tell_lost()
+        for timer in filter(None, (self._timer, self._losing)):
+            timer.cancel()
         for task in filter(None, (self._looking, self._repair)):
             task.cancel()
 
@@ -66,7 +72,9 @@ class Following:
             return
         match event:
             case FlowEvent.NEW:
-                self._began[flow.id] = asyncio.get_running_loop().time()
+                past = self._continued.back(flow)
+                now = asyncio.get_running_loop().time()
+                self._began[flow.id] = now if past is None or past.began is None else past.began
             case FlowEvent.OVER if flow.id not in self._told:
                 # Only when it is forgotten the kernel tells by itself what it has carried.
                 self._departures.reasons.setdefault(flow.id, by)
@@ -75,12 +83,32 @@ class Following:
                     self._told[flow.id] = None
                     if len(self._told) > _MOST:
                         del self._told[next(iter(self._told))]
-            case FlowEvent.FORGOTTEN:
+            case FlowEvent.VANISHED if flow.id not in self._departures.reasons:
+                loop = asyncio.get_running_loop()
+                self._continued.vanished(flow, self._began.pop(flow.id, None), loop.time())
+                if self._losing is None:
+                    self._losing = loop.call_later(PATIENCE, self._lose)
+            case FlowEvent.FORGOTTEN | FlowEvent.VANISHED:
                 if flow.id not in self._told:
                     self._tell(route, flow)
                 self._told.pop(flow.id, None)
                 self._began.pop(flow.id, None)
                 self._departures.reasons.pop(flow.id, None)
+                self._continued.forget(flow.id)
+
+    def _lose(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._tell_lost(loop.time() - PATIENCE)
+        self._losing = loop.call_later(_TOGETHER, self._lose) if self._continued else None
+
+    def _tell_lost(self, until: float = inf) -> None:
+        """Tell of sessions whose entries vanished until then and are not there again."""
+        for past in self._continued.lost(until):
+            if (route := self._route(past.flow)) is not None:
+                if past.began is not None:
+                    self._began[past.flow.id] = past.began
+                self._tell(route, past.flow, past.vanished)
+                self._began.pop(past.flow.id, None)
 
     def _route(self, flow: Flow) -> Route | None:
         # What was dialled on loopback others have translated (Docker's DNS): we never do.
@@ -88,11 +116,12 @@ class Following:
             return None
         return self._route_of((flow.proto, flow.listen[1]))
 
-    def _tell(self, route: Route, flow: Flow) -> bool:
-        """Tell of the end of `flow`, where it was a session."""
+    def _tell(self, route: Route, flow: Flow, ended: float | None = None) -> bool:
+        """Tell of the end of `flow`, where it was a session, now or when it `ended`."""
+        flow = self._continued.end(flow)
         if flow.proto is Proto.TCP and flow.packets_up == 1:  # a SYN that no upstream accepted
             return False
-        now = asyncio.get_running_loop().time()
+        now = asyncio.get_running_loop().time() if ended is None else ended
         seconds = now - self._began.pop(flow.id, now)
         if flow.began:
             seconds = (flow.ended or time()) - flow.began
@@ -139,6 +168,7 @@ class Following:
             ended = [one for one in known if one in self._began and one not in found]
             for one in ended:
                 del self._began[one]
+                self._continued.forget(one)
                 self._departures.reasons.pop(one, None)
             for one in told:
                 if one not in found:

@@ -12,6 +12,7 @@ from ambassador.planes.kernel.conntrack import DELETE, NEW
 from ambassador.planes.kernel.entry import Flow, FlowState, ended_by, parse
 from ambassador.planes.kernel.messages import messages
 from ambassador.planes.kernel.netlink import NetlinkSocket
+from ambassador.planes.kernel.revival import living
 from ambassador.planes.kernel.sieve import sieve
 
 __all__ = ["FlowEvent", "Hearing", "Told"]
@@ -30,6 +31,7 @@ class FlowEvent(Enum):
     NEW = "new"
     OVER = "over"  # a connection whose sides have both ended, or one has reset it
     FORGOTTEN = "forgotten"  # its entry is gone
+    VANISHED = "vanished"  # its entry is gone before its time
 
 
 # Called with the event and, of a connection that is over, whoever ended it. What it carried is
@@ -93,7 +95,9 @@ class Hearing:
             if flow is None:
                 continue
             if kind == DELETE:
-                self._told(FlowEvent.FORGOTTEN, flow, Reason.UNKNOWN)
+                early = living(data, begin, end, flow.proto)
+                event = FlowEvent.FORGOTTEN if early is None else FlowEvent.VANISHED
+                self._told(event, flow, Reason.UNKNOWN)
             elif flow.proto is not Proto.TCP or flow.state is not FlowState.OVER:
                 self._told(FlowEvent.NEW, flow, Reason.UNKNOWN)
             else:

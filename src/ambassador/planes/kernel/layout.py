@@ -26,8 +26,10 @@ A segment that conntrack finds invalid (out of the window of its connection) bel
 and is not translated. Our own TCP would answer it with a reset, and end a connection that lives
 on without us, so `stray` drops it: only segments with ACK alone, since those without an entry are
 taken up as a new connection (nf_conntrack_tcp_loose in nf_conntrack-sysctl.rst), and never those
-with FIN, whose entry may be gone and whose sender has to hear that. Where that setting is 0,
-`stray` is empty: nothing tells the two apart then.
+with FIN, whose entry may be gone and whose sender has to hear that. Where that setting is 0, a
+segment whose entry is gone is invalid too; its sender, which waits for an answer, repeats it after
+0.2, 0.6 and 1.4 s (RFC 6298), so `again` drops the first two, which may be out of a window, and
+what comes within 150 ms of another: what is delivered late comes in one go.
 
 The rules are in force while their process lives: a table of its own, which the kernel deletes with
 it, sets a bit of the label of each new flow (owner.py), and each flow with that bit renews `lease`.
@@ -79,9 +81,9 @@ __all__ = [
     "TABLE",
     "TRACKED_MARK",
     "dnat_by_map",
-    "lenient",
     "mended",
     "skeleton",
+    "strict",
 ]
 
 TABLE = "inet ambassador"
@@ -123,9 +125,12 @@ def mended() -> str:
     return table + flushed + table
 
 
-def lenient() -> str:
-    """Return what lets segments pass that conntrack finds invalid."""
-    return f"flush chain {TABLE} stray\n"
+def strict() -> str:
+    """Return what the table needs beside where connections are not taken up in the middle: what
+    conntrack finds invalid may be of one that has no entry, and its sender has to hear of it.
+    """
+    rules = _STRAY.replace(" drop\n", " goto again\n")
+    return f"flush chain {TABLE} stray\ntable {TABLE} {{\n  chain stray {{\n{rules}  }}\n}}\n"
 
 
 def dnat_by_map(ipv6: bool) -> str:
@@ -150,6 +155,12 @@ def _of_family(ipv6: bool) -> str:
   set felt{end} {{
     typeof {ip} saddr . tcp sport . tcp dport; flags dynamic,timeout; timeout 1m; size 262144;
   }}
+  set lately{end} {{
+    typeof {ip} saddr . tcp sport . tcp dport; flags dynamic,timeout; timeout 150ms; size 65535;
+  }}
+  set strays{end} {{
+    typeof {ip} saddr . tcp sport . tcp dport; flags dynamic,timeout; timeout 1m; size 65535;
+  }}
   set led{end} {{ typeof {ip} saddr . tcp sport; flags dynamic; size 65535; }}
   chain mark{end} {{
     ct label set {LABEL}
@@ -166,6 +177,13 @@ def _of_family(ipv6: bool) -> str:
 """
 
 
+_STRAY = """\
+    tcp flags & (fin | syn | rst | ack) != ack accept
+    tcp dport @opened_tcp drop
+    ip saddr . tcp sport @led4 drop
+    ip6 saddr . tcp sport @led6 drop
+"""
+_SEVERAL = "limit rate over 20/minute burst 2 packets"  # the third
 _PORTS = "ct original proto-src . ct original proto-dst"
 _STATIC = f"""\
   comment "{LAYOUT}"
@@ -283,12 +301,17 @@ _STATIC = f"""\
     tcp flags & rst == rst add @felt6 {{ ip6 saddr . tcp sport . tcp dport }}
     tcp flags & (syn | rst | ack) == ack reject with tcp reset
   }}
-  chain stray {{
-    tcp flags & (fin | syn | rst | ack) != ack accept
-    tcp dport @opened_tcp drop
-    ip saddr . tcp sport @led4 drop
-    ip6 saddr . tcp sport @led6 drop
+  chain again {{
+    ip saddr . tcp sport . tcp dport @lately4 drop
+    ip6 saddr . tcp sport . tcp dport @lately6 drop
+    add @lately4 {{ ip saddr . tcp sport . tcp dport }}
+    add @lately6 {{ ip6 saddr . tcp sport . tcp dport }}
+    update @strays4 {{ ip saddr . tcp sport . tcp dport {_SEVERAL} }} accept
+    update @strays6 {{ ip6 saddr . tcp sport . tcp dport {_SEVERAL} }} accept
+    drop
   }}
+  chain stray {{
+{_STRAY}  }}
   chain leaving {{
     type filter hook output priority -90;
     ct label {LABEL} goto ours

@@ -24,6 +24,7 @@ __all__ = [
     "Vanished",
     "backwards",
     "both_ends",
+    "living",
     "read",
     "request",
 ]
@@ -53,19 +54,11 @@ def read(data: bytes, begin: int, end: int) -> Vanished | None:
     """Return what vanished, of the attributes of a notice that an entry is deleted; None where it
     was over, or its time was.
     """
-    found = attributes(data, begin, end)
     flow = parse(data, begin, end)
-    if flow is None or TIMEOUT not in found:
+    state = None if flow is None else living(data, begin, end, flow.proto)
+    if flow is None or state is None:
         return None
-    state = 0
-    if flow.proto is Proto.TCP:
-        # CTA_PROTOINFO_TCP and CTA_PROTOINFO_TCP_STATE; Linux 5.11 and newer tell it.
-        if PROTOINFO not in found:
-            return None
-        tcp = attributes(data, *attributes(data, *found[PROTOINFO])[1])
-        state = data[tcp[1][0]]
-        if state not in LIVING:
-            return None
+    found = attributes(data, begin, end)
     return Vanished(
         flow,
         state,
@@ -73,6 +66,23 @@ def read(data: bytes, begin: int, end: int) -> Vanished | None:
         _U32.unpack_from(data, found[STATUS][0])[0],
         _U32.unpack_from(data, found[_MARK][0])[0] if _MARK in found else 0,
     )
+
+
+def living(data: bytes, begin: int, end: int, proto: Proto) -> int | None:
+    """Return the state of TCP, 0 of anything else, in which a deleted entry was; None where it was
+    over, or its time was.
+    """
+    found = attributes(data, begin, end)
+    if TIMEOUT not in found:
+        return None
+    if proto is not Proto.TCP:
+        return 0
+    # CTA_PROTOINFO_TCP and CTA_PROTOINFO_TCP_STATE; Linux 5.11 and newer tell it.
+    if PROTOINFO not in found:
+        return None
+    tcp = attributes(data, *attributes(data, *found[PROTOINFO])[1])
+    state = data[tcp[1][0]]
+    return state if state in LIVING else None
 
 
 def request(gone: Vanished) -> bytes:

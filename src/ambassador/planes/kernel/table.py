@@ -18,9 +18,9 @@ from ambassador.planes.kernel.layout import (
     COUNTERS,
     LAYOUT,
     TABLE,
-    lenient,
     mended,
     skeleton,
+    strict,
 )
 from ambassador.planes.kernel.nft import ABSENT, Counter, Found, Nft
 from ambassador.planes.kernel.owner import Owner
@@ -156,7 +156,7 @@ class Table:
         found = await self._nft.table()
         self._first, self._stale = inherit(found, keep=keep), found is not None
         if not takes_up():
-            self._first += lenient()
+            self._first += strict()
         self._kept.clear()
         self._ways.clear()
         self._counted.clear()
@@ -210,7 +210,7 @@ class Table:
         def text() -> str:
             return (
                 static
-                + ("" if takes_up() else lenient())
+                + ("" if takes_up() else strict())
                 + ruleset.emptied((), counters=False)
                 + ruleset.lease(lasting=not self._tied)
                 + ruleset.count(sorted(self._counted))

@@ -2,7 +2,7 @@
 
 import re
 
-from ambassador.planes.kernel.layout import skeleton
+from ambassador.planes.kernel.layout import skeleton, strict
 
 TEXT = skeleton()
 CHAINS = dict(re.findall(r"^  chain (\S+) \{\n(.*?)^  \}", TEXT, re.M | re.S))
@@ -46,7 +46,7 @@ def test_loopback_and_our_own_segments_are_never_translated():
 def test_sets_are_declared_so_that_every_nft_can_read_them():
     """A single type, or one of a verdict, nft 1.1 writes so that nft 1.0.6 crashes."""
     declared = re.findall(r"(?:set|map) (\w+) \{\s*(typeof|type) ([^;]+);", TEXT)
-    assert len(declared) == 25
+    assert len(declared) == 29
     for name, how, what in declared:
         assert how == "typeof" or name in {"to4", "to6"}
         if how == "type":
@@ -61,6 +61,19 @@ def test_what_belongs_to_a_cut_entry_is_tracked():
     assert at < min(place for place, rule in enumerate(rules) if "notrack" in rule)
     assert "notrack" not in CHAINS["entered"]
     assert CHAINS["entered"].count("delete @poked") == 2  # its reset is tracked too
+
+
+def test_with_strict_tracking_a_stray_segment_is_dropped_until_it_comes_again_and_again():
+    first, *rules = [line.strip() for line in CHAINS["stray"].strip().splitlines()]
+    text = strict()
+    assert first in text
+    for rule in rules:
+        assert rule.endswith(" drop")
+        assert rule.replace(" drop", " goto again") in text
+    assert " drop" not in text
+    again = [line.strip() for line in CHAINS["again"].strip().splitlines()]
+    assert again[-1] == "drop"
+    assert sum(line.endswith(" accept") for line in again) == 2
 
 
 def test_only_rules_in_force_lead_a_client_on():
