@@ -86,7 +86,9 @@ class App:
         self._access = AccessLog(settings.access_log) if settings.access_log else None
         ended = self._session_ended
         self._kernel = assemble.kernel_plane(settings, resolver, inherited, ended)
-        self._relay = assemble.relay_plane(settings, resolver, inherited, ended, self._kernel)
+        self._relay = relay = assemble.relay_plane(
+            settings, resolver, inherited, ended, self._kernel
+        )
         counters = self._durations.counters
         self._transfer = Transfer(resolver, self._relay, self._kernel, counters)
         self.reconciler = Reconciler(
@@ -98,6 +100,7 @@ class App:
             read_assignments=assemble.assigned,
             installed=self._follow,
             earlier=self._transfer.earlier,
+            shortages=lambda: relay.source_ports.shortages,
             reloadables=[self._token] if settings.api is not None else [],
         )
         self._doors = Doors(self.reconciler, MetricsText(self._facts, self._durations))
@@ -220,12 +223,11 @@ class App:
         statuses = reconciler.status()
         before = self._transfer.before(one.route for one in statuses)
         ready = reconciler.phase is Phase.READY
-        carrying = len(self._relay.offload.workers)
+        carrying, missed = len(self._relay.offload.workers), self._relay.source_ports.missed
         dropped, tracked = log.dropped(), fill() if self._kernel else None
         buffered = self._relay.buffered
-        return Facts(
-            ready, statuses, reconciler.sources, before, carrying, buffered, dropped, tracked
-        )
+        sources = reconciler.sources
+        return Facts(ready, statuses, sources, before, carrying, buffered, dropped, tracked, missed)
 
     def _follow(self, steps: Sequence[Step]) -> None:
         self._checks.change(steps)

@@ -13,7 +13,14 @@ import click
 from ambassador.cli.running import ask, asking, show
 from ambassador.cli.text import headline, size, table
 from ambassador.core.commands import Status
-from ambassador.core.results import EarlierView, EndpointLeft, EndpointView, RouteView, StatusView
+from ambassador.core.results import (
+    EarlierView,
+    EndpointLeft,
+    EndpointView,
+    RouteView,
+    ShortageView,
+    StatusView,
+)
 from ambassador.spec.moments import format_moment
 
 __all__ = ["command"]
@@ -97,6 +104,7 @@ def _all(view: StatusView, head: Sequence[str] = _HEAD, width: int | None = None
     notes += [f"{one.name} ({one.listen}): {one.differs}" for one in view.removed]
     notes += [f"{source.name}: {source.error}" for source in view.sources if source.error]
     notes += [f"changes are not kept: {view.unkept}"] if view.unkept else []
+    notes += [_short(one) for one in view.source_ports]
     notes += [_before(one) for one in view.earlier]
     return "\n".join([*lines, *([""] if notes else []), *notes])
 
@@ -185,6 +193,14 @@ def _notes(one: RouteView) -> list[str]:
 def _gone(part: EndpointLeft) -> str:
     count = "1 session" if part.open == 1 else f"{part.open} sessions"
     return f"{count} at {part.endpoint}, which has left the route"
+
+
+def _short(one: ShortageView) -> str:
+    times = "once" if one.times == 1 else f"{one.times} times"
+    return (
+        f"no source port was free for {one.place}, {times}, the last time at "
+        f"{format_moment(one.last)}; no failure of the endpoint, the log says what helps"
+    )
 
 
 def _before(process: EarlierView) -> str:

@@ -47,6 +47,7 @@ from ambassador.core.results import (
     Moved,
     RemovedView,
     SessionList,
+    ShortageView,
     SourceView,
     StatusView,
 )
@@ -94,12 +95,14 @@ class Executor:
         plane: PlaneStack,
         verifier: Verifier | None,
         read_assignments: Callable[[Sequence[str]], Snapshot] | None,
+        shortages: Callable[[], Sequence[ShortageView]],
     ) -> None:
         self.reasons: dict[tuple[RouteKey, Address], str] = {}  # the last word of each probe
         self._applier = applier
         self._plane = plane
         self._verifier = verifier
         self._read_assignments = read_assignments
+        self._shortages = shortages
         self._deadlines = Deadlines(plane.sessions, plane.cut)
         self._started = time.monotonic()
         self._verifying: asyncio.Task[AmbassadorError | None] | None = None
@@ -198,6 +201,7 @@ class Executor:
             earlier,
             removed,
             self._applier.unkept,
+            tuple(self._shortages()),
         )
 
     def _removed(self) -> tuple[RemovedView, ...]:

@@ -21,7 +21,7 @@ from ambassador.control.stack import PlaneStack
 from ambassador.core.commands import Command, Move, Reload, Result, Sessions, Status, word
 from ambassador.core.phase import PHASES, Phase, Turn
 from ambassador.core.plan import Step
-from ambassador.core.results import Done, SourceView
+from ambassador.core.results import Done, ShortageView, SourceView
 from ambassador.core.wish import Wish
 from ambassador.errors import AmbassadorError, LostRoutesError, RunError, TimedOutError, in_a_line
 from ambassador.model import Address, Health, Reason, Route, RouteKey, Snapshot
@@ -68,6 +68,7 @@ class Reconciler:
         installed: Callable[[Sequence[Step]], None] = lambda _steps: None,
         reloadables: Sequence[Reloadable] = (),
         earlier: Earlier | None = None,
+        shortages: Callable[[], Sequence[ShortageView]] = tuple,
     ) -> None:
         self.phase = Phase.STARTING
         self._reloadables = reloadables
@@ -75,7 +76,7 @@ class Reconciler:
         self._snapshots = SnapshotReader(sources)
         self._plane = PlaneStack(plane, fronts, earlier)
         self._applier = Applier(self._plane, store, installed)
-        self._executor = Executor(self._applier, self._plane, verifier, read_assignments)
+        self._executor = Executor(self._applier, self._plane, verifier, read_assignments, shortages)
         self._lock = asyncio.Lock()
         self._repaying: asyncio.Task[None] | None = None
 

@@ -19,6 +19,7 @@ __all__ = [
     "RouteView",
     "SessionList",
     "SessionView",
+    "ShortageView",
     "SourceView",
     "StatusView",
 ]
@@ -163,10 +164,22 @@ class RemovedView:
 
 
 @dataclass(frozen=True, slots=True)
+class ShortageView:
+    """A place `times` connections found no free source port for, the last one at `last` (seconds
+    since 1970). That is no failure of the endpoint.
+    """
+
+    place: str
+    times: int
+    last: float
+
+
+@dataclass(frozen=True, slots=True)
 class StatusView:
     """The whole program, or one route of it. `earlier`: where sessions go on after an upgrade;
     `removed`: routes that are not there because the operator does not want them; `unkept`: why the
-    operator's changes are not kept as they are, so that a restart would undo some.
+    operator's changes are not kept as they are, so that a restart would undo some; `source_ports`:
+    where connections have found no source port.
     """
 
     phase: str
@@ -178,6 +191,7 @@ class StatusView:
     earlier: tuple[EarlierView, ...] = field(default=(), metadata=_WAS_FORMER)
     removed: tuple[RemovedView, ...] = ()
     unkept: str = ""
+    source_ports: tuple[ShortageView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,13 @@ METRICS: Mapping[str, Metric] = {
             "lines of the log that were not read in time, or that could not be written",
         ),
         Metric(
+            "ambassador_source_ports_short_total",
+            Kind.COUNTER,
+            (),
+            "connections and UDP flows of the relay for which the kernel found no free source port "
+            "(`status` says for which place); no failure of the endpoint",
+        ),
+        Metric(
             "ambassador_route_info",
             Kind.GAUGE,
             ("route", "proto", "listen", "plane"),

@@ -38,6 +38,7 @@ class Facts:
     buffered: tuple[int, int] = (0, 0)  # bytes sessions hold unsent, and how many they may
     dropped: int = 0  # lines of the log
     conntrack: tuple[int, int] | None = None  # entries, and how many there can be
+    missed: int = 0  # source ports
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ def samples(
     yield Sample("ambassador_buffered_bytes", (), facts.buffered[0])
     yield Sample("ambassador_buffered_limit_bytes", (), facts.buffered[1])
     yield Sample("ambassador_log_lines_dropped_total", (), facts.dropped)
+    yield Sample("ambassador_source_ports_short_total", (), facts.missed)
     if facts.conntrack is not None:
         for word, value in zip(("entries", "limit"), facts.conntrack, strict=True):
             yield Sample(f"ambassador_conntrack_{word}", (), value)

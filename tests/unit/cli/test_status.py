@@ -5,7 +5,14 @@ import socket
 
 from ambassador import __version__
 from ambassador.cli import status
-from ambassador.core.results import EarlierView, EndpointView, RemovedView, RouteView, StatusView
+from ambassador.core.results import (
+    EarlierView,
+    EndpointView,
+    RemovedView,
+    RouteView,
+    ShortageView,
+    StatusView,
+)
 from tests.wait import until
 
 _NUMBERS = ("open", "opened", "refused", "held", "to_upstream", "to_client")
@@ -139,3 +146,8 @@ def test_the_nearest_route_is_told(verb):
     done = verb("status", "wbe")
     assert (done.code, done.out) == (3, "")
     assert 'did you mean "web"?' in done.err
+
+
+def test_it_says_where_no_source_port_was_free():
+    text = status._all(view("db", source_ports=(ShortageView("10.0.0.5:6379", 3, 1e9),)))
+    assert "no source port was free for 10.0.0.5:6379, 3 times, the last time at 2001-" in text

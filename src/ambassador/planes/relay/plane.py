@@ -88,6 +88,7 @@ class RelayPlane:
         self._routes: dict[RouteKey, RelayRoute] = {}
         self._ports: set[int] | None = None  # that any route listens on; 0: a path
         self._leaving: list[RelayRoute] = []  # removed, with sessions still open
+        self.source_ports = SourcePorts()
         self._around = Surroundings(
             resolver,
             self._descriptors,
@@ -99,7 +100,7 @@ class RelayPlane:
                 memory=memory // (workers + 1),
             ),
             Patience(),
-            SourcePorts(),
+            self.source_ports,
             Keepalives(),
             partial(self._is_own, Proto.TCP),
             asyncio.Event(),

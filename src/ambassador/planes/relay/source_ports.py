@@ -17,9 +17,13 @@ import time
 from collections.abc import Iterator, Sequence
 
 from ambassador import log
+from ambassador.core.results import ShortageView
 from ambassador.sockets.sysctl import sysctl
 
 __all__ = ["NoSourcePortError", "SourcePorts", "port_range"]
+
+# Places of which it is known how often no port was free: the last ones.
+_PLACES = 64
 
 _BEGUN = frozenset({0, errno.EINPROGRESS})
 # connect(2): no port is free for TCP; for UDP, which binds by itself before.
@@ -49,6 +53,8 @@ class SourcePorts:
         self._turn = 0
         self._scarce: dict[tuple[str, int], float] = {}  # until when
         self._said = -_SAY_AGAIN
+        self.missed = 0  # connections for which the kernel found no free port
+        self._met: dict[str, ShortageView] = {}  # by place, the last one last
 
     def connect(
         self, where: tuple[str, int], kind: int = socket.SOCK_STREAM, sources: Sequence[str] = ()
@@ -77,11 +83,17 @@ class SourcePorts:
                 if error not in _NO_PORT:
                     raise OSError(error, os.strerror(error))
             self._short(where)
+        self._count(where)
         if stream and (found := self._take_over(where, sources)) is not None:
             return found
         first, last = port_range()
         text = f"no source port is free (net.ipv4.ip_local_port_range is {first} {last})"
         raise NoSourcePortError(errno.EADDRNOTAVAIL, text)
+
+    @property
+    def shortages(self) -> tuple[ShortageView, ...]:
+        """Places for which no port was free."""
+        return tuple(self._met.values())
 
     @property
     def is_short(self) -> bool:
@@ -114,6 +126,14 @@ class SourcePorts:
                 sock.close()
         return None
 
+    def _count(self, where: tuple[str, int]) -> None:
+        self.missed += 1
+        place = _place(where)
+        times = self._met.pop(place).times if place in self._met else 0
+        self._met[place] = ShortageView(place, times + 1, time.time())
+        if len(self._met) > _PLACES:
+            del self._met[next(iter(self._met))]
+
     def _short(self, where: tuple[str, int]) -> None:
         now = time.monotonic()
         self._scarce[where] = now + _SCARCE
@@ -121,7 +141,7 @@ class SourcePorts:
             return
         self._said = now
         first, last = port_range()
-        place = f"[{where[0]}]:{where[1]}" if ":" in where[0] else f"{where[0]}:{where[1]}"
+        place = _place(where)
         log.event(
             log.WARNING,
             "source_ports_short",
@@ -134,6 +154,11 @@ class SourcePorts:
             first=first,
             last=last,
         )
+
+
+def _place(where: tuple[str, int]) -> str:
+    host, port = where
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _socket(where: tuple[str, int], kind: int) -> socket.SocketType:

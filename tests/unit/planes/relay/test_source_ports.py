@@ -2,6 +2,7 @@
 
 import errno
 import socket
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -70,6 +71,9 @@ def test_when_all_ports_are_open_it_says_so_once_and_with_the_sysctl(narrow, cap
                     ports.connect(where)
             assert caught.value.errno == errno.EADDRNOTAVAIL
             assert ports.is_short
+            ((place, times, last),) = [(s.place, s.times, s.last) for s in ports.shortages]
+            assert (place, times, ports.missed) == ("127.0.0.1:5000", 3, 3)
+            assert time.time() - 10 < last <= time.time()
 
     narrow.call(work)
     (said,) = [one for one in caplog.records if one.event == "source_ports_short"]
