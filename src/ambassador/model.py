@@ -81,6 +81,8 @@ class Health(StrEnum):
 class Reason(StrEnum):
     """Why a session has ended; the first cause counts."""
 
+    __hash__ = str.__hash__  # Enum's own is written in Python; one is looked up for each session
+
     CLIENT = "client"  # the client ended first
     UPSTREAM = "upstream"  # the endpoint did
     CLIENT_RESET = "client_reset"

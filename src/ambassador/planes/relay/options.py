@@ -9,13 +9,18 @@ import struct
 import sys
 import termios
 
-__all__ = ["END_ON_CLOSE", "guard", "keep_alive", "no_delay", "reset", "tune", "unacknowledged"]
+__all__ = [
+    "END_ON_CLOSE", "guard", "is_over", "keep_alive", "no_delay", "reset", "tune", "unacknowledged",
+]  # fmt: skip
 
 _SOCKET = socket.SOL_SOCKET
 _LINGER = socket.SO_LINGER
 _OOBINLINE = socket.SO_OOBINLINE
 _TCP = socket.IPPROTO_TCP
 _NODELAY = socket.TCP_NODELAY
+_INFO = socket.TCP_INFO
+_STATE = 255 if sys.byteorder == "little" else 255 << 24  # tcpi_state, its first byte
+_TCP_CLOSE = 7 if sys.byteorder == "little" else 7 << 24  # linux/tcp_states.h
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger, socket(7): close sends RST
 # Makes the coming close an end, after all bytes that are still in the kernel; see `guard`.
 END_ON_CLOSE = _SOCKET, _LINGER, struct.pack("ii", 0, 0)
@@ -41,6 +46,14 @@ def guard(sock: socket.SocketType) -> None:
     """
     sock.setsockopt(_SOCKET, _OOBINLINE, 1)
     sock.setsockopt(_SOCKET, _LINGER, _RESET_ON_CLOSE)
+
+
+def is_over(sock: socket.SocketType) -> bool:
+    """Tell whether both ends of a TCP connection are sent, received and acknowledged, ours first
+    (TIME_WAIT; for its socket that is TCP_CLOSE): a close of `sock` sends nothing any longer. Costs
+    a third of taking back what makes that close a reset. Raises OSError for a unix socket.
+    """
+    return sock.getsockopt(_TCP, _INFO) & _STATE == _TCP_CLOSE
 
 
 def unacknowledged(sock: socket.SocketType) -> int:

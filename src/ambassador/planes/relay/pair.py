@@ -14,7 +14,7 @@ import socket
 
 from ambassador.core.session import TABLE, Action, Event, State
 from ambassador.planes.relay.delivery import Delivery
-from ambassador.planes.relay.options import END_ON_CLOSE, reset, unacknowledged
+from ambassador.planes.relay.options import END_ON_CLOSE, is_over, reset, unacknowledged
 from ambassador.planes.relay.poller import Poller
 
 __all__ = ["Pair", "Side"]
@@ -37,7 +37,7 @@ class Side:
 
     __slots__ = (
         "closed", "delivery", "ended", "ending", "finishing", "lost", "pair", "peer", "poller",
-        "readable", "received", "sock", "to", "unsent",
+        "readable", "received", "shut", "sock", "to", "unsent",
     )  # fmt: skip
 
     def __init__(self, pair: Pair, sock: socket.SocketType) -> None:
@@ -52,6 +52,7 @@ class Side:
         self.ending = False  # its end, an error or a mark is behind what there is to read
         self.ended = False  # its end has been read
         self.finishing = False  # our end follows what is unsent
+        self.shut = False  # our end is sent
         self.lost = False  # the connection is reset; there may be something to read still
         self.delivery: Delivery | None = None  # of what the lost peer had said
         self.closed = False
@@ -119,8 +120,9 @@ class Side:
         if self.unsent is not None:
             self.finishing = True
         elif self.pair.state is not _FINISHING:  # else the close that follows says it, too
-            try:  # noqa: SIM105 (contextlib.suppress is 1 us; once a session)
+            try:
                 self.sock.shutdown(_WRITING)
+                self.shut = True
             except OSError:  # it is reset, which an event tells
                 pass
 
@@ -169,8 +171,9 @@ class Side:
     def close(self) -> None:
         """Close now, with an end; the kernel sends what it has."""
         if not self.closed:
-            try:  # noqa: SIM105 (contextlib.suppress costs as much as the call; twice a session)
-                self.sock.setsockopt(*END_ON_CLOSE)
+            try:
+                if not (self.shut and is_over(self.sock)):
+                    self.sock.setsockopt(*END_ON_CLOSE)
             except OSError:
                 pass
             self._close()

@@ -3,7 +3,7 @@ import struct
 
 import pytest
 
-from ambassador.planes.relay.options import reset, tune
+from ambassador.planes.relay.options import is_over, reset, tune
 
 
 @pytest.mark.parametrize(("keepalive", "asks"), [(60.0, (60, 10)), (1.0, (1, 1)), (7.0, (7, 1))])
@@ -41,3 +41,38 @@ def test_reset_sets_a_linger_of_zero_and_bears_a_closed_socket():
         linger = sock.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8)
         assert struct.unpack("ii", linger) == (1, 0)
     reset(sock)
+
+
+@pytest.fixture
+def connection():
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listening,
+        socket.create_connection(listening.getsockname()) as ours,
+    ):
+        theirs, _ = listening.accept()
+        with theirs:
+            yield ours, theirs
+
+
+def test_a_connection_is_over_when_both_ends_have_passed_ours_first(connection):
+    ours, theirs = connection
+    assert not is_over(ours)
+    ours.shutdown(socket.SHUT_WR)
+    assert not is_over(ours)
+    assert theirs.recv(1) == b""
+    theirs.close()
+    assert ours.recv(1) == b""
+    assert is_over(ours)
+
+
+def test_a_connection_is_not_over_while_our_end_is_not_sent(connection):
+    ours, theirs = connection
+    theirs.shutdown(socket.SHUT_WR)
+    assert ours.recv(1) == b""
+    assert not is_over(ours)
+
+
+def test_a_unix_socket_does_not_tell_whether_it_is_over():
+    one, other = socket.socketpair()
+    with one, other, pytest.raises(OSError, match="Operation not supported"):
+        is_over(one)
