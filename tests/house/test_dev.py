@@ -200,15 +200,16 @@ def inner_pytest(
 
 
 def pytest_run(*arguments: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
-    settings = ("-p", "no:cacheprovider", "-c", ROOT / "pyproject.toml")
+    plugins = ("pytest_timeout", "pytest_asyncio.plugin", "xdist.plugin")  # nothing that is slow
+    settings = (*(f"-p{name}" for name in plugins), "-c", ROOT / "pyproject.toml")
     return subprocess.run(
-        [sys.executable, "-m", "pytest", *settings, *arguments],
+        [sys.executable, "-m", "pytest", *settings, "-p", "no:cacheprovider", *arguments],
         check=False,
         capture_output=True,
         text=True,
         timeout=50,
         cwd=ROOT,
-        env={**os.environ, "CI": "", **env},
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "CI": "", **env},
     )
 
 
