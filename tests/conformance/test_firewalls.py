@@ -229,6 +229,25 @@ def test_the_rule_of_a_killed_ambassador_goes_with_the_next_unless_it_wants_it(
     assert rules(network) == before
 
 
+@pytest.mark.parametrize(
+    ("name", "flushed"), [("policy drop", True), ("iptables-legacy", True), ("iptables-nft", False)]
+)
+def test_the_rule_of_a_killed_ambassador_goes_with_one_that_only_relays(
+    network, services, start_program, name, flushed
+):
+    hinder, _ = HINDRANCES[name]
+    hinder(network)
+    before = rules(network)
+    start_program("auto", *ROUTES, "--forward", "accept").kill()
+    assert "107" in rules(network)
+    if flushed:  # nothing else of it is left
+        network.ambassador.run("nft", "delete", "table", "inet", "ambassador")
+    start_program("relay", *ROUTES, "--forward", "accept")
+    assert "107" not in rules(network)
+    if not flushed:
+        assert rules(network) == before
+
+
 def test_a_firewall_that_is_loaded_anew_gets_the_rule_anew(network, services, start_program):
     nft("policy drop;")(network)
     start_program("auto", *ROUTES, "--forward", "accept")

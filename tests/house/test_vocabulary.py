@@ -19,7 +19,7 @@ ACCEPTED: dict[str, str] = {
     "resolve.dns.NameServers": "resolv.conf(5) calls them so",
     "resolve.question.servers": "the same",
     "resolve.resolver.name_servers": "the same",
-    "planes.kernel.host._legacy": "iptables-legacy is called so",
+    "planes.kernel.host.legacy": "iptables-legacy is called so",
 }
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from ambassador.model import Proto
 from ambassador.planes.kernel.layout import GRACE
-from ambassador.planes.kernel.leftover import led_past
+from ambassador.planes.kernel.leftover import flows_unseen, led_past
 from tests.kernel.peers import listen, open_flows, udp
+from tests.kernel.test_orphans import ask
 from tests.wait import until
 
 UNPRIVILEGED = ("setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin", "--")
@@ -111,13 +112,16 @@ def test_anybody_may_ask_whether_clients_are_led_past(network, start):
     assert left(network) == set()
     program = start(REDIS, DATAGRAMS, plane="kernel", AMBASSADOR_KEEP_RULES="yes")
     assert left(network) == set()  # it lives
+    assert network.ambassador.call(flows_unseen) == ""
     kill(program)
     assert left(network) == {(Proto.TCP, 6379), (Proto.UDP, 53)}
+    assert "may still go past" in network.ambassador.call(flows_unseen)
     network.ambassador.run(
         *("nft", "-f", "-"),
         stdin="table ip theirs { chain out { type filter hook output priority -400; drop; }; }",
     )
     assert left(network) == set()  # another drops all: nothing can be told
+    assert network.ambassador.call(flows_unseen) == ""
 
 
 @pytest.mark.parametrize("plane", ["auto", "relay"])
@@ -140,6 +144,31 @@ def start_and_use(network, endpoint, start, **environ):
     for sock in open_flows(network, endpoint, 6379)[0]:
         sock.close()
     return program
+
+
+@pytest.mark.parametrize("plane", ["auto", "relay"])
+def test_one_without_rights_says_that_it_does_not_see_what_goes_on(
+    network, endpoint, start, plane, tmp_path
+):
+    admin = str(tmp_path / "admin")
+    first = start(plane="kernel")
+    ((client, upstream),) = open_flows(network, endpoint, 6379)
+    kill(first)
+    network.ambassador.run("nft", "flush", "set", "inet", "ambassador", "lease")  # time goes by
+    second = start(plane=plane, before=UNPRIVILEGED, AMBASSADOR_ADMIN=admin)
+
+    def why():
+        (route,) = ask(network, admin, "status")["routes"]
+        return route["why"]
+
+    assert "may still go past this one" in second.wait_for("flows_unseen")
+    assert "may still go past this one" in why()
+    client.sendall(b"still there?")
+    assert upstream.recv(12, socket.MSG_WAITALL) == b"still there?"
+    network.ambassador.run("nft", "delete", "table", "inet", "ambassador")
+    assert "go past" not in why()  # nothing tells of it now
+    client.close()
+    upstream.close()
 
 
 @pytest.mark.parametrize("plane", ["auto", "relay"])

@@ -18,6 +18,7 @@ from ambassador.core.offload import workers
 from ambassador.core.shares import shares
 from ambassador.handover.successor import HandedStore, Successor
 from ambassador.model import Address, Inet, Proto, Route, Snapshot
+from ambassador.planes.kernel.leftover import flows_unseen
 from ambassador.planes.kernel.privilege import acquire, look
 from ambassador.planes.relay.allowance import allowance
 from ambassador.planes.relay.cores import cores
@@ -174,7 +175,7 @@ def kernel_plane(
         replace(abilities, withheld="AMBASSADOR_PLANE=relay") if relays else abilities,
         demanded=settings.plane == "kernel",
         keep_rules=settings.keep_rules,
-        accept=settings.forward == "accept",
+        accept=settings.forward == "accept" and not relays,
         inherited=inherited,
         closed=closed,
         followed=bool(settings.access_log),
@@ -182,12 +183,18 @@ def kernel_plane(
 
 
 def _rules_left() -> bool:
-    """Return whether an ambassador has left its table, where we may look and change it."""
+    """Return whether an ambassador has left rules that we may change, or that may lead connections
+    past us.
+    """
     from ambassador.planes.kernel.nft import Nft  # noqa: PLC0415 (see kernel_plane)
 
     acquire()
     abilities = look()
-    return not abilities.missing and Nft(abilities.nft).stands()
+    if abilities.missing:
+        return bool(flows_unseen())
+    from ambassador.planes.kernel.allowance import anything_left  # noqa: PLC0415
+
+    return anything_left(Nft(abilities.nft))
 
 
 async def retire_rules() -> None:

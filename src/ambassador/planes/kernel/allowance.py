@@ -18,15 +18,16 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ambassador import log
 from ambassador.errors import PlaneError
+from ambassador.planes.kernel.chains import parse_nft
 from ambassador.planes.kernel.firewall import Chain
 from ambassador.planes.kernel.hindrances import Sight, dropping
-from ambassador.planes.kernel.host import PLACES, Host
-from ambassador.planes.kernel.layout import LABEL
+from ambassador.planes.kernel.host import PLACES, Host, legacy
+from ambassador.planes.kernel.layout import LABEL, TABLE
 from ambassador.planes.kernel.nft import Nft
 from ambassador.planes.kernel.privilege import find
 from ambassador.planes.kernel.route import KernelRoute
 
-__all__ = ["Allowance", "adding", "ours", "removing"]
+__all__ = ["Allowance", "adding", "anything_left", "ours", "removing"]
 
 _MATCH = f"ct label {LABEL}"
 _PATIENCE = 10.0
@@ -121,6 +122,19 @@ class Allowance:
                 await self._nft.run(" ".join(arguments) + "\n")
             else:
                 await asyncio.to_thread(_run, program, arguments)
+
+
+def anything_left(nft: Nft) -> bool:
+    """Return whether an ambassador has left its table, or its rule in a chain of others, as far as
+    we may look. Blocks.
+    """
+    try:
+        text = nft.read()
+        if f"table {TABLE} {{" in text:
+            return True
+        return any(map(ours, [*parse_nft(text), *legacy()]))
+    except PlaneError:
+        return False
 
 
 def ours(chain: Chain) -> list[str]:

@@ -26,7 +26,7 @@ from ambassador.planes.kernel.netlink import NetlinkSocket
 from ambassador.planes.kernel.nft import Nft
 from ambassador.tasks import spawn
 
-__all__ = ["PLACES", "Host"]
+__all__ = ["PLACES", "Host", "legacy"]
 
 _GROUP = 7  # NFNLGRP_NFTABLES
 _SUBSYSTEM = 10 << 8  # NFNL_SUBSYS_NFTABLES
@@ -99,7 +99,7 @@ class Host:
             chains, unread = list[Chain](), ""
             try:
                 chains += parse_nft(await self._nft.ruleset())
-                chains += await asyncio.to_thread(_legacy)
+                chains += await asyncio.to_thread(legacy)
             except PlaneError as error:  # what could be read counts
                 unread = str(error)
             seen = Sight(Rules(tuple(chains)), *found, unread=unread)
@@ -168,7 +168,7 @@ def _forwarding() -> tuple[str, str]:
     return why_not(ipv6=False), why_not(ipv6=True)
 
 
-def _legacy() -> list[Chain]:
+def legacy() -> list[Chain]:
     """Return the rules of the older iptables, where this namespace has any and they can be read."""
     found: list[Chain] = []
     for family, program, names in _LEGACY:

@@ -65,6 +65,7 @@ from __future__ import annotations
 import re
 
 from ambassador.model import Proto
+from ambassador.planes.kernel.questions import QUESTIONS, STANDS
 from ambassador.planes.kernel.timeouts import POLICY, timeout
 
 __all__ = [
@@ -77,7 +78,6 @@ __all__ = [
     "LABEL",
     "LAYOUT",
     "MARK",
-    "QUESTIONS",
     "TABLE",
     "TRACKED_MARK",
     "dnat_by_map",
@@ -102,10 +102,6 @@ ALIVE = 106
 CUT = 105
 # Seconds after the last new client of a process that was killed in which others are still led on.
 GRACE = 5
-# A datagram to one of these and the port of a route is refused (EPERM) while the rules lead its
-# clients on, which anybody may ask without a privilege; see leftover.py. Multicast of the link to
-# groups that nobody has (RFC 5771, section 4), so that no listener of the port receives it.
-QUESTIONS = {Proto.TCP: "224.0.0.206", Proto.UDP: "224.0.0.217"}
 
 COUNTERS = ("opened", "up", "back")  # sets, one a protocol: opened_tcp, ...
 
@@ -263,6 +259,7 @@ _STATIC = f"""\
   chain asked {{
     ip daddr {QUESTIONS[Proto.TCP]} udp dport @opened_tcp ct direction @lease drop
     ip daddr {QUESTIONS[Proto.UDP]} udp dport @opened_udp ct direction @lease drop
+    ip daddr {STANDS} drop
   }}
   chain output {{
     type nat hook output priority -100;

@@ -2,7 +2,7 @@
 privilege.
 
 Only CAP_NET_ADMIN may look at rules, but the rules themselves answer: they refuse a datagram to an
-address of their own (QUESTIONS in layout.py) and a port whose clients they lead on, and sendto
+address of their own (questions.py) and a port whose clients they lead on, and sendto
 fails with EPERM. Where they are not, it goes nowhere: multicast that may not leave this host and is
 not looped back is dropped behind the rules (ip(7), IP_MULTICAST_TTL, IP_MULTICAST_LOOP).
 """
@@ -12,39 +12,64 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 
 from ambassador import log
 from ambassador.errors import PlaneError
-from ambassador.planes.kernel.layout import GRACE, QUESTIONS, TABLE
+from ambassador.planes.kernel.layout import GRACE, TABLE
+from ambassador.planes.kernel.questions import QUESTIONS, STANDS
 from ambassador.planes.kernel.ruleset import Port
 from ambassador.planes.kernel.table import LOCK
 
-__all__ = ["led_past", "outlast"]
+__all__ = ["flows_unseen", "led_past", "outlast"]
 
 _OTHER = "224.0.0.205"  # our rules do not know it: refused too, it is another firewall's doing
 _PATIENCE = GRACE + 2.0  # seconds: those of a process that was killed have ended then
 _LOOK = 0.1  # seconds between two questions
+_UNSEEN = (
+    "an earlier ambassador left its table in the kernel: connections of it may still go past this "
+    "one, which cannot see them (that needs CAP_NET_ADMIN and nft)"
+)
 
 
 def led_past(ports: Iterable[Port]) -> set[Port]:
     """Return those of `ports` whose clients rules of an earlier ambassador lead on. An ambassador
     that lives is no earlier one.
     """
-    with socket.socket(socket.AF_UNIX) as lock:
-        try:
-            lock.bind(LOCK)
-        except OSError:
+    with _asking() as sock:
+        if sock is None:
             return set()
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("127.0.0.1"))
-        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 0)
-        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 0)
         return {
             (proto, port)
             for proto, port in ports
             if _refused(sock, QUESTIONS[proto], port) and not _refused(sock, _OTHER, port)
         }
+
+
+def flows_unseen() -> str:
+    """Return what to say where an earlier ambassador has left its table, and with it, perhaps, open
+    connections that go past this one; empty where there is none.
+    """
+    with _asking() as sock:
+        left = sock is not None and _refused(sock, STANDS, 9) and not _refused(sock, _OTHER, 9)
+    return _UNSEEN if left else ""
+
+
+@contextmanager
+def _asking() -> Iterator[socket.socket | None]:
+    """Yield the socket for questions; None where an ambassador that lives has the rules."""
+    with socket.socket(socket.AF_UNIX) as lock:
+        try:
+            lock.bind(LOCK)
+        except OSError:
+            yield None
+            return
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("127.0.0.1"))
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 0)
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 0)
+        yield sock
 
 
 async def outlast(ports: Collection[Port]) -> None:
@@ -53,6 +78,8 @@ async def outlast(ports: Collection[Port]) -> None:
     """
     left = led_past(ports)
     if not left:
+        if unseen := flows_unseen():
+            log.event(log.WARNING, "flows_unseen", unseen)
         return
     shown = _shown(left)
     log.event(

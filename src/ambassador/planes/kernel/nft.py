@@ -78,14 +78,6 @@ class Nft:
             raise
         return parse_table(text)
 
-    def stands(self) -> bool:
-        """Return whether a table of our name can be read. Blocks."""
-        try:
-            self._run("", ("-t", "list", "table", *TABLE.split()))
-        except PlaneError:
-            return False
-        return True
-
     async def counters(self) -> Mapping[str, Mapping[int, Counter]]:
         """Return packets and bytes by the name of a set (`up_tcp`) and by port."""
         return await asyncio.to_thread(self._counters)
@@ -98,7 +90,11 @@ class Nft:
 
     async def ruleset(self) -> str:
         """Return all tables with the handles of their rules, without elements and counters."""
-        return await asyncio.to_thread(self._run, "", ("-a", "-s", "-t", "list", "ruleset"))
+        return await asyncio.to_thread(self.read)
+
+    def read(self) -> str:
+        """Return what `ruleset` returns. Blocks."""
+        return self._run("", ("-a", "-s", "-t", "list", "ruleset"))
 
     async def places(self, name: str) -> set[tuple[str, int, int]]:
         """Return the elements of the set `name` of an address and two ports."""

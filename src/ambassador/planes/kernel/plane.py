@@ -25,6 +25,7 @@ from ambassador.planes.kernel.flows import Flows
 from ambassador.planes.kernel.healing import Healing
 from ambassador.planes.kernel.host import Host
 from ambassador.planes.kernel.installer import Installer
+from ambassador.planes.kernel.leftover import flows_unseen
 from ambassador.planes.kernel.life import Event
 from ambassador.planes.kernel.listing import ID, open_flows
 from ambassador.planes.kernel.names import Names
@@ -33,7 +34,6 @@ from ambassador.planes.kernel.orphans import Orphans
 from ambassador.planes.kernel.registry import Registry
 from ambassador.planes.kernel.removed import RemovedRoutes
 from ambassador.planes.kernel.route import KernelRoute
-from ambassador.planes.kernel.ruleset import Port
 from ambassador.planes.kernel.steps import take
 from ambassador.planes.kernel.table import LOCK, Table
 from ambassador.planes.kernel.watch import RulesetWatch
@@ -169,6 +169,8 @@ class KernelPlane:
     def status(self, routes: Sequence[Route] | None = None) -> Sequence[RouteStatus]:
         """Return one entry for each of `routes`, or for all; see ports.Plane."""
         found = [kernel_route.status() for kernel_route in self._routes.some(routes)]
+        if self._refusal and (unseen := flows_unseen()):
+            return [replace(one, why=f"{one.why}; {unseen}") for one in found]
         if not (why := self._healing.why):
             return found
         return [
@@ -301,7 +303,7 @@ class KernelPlane:
             if all(map(unsuited, routes)) and not await self._table.exists():
                 return
             await self._table.open()
-            self._flows.open(self._route_of, self._removed.has_led)
+            self._flows.open(self._removed.route_of, self._removed.has_led)
             await self._host.open()
             if self._table.adopted:
                 self._orphans = Orphans(await self._flows.everything())
@@ -329,10 +331,6 @@ class KernelPlane:
         route = kernel_route.route
         here = self._routes.crowd(kernel_route) or self._refusal
         return unsuited(route) or here or unable(route, self._steady)
-
-    def _route_of(self, port: Port) -> Route | None:
-        here = self._routes.of_port(port)
-        return here[0].route if here else self._removed.route_of(port)
 
     async def _look_over(self) -> None:
         """The rules of this host, or its forwarding, have changed."""

@@ -58,7 +58,9 @@ class RemovedRoutes:
         )
 
     def route_of(self, port: Port) -> Route | None:
-        """Return the route that a port was of."""
+        """Return the route that a port is of, or was."""
+        if here := self._here.of_port(port):
+            return here[0].route
         return next((one.route for one in self if port in one.ports), None)
 
     def forget(self) -> None:
