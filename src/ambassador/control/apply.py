@@ -135,9 +135,10 @@ class Applier:
                     self.changed[key] = Changed(time.time(), who, what or line)
         # In a thread: of thousands of routes it takes long, and sessions shall not wait.
         few = len(lines) <= _TOLD
-        for text in in_ranges(lines) if few else await asyncio.to_thread(in_ranges, lines):
-            await piece.end()
-            log.summary(log.INFO, text)
+        if lines and log.summarised():
+            for text in in_ranges(lines) if few else await asyncio.to_thread(in_ranges, lines):
+                await piece.end()
+                log.summary(log.INFO, text)
         return steps
 
     def held_by(self, key: RouteKey) -> str:

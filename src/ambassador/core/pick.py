@@ -20,6 +20,8 @@ def cycle(weights: Sequence[int]) -> tuple[int, ...]:
 
     Each place goes to the index that lags most behind its share; ties go to the lower index.
     """
+    if len(weights) == 1:  # as most routes are
+        return (0,)
     divisor = gcd(*weights) if weights else 1
     shares = [weight // divisor for weight in weights]
     total = sum(shares)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from operator import sub
+from typing import NamedTuple
 
 __all__ = ["in_ranges"]
 
@@ -11,32 +13,44 @@ _FEWEST = 3  # lines that become one
 _NUMBER = re.compile(r"([0-9]+)")
 
 
+class _Line(NamedTuple):
+    port: int
+    place: int
+    text: str
+    numbers: tuple[int, ...]
+
+
 def in_ranges(lines: Iterable[tuple[int, str]]) -> list[str]:
     """Return the texts of `lines`, each with the port it is about; three or more for ports that
     follow each other, in which nothing but a number changes and that by one a port, become one
     with `FIRST-LAST` for such a number, where the first of them stood.
     """
-    known: dict[tuple[str, ...], list[tuple[int, int, str]]] = {}
+    known: dict[tuple[str, ...], list[_Line]] = {}
     for place, (port, text) in enumerate(lines):
-        form = tuple(_NUMBER.split(text)[::2])
-        known.setdefault(form, []).append((port, place, text))
+        pieces = _NUMBER.split(text)
+        line = _Line(port, place, text, tuple(map(int, pieces[1::2])))
+        known.setdefault(tuple(pieces[::2]), []).append(line)
     found: list[tuple[int, str]] = []
-    for alike in known.values():
-        for run in _runs(sorted(alike)):
+    for form, alike in known.items():
+        for run in _runs(sorted(alike), form):
             if len(run) < _FEWEST:
-                found += [(place, text) for _, place, text in run]
+                found += [(one.place, one.text) for one in run]
             else:
-                place = min(place for _, place, _ in run)
-                found.append((place, _one(run[0][2], run[-1][2], len(run))))
+                place = min(one.place for one in run)
+                found.append((place, _one(run[0].text, run[-1].text, len(run))))
     return [text for _, text in sorted(found)]
 
 
-def _runs(alike: Sequence[tuple[int, int, str]]) -> Iterable[list[tuple[int, int, str]]]:
-    """Yield runs of ports one behind the other, whose texts change in the same way."""
-    run: list[tuple[int, int, str]] = []
+def _runs(alike: Sequence[_Line], form: Sequence[str]) -> Iterable[list[_Line]]:
+    """Yield runs of ports one behind the other, whose texts, all of `form`, change alike."""
+    run: list[_Line] = []
     change: tuple[int, ...] | None = None
+    allowed: tuple[int, ...] | None = None
     for one in alike:
         now = _change(run[-1], one) if run else None
+        if now is not None and now != allowed:  # nearly always the one before
+            now = now if _is_range(now, form) else None
+            allowed = now
         if run and (now is None or change not in (None, now)):
             yield run
             run, now = [], None
@@ -46,19 +60,21 @@ def _runs(alike: Sequence[tuple[int, int, str]]) -> Iterable[list[tuple[int, int
         yield run
 
 
-def _change(before: tuple[int, int, str], after: tuple[int, int, str]) -> tuple[int, ...] | None:
-    """Return by how much each number changes, 0 or 1; None where it is no step of a range."""
-    if after[0] != before[0] + 1:
+def _change(before: _Line, after: _Line) -> tuple[int, ...] | None:
+    """Return by how much each number changes; None where it is not the next port."""
+    if after.port != before.port + 1:
         return None
-    first, second = _NUMBER.split(before[2]), _NUMBER.split(after[2])
-    numbers = zip(first[1::2], second[1::2], strict=True)
-    change = tuple(int(new) - int(old) for old, new in numbers)
+    return tuple(map(sub, after.numbers, before.numbers))
+
+
+def _is_range(change: Sequence[int], form: Sequence[str]) -> bool:
+    """Tell whether numbers that change so, between the pieces of `form`, are steps of ranges."""
     if not set(change) <= {0, 1}:
-        return None
-    for step, (left, right) in zip(change, zip(first[::2], first[2::2], strict=False), strict=True):
-        if step and (left.endswith(".") or right.startswith((".", "]"))):
-            return None  # of an address
-    return change
+        return False
+    return not any(  # of an address
+        step and (left.endswith(".") or right.startswith((".", "]")))
+        for step, left, right in zip(change, form[:-1], form[1:], strict=True)
+    )
 
 
 def _one(first: str, last: str, count: int) -> str:

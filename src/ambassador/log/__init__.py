@@ -14,7 +14,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -32,6 +32,7 @@ __all__ = [
     "flush",
     "follow",
     "one_of_many",
+    "summarised",
     "summary",
 ]
 
@@ -42,6 +43,7 @@ _COLOURS = {DEBUG: "\x1b[2m", WARNING: "\x1b[33m", ERROR: "\x1b[31m"}
 _RESET = "\x1b[0m"
 _STDERR = 2
 _PEOPLE, _MACHINES = "people", "machines"  # who reads a line; others do not get it
+_JSON = json.JSONEncoder(ensure_ascii=False, default=str)  # json.dumps makes one for each line
 _LAST = 2.0  # seconds that the end of the program waits for what is not written yet
 _FULL_AGAIN = 60.0  # seconds until followers are told again that lines are dropped
 
@@ -69,8 +71,15 @@ def summary(level: int, message: str) -> None:
 
 
 def _write(level: int, name: str, message: str, fields: Mapping[str, Any], only: str = "") -> None:
-    if _logger.isEnabledFor(level):
+    if _logger.isEnabledFor(level) and (not only or only in _read_by()):
         _logger.log(level, message, extra={"event": name, "fields": fields, "only": only})
+
+
+def _read_by() -> Collection[str]:
+    """Return who may read lines at all; a handler that is not ours (a test's) tells nobody."""
+    handlers = logging.getLogger().handlers
+    kinds = {one.readers for one in handlers if isinstance(one, _ByThread)}
+    return kinds if len(kinds) == len(handlers) else (_PEOPLE, _MACHINES)
 
 
 def follow(heard: _Heard) -> Callable[[], None]:
@@ -89,6 +98,11 @@ def follow(heard: _Heard) -> Callable[[], None]:
 def enabled(level: int) -> bool:
     """Tell whether events of `level` are written at all (to spare the work of making them)."""
     return _logger.isEnabledFor(level)
+
+
+def summarised() -> bool:
+    """Tell whether a `summary` is read by anybody (to spare the work of making it)."""
+    return _PEOPLE in _read_by()
 
 
 def configure(*, level: str, as_json: bool, colour: bool, stream: TextIO | None = None) -> None:
@@ -126,6 +140,7 @@ class _ByThread(logging.Handler):
     def __init__(self, stream: TextIO | None, formatter: logging.Formatter) -> None:
         super().__init__()
         self.setFormatter(formatter)
+        self.readers = _MACHINES if isinstance(formatter, _JsonLines) else _PEOPLE
         self._stream = stream = stream or sys.stderr
         self._told = -_FULL_AGAIN
         try:
@@ -142,8 +157,7 @@ class _ByThread(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Leave a line to the thread."""
-        readers = _MACHINES if isinstance(self.formatter, _JsonLines) else _PEOPLE
-        if getattr(record, "only", "") not in ("", readers):
+        if getattr(record, "only", "") not in ("", self.readers):
             return
         try:
             text = f"{self.format(record)}\n"
@@ -204,7 +218,7 @@ class _JsonLines(logging.Formatter):
         line.update(getattr(record, "fields", {}))
         if record.exc_info:
             line["exception"] = _traceback(self, record)
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return _JSON.encode(line)
 
 
 def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str:

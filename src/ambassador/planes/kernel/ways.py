@@ -25,7 +25,7 @@ def active(endpoints: Sequence[Endpoint], out: Collection[Suspect]) -> Sequence[
     """Return the endpoints new flows may go to: those usable and not `out`, backups only without
     others.
     """
-    reachable = [one for one in filter(usable, endpoints) if Suspect(one) not in out]
+    reachable = [one for one in filter(usable, endpoints) if not out or Suspect(one) not in out]
     return [endpoint for endpoint in reachable if not endpoint.backup] or reachable
 
 
@@ -45,7 +45,7 @@ def ways(
         endpoints = endpoints[:1]
     found = []
     for ipv6 in families:
-        if Suspect(None, "", ipv6) in out:
+        if out and Suspect(None, "", ipv6) in out:
             continue
         host = _listens(route.listen.host, ipv6)
         hosts = [_addresses(endpoint, known, out, ipv6) for endpoint in endpoints]
@@ -117,12 +117,14 @@ def _addresses(
         for address in known.get(endpoint.address.host, ())
         if (":" in address) == ipv6
         and forwardable(address)
-        and Suspect(endpoint, address) not in out
+        and (not out or Suspect(endpoint, address) not in out)
     ]
 
 
 def _weights(endpoints: Sequence[Endpoint], counts: Sequence[int]) -> Sequence[int]:
     """Return the weight of each address of each endpoint: together they have the endpoint's."""
+    if len(counts) == 1:
+        return (1,)
     common = lcm(*counts)
     weights = [
         endpoint.weight * common // number
