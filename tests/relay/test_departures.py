@@ -87,6 +87,7 @@ def test_a_cut_is_learnt_by_both_sides_at_once(relay, peers, cause):
     assert relay.tasks() == set()
 
 
+@pytest.mark.alone
 def test_a_drain_cuts_what_is_left_within_its_time(relay, peers, cause):
     scene = Scene(relay, peers, cause, DRAIN)
     sessions = [scene.open() for _ in range(20)]

@@ -160,8 +160,8 @@ def test_a_new_endpoint_that_does_not_answer_before_or_after(answers):
 @pytest.mark.parametrize("place", [0, 1])
 def test_an_endpoint_that_is_silent_until_the_time_of_a_move_is_over_does_not_answer(place):
     async def body(scene):
-        command = Move("redis", ("tcp://dbc:6379",), timeout=0.1)
-        await scene.unchanged(NotVerifiedError, command, r"did not answer within 0\.1 s")
+        command = Move("redis", ("tcp://dbc:6379",), timeout=0.5)
+        await scene.unchanged(NotVerifiedError, command, r"did not answer within 0\.5 s")
 
     run(body, lambda: Verifier(*[None] * place, asyncio.Event()))
 

@@ -77,7 +77,7 @@ def test_who_may_stay_stays(run, new):
 def test_who_has_its_endpoint_again_before_the_deadline_is_spared(run):
     async def test(scene):
         scene.plane.open = [session("r1.1")]
-        moved = replace(ROUTE, endpoints=(OTHER,), existing=Existing(Fate.DRAIN, seconds=0.1))
+        moved = replace(ROUTE, endpoints=(OTHER,), existing=Existing(Fate.DRAIN, seconds=0.5))
         await scene.earlier.apply([ChangeRoute(ROUTE, moved)])
         await scene.earlier.apply([ChangeRoute(moved, ROUTE)])
         endings = asyncio.all_tasks() - {asyncio.current_task()}

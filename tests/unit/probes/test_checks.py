@@ -70,7 +70,7 @@ def checked(looping):
 
 
 def route(*ports, host="127.0.0.1", health="tcp", **options):
-    options = {"interval": 0.01, "rise": 2, "fall": 2, **options}
+    options = {"interval": 0.1, "rise": 2, "fall": 2, **options}
     endpoints = tuple(Endpoint(Inet(host, port)) for port in ports)
     return Route("a", Inet("", 1), endpoints, health=health, **options)
 
