@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ambassador.admin.imports import import_uvicorn
 from ambassador.core.shares import shares
 from ambassador.sockets.unix import PathSocket, remove
 from ambassador.tasks import spawn
@@ -134,6 +135,7 @@ class Door:
         self._socket.close()
 
     def _connections(self) -> Callable[[], Connection]:
+        import_uvicorn()
         from uvicorn.server import ServerState  # noqa: PLC0415
 
         from ambassador.admin.connection import Connection, configured  # noqa: PLC0415

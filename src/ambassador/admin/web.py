@@ -19,7 +19,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ambassador import __version__, log
 from ambassador.admin.bounds import Bounds, Followers, Pace, Shared
 from ambassador.admin.faults import MANNERS, fault_of, view_of
-from ambassador.admin.openapi import document
 from ambassador.admin.operations import ASKED, OPERATIONS, Events, Operation
 from ambassador.admin.plain import decode, encode, from_query, parse_json
 from ambassador.control.reconciler import Reconciler
@@ -56,10 +55,14 @@ def api(
     """Return all of it. With `token`, a caller without it is told nothing (RFC 6750); `place`
     says in `status` where a change came from; `onward` is asked once another has the routes.
     """
-    page = document(__version__, token=bool(token), metrics=metrics is not None)
+    pages: list[dict[str, Any]] = []
 
     async def openapi(_: Request) -> Response:
-        return JSONResponse(page)
+        if not pages:  # made when somebody asks: it takes memory as long as we run
+            from ambassador.admin.openapi import document  # noqa: PLC0415
+
+            pages.append(document(__version__, token=bool(token), metrics=metrics is not None))
+        return JSONResponse(pages[0])
 
     bounds = Bounds()
     routes = [

@@ -34,7 +34,6 @@ from ambassador.ports import (
 from ambassador.settings import SETTINGS, Settings
 from ambassador.sockets.inherited import Inherited, LentSocket, address_of
 from ambassador.sources.env import EnvironmentSource
-from ambassador.sources.file import FileSource
 from ambassador.sources.given import GivenSource
 from ambassador.sources.hosts import HostsSource
 from ambassador.store import FileStore
@@ -86,7 +85,11 @@ def sources(
     settings: Settings, environ: Mapping[str, str], arguments: Sequence[str]
 ) -> tuple[Source, ...]:
     """Return where routes come from, the plainest word first."""
-    file = (FileSource(Path(settings.config)),) if settings.config else ()
+    file: tuple[Source, ...] = ()
+    if settings.config:
+        from ambassador.sources.file import FileSource  # noqa: PLC0415 (only where there is one)
+
+        file = (FileSource(Path(settings.config)),)
     return (
         EnvironmentSource(
             environ,

@@ -13,7 +13,6 @@ from ambassador.errors import AmbassadorError, ResolveError
 from ambassador.model import Address, Endpoint, Health, Route, RouteKey
 from ambassador.ports import EndpointJudged, Resolver
 from ambassador.probes.exchange import NoAnswerError, ask, host_of, places
-from ambassador.probes.table import probe_of
 from ambassador.spec import format_endpoint
 from ambassador.tasks import spawn
 
@@ -96,6 +95,8 @@ class HealthChecks:
             return "its name is not resolved in time"
         for place in found:
             try:
+                from ambassador.probes.table import probe_of  # noqa: PLC0415 (ten modules)
+
                 probe = probe_of(route.health, route.proto)
                 await ask(probe, place, host_of(endpoint), limit, route.proto)
             except NoAnswerError as error:

@@ -8,7 +8,6 @@ from ambassador.errors import NotVerifiedError, ResolveError
 from ambassador.model import Endpoint, Inet, Proto, Route
 from ambassador.ports import Resolver
 from ambassador.probes.exchange import NoAnswerError, Place, ask, host_of, places
-from ambassador.probes.table import probe_of
 from ambassador.spec import format_address, format_endpoint
 
 __all__ = ["ConnectVerifier"]
@@ -30,6 +29,8 @@ class ConnectVerifier:
 
     async def verify(self, route: Route, endpoints: Sequence[Endpoint]) -> None:
         """Return when all of `endpoints` take connections; see ports.Verifier."""
+        from ambassador.probes.table import probe_of  # noqa: PLC0415 (ten modules)
+
         probe = probe_of(route.health, route.proto)
         for endpoint in endpoints:
             try:

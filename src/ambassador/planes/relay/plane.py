@@ -27,7 +27,6 @@ from ambassador.planes.relay.route import RelayRoute, StreamOrUdp, addresses, se
 from ambassador.planes.relay.silence import SilenceWatch
 from ambassador.planes.relay.source_ports import SourcePorts
 from ambassador.planes.relay.surroundings import Surroundings
-from ambassador.planes.relay.udp import UdpListener
 from ambassador.ports import (
     ClientArrived,
     EndpointNoticed,
@@ -302,6 +301,8 @@ class RelayPlane:
             if live.route.proto is Proto.TCP:
                 listener = StreamListener(self._around, live, sock, port)
             else:
+                from ambassador.planes.relay.udp import UdpListener  # noqa: PLC0415 (0.2 MB)
+
                 is_own = partial(self._is_own, Proto.UDP)
                 listener = UdpListener(self._around, live, sock, port, is_own)
             relay_route.listeners.append(listener)
@@ -315,7 +316,7 @@ class RelayPlane:
         for listener in self._routes[route.key].listeners:
             await listener.take_backlog(piece)
             listener.stop()
-            if isinstance(listener, UdpListener):
+            if not isinstance(listener, StreamListener):
                 # Its flows answer through the socket that must go.
                 listener.close(Reason.REMOVED)
 

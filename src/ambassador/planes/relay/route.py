@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from ambassador.core.plan import ChangeRoute
 from ambassador.model import Address, Inet, Proto, Reason, Route, Unix
@@ -12,12 +12,14 @@ from ambassador.planes.relay.departures import Departures
 from ambassador.planes.relay.listener import StreamListener
 from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.session import Session
-from ambassador.planes.relay.udp import UdpListener
 from ambassador.ports import RouteStatus
+
+if TYPE_CHECKING:  # 0.2 MB that only a route of datagrams needs
+    from ambassador.planes.relay.udp import UdpListener
 
 __all__ = ["RelayRoute", "StreamOrUdp", "addresses", "sessions_of"]
 
-StreamOrUdp: TypeAlias = StreamListener | UdpListener
+StreamOrUdp: TypeAlias = "StreamListener | UdpListener"
 
 
 @dataclass(slots=True)
@@ -86,7 +88,7 @@ class RelayRoute:
         parts += [
             (flow.counted, *flow.carried)
             for listener in self.listeners
-            if isinstance(listener, UdpListener)
+            if not isinstance(listener, StreamListener)
             for flow in listener.flows
         ]
         for known, up, down in parts:
