@@ -173,8 +173,12 @@ class Ambassador:
 
     def closed_total(self, name: str) -> dict[str, float]:
         """What /metrics says: the sessions of the route `name` that have ended, by reason."""
-        facts = Facts(True, self.statuses(), ())
-        text = MetricsText(lambda: facts, self._durations)
+
+        async def facts() -> Facts:
+            return Facts(True, statuses, ())
+
+        statuses = self.statuses()
+        text = MetricsText(facts, self._durations)
         return {
             sample.labels["reason"]: sample.value
             for family in text_string_to_metric_families(self._loop.do(text()).decode())

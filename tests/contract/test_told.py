@@ -86,5 +86,8 @@ def test_what_is_concluded_of_an_endpoint_that_is_not_there_changes_nothing():
 
 
 def test_the_page_of_metrics_is_text_also_before_there_is_a_route():
-    page = asyncio.run(MetricsText(lambda: Facts(True, (), ()), Durations())())
+    async def facts():
+        return Facts(True, (), ())
+
+    page = asyncio.run(MetricsText(facts, Durations())())
     assert page.startswith(b"# HELP")

@@ -18,7 +18,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("model",),
     ("spec",),
     ("core",),
-    ("ports", "tasks", "log", "pacing", "files"),
+    ("ports", "tasks", "garbage", "log", "pacing", "files"),
     ("sockets",),
     ADAPTERS := (
         *("sources", "resolve", "probes", "store", "telemetry"),

@@ -218,9 +218,9 @@ class App:
         if self._access is not None:
             self._access(record)
 
-    def _facts(self) -> Facts:
+    async def _facts(self) -> Facts:
         reconciler = self.reconciler
-        statuses = reconciler.status()
+        statuses = await reconciler.look()
         before = self._transfer.before(one.route for one in statuses)
         ready = reconciler.phase is Phase.READY
         carrying, missed = len(self._relay.offload.workers), self._relay.source_ports.missed

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from ambassador import log
 from ambassador.app.application import App
 from ambassador.errors import ConfigError, NobodyError, Problem
+from ambassador.garbage import none_collected, seldom
 from ambassador.handover.successor import Successor
 from ambassador.planes.relay.descriptors import raise_limit
 from ambassador.ports import Source
@@ -22,6 +22,9 @@ from ambassador.tasks import Coalesced, spawn
 __all__ = ["serve"]
 
 _NOT_OF_THREADS = 0x20000000  # __WNOTHREAD, wait(2)
+# Seconds that a thread which works may have the interpreter each time the loop comes back from a
+# system call, of which accepting a client takes a dozen; it would be 5 ms.
+_SWITCH = 0.0001
 _NO_WAY = Problem(
     "AMBASSADOR_UPGRADE",
     "needs an admin socket: beside it, one ambassador takes over from another",
@@ -70,9 +73,10 @@ async def serve(settings: Settings, sources: Sequence[Source]) -> None:
             text = "no ambassador is there to take over from: this one starts anew"
             log.event(log.WARNING, "nobody_to_succeed", text)
     app = App(settings, sources, successor, os.environ)
-    with _without_collector():
+    with none_collected():
         await app.start()
-    _leave_the_loop_its_turns()
+    seldom()
+    sys.setswitchinterval(_SWITCH)
     started.set()
     waits = [spawn(stop.wait(), "stop"), spawn(app.handed_over.wait(), "successor")]
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -82,30 +86,6 @@ async def serve(settings: Settings, sources: Sequence[Source]) -> None:
         await app.leave(stop)
     await app.stop(hurry)
     log.event(log.INFO, "stopped", "stopped")
-
-
-@contextlib.contextmanager
-def _without_collector() -> Iterator[None]:
-    """Collect no garbage inside: what a start makes stays. With 5,000 routes, looking for cycles
-    again and again is 0.3 of 1.5 s.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-
-
-def _leave_the_loop_its_turns() -> None:
-    """Have neither threads nor the collector of garbage keep sessions waiting.
-
-    A thread that works has the interpreter for 5 ms each time the loop comes back from a system
-    call. A full collection goes through all there is: 50 ms with 3,000 routes. What is there after
-    the start stays, and full collections are forty times rarer: few cycles are made here.
-    """
-    sys.setswitchinterval(0.0005)
-    gc.freeze()
-    gc.set_threshold(5000, 10, 400)
 
 
 def _reap() -> None:

@@ -43,7 +43,8 @@ class Deadlines:
         """
         if any(session.id in ids for ids in self._rates.values()):
             return True
-        return any(of_endpoint(session, place) for place in self._deadlines)
+        endpoint = session.endpoint
+        return endpoint is not None and (session.route.key, endpoint.address) in self._deadlines
 
     async def cut(self, ids: Sequence[str], existing: Existing, reason: Reason) -> int:
         """End the sessions of these `ids` by `existing`: at once, or begin to at its rate. Return

@@ -61,6 +61,7 @@ from ambassador.errors import (
     RunError,
     TimedOutError,
 )
+from ambassador.garbage import none_collected
 from ambassador.model import (
     Address,
     Admin,
@@ -138,12 +139,14 @@ class Executor:
             case Cut():
                 return await self._cut(command)
             case Add():
-                result = await self._ask(await to_thread(self._add, now, command), who)
+                with none_collected():
+                    result = await self._ask(await to_thread(self._add, now, command), who)
             case Status() | Sessions() | Reload():
                 raise AssertionError(command)
             case _:
-                wanted = await to_thread(decide, now, command)
-                result = await self._ask(wanted, who, isinstance(command, _FREEING))
+                with none_collected():
+                    wanted = await to_thread(decide, now, command)
+                    result = await self._ask(wanted, who, isinstance(command, _FREEING))
         self._deadlines.keep_only(
             (route.key, endpoint.address)
             for route in applier.routes
@@ -155,7 +158,7 @@ class Executor:
                 self._drain(command)
             await self._plane.measure()
             found = chosen(applier.routes, command.route, command.endpoint)
-            statuses = self._plane.status([route for route, _ in found])
+            statuses = await self._plane.look([route for route, _ in found])
             text, count = outcome.drain_begun(found, statuses, command.deadline, now.when)
             assert isinstance(result, Done)
             result = Done(f"{result.message}, {text}", result.routes, count)
@@ -173,9 +176,15 @@ class Executor:
         """Return what is."""
         route = self._find(command.route) if command.route else None
         await self._plane.measure()
-        statuses = self._plane.status(None if route is None else [route])
+        with none_collected():
+            return await self._status(route, phase, sources)
+
+    async def _status(
+        self, route: Route | None, phase: str, sources: tuple[SourceView, ...]
+    ) -> StatusView:
+        statuses = await self._plane.look(self._applier.routes if route is None else [route])
         if route is not None and not statuses:  # removed meanwhile
-            self._find(command.route)
+            self._find(route.name)
         views = []
         piece = Slice()
         for one in statuses:
@@ -215,15 +224,14 @@ class Executor:
         if command.limit < 1:
             raise ConfigError(Problem("limit", "must be at least 1", str(command.limit)))
         route = self._find(command.route) if command.route else None
-        found = [
-            replace(one, state="leaving")
-            if one.state == "open" and self._deadlines.leaving(one)
-            else one
-            for one in await self._plane.sessions()
-        ]
-        if route is not None:
-            found = [one for one in found if one.route.key == route.key]
-        return session_list(found, command.limit)
+        found, piece = [], Slice()
+        for one in await self._plane.sessions():
+            await piece.end()
+            if route is None or one.route.key == route.key:
+                leaving = one.state == "open" and self._deadlines.leaving(one)
+                found.append(replace(one, state="leaving") if leaving else one)
+        # In a thread: there may be thousands.
+        return await to_thread(session_list, found, command.limit)
 
     def _find(self, name: str) -> Route:
         """Return the route called `name`. Raises NotFoundError that knows of one removed."""
@@ -314,7 +322,8 @@ class Executor:
     async def _cut(self, command: Cut) -> Done:
         if command.rate < 0:
             raise ConfigError(Problem("rate", "must be 0 or more", str(command.rate)))
-        found = meant(command, await self._plane.sessions(), self._applier.routes)
+        sessions = await self._plane.sessions()
+        found = await to_thread(meant, command, sessions, self._applier.routes)
         existing = Existing(Fate.CUT, rate=command.rate)
         ended = await self._deadlines.cut([one.id for one in found], existing, Reason.CUT)
         names = tuple(dict.fromkeys(one.route.name for one in found))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ambassador.core.decide import MovePlan
+from ambassador.core.describe import listed
 from ambassador.core.usable import usable
 from ambassador.model import Endpoint, Route
 from ambassador.ports import RouteStatus
@@ -45,7 +46,7 @@ def drain_begun(
         text += f", until {format_moment(now + deadline)}"
     alone = [s.route.name for s in statuses if not any(map(usable, s.route.endpoints))]
     if alone:
-        text += f"; no endpoint of {', '.join(alone)} takes new sessions now"
+        text += f"; no endpoint of {listed(alone)} takes new sessions now"
     return text, count
 
 

@@ -24,6 +24,7 @@ from ambassador.core.plan import Step
 from ambassador.core.results import Done, ShortageView, SourceView
 from ambassador.core.wish import Wish
 from ambassador.errors import AmbassadorError, LostRoutesError, RunError, TimedOutError, in_a_line
+from ambassador.garbage import none_collected
 from ambassador.model import Address, Health, Reason, Route, RouteKey, Snapshot
 from ambassador.ports import (
     Earlier,
@@ -179,6 +180,10 @@ class Reconciler:
         """Return what the planes know of each of `routes`, or of all."""
         return self._plane.status(routes)
 
+    async def look(self) -> Sequence[RouteStatus]:
+        """Return what the planes know of all routes, with turns for others."""
+        return await self._plane.look(self.routes)
+
     async def measure(self) -> None:
         """Bring the numbers of `status` up to date."""
         await self._plane.measure()
@@ -290,12 +295,13 @@ class Reconciler:
     async def _reload(self, who: str, *, loss: bool = True) -> Done:
         failing = ""  # what was read last, where that is no source
         try:
-            desired, snapshots = await asyncio.to_thread(self._snapshots.read, loss=loss)
-            for one in self._reloadables:
-                failing = one.name
-                one.read()
-            failing = ""
-            steps = await self._applier.source(desired, who)
+            with none_collected():
+                desired, snapshots = await asyncio.to_thread(self._snapshots.read, loss=loss)
+                for one in self._reloadables:
+                    failing = one.name
+                    one.read()
+                failing = ""
+                steps = await self._applier.source(desired, who)
         except Exception as error:
             # Also what is a bug, or a thread that could not be started: it is said and shown.
             self._snapshots.bad(error, failing)

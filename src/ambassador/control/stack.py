@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
@@ -85,13 +85,22 @@ class PlaneStack:
             for step in steps
             if not isinstance(step, AddRoute)
         ]
-        known: dict[RouteKey, RouteStatus] = {}
+        known = {one.route.key: one for one in await self._in_pieces(self._now, routes)}
+        return _Before(coming, known)
+
+    async def look(self, routes: Sequence[Route]) -> list[RouteStatus]:
+        """Return what `status` returns, with turns for others where there are many."""
+        return await self._in_pieces(self.status, routes)
+
+    async def _in_pieces(
+        self, status: Callable[[Sequence[Route]], Sequence[RouteStatus]], routes: Sequence[Route]
+    ) -> list[RouteStatus]:
+        found: list[RouteStatus] = []
         piece = Slice()
         for first in range(0, len(routes), _AT_ONCE):
-            now = self._now(routes[first : first + _AT_ONCE])
-            known.update((one.route.key, one) for one in now)
+            found += status(routes[first : first + _AT_ONCE])
             await piece.end()
-        return _Before(coming, known)
+        return found
 
     async def _apply(self, steps: Sequence[Step]) -> None:
         removals = tuple(step for step in steps if isinstance(step, RemoveRoute))
@@ -125,11 +134,10 @@ class PlaneStack:
         if self._before is None:
             return found
         coming, known = self._before
-        wanted = None if routes is None else {route.key for route in routes}
         here = [known.get(one.route.key, one) for one in found if one.route.key not in coming]
         keys = {one.route.key for one in here}
-        gone = [one for key, one in known.items() if key not in keys]
-        return here + [one for one in gone if wanted is None or one.route.key in wanted]
+        wanted = known if routes is None else [route.key for route in routes]
+        return here + [known[key] for key in wanted if key in known and key not in keys]
 
     def _now(self, routes: Sequence[Route] | None) -> list[RouteStatus]:
         """Return what the planes know, which may be in the middle of a change."""

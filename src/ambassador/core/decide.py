@@ -12,7 +12,7 @@ from math import isfinite
 from typing import Any
 
 from ambassador.core import commands
-from ambassador.core.describe import describe, describe_endpoint
+from ambassador.core.describe import describe, describe_endpoint, listed
 from ambassador.core.names import find
 from ambassador.core.wish import Wish
 from ambassador.errors import ConfigError, ConflictError, NotFoundError, Problem
@@ -242,7 +242,7 @@ def _admin(now: Situation, command: commands.Drain | commands.Maint | commands.R
         message = f"{line} of {route.name} {said}"
         wishes = _with(replace(now, wishes=wishes), route, message, admin=tuple(admin))
         messages.append(message)
-    return Decision(wishes, "; ".join(messages), tuple(route.name for route, _ in found))
+    return Decision(wishes, listed(messages, "; "), tuple(route.name for route, _ in found))
 
 
 def _remove(now: Situation, command: commands.Remove) -> Decision:
@@ -291,7 +291,7 @@ def add(now: Situation, routes: Sequence[Route]) -> Decision:
         blank = Wish(*key, route.name)
         what = f"{route.name} added"
         wishes[key] = replace(blank, who=now.who, when=now.when, what=what, added=added)
-    message = "; ".join(f"added {describe(route)}" for route in routes)
+    message = listed([f"added {describe(route)}" for route in routes], "; ")
     return Decision(wishes, message, tuple(route.name for route in routes))
 
 

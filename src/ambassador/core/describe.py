@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ambassador.model import Endpoint, Proto, Route
 from ambassador.spec import format_address
 
-__all__ = ["describe", "describe_endpoint", "describe_listen"]
+__all__ = ["describe", "describe_endpoint", "describe_listen", "listed"]
+
+_LISTED = 10  # of what may be thousands
 
 
 def describe(route: Route) -> str:
@@ -26,3 +30,12 @@ def describe_endpoint(endpoint: Endpoint) -> str:
     marks = [f"weight {endpoint.weight}"] if endpoint.weight != 1 else []
     marks += ["backup"] if endpoint.backup else []
     return f"{text} ({', '.join(marks)})" if marks else text
+
+
+def listed(texts: Sequence[str], between: str = ", ") -> str:
+    """Return `texts` as one, of many the first ten: `f1, f2, ... and 2,990 more`. A text about
+    thousands of routes is kept with each of them.
+    """
+    text = between.join(texts[:_LISTED])
+    more = len(texts) - _LISTED
+    return f"{text} and {more:,} more" if more > 0 else text

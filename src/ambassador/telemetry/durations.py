@@ -98,12 +98,14 @@ class Durations:
         times = self._routes.get(route)
         return {} if times is None else times.counters()
 
-    def of(self, routes: Collection[str]) -> Mapping[str, Times]:
-        """Return what is known of `routes` now; what is known of others is forgotten."""
-        for gone in self._routes.keys() - set(routes):
+    def keep_only(self, routes: Collection[str]) -> None:
+        """Forget what is known of all but `routes`."""
+        for gone in self._routes.keys() - routes:
             del self._routes[gone]
-        return {
-            name: Times(known.connect.copy(), known.session.copy(), Counter(known.in_kernel))
-            for name in routes
-            if (known := self._routes.get(name) or Times())
-        }
+
+    def of(self, route: str) -> Times:
+        """Return what is known of `route` now."""
+        known = self._routes.get(route)
+        if known is None:
+            return Times()
+        return Times(known.connect.copy(), known.session.copy(), Counter(known.in_kernel))

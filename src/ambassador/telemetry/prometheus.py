@@ -9,18 +9,24 @@ from __future__ import annotations
 import asyncio
 import platform
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ambassador import __version__
 from ambassador.core.describe import describe_listen
 from ambassador.core.results import SourceView
 from ambassador.core.usable import usable
+from ambassador.garbage import none_collected
 from ambassador.model import Admin, Health, Reason
 from ambassador.ports import EndpointMet, RouteStatus
 from ambassador.spec import format_endpoint
+from ambassador.tasks import Slice
 from ambassador.telemetry.durations import Durations, Histogram, Times
 from ambassador.telemetry.metrics import METRICS, Kind
+
+if TYPE_CHECKING:
+    from prometheus_client.metrics_core import Metric
 
 __all__ = ["Facts", "MetricsText", "Sample", "samples"]
 
@@ -53,15 +59,24 @@ class Sample:
 class MetricsText:
     """Makes the text; `facts` is called on the loop."""
 
-    def __init__(self, facts: Callable[[], Facts], ended: Durations) -> None:
+    def __init__(self, facts: Callable[[], Awaitable[Facts]], ended: Durations) -> None:
         self._facts = facts
         self._ended = ended
         self._unwatched: Counter[str] = Counter()
 
     async def __call__(self) -> bytes:
         """Return the text of this moment; whoever asks has brought the numbers up to date."""
-        facts = self._facts()
-        times = self._ended.of([status.route.name for status in facts.routes])
+        with none_collected():
+            return await self._made()
+
+    async def _made(self) -> bytes:
+        facts = await self._facts()
+        piece = Slice()
+        self._ended.keep_only({status.route.name for status in facts.routes})
+        times: dict[str, Times] = {}
+        for status in facts.routes:
+            times[status.route.name] = self._ended.of(status.route.name)
+            await piece.end()
         for name, counters in facts.before.items():
             times[name].add(counters)
         for name in self._unwatched.keys() - times.keys():
@@ -72,6 +87,7 @@ class MetricsText:
             left -= sum(times[name].in_kernel.values())
             # The numbers of the kernel are not all of one moment, and a counter never sinks.
             self._unwatched[name] = max(left, self._unwatched[name])
+            await piece.end()
         unwatched = dict(self._unwatched)  # which this loop may change meanwhile
         return await asyncio.to_thread(lambda: _text(list(samples(facts, times, unwatched))))
 
@@ -148,7 +164,6 @@ def _text(found: Sequence[Sample]) -> bytes:
         CounterMetricFamily,
         GaugeMetricFamily,
         HistogramMetricFamily,
-        Metric,
     )
 
     kinds = {
@@ -168,14 +183,21 @@ def _text(found: Sequence[Sample]) -> bytes:
         else:
             families[sample.name].add_metric(sample.labels, float(value))
 
+    # One after the other: to join the lines of all is one step, in which no session has its turn.
+    texts = [_lines(family) for family in families.values()]
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    return b"".join([*texts, generate_latest(registry)])
+
+
+def _lines(family: Metric) -> bytes:
+    from prometheus_client.exposition import generate_latest  # noqa: PLC0415
+
     class Collected:
         def collect(self) -> Iterable[Metric]:
-            return families.values()
+            return (family,)
 
-    registry = CollectorRegistry()
-    registry.register(Collected())
-    ProcessCollector(registry=registry)
-    text: bytes = generate_latest(registry)
+    text: bytes = generate_latest(Collected())
     return text
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from ambassador.core.describe import describe, describe_endpoint, describe_listen
+from ambassador.core.describe import describe, describe_endpoint, describe_listen, listed
 from ambassador.model import Endpoint, Inet, Proto, Route, Unix
 
 REDIS = Endpoint(Inet("192.168.1.52", 6379))
@@ -39,3 +39,16 @@ def test_where_it_listens(listen, proto, text):
 def test_a_route_is_one_line():
     route = Route("redis", Inet("", 6379), (REDIS, Endpoint(Inet("spare", 6379), backup=True)))
     assert describe(route) == "redis  :6379 -> 192.168.1.52:6379, spare:6379 (backup)"
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, ""),
+        (1, "f0"),
+        (10, "f0, f1, f2, f3, f4, f5, f6, f7, f8, f9"),
+        (3000, "f0, f1, f2, f3, f4, f5, f6, f7, f8, f9 and 2,990 more"),
+    ],
+)
+def test_of_thousands_the_first_ten_are_named(count, text):
+    assert listed([f"f{number}" for number in range(count)]) == text

@@ -21,7 +21,7 @@ def test_times_are_counted_by_route():
     ended = Durations()
     ended(RECORD)
     ended(RECORD._replace(route="db", address="", reason=Reason.UNREACHABLE))
-    known = ended.of(["redis", "db", "new"])
+    known = {name: ended.of(name) for name in ("redis", "db", "new")}
     assert sum(known["redis"].connect.counts) == sum(known["redis"].session.counts) == 1
     assert (known["redis"].connect.total, known["redis"].session.total) == (0.002, 5.0)
     assert sum(known["db"].connect.counts) == 0  # it never had an upstream
@@ -32,7 +32,7 @@ def test_times_are_counted_by_route():
 def test_why_a_session_in_the_kernel_has_ended_is_counted_here():
     ended = Durations()
     ended(RECORD._replace(plane="kernel", connect=0.0, reason=Reason.MOVED))
-    known = ended.of(["redis"])["redis"]
+    known = ended.of("redis")
     assert known.in_kernel == {Reason.MOVED: 1}
     assert sum(known.connect.counts) == 0
 
@@ -40,14 +40,14 @@ def test_why_a_session_in_the_kernel_has_ended_is_counted_here():
 def test_a_route_that_is_gone_is_forgotten():
     ended = Durations()
     ended(RECORD)
-    ended.of([])
-    assert sum(ended.of(["redis"])["redis"].session.counts) == 0
+    ended.keep_only(set())
+    assert sum(ended.of("redis").session.counts) == 0
 
 
 def test_what_was_returned_does_not_change_any_more():
     ended = Durations()
     ended(RECORD)
-    before = ended.of(["redis"])["redis"]
+    before = ended.of("redis")
     ended(RECORD)
     assert sum(before.session.counts) == 1
 
@@ -63,4 +63,4 @@ def test_a_route_that_comes_back_begins_anew_also_without_a_scrape_in_between():
     durations(RECORD)
     durations.forget(RECORD.route)
     durations.forget("nobody")
-    assert durations.of([RECORD.route])[RECORD.route].session.total == 0
+    assert durations.of(RECORD.route).session.total == 0

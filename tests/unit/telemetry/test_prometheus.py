@@ -43,7 +43,10 @@ class Scrape:
     def __init__(self, *routes, sources=(GOOD,), ready=True):
         self.ended = Durations()
         self.facts = Facts(ready, routes, sources)
-        self._metrics = MetricsText(lambda: self.facts, self.ended)
+        self._metrics = MetricsText(self._now, self.ended)
+
+    async def _now(self):
+        return self.facts
 
     def __call__(self):
         text = asyncio.run(self._metrics()).decode()

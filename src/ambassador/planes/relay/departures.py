@@ -101,16 +101,14 @@ class Departures:
                 addresses = await self._addresses()
             except ResolveError:  # told again when the name has an address
                 return
+            gone, piece = dict[Session, Departure](), Slice()
             for session in self._sessions():
                 if session.place is None and session.aim not in addresses:
                     session.reconnect()
-            self._leave(
-                {
-                    session: self._cause(session)
-                    for session in self._sessions()
-                    if session.place is not None and session.place not in addresses
-                }
-            )
+                elif session.place is not None and session.place not in addresses:
+                    gone[session] = self._cause(session)
+                await piece.end()
+            self._leave(gone)
 
     def _cause(self, session: Session) -> Departure:
         mine = session.endpoint.address if session.endpoint else None

@@ -125,7 +125,7 @@ class Dial:
         dial = cls(candidate, limit, sock, dialler, patience)
         try:
             guard(sock)
-            dialler.poller.add(sock.fileno(), dial)
+            dialler.poller.add(sock.fileno(), dial, patient=True)
         except BaseException:  # too many are watched
             dialler.poller.close_socket(sock)
             raise

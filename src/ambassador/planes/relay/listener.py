@@ -6,7 +6,7 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from ambassador.model import Reason
 from ambassador.planes.relay.descriptors import EXHAUSTED
@@ -64,19 +64,24 @@ class StreamListener:
         """The open sessions of this listener."""
         return frozenset(self._sessions)
 
-    def views(self, now: float) -> list[SessionStatus]:
-        """Return what is seen of its open sessions; `now` by the loop's clock."""
-        return [session.view(now) for session in self._sessions]
+    def views(self, now: float) -> Iterator[SessionStatus]:
+        """Yield what is seen of its open sessions; `now` by the loop's clock. Who takes them may
+        let others have their turn in between.
+        """
+        for session in tuple(self._sessions):
+            if session in self._sessions:
+                yield session.view(now)
 
-    def cuts(self) -> dict[str, Callable[[Reason], None]]:
-        """Return what ends each of its sessions, by their ids."""
-        return {session.id: session.cut for session in self._sessions}
+    def cuts(self) -> Iterator[tuple[str, Callable[[Reason], None]]]:
+        """Yield the id of each of its sessions with what ends it; as `views`."""
+        for session in tuple(self._sessions):
+            yield session.id, session.cut
 
     def start(self) -> None:
         """Begin to accept."""
         if not self._reading and not self._paused and self.sock.fileno() >= 0:
             self._reading = True
-            self._around.poller.add(self.sock.fileno(), self, LEVEL)
+            self._around.poller.add(self.sock.fileno(), self, LEVEL, patient=True)
 
     def retune(self) -> None:
         """Take over changed options of the route for clients accepted from now on."""

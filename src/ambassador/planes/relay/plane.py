@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 from ambassador import log
@@ -141,7 +141,7 @@ class RelayPlane:
             await piece.end()
         for step in steps:
             if isinstance(step, ChangeRoute):
-                self._routes[step.new.key].change(step)
+                await self._routes[step.new.key].change(step, piece)
                 await piece.end()
         self._ports = None
         for relay_route in self._leaving:
@@ -174,24 +174,24 @@ class RelayPlane:
         now = time.monotonic()
         everything = [*self._routes.values(), *self._leaving]
         chosen = everything if routes is None else self._some(routes)
-        return [
-            view
-            for relay_route in chosen
-            for listener in relay_route.listeners
-            for view in listener.views(now)
-        ]
+        found, piece = list[SessionStatus](), Slice()
+        for relay_route in chosen:
+            for listener in relay_route.listeners:
+                for view in listener.views(now):
+                    found.append(view)
+                    await piece.end()
+        return found
 
     async def cut(self, ids: Collection[str], reason: Reason) -> int:
         """End sessions; see ports.Plane."""
         everything = (*self._routes.values(), *self._leaving)
-        cuts = {
-            name: cut
-            for relay_route in everything
-            for listener in relay_route.listeners
-            for name, cut in listener.cuts().items()
-            if name in ids
-        }
-        piece = Slice()
+        cuts, piece = dict[str, Callable[[Reason], None]](), Slice()
+        for relay_route in everything:
+            for listener in relay_route.listeners:
+                for name, cut in listener.cuts():
+                    if name in ids:
+                        cuts[name] = cut
+                    await piece.end()
         for cut in cuts.values():
             cut(reason)
             await piece.end()

@@ -13,6 +13,7 @@ from ambassador.planes.relay.listener import StreamListener
 from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.session import Session
 from ambassador.ports import RouteStatus
+from ambassador.tasks import Slice
 
 if TYPE_CHECKING:  # 0.2 MB that only a route of datagrams needs
     from ambassador.planes.relay.udp import UdpListener
@@ -40,7 +41,7 @@ class RelayRoute:
         """How many sessions there are that can be waited for."""
         return self.live.counters.open if self.live.route.proto is Proto.TCP else 0
 
-    def change(self, step: ChangeRoute) -> None:
+    async def change(self, step: ChangeRoute, piece: Slice) -> None:
         """Be as `step` says: listeners and sessions stay, new sessions see the change."""
         self.live.change(step.new)
         self.departures.follow()
@@ -48,6 +49,7 @@ class RelayRoute:
         if step.new.hold is not None and step.old.hold is None:
             for session in self.sessions:
                 session.reconnect()  # those that have no upstream yet wait now, too
+                await piece.end()
         for listener in self.listeners:
             listener.retune()
         if step.new.hold != step.old.hold:

@@ -82,19 +82,21 @@ class UdpListener:
         """Whether new flows are taken."""
         return self._accepting
 
-    def views(self, now: float) -> list[SessionStatus]:
-        """Return what is seen of its open flows."""
+    def views(self, now: float) -> Iterator[SessionStatus]:
+        """Yield what is seen of its open flows; see StreamListener.views."""
         route, queue = self._live.route, self._live.hold_queue
-        return [flow.view(route, now, held=flow in queue) for flow in self._flows]
+        for flow in tuple(self._flows):
+            yield flow.view(route, now, held=flow in queue)
 
     @property
     def flows(self) -> Iterator[UdpFlow]:
         """Its open flows."""
         return iter(self._flows)
 
-    def cuts(self) -> dict[str, Callable[[Reason], None]]:
-        """Return what ends each of its flows, by their ids."""
-        return {flow.id: partial(self._cut, flow) for flow in self._flows}
+    def cuts(self) -> Iterator[tuple[str, Callable[[Reason], None]]]:
+        """Yield the id of each of its flows with what ends it."""
+        for flow in tuple(self._flows):
+            yield flow.id, partial(self._cut, flow)
 
     def start(self) -> None:
         """Begin to take datagrams."""

@@ -284,3 +284,109 @@ def test_one_read_takes_twice_the_limit_and_never_more_than_is_useful(asked, siz
     poller = Poller(asked, lambda error: None)
     assert poller.size == len(poller.buffer) == len(poller.view) == size
     poller.close()
+
+
+class Slow(Told):
+    """Takes a while for each event."""
+
+    def __init__(self):
+        super().__init__(lambda _: time.sleep(0.001))
+
+
+@pytest.fixture
+def crowd():
+    """Two hundred connected pairs."""
+    pairs = [socket.socketpair() for _ in range(200)]
+    yield pairs
+    for pair in pairs:
+        for sock in pair:
+            sock.close()
+
+
+def test_what_is_carried_does_not_wait_for_a_crowd_that_leaves(poller, pair, crowd):
+    leaving, carried = Slow(), Told()
+    for ours, _ in crowd:
+        poller.add(ours.fileno(), leaving, EDGES & ~select.EPOLLOUT)
+    for _, theirs in crowd:
+        theirs.close()
+    poller.add(pair[0].fileno(), carried, EDGES & ~select.EPOLLOUT)
+    pair[1].send(b"data")
+    poller.turn(5)  # behind two hundred ends of 1 ms
+    assert carried.events == [select.EPOLLIN]
+    assert 1 <= len(leaving.events) < 20
+    assert poller.has_more
+    while poller.has_more:
+        poller.turn()
+    assert len(leaving.events) == len(crowd)
+
+
+def test_who_is_patient_is_told_last(poller, crowd):
+    order = []
+    for number, (ours, theirs) in enumerate(crowd[:4]):
+        told = Told(lambda _, number=number: order.append(number))
+        poller.add(ours.fileno(), told, LEVEL, patient=number % 2 == 0)
+        theirs.send(b"data")
+    poller.turn(5)
+    assert order == [1, 3, 0, 2]
+
+
+def test_who_was_given_a_descriptor_is_not_patient(poller, pair, crowd):
+    order = []
+    (ours, theirs), (other, others) = pair, crowd[0]
+    poller.add(other.fileno(), Told(lambda _: order.append("patient")), LEVEL, patient=True)
+    poller.add(ours.fileno(), Told(), EDGES & ~select.EPOLLOUT, patient=True)
+    poller.give(ours.fileno(), Told(lambda _: order.append("given")))
+    others.send(b"data")
+    theirs.send(b"data")
+    poller.turn(5)
+    assert order == ["given", "patient"]
+
+
+def test_a_crowd_that_carries_leaves_others_their_turn_and_nobody_out(poller, crowd):
+    carried = Slow()
+    for ours, theirs in crowd:
+        poller.add(ours.fileno(), carried, EDGES & ~select.EPOLLOUT)
+        theirs.send(b"data")
+    began = time.monotonic()
+    poller.turn(5)
+    assert len(carried.events) < 20
+    assert time.monotonic() - began < 0.1
+    while poller.has_more:
+        poller.turn()
+    assert len(carried.events) == len(crowd)
+
+
+def test_an_event_that_waits_is_not_told_of_another_socket_of_that_number(poller, crowd):
+    leaving = Slow()
+    for ours, _ in crowd:
+        poller.add(ours.fileno(), leaving, EDGES & ~select.EPOLLOUT)
+    for _, theirs in crowd:
+        theirs.close()
+    poller.turn(5)
+    before = len(leaving.events)
+    for ours, _ in crowd:
+        poller.remove(ours.fileno())
+    assert not poller.has_more
+    again = Told()
+    poller.add(crowd[-1][0].fileno(), again, LEVEL)
+    poller.turn()
+    assert len(leaving.events) == before
+    assert len(again.events) == 1
+
+
+def test_who_has_more_than_a_turn_gives_goes_on_in_the_next(poller):
+    class Long:
+        pumped = 0
+
+        def pump(self):
+            self.pumped += 1
+            time.sleep(0.003)
+
+    many = [Long() for _ in range(10)]
+    for one in many:
+        poller.go_on(one)
+    poller.turn()
+    assert 1 <= sum(one.pumped for one in many) < 10
+    while poller.has_more:
+        poller.turn()
+    assert [one.pumped for one in many] == [1] * 10

@@ -30,10 +30,10 @@ def test_where_no_more_sockets_can_be_watched(kind, monkeypatch):
         free, watched = around.descriptors._free, len(around.poller)
         real = around.poller.add
 
-        def add(fd, who, *events):
+        def add(fd, who, *events, **how):
             if isinstance(who, kind):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            real(fd, who, *events)
+            real(fd, who, *events, **how)
 
         monkeypatch.setattr(around.poller, "add", add)
         client = socket.socket()
