@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -175,6 +176,29 @@ def test_a_failure_side_by_side_hides_nothing_and_is_not_forgotten(
     assert "\nside by side: " in done.stdout
     assert "\nalone: " in done.stdout
     assert ("tests failed side by side" in done.stderr) == bool(side_by_side)
+
+
+def test_an_interrupted_first_pass_is_followed_by_none(passes, tmp_path):
+    assert passes(0, 0).returncode == 0
+    python = """#!/bin/sh
+case "$*" in *"-m pytest"*)
+  sleep 30 &
+  trap 'kill $!; exit 2' INT  # pytest catches it, too
+  echo "begun: $*"
+  wait
+esac
+"""
+    (tmp_path / ".venv/bin/python").write_text(python)
+    with subprocess.Popen(
+        [tmp_path / "dev", "test"], stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        for line in process.stdout:
+            if line.startswith("begun: "):
+                break
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does it
+        rest = process.stdout.read()
+    assert process.returncode == 130
+    assert "begun" not in rest
 
 
 def test_only_the_second_pass_judges_the_coverage_of_both(passes):
