@@ -64,6 +64,7 @@ def test_it_adds_less_than_70_megabytes(
     assert added < 70e6
 
 
+@pytest.mark.alone
 def test_the_first_pong_comes_within_half_a_second_more_than_true_takes(
     near: Engine, figure: Callable[[str], None]
 ) -> None:
