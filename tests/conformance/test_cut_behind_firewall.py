@@ -109,6 +109,30 @@ def test_what_cannot_be_told_is_no_success_and_ends_with_its_next_word(
 
 @KERNEL
 @pytest.mark.parametrize("family", FAMILIES)
+def test_what_an_earlier_connection_was_told_does_not_count(scene, ambassador, family):
+    ambassador.set(route(6379, OLD[family]))
+    listening = scene.endpoint()
+
+    def dial():  # from one port, as some clients do
+        client = scene.keep(scene.network.client.socket(family))
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        client.bind(("", 40404))
+        client.connect((scene.network.address("ambassador", family), 6379))
+        return client, scene.accept(listening)
+
+    first = dial()
+    assert ambassador.execute(Cut("redis")).sessions == 1
+    for sock in first:
+        assert ends_with_reset(sock)
+        sock.close()
+    works(*dial())
+    guard(scene, 1, "", SHUT)
+    with pytest.raises(PlaneError, match="1 of 1 sessions"):
+        ambassador.execute(Cut("redis"))
+
+
+@KERNEL
+@pytest.mark.parametrize("family", FAMILIES)
 def test_peers_of_our_own_host_are_told_though_nothing_gets_out(scene, ambassador, family):
     here = scene.network.address("ambassador", family)
     ambassador.set(route(6379, f"[{here}]:7000" if ":" in here else f"{here}:7000"))

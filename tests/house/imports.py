@@ -48,8 +48,8 @@ PURE_MODULES = (
                 "evidence",
                 "firewall",
             ),
-            *("hindrances", "layout", "life", "messages", "orphans", "questions", "revival"),
-            *("ruleset", "sieve", "skim", "timeouts", "ways"),
+            *("hindrances", "layout", "life", "marks", "messages", "orphans", "questions"),
+            *("revival", "ruleset", "sieve", "skim", "timeouts", "ways"),
         )
     ),
     "planes.relay.client",

@@ -17,10 +17,10 @@ table inet forwarding {{
   map endpoints6 {{ type inet_proto . inet_service : ipv6_addr . inet_service; {six} }}
   chain poke {{
     type filter hook output priority raw
-    meta mark 0xc07 tcp flags & ack == ack notrack
+    meta mark & 0xfffffffc == 0xc04 tcp flags & ack == ack notrack
   }}
   chain translate {{
-    meta mark 0xc07 return
+    meta mark & 0xfffffffc == 0xc04 return
     meta l4proto tcp tcp flags & (fin|syn|rst|ack) != syn return
     ct label set {label}
     meta nfproto ipv4 dnat ip  to meta l4proto . th dport map @endpoints

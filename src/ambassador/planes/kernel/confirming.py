@@ -19,8 +19,8 @@ from ambassador.errors import PlaneError
 from ambassador.planes.kernel.conntrack import Conntrack
 from ambassador.planes.kernel.cut_entry import Side, sides
 from ambassador.planes.kernel.entry import Flow, shown
-from ambassador.planes.kernel.layout import ENTERED_MARK, MARK
 from ambassador.planes.kernel.local_peers import end_here
+from ambassador.planes.kernel.marks import ENTERED_MARK, MARK
 from ambassador.planes.kernel.poke import Poke, Poker
 from ambassador.tasks import Slice, spawn
 

@@ -14,6 +14,7 @@ from ambassador.pacing import pace, tell_leaving
 from ambassador.planes.kernel.confirming import Confirming, Felt
 from ambassador.planes.kernel.conntrack import Conntrack
 from ambassador.planes.kernel.entry import Address, Flow
+from ambassador.planes.kernel.marks import FIRST_MARK
 from ambassador.planes.kernel.poke import Poke, Poker
 from ambassador.tasks import spawn
 
@@ -110,7 +111,7 @@ class Departures:
         for first in range(0, len(flows), _PIECE):
             piece = flows[first : first + _PIECE]
             ended += await self._conntrack.delete(piece)
-            await self._poker.poke(piece, Poke.HANDSHAKE)
+            await self._poker.poke(piece, Poke.HANDSHAKE, FIRST_MARK)
         self.recent.update((flow.id, flow) for flow in flows)
         self.confirming.begin(flows)
         task = spawn(self._repeat(flows), "repeat of a cut")

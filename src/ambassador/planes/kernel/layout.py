@@ -45,7 +45,8 @@ The peers of a flow that is cut (poke.py) are noted in `poked4` and `poked6`, fo
 such a peer answers is reset by `answers` before a firewall of this host sees it, and the reset
 belongs to what conntrack knows of the answer, or to nothing (`told`), so that rules about invalid
 packets let it pass. `felt` notes a reset that has passed all other rules, and `answers` one that
-came: only then the peer has been told. Where that fails, an entry of conntrack takes the place of
+came: only then the peer has been told; what is known of an earlier connection of the same ends goes
+with the first segment (`anew`). Where that fails, an entry of conntrack takes the place of
 the one that was deleted (cut_entry.py): it has the label CUT, and what belongs to it is let through
 by rules that let an open connection through. `entered` takes its peer out of `poked4` and `poked6`,
 for nothing of it is to be untracked. What is forwarded for others meets neither `answers` nor
@@ -67,6 +68,7 @@ from __future__ import annotations
 import re
 
 from ambassador.model import Proto
+from ambassador.planes.kernel.marks import ENTERED_MARK, FIRST_MARK, TRACKED_MARK
 from ambassador.planes.kernel.questions import QUESTIONS, STANDS
 from ambassador.planes.kernel.timeouts import POLICY, timeout
 
@@ -75,13 +77,10 @@ __all__ = [
     "CHAINS",
     "COUNTERS",
     "CUT",
-    "ENTERED_MARK",
     "GRACE",
     "LABEL",
     "LAYOUT",
-    "MARK",
     "TABLE",
-    "TRACKED_MARK",
     "dnat_by_map",
     "mended",
     "skeleton",
@@ -91,9 +90,6 @@ __all__ = [
 TABLE = "inet ambassador"
 # The table's comment. Other chains, sets or meanings need another number.
 LAYOUT = "ambassador 7"
-# Of the segments that end flows, of those beside which a flow is still tracked, and of those that
-# belong to an entry of a flow that was cut; see poke.py.
-MARK, TRACKED_MARK, ENTERED_MARK = 0xC07, 0xC06, 0xC05
 
 # A bit of the connection label (of 128) that says: translated by us. Marks are the usual place,
 # and therefore taken by others.
@@ -265,7 +261,7 @@ _STATIC = f"""\
   }}
   chain output {{
     type nat hook output priority -100;
-    meta mark {MARK:#x} return
+    meta mark & 0xfffffffc == {FIRST_MARK:#x} return
     ip daddr 224.0.0.0/24 goto asked
     ip daddr 127.0.0.0/8 return
     ip6 daddr ::1 return
@@ -316,12 +312,17 @@ _STATIC = f"""\
   chain poke {{
     type filter hook output priority raw;
     tcp flags & rst == rst goto told
-    meta mark & 0xfffffffc != {MARK & TRACKED_MARK & ENTERED_MARK:#x} accept
+    meta mark & 0xfffffffc != {FIRST_MARK:#x} accept
     meta mark {ENTERED_MARK:#x} goto entered
     meta mark {TRACKED_MARK:#x} notrack accept
+    meta mark {FIRST_MARK:#x} jump anew
     update @poked4 {{ ip daddr . tcp dport . tcp sport }}
     update @poked6 {{ ip6 daddr . tcp dport . tcp sport }}
     tcp flags & ack == ack notrack
+  }}
+  chain anew {{
+    delete @felt4 {{ ip daddr . tcp dport . tcp sport }}
+    delete @felt6 {{ ip6 daddr . tcp dport . tcp sport }}
   }}
   chain entered {{
     delete @poked4 {{ ip daddr . tcp dport . tcp sport }}

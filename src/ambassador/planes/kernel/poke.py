@@ -19,7 +19,7 @@ from struct import Struct
 
 from ambassador.errors import PlaneError
 from ambassador.planes.kernel.entry import Flow
-from ambassador.planes.kernel.layout import ENTERED_MARK, MARK, TRACKED_MARK
+from ambassador.planes.kernel.marks import ENTERED_MARK, FIRST_MARK, MARK, TRACKED_MARK
 from ambassador.tasks import Slice
 
 __all__ = ["Poke", "Poker", "segment"]
@@ -32,7 +32,7 @@ _IP4 = Struct(">BBHHHBBH4s4s")  # RFC 791, section 3.1
 _IP6 = Struct(">LHBB16s16s")  # RFC 8200, section 3
 _TCP = Struct(">HHLLBBHHH")
 _HOPS = 64
-_MARKS = (MARK, TRACKED_MARK, ENTERED_MARK)
+_MARKS = (MARK, FIRST_MARK, TRACKED_MARK, ENTERED_MARK)
 
 
 class Poke(Enum):
@@ -78,8 +78,9 @@ class Poker:
     async def poke(self, flows: Iterable[Flow], poke: Poke, mark: int = MARK) -> None:
         """Poke both peers of each of `flows`, whose entries have been deleted.
 
-        Where an entry stands `mark` says so: TRACKED_MARK for the flow's own (a SYN that is tracked
-        too would become a connection of its own), ENTERED_MARK for those that stand for a cut.
+        `mark` is FIRST_MARK for the first time. Where an entry stands it says so: TRACKED_MARK for
+        the flow's own (a SYN that is tracked too would become a connection of its own),
+        ENTERED_MARK for those that stand for a cut.
         """
         turn = Slice(_SLICE)
         for flow in flows:

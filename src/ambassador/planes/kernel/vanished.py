@@ -17,7 +17,7 @@ from ambassador import log
 from ambassador.model import Proto
 from ambassador.planes.kernel.conntrack import DELETE, Conntrack
 from ambassador.planes.kernel.entry import Flow
-from ambassador.planes.kernel.layout import TRACKED_MARK
+from ambassador.planes.kernel.marks import TRACKED_MARK
 from ambassador.planes.kernel.messages import messages
 from ambassador.planes.kernel.netlink import NetlinkSocket
 from ambassador.planes.kernel.poke import Poke, Poker

@@ -8,7 +8,7 @@ import pytest
 from ambassador.errors import PlaneError
 from ambassador.planes.kernel import confirming
 from ambassador.planes.kernel.confirming import Confirming, untold
-from ambassador.planes.kernel.layout import ENTERED_MARK, MARK
+from ambassador.planes.kernel.marks import ENTERED_MARK, MARK
 from ambassador.planes.kernel.poke import Poke
 from tests.unit.planes.kernel.test_revival import FOUR, vanished
 

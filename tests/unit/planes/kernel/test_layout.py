@@ -35,7 +35,7 @@ def test_loopback_and_our_own_segments_are_never_translated():
     lines = [line.strip() for line in CHAINS["output"].splitlines()]
     assert lines.index("fib daddr type local jump arrive") == len(lines) - 1
     for early in (
-        "meta mark 0xc07 return",
+        "meta mark & 0xfffffffc == 0xc04 return",  # 0xc04 to 0xc07
         "ip daddr 127.0.0.0/8 return",
         "ip6 daddr ::1 return",
     ):
@@ -73,6 +73,12 @@ def test_with_strict_tracking_a_stray_segment_is_dropped_until_it_comes_again_an
     again = [line.strip() for line in CHAINS["again"].strip().splitlines()]
     assert again[-1] == "drop"
     assert sum(line.endswith(" accept") for line in again) == 2
+
+
+def test_what_an_earlier_connection_was_told_goes_with_the_first_segment_of_a_cut():
+    rules = [line.strip() for line in CHAINS["poke"].strip().splitlines()]
+    assert "meta mark 0xc04 jump anew" in rules
+    assert CHAINS["anew"].count("delete @felt") == 2
 
 
 def test_only_rules_in_force_lead_a_client_on():
@@ -117,7 +123,7 @@ def test_what_is_no_reset_and_no_segment_of_ours_leaves_output_soon():
     rules = [line.strip() for line in CHAINS["poke"].strip().splitlines()]
     assert rules[1:3] == [
         "tcp flags & rst == rst goto told",
-        "meta mark & 0xfffffffc != 0xc04 accept",  # none of 0xc05, 0xc06 and 0xc07
+        "meta mark & 0xfffffffc != 0xc04 accept",  # none of 0xc04 to 0xc07
     ]
     leaving = [line.strip() for line in CHAINS["leaving"].strip().splitlines()]
     assert leaving[1:] == ["ct label 107 goto ours", "tcp flags & rst == rst goto felt"]
