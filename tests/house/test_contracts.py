@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+import pytest
+
 from tests.house.imports import imported
 
 ROOT = Path(__file__).parents[2]
@@ -61,3 +63,19 @@ def test_what_is_a_seam_between_rooms_stands_in_ports():
         if name in owners and owners[name].rpartition(".")[0] != module.rpartition(".")[0]
     ]
     assert crossing == []
+
+
+# The rooms without a protocol of their own: what is exchanged stands in ports.py, with a suite;
+# within a room the class itself, or a type of functions, says as much. See docs/decisions.md for
+# the relay, whose classes tell each other of what happens.
+_WITHOUT = (
+    "admin", "app", "cli", "control", "core", "demo", "handover", "log", "planes.kernel", "probes",
+    "resolve", "settings", "sockets", "sources", "spec", "telemetry",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("room", _WITHOUT)
+def test_a_room_has_no_protocol_of_its_own(room):
+    modules = sorted((PACKAGE / room.replace(".", "/")).rglob("*.py"))
+    assert modules
+    assert [f"{path.name}: {name}" for path in modules for name in protocols(path)] == []

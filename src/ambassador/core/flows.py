@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator
-from typing import Generic, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 __all__ = ["Flow", "Flows"]
 
 
-class Flow(Protocol):
+@dataclass(slots=True, eq=False)
+class Flow:
     """What can be kept in `Flows`; `used` is the time of its last datagram, in seconds."""
 
     key: Hashable

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from ambassador.app import App
 from ambassador.demo.screen import Screen
+from ambassador.demo.story import Change
 from ambassador.errors import RunError
 from ambassador.model import Snapshot
 from ambassador.ports import Source
@@ -60,8 +61,10 @@ class Staged:
 @asynccontextmanager
 async def staged(
     screen: Screen, make: Callable[[Source], App], read: Read, variables: Mapping[str, str]
-) -> AsyncIterator[Staged]:
-    """Run the ambassador that `make` makes; `read` turns variables into routes."""
+) -> AsyncIterator[Change]:
+    """Run the ambassador that `make` makes, and give what changes its variables; `read` turns those
+    into routes.
+    """
     source = _Variables(read, variables)
     logger, to_screen = logging.getLogger("ambassador"), _ToScreen(screen)
     level = logger.level
@@ -71,7 +74,7 @@ async def staged(
         app = make(source)
         await app.start()
         try:
-            yield Staged(app, source)
+            yield Staged(app, source).change
         finally:
             await app.stop()
     finally:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
 
 from ambassador.demo.consumer import Consumer, Tally
 from ambassador.demo.resp import ask
@@ -14,19 +13,14 @@ from ambassador.demo.valkey import Valkey, find_program, free_port, running
 from ambassador.errors import RunError
 from ambassador.tasks import spawn
 
-__all__ = ["Ambassador", "Start", "tell"]
+__all__ = ["Change", "Start", "tell"]
 
 EVERY = 0.2  # seconds between two requests of the consumer
 
 
-class Ambassador(Protocol):
-    """A running ambassador, as far as the demonstration speaks to it."""
-
-    async def change(self, variables: Mapping[str, str]) -> None:
-        """Let these link variables take the place of those before."""
-
-
-Start = Callable[[Mapping[str, str]], AbstractAsyncContextManager[Ambassador]]
+# Lets these link variables take the place of those before, in an ambassador that runs.
+Change = Callable[[Mapping[str, str]], Awaitable[None]]
+Start = Callable[[Mapping[str, str]], AbstractAsyncContextManager[Change]]
 
 
 async def tell(screen: Screen, start: Start, seconds: float = 10.0) -> Tally:
@@ -42,7 +36,7 @@ async def tell(screen: Screen, start: Start, seconds: float = 10.0) -> Tally:
         variables = _link(port, old)
         for name, value in variables.items():
             screen.say("ambassador", f"{name}={value}")
-        async with start(variables) as ambassador:
+        async with start(variables) as change:
             screen.say(
                 "consumer", f"connects to 127.0.0.1:{port} for each INCR, five times a second"
             )
@@ -52,7 +46,7 @@ async def tell(screen: Screen, start: Start, seconds: float = 10.0) -> Tally:
             try:
                 await asyncio.sleep(seconds * 0.3)
                 async with running(program) as new:
-                    await _move(screen, ambassador, old, new, port)
+                    await _move(screen, change, old, new, port)
                     await asyncio.sleep(seconds * 0.6)
                     end.set()
                     await counting
@@ -65,9 +59,7 @@ async def tell(screen: Screen, start: Start, seconds: float = 10.0) -> Tally:
     return consumer.tally
 
 
-async def _move(
-    screen: Screen, ambassador: Ambassador, old: Valkey, new: Valkey, port: int
-) -> None:
+async def _move(screen: Screen, change: Change, old: Valkey, new: Valkey, port: int) -> None:
     """Move the service from `old` to `new` without losing a count.
 
     The route is pointed at the copy before the copy is promoted: whatever the old one still
@@ -76,7 +68,7 @@ async def _move(
     await ask(new.port, f"REPLICAOF 127.0.0.1 {old.port}")
     await _until(lambda: new.copies(old), "the copy is in sync")
     screen.say("service", f"a copy of it on 127.0.0.1:{new.port} is in sync")
-    await ambassador.change(_link(port, new))
+    await change(_link(port, new))
 
     async def left() -> bool:
         return await old.clients() == 0 and await new.copies(old)

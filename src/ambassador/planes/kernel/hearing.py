@@ -6,6 +6,7 @@ import asyncio
 import errno
 from collections.abc import Callable
 from enum import Enum
+from functools import partial
 
 from ambassador.model import Proto, Reason
 from ambassador.planes.kernel.conntrack import DELETE, NEW
@@ -56,13 +57,11 @@ class Hearing:
         PlaneError.
         """
         self._socket = NetlinkSocket(_GROUPS, _BUFFER, sieve(DELETE))
-        self._socket.sock.setblocking(False)
-        asyncio.get_running_loop().add_reader(self._socket.sock.fileno(), self._hear, self._socket)
+        self._socket.watch(partial(self._hear, self._socket))
 
     def close(self) -> None:
         """Hear nothing any longer."""
         if self._socket is not None:
-            asyncio.get_running_loop().remove_reader(self._socket.sock.fileno())
             self._socket.close()
             self._socket = None
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import socket
 from array import array
+from collections.abc import Callable
 from struct import Struct
 
 from ambassador.errors import PlaneError
@@ -46,6 +48,7 @@ class NetlinkSocket:
         is a program that says which messages come at all (classic BPF).
         """
         self._sequence = 0
+        self._loop: asyncio.AbstractEventLoop | None = None  # that watches it
         try:
             kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC
             self.sock = socket.socket(socket.AF_NETLINK, kind, _NETFILTER)
@@ -71,8 +74,17 @@ class NetlinkSocket:
         except OSError as error:
             raise PlaneError(f"netlink: {_spoken(error.errno)}") from error
 
+    def watch(self, hear: Callable[[], object]) -> None:
+        """Have the running loop call `hear` whenever there is something to read."""
+        self.sock.setblocking(False)
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self.sock.fileno(), hear)
+
     def close(self) -> None:
-        """Release the descriptor."""
+        """Release the descriptor; nothing is watched any longer."""
+        if self._loop is not None:
+            self._loop.remove_reader(self.sock.fileno())
+            self._loop = None
         self.sock.close()
 
     def drops(self) -> int:

@@ -33,6 +33,16 @@ _TYPE, _FLAGS, _PORT = 4, 6, 12  # in the header of a message, in the byte order
 _TCP, _STATE = 1, 1  # CTA_PROTOINFO_TCP, CTA_PROTOINFO_TCP_STATE
 
 
+# Goes on with what is translated, and drops what is not.
+_TRANSLATED: tuple[_Step, ...] = (
+    (_LOAD_VALUE, 0, 0, ATTRIBUTES),
+    (_LOAD_X, 0, 0, STATUS),
+    _FIND,
+    (_EQUAL, _DROP, "", 0),
+    (_A_TO_X, 0, 0, 0),
+    (_LOAD_WORD_AT, 0, 0, 4),
+    (_ANY_BIT, "", _DROP, DST_NAT),
+)
 # From what conntrack says of the protocol to the state of TCP; dropped where there is none.
 _TCP_STATE: tuple[_Step, ...] = (
     (_LOAD_X, 0, 0, _TCP),
@@ -52,13 +62,7 @@ def sieve(delete: int) -> bytes:
     """
     keep, drop = _KEEP, _DROP
     steps: list[_Step] = [
-        (_LOAD_VALUE, 0, 0, ATTRIBUTES),
-        (_LOAD_X, 0, 0, STATUS),
-        _FIND,
-        (_EQUAL, drop, "", 0),
-        (_A_TO_X, 0, 0, 0),
-        (_LOAD_WORD_AT, 0, 0, 4),
-        (_ANY_BIT, "", drop, DST_NAT),
+        *_TRANSLATED,
         (_LOAD_HALF, 0, 0, _TYPE),
         (_EQUAL, keep, "", htons(delete)),
         (_LOAD_HALF, 0, 0, _FLAGS),
@@ -81,13 +85,7 @@ def vanishing(port: int) -> bytes:
     steps: list[_Step] = [
         (_LOAD_WORD, 0, 0, _PORT),
         (_EQUAL, drop, "", htonl(port)),
-        (_LOAD_VALUE, 0, 0, ATTRIBUTES),
-        (_LOAD_X, 0, 0, STATUS),
-        _FIND,
-        (_EQUAL, drop, "", 0),
-        (_A_TO_X, 0, 0, 0),
-        (_LOAD_WORD_AT, 0, 0, 4),
-        (_ANY_BIT, "", drop, DST_NAT),
+        *_TRANSLATED,
         (_LOAD_VALUE, 0, 0, ATTRIBUTES),
         (_LOAD_X, 0, 0, TIMEOUT),
         _FIND,

@@ -53,13 +53,11 @@ class VanishedFlows:
     def open(self) -> None:
         """Begin; raises PlaneError. What `conntrack` deletes itself has not vanished."""
         self._socket = NetlinkSocket((_GROUP,), _BUFFER, vanishing(self._conntrack.port))
-        self._socket.sock.setblocking(False)
-        asyncio.get_running_loop().add_reader(self._socket.sock.fileno(), self._hear)
+        self._socket.watch(self._hear)
 
     def close(self) -> None:
         """See to nothing any longer."""
         if self._socket is not None:
-            asyncio.get_running_loop().remove_reader(self._socket.sock.fileno())
             self._socket.close()
             self._socket = None
         for task in filter(None, (self._work, *self._asking)):

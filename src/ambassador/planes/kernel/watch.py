@@ -8,7 +8,6 @@ work.
 
 from __future__ import annotations
 
-import asyncio
 import errno
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -56,13 +55,11 @@ class RulesetWatch:
             return
         self._questions = NetlinkSocket()
         self._socket = NetlinkSocket((_GROUP,), _BUFFER)
-        self._socket.sock.setblocking(False)
-        asyncio.get_running_loop().add_reader(self._socket.sock.fileno(), self._hear)
+        self._socket.watch(self._hear)
 
     def close(self) -> None:
         """Hear nothing any longer."""
         if self._socket is not None:
-            asyncio.get_running_loop().remove_reader(self._socket.sock.fileno())
             self._socket.close()
         if self._questions is not None:
             self._questions.close()

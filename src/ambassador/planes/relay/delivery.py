@@ -7,11 +7,12 @@ event tells of the last acknowledgement, so it is looked for.
 from __future__ import annotations
 
 import time
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-from ambassador.planes.relay.poller import Poller
+if TYPE_CHECKING:
+    from ambassador.planes.relay.pair import Side
 
-__all__ = ["Delivery", "Reader"]
+__all__ = ["Delivery"]
 
 _FIRST = 0.005  # seconds to the second look; the next ones are twice as far each
 _LONGEST = 0.25
@@ -19,22 +20,12 @@ _LONGEST = 0.25
 _STALLED = 60.0
 
 
-class Reader(Protocol):
-    """The side that is there still."""
-
-    poller: Poller
-
-    def undelivered(self) -> int | None:
-        """Return how many bytes for it are not acknowledged yet; None when it is closed."""
-
-    def delivered(self) -> None:
-        """Nothing is waited for any longer."""
-
-
 class Delivery:
-    """Tells `reader` when it has taken everything, or nothing for a minute."""
+    """Tells `reader`, the side that is there still, when it has taken everything, or nothing for a
+    minute.
+    """
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Side) -> None:
         self._reader = reader
         self._wait = _FIRST
         self._left = -1

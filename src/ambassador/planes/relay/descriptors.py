@@ -13,9 +13,12 @@ import errno
 import resource
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from ambassador import log
+
+if TYPE_CHECKING:
+    from ambassador.planes.relay.udp_flows import UdpFlows
 
 __all__ = ["EXHAUSTED", "Descriptors", "raise_limit"]
 
@@ -35,16 +38,6 @@ def raise_limit() -> int:
     return hard
 
 
-class FlowTable(Protocol):
-    """The flows of one UDP listener."""
-
-    def __len__(self) -> int:
-        """How many there are."""
-
-    def displace(self) -> None:
-        """End the one that has been silent longest."""
-
-
 class Descriptors:
     """The budget all listeners of the relay share."""
 
@@ -54,7 +47,7 @@ class Descriptors:
         self._taken = self._listening = 0
         self._at_first = self._free
         self.flows = 0  # of UDP, of all listeners
-        self.tables: set[FlowTable] = set()  # that have flows
+        self.tables: set[UdpFlows] = set()  # that have flows
         # Not at the first free one: under pressure that would be said with each session.
         self._plenty = min(2 + _RESERVE // 2, self._free)
         self._paused: list[Callable[[], None]] = []
@@ -79,7 +72,7 @@ class Descriptors:
         self._free -= count
         self._taken += count
 
-    def displace(self, table: FlowTable) -> bool:
+    def displace(self, table: UdpFlows) -> bool:
         """End a flow of the listener that has most of them, of `table` where it has as many; tell
         whether there was one.
         """

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ambassador.core.flows import Flow
 from ambassador.core.memory import Memory
 from ambassador.model import Reason, Route
 from ambassador.planes.relay.client import client_name
@@ -27,13 +28,11 @@ _HELD_BYTES = 128 * 1024
 
 
 @dataclass(slots=True, eq=False)
-class UdpFlow:
+class UdpFlow(Flow):
     """A client address that speaks to one local address. Times in seconds of the loop."""
 
-    key: Hashable
     client: Any  # as recvmsg(2) gave it, for sendmsg(2)
     ancillary: Ancillary  # makes an answer leave from the address the client spoke to
-    used: float
     began: float
     id: str = ""
     generation: int = -1  # of the routes and names its endpoint was chosen by

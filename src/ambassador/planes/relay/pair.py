@@ -152,14 +152,14 @@ class Side:
             self.unsent = None
 
     def undelivered(self) -> int | None:
-        """See delivery.Reader."""
+        """Return how many bytes for it are not acknowledged yet; None when it is closed."""
         if self.closed or self.peer is None:
             return None
         waiting = len(self.unsent) if self.unsent is not None else 0
         return waiting + unacknowledged(self.sock) + (self.peer.to is not None)
 
     def delivered(self) -> None:
-        """See delivery.Reader."""
+        """Nothing is waited for any longer."""
         self.pair.happened(Event.DELIVERED)
 
     def reset(self) -> None:

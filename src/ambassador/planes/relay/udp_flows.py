@@ -65,7 +65,7 @@ class UdpFlows(Flows[UdpFlow]):
         self._descriptors.flows += 1
         self._descriptors.tables.add(self)
         flow = UdpFlow(
-            key, *key, used=now, began=now, id=self._live.new_id(), memory=self._poller.memory
+            key, now, *key, began=now, id=self._live.new_id(), memory=self._poller.memory
         )
         self.add(flow)
         self._live.counters.opened += 1

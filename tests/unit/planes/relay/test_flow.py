@@ -11,7 +11,7 @@ from ambassador.ports import SessionRecord
 
 
 def flow():
-    return UdpFlow("key", ("::ffff:10.0.0.9", 4000, 0, 0), (), used=1.0, began=1.0)
+    return UdpFlow("key", 1.0, ("::ffff:10.0.0.9", 4000, 0, 0), (), began=1.0)
 
 
 def candidate(port, host="127.0.0.1"):
