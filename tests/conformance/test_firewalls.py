@@ -259,19 +259,21 @@ def test_a_firewall_that_is_loaded_anew_gets_the_rule_anew(network, services, st
 
 
 FORWARD = "drops forwarded packets: policy drop"
-# The rulesets of docs/firewalls.md, as the programs write them: Docker 20.10 and 28 (iptables) and
-# 29 (--firewall-backend=nftables), ufw 0.36, firewalld 1.3, Debian's /etc/nftables.conf and its
-# example of a workstation, kube-proxy 1.30 on a node. What the reason has to name; empty: the
-# kernel has it.
+# The rulesets of docs/firewalls.md: which are captured from the programs, and of which versions, it
+# says, as does the first line of each. What the reason has to name; empty: the kernel has it.
+GUARD = "drops packets to this host: reject with icmpx admin-prohibited"
 HOSTS = [
     ("docker-20.10.iptables", FORWARD, FORWARD),
+    ("docker-26.iptables", FORWARD, FORWARD),
     ("docker-28.iptables", FORWARD, FORWARD),
     ("docker-29.nft", "chain filter-FORWARD may drop forwarded packets", None),
     ("ufw.iptables", FORWARD, FORWARD),
     ("ufw-routed-allowed.iptables", "", "drops packets to this host: policy drop"),
-    ("firewalld.nft", "", "chain filter_IN_public drops packets to this host: reject"),
+    ("firewalld-1.3.nft", "", GUARD),
+    ("firewalld-2.3.nft", "", GUARD),
+    ("firewalld-2.5.nft", "", GUARD),
     ("nftables.service.nft", "", ""),
-    ("nftables-workstation.nft", "chain forward drops forwarded packets: policy drop", None),
+    ("nftables-workstation.nft", "", "chain input drops packets to this host: counter drop"),
     ("kubernetes-node.iptables", "", ""),
 ]
 

@@ -19,6 +19,7 @@ from ambassador.planes.kernel.layout import LABEL
 
 __all__ = ["Chain", "Hindrance", "Packet", "Rule", "Rules", "hindrance"]
 
+_MOST_INTERFACES = 8  # named in rules; with more, each rule about one matches perhaps
 _DEEPEST = 16  # jumps; the kernel's own limit (NFT_JUMP_STACK_SIZE in nf_tables.h)
 _HOOKS_OF = {True: ("ip6", "inet"), False: ("ip", "inet")}
 _NUMBERS = {"tcp": "6", "udp": "17", "icmp": "1", "icmpv6": "58", "ipv6-icmp": "58"}
@@ -62,6 +63,7 @@ class Packet:
     sport: int | None = None
     daddr: str | None = None
     dport: int | None = None
+    iif: str | None = None  # where it arrives; empty: at an interface that no rule names
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +88,16 @@ class Rules:
     _named: Mapping[tuple[bool, str, str, str], Chain] = field(
         default_factory=dict, repr=False, compare=False
     )
+    # By which a packet is looked at, so that two rules about one of them are seen together.
+    interfaces: tuple[str | None, ...] = field(default=(None,), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         named = {(one.legacy, one.family, one.table, one.name): one for one in self.chains}
         object.__setattr__(self, "_named", named)
+        texts = {rule.text for one in self.chains for rule in one.rules if "iif" in rule.text}
+        names = {name for text in texts for name in re.findall(r'"([^"*]+)"', text)} - {"lo"}
+        if 0 < len(names) <= _MOST_INTERFACES:
+            object.__setattr__(self, "interfaces", ("", *sorted(names)))
 
     def bases(self, hook: str, ipv6: bool) -> Iterator[Chain]:
         """Yield the chains that packets of one family meet at `hook`, where they may be dropped."""
@@ -111,6 +119,14 @@ _PASSES, _ENDS = "passes", "ends"  # what a chain comes to that drops nothing
 
 def hindrance(rules: Rules, packet: Packet) -> Hindrance | None:
     """Return what drops `packet` for certain, or perhaps; None where every such packet passes."""
+    found = [_met(rules, replace(packet, iif=one)) for one in rules.interfaces]
+    drops = [one for one in found if one is not None]
+    # By an interface that no rule names: what most clients meet.
+    sure = found[0] is not None and found[0].sure
+    return replace(drops[0], sure=sure) if drops else None
+
+
+def _met(rules: Rules, packet: Packet) -> Hindrance | None:
     perhaps: list[Hindrance] = []
     for base in rules.bases(packet.hook, packet.ipv6):
         found = _walk(rules, base, base, packet, perhaps)
@@ -213,7 +229,7 @@ def _mapped(selector: str, text: str, packet: Packet) -> Iterator[tuple[_Match, 
 
 def _test(selector: str, op: str, value: str, packet: Packet) -> _Match:
     known = _known(selector, packet)
-    if known is None or value.startswith("@"):
+    if known is None or value.startswith("@") or (selector == "iifname" and "*" in value):
         return _loopback(selector, op, value)
     if known is _Match.NO:
         return _Match.NO
@@ -260,6 +276,8 @@ def _known(selector: str, packet: Packet) -> frozenset[str] | _Match | None:
         "ct state": "established" if packet.reply else "new",
         "ct direction": "reply" if packet.reply else "original",
         "ct label": str(LABEL) if packet.hook == "forward" else _Match.NO,
+        "iif": packet.iif,
+        "iifname": packet.iif,
         "meta l4proto": packet.proto,
         "ip protocol": packet.proto,
         "ip6 nexthdr": packet.proto,

@@ -13,6 +13,7 @@ from time import monotonic
 
 from ambassador.errors import PlaneError, UnsureError
 from ambassador.planes.kernel.layout import TABLE
+from ambassador.planes.kernel.ruleset import plain
 
 __all__ = [
     "ABSENT",
@@ -34,6 +35,7 @@ _PATIENCE = 10.0
 _LOOK = 0.1  # seconds between two looks whether there is still time
 _PLACE = re.compile(r"(\S+) \. (\d+) \. (\d+)")
 _COUNTER = re.compile(r"(\d+) counter packets (\d+) bytes (\d+)")
+_NO_VERDICTS = "expected netfilter verdict"  # said of a map that `typeof` declares; see `plain`
 ABSENT = "No such file or directory"  # in what nft says
 _ELEMENT = re.compile(r"(?<=[{,]) *\n?\s*(\d+)")
 _MOST_ERRORS = 3
@@ -57,6 +59,7 @@ class Nft:
         self._path = path
         self._patience = _PATIENCE
         self._hurried = self._hung = False
+        self._old = False  # it needs a `plain` text
 
     def hurry(self, seconds: float) -> None:
         """From now on, also for what is being done, wait no longer than `seconds`; once it has
@@ -106,7 +109,10 @@ class Nft:
         return parse_counters(self._run("", ("list", "sets", "table", *TABLE.split())))
 
     def _run(self, text: str, arguments: tuple[str, ...]) -> str:
-        done = self._perform(text, arguments)
+        done = self._perform(plain(text) if self._old else text, arguments)
+        if done.returncode and _NO_VERDICTS in done.stderr and not self._old:
+            self._old = True
+            done = self._perform(plain(text), arguments)
         if number := crashed(done.returncode):
             raise PlaneError(
                 f"nft has crashed ({number.name}; nft --version says: {self._version()}; a newer "

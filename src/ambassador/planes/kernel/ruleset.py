@@ -25,9 +25,13 @@ __all__ = [
     "emptied",
     "forgive",
     "lease",
+    "plain",
     "transaction",
     "uncount",
 ]
+
+# What the maps of verdicts in layout.py begin with, as `typeof` and as `type` have it.
+_LISTEN, _LISTEN_TYPE = "meta l4proto . th dport : verdict", "inet_proto . inet_service : verdict"
 
 Port = tuple[Proto, int]
 Key = tuple[bool, Proto, int]
@@ -166,6 +170,15 @@ def lease(*, lasting: bool) -> str:
     if lasting:
         lines.append(f"add element {TABLE} lease {{ original }}")
     return _text(lines)
+
+
+def plain(text: str) -> str:
+    """Return `text` for an nft that knows no verdicts behind `typeof` (1.0.2 of Ubuntu 22.04 does
+    not): every nft reads what such an old one makes of `type`, unlike what a new one does.
+    """
+    for address, key in (("ip6 daddr", "ipv6_addr"), ("ip daddr", "ipv4_addr")):
+        text = text.replace(f"typeof {address} . {_LISTEN}", f"type {key} . {_LISTEN_TYPE}")
+    return text.replace(f"typeof {_LISTEN}", f"type {_LISTEN_TYPE}")
 
 
 def emptied(chains: Iterable[str], *, counters: bool = True) -> str:

@@ -152,3 +152,29 @@ def test_the_older_iptables_is_named():
     assert str(hindrance(Rules((legacy,)), THERE)) == (
         "table ip filter chain FORWARD (of iptables-legacy) drops forwarded packets: policy drop"
     )
+
+
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        # as firewalld from 2.0 on has each of its zones
+        (('iifname "eth0" tcp dport 6379 accept', 'iifname "eth0" reject', "accept"), None),
+        (('iifname "eth0" tcp dport 6380 accept', 'iifname "eth0" reject', "accept"), False),
+        (('iifname "eth0" reject', 'iifname != "eth0" drop'), True),
+        (('iifname "eth0" accept', "drop"), True),  # by any other interface
+        (
+            ('iifname { "eth0", "eth1" } accept', 'iifname != { "eth0", "eth1" } accept', "drop"),
+            None,
+        ),
+        (('iifname vmap { "eth0" : accept, "eth1" : drop }',), False),
+        (('iifname "lo" accept', "drop"), True),
+        (('iifname "lo" drop',), None),
+        (('iifname "eth*" drop',), False),
+        (('iifname "eth*" accept', 'iifname "eth0" drop'), False),
+        ((*(f'iifname "eth{n}" accept' for n in range(9)), "drop"), True),  # too many to try
+    ],
+)
+def test_rules_about_one_interface_are_seen_together(rules, expected):
+    """What drops is certain (True) or depends on where a client comes from (False)."""
+    found = hindrance(Rules((chain(*rules, hook="input"),)), ARRIVING)
+    assert (found and found.sure) is expected

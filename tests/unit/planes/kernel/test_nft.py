@@ -7,6 +7,7 @@ import pytest
 
 from ambassador.errors import PlaneError, UnsureError
 from ambassador.planes.kernel import nft
+from ambassador.planes.kernel.layout import skeleton
 from ambassador.planes.kernel.nft import (
     Found,
     Nft,
@@ -17,6 +18,7 @@ from ambassador.planes.kernel.nft import (
     spoken,
     version,
 )
+from ambassador.planes.kernel.ruleset import plain
 from tests.wait import until
 
 TABLE = """table inet ambassador {
@@ -115,6 +117,18 @@ def test_a_failure_has_the_program_s_own_words(tmp_path):
 
 def test_the_text_reaches_the_program_and_its_answer_comes_back(tmp_path):
     assert asyncio.run(program(tmp_path, "cat").run("add table x\n")) == "add table x\n"
+
+
+def test_an_old_program_gets_a_text_that_it_knows(tmp_path):
+    """As nft 1.0.2 does, of a map that `typeof` declares."""
+    refused = "Error: datatype mismatch: expected netfilter verdict, expression has type invalid"
+    script = f"text=$(cat); echo >>{tmp_path}/runs\n"
+    script += 'if echo "$text" | grep -q "typeof [^;]*verdict"; then '
+    script += f'echo "{refused}" >&2; exit 1; fi; echo "$text"'
+    old = program(tmp_path, script)
+    for _ in range(2):
+        assert asyncio.run(old.run(skeleton())) == plain(skeleton())
+    assert len((tmp_path / "runs").read_text().splitlines()) == 3  # it is found out once
 
 
 def test_a_program_that_cannot_be_started_is_named(tmp_path):
