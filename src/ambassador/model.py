@@ -6,7 +6,7 @@ the desired state; a plan of steps leads from the observed state to it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 __all__ = [
@@ -16,10 +16,12 @@ __all__ = [
     "Endpoint",
     "Existing",
     "Fate",
+    "Follow",
     "Health",
     "Hold",
     "Inet",
     "Pick",
+    "Promote",
     "Proto",
     "Reason",
     "Route",
@@ -60,6 +62,18 @@ class Existing:
     fate: Fate = Fate.KEEP
     seconds: float = 0.0  # drain: after this time none is left
     rate: int = 0  # cut: at most so many a second; 0: all at once
+    by: tuple[tuple[Reason, Existing], ...] = ()  # what is otherwise for one cause
+
+    def of(self, reason: Reason) -> Existing:
+        """Return what becomes of sessions that leave for `reason`. Where nothing is said of a
+        demotion they are cut: the member would answer them with errors for ever.
+        """
+        for cause, policy in self.by:
+            if cause is reason:
+                return policy
+        if reason is Reason.DEMOTED:
+            return Existing(Fate.CUT)
+        return replace(self, by=()) if self.by else self
 
 
 class Admin(StrEnum):
@@ -92,6 +106,7 @@ class Reason(StrEnum):
     REFUSED = "refused"  # more are held than may be; UDP: no descriptor was left
     CUT = "cut"  # by the operator
     MOVED = "moved"  # its endpoint left the route
+    DEMOTED = "demoted"  # its endpoint is the primary no longer
     MAINT = "maint"  # its endpoint went into maintenance
     DRAINED = "drained"  # the deadline of a drain was over
     UNHEALTHY = "unhealthy"  # its endpoint failed its probes
@@ -99,6 +114,13 @@ class Reason(StrEnum):
     SHUTDOWN = "shutdown"
     RESET = "reset"  # in the kernel, where nobody sees by whom
     UNKNOWN = "unknown"  # in the kernel, where nobody watched
+
+
+class Promote(StrEnum):
+    """When the new primary gets clients."""
+
+    CONFIRMED = "confirmed"  # as soon as the authority names it
+    FAST = "fast"  # as soon as it says itself that it is the primary, once it was selected
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +161,15 @@ RouteKey = tuple[Proto, Address]
 
 
 @dataclass(frozen=True, slots=True)
+class Follow:
+    """The authority that says which member of a store is the primary."""
+
+    kind: str  # sentinel
+    members: tuple[Inet, ...]  # who is asked
+    name: str = ""  # what the sentinels call the set
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """One address traffic may go to. A range of ports maps one to one onto the listen range."""
 
@@ -168,7 +199,17 @@ class Route:
     interval: float = 2.0  # between two answers of one endpoint
     rise: int = 2  # so many good answers in a row make an unhealthy endpoint healthy
     fall: int = 3  # so many bad ones another unhealthy
-    hold: Hold | None = None  # the operator's; no part of the grammar
+    follow: Follow | None = None  # who says which member is the primary
+    user: str = ""  # what the probes log in as at an endpoint
+    password_file: str = ""  # the path of the file with the password
+    sentinel_user: str = ""  # the same at the sentinels
+    sentinel_password_file: str = ""
+    health_tls: str = ""  # probes speak TLS: "yes", or a file of authorities; empty: they do not
+    none: float | None = None  # how long clients wait for a primary; None: `connect`; 0: not at all
+    promote: Promote = Promote.CONFIRMED
+    hold: Hold | None = None  # the operator's, or the follower's; no part of the grammar
+    members: tuple[Endpoint, ...] = ()  # `endpoints` as they are written, where a follower leads
+    led: bool = False  # `endpoints` are the primary, found by a follower
     alias: str = ""  # the name the user gave, before a port was added to tell routes apart
     port: int = 0  # the port in the name of the link variable, wherever it listens; 0: none
     origin: str = field(default="", compare=False)  # "environment variable REDIS_PORT_6379_TCP"
@@ -177,6 +218,11 @@ class Route:
     def key(self) -> RouteKey:
         """What makes it the same route when everything else of it changes."""
         return self.proto, self.listen
+
+    @property
+    def follows(self) -> bool:
+        """Whether its clients go to the primary of a replicated store."""
+        return self.follow is not None or self.health.endswith("-primary")
 
     def endpoint_port(self, endpoint: Endpoint, listen_port: int) -> int:
         """Return the port of `endpoint` that belongs to `listen_port` of a range (0 for unix)."""

@@ -9,6 +9,8 @@ import socket
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+from ambassador.core.follow.lead import Lead
+from ambassador.core.follow.memory import Memories
 from ambassador.core.plan import Step
 from ambassador.core.reports import EndpointMet, RouteStatus, SessionRecord, SessionStatus
 from ambassador.core.wish import Wish
@@ -24,7 +26,9 @@ __all__ = [
     "ForwardingPlane",
     "Front",
     "Holder",
+    "LeadReported",
     "ListeningPlane",
+    "MemoryStore",
     "MetricsPage",
     "Plane",
     "Probe",
@@ -116,6 +120,9 @@ ClientArrived = Callable[[str, int, object], None]
 # Told what probes conclude of an endpoint of a route, by its address, with the reason.
 EndpointJudged = Callable[[RouteKey, Address, Health, str], Coroutine[Any, Any, None]]
 
+# Told where the follower of a route leads it; returns when that is in force. Raises PlaneError.
+LeadReported = Callable[[RouteKey, Lead], Coroutine[Any, Any, None]]
+
 # Returns the page of /metrics.
 MetricsPage = Callable[[], Awaitable[bytes]]
 
@@ -173,6 +180,20 @@ class StateStore(Protocol):
 
     def save(self, wishes: Collection[Wish]) -> None:
         """Keep `wishes` in place of what was kept. When it returns they are on disk; when it
+        raises StoreError those saved before still are.
+        """
+
+
+class MemoryStore(Protocol):
+    """Where what followers decided last outlives the program."""
+
+    def load(self) -> Memories:
+        """Return what was saved last; nothing when nothing ever was, or it makes no sense: what is
+        not remembered is asked for.
+        """
+
+    def save(self, memories: Memories) -> None:
+        """Keep `memories` in place of what was kept. When it returns they are on disk; when it
         raises StoreError those saved before still are.
         """
 

@@ -16,6 +16,8 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from ambassador import log
+from ambassador.core.follow.memory import Memories, decode, encode
 from ambassador.core.wish import Wish
 from ambassador.errors import ConfigError, Problem, StoreError
 from ambassador.model import Admin, Endpoint, Hold, Proto, Snapshot
@@ -27,10 +29,11 @@ from ambassador.spec import (
     parse_listen,
 )
 
-__all__ = ["FileStore"]
+__all__ = ["FileMemories", "FileStore"]
 
 _VERSION = 1
 _NAME = "wishes.json"
+_MEMORIES = "primaries.json"
 
 
 class FileStore:
@@ -82,19 +85,7 @@ class FileStore:
 
     def save(self, wishes: Collection[Wish]) -> None:
         """Keep `wishes`; see ports.StateStore."""
-        text = self.encode(wishes)
-        beside = self.path.with_name(f".{_NAME}.{os.getpid()}")
-        try:
-            try:
-                _write(beside, text)
-                beside.replace(self.path)
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    beside.unlink()
-                raise
-            _sync_folder(self.path.parent)
-        except OSError as error:
-            raise StoreError(f"{self.path} cannot be written: {_why(error)}") from error
+        _replace(self.path, self.encode(wishes))
 
     def _prepare(self) -> None:
         folder = self.path.parent
@@ -138,6 +129,44 @@ class FileStore:
             routes[0] if routes else None,
             bool(plain["removed"]),
         )
+
+
+class FileMemories:
+    """Implements ports.MemoryStore: one file in `folder`, beside the wishes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / _MEMORIES
+
+    def load(self) -> Memories:
+        """Return what was saved last; see ports.MemoryStore."""
+        try:
+            return decode(self.path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            text = f"{self.path} {_why(error)}: which primaries there were is not remembered"
+            log.event(log.WARNING, "not_remembered", text)
+            return {}
+
+    def save(self, memories: Memories) -> None:
+        """Keep `memories`; see ports.MemoryStore."""
+        _replace(self.path, encode(memories))
+
+
+def _replace(path: Path, text: str) -> None:
+    """Have `text` in place of what is at `path`, or leave that as it is. Raises StoreError."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        try:
+            _write(beside, text)
+            beside.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                beside.unlink()
+            raise
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written: {_why(error)}") from error
 
 
 def _plain(wish: Wish) -> dict[str, Any]:

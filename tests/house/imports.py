@@ -22,7 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("sockets",),
     ADAPTERS := (
         *("sources", "resolve", "probes", "store", "telemetry"),
-        *("planes.relay", "planes.kernel", "handover"),
+        *("planes.relay", "planes.kernel", "handover", "follow"),
     ),
     ("control",),
     ("admin",),
@@ -57,6 +57,7 @@ PURE_MODULES = (
         f"probes.{name}"
         for name in ("dns", "http", "memcached", "mysql", "nats", "postgres", "redis", "tcp")
     ),
+    "follow.resp",
     *("cli.frame", "cli.plot", "cli.text"),
 )
 # Names of worldly modules that touch nothing: numbers, and the shape of addresses.

@@ -15,6 +15,7 @@ from enum import Enum
 from pathlib import Path
 
 from ambassador.core import departure, health, phase, session
+from ambassador.core.follow import sentinel, stage
 from ambassador.model import Health
 from ambassador.planes.kernel import evidence, life
 
@@ -185,6 +186,22 @@ def _phase() -> Machine:
     )
 
 
+def _sentinel() -> Machine:
+    edges = [
+        (word(one), word(event), word(following), "")
+        for (one, event), following in sentinel.TABLE.items()
+    ]
+    return Machine(
+        "The primary of a route that follows sentinels",
+        "src/ambassador/core/follow/sentinel.py",
+        "In `using` clients are let through; in `waiting` new ones wait and open sessions go on; "
+        "in every other stage new ones wait and open sessions have been cut.",
+        meanings(stage.Stage),
+        meanings(sentinel.Event),
+        edges,
+    )
+
+
 MACHINES: tuple[Machine, ...] = (
     _session(),
     _standing(),
@@ -192,6 +209,7 @@ MACHINES: tuple[Machine, ...] = (
     _evidence(),
     _health(),
     _phase(),
+    _sentinel(),
 )
 
 

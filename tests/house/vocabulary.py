@@ -54,6 +54,16 @@ TERMS: Mapping[str, Mapping[str, str]] = {
         "probe": "one question to an endpoint, and the judgement of the answer",
         "evidence": "what sessions have shown of it: reached, refused, silent",
     },
+    "What follows a primary": {
+        "primary": "the member of a replicated store that takes writes; the others are replicas",
+        "authority": "who says which member that is: the sentinels",
+        "veto": "what a member may say against that: ROLE is not master",
+        "follow": "to be led by the authority",
+        "switch": "a change of the primary",
+        "freeze": "to cut and hold before the authority has spoken, because a member was selected",
+        "failback": "to go back to a member that was left",
+        "lead": "what a follower says of a route: where clients go, and whether they wait",
+    },
     "What an operator does": {
         "hold": "to accept clients and not forward them yet",
         "release": "to forward the clients that are held",

@@ -25,6 +25,7 @@ from ambassador import log
 from ambassador.admin.doors import ONWARD, Doors
 from ambassador.admin.token import Token
 from ambassador.app import assemble
+from ambassador.app.follow import Followers, memories
 from ambassador.app.ready import tell_ready
 from ambassador.control.reconciler import Reconciler
 from ambassador.control.views import in_a_line
@@ -42,7 +43,6 @@ from ambassador.settings import Settings
 from ambassador.sockets.inherited import Inherited
 from ambassador.sockets.systemd import Notifier, listening
 from ambassador.sources.watch import FileWatch
-from ambassador.store import FileStore
 from ambassador.tasks import spawn
 from ambassador.telemetry import debug_log
 from ambassador.telemetry.access_log import AccessLog
@@ -89,14 +89,14 @@ class App:
         self._relay = relay = assemble.relay_plane(
             settings, resolver, inherited, ended, self._kernel
         )
-        counters = self._durations.counters
-        self._transfer = Transfer(resolver, self._relay, self._kernel, counters)
+        self._transfer = Transfer(resolver, self._relay, self._kernel, self._durations.counters)
         self.reconciler = Reconciler(
             assemble.placed(sources, given),
             self._relay,
             *([self._kernel] if self._kernel else []),
             verifier=ConnectVerifier(resolver),
             store=assemble.store(settings, successor),
+            memories=memories(settings, successor),
             read_assignments=assemble.assigned,
             installed=self._follow,
             earlier=self._transfer.earlier,
@@ -105,6 +105,7 @@ class App:
         )
         self._doors = Doors(self.reconciler, MetricsText(self._facts, self._durations))
         self._checks = HealthChecks(resolver, self.reconciler.judge)
+        self._followers = Followers(resolver, self.reconciler)
         self._watching: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -159,7 +160,7 @@ class App:
                 self._doors.path,
                 lambda: self._doors.sockets,
                 self.reconciler.still,
-                FileStore.encode,
+                self._followers.encode,
                 self._let_go,
             )
         if watch is not None:
@@ -170,8 +171,8 @@ class App:
         tell_ready(self._settings, len(self.reconciler.routes), self._doors.path)
 
     async def leave(self, stop: asyncio.Event) -> None:
-        """Another has the routes: let open sessions end, however long they take, until `stop`.
-        Until it answers at the admin socket, we do.
+        """Another has the routes: let open sessions end until `stop`, and answer as long as it does
+        not.
         """
         answering = spawn(self._answer_until_replaced(), "answer until the successor does")
         await self._transfer.stay(stop, answering)
@@ -224,13 +225,15 @@ class App:
         before = self._transfer.before(one.route for one in statuses)
         ready = reconciler.phase is Phase.READY
         carrying, missed = len(self._relay.offload.workers), self._relay.source_ports.missed
-        dropped, tracked = log.dropped(), fill() if self._kernel else None
-        buffered = self._relay.buffered
-        sources = reconciler.sources
-        return Facts(ready, statuses, sources, before, carrying, buffered, dropped, tracked, missed)
+        return Facts(
+            *(ready, statuses, reconciler.sources, before, carrying, self._relay.buffered),
+            *(log.dropped(), fill() if self._kernel else None, missed),
+            reconciler.switches.views(statuses),
+        )
 
     def _follow(self, steps: Sequence[Step]) -> None:
         self._checks.change(steps)
+        self._followers.change(steps)
         for step in steps:
             if not isinstance(step, ChangeRoute):
                 self._durations.forget(step.route.name)
@@ -243,7 +246,8 @@ class App:
         self.handed_over.set()
 
     def _look_after_nothing(self) -> None:
-        """End the probes, and watch no file."""
+        """End the probes, follow nothing, and watch no file."""
         self._checks.close()
+        self._followers.close()
         if self._watching is not None:
             self._watching.cancel()

@@ -71,7 +71,7 @@ def _text(routes: Sequence[Route], notes: Sequence[str]) -> str:
         (
             route.name,
             describe_listen(route),
-            ", ".join(describe_endpoint(endpoint) for endpoint in route.endpoints),
+            ", ".join(map(describe_endpoint, route.endpoints)) or "its primary",
             " ".join(f"{key}={value}" for key, value in _options(route).items()) or "-",
             route.origin,
         )

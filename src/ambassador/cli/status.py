@@ -17,6 +17,7 @@ from ambassador.core.results import (
     EarlierView,
     EndpointLeft,
     EndpointView,
+    FollowView,
     RouteView,
     ShortageView,
     StatusView,
@@ -132,6 +133,8 @@ def _one(one: RouteView, when: str) -> str:
         ("sessions", f"{one.open} open; {when} {one.opened} opened, {one.refused} refused"),
         ("bytes", f"{size(one.to_upstream)} to the upstream, {size(one.to_client)} to the client"),
     ]
+    if one.follow:
+        facts += _followed(one.follow)
     if one.hold:
         facts.append(("hold", _held(one).partition(", ")[2]))
     if one.changed:
@@ -156,6 +159,17 @@ def _one(one: RouteView, when: str) -> str:
         for part in one.endpoints
     ]
     return f"{table(('', ''), facts).lstrip()}\n\n{table(_PARTS, rows)}"
+
+
+def _followed(follow: FollowView) -> list[tuple[str, str]]:
+    """Return who leads the route, where to, and why."""
+    since = f" since {format_moment(follow.since)}" if follow.since else ""
+    facts = [
+        ("follows", f"{follow.authority}: {follow.answering} of {follow.members} answer"),
+        ("primary", f"{follow.primary or 'none'}{since}"),
+        ("decided by", f"{follow.decides}: {follow.why}" if follow.why else follow.decides),
+    ]
+    return facts + [("problem", problem) for problem in follow.problems]
 
 
 def _gets_sessions(part: EndpointView, *, held: bool) -> str:
@@ -186,6 +200,8 @@ def _brief(part: EndpointView) -> str:
 
 def _notes(one: RouteView) -> list[str]:
     notes = [_held(one)] if one.hold else []
+    if one.follow:
+        notes += one.follow.problems
     notes += [_gone(part) for part in one.left]
     return [*notes, one.differs] if one.differs else notes
 

@@ -6,29 +6,23 @@ Not for two at once: the reconciler lets one change at a time in here.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from ambassador import log
-from ambassador.core.describe import describe
+from ambassador.control.telling import Teller
+from ambassador.core.follow.lead import Lead
 from ambassador.core.merge import check_endpoints
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step, plan
-from ambassador.core.ranges import in_ranges
-from ambassador.core.results import Changed
 from ambassador.core.touched import route_as_wanted, touched
 from ambassador.core.wish import Wish, difference, effective, judged
 from ambassador.errors import AmbassadorError, StoreError
-from ambassador.model import Address, Admin, Desired, Existing, Health, Inet, Route, RouteKey
-from ambassador.ports import Plane, RouteStatus, StateStore
+from ambassador.model import Address, Desired, Existing, Health, Route, RouteKey
+from ambassador.ports import Plane, StateStore
 from ambassador.spec import format_address
 from ambassador.spec.moments import format_moment
-from ambassador.tasks import Slice
 
-__all__ = ["Applier", "route_of"]
-
-
-_TOLD = 20  # routes whose status is asked for at once
+__all__ = ["Applier"]
 
 
 class Applier:
@@ -45,12 +39,15 @@ class Applier:
         self.desired = Desired()  # as the sources say
         self.wishes: Mapping[RouteKey, Wish] = {}
         self.verdicts: dict[tuple[RouteKey, Address], Health] = {}
+        self.leads: dict[RouteKey, Lead] = {}  # where followers lead routes
+        # Leads come while a command is at work, too: one change of the planes at a time.
+        self.lock = asyncio.Lock()
         self.routes: tuple[Route, ...] = ()  # as the plane has them
         self._at: dict[RouteKey, int] = {}  # where in `routes` each is
         self._said: dict[RouteKey, Route] = {}  # as the sources say, of `_applied`
         self._applied: tuple[Desired, Mapping[RouteKey, Wish]] = (self.desired, self.wishes)
-        self.changed: dict[RouteKey, Changed] = {}
-        self._told: dict[RouteKey, tuple[str, str, str]] = {}  # the last line of each
+        self._teller = Teller()
+        self.changed = self._teller.changed
         self.unkept = ""  # why the wishes are not in the store as they are; empty: they are
         self._plane = plane
         self._store = store
@@ -81,6 +78,20 @@ class Applier:
             self.verdicts.update(before)
             raise
 
+    async def lead(self, key: RouteKey, lead: Lead) -> None:
+        """Go where the follower of route `key` leads. Raises PlaneError; then all is as before."""
+        async with self.lock:
+            before = self.leads.get(key)
+            self.leads[key] = lead
+            try:
+                await self._apply(self.desired, self.wishes, "follow", lead.why, None, judged=[key])
+            except AmbassadorError:
+                if before is None:
+                    del self.leads[key]
+                else:
+                    self.leads[key] = before
+                raise
+
     async def apply(
         self,
         desired: Desired,
@@ -94,13 +105,25 @@ class Applier:
         """Bring the planes to what `desired` and `wishes` come to; in a change of a route of
         `once` its sessions follow that policy. `judged` are the routes of new verdicts.
         """
+        async with self.lock:
+            return await self._apply(desired, wishes, who, what, once, judged=judged)
+
+    async def _apply(
+        self,
+        desired: Desired,
+        wishes: Mapping[RouteKey, Wish],
+        who: str,
+        what: str,
+        once: Mapping[RouteKey, Existing] | None,
+        *,
+        judged: Collection[RouteKey],
+    ) -> Sequence[Step]:
         keys = self._touched(desired, wishes)
         if keys is None:
             # In a thread: of thousands of routes it takes long, and sessions shall not wait.
             routes, steps = await asyncio.to_thread(self._whole, desired, wishes)
         else:
             routes, steps = self._part(keys | set(judged), wishes)
-        piece = Slice()
         if once:
             steps = tuple(
                 replace(step, existing=once.get(step.new.key))
@@ -116,36 +139,17 @@ class Applier:
             self._said = {route.key: route for route in desired.routes}
         self._forget_verdicts(steps)
         self._installed(steps)
-        lines: list[tuple[int, str]] = []  # for people, put together where there are many
-        for first in range(0, len(steps), _TOLD):
-            told = steps[first : first + _TOLD]
-            there = [route_of(step) for step in told if not isinstance(step, RemoveRoute)]
-            statuses = {one.route.key: one for one in self._plane.status(there)}
-            for step in told:
-                await piece.end()
-                route = route_of(step)
-                key, line = route.key, describe(route)
-                text = self._say(step, line, statuses.get(key), many=len(steps) > 1)
-                if text:
-                    port = route.listen.port if isinstance(route.listen, Inet) else 0
-                    lines.append((port, text))
-                if isinstance(step, RemoveRoute):
-                    self.changed.pop(key, None)
-                else:
-                    self.changed[key] = Changed(time.time(), who, what or line)
-        # In a thread: of thousands of routes it takes long, and sessions shall not wait.
-        few = len(lines) <= _TOLD
-        if lines and log.summarised():
-            for text in in_ranges(lines) if few else await asyncio.to_thread(in_ranges, lines):
-                await piece.end()
-                log.summary(log.INFO, text)
+        await self._teller.tell(steps, self._plane.status, who, what)
+        for step in steps:
+            if isinstance(step, RemoveRoute):
+                self.leads.pop(step.route.key, None)
         return steps
 
     def held_by(self, key: RouteKey) -> str:
         """Return who holds a route, and since when."""
         wish = self.wishes.get(key)
         if wish is None or wish.hold is None:
-            return "held"
+            return f"waits for its primary: {lead.why}" if (lead := self.leads.get(key)) else "held"
         return f"held by {wish.who or 'operator'}, last changed at {format_moment(wish.when)}"
 
     @property
@@ -191,7 +195,7 @@ class Applier:
     def _whole(
         self, desired: Desired, wishes: Mapping[RouteKey, Wish]
     ) -> tuple[tuple[Route, ...], tuple[Step, ...]]:
-        routes = judged(effective(desired, wishes), self.verdicts).routes
+        routes = judged(effective(desired, wishes, self.leads), self.verdicts).routes
         return routes, plan(self.routes, routes)
 
     def _part(
@@ -201,7 +205,8 @@ class Applier:
         for place in sorted(self._at[key] for key in keys if key in self._at):
             old = routes[place]
             key = old.key
-            new = route_as_wanted(old, self._said.get(key), wishes.get(key), self.verdicts)
+            said, wish = self._said.get(key), wishes.get(key)
+            new = route_as_wanted(old, said, wish, self.verdicts, self.leads.get(key))
             if new != old:
                 routes[place] = new
                 steps.append(ChangeRoute(old, new))
@@ -273,57 +278,3 @@ class Applier:
         if wish is None:
             return ""
         return difference(self._said.get(key), wish)
-
-    def _is_told(self, step: Step, line: str, plane: str, why: str) -> bool:
-        """Return whether the line of a route says what it said before, where only the operator or
-        the probes have changed something: they are told by lines of their own.
-        """
-        key, now = route_of(step).key, (line, plane, why)
-        before, self._told[key] = self._told.get(key), now
-        if isinstance(step, RemoveRoute):
-            del self._told[key]
-        return (
-            isinstance(step, ChangeRoute)
-            and before == now
-            and _as_said(step.old) == _as_said(step.new)
-        )
-
-    def _say(self, step: Step, line: str, status: RouteStatus | None, *, many: bool) -> str:
-        """Log what a step has done; with `many`, return the sentence for people instead."""
-        route = route_of(step)
-        plane, why = (status.plane, status.why) if status else ("", "")
-        end = f"plane {plane} ({why})" if why else f"plane {plane}"
-        if self._is_told(step, line, plane, why):
-            return ""
-        match step:
-            case AddRoute():
-                name = "route_started"
-            case ChangeRoute():
-                name = "route_changed"
-            case RemoveRoute():
-                name, end = "route_removed", "removed"
-        tell, text = log.one_of_many if many else log.event, f"{line}  {end}"
-        tell(
-            log.INFO,
-            name,
-            text,
-            route=route.name,
-            line=line,
-            plane=plane,
-            why=why,
-            origin=route.origin,
-        )
-        return text if many else ""
-
-
-def _as_said(route: Route) -> Route:
-    """Return `route` without what the operator and the probes say of it."""
-    endpoints = tuple(
-        replace(endpoint, admin=Admin.READY, health=Health.UNKNOWN) for endpoint in route.endpoints
-    )
-    return replace(route, endpoints=endpoints, hold=None)
-
-
-def route_of(step: Step) -> Route:
-    """Return the route `step` is about."""
-    return step.new if isinstance(step, ChangeRoute) else step.route

@@ -14,6 +14,7 @@ from ambassador.control import outcome
 from ambassador.control.apply import Applier
 from ambassador.control.deadlines import Deadlines
 from ambassador.control.stack import PlaneStack
+from ambassador.control.switches import Switches
 from ambassador.control.views import route_view, session_list
 from ambassador.core.commands import (
     Add,
@@ -94,11 +95,14 @@ class Executor:
         self,
         applier: Applier,
         plane: PlaneStack,
+        switches: Switches,
+        *,
         verifier: Verifier | None,
         read_assignments: Callable[[Sequence[str]], Snapshot] | None,
         shortages: Callable[[], Sequence[ShortageView]],
     ) -> None:
         self.reasons: dict[tuple[RouteKey, Address], str] = {}  # the last word of each probe
+        self.switches = switches
         self._applier = applier
         self._plane = plane
         self._verifier = verifier
@@ -196,7 +200,8 @@ class Executor:
                 why = "the ambassador is stopping"
             elif one.route.hold is not None:
                 why = self._applier.held_by(key)
-            views.append(route_view(replace(one, why=why), self.reasons, changed, differs))
+            follow, status = self.switches.view(one.route), replace(one, why=why)
+            views.append(route_view(status, self.reasons, changed, differs, follow))
         uptime = round(time.monotonic() - self._started, 3)
         earlier = tuple(EarlierView(*one) for one in self._plane.processes)
         removed = () if route is not None else self._removed()

@@ -13,22 +13,33 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from ambassador import log
-from ambassador.control.apply import Applier, route_of
+from ambassador.control.apply import Applier
 from ambassador.control.events import Events
 from ambassador.control.execute import Executor
 from ambassador.control.snapshots import SnapshotReader, read
 from ambassador.control.stack import PlaneStack
+from ambassador.control.switches import Switches
+from ambassador.control.telling import route_of
 from ambassador.core.commands import Command, Move, Reload, Result, Sessions, Status, word
+from ambassador.core.follow.lead import Lead
 from ambassador.core.phase import PHASES, Phase, Turn
 from ambassador.core.plan import Step
 from ambassador.core.results import Done, ShortageView, SourceView
 from ambassador.core.wish import Wish
-from ambassador.errors import AmbassadorError, LostRoutesError, RunError, TimedOutError, in_a_line
+from ambassador.errors import (
+    AmbassadorError,
+    LostRoutesError,
+    PlaneError,
+    RunError,
+    TimedOutError,
+    in_a_line,
+)
 from ambassador.garbage import none_collected
 from ambassador.model import Address, Health, Reason, Route, RouteKey, Snapshot
 from ambassador.ports import (
     Earlier,
     Front,
+    MemoryStore,
     Plane,
     Reloadable,
     RouteStatus,
@@ -44,7 +55,7 @@ __all__ = ["Phase", "Reconciler", "read"]
 _PATIENCE = 30.0
 _REPAY = 5.0  # seconds between two attempts to keep what could not be kept
 _LONGEST = 10_000  # characters of what is wrong with a source, in the log
-_LOOK = 0.1  # seconds between two looks for those who are held when it stops
+_LOOK = 0.1  # seconds between two looks for those who are held
 
 
 class Reconciler:
@@ -52,10 +63,10 @@ class Reconciler:
 
     `plane` listens for every route; each of `fronts` stands in front of those before it.
     `verifier` is asked before and after a move (without one, nobody is), `store` keeps the
-    operator's wishes (without one, they end with the program), `read_assignments` returns the
-    routes of what `Add` brings (without it, that is refused), `installed` hears of each change,
-    `reloadables` are read anew at each reload, `earlier` is what goes on in processes before this
-    one.
+    operator's wishes and `memories` what followers decided (without one, they end with the
+    program), `read_assignments` returns the routes of what `Add` brings (without it, that is
+    refused), `installed` hears of each change, `reloadables` are read anew at each reload,
+    `earlier` is what goes on in processes before this one.
     """
 
     def __init__(
@@ -65,6 +76,7 @@ class Reconciler:
         *fronts: Front,
         verifier: Verifier | None = None,
         store: StateStore | None = None,
+        memories: MemoryStore | None = None,
         read_assignments: Callable[[Sequence[str]], Snapshot] | None = None,
         installed: Callable[[Sequence[Step]], None] = lambda _steps: None,
         reloadables: Sequence[Reloadable] = (),
@@ -77,7 +89,15 @@ class Reconciler:
         self._snapshots = SnapshotReader(sources)
         self._plane = PlaneStack(plane, fronts, earlier)
         self._applier = Applier(self._plane, store, installed)
-        self._executor = Executor(self._applier, self._plane, verifier, read_assignments, shortages)
+        self.switches = Switches(self._applier, self._plane, memories)
+        self._executor = Executor(
+            self._applier,
+            self._plane,
+            self.switches,
+            verifier=verifier,
+            read_assignments=read_assignments,
+            shortages=shortages,
+        )
         self._lock = asyncio.Lock()
         self._repaying: asyncio.Task[None] | None = None
 
@@ -99,6 +119,7 @@ class Reconciler:
         async with self._lock:
             self._applier.load()
             desired, snapshots = self._snapshots.read()
+            self.switches.load(desired)
             for snapshot in snapshots:
                 for note in snapshot.notes:
                     log.event(log.WARNING, "note", note, source=snapshot.source)
@@ -137,6 +158,14 @@ class Reconciler:
             if self._applier.verdicts.get((key, address), Health.UNKNOWN) is health:
                 return
             await self._applier.judge({(key, address): health})
+
+    async def lead(self, key: RouteKey, lead: Lead) -> None:
+        """Take over where the follower of the route `key` leads: it is in force on return. No
+        command keeps it waiting. Raises PlaneError where the planes cannot, or not yet.
+        """
+        if self.phase is not Phase.READY:
+            raise PlaneError(f"the ambassador is {self.phase}")
+        await self.switches.lead(key, lead)
 
     async def execute(
         self,
@@ -193,7 +222,8 @@ class Reconciler:
         """Let nothing be changed inside; give the operator's wishes. Raises RunError when this is
         not the time for it.
         """
-        async with self._lock:
+        await self.switches.settled()
+        async with self._lock, self._applier.lock:
             if self.phase is not Phase.READY:
                 raise RunError(f"the ambassador is {self.phase}")
             if held := [route.name for route in self.routes if route.hold is not None]:

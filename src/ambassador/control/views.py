@@ -9,6 +9,7 @@ from ambassador.core.results import (
     Changed,
     EndpointLeft,
     EndpointView,
+    FollowView,
     HoldView,
     RouteView,
     SessionList,
@@ -27,6 +28,7 @@ def route_view(
     reasons: Mapping[tuple[RouteKey, Address], str],
     changed: Changed | None,
     differs: str,
+    follow: FollowView | None = None,
 ) -> RouteView:
     """Return what is told of a route; `reasons` has the last word of each probe."""
     route = status.route
@@ -73,6 +75,7 @@ def route_view(
         changed=changed,
         differs=differs,
         left=_left(status),
+        follow=follow,
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from ambassador.core import commands
 from ambassador.core.describe import describe, describe_endpoint, listed
 from ambassador.core.names import find
-from ambassador.core.wish import Wish
+from ambassador.core.wish import Wish, held_by_operator
 from ambassador.errors import ConfigError, ConflictError, NotFoundError, Problem
 from ambassador.model import (
     Address,
@@ -138,7 +138,8 @@ def move(now: Situation, command: commands.Move) -> MovePlan:
     left = tuple(endpoint for endpoint in current if endpoint.address not in here)
     line = ", ".join(map(describe_endpoint, endpoints))
     message = f"{route.name} moved to {line}"
-    hold = Hold() if command.hold and route.hold is None else route.hold
+    held = held_by_operator(route, now.wishes.get(route.key))
+    hold = Hold() if command.hold and held is None else held
     between = _with(
         now,
         route,
@@ -210,7 +211,7 @@ def _hold(now: Situation, command: commands.Hold) -> Decision:
     positive(command.timeout, "timeout")
     if command.limit < 1:
         raise _wrong("limit", "must be at least 1", str(command.limit))
-    if route.hold is not None:
+    if held_by_operator(route, now.wishes.get(route.key)) is not None:
         raise ConflictError(Problem("route", f"{route.name} is held already"))
     message = f"{route.name} held"
     hold = Hold(command.timeout, command.limit)
@@ -219,8 +220,9 @@ def _hold(now: Situation, command: commands.Hold) -> Decision:
 
 def _release(now: Situation, command: commands.Release) -> Decision:
     route = find(now.routes, command.route)
-    if route.hold is None:
-        raise ConflictError(Problem("route", f"{route.name} is not held"))
+    if held_by_operator(route, now.wishes.get(route.key)) is None:
+        waits = ", it waits for its primary" if route.hold is not None else ""
+        raise ConflictError(Problem("route", f"{route.name} is not held{waits}"))
     message = f"{route.name} released"
     return Decision(_with(now, route, message, hold=None), message, (route.name,))
 

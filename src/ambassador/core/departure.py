@@ -43,6 +43,7 @@ STANDING: dict[tuple[Standing, Look], Standing] = {
 
 _WORDS = {
     Reason.MOVED: "its endpoint left the route",
+    Reason.DEMOTED: "its endpoint is the primary no longer",
     Reason.MAINT: "its endpoint is in maintenance",
     Reason.UNHEALTHY: "its endpoint is unhealthy",
     Reason.REMOVED: "the route was removed",
@@ -76,12 +77,13 @@ def cause(
     change the endpoint left with, where that was not the route's own: it counts for what moves.
     """
     if removed:
-        return Departure(Reason.REMOVED, route.existing)
+        return Departure(Reason.REMOVED, route.existing.of(Reason.REMOVED))
     for endpoint in route.endpoints:
         if endpoint.address == address and not keeps(endpoint):
-            maint = endpoint.admin is Admin.MAINT
-            return Departure(Reason.MAINT if maint else Reason.UNHEALTHY, route.existing)
-    return Departure(Reason.MOVED, once or route.existing)
+            reason = Reason.MAINT if endpoint.admin is Admin.MAINT else Reason.UNHEALTHY
+            return Departure(reason, route.existing.of(reason))
+    reason = Reason.DEMOTED if route.led else Reason.MOVED
+    return Departure(reason, (once or route.existing).of(reason))
 
 
 def grace(existing: Existing) -> float | None:

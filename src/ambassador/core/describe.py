@@ -15,6 +15,8 @@ _LISTED = 10  # of what may be thousands
 def describe(route: Route) -> str:
     """Return `redis  :6379 -> 192.168.1.52:6379`."""
     endpoints = ", ".join(describe_endpoint(endpoint) for endpoint in route.endpoints)
+    if not endpoints and route.follows:
+        endpoints = "its primary"
     return f"{route.name}  {describe_listen(route)} -> {endpoints}"
 
 

@@ -13,6 +13,7 @@ __all__ = [
     "EarlierView",
     "EndpointLeft",
     "EndpointView",
+    "FollowView",
     "HoldView",
     "Moved",
     "RemovedView",
@@ -22,6 +23,7 @@ __all__ = [
     "ShortageView",
     "SourceView",
     "StatusView",
+    "SwitchCount",
 ]
 
 
@@ -107,6 +109,33 @@ class EndpointLeft:
 
 
 @dataclass(frozen=True, slots=True)
+class SwitchCount:
+    """How often the primary has changed for this cause."""
+
+    cause: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class FollowView:
+    """What leads a followed route: `authority` as it is written, `primary` where clients are let
+    through (or were last) `since` then (seconds since 1970), `decides`: the authority or the
+    operator; `why`: the evidence of the last decision. Of `members` that are asked so many are
+    `answering`; `problems`: what is wrong.
+    """
+
+    authority: str
+    primary: str
+    decides: str
+    why: str
+    since: float
+    answering: int
+    members: int
+    problems: tuple[str, ...] = ()
+    changes: tuple[SwitchCount, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RouteView:
     """One route. `left` are endpoints that it has no longer, and that have sessions.
 
@@ -131,6 +160,7 @@ class RouteView:
     changed: Changed | None = None
     differs: str = ""
     left: tuple[EndpointLeft, ...] = ()
+    follow: FollowView | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from ambassador.core.follow.lead import Lead, led
 from ambassador.core.wish import Verdicts, Wish, altered, judged_route
 from ambassador.model import Route, RouteKey
 
@@ -24,13 +25,19 @@ def touched(
 
 
 def route_as_wanted(
-    installed: Route, source: Route | None, wish: Wish | None, verdicts: Verdicts
+    installed: Route,
+    source: Route | None,
+    wish: Wish | None,
+    verdicts: Verdicts,
+    lead: Lead | None = None,
 ) -> Route:
     """Return what becomes of the route that is `installed`: as `source` says it (None: the route
-    was added by `wish`), with what the operator wants and probes say.
+    was added by `wish`), with where a follower leads it, what the operator wants and probes say.
     """
-    said = source or (wish.added if wish is not None else None) or installed
-    route = altered(said, wish) or installed
+    said = source or (wish.added if wish is not None else None)
+    if said is None:  # as it was written, were it led
+        said = replace(installed, endpoints=installed.members or installed.endpoints)
+    route = altered(led(said, lead), wish) or installed
     return judged_route(replace(route, name=installed.name), verdicts)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from ambassador.core.follow.lead import Lead, led
 from ambassador.core.merge import merge
 from ambassador.model import (
     Address,
@@ -27,16 +28,21 @@ from ambassador.spec import format_address, format_endpoints
 from ambassador.spec.moments import format_moment
 
 __all__ = [
+    "Leads",
     "Verdicts",
     "Wish",
     "altered",
     "difference",
     "effective",
+    "held_by_operator",
     "judged",
     "judged_route",
     "without",
 ]
 
+# Where followers lead routes.
+Leads = Mapping[RouteKey, Lead]
+_NONE: Leads = {}
 # What probes say of an endpoint of a route, by its address as it is written.
 Verdicts = Mapping[tuple[RouteKey, Address], Health]
 
@@ -70,8 +76,8 @@ class Wish:
         )
 
 
-def effective(desired: Desired, wishes: Mapping[RouteKey, Wish]) -> Desired:
-    """Return what the planes shall be led to: `desired` as `wishes` alter it.
+def effective(desired: Desired, wishes: Mapping[RouteKey, Wish], leads: Leads = _NONE) -> Desired:
+    """Return what the planes shall be led to: `desired` as followers lead it and `wishes` alter it.
 
     A route that was added listens where no source's route does; where one does by now, that one
     stands. A wish for a route that is not there waits for it. Raises ConfigError where routes
@@ -86,7 +92,7 @@ def effective(desired: Desired, wishes: Mapping[RouteKey, Wish]) -> Desired:
     routes = [
         one
         for route in (*desired.routes, *added)
-        if (one := altered(route, wishes.get(route.key))) is not None
+        if (one := altered(led(route, leads.get(route.key)), wishes.get(route.key))) is not None
     ]
     return merge([Snapshot("sources and operator", tuple(routes))])
 
@@ -102,7 +108,9 @@ def altered(route: Route, wish: Wish | None) -> Route | None:
     endpoints = tuple(
         replace(endpoint, admin=admin.get(endpoint.address, Admin.READY)) for endpoint in endpoints
     )
-    return replace(route, endpoints=endpoints, hold=wish.hold)
+    if wish.endpoints is not None:  # the operator leads, and nobody beside
+        return replace(route, endpoints=endpoints, hold=wish.hold, led=False)
+    return replace(route, endpoints=endpoints, hold=wish.hold or route.hold)
 
 
 def judged(desired: Desired, verdicts: Verdicts) -> Desired:
@@ -120,6 +128,13 @@ def judged_route(route: Route, verdicts: Verdicts) -> Route:
         for endpoint in route.endpoints
     )
     return replace(route, endpoints=endpoints) if endpoints != route.endpoints else route
+
+
+def held_by_operator(route: Route, wish: Wish | None) -> Hold | None:
+    """Return how the operator holds `route`; that it waits for its primary is no hold of theirs."""
+    if not route.led:
+        return route.hold
+    return None if wish is None else wish.hold
 
 
 def without(wishes: Mapping[RouteKey, Wish], keys: Iterable[RouteKey]) -> dict[RouteKey, Wish]:

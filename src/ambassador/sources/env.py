@@ -24,6 +24,7 @@ from ambassador.spec import (
     shown,
 )
 from ambassador.spec.assignment import Assignment, Link, gather, route_of
+from ambassador.spec.follow import remarks
 from ambassador.spec.ranges import join_ranges
 from ambassador.spec.variable import DOCKER, NO_ROUTES, is_foreign
 
@@ -90,7 +91,9 @@ class EnvironmentSource:
                 problems += error.problems
         if problems:
             raise ConfigError(*problems)
-        return Snapshot(self.name, named(_without_echoes(routes, notes)), tuple(notes))
+        once = named(_without_echoes(routes, notes))
+        notes += [remark for route in once for remark in remarks(route)]
+        return Snapshot(self.name, once, tuple(notes))
 
     def _from_environment(self, notes: list[str]) -> list[Assignment]:
         result = []

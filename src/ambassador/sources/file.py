@@ -34,6 +34,7 @@ from ambassador.spec import (
 )
 from ambassador.spec.address import length
 from ambassador.spec.endpoint import repeated
+from ambassador.spec.follow import followed_problems, remarks
 from ambassador.spec.options import applicable
 
 __all__ = ["FileSource"]
@@ -80,7 +81,9 @@ class FileSource:
             digits = max(map(len, _DIGITS.findall(text)))
             what = f"is no TOML that can be read: a number has {digits} digits"
             raise ConfigError(Problem(str(self._path), what, expected=_NUMBERS)) from None
-        return Snapshot(self.name, named(_Document(str(self._path), text).routes(document)))
+        routes = named(_Document(str(self._path), text).routes(document))
+        notes = tuple(remark for route in routes for remark in remarks(route))
+        return Snapshot(self.name, routes, notes)
 
     def _text(self) -> str:
         try:
@@ -157,13 +160,18 @@ class _Document:
         origin = f"{self._path}, line {line_of(self._lines, path)}"
         alias = name.lower()
         route = Route(alias, listen, endpoints, proto, alias=alias, origin=origin)
-        return replace(route, **options)
+        route = replace(route, **options)
+        if problems := followed_problems(route, origin):
+            raise ConfigError(*problems)
+        return route
 
     def _endpoints(
         self, path: tuple[str, ...], table: Mapping[str, Any]
     ) -> tuple[Proto, tuple[Endpoint, ...]]:
         key = (*path, "endpoints")
         example = 'endpoints = ["tcp://192.168.1.52:6379"]'
+        if "endpoints" not in table and "follow" in table:
+            return Proto.TCP, ()
         if "endpoints" not in table:
             raise ConfigError(self._problem(path, "endpoints are missing", example=example))
         texts = table["endpoints"]

@@ -10,6 +10,7 @@ from ambassador.errors import ConfigError, Problem
 from ambassador.model import Address, Endpoint, Inet, Proto, Route
 from ambassador.spec.address import format_address, length, parse_ports
 from ambassador.spec.endpoint import format_endpoint, parse_endpoints
+from ambassador.spec.follow import followed_problems
 from ambassador.spec.options import OPTIONS, applicable, parse_option
 from ambassador.spec.text import meant, shown
 from ambassador.spec.variable import DOCKER, Variable, default_listen
@@ -78,6 +79,10 @@ def gather(assignments: Iterable[Assignment]) -> list[Link]:
             link.companions[variable.companion] = assignment
         else:
             link.options[variable.companion] = assignment
+    for link in links.values():
+        if not link.mains and (follow := link.options.get("FOLLOW")):
+            # The authority names the endpoints: there is nothing to write in the link variable.
+            link.mains.append(Assignment(follow.where, link.variable, "", follow.argument))
     return list(links.values())
 
 
@@ -93,13 +98,14 @@ def route_of(link: Link) -> Route:
     proto, port = Proto(link.proto.lower()), int(link.port)
     endpoints: tuple[Endpoint, ...] = ()
     try:
-        endpoints = parse_endpoints(main.value, main.where, proto, port)
+        if main.value:
+            endpoints = parse_endpoints(main.value, main.where, proto, port)
     except ConfigError as error:
         problems += [replace(p, example=f"{main.name}={p.example}") for p in error.problems]
     options, found = _options(link, proto)
     problems += found
     listen = options.pop("listen", None)
-    if endpoints and not ("LISTEN" in link.options and listen is None):
+    if (endpoints or not main.value) and not ("LISTEN" in link.options and listen is None):
         listen = listen or default_listen(port, endpoints)
         problems += _range_problems(main, listen, endpoints)
     if problems:
@@ -107,7 +113,10 @@ def route_of(link: Link) -> Route:
     # An empty alias was as good as any other to the first ambassador.
     alias = link.alias or f"port-{port}"
     origin = main.where
-    return Route(alias, listen, endpoints, proto, alias=alias, port=port, origin=origin, **options)
+    route = Route(alias, listen, endpoints, proto, alias=alias, port=port, origin=origin, **options)
+    if problems := followed_problems(route, main.where):
+        raise ConfigError(*problems)
+    return route
 
 
 def _name_problems(link: Link) -> list[Problem]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from ambassador.errors import ConfigError
-from ambassador.model import Existing, Fate
+from ambassador.model import Existing, Fate, Reason
 from ambassador.spec.text import Malformed, meant, shown, told
 from ambassador.spec.values import format_duration, parse_duration
 
-__all__ = ["format_existing", "parse_existing"]
+__all__ = ["CAUSES", "format_existing", "parse_existing"]
 
 _EXPECTED = "keep, drain=DURATION, cut or cut=NUMBER/s"
+# What may be said for one cause alone, after what is said for all: keep,demoted=cut
+CAUSES = (Reason.MOVED, Reason.DEMOTED, Reason.UNHEALTHY, Reason.MAINT, Reason.REMOVED)
 _RATE = re.compile(r"(\d{1,7})/s", re.ASCII)
 # More than any machine can cut; a larger number is taken for a slip.
 _HIGHEST_RATE = 1_000_000
@@ -24,6 +27,11 @@ def parse_existing(text: str, where: str = "existing") -> Existing:
 
 def format_existing(existing: Existing) -> str:
     """Return the text that means `existing`."""
+    parts = [f"{cause}={_plain(policy)}" for cause, policy in existing.by]
+    return ",".join((_plain(existing), *parts))
+
+
+def _plain(existing: Existing) -> str:
     match existing:
         case Existing(fate=Fate.DRAIN, seconds=seconds):
             return f"drain={format_duration(seconds)}"
@@ -33,6 +41,33 @@ def format_existing(existing: Existing) -> str:
 
 
 def _existing(text: str) -> Existing:
+    first, *others = text.split(",")
+    causes: dict[Reason, Existing] = {}
+    whole = Existing()
+    if _cause(first) is not None:  # nothing is said for all: keep
+        others.insert(0, first)
+    else:
+        whole = _policy(first)
+    for part in others:
+        cause = _cause(part)
+        if cause is None:
+            words = [cause.value for cause in CAUSES]
+            what = f'"{shown(part)}" names no cause{meant(part.partition("=")[0], words)}'
+            expected = f"one of {', '.join(words)}, = and a policy"
+            raise Malformed(what, expected, f"{_plain(whole)},demoted=cut")
+        if cause in causes:
+            raise Malformed(f"{cause} is said twice", _EXPECTED, "keep,demoted=cut")
+        causes[cause] = _policy(part.partition("=")[2])
+    ordered = tuple((cause, causes[cause]) for cause in CAUSES if cause in causes)
+    return replace(whole, by=ordered)
+
+
+def _cause(text: str) -> Reason | None:
+    word, given, _ = text.partition("=")
+    return next((cause for cause in CAUSES if given and cause == word), None)
+
+
+def _policy(text: str) -> Existing:
     word, given, value = text.partition("=")
     match word:
         case "keep":

@@ -7,9 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from ambassador.errors import ConfigError, Problem
-from ambassador.model import Pick, Proto, Route, Unix
+from ambassador.model import Pick, Promote, Proto, Route, Unix
 from ambassador.spec.address import format_address, parse_listen
 from ambassador.spec.existing import format_existing, parse_existing
+from ambassador.spec.follow import (
+    format_follow,
+    format_none,
+    format_word,
+    parse_follow,
+    parse_none,
+    parse_path,
+    parse_promote,
+    parse_tls,
+    parse_user,
+)
 from ambassador.spec.health import OF_UDP, PROBES, format_health, parse_count, parse_health
 from ambassador.spec.sources import format_sources, parse_sources
 from ambassador.spec.text import meant, shown
@@ -145,6 +156,81 @@ OPTIONS: Mapping[str, Option] = {
             "3",
             "5",
             "how many bad answers in a row make an endpoint unhealthy",
+        ),
+        Option(
+            "follow",
+            parse_follow,
+            format_follow,
+            (Proto.TCP,),
+            "off",
+            "sentinel://s1:26379,s2,s3/mymaster",
+            "who says which member of a store is the primary: sentinel://HOST,HOST/NAME",
+        ),
+        Option(
+            "none",
+            parse_none,
+            format_none,
+            (Proto.TCP,),
+            "hold",
+            "hold=10s",
+            "what new clients meet while there is no primary: hold (as long as connect), hold=10s, "
+            "refuse",
+        ),
+        Option(
+            "promote",
+            parse_promote,
+            str,
+            (Proto.TCP,),
+            Promote.CONFIRMED.value,
+            "fast",
+            "when a new primary gets clients: confirmed by the authority, or fast, once it was "
+            "selected and says so itself",
+        ),
+        Option(
+            "user",
+            parse_user,
+            format_word,
+            (Proto.TCP,),
+            "off",
+            "probe",
+            "who logs in at the members to ask them",
+        ),
+        Option(
+            "password_file",
+            parse_path,
+            format_word,
+            (Proto.TCP,),
+            "off",
+            "/run/secrets/redis",
+            "the file with the password of that",
+        ),
+        Option(
+            "sentinel_user",
+            parse_user,
+            format_word,
+            (Proto.TCP,),
+            "off",
+            "probe",
+            "who logs in at the sentinels",
+        ),
+        Option(
+            "sentinel_password_file",
+            parse_path,
+            format_word,
+            (Proto.TCP,),
+            "off",
+            "/run/secrets/sentinel",
+            "the file with the password of that",
+        ),
+        Option(
+            "health_tls",
+            parse_tls,
+            lambda tls: tls or "no",
+            (Proto.TCP,),
+            "no",
+            "/run/secrets/ca.pem",
+            "whether members and sentinels are asked over TLS: yes, or a file with the authorities "
+            "to trust",
         ),
     )
 }

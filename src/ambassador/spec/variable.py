@@ -114,7 +114,7 @@ def default_listen(port: int, endpoints: Sequence[Endpoint]) -> Inet:
     """Return where a variable listens by its name alone: on its port, or where the endpoint is a
     range on as many ports from there on.
     """
-    count = length(endpoints[0].address)
+    count = length(endpoints[0].address) if endpoints else 1
     return Inet("", port, port + count - 1 if count > 1 else 0)
 
 
@@ -133,6 +133,6 @@ def format_assignments(route: Route) -> tuple[str, ...]:
     options = format_options(route)
     if route.listen == default_listen(_port_of(route), route.endpoints):
         del options["listen"]
-    pairs = {name: format_endpoints(route.endpoints)}
+    pairs = {name: format_endpoints(route.endpoints)} if route.endpoints else {}
     pairs |= {f"{name}_{key.upper()}": value for key, value in options.items()}
     return tuple(f"{key}={value}" for key, value in pairs.items())

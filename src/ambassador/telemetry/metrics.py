@@ -181,6 +181,30 @@ METRICS: Mapping[str, Metric] = {
             "1 for what probes say, 0 for the others: unknown, healthy, unhealthy",
         ),
         Metric(
+            "ambassador_primary_changes_total",
+            Kind.COUNTER,
+            ("route", "cause"),
+            "how often clients of a followed route were led to another primary, and why",
+        ),
+        Metric(
+            "ambassador_primary_since_timestamp_seconds",
+            Kind.GAUGE,
+            ("route",),
+            "since when clients are led to the primary of now, in seconds since 1970",
+        ),
+        Metric(
+            "ambassador_authority_members",
+            Kind.GAUGE,
+            ("route",),
+            "how many are asked which member of a followed store is the primary",
+        ),
+        Metric(
+            "ambassador_authority_members_answering",
+            Kind.GAUGE,
+            ("route",),
+            "how many of those answer",
+        ),
+        Metric(
             "ambassador_endpoint_admin",
             Kind.GAUGE,
             ("route", "endpoint", "admin"),

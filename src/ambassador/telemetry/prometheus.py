@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from ambassador import __version__
 from ambassador.core.describe import describe_listen
-from ambassador.core.results import SourceView
+from ambassador.core.results import FollowView, SourceView
 from ambassador.core.usable import usable
 from ambassador.garbage import none_collected
 from ambassador.model import Admin, Health, Reason
@@ -45,6 +45,7 @@ class Facts:
     dropped: int = 0  # lines of the log
     conntrack: tuple[int, int] | None = None  # entries, and how many there can be
     missed: int = 0  # source ports
+    followed: Mapping[str, FollowView] = field(default_factory=dict)  # by the name of the route
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +113,20 @@ def samples(
     if facts.conntrack is not None:
         for word, value in zip(("entries", "limit"), facts.conntrack, strict=True):
             yield Sample(f"ambassador_conntrack_{word}", (), value)
+    for name, view in facts.followed.items():
+        yield from _of_followed(name, view)
     for status in facts.routes:
         name = status.route.name
         yield from _of_route(status, times[name], unwatched.get(name, 0))
+
+
+def _of_followed(name: str, view: FollowView) -> Iterator[Sample]:
+    for one in view.changes:
+        yield Sample("ambassador_primary_changes_total", (name, one.cause), one.count)
+    if view.since:
+        yield Sample("ambassador_primary_since_timestamp_seconds", (name,), view.since)
+    yield Sample("ambassador_authority_members", (name,), view.members)
+    yield Sample("ambassador_authority_members_answering", (name,), view.answering)
 
 
 def _of_route(status: RouteStatus, times: Times, unwatched: int) -> Iterator[Sample]:

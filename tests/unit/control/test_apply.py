@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from ambassador.control import apply
-from ambassador.control.apply import Applier, route_of
+from ambassador.control.apply import Applier
+from ambassador.control.telling import route_of
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute
 from ambassador.core.wish import Wish
 from ambassador.errors import ConfigError, PlaneError

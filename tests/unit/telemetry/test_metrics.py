@@ -23,5 +23,5 @@ def test_no_label_comes_from_a_client():
     labels = {label for metric in METRICS.values() for label in metric.labels}
     assert labels == {
         *("version", "python", "route", "proto", "listen", "plane", "reason", "flow"),
-        *("endpoint", "health", "admin", "kind"),
+        *("endpoint", "health", "admin", "kind", "cause"),
     }

@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from ambassador.core.describe import describe_endpoint
 from ambassador.core.plan import ChangeRoute
 from ambassador.errors import ConfigError, PlaneError, Problem
-from ambassador.model import Endpoint, Fate, Inet, Pick, Proto, Route, Unix
+from ambassador.model import Endpoint, Fate, Inet, Pick, Proto, Reason, Route, Unix
 from ambassador.spec import format_existing, is_ip
 
 __all__ = ["Abilities", "crowded", "demand", "forwardable", "unable", "unable_to_end", "unsuited"]
@@ -59,14 +59,22 @@ def unable(route: Route, abilities: Abilities) -> str:
     """Return what this host lacks for a `route` that is suited; empty when nothing."""
     if abilities.missing or abilities.withheld:
         return abilities.missing or abilities.withheld
-    if route.proto is Proto.TCP and route.existing.fate is not Fate.KEEP and abilities.no_cut:
+    if route.proto is Proto.TCP and abilities.no_cut and _ends_sessions(route):
         return f"existing={format_existing(route.existing)} needs more: {abilities.no_cut}"
     hosts = [e.address.host for e in route.endpoints if isinstance(e.address, Inet)]
-    ipv6_only = all(":" in host for host in hosts)
+    ipv6_only = bool(hosts) and all(":" in host for host in hosts)
     ipv4_only = all(":" not in host and is_ip(host) for host in hosts)
     if abilities.no_ipv4 and not ipv6_only and (ipv4_only or abilities.no_ipv6):
         return abilities.no_ipv4
     return abilities.no_ipv6 if ipv6_only else ""
+
+
+def _ends_sessions(route: Route) -> bool:
+    """Return whether some cause, in the life of `route`, ends open sessions."""
+    policies = (route.existing, *(policy for _, policy in route.existing.by))
+    if route.follows:
+        policies = (*policies, route.existing.of(Reason.DEMOTED))
+    return any(policy.fate is not Fate.KEEP for policy in policies)
 
 
 def unable_to_end(change: ChangeRoute, abilities: Abilities) -> str:

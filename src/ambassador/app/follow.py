@@ -1,0 +1,89 @@
+"""Followers of primaries, imported when the first route follows one; and what they remember."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ambassador.control.reconciler import Reconciler
+from ambassador.core.follow.memory import Memories, decode, encode
+from ambassador.core.plan import RemoveRoute, Step
+from ambassador.core.wish import Wish
+from ambassador.handover.successor import Successor
+from ambassador.model import RouteKey
+from ambassador.ports import MemoryStore, Resolver
+from ambassador.settings import Settings
+from ambassador.store import FileMemories, FileStore
+
+if TYPE_CHECKING:
+    from ambassador.follow.following import Following
+
+__all__ = ["Followers", "HandedMemories", "memories"]
+
+_KEY = "primaries"  # beside the wishes that are handed over
+
+
+class Followers:
+    """Has routes of `reconciler` followed; what it hands over has what followers remember."""
+
+    def __init__(self, resolver: Resolver, reconciler: Reconciler) -> None:
+        self._resolver = resolver
+        self._reconciler = reconciler
+        self._following: Following | None = None
+        reconciler.switches.asked = self._asked
+
+    def change(self, steps: Sequence[Step]) -> None:
+        """Follow for routes as `steps` have left them."""
+        if self._following is None:
+            routes = [step for step in steps if not isinstance(step, RemoveRoute)]
+            if not any(
+                (step.new if hasattr(step, "new") else step.route).follows for step in routes
+            ):
+                return
+            # 10 ms and 2 MB (ssl, json) that other routes are spared.
+            from ambassador.follow.following import Following  # noqa: PLC0415
+
+            switches = self._reconciler.switches
+            self._following = Following(self._resolver, self._reconciler.lead, switches.memories)
+        self._following.change(steps)
+
+    def close(self) -> None:
+        """Follow no longer."""
+        if self._following is not None:
+            self._following.close()
+
+    def encode(self, wishes: Collection[Wish]) -> str:
+        """Return what is handed over: `wishes`, and what followers remember."""
+        whole = json.loads(FileStore.encode(wishes))
+        return json.dumps(whole | {_KEY: encode(self._reconciler.switches.memories)})
+
+    def _asked(self, key: RouteKey) -> tuple[int, int, tuple[str, ...]]:
+        return self._following.asked(key) if self._following is not None else (0, 0, ())
+
+
+def memories(settings: Settings, successor: Successor | None) -> MemoryStore | None:
+    """Return where memories are kept; those of a predecessor come first."""
+    kept = FileMemories(Path(settings.state)) if settings.state else None
+    return kept if successor is None else HandedMemories(successor.wishes, kept)
+
+
+class HandedMemories:
+    """Implements ports.MemoryStore: what was handed over is what was saved last."""
+
+    def __init__(self, text: bytes, store: MemoryStore | None) -> None:
+        self._text = text
+        self._store = store
+
+    def load(self) -> Memories:
+        """Return the memories of the predecessor; see ports.MemoryStore."""
+        try:
+            return decode(json.loads(self._text)[_KEY])
+        except (ValueError, LookupError, TypeError):  # one that followed nothing
+            return {}
+
+    def save(self, memories: Memories) -> None:
+        """Keep `memories`; see ports.MemoryStore."""
+        if self._store is not None:
+            self._store.save(memories)

@@ -1,0 +1,211 @@
+"""Leads of followers, carried out: cut, hold and release are one motion.
+
+A lead that cuts is in force when the last session to the member that was left has ended; only then
+does the follower ask for the next one to be let through.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ambassador import log
+from ambassador.control.apply import Applier
+from ambassador.control.stack import PlaneStack
+from ambassador.core.follow.lead import Lead
+from ambassador.core.follow.memory import Memories, Memory, followed
+from ambassador.core.follow.stage import Stance
+from ambassador.core.results import FollowView, SwitchCount
+from ambassador.errors import AmbassadorError, StoreError
+from ambassador.model import Desired, Fate, Inet, Reason, Route, RouteKey
+from ambassador.ports import MemoryStore, RouteStatus
+from ambassador.spec import format_address
+from ambassador.tasks import spawn
+
+__all__ = ["Asked", "Switches"]
+
+# Returns how many of those a follower asks answer, how many there are, and what is wrong.
+Asked = Callable[[RouteKey], tuple[int, int, tuple[str, ...]]]
+
+_LONGEST_CUT = 1.0  # seconds until the last session has ended; what is left then is told of
+_LOOK = 0.02  # seconds between two looks at what is left
+_BETWEEN = 8.0  # seconds an upgrade waits for a failover to end
+_DISK = 0.2  # seconds a memory may take to be on disk, before clients go on without
+_WORDS = {
+    Stance.LET: "leads to {primary}",
+    Stance.WAIT: "waits for {primary}",
+    Stance.CUT: "has no primary",
+}
+
+
+@dataclass(slots=True)
+class _Followed:
+    lead: Lead
+    primary: Inet | None  # that clients were let through to last
+    since: float  # that one, in seconds since 1970
+
+
+class Switches:
+    """Carries out leads; `store` keeps what has to be remembered (without one, nothing is)."""
+
+    def __init__(self, applier: Applier, plane: PlaneStack, store: MemoryStore | None) -> None:
+        self.changes: Counter[tuple[str, str]] = Counter()  # by route and cause
+        self.asked: Asked = lambda _key: (0, 0, ())
+        self._applier = applier
+        self._plane = plane
+        self._store = store
+        self._memories: dict[RouteKey, Memory] = {}
+        self._followed: dict[RouteKey, _Followed] = {}
+
+    @property
+    def memories(self) -> Memories:
+        """What has to be remembered."""
+        return self._memories
+
+    def load(self, desired: Desired) -> None:
+        """Lead the followed routes of `desired` where they led before, with new clients waiting
+        until that is confirmed.
+        """
+        if self._store is None:
+            return
+        known = self._store.load()
+        for route in desired.routes:
+            memory = known.get(route.key)
+            if route.follows and memory is not None and memory.of == followed(route):
+                self._memories[route.key] = memory
+                why = "remembered from before, and not confirmed yet"
+                self._applier.leads[route.key] = Lead(
+                    memory.primary, Stance.WAIT, "start", why, memory
+                )
+
+    async def lead(self, key: RouteKey, lead: Lead) -> None:
+        """Carry out `lead` for the route `key`; on return it is in force. Raises PlaneError, after
+        it was said; then all is as before.
+        """
+        routes = self._applier.installed(key)
+        if not routes:
+            return
+        if lead.memory is not None and self._memories.get(key) != lead.memory:
+            self._memories[key] = lead.memory
+            await self._remember()
+        route, began = routes[0], time.monotonic()
+        try:
+            await self._applier.lead(key, lead)
+        except AmbassadorError as error:
+            text = f"{route.name}  cannot be led: {error}"
+            log.event(log.ERROR, "not_led", text, route=route.name, reason=str(error))
+            raise
+        cut = await self._cut(route) if _cuts(route, lead) else 0
+        self._note(route, key, lead, cut, time.monotonic() - began)
+
+    async def settled(self) -> None:
+        """Wait a while for routes that are between two primaries: their clients cannot be handed
+        over.
+        """
+        deadline = time.monotonic() + _BETWEEN
+        while time.monotonic() < deadline and any(  # noqa: ASYNC110 - no event tells it
+            route.led and route.hold is not None for route in self._applier.routes
+        ):
+            await asyncio.sleep(_LOOK)
+
+    def view(self, route: Route) -> FollowView | None:
+        """Return what is told of a followed route in `status`."""
+        if not route.follows:
+            return None
+        found = self._followed.get(route.key)
+        answering, members, problems = self.asked(route.key)
+        primary, lead = (found.primary, found.lead) if found else (None, None)
+        return FollowView(
+            followed(route),
+            "" if primary is None else format_address(primary),
+            "operator" if not route.led else followed(route).partition(":")[0],
+            "" if lead is None else lead.why,
+            0.0 if found is None else round(found.since, 3),
+            answering,
+            members,
+            problems,
+            tuple(
+                SwitchCount(cause, count)
+                for (name, cause), count in self.changes.items()
+                if name == route.name
+            ),
+        )
+
+    def views(self, statuses: Sequence[RouteStatus]) -> dict[str, FollowView]:
+        """Return what is told of the followed routes among those of `statuses`, by their names."""
+        found = {one.route.name: self.view(one.route) for one in statuses if one.route.follows}
+        return {name: view for name, view in found.items() if view is not None}
+
+    async def _remember(self) -> None:
+        """Have what is known now on disk; where the disk is slow, clients do not wait for it."""
+        if self._store is None:
+            return
+        saving = spawn(asyncio.to_thread(self._save, dict(self._memories)), "remember the primary")
+        await asyncio.wait({saving}, timeout=_DISK)
+
+    def _save(self, memories: Memories) -> None:
+        assert self._store is not None
+        try:
+            self._store.save(memories)
+        except StoreError as error:
+            log.event(log.ERROR, "not_kept", f"the primary is not remembered: {error}")
+
+    async def _cut(self, route: Route) -> int:
+        """Return when all sessions of `route` have ended, and how many there were. The planes see
+        to it as soon as an endpoint leaves; what they have not seen, or what began just then, is
+        cut here.
+        """
+        seen: set[str] = set()
+        deadline = time.monotonic() + _LONGEST_CUT
+        while True:
+            found = await self._plane.sessions([route])
+            left = {one.id for one in found if one.address}
+            seen |= left
+            if not left:
+                return len(seen)
+            try:
+                await self._plane.cut(left, Reason.DEMOTED)
+            except AmbassadorError as error:
+                log.event(log.ERROR, "not_cut", f"{route.name}  {error}", route=route.name)
+                return len(seen)
+            if time.monotonic() > deadline:
+                text = f"{route.name}  {len(left)} sessions to the primary before have not ended"
+                log.event(log.ERROR, "not_cut", text, route=route.name, sessions=len(left))
+                return len(seen)
+            await asyncio.sleep(_LOOK)
+
+    def _note(self, route: Route, key: RouteKey, lead: Lead, cut: int, seconds: float) -> None:
+        before = self._followed.get(key)
+        primary, since = (before.primary, before.since) if before else (None, 0.0)
+        if lead.stance is Stance.LET and lead.primary != primary:
+            if primary is not None:
+                self.changes[route.name, lead.cause] += 1
+            primary, since = lead.primary, time.time()
+        self._followed[key] = _Followed(lead, primary, since)
+        if before is not None and before.lead.stance is lead.stance and before.lead.why == lead.why:
+            return
+        where = "" if lead.primary is None else format_address(lead.primary)
+        what = _WORDS[lead.stance].format(primary=where)
+        ended = f"; {cut} sessions cut" if cut else ""
+        log.event(
+            log.INFO if lead.stance is Stance.LET else log.WARNING,
+            {Stance.LET: "primary", Stance.WAIT: "primary_silent", Stance.CUT: "primary_lost"}[
+                lead.stance
+            ],
+            f"{route.name}  {what}: {lead.why}{ended}",
+            route=route.name,
+            primary=where,
+            cause=lead.cause,
+            evidence=lead.why,
+            sessions=cut,
+            seconds=round(seconds, 4),
+        )
+
+
+def _cuts(route: Route, lead: Lead) -> bool:
+    """Return whether `lead` ends all sessions at once; to a rate or a drain the planes see."""
+    policy = route.existing.of(Reason.DEMOTED)
+    return lead.stance is Stance.CUT and policy.fate is Fate.CUT and not policy.rate

@@ -1,0 +1,55 @@
+"""What followers of every kind share."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from ambassador.core.follow.lead import Lead
+from ambassador.errors import ResolveError
+from ambassador.follow.channel import Credentials, context
+from ambassador.follow.talk import Terms
+from ambassador.model import Inet, Route
+from ambassador.ports import Resolver
+
+__all__ = ["Follower", "Report", "allowed", "terms"]
+
+# Told of each lead; returns when it is in force. Raises PlaneError, and then all is as before.
+Report = Callable[[Lead], Awaitable[None]]
+
+
+class Follower(Protocol):
+    """Finds out which member of a store is the primary, until it is closed."""
+
+    @property
+    def asked(self) -> tuple[int, int]:
+        """How many of those it asks answer, and how many there are."""
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong, and what can be done about it."""
+
+    def close(self) -> None:
+        """Follow no longer."""
+
+
+def terms(user: str, password_file: str, tls: str) -> Terms:
+    """Return how to come in at a member. Raises Silence where TLS cannot be spoken so."""
+    return Terms(Credentials(user, password_file), context(tls))
+
+
+async def allowed(route: Route, place: tuple[str, int], resolver: Resolver) -> bool:
+    """Return whether the endpoints that are written for `route` let `place` be its primary; where
+    none are, any may be.
+    """
+    if not route.endpoints:
+        return True
+    for endpoint in route.endpoints:
+        address = endpoint.address
+        if isinstance(address, Inet) and address.port == place[1]:
+            try:
+                if place[0] in await resolver.resolve(address.host):
+                    return True
+            except ResolveError:
+                continue
+    return False

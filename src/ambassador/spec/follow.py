@@ -1,0 +1,224 @@
+"""Who says which member of a store is the primary, as it is written: sentinel://s1:26379,s2/name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ambassador.errors import ConfigError, Problem
+from ambassador.model import Follow, Inet, Promote, Proto, Route
+from ambassador.spec.address import format_address, is_ip, read_authority, read_host, read_ports
+from ambassador.spec.endpoint import format_endpoint
+from ambassador.spec.text import Malformed, meant, refuse_blanks, shown, told
+from ambassador.spec.values import format_duration, parse_duration, parse_word
+
+__all__ = [
+    "followed_problems",
+    "format_follow",
+    "format_none",
+    "format_word",
+    "parse_follow",
+    "parse_none",
+    "parse_path",
+    "parse_promote",
+    "parse_tls",
+    "parse_user",
+    "remarks",
+]
+
+_MOST = 32  # members; more are no set of sentinels
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    port: int  # of a member, where none is written
+    name: str  # where none is written; empty: there is none to write
+    form: str
+
+
+KINDS: Mapping[str, _Kind] = {
+    "sentinel": _Kind(26379, "mymaster", "sentinel://HOST[:PORT],HOST,.../NAME"),
+}
+_EXPECTED = " or ".join(kind.form for kind in KINDS.values())
+_EXAMPLE = "sentinel://s1:26379,s2,s3/mymaster"
+# Sentinel takes [A-Za-z0-9._-] for a name (sentinel.c, sentinelIsValidName... of SENTINEL MONITOR).
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}", re.ASCII)
+
+
+def parse_follow(text: str, where: str = "follow") -> Follow | None:
+    """Return the authority that `text` means, nothing for `off`. Raises ConfigError."""
+    return None if text == "off" else told(where, text, _follow)
+
+
+def format_follow(follow: Follow | None) -> str:
+    """Return the text that means `follow`."""
+    if follow is None:
+        return "off"
+    members = ",".join(format_address(member) for member in follow.members)
+    return f"{follow.kind}://{members}" + (f"/{follow.name}" if follow.name else "")
+
+
+def _follow(text: str) -> Follow:
+    refuse_blanks(text)
+    word, scheme, rest = text.partition("://")
+    kind = KINDS.get(word)
+    if kind is None or not scheme:
+        what = f'"{shown(word)}" is nothing to follow{meant(word, KINDS)}'
+        raise Malformed(what, _EXPECTED, _EXAMPLE)
+    hosts, slash, name = rest.partition("/")
+    if slash and not kind.name:
+        raise Malformed(f"{word} has no name after the members", kind.form)
+    if slash and not _NAME.fullmatch(name):
+        raise Malformed(f'"{shown(name)}" is no name of a set', kind.form, _EXAMPLE)
+    members = []
+    for part in hosts.split(","):
+        try:
+            member = _member(part, kind.port)
+        except Malformed as found:
+            raise Malformed(found.what, kind.form, _EXAMPLE) from None
+        if member in members:
+            raise Malformed(f"{format_address(member)} is there twice", kind.form, _EXAMPLE)
+        members.append(member)
+    if len(members) > _MOST:
+        raise Malformed(f"has {len(members)} members, {_MOST} are possible", kind.form, _EXAMPLE)
+    return Follow(word, tuple(members), name or kind.name)
+
+
+def _member(text: str, port: int) -> Inet:
+    if not text:
+        raise Malformed("a member of the list is empty")
+    bare = ":" not in text or (text.startswith("[") and text.endswith("]"))
+    host, ports = read_authority(f"{text}:{port}" if bare else text)
+    first, last = read_ports(ports)
+    if last:
+        raise Malformed("a member has one port")
+    return Inet(read_host(host), first)
+
+
+def parse_none(text: str, where: str = "none") -> float | None:
+    """Return how long clients wait while there is no primary: None: as long as `connect`; 0: not at
+    all. Raises ConfigError.
+    """
+
+    def read(text: str) -> float | None:
+        word, given, value = text.partition("=")
+        if text == "refuse":
+            return 0.0
+        if text == "hold":
+            return None
+        if word != "hold" or not given:
+            words = ("hold", "refuse")
+            what = f'"{shown(word)}" is no policy{meant(word, words)}'
+            raise Malformed(what, "hold, hold=DURATION or refuse", "hold=10s")
+        try:
+            return parse_duration(value)
+        except ConfigError as error:
+            what = f"the time of hold {error.problems[0].what}"
+            raise Malformed(what, "hold, hold=DURATION or refuse", "hold=10s") from None
+
+    return told(where, text, read)
+
+
+def format_none(none: float | None) -> str:
+    """Return the text that means `none`."""
+    if none is None:
+        return "hold"
+    return "refuse" if none == 0 else f"hold={format_duration(none)}"
+
+
+def parse_promote(text: str, where: str = "promote") -> Promote:
+    """Return when a new primary gets clients. Raises ConfigError."""
+    return Promote(parse_word(text, [one.value for one in Promote], where))
+
+
+def parse_user(text: str, where: str = "user") -> str:
+    """Return the name of a user, nothing for `off`: what Redis and PostgreSQL take, without blanks.
+    Raises ConfigError.
+    """
+
+    def read(text: str) -> str:
+        if len(text) > 128 or not text.isprintable() or " " in text or not text:
+            raise Malformed("is no name of a user", "up to 128 characters, no blanks", "probe")
+        return "" if text == "off" else text
+
+    return told(where, text, read)
+
+
+def parse_path(text: str, where: str = "password_file") -> str:
+    """Return the absolute path of a file, nothing for `off`; what is in it is read when it is
+    needed. Raises ConfigError: what stands here is not shown, since it may be the password itself.
+    """
+    if text == "off":
+        return ""
+    if not text.startswith("/") or not text.isprintable() or len(text) > 4000:
+        what = "is no absolute path (it is not shown: it may be the password itself)"
+        example = "/run/secrets/redis"
+        raise ConfigError(Problem(where, what, "", "the path of a file with the password", example))
+    return text
+
+
+def format_word(word: str) -> str:
+    """Return the text that means `word`, a user or a path."""
+    return word or "off"
+
+
+def parse_tls(text: str, where: str = "health_tls") -> str:
+    """Return `yes`, the path of a file with authorities, or nothing. Raises ConfigError."""
+
+    def read(text: str) -> str:
+        if text in {"no", "off"}:
+            return ""
+        if text != "yes" and not (text.startswith("/") and text.isprintable()):
+            raise Malformed("is neither yes, no, nor an absolute path", "yes, no or a file", "yes")
+        return text
+
+    return told(where, text, read)
+
+
+def followed_problems(route: Route, where: str) -> list[Problem]:
+    """Return what is wrong with the options of `route` together, where it has to do with following
+    a primary. `where` is where the route is written.
+    """
+    if not route.follows:
+        return _useless(route, where)
+    problems = []
+    if route.follow is not None and route.health:
+        what = f"follows {route.follow.kind}, so health={route.health} has nothing to say"
+        problems.append(Problem(where, what, "", "one of the two: follow or health"))
+    for endpoint in route.endpoints:
+        if endpoint.backup or endpoint.weight != 1:
+            what = "a followed route has one endpoint at a time: no weight, no backup"
+            problems.append(Problem(where, what, format_endpoint(endpoint), "the address alone"))
+        elif not isinstance(endpoint.address, Inet) or endpoint.address.last:
+            what = "a followed route leads to one port of a host"
+            problems.append(Problem(where, what, format_endpoint(endpoint), "tcp://HOST:PORT"))
+    if isinstance(route.listen, Inet) and route.listen.last:
+        what = "a followed route listens on one port"
+        problems.append(Problem(where, what, format_address(route.listen), "one port"))
+    return problems
+
+
+def _useless(route: Route, where: str) -> list[Problem]:
+    """Return a problem for each option that only a followed route has."""
+    plain = Route(route.name, route.listen, ())
+    if route.proto is Proto.UDP:
+        return []
+    keys = ("user", "password_file", "sentinel_user", "sentinel_password_file", "health_tls")
+    return [
+        Problem(where, f"{key} is for a route that follows a primary", "", "follow beside it")
+        for key in (*keys, "none", "promote")
+        if getattr(route, key) != getattr(plain, key)
+    ]
+
+
+def remarks(route: Route) -> list[str]:
+    """Return what is worth saying of a route that is not wrong."""
+    follow = route.follow
+    if follow is None or follow.kind != "sentinel":
+        return []
+    if len(follow.members) == 1:
+        return [f"{route.name} asks one sentinel only: while it is away no failover is followed"]
+    if len(follow.members) == 2 and all(is_ip(member.host) for member in follow.members):
+        return [f"{route.name} asks two sentinels: both have to answer for a failover"]
+    return []

@@ -1,0 +1,190 @@
+"""A route follows sentinels: real ones, under writers that know each acknowledged write."""
+
+import json
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+from tests.netns import Namespace
+from tests.program import COMMAND, Program, clean_environ
+from tests.sentinels import NAME, SENTINELS, SERVERS, Set, Writers, ask
+from tests.wait import until
+
+pytestmark = [pytest.mark.root, pytest.mark.timeout(120)]
+
+ADDRESSES = ",".join(f"127.0.0.1:{port}" for port in SENTINELS)
+LISTEN = 6379
+
+
+@pytest.fixture(scope="module")
+def net():
+    return Namespace()
+
+
+@pytest.fixture(scope="module")
+def redis(net, tmp_path_factory):
+    found = Set(net, tmp_path_factory.mktemp("redis"))
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def write(net):
+    """Start writers, which end with the test."""
+    started = []
+
+    def start():
+        started.append(Writers(net, ("127.0.0.1", LISTEN)))
+        return started[-1]
+
+    yield start
+    for writers in started:
+        writers.stop()
+
+
+def following(net, folder, *, arguments=(), **options):
+    environ = {
+        "REDIS_PORT_6379_TCP_FOLLOW": f"sentinel://{ADDRESSES}/{NAME}",
+        "AMBASSADOR_ADMIN": str(folder / "admin.sock"),
+        "AMBASSADOR_STATE": str(folder / "state"),
+        "AMBASSADOR_PLANE": "relay",
+        **{f"REDIS_PORT_6379_TCP_{key}": value for key, value in options.items()},
+    }
+    return Program(*arguments, net=net, measured=False, **environ)
+
+
+def primary_of(redis):
+    """Return the port of the one primary, once all agree."""
+
+    def found():
+        primaries = [port for port in SERVERS if redis.role(port) == "master"]
+        same = len(primaries) == 1 and redis.named() == set(primaries)
+        replicas = ask(redis.net, primaries[0], "ROLE") if same else None
+        whole = isinstance(replicas, list) and len(replicas[2]) == 2
+        return primaries[0] if whole else 0
+
+    return until(found, 40, "one primary that all agree on")
+
+
+def status(folder):
+    """Return what is told of the route, once it is ready."""
+
+    def asking():
+        finished = subprocess.run(
+            [*COMMAND, "status", "--json", f"--admin={folder}/admin.sock"],
+            env=clean_environ(), capture_output=True, text=True, timeout=30, check=False,
+        )  # fmt: skip
+        return finished.stdout if finished.returncode == 0 else ""
+
+    return json.loads(until(asking, 15, "an answer on the admin socket"))["routes"][0]
+
+
+def promoted(redis, before):
+    return until(
+        lambda: next((p for p in SERVERS if p != before and redis.role(p) == "master"), 0), 20
+    )
+
+
+def lost(redis, writers, after):
+    """Return what was acknowledged after that moment and is not at the primary."""
+    members = redis.members(primary_of(redis))
+    return [
+        one for one, when in writers.acknowledged.items() if when > after and one not in members
+    ]
+
+
+@pytest.mark.parametrize("promote", ["confirmed", "fast"])
+def test_a_planned_failover_loses_nothing_and_refuses_nobody(net, redis, write, tmp_path, promote):
+    before = primary_of(redis)
+    with following(net, tmp_path, PROMOTE=promote) as program:
+        program.wait_for("primary")
+        writers = write()
+        writers.wait_for_one(0.0)
+        assert ask(net, SENTINELS[0], "SENTINEL", "FAILOVER", NAME) == "OK"
+        after = promoted(redis, before)
+        since = time.monotonic()
+        writers.wait_for_one(since)
+        until(lambda: len(program.said("primary")) >= 2, 10)
+        writers.stop()
+        assert lost(redis, writers, since) == []
+        assert (writers.readonly, writers.refused) == (0, 0)
+        view = status(tmp_path)
+        assert view["follow"]["primary"] == f"127.0.0.1:{after}"
+        assert "ROLE master" in view["follow"]["why"]
+        assert view["follow"]["answering"] == 3
+        assert [one["count"] for one in view["follow"]["changes"]] == [1]
+
+
+def test_a_primary_that_is_killed_and_comes_back_gets_no_client(net, redis, write, tmp_path):
+    before = primary_of(redis)
+    with following(net, tmp_path) as program:
+        program.wait_for("primary")
+        writers = write()
+        writers.wait_for_one(0.0)
+        redis.processes[before].kill()
+        redis.processes[before].wait()
+        promoted(redis, before)
+        since = time.monotonic()
+        writers.wait_for_one(since)
+        redis.start(before)
+        until(lambda: redis.role(before) == "slave", 40, "it follows the new one")
+        writers.stop()
+        assert lost(redis, writers, since) == []
+        assert (writers.readonly, writers.refused) == (0, 0)
+
+
+def test_an_ambassador_that_is_killed_in_the_middle_follows_on_when_it_is_back(
+    net, redis, write, tmp_path
+):
+    before = primary_of(redis)
+    with following(net, tmp_path) as program:
+        program.wait_for("primary")
+        assert ask(net, SENTINELS[0], "SENTINEL", "FAILOVER", NAME) == "OK"
+        program.wait_for("primary_lost")
+        program.process.send_signal(signal.SIGKILL)
+        program.process.wait()
+    with following(net, tmp_path) as program:
+        program.wait_for("primary")
+        writers = write()
+        since = time.monotonic()
+        promoted(redis, before)
+        writers.wait_for_one(since)
+        until(lambda: status(tmp_path)["follow"]["primary"] != f"127.0.0.1:{before}", 20)
+        since = time.monotonic()
+        writers.wait_for_one(since)
+        writers.stop()
+        assert lost(redis, writers, since) == []
+        assert writers.readonly == 0
+
+
+def test_an_upgrade_leads_on_and_cuts_no_session(net, redis, tmp_path):
+    primary_of(redis)
+    with following(net, tmp_path) as program:
+        program.wait_for("primary")
+        kept = net.call(socket.create_connection, ("127.0.0.1", LISTEN), 10)
+        kept.sendall(b"PING\r\n")
+        assert kept.recv(100) == b"+PONG\r\n"
+        with following(net, tmp_path, arguments=("--upgrade",)) as successor:
+            successor.wait_for("primary")
+            kept.sendall(b"PING\r\n")
+            assert kept.recv(100) == b"+PONG\r\n"
+            assert ask(net, LISTEN, "PING") == "PONG"
+            kept.close()
+            program.process.wait(20)
+
+
+@pytest.mark.parametrize(
+    ("follow", "problem"),
+    [
+        (f"sentinel://{ADDRESSES}/other", "it knows mymaster"),
+        (f"sentinel://127.0.0.1:{SERVERS[0]}/{NAME}", "it is a data server"),
+        (f"sentinel://127.0.0.1:1,127.0.0.1:{SENTINELS[0]},127.0.0.1:2/{NAME}", "1 of 3 sentinels"),
+    ],
+)
+def test_what_is_wrong_with_the_authority_is_said_in_status(net, redis, tmp_path, follow, problem):
+    with following(net, tmp_path, FOLLOW=follow) as program:
+        program.started()
+        until(lambda: problem in str(status(tmp_path)["follow"]["problems"]), 10)

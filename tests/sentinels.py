@@ -1,0 +1,169 @@
+"""A Redis set with sentinels in a namespace, and writers that know each acknowledged write."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from ambassador.follow.resp import Incomplete, Reply, command, parse
+from tests.netns import Namespace
+from tests.wait import until
+
+__all__ = ["Set", "Writers", "ask"]
+
+NAME = "mymaster"
+SERVERS = (6401, 6402, 6403)
+SENTINELS = (26401, 26402, 26403)
+_SETTLED = 30.0
+
+
+def ask(net: Namespace, port: int, *words: str) -> Reply:
+    """Return the reply of the server at `port`; None where there is none."""
+    try:
+        sock = net.call(socket.create_connection, ("127.0.0.1", port), 1.0)
+    except OSError:
+        return None
+    with sock, contextlib.suppress(OSError):
+        sock.sendall(command(*words))
+        data = b""
+        while piece := sock.recv(65536):
+            data += piece
+            with contextlib.suppress(Incomplete):
+                return parse(data)[0]
+    return None
+
+
+class Set:
+    """One primary, two replicas, three sentinels; `primary` is the port of the first."""
+
+    def __init__(self, net: Namespace, folder: Path) -> None:
+        self.net = net
+        self._folder = folder
+        self.processes: dict[int, subprocess.Popen[Any]] = {}
+        for port in SERVERS:
+            self.start(port)
+        until(lambda: all(ask(net, port, "PING") == "PONG" for port in SERVERS), _SETTLED)
+        for port in SERVERS[1:]:
+            ask(net, port, "REPLICAOF", "127.0.0.1", str(SERVERS[0]))
+        until(lambda: self._replicas(SERVERS[0]) == 2, _SETTLED, "replicas")
+        for port in SENTINELS:
+            (folder / f"{port}.conf").write_text(
+                f"port {port}\ndir {folder}\nprotected-mode no\n"
+                f"sentinel monitor {NAME} 127.0.0.1 {SERVERS[0]} 2\n"
+                f"sentinel down-after-milliseconds {NAME} 500\n"
+                f"sentinel failover-timeout {NAME} 3000\n"
+            )
+            self.processes[port] = net.start(
+                "redis-server", str(folder / f"{port}.conf"), "--sentinel",
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+        until(self._agreed, _SETTLED, "sentinels know each other")
+
+    def start(self, port: int) -> None:
+        """Start the server at `port`."""
+        (self._folder / str(port)).mkdir(exist_ok=True)
+        self.processes[port] = self.net.start(
+            *("redis-server", "--port", str(port), "--save", "", "--protected-mode", "no"),
+            *("--dir", str(self._folder / str(port)), "--repl-diskless-sync-delay", "0"),
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def role(self, port: int) -> str:
+        """Return what the server at `port` says of itself."""
+        found = ask(self.net, port, "ROLE")
+        return str(found[0]) if isinstance(found, list) else ""
+
+    def members(self, port: int) -> set[str]:
+        """Return the members of the set that was written."""
+        found = ask(self.net, port, "SMEMBERS", "written")
+        return {str(one) for one in found} if isinstance(found, list) else set()
+
+    def named(self) -> set[int]:
+        """Return the ports of the primaries that sentinels name."""
+        words = ("SENTINEL", "get-master-addr-by-name", NAME)
+        found = [ask(self.net, port, *words) for port in SENTINELS]
+        return {int(str(one[1])) for one in found if isinstance(one, list)}
+
+    def close(self) -> None:
+        """End all."""
+        for process in self.processes.values():
+            process.kill()
+            process.wait()
+
+    def _replicas(self, port: int) -> int:
+        found = ask(self.net, port, "ROLE")
+        return len(found[2]) if isinstance(found, list) and isinstance(found[2], list) else 0
+
+    def _agreed(self) -> bool:
+        for port in SENTINELS:
+            found = ask(self.net, port, "SENTINEL", "master", NAME)
+            if not isinstance(found, list):
+                return False
+            facts = dict(zip(found[::2], found[1::2], strict=True))
+            if facts["num-slaves"] != "2" or facts["num-other-sentinels"] != "2":
+                return False
+        return True
+
+
+class Writers:
+    """Adds numbers to a set through `place`, one a connection and one by one on a kept one; knows
+    when each was acknowledged.
+    """
+
+    def __init__(self, net: Namespace, place: tuple[str, int]) -> None:
+        self.acknowledged: dict[str, float] = {}
+        self.readonly = 0
+        self.refused = 0
+        self._net, self._place = net, place
+        self._on = True
+        self._threads = [
+            threading.Thread(target=self._write, args=(f"{name}-", name == "each"), daemon=True)
+            for name in ("kept", "each")
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Write no longer."""
+        self._on = False
+        for thread in self._threads:
+            thread.join(15)
+
+    def wait_for_one(self, since: float, within: float = 15.0) -> float:
+        """Return when the first write after `since` was acknowledged."""
+
+        def found() -> float:
+            return min((t for t in list(self.acknowledged.values()) if t > since), default=0.0)
+
+        return until(found, within, "a write that is acknowledged")
+
+    def _write(self, prefix: str, each: bool) -> None:
+        self._net.enter()
+        sock: socket.socket | None = None
+        number = 0
+        while self._on:
+            number += 1
+            try:
+                if sock is None:
+                    sock = socket.create_connection(self._place, 10.0)
+                sock.sendall(command("SADD", "written", f"{prefix}{number}"))
+                answer = sock.recv(200)
+                if answer == b":1\r\n":
+                    self.acknowledged[f"{prefix}{number}"] = time.monotonic()
+                self.readonly += answer.startswith(b"-READONLY")
+                if each or not answer:
+                    sock.close()
+                    sock = None
+            except OSError as error:
+                self.refused += isinstance(error, ConnectionRefusedError)
+                if sock is not None:
+                    sock.close()
+                sock = None
+            time.sleep(0.002)
+        if sock is not None:
+            sock.close()
