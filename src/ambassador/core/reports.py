@@ -74,7 +74,7 @@ class SessionRecord(NamedTuple):
     plane: str
     to_upstream: int
     to_client: int
-    connect: float  # until it had its upstream, or gave up; 0 where nobody knows
+    connected_after: float  # until it had its upstream, or gave up; 0 where nobody knows
     total: float
     reason: Reason
     detail: str  # what more there is to say; empty when there is nothing to add

@@ -53,7 +53,7 @@ def line(record: SessionRecord, ended: float) -> str:
             "plane": record.plane,
             "to_upstream": record.to_upstream,
             "to_client": record.to_client,
-            "connect": round(record.connect, 6) if _is_timed(record) else None,
+            "connect": round(record.connected_after, 6) if _is_timed(record) else None,
             "total": round(record.total, 6),
             "by": _BY.get(record.reason, "ambassador"),
             "reason": record.reason.value,

@@ -44,14 +44,14 @@ def _histogram(name: str) -> Histogram:
 class Times:
     """What is counted of one route."""
 
-    connect: Histogram = field(default_factory=lambda: _histogram("ambassador_connect_seconds"))
+    connecting: Histogram = field(default_factory=lambda: _histogram("ambassador_connect_seconds"))
     session: Histogram = field(default_factory=lambda: _histogram("ambassador_session_seconds"))
     in_kernel: Counter[Reason] = field(default_factory=Counter)
 
     def counters(self) -> dict[str, float]:
         """Return it as flat numbers under names, so that another process can go on with them."""
         found: dict[str, float] = {}
-        for word, histogram in (("connect", self.connect), ("session", self.session)):
+        for word, histogram in (("connect", self.connecting), ("session", self.session)):
             for bound, number in zip((*histogram.bounds, inf), histogram.counts, strict=True):
                 found[f"{word} {bound:g}"] = number
             found[f"{word} total"] = histogram.total
@@ -59,7 +59,7 @@ class Times:
 
     def add(self, counters: Mapping[str, float]) -> None:
         """Add what `counters` has made of another; names it does not know are passed over."""
-        for word, histogram in (("connect", self.connect), ("session", self.session)):
+        for word, histogram in (("connect", self.connecting), ("session", self.session)):
             for place, bound in enumerate((*histogram.bounds, inf)):
                 histogram.counts[place] += int(counters.get(f"{word} {bound:g}", 0))
             histogram.total += counters.get(f"{word} total", 0)
@@ -85,9 +85,9 @@ class Durations:
         if record.plane == "kernel":
             times.in_kernel[record.reason] += 1
         elif record.address:
-            connect = times.connect
-            connect.counts[bisect_left(connect.bounds, record.connect)] += 1
-            connect.total += record.connect
+            connecting, after = times.connecting, record.connected_after
+            connecting.counts[bisect_left(connecting.bounds, after)] += 1
+            connecting.total += after
 
     def forget(self, route: str) -> None:
         """Count `route` from the beginning: it has gone, or is another that has the name."""
@@ -108,4 +108,4 @@ class Durations:
         known = self._routes.get(route)
         if known is None:
             return Times()
-        return Times(known.connect.copy(), known.session.copy(), Counter(known.in_kernel))
+        return Times(known.connecting.copy(), known.session.copy(), Counter(known.in_kernel))

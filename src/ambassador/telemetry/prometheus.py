@@ -149,7 +149,7 @@ def _of_route(status: RouteStatus, times: Times, unwatched: int) -> Iterator[Sam
         yield Sample("ambassador_ways_out_total", (*name, kind), count)
     yield Sample("ambassador_bytes_total", (*name, "to_upstream"), status.to_upstream)
     yield Sample("ambassador_bytes_total", (*name, "to_client"), status.to_client)
-    yield Sample("ambassador_connect_seconds", name, times.connect)
+    yield Sample("ambassador_connect_seconds", name, times.connecting)
     yield Sample("ambassador_session_seconds", name, times.session)
     for endpoint in route.endpoints:
         labels = (route.name, format_endpoint(endpoint))

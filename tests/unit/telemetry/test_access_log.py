@@ -81,7 +81,10 @@ def test_who_it_was(reason):
 def test_what_is_not_known_is_null():
     told = json.loads(line(RECORD._replace(endpoint=None, address=""), 0.0))
     assert (told["endpoint"], told["address"], told["connect"]) == (None, None, None)
-    assert json.loads(line(RECORD._replace(plane="kernel", connect=0.0), 0.0))["connect"] is None
+    assert (
+        json.loads(line(RECORD._replace(plane="kernel", connected_after=0.0), 0.0))["connect"]
+        is None
+    )
 
 
 def test_what_a_client_is_called_cannot_forge_a_line():

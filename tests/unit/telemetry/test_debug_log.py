@@ -13,7 +13,7 @@ def record(**fields):
     whole = {
         "route": "redis", "proto": Proto.TCP, "client": "10.0.0.9:4000", "endpoint": ENDPOINT,
         "address": "10.0.0.1:1", "plane": "relay", "to_upstream": 40, "to_client": 120,
-        "connect": 0.1, "total": 2.5, "reason": Reason.CLIENT, "detail": "",
+        "connected_after": 0.1, "total": 2.5, "reason": Reason.CLIENT, "detail": "",
     }  # fmt: skip
     return SessionRecord(**{**whole, **fields})
 

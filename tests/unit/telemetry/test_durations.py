@@ -22,19 +22,19 @@ def test_times_are_counted_by_route():
     ended(RECORD)
     ended(RECORD._replace(route="db", address="", reason=Reason.UNREACHABLE))
     known = {name: ended.of(name) for name in ("redis", "db", "new")}
-    assert sum(known["redis"].connect.counts) == sum(known["redis"].session.counts) == 1
-    assert (known["redis"].connect.total, known["redis"].session.total) == (0.002, 5.0)
-    assert sum(known["db"].connect.counts) == 0  # it never had an upstream
+    assert sum(known["redis"].connecting.counts) == sum(known["redis"].session.counts) == 1
+    assert (known["redis"].connecting.total, known["redis"].session.total) == (0.002, 5.0)
+    assert sum(known["db"].connecting.counts) == 0  # it never had an upstream
     assert sum(known["db"].session.counts) == 1
     assert sum(known["new"].session.counts) == 0
 
 
 def test_why_a_session_in_the_kernel_has_ended_is_counted_here():
     ended = Durations()
-    ended(RECORD._replace(plane="kernel", connect=0.0, reason=Reason.MOVED))
+    ended(RECORD._replace(plane="kernel", connected_after=0.0, reason=Reason.MOVED))
     known = ended.of("redis")
     assert known.in_kernel == {Reason.MOVED: 1}
-    assert sum(known.connect.counts) == 0
+    assert sum(known.connecting.counts) == 0
 
 
 def test_a_route_that_is_gone_is_forgotten():

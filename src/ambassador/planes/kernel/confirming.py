@@ -33,7 +33,7 @@ _GATHER = 1.0  # seconds whose cuts are looked at together: each look is a run o
 
 
 class _Try(NamedTuple):
-    """What is done after `pause` seconds about those who have not been told until then."""
+    """What is done after `pause` seconds about the peers that have not been told until then."""
 
     pause: float
     enter: bool = False
@@ -53,7 +53,7 @@ _TRIES = (
 
 
 class Confirming:
-    """Conntrack and poker are open already. `felt` tells who has been told."""
+    """Conntrack and poker are open already. `felt` tells which peers have been told."""
 
     def __init__(self, conntrack: Conntrack, poker: Poker, felt: Felt | None) -> None:
         self._conntrack = conntrack
@@ -80,9 +80,9 @@ class Confirming:
         await self._poker.poke(entered, Poke.HANDSHAKE, ENTERED_MARK)
 
     async def untold(self, flows: Sequence[Flow]) -> Sequence[Flow]:
-        """Return those of `flows`, which were cut just now, of which a peer has not been told after
-        all that can be done. Takes up to 1.5 s; returns as soon as all have been told. Raises
-        PlaneError where that cannot be seen.
+        """Return the flows among `flows`, which were cut just now, of which a peer has not been
+        told after all that can be done. Takes up to 1.5 s; returns as soon as all have been told.
+        Raises PlaneError where that cannot be seen.
         """
         left, ended = flows, set[Side]()
         for one in _TRIES:

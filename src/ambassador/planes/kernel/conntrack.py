@@ -86,7 +86,7 @@ class Conntrack:
         return await _read(pieces, meant, Skim().over)
 
     async def everything(self) -> list[Flow]:
-        """Return all flows that our rules translated, those that are over too."""
+        """Return all flows that our rules translated, also the flows that are over."""
         found: list[Flow] = []
         for proto in Proto:
             pieces = await asyncio.to_thread(_dump, proto, (), _FAMILIES, False)
@@ -114,7 +114,7 @@ class Conntrack:
 
     @property
     def port(self) -> int:
-        """The number by which the kernel knows who asked for a change."""
+        """The number by which the kernel knows the socket that asked for a change."""
         bound: tuple[int, int] = self._netlink.sock.getsockname()
         return bound[0]
 
@@ -125,8 +125,8 @@ class Conntrack:
         return self._socket
 
     def revive(self, gone: Sequence[Vanished]) -> list[Vanished]:
-        """Make the entries of `gone` anew; return those that could not be, because others took
-        their place.
+        """Make the entries of `gone` anew; return the entries that could not be made, because
+        others took their place.
         """
         failed = self._make(gone)
         # A datagram of an upstream that came first has an entry of its own, which leads nowhere; a
@@ -148,7 +148,7 @@ class Conntrack:
             await asyncio.sleep(0)
 
     def _enter(self, places: Sequence[tuple[int, Side]]) -> list[tuple[int, Side]]:
-        """Return those of `places`, an address family and two ends, that are taken."""
+        """Return the places among `places`, an address family and two ends, that are taken."""
         if not places:
             return []
         netlink, requests, numbers = self._netlink, [], {}

@@ -163,8 +163,8 @@ class Departures:
     def _wait_for_answers(
         self, route: Route, leaving: _Leaving, why: Departure, flows: Iterable[Flow]
     ) -> None:
-        """See to those of `flows` that are not answered yet, soon: most of them will be within
-        the next moment, and to delete one just then would cost its client a second.
+        """See soon to the flows among `flows` that are not answered yet: most of them will be
+        within the next moment, and to delete one just then would cost its client a second.
         """
         connecting = {flow.id for flow in flows if not flow.established}
         if connecting:

@@ -93,7 +93,7 @@ class Flows:
         return found
 
     async def everything(self) -> list[Flow]:
-        """Return all flows that rules of ours have translated, whoever made these rules."""
+        """Return all flows that rules of ours have translated, of whichever process they are."""
         return await self._conntrack.everything()
 
     async def left(
@@ -111,7 +111,7 @@ class Flows:
         self._departures.endpoint_back(proto, {port for _, port in ports}, back)
 
     async def used(self, ports: Collection[Port], *, unanswered: bool = False) -> set[Port]:
-        """Return those of `ports` that have flows, or flows that are `unanswered`."""
+        """Return the ports among `ports` that have flows, or flows that are `unanswered`."""
         flows = await self._of(ports, unanswered=unanswered)
         return {(flow.proto, flow.listen[1]) for flow in flows}
 

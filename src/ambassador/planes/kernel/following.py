@@ -1,4 +1,4 @@
-"""Tell of each session in the kernel that has ended, and who ended it."""
+"""Tell of each session in the kernel that has ended, and which side ended it."""
 
 from __future__ import annotations
 

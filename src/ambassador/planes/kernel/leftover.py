@@ -34,8 +34,8 @@ _UNSEEN = (
 
 
 def led_past(ports: Iterable[Port]) -> set[Port]:
-    """Return those of `ports` whose clients rules of an earlier ambassador lead on. An ambassador
-    that lives is no earlier one.
+    """Return the ports among `ports` whose clients rules of an earlier ambassador lead on. An
+    ambassador that lives is no earlier one.
     """
     with _asking() as sock:
         if sock is None:

@@ -20,7 +20,7 @@ ID = "k"  # begins what flows are called
 async def open_flows(
     flows: Flows, counted: Sequence[KernelRoute]
 ) -> Sequence[tuple[SessionStatus, Flow]]:
-    """Return the open flows of `counted`, those to addresses that have left among them; a route
+    """Return the open flows of `counted`, also the flows to addresses that have left; a route
     forgets addresses that have left once no flow leads there. Where several are of one port, the
     first of them that has led to an address has its flows.
     """

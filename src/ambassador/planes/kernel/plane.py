@@ -213,7 +213,7 @@ class KernelPlane:
         return await self._flows.untold({int(one[1:]) for one in ids if one.startswith(ID)})
 
     async def _all_flows(self) -> Sequence[tuple[SessionStatus, Flow]]:
-        """Return the open flows of all routes, those that were removed among them."""
+        """Return the open flows of all routes, of removed routes also."""
         departed = () if self._closing else self._removed
         found = await open_flows(self._flows, [*self._counted(), *departed])
         self._removed.forget()

@@ -16,7 +16,9 @@ __all__ = ["RemovedRoutes"]
 
 
 class RemovedRoutes:
-    """At most one for each listen address: the last that was there. `here` are those that are."""
+    """At most one for each listen address: the last that was there. `here` are the routes that are
+    there.
+    """
 
     def __init__(self, here: Registry | None = None) -> None:
         self._here = here or Registry()
@@ -64,7 +66,7 @@ class RemovedRoutes:
         return next((one.route for one in self if port in one.ports), None)
 
     def forget(self) -> None:
-        """Forget those that have no flows left, as `open_flows` has found."""
+        """Forget the routes that have no flows left, as `open_flows` has found."""
         self._routes = {key: one for key, one in self._routes.items() if one.belonged}
 
     def clear(self) -> None:

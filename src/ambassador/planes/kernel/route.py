@@ -116,7 +116,9 @@ class KernelRoute:
         self.unwatch.clear()
 
     def learn_literals(self) -> None:
-        """Know the addresses that are written out, and forget those of hosts no longer named."""
+        """Know the addresses that are written out, and forget the addresses of hosts no longer
+        named.
+        """
         hosts = self.hosts
         self.known = {host: self.known[host] for host in hosts if host in self.known}
         self.known.update((host, (host,)) for host in hosts if is_ip(host))

@@ -123,7 +123,7 @@ class Way:
 
 
 def transaction(before: Mapping[Key, Way], after: Mapping[Key, Way]) -> str:
-    """Return what replaces the ways `before` by those `after`; other ways are not touched."""
+    """Return what replaces the ways `before` by the ways `after`; other ways are not touched."""
     old = {(where, key): value for way in before.values() for where, key, value in way.elements()}
     new = {(where, key): value for way in after.values() for where, key, value in way.elements()}
     chains = {name: text for way in after.values() for name, text in way.chains().items()}

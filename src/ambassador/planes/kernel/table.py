@@ -90,7 +90,7 @@ class Table:
         self._counted: set[Port] = set()
 
     async def exists(self) -> bool:
-        """Tell whether there is a table of our name, whoever made it."""
+        """Tell whether there is a table of our name, whichever process made it."""
         return await self._nft.table() is not None
 
     async def open(self) -> None:

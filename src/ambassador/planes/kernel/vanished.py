@@ -112,7 +112,7 @@ class VanishedFlows:
         return (self._dropped - before) % (1 << 32)
 
     async def _revive(self, gone: Sequence[Vanished]) -> list[Vanished]:
-        """Make the entries of `gone` anew; return those that could not be."""
+        """Make the entries of `gone` anew; return the entries that could not be made."""
         failed: list[Vanished] = []
         turn = Slice()
         for first in range(0, len(gone), _PIECE):
@@ -121,7 +121,7 @@ class VanishedFlows:
         return failed
 
     async def _ask(self, flows: Sequence[Flow], without: Collection[int]) -> None:
-        """Ask the peers of `flows`, of which those whose ids are `without` have no entry."""
+        """Ask the peers of `flows`, of which the flows whose ids are `without` have no entry."""
         gone = [flow for flow in flows if flow.id in without]
         there = [flow for flow in flows if flow.id not in without]
         for pause in _ASKING:

@@ -22,8 +22,8 @@ Place = tuple[str, int]  # an address and a port of an endpoint
 
 
 def active(endpoints: Sequence[Endpoint], out: Collection[Suspect]) -> Sequence[Endpoint]:
-    """Return the endpoints new flows may go to: those usable and not `out`, backups only without
-    others.
+    """Return the endpoints new flows may go to: the usable ones that are not `out`, backups only
+    without others.
     """
     reachable = [one for one in filter(usable, endpoints) if not out or Suspect(one) not in out]
     return [endpoint for endpoint in reachable if not endpoint.backup] or reachable

@@ -46,7 +46,7 @@ class Descriptors:
         self._free = max(2, self.limit - _open_now() - reserve)
         self._taken = self._listening = 0
         self._at_first = self._free
-        self.flows = 0  # of UDP, of all listeners
+        self.flow_count = 0  # of UDP, of all listeners
         self.tables: set[UdpFlows] = set()  # that have flows
         # Not at the first free one: under pressure that would be said with each session.
         self._plenty = min(2 + _RESERVE // 2, self._free)
@@ -127,7 +127,7 @@ class Descriptors:
             log.event(log.INFO, "descriptors_available", "file descriptors are free again")
 
     def close(self) -> None:
-        """Forget who waits."""
+        """Forget the listeners that wait."""
         self._paused.clear()
         if self._timer is not None:
             self._timer.cancel()

@@ -42,8 +42,9 @@ class HoldQueue:
     def enter(
         self, who: Hashable, hold: Hold, opened: Callable[[], None], late: Callable[[], None]
     ) -> bool:
-        """Let `who` wait, if there is room: `opened` is called when the route is released,
-        `late` when it has waited too long; either ends the wait. Return whether it may wait.
+        """Let `who`, a session or flow, wait, if there is room: `opened` is called when the route
+        is released, `late` when it has waited too long; either ends the wait. Return whether it may
+        wait.
         """
         self._hold = hold
         if not admits(hold, len(self._waiting)):
@@ -56,11 +57,11 @@ class HoldQueue:
         return True
 
     def leave(self, who: Hashable) -> None:
-        """Let `who` wait no longer, if it does."""
+        """Let `who`, a session or flow, wait no longer, if it does."""
         self._waiting.pop(who, None)
 
     def change(self, hold: Hold | None) -> None:
-        """Go by `hold` from now on; None lets all go, those who came first before others."""
+        """Go by `hold` from now on; None lets all sessions go, in the order in which they came."""
         if hold is not None:
             self._hold = hold
             self._releasing = False
@@ -71,7 +72,7 @@ class HoldQueue:
         self._release()
 
     def _release(self) -> None:
-        """Let a piece of those who wait go, until all have or the route is held again."""
+        """Let a piece of the sessions that wait go, until all have or the route is held again."""
         if not self._releasing:
             return
         for who in list(itertools.islice(self._waiting, _PIECE)):

@@ -78,7 +78,7 @@ class LiveRoute:
 
     @property
     def open_by_endpoint(self) -> dict[Address, int]:
-        """The open sessions of each endpoint, those that have left the route among them."""
+        """The open sessions of each endpoint, also of endpoints that have left the route."""
         return {address: known.open for address, known in self._evidence.items()}
 
     def met(self, carried: Mapping[Address, tuple[int, int]]) -> dict[Address, EndpointMet]:
@@ -241,7 +241,7 @@ class LiveRoute:
         return [by_address[address] for address in arranged]
 
     def trusted_first(self, candidates: Sequence[Candidate], now: float) -> list[Candidate]:
-        """Return `candidates`, those last that did not answer lately."""
+        """Return `candidates`, last the addresses that did not answer lately."""
         self._doubts.forget(now)  # else one that is never tried again would be in the way of `sure`
         if len(candidates) == 1:
             return list(candidates)

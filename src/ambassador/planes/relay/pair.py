@@ -290,14 +290,14 @@ class Pair:
             self._perform(action)
 
     def noted(self, event: Event) -> None:
-        """`event` has changed the state: for those who want to know why a session ends."""
+        """`event` has changed the state: a subclass may want to know why a session ends."""
 
     def broke(self) -> None:
         """An error of ours: go no further, so that no bytes are missing in between."""
         self.happened(Event.CUT)
 
     def ended_early(self) -> None:
-        """The client has ended while there is no upstream: for those who do not let it wait."""
+        """The client has ended while there is no upstream: a subclass may not let it wait."""
 
     def side_closed(self) -> None:
         """One side has closed."""
@@ -307,13 +307,13 @@ class Pair:
             self.finish()
 
     def finish(self) -> None:
-        """Both sides have closed: for those who want to know."""
+        """Both sides have closed: a subclass may want to know."""
 
     def give_up(self, action: Action) -> None:
-        """Do what `action` says about looking for an upstream: for those who do look for one."""
+        """Do what `action` says about looking for an upstream: a subclass looks for one."""
 
     def elsewhere(self, action: Action) -> None:
-        """Do what `action` says where the sockets are in another process: for who hands them."""
+        """Do what `action` says where the sockets are in another process."""
 
     def part(self) -> None:
         """Let go of each other, so that nothing waits for the garbage collector."""

@@ -62,7 +62,7 @@ class UdpFlows(Flows[UdpFlow]):
         if not self._room():
             return None
         self._descriptors.take(1)
-        self._descriptors.flows += 1
+        self._descriptors.flow_count += 1
         self._descriptors.tables.add(self)
         flow = UdpFlow(
             key, now, *key, began=now, id=self._live.new_id(), memory=self._poller.memory
@@ -93,7 +93,7 @@ class UdpFlows(Flows[UdpFlow]):
         self._live.counters.open -= 1
         self._live.counters.closed[reason] += 1
         self._descriptors.give(1)
-        self._descriptors.flows -= 1
+        self._descriptors.flow_count -= 1
         if not len(self):
             self._descriptors.tables.discard(self)
         self._closed(record)
@@ -121,10 +121,10 @@ class UdpFlows(Flows[UdpFlow]):
     def _room(self) -> bool:
         """Tell whether a descriptor is free, if need be by ending the flow silent longest."""
         descriptors = self._descriptors
-        if descriptors.available(1) and descriptors.flows < descriptors.most_flows:
+        if descriptors.available(1) and descriptors.flow_count < descriptors.most_flows:
             self._crowded &= not self._descriptors.available(_PLENTY)
             return True
-        if not descriptors.flows:
+        if not descriptors.flow_count:
             return False
         if not self._crowded:
             self._crowded = True
@@ -132,11 +132,11 @@ class UdpFlows(Flows[UdpFlow]):
             log.event(
                 log.WARNING,
                 "flows_displaced",
-                f"{name}  {descriptors.flows} flows are open and {self._descriptors.limit} file "
-                "descriptors are allowed (ulimit -n), half of them for flows; each new flow ends "
-                "the one that has been silent longest",
+                f"{name}  {descriptors.flow_count} flows are open and {self._descriptors.limit} "
+                "file descriptors are allowed (ulimit -n), half of them for flows; each new flow "
+                "ends the one that has been silent longest",
                 route=name,
-                flows=descriptors.flows,
+                flows=descriptors.flow_count,
                 limit=self._descriptors.limit,
             )
         return descriptors.displace(self) and descriptors.available(1)
