@@ -7,13 +7,16 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import monotonic
+from typing import Any
 
 from ambassador.errors import PlaneError, UnsureError
 from ambassador.planes.kernel.layout import TABLE
 from ambassador.planes.kernel.ruleset import plain
+from ambassador.planes.kernel.watch import Made
+from ambassador.tasks import spawn
 
 __all__ = [
     "ABSENT",
@@ -67,9 +70,37 @@ class Nft:
         """
         self._patience, self._hurried = seconds, True
 
-    async def run(self, text: str) -> str:
-        """Perform all of `text` or nothing, and return what it prints."""
-        return await asyncio.to_thread(self._run, text, ("-f", "-"))
+    async def run(self, text: str, made: Made | None = None) -> str:
+        """Perform all of `text` or nothing, and return what it prints; nothing where `made` has
+        heard that it is done. nft itself ends 12 ms later: it waits until no packet can be looking
+        at what was deleted.
+        """
+        if made is None:
+            return await asyncio.to_thread(self._run, text, ("-f", "-"))
+        loop = asyncio.get_running_loop()
+        begun: asyncio.Future[int] = loop.create_future()
+
+        def tell(number: int) -> None:
+            if not begun.done():
+                begun.set_result(number)
+
+        def started(number: int) -> None:
+            loop.call_soon_threadsafe(tell, number)
+
+        running = loop.run_in_executor(None, self._run, text, ("-f", "-"), started)
+        hearing = spawn(_hear(made, begun), "what nft has made")
+        either: tuple[asyncio.Future[Any], ...] = (running, hearing)
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            running.cancel()
+            raise
+        finally:
+            hearing.cancel()
+        if running.done():
+            return await running
+        running.add_done_callback(_passed_over)
+        return ""
 
     async def table(self) -> Found | None:
         """Return what the table is, without its elements; None when there is none."""
@@ -108,8 +139,13 @@ class Nft:
         # All sets: several `list set` at once find only the last (seen with nft 1.0.6).
         return parse_counters(self._run("", ("list", "sets", "table", *TABLE.split())))
 
-    def _run(self, text: str, arguments: tuple[str, ...]) -> str:
-        done = self._perform(plain(text) if self._old else text, arguments)
+    def _run(
+        self,
+        text: str,
+        arguments: tuple[str, ...],
+        started: Callable[[int], None] = lambda _number: None,
+    ) -> str:
+        done = self._perform(plain(text) if self._old else text, arguments, started)
         if done.returncode and _NO_VERDICTS in done.stderr and not self._old:
             self._old = True
             done = self._perform(plain(text), arguments)
@@ -122,7 +158,12 @@ class Nft:
             raise PlaneError(f"nft: {spoken(done.stderr)}{self._unsuited()}")
         return done.stdout
 
-    def _perform(self, text: str, arguments: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    def _perform(
+        self,
+        text: str,
+        arguments: tuple[str, ...],
+        started: Callable[[int], None] = lambda _number: None,
+    ) -> subprocess.CompletedProcess[str]:
         # A thread and not the loop's own child processes: uvloop and asyncio watch those each in
         # its way, and as process 1 we look after orphans beside them.
         if self._hurried and self._hung:
@@ -139,6 +180,7 @@ class Nft:
             )
         except OSError as error:
             raise PlaneError(f"nft: {error}") from error
+        started(running.pid)
         given: str | None = text
         with running:
             while True:
@@ -175,6 +217,16 @@ class Nft:
             return ""
         needed = ".".join(map(str, OLDEST))
         return f" (nft --version says: {said}; {needed} or newer is needed)"
+
+
+async def _hear(made: Made, begun: asyncio.Future[int]) -> None:
+    await made.by_process(await begun)
+
+
+def _passed_over(ended: asyncio.Future[str]) -> None:
+    """The rules are there, however nft ends."""
+    if not ended.cancelled():
+        ended.exception()
 
 
 def crashed(code: int) -> signal.Signals | None:

@@ -224,8 +224,8 @@ class Table:
             if self._watch is None:
                 await self._nft.run(text)
                 return
-            async with self._watch.ours():
-                await self._nft.run(text)
+            async with self._watch.ours() as made:
+                await self._nft.run(text, made)
         except UnsureError:
             self._unsure = True
             raise

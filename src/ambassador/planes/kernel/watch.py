@@ -8,6 +8,7 @@ work.
 
 from __future__ import annotations
 
+import asyncio
 import errno
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -17,7 +18,7 @@ from ambassador.planes.kernel.layout import TABLE
 from ambassador.planes.kernel.messages import attributes, messages
 from ambassador.planes.kernel.netlink import NetlinkSocket
 
-__all__ = ["RulesetWatch", "touches"]
+__all__ = ["Made", "RulesetWatch", "touches"]
 
 _SUBSYSTEM = 10 << 8  # NFNL_SUBSYS_NFTABLES
 _GROUP = 7  # NFNLGRP_NFTABLES
@@ -25,6 +26,7 @@ _BUFFER = 4 << 20  # of a transaction with 5,000 routes, more than half
 _INET = 1  # NFPROTO_INET
 _NAME = TABLE.split()[1].encode() + b"\0"
 _U32 = Struct(">L")
+_HEADER = Struct("=LHHLL")  # struct nlmsghdr of netlink(7)
 # NFT_MSG_*: tables, chains, rules, sets, elements and objects that come or go.
 _CHANGES = {_SUBSYSTEM | kind for kind in (0, 2, 3, 5, 6, 8, 9, 11, 12, 14, 18, 20)}
 _ELEMENTS = {_SUBSYSTEM | 12, _SUBSYSTEM | 14}
@@ -34,6 +36,22 @@ _PASSING = {
     *(b"down_tcp\0", b"down_udp\0", b"unsent_udp\0", b"lost_udp\0"),
     *(b"tried4\0", b"tried6\0", b"led4\0", b"led6\0"),
 }
+
+
+class Made:
+    """By which sockets transactions were made, as the kernel numbers them: the first of a program
+    has the number of its process (netlink(7)).
+    """
+
+    def __init__(self) -> None:
+        self.by: set[int] = set()
+        self.heard = asyncio.Event()
+
+    async def by_process(self, number: int) -> None:
+        """Wait until process `number` has made one."""
+        while number not in self.by:
+            self.heard.clear()
+            await self.heard.wait()
 
 
 class RulesetWatch:
@@ -48,6 +66,7 @@ class RulesetWatch:
         self._touched = False
         self._dropped = 0
         self._deaf = False
+        self._made = Made()
 
     def open(self) -> None:
         """Begin; raises PlaneError."""
@@ -66,17 +85,18 @@ class RulesetWatch:
         self._socket = self._questions = None
 
     @asynccontextmanager
-    async def ours(self) -> AsyncIterator[None]:
-        """While this is entered, one transaction is our own."""
+    async def ours(self) -> AsyncIterator[Made]:
+        """While this is entered, one transaction is our own; what is yielded hears who made it."""
+        self._made = made = Made()
         if self._socket is None:
-            yield
+            yield made
             return
         while self._hear():
             pass
         before, failed = self._generation(), True
         self._deaf = True
         try:
-            yield
+            yield made
             failed = False
         finally:
             self._hear_ours()
@@ -121,6 +141,10 @@ class RulesetWatch:
                 raise
             return False
         if self._deaf:
+            _, kind, _, _, port = _HEADER.unpack_from(data)
+            if kind == _GENERATION:  # alone in its datagram
+                self._made.by.add(port)
+                self._made.heard.set()
             return True
         if self._touched or _NAME in data:
             self._read(data)

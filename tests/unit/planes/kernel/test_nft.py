@@ -1,6 +1,8 @@
 """What nft says, read; and what it complains of, said."""
 
 import asyncio
+import os
+import signal
 import time
 
 import pytest
@@ -19,6 +21,8 @@ from ambassador.planes.kernel.nft import (
     version,
 )
 from ambassador.planes.kernel.ruleset import plain
+from ambassador.planes.kernel.watch import Made
+from ambassador.tasks import spawn
 from tests.wait import until
 
 TABLE = """table inet ambassador {
@@ -134,6 +138,42 @@ def test_an_old_program_gets_a_text_that_it_knows(tmp_path):
 def test_a_program_that_cannot_be_started_is_named(tmp_path):
     with pytest.raises(PlaneError, match="No such file"):
         asyncio.run(Nft(str(tmp_path / "nft")).run(""))
+
+
+def test_what_is_made_is_not_waited_for(tmp_path):
+    """nft itself ends later, when the kernel lets it."""
+    slow, told = program(tmp_path, f"echo $$ >{tmp_path}/pid; exec sleep 30"), tmp_path / "pid"
+
+    async def hear(made):
+        while not (told.exists() and told.read_text().strip()):
+            await asyncio.sleep(0.01)
+        made.by.add(1)  # another program's
+        made.heard.set()
+        await asyncio.sleep(0.05)
+        assert not running.done()
+        made.by.add(int(told.read_text()))
+        made.heard.set()
+
+    async def perform():
+        nonlocal running
+        made = Made()
+        running = spawn(slow.run("text", made), "nft")
+        await hear(made)
+        assert await asyncio.wait_for(running, 5) == ""
+        os.kill(int(told.read_text()), signal.SIGTERM)
+
+    running = None
+    asyncio.run(perform())
+
+
+def test_what_fails_fails_also_where_others_make_something(tmp_path):
+    async def perform():
+        made = Made()
+        made.by.add(1)
+        await program(tmp_path, "echo 'Error: no' >&2; exit 1").run("text", made)
+
+    with pytest.raises(PlaneError, match="nft: no"):
+        asyncio.run(perform())
 
 
 def test_no_table_is_none_and_any_other_failure_is_told(tmp_path):
