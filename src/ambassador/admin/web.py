@@ -20,11 +20,13 @@ from ambassador import __version__, log
 from ambassador.admin.bounds import Bounds, Followers, Pace, Shared
 from ambassador.admin.faults import MANNERS, fault_of, view_of
 from ambassador.admin.operations import ASKED, OPERATIONS, Events, Operation
+from ambassador.admin.pieces import in_pieces
 from ambassador.admin.plain import decode, encode, from_query, parse_json
 from ambassador.control.reconciler import Reconciler
 from ambassador.core.phase import Phase
 from ambassador.errors import AmbassadorError, ConfigError, RunError
 from ambassador.ports import MetricsPage
+from ambassador.tasks import Slice
 
 __all__ = ["BODY_LIMIT", "BODY_TIME", "Onward", "Token", "api", "monitor"]
 
@@ -107,7 +109,7 @@ def _monitoring(
         scrapes = Shared(partial(_numbers, reconciler, metrics))
 
         async def numbers(_: Request) -> Response:
-            return Response(await scrapes(), media_type="text/plain; version=0.0.4")
+            return in_pieces(await scrapes(), "text/plain; version=0.0.4")
 
         routes.append(Route("/metrics", _safely(_of_now(reconciler, onward, numbers))))
     return routes
@@ -140,8 +142,8 @@ async def _execute(
         gone, since = request.state.gone, _since(request)
         result = await reconciler.execute(command, who=who, since=since, gone=gone)
         # in a thread: of 5,000 routes it is megabytes, and sessions shall not wait for that
-        text = await asyncio.to_thread(encode, result)
-    return Response(text, media_type="application/json")
+        text = await asyncio.to_thread(lambda: encode(result).encode())
+    return in_pieces(text, "application/json")
 
 
 def _since(request: Request) -> float | None:
@@ -178,9 +180,11 @@ async def _lines(reconciler: Reconciler, wanted: Events) -> AsyncIterator[str]:
     last = wanted.after
     known = reconciler.events.since(last)
     while True:
+        piece = Slice()
         for event in known:
             last = event.number
             yield encode(event) + "\n"
+            await piece.end()
         if not wanted.follow:
             return
         known = await reconciler.events.wait(last)

@@ -118,10 +118,14 @@ class Applier:
         *,
         judged: Collection[RouteKey],
     ) -> Sequence[Step]:
-        keys = self._touched(desired, wishes)
+        # In a thread: of thousands of routes it takes long, and sessions shall not wait.
+        few = len(wishes) + len(self.wishes) <= _TOLD
+        look = self._touched
+        keys = look(desired, wishes) if few else await asyncio.to_thread(look, desired, wishes)
         if keys is None:
-            # In a thread: of thousands of routes it takes long, and sessions shall not wait.
             routes, steps = await asyncio.to_thread(self._whole, desired, wishes)
+        elif len(keys) > _TOLD:
+            routes, steps = await asyncio.to_thread(self._part, keys | set(judged), wishes)
         else:
             routes, steps = self._part(keys | set(judged), wishes)
         if once:

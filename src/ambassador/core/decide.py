@@ -232,8 +232,7 @@ def _admin(now: Situation, command: commands.Drain | commands.Maint | commands.R
         positive(command.deadline, "deadline")
     word, said = _ADMIN[type(command)]
     found = chosen(now.routes, command.route, command.endpoint)
-    wishes = dict(now.wishes)
-    messages = []
+    wishes, messages = dict(now.wishes), []
     for route, endpoints in found:
         addresses = {endpoint.address for endpoint in endpoints}
         here = [endpoint for endpoint in route.endpoints if endpoint.address not in addresses]
@@ -242,7 +241,7 @@ def _admin(now: Situation, command: commands.Drain | commands.Maint | commands.R
             admin += [(endpoint.address, word) for endpoint in endpoints]
         line = ", ".join(format_address(endpoint.address) for endpoint in endpoints)
         message = f"{line} of {route.name} {said}"
-        wishes = _with(replace(now, wishes=wishes), route, message, admin=tuple(admin))
+        _put(wishes, now, route, message, admin=tuple(admin))
         messages.append(message)
     return Decision(wishes, listed(messages, "; "), tuple(route.name for route, _ in found))
 
@@ -262,8 +261,7 @@ def _reset(now: Situation, command: commands.Reset) -> Decision:
     if not command.route:
         names = tuple(wish.route for wish in now.wishes.values())
         return Decision({}, f"{len(names)} route{'' if len(names) == 1 else 's'} reset", names)
-    known = {route.key: route for route in now.desired.routes}
-    known |= {route.key: route for route in now.routes}
+    known = {route.key: route for route in (*now.desired.routes, *now.routes)}
     for key, wish in now.wishes.items():  # for a route no source speaks of now
         known.setdefault(key, Route(wish.route, wish.listen, (), wish.proto))
     route = find(known.values(), command.route)
@@ -293,19 +291,25 @@ def add(now: Situation, routes: Sequence[Route]) -> Decision:
         blank = Wish(*key, route.name)
         what = f"{route.name} added"
         wishes[key] = replace(blank, who=now.who, when=now.when, what=what, added=added)
-    message = listed([f"added {describe(route)}" for route in routes], "; ")
-    return Decision(wishes, message, tuple(route.name for route in routes))
+    said = listed([f"added {describe(route)}" for route in routes], "; ")
+    return Decision(wishes, said, tuple(route.name for route in routes))
 
 
 def _with(now: Situation, route: Route, message: str, **fields: Any) -> dict[RouteKey, Wish]:
     """Return the wishes with that for `route` changed; one that wants nothing is dropped."""
+    _put(wishes := dict(now.wishes), now, route, message, **fields)
+    return wishes
+
+
+def _put(
+    wishes: dict[RouteKey, Wish], now: Situation, route: Route, message: str, **fields: Any
+) -> None:
+    """Change in `wishes` that for `route`: there may be thousands, each of which changes."""
     key = route.key
-    wish = now.wishes.get(key) or Wish(*key, route.name)
+    wish = wishes.pop(key, None) or Wish(*key, route.name)
     wish = replace(wish, route=route.name, who=now.who, when=now.when, what=message, **fields)
-    wishes = {other: one for other, one in now.wishes.items() if other != key}
     if not wish.empty:
         wishes[key] = wish
-    return wishes
 
 
 def _endpoints(route: Route, texts: Sequence[str]) -> tuple[Endpoint, ...]:

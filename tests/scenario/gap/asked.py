@@ -23,7 +23,7 @@ from ambassador.core.commands import (
     Sessions,
     Status,
 )
-from tests.scenario.gap.scene import Scene
+from tests.scenario.gap.scene import NET, Scene
 
 
 def looks(scene: Scene) -> None:
@@ -58,7 +58,7 @@ def all_routes(scene: Scene) -> None:
         for number in range(500)
         for text in (
             f"A{number}_PORT_1_TCP=tcp://127.0.0.1:{scene.behind}",
-            f"A{number}_PORT_1_TCP_LISTEN=127.77.8.1:{18000 + number}",
+            f"A{number}_PORT_1_TCP_LISTEN={NET}.8.1:{18000 + number}",
         )
     ]
     endpoint = f"tcp://127.0.0.3:{scene.behind}"

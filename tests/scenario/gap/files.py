@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from ambassador.core.commands import Reload
-from tests.scenario.gap.scene import NAMES, Scene
+from tests.scenario.gap.scene import NAMES, NET, Scene
 
 
 def reloads(scene: Scene) -> None:
@@ -89,7 +89,7 @@ def names(scene: Scene) -> None:
 
 def _named(scene: Scene, count: int, name: str) -> str:
     return "".join(
-        f'[route.n{number}]\nlisten = "127.77.9.1:{15000 + number}"\n'
+        f'[route.n{number}]\nlisten = "{NET}.9.1:{15000 + number}"\n'
         f'endpoints = "tcp://{name.format(number)}:{scene.behind}"\n'
         for number in range(count)
     )

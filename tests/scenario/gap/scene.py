@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import resource
 import socket
@@ -21,14 +22,15 @@ from tests.scenario.gap.crowd import Crowds
 from tests.scenario.gap.ticking import Met, Ticking
 from tests.wait import until
 
-__all__ = ["CROWD", "NAMES", "NameServer", "Scene"]
+__all__ = ["CROWD", "NAMES", "NET", "NameServer", "Scene"]
 
 ROUTES = 3000  # of the configuration file
 NAMES = 1000  # that may be asked for
 # Clients that come at once: each has two descriptors of the ambassador, where it may have so many.
 _LEFT = resource.getrlimit(resource.RLIMIT_NOFILE)[1] - ROUTES - 1000
 CROWD = min(5000, _LEFT // 2)
-_DNS = "127.77.0.53"  # a name server of our own
+NET = f"127.{100 + os.getpid() % 100}"  # ours alone, also beside another run on this machine
+_DNS = f"{NET}.0.53"  # a name server of our own
 
 
 class Scene:
@@ -106,7 +108,7 @@ class Scene:
     def plain(self, count: int | None = None, host: str = "127.0.0.3") -> str:
         """Return a configuration with so many routes; `host` may have a place for their number."""
         return "".join(
-            f'[route.f{number}]\nlisten = "127.77.{1 + number // 1000}.1:{12000 + number % 1000}"\n'
+            f'[route.f{number}]\nlisten = "{NET}.{1 + number // 1000}.1:{12000 + number % 1000}"\n'
             f'endpoints = "tcp://{host.format(number)}:{self.behind}"\n'
             for number in range(self.routes if count is None else count)
         )
