@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ambassador.core.commands import Add, Cut, Hold, Move, Ready, Release, Remove, Sessions, Status
+from ambassador.core.commands import Add, Cut, Hold, Move, Release, Remove, Sessions, Status
 from tests.scenario.gap.scene import CROWD, Scene
+from tests.wait import until
 
 
 def come_and_go(scene: Scene) -> None:
@@ -69,8 +70,10 @@ def held_and_gone(scene: Scene) -> None:
     """They are held, and leave."""
     scene.ask(Hold("crowd", timeout=60, limit=CROWD))
     scene.crowds.do("come", "127.0.0.1", scene.port("crowd"), CROWD, False)
+    _until_open(scene, "crowd", CROWD)
     with scene.watched():
         scene.crowds.do("go", "rst")
+        _until_open(scene, "crowd", 0)
         scene.ask(Release("crowd"))
 
 
@@ -87,8 +90,9 @@ def nobody_there(scene: Scene) -> None:
     """They wait for an endpoint that is not there, and leave."""
     with scene.watched():
         scene.crowds.do("come", "127.0.0.1", scene.port("dead"), CROWD, False)
+        _until_open(scene, "dead", CROWD)
         scene.crowds.do("go", "rst")
-    scene.ask(Ready("dead"))
+        _until_open(scene, "dead", 0)
 
 
 def flood(scene: Scene) -> None:
@@ -107,6 +111,11 @@ def datagrams(scene: Scene) -> None:
     with scene.watched():
         scene.crowds.do("datagrams", "127.0.0.1", scene.port("data"), 10, 0.7)
         scene.crowds.do("datagrams", "127.0.0.1", scene.port("data"), CROWD, 1.0)
+
+
+def _until_open(scene: Scene, route: str, count: int) -> None:
+    """Wait until so many sessions of the route are open, those among them that wait."""
+    until(lambda: scene.ask(Status(route)).routes[0].open == count, 30)
 
 
 def _come(scene: Scene) -> None:
