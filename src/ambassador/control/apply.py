@@ -24,6 +24,8 @@ from ambassador.spec.moments import format_moment
 
 __all__ = ["Applier"]
 
+_FEW = 20  # routes that are worked out on the loop
+
 
 class Applier:
     """Brings `plane` to what sources, operator and probes want together; `installed` hears of each
@@ -119,12 +121,12 @@ class Applier:
         judged: Collection[RouteKey],
     ) -> Sequence[Step]:
         # In a thread: of thousands of routes it takes long, and sessions shall not wait.
-        few = len(wishes) + len(self.wishes) <= _TOLD
+        few = len(wishes) + len(self.wishes) <= _FEW
         look = self._touched
         keys = look(desired, wishes) if few else await asyncio.to_thread(look, desired, wishes)
         if keys is None:
             routes, steps = await asyncio.to_thread(self._whole, desired, wishes)
-        elif len(keys) > _TOLD:
+        elif len(keys) > _FEW:
             routes, steps = await asyncio.to_thread(self._part, keys | set(judged), wishes)
         else:
             routes, steps = self._part(keys | set(judged), wishes)
