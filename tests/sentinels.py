@@ -7,6 +7,7 @@ import socket
 import subprocess
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,9 @@ def ask(net: Namespace, port: int, *words: str) -> Reply:
 
 
 class Set:
-    """One primary, two replicas, three sentinels; `primary` is the port of the first."""
+    """One primary, two replicas, and sentinels, if any; the first of SERVERS begins as primary."""
 
-    def __init__(self, net: Namespace, folder: Path) -> None:
+    def __init__(self, net: Namespace, folder: Path, sentinels: Sequence[int] = SENTINELS) -> None:
         self.net = net
         self._folder = folder
         self.processes: dict[int, subprocess.Popen[Any]] = {}
@@ -51,7 +52,7 @@ class Set:
         for port in SERVERS[1:]:
             ask(net, port, "REPLICAOF", "127.0.0.1", str(SERVERS[0]))
         until(lambda: self._replicas(SERVERS[0]) == 2, _SETTLED, "replicas")
-        for port in SENTINELS:
+        for port in sentinels:
             (folder / f"{port}.conf").write_text(
                 f"port {port}\ndir {folder}\nprotected-mode no\n"
                 f"sentinel monitor {NAME} 127.0.0.1 {SERVERS[0]} 2\n"
@@ -62,7 +63,8 @@ class Set:
                 "redis-server", str(folder / f"{port}.conf"), "--sentinel",
                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )  # fmt: skip
-        until(self._agreed, _SETTLED, "sentinels know each other")
+        if sentinels:
+            until(self._agreed, _SETTLED, "sentinels know each other")
 
     def start(self, port: int) -> None:
         """Start the server at `port`."""

@@ -15,6 +15,7 @@ __all__ = [
     "Desired",
     "Endpoint",
     "Existing",
+    "Failback",
     "Fate",
     "Follow",
     "Health",
@@ -123,6 +124,13 @@ class Promote(StrEnum):
     FAST = "fast"  # as soon as it says itself that it is the primary, once it was selected
 
 
+class Failback(StrEnum):
+    """Whether a member that was left may get clients again without an authority saying so."""
+
+    MANUAL = "manual"
+    AUTO = "auto"  # while the one in use is gone and no other claims
+
+
 @dataclass(frozen=True, slots=True)
 class Hold:
     """New sessions are accepted and wait: each `timeout` seconds at most, `limit` at once."""
@@ -207,6 +215,7 @@ class Route:
     health_tls: str = ""  # probes speak TLS: "yes", or a file of authorities; empty: they do not
     none: float | None = None  # how long clients wait for a primary; None: `connect`; 0: not at all
     promote: Promote = Promote.CONFIRMED
+    failback: Failback = Failback.MANUAL
     hold: Hold | None = None  # the operator's, or the follower's; no part of the grammar
     members: tuple[Endpoint, ...] = ()  # `endpoints` as they are written, where a follower leads
     led: bool = False  # `endpoints` are the primary, found by a follower

@@ -15,7 +15,7 @@ from enum import Enum
 from pathlib import Path
 
 from ambassador.core import departure, health, phase, session
-from ambassador.core.follow import sentinel, stage
+from ambassador.core.follow import claims, sentinel, stage
 from ambassador.model import Health
 from ambassador.planes.kernel import evidence, life
 
@@ -202,6 +202,22 @@ def _sentinel() -> Machine:
     )
 
 
+def _claims() -> Machine:
+    edges = [
+        (word(one), word(event), word(following), "")
+        for (one, event), following in claims.TABLE.items()
+    ]
+    states = {word(one): meanings(stage.Stage)[word(one)] for one, _ in claims.TABLE}
+    return Machine(
+        "The primary of a route whose members say themselves what they are",
+        "src/ambassador/core/follow/claims.py",
+        "What is found differs by kind: `core/follow/lineage.py` for Redis and Valkey.",
+        states,
+        meanings(claims.Event),
+        edges,
+    )
+
+
 MACHINES: tuple[Machine, ...] = (
     _session(),
     _standing(),
@@ -210,6 +226,7 @@ MACHINES: tuple[Machine, ...] = (
     _health(),
     _phase(),
     _sentinel(),
+    _claims(),
 )
 
 

@@ -8,8 +8,10 @@ from functools import partial
 from ambassador import log
 from ambassador.core.follow.memory import Memories
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
-from ambassador.follow.base import Follower
+from ambassador.follow.base import Follower, terms
 from ambassador.follow.channel import Silence
+from ambassador.follow.members import MembersFollower
+from ambassador.follow.redis import RedisRule
 from ambassador.follow.sentinels import SentinelFollower
 from ambassador.model import Route, RouteKey
 from ambassador.ports import LeadReported, Resolver
@@ -58,17 +60,20 @@ class Following:
         if not route.follows:
             return
         try:
-            follower = SentinelFollower(
-                written,
-                self._resolver,
-                partial(self._report, route.key),
-                self._memories.get(route.key),
-            )
+            follower = self._follower(written)
         except Silence as silence:
             text = f"{route.name}  cannot follow: {silence}"
             log.event(log.ERROR, "not_followed", text, route=route.name, reason=str(silence))
             return
         self._followers[route.key] = written, follower
+
+    def _follower(self, route: Route) -> Follower:
+        """Return who follows for `route`. Raises Silence."""
+        report, memory = partial(self._report, route.key), self._memories.get(route.key)
+        if route.follow is not None:
+            return SentinelFollower(route, self._resolver, report, memory)
+        found = terms(route.user, route.password_file, route.health_tls)
+        return MembersFollower(route, self._resolver, report, memory, RedisRule(found))
 
     def _end(self, key: RouteKey) -> None:
         if key in self._followers:
@@ -83,6 +88,7 @@ def _written(route: Route) -> Route:
         route.listen,
         route.members,
         route.proto,
+        interval=route.interval,
         fall=route.fall,
         health=route.health,
         follow=route.follow,
@@ -92,4 +98,5 @@ def _written(route: Route) -> Route:
         sentinel_password_file=route.sentinel_password_file,
         health_tls=route.health_tls,
         promote=route.promote,
+        failback=route.failback,
     )

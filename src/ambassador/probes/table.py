@@ -33,5 +33,5 @@ def probe_of(health: str, proto: Proto = Proto.TCP) -> Probe:
     """Return the probe that a route's `health` means; without one, that of any protocol."""
     if proto is Proto.UDP:
         return DnsProbe(stream=False)  # the only one there is
-    word, _, path = health.partition(":")
+    word, _, path = health.removesuffix("-primary").partition(":")
     return HttpProbe(path) if path else TABLE[word or "tcp"]()

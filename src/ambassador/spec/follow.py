@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ambassador.errors import ConfigError, Problem
-from ambassador.model import Follow, Inet, Promote, Proto, Route
+from ambassador.model import Failback, Follow, Inet, Promote, Proto, Route
 from ambassador.spec.address import format_address, is_ip, read_authority, read_host, read_ports
 from ambassador.spec.endpoint import format_endpoint
 from ambassador.spec.text import Malformed, meant, refuse_blanks, shown, told
@@ -18,6 +18,7 @@ __all__ = [
     "format_follow",
     "format_none",
     "format_word",
+    "parse_failback",
     "parse_follow",
     "parse_none",
     "parse_path",
@@ -132,6 +133,11 @@ def parse_promote(text: str, where: str = "promote") -> Promote:
     return Promote(parse_word(text, [one.value for one in Promote], where))
 
 
+def parse_failback(text: str, where: str = "failback") -> Failback:
+    """Return whether a member that was left may be used again. Raises ConfigError."""
+    return Failback(parse_word(text, [one.value for one in Failback], where))
+
+
 def parse_user(text: str, where: str = "user") -> str:
     """Return the name of a user, nothing for `off`: what Redis and PostgreSQL take, without blanks.
     Raises ConfigError.
@@ -186,6 +192,12 @@ def followed_problems(route: Route, where: str) -> list[Problem]:
     if route.follow is not None and route.health:
         what = f"follows {route.follow.kind}, so health={route.health} has nothing to say"
         problems.append(Problem(where, what, "", "one of the two: follow or health"))
+    if route.follow is None and route.promote is Promote.FAST:
+        what = "promote=fast is for sentinels: without them a promotion is seen at once"
+        problems.append(Problem(where, what, "", "promote=confirmed"))
+    if route.follow is None and len(route.endpoints) == 1:
+        what = f"health={route.health} chooses among endpoints, and there is one"
+        problems.append(Problem(where, what, "", "every member, with commas between them"))
     for endpoint in route.endpoints:
         if endpoint.backup or endpoint.weight != 1:
             what = "a followed route has one endpoint at a time: no weight, no backup"
@@ -207,7 +219,7 @@ def _useless(route: Route, where: str) -> list[Problem]:
     keys = ("user", "password_file", "sentinel_user", "sentinel_password_file", "health_tls")
     return [
         Problem(where, f"{key} is for a route that follows a primary", "", "follow beside it")
-        for key in (*keys, "none", "promote")
+        for key in (*keys, "none", "promote", "failback")
         if getattr(route, key) != getattr(plain, key)
     ]
 

@@ -6,11 +6,13 @@ import re
 
 from ambassador.spec.text import Malformed, meant, shown, told
 
-__all__ = ["OF_UDP", "PROBES", "format_health", "parse_count", "parse_health"]
+__all__ = ["OF_UDP", "PRIMARIES", "PROBES", "format_health", "parse_count", "parse_health"]
 
 PROBES = ("tcp", "redis", "memcached", "postgres", "mysql", "nats", "dns", "http")
+# Which of the endpoints is the primary of a replicated store: the route follows it.
+PRIMARIES = ("redis-primary",)
 OF_UDP = ("dns",)
-_EXPECTED = f"one of {', '.join(PROBES)}, http:/PATH, or off"
+_EXPECTED = f"one of {', '.join((*PROBES, *PRIMARIES))}, http:/PATH, or off"
 # RFC 3986 section 3.3, and a query: what stands in a request line as it is.
 _PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/%?-]{0,1000}", re.ASCII)
 _COUNT = re.compile(r"[1-9]\d{0,2}", re.ASCII)
@@ -44,8 +46,8 @@ def _health(text: str) -> str:
     if text == "off":
         return ""
     word, colon, path = text.partition(":")
-    if word not in PROBES:
-        words = (*PROBES, "off")
+    if word not in (*PROBES, *PRIMARIES):
+        words = (*PROBES, *PRIMARIES, "off")
         raise Malformed(f'"{shown(word)}" is no probe{meant(word, words)}', _EXPECTED, "tcp")
     if colon and word != "http":
         raise Malformed(f"{word} takes no value", _EXPECTED, word)

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from ambassador.errors import ConfigError, Problem
-from ambassador.model import Pick, Promote, Proto, Route, Unix
+from ambassador.model import Failback, Pick, Promote, Proto, Route, Unix
 from ambassador.spec.address import format_address, parse_listen
 from ambassador.spec.existing import format_existing, parse_existing
 from ambassador.spec.follow import (
     format_follow,
     format_none,
     format_word,
+    parse_failback,
     parse_follow,
     parse_none,
     parse_path,
@@ -185,6 +186,16 @@ OPTIONS: Mapping[str, Option] = {
             "fast",
             "when a new primary gets clients: confirmed by the authority, or fast, once it was "
             "selected and says so itself",
+        ),
+        Option(
+            "failback",
+            parse_failback,
+            str,
+            (Proto.TCP,),
+            Failback.MANUAL.value,
+            "auto",
+            "whether a member that was left gets clients again without an authority saying so: "
+            "manual (never by itself), auto (while no other member claims to be the primary)",
         ),
         Option(
             "user",

@@ -31,7 +31,7 @@ def test_which_options_a_protocol_has():
     assert applicable(Proto.TCP) == (
         *("listen", "pick", "connect", "keepalive", "source", "existing"),
         *("health", "interval", "rise", "fall"),
-        *("follow", "none", "promote", "user", "password_file", "sentinel_user"),
+        *("follow", "none", "promote", "failback", "user", "password_file", "sentinel_user"),
         *("sentinel_password_file", "health_tls"),
     )
     assert applicable(Proto.UDP) == (
