@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ambassador import __version__, log
 from ambassador.admin.bounds import Bounds, Followers, Pace, Shared
+from ambassador.admin.examples import curl_of, explained, with_example
 from ambassador.admin.faults import MANNERS, fault_of, view_of
 from ambassador.admin.operations import ASKED, OPERATIONS, Events, Operation
 from ambassador.admin.pieces import in_pieces
@@ -123,24 +124,29 @@ async def _numbers(reconciler: Reconciler, metrics: MetricsPage) -> bytes:
 async def _execute(
     reconciler: Reconciler, row: Operation, place: str, bounds: Bounds, request: Request
 ) -> Response:
+    curl = curl_of(request.scope.get("server"), str(request.base_url))
     if row.method == "POST" and bounds.full:
         return _told(429, MANNERS[429][1])
     if row.method == "GET":
-        command = from_query(_query(request), row.command)
+        with with_example(row, curl, reconciler.routes):
+            command = from_query(_query(request), row.command)
     else:
         if request.url.query:
             raise HTTPException(400, "a command stands in the body, not in a query")
         body = await _body(request)
         try:
             # in a thread: 256 KiB of the wrong shape take longer than sessions shall wait
-            value = await asyncio.to_thread(parse_json, body) if body else {}
+            with with_example(row, curl, reconciler.routes):
+                value = await asyncio.to_thread(parse_json, body) if body else {}
         except ConfigError as error:
             return _told(400, str(error))
-        command = await asyncio.to_thread(decode, value, row.command)
+        with with_example(row, curl, reconciler.routes):
+            command = await asyncio.to_thread(decode, value, row.command)
     who = f"{request.client.host if request.client else 'somebody'} {place}"
     with bounds:
         gone, since = request.state.gone, _since(request)
-        result = await reconciler.execute(command, who=who, since=since, gone=gone)
+        with explained(command, reconciler):
+            result = await reconciler.execute(command, who=who, since=since, gone=gone)
         # in a thread: of 5,000 routes it is megabytes, and sessions shall not wait for that
         text = await asyncio.to_thread(lambda: encode(result).encode())
     return in_pieces(text, "application/json")

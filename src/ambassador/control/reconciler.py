@@ -277,7 +277,7 @@ class Reconciler:
         gone: Callable[[], bool] = lambda: False,
     ) -> Result | AmbassadorError:
         loop = asyncio.get_running_loop()
-        patience = command.timeout if isinstance(command, Move) else _PATIENCE
+        patience = (max(command.timeout, 0) if isinstance(command, Move) else 0) or _PATIENCE
         deadline = loop.time() + patience - late
         if late >= patience:
             return TimedOutError(

@@ -284,9 +284,8 @@ def add(now: Situation, routes: Sequence[Route]) -> Decision:
             raise ConflictError(Problem("assignments", what, expected="a free listen address"))
         if key in desired:
             what = f"{route.name} is removed, but the sources still say it"
-            raise ConflictError(
-                Problem("assignments", what, expected="reset, which brings it back")
-            )
+            back = f"ambassador reset {route.name}, which brings it back"
+            raise ConflictError(Problem("assignments", what, expected=back))
         added = replace(route, origin=f"added by {now.who}")
         blank = Wish(*key, route.name)
         what = f"{route.name} added"

@@ -36,6 +36,9 @@ find /usr/lib/python3* -name __pycache__ -prune -exec rm -r {} +
 REDIS = """
 apt-get update -q && apt-get install -qy --no-install-recommends redis-server redis-tools
 """
+COMPOSE = """
+apt-get update -q && apt-get install -qy --no-install-recommends docker-compose
+"""
 
 
 @contextmanager
@@ -75,6 +78,11 @@ def python() -> Path:
 def redis() -> Path:
     """Return a tar file with Redis and its command line."""
     return kept("redis", f"{_slim_key()} {REDIS}", lambda to: _extend(debian(), REDIS, to))
+
+
+def compose() -> Path:
+    """Return a tar file with Compose 2, which Debian 12 does not have."""
+    return kept("compose", f"{_slim_key()} {COMPOSE}", lambda to: _extend(debian(), COMPOSE, to))
 
 
 def _slim_key() -> str:

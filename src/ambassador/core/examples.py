@@ -1,0 +1,141 @@
+"""What to type in place of a command that was wrong: each error of one has an example. Pure.
+
+An example is the command line of a verb. The field an error is about is put right, and the rest
+stays as it was asked; an error about what contradicts itself shows how to see, or to end, what is.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+from ambassador.core.commands import (
+    Add,
+    Command,
+    Cut,
+    Drain,
+    Hold,
+    Maint,
+    Move,
+    Ready,
+    Release,
+    Reset,
+    Sessions,
+    Status,
+    word,
+)
+from ambassador.core.names import find
+from ambassador.errors import ConfigError, ConflictError, Problem
+from ambassador.model import Endpoint, Route, Unix
+from ambassador.spec import format_endpoint, nearest
+
+__all__ = ["typed", "with_examples"]
+
+_ASSIGNMENT = "REDIS_PORT_6379_TCP=tcp://192.168.1.52:6379"
+_FLAGS: Mapping[str, str] = {
+    "timeout": "--timeout",
+    "deadline": "--deadline",
+    "limit": "--max",
+    "rate": "--rate",
+    "existing": "--existing",
+}
+
+
+def typed(command: Command) -> str:
+    """Return the line to type for `command`, fit for a shell."""
+    words = ["ambassador", word(command)]
+    for name in ("route", "endpoint", "session"):
+        words += filter(None, [getattr(command, name, "")])
+    for name in ("endpoints", "assignments"):
+        words += getattr(command, name, ())
+    if isinstance(command, Reset) and not command.route:
+        words.append("--all")
+    standard = {one.name: one.default for one in fields(command)}
+    for name, flag in _FLAGS.items():
+        value = getattr(command, name, None)
+        if name not in standard or value == standard[name]:
+            continue
+        words.append("--limit" if isinstance(command, Sessions) else flag)
+        words += [f"{value:g}s" if isinstance(value, float) else str(value)]
+    if isinstance(command, Move):
+        words += ["--hold"] * command.hold + ["--no-verify"] * (not command.verify)
+    return shlex.join(words)
+
+
+def with_examples(error: ConfigError, command: Command, routes: Sequence[Route]) -> ConfigError:
+    """Return `error` of `command` with an example for each problem, among `routes`."""
+    problems = (
+        replace(problem, example=_example(error, problem, command, tuple(routes)))
+        for problem in error.problems
+    )
+    return type(error)(*problems, notes=error.notes)
+
+
+def _example(
+    error: ConfigError, problem: Problem, command: Command, routes: Sequence[Route]
+) -> str:
+    if problem.expected.startswith("ambassador "):  # ambassador reset redis, which ...
+        return problem.expected.partition(",")[0]
+    if not routes and not isinstance(command, Add):
+        return typed(Reset() if isinstance(command, Reset) else Add((_ASSIGNMENT,)))
+    if isinstance(error, ConflictError) or isinstance(command, Add):
+        return typed(_instead(error, problem, command))
+    route = _route(command, routes)
+    field = problem.where.partition("[")[0]
+    right = _RIGHT[field](command, route) if field in _RIGHT else {}
+    known = {one.name for one in fields(command)}
+    values = {name: value for name, value in right.items() if name in known}
+    if problem.example and field in values:  # the grammar has one
+        example = problem.example
+        values[field] = (example,) if isinstance(values[field], tuple) else example
+    if field == "session":
+        return typed(Sessions())
+    return typed(replace(command, **values)) if values else f"ambassador {word(command)} --help"
+
+
+def _route(command: Command, routes: Sequence[Route]) -> Route:
+    name = getattr(command, "route", "")
+    try:
+        return find(routes, name)
+    except ConfigError:
+        near = nearest(name.lower(), [route.name for route in routes])
+        return next((one for one in routes if one.name == near), routes[0])
+
+
+def _instead(error: ConfigError, problem: Problem, command: Command) -> Command:
+    """Return what to type where `command` contradicts what is, or adds what is no route."""
+    if isinstance(command, Hold):
+        return Release(command.route)
+    if isinstance(command, Add):
+        wrong = not isinstance(error, ConflictError)
+        return Add((problem.example or _ASSIGNMENT,)) if wrong else Status()
+    return Status(getattr(command, "route", ""))
+
+
+def _endpoint(command: Command, route: Route) -> Mapping[str, Any]:
+    if isinstance(command, (Drain, Maint, Ready, Cut)):
+        return {"route": route.name, "endpoint": format_endpoint(route.endpoints[0])}
+    return {"endpoints": (format_endpoint(_elsewhere(route.endpoints[0])),)}
+
+
+def _elsewhere(endpoint: Endpoint) -> Endpoint:
+    """Return an endpoint of the same form to move to."""
+    here = endpoint.address
+    if isinstance(here, Unix):
+        return Endpoint(Unix(f"{here.path}.2"), endpoint.proto)
+    host = "192.168.1.54" if here.host == "192.168.1.53" else "192.168.1.53"
+    return Endpoint(replace(here, host=host), endpoint.proto)
+
+
+_RIGHT: Mapping[str, Callable[[Command, Route], Mapping[str, Any]]] = {
+    "route": lambda _, route: {"route": route.name},
+    "endpoint": _endpoint,
+    "endpoints": _endpoint,
+    "timeout": lambda _, __: {"timeout": 20.0},
+    "deadline": lambda _, __: {"deadline": 30.0},
+    "limit": lambda _, __: {"limit": 100},
+    "rate": lambda _, __: {"rate": 50},
+    "existing": lambda _, route: {"existing": "" if str(route.proto) == "udp" else "drain=30s"},
+}
