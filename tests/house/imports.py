@@ -58,6 +58,7 @@ PURE_MODULES = (
         for name in ("dns", "http", "memcached", "mysql", "nats", "postgres", "redis", "tcp")
     ),
     "follow.resp",
+    "follow.scram",
     *("cli.frame", "cli.plot", "cli.text"),
 )
 # Names of worldly modules that touch nothing: numbers, and the shape of addresses.

@@ -211,7 +211,8 @@ def _claims() -> Machine:
     return Machine(
         "The primary of a route whose members say themselves what they are",
         "src/ambassador/core/follow/claims.py",
-        "What is found differs by kind: `core/follow/lineage.py` for Redis and Valkey.",
+        "What is found differs by kind: `core/follow/lineage.py` for Redis and Valkey, "
+        "`core/follow/timeline.py` for PostgreSQL.",
         states,
         meanings(claims.Event),
         edges,

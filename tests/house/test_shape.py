@@ -31,6 +31,7 @@ ELSEWHERE: dict[str, str] = {
     "core.follow.stage": "unit/core/follow/test_sentinel.py",
     "follow.base": "scenario/test_follow.py",
     "follow.channel": "scenario/test_follow.py",
+    "follow.postgres": "scenario/test_timeline.py",
     "follow.members": "scenario/test_lineage.py",
     "follow.following": "scenario/test_follow.py",
     "follow.sentinel": "scenario/test_follow.py",

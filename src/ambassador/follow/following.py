@@ -11,6 +11,7 @@ from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
 from ambassador.follow.base import Follower, terms
 from ambassador.follow.channel import Silence
 from ambassador.follow.members import MembersFollower
+from ambassador.follow.postgres import PostgresRule
 from ambassador.follow.redis import RedisRule
 from ambassador.follow.sentinels import SentinelFollower
 from ambassador.model import Route, RouteKey
@@ -73,7 +74,8 @@ class Following:
         if route.follow is not None:
             return SentinelFollower(route, self._resolver, report, memory)
         found = terms(route.user, route.password_file, route.health_tls)
-        return MembersFollower(route, self._resolver, report, memory, RedisRule(found))
+        rule = RedisRule(found) if route.health == "redis-primary" else PostgresRule(found)
+        return MembersFollower(route, self._resolver, report, memory, rule)
 
     def _end(self, key: RouteKey) -> None:
         if key in self._followers:

@@ -111,6 +111,14 @@ FOLLOW = Follow("sentinel", (Inet("s1", 26379),), "m")
         ({"endpoints": (Endpoint(Inet("a", 1, 3)),)}, "one port of a host"),
         ({"listen": Inet("", 1, 3)}, "listens on one port"),
         ({"health": "redis"}, "health=redis has nothing to say"),
+        (
+            {
+                "follow": None,
+                "health": "postgres-primary",
+                "endpoints": (Endpoint(Inet("a", 1)), Endpoint(Inet("b", 1))),
+            },
+            "needs a user",
+        ),
         ({"follow": None, "user": "probe"}, "is for a route that follows"),
         ({"follow": None, "promote": Promote.FAST}, "is for a route that follows"),
     ],

@@ -1,6 +1,6 @@
 """Following members that say themselves whether they are the primary, without an authority.
 
-What a finding is differs by kind (`lineage`); what follows from it is one table.
+What a finding is differs by kind (`lineage`, `timeline`); what follows from it is one table.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ TABLE: Mapping[tuple[Stage, Event], Stage] = {
 @dataclass(frozen=True, slots=True)
 class State:
     """What was decided: `place` is in use, or was last; `mark` is how its data is told from others'
-    (a replication id), `marks` what it had before. `aim` is who comes next.
+    (a replication id, a timeline), `marks` what it had before. `aim` is who comes next.
     """
 
     stage: Stage = Stage.NONE

@@ -1,0 +1,189 @@
+"""How PostgreSQL is followed: whether a member is in recovery, its system, its timeline.
+
+The messages are those of
+https://www.postgresql.org/docs/current/protocol-message-formats.html; a log-in may ask for nothing,
+a password in clear (over TLS only), MD5 or SCRAM-SHA-256.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+import ssl
+import struct
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ambassador.core.follow.claims import Finding, Place, State
+from ambassador.core.follow.timeline import Fact, look
+from ambassador.follow.channel import Channel, Denied, Silence
+from ambassador.follow.scram import Scram, UnprovenError
+from ambassador.follow.talk import Terms
+
+__all__ = ["PostgresRule"]
+
+# The timeline of the next record to be written: pg_control_checkpoint() has it only at the next
+# checkpoint. A function that must not be called in recovery is not.
+_QUESTION = """
+select pg_is_in_recovery(), (select system_identifier from pg_control_system()),
+  case when pg_is_in_recovery() then '0'
+       else substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) end
+"""
+_VERSION = 3 << 16
+_SSL_REQUEST = struct.pack("!II", 8, 80877103)
+_SLOTS_ARE_FULL = "53300"
+_REFUSED = ("28000", "28P01", "3D000", "42501")  # no such user, password, database; no right
+_LARGEST = 1 << 20
+
+
+class PostgresRule:
+    """Implements members.Rule."""
+
+    def __init__(self, terms: Terms) -> None:
+        self._terms = terms
+
+    def look(
+        self, state: State, facts: Mapping[Place, Any], *, gone: bool, auto: bool
+    ) -> Finding | None:
+        """See members.Rule."""
+        return look(state, facts, gone=gone, auto=auto)
+
+    def asker(self, place: Place, hung_up: Callable[[], None]) -> _Asker:
+        """See members.Rule."""
+        return _Asker(place, self._terms, hung_up)
+
+
+class _Asker:
+    """Implements members.Asker by one kept session."""
+
+    def __init__(self, place: Place, terms: Terms, hung_up: Callable[[], None]) -> None:
+        self._place, self._terms, self._hung_up = place, terms, hung_up
+        self._channel: Channel | None = None
+
+    async def fact(self, limit: float) -> Fact:
+        """See members.Asker."""
+        try:
+            async with asyncio.timeout(limit):
+                if self._channel is None or self._channel.closed:
+                    await self._log_in()
+                return await self._ask()
+        except TimeoutError:
+            self.close()
+            raise Silence(f"no answer within {limit:g} s") from None
+        except (Silence, asyncio.CancelledError):
+            self.close()
+            raise
+        except (UnprovenError, ValueError, struct.error, IndexError) as error:
+            self.close()
+            raise Silence(f"it does not answer like PostgreSQL: {error}") from None
+
+    def close(self) -> None:
+        """See members.Asker."""
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+
+    async def _log_in(self) -> None:
+        self.close()
+        channel = self._channel = Channel(self._hung_up)
+        await channel.open(*self._place, None)
+        if self._terms.tls is not None:
+            await self._start_tls(channel, self._terms.tls)
+        user = self._terms.credentials.user
+        said = f"user\0{user}\0database\0postgres\0application_name\0ambassador\0\0".encode()
+        channel.send(struct.pack("!II", len(said) + 8, _VERSION) + said)
+        scram: Scram | None = None
+        while True:
+            kind, body = await self._message(channel)
+            if kind == b"R":
+                scram = self._authenticate(channel, body, scram)
+            elif kind == b"Z":
+                return
+
+    async def _start_tls(self, channel: Channel, tls: ssl.SSLContext) -> None:
+        channel.send(_SSL_REQUEST)
+        answer = await channel.until(lambda data: data[:1] or None)
+        channel.data.clear()
+        if answer != b"S":
+            raise Denied("it does not speak TLS (health_tls)")
+        await channel.start_tls(tls, self._place[0])
+
+    def _authenticate(self, channel: Channel, body: bytes, scram: Scram | None) -> Scram | None:
+        """Answer what is asked of us to come in; return the SCRAM that is under way."""
+        asked, rest = int.from_bytes(body[:4], "big"), body[4:]
+        credentials = self._terms.credentials
+        if asked == 0:
+            return None
+        if asked == 3 and self._terms.tls is not None:
+            channel.send(_message(b"p", credentials.password().encode() + b"\0"))
+        elif asked == 5:
+            inner = hashlib.md5(  # noqa: S324 - the protocol's
+                f"{credentials.password()}{credentials.user}".encode()
+            ).hexdigest()
+            outer = hashlib.md5(inner.encode() + rest[:4]).hexdigest()  # noqa: S324
+            channel.send(_message(b"p", f"md5{outer}\0".encode()))
+        elif asked == 10 and b"SCRAM-SHA-256\0" in rest:
+            scram = Scram(credentials.password(), secrets.token_urlsafe(18))
+            size = struct.pack("!I", len(scram.first))
+            channel.send(_message(b"p", b"SCRAM-SHA-256\0" + size + scram.first))
+        elif asked == 11 and scram is not None:
+            channel.send(_message(b"p", scram.final(rest)))
+        elif asked == 12 and scram is not None:
+            scram.check(rest)
+        else:
+            raise Denied(f"it asks for a log-in of kind {asked}, which is not spoken here")
+        return scram
+
+    async def _ask(self) -> Fact:
+        channel = self._channel
+        assert channel is not None
+        channel.send(_message(b"Q", _QUESTION.encode() + b"\0"))
+        row: list[str] = []
+        while True:
+            kind, body = await self._message(channel)
+            if kind == b"D":
+                row = _columns(body)
+            elif kind == b"Z":
+                break
+        recovery, system, timeline = row
+        return Fact(recovery == "f", system, int(timeline, 16))
+
+    @staticmethod
+    async def _message(channel: Channel) -> tuple[bytes, bytes]:
+        """Return the next message: its letter and what follows. Raises Denied and Silence."""
+
+        def read(data: bytes) -> tuple[bytes, bytes] | None:
+            if len(data) < 5:
+                return None
+            size = int.from_bytes(data[1:5], "big")
+            if not 4 <= size <= _LARGEST:
+                raise ValueError(f"a message of {size} bytes")
+            return (data[:1], data[5 : size + 1]) if len(data) > size else None
+
+        kind, body = await channel.until(read)
+        del channel.data[: len(body) + 5]
+        if kind == b"E":
+            fields = {one[:1]: one[1:].decode(errors="replace") for one in body.split(b"\0")}
+            code, text = fields.get(b"C", ""), fields.get(b"M", "it refuses")
+            if code in _REFUSED:
+                raise Denied(f"the log-in is refused: {text} (user, password_file)")
+            if code == _SLOTS_ARE_FULL:
+                raise Denied(text)
+            raise Silence(text)
+        return kind, body
+
+
+def _message(kind: bytes, body: bytes) -> bytes:
+    return kind + struct.pack("!I", len(body) + 4) + body
+
+
+def _columns(body: bytes) -> list[str]:
+    """Return the columns of a DataRow."""
+    count, place, found = int.from_bytes(body[:2], "big"), 2, []
+    for _ in range(count):
+        size = struct.unpack("!i", body[place : place + 4])[0]
+        place += 4
+        found.append(body[place : place + max(size, 0)].decode())
+        place += max(size, 0)
+    return found
