@@ -69,6 +69,18 @@ _METRICS = ("rate", "p50_ms", "p99_ms", "cpu_us", "cpu_share")
 GET = (
     # Twice as long as others: a hundredth of its answers has to be many for their p99.
     Load("get50", "get", "GET, 50 connections", _METRICS, run, TOOLS, number=50, weight=2),
+    # Half a second, with connections of its own: what a go-between does only after a while is too
+    # late here.
+    Load(
+        "get50short",
+        "get",
+        "GET, 50 connections, half a second",
+        _METRICS,
+        run,
+        TOOLS,
+        number=50,
+        weight=1 / 3,
+    ),
     Load(
         "get50p16",
         "get",

@@ -10,7 +10,7 @@ The map, from the ground up; nothing imports what stands below it in this list:
     resolve               names to addresses, by their TTL
     probes                whether endpoints work, one file a protocol
     store, telemetry      what the operator wants, on disk; what is counted and told
-    planes                what carries the traffic: relay, with workers for busy sessions; kernel
+    planes                what carries the traffic: relay, with a worker for each core; kernel
     handover              how one ambassador takes over from another
     control               the reconciler, which leads the observed to the desired
     admin                 what an operator or a health check asks, over HTTP

@@ -38,6 +38,7 @@ __all__ = [
     "SessionEnded",
     "SessionRecord",
     "SessionStatus",
+    "SessionsSummed",
     "Source",
     "StateStore",
     "Transferable",
@@ -107,6 +108,10 @@ class Resolver(Protocol):
 
 # Told of each session that has ended, on the loop's thread; must not block or raise.
 SessionEnded = Callable[[SessionRecord], None]
+
+# Told of relay sessions of a route that were over in a moment, where nobody needs to hear of each:
+# how many seconds they took to connect, those that did, and in all.
+SessionsSummed = Callable[[str, Sequence[float], Sequence[float]], None]
 
 
 # Told that an address of an endpoint of a route cannot be reached, or can again: the name of the

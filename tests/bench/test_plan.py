@@ -29,7 +29,7 @@ def test_direct_is_always_there_for_the_ratios():
 
 
 def test_a_group_has_the_name_of_one_of_its_loads():
-    assert select(["get"]).loads == ("get50", "get50p16", "get1")
+    assert select(["get"]).loads == ("get50", "get50short", "get50p16", "get1")
     assert select(["get1"]).loads == ("get1",)
 
 
@@ -41,7 +41,7 @@ def test_an_unknown_part_is_named_with_what_there_is():
 def test_every_load_meets_every_peer_in_every_round():
     steps = plan(select(["get", "three"]), rounds=2)
     assert [(s.round, s.load.key) for s in steps] == [
-        (number, key) for number in (1, 2) for key in ("get50", "get50p16", "get1")
+        (number, key) for number in (1, 2) for key in ("get50", "get50short", "get50p16", "get1")
     ]
     assert all(set(step.peers) == set(PEERS) for step in steps)
 

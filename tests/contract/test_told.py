@@ -48,6 +48,15 @@ HEARERS = {
 }
 
 
+def test_sessions_told_of_in_sums_are_heard_as_if_each_was_told():  # ports.SessionsSummed
+    one, all_at_once = Durations(), Durations()
+    for record in records():
+        if record.plane == "relay" and record.address:
+            one(record)
+            all_at_once.add(record.route, (record.connected_after,), (record.total,))
+    assert one.counters("r") == all_at_once.counters("r")
+
+
 @pytest.mark.parametrize("make", HEARERS.values(), ids=HEARERS)
 def test_the_end_of_every_kind_of_session_is_heard(make, tmp_path):
     hear, close = make(tmp_path)

@@ -53,6 +53,7 @@ PURE_MODULES = (
         )
     ),
     "planes.relay.client",
+    "planes.relay.worker_messages",
     *(
         f"probes.{name}"
         for name in ("dns", "http", "memcached", "mysql", "nats", "postgres", "redis", "tcp")

@@ -66,9 +66,10 @@ def _session() -> Machine:
     return Machine(
         "A session of the relay",
         "src/ambassador/core/session.py",
-        "A worker has the sessions it carries in the same table, from `accepted` and `connected` "
-        "on. `ambassador sessions` shows `held` as held, `accepted`, `dialling` and `searching` as "
-        "waiting, and everything after that as open, or leaving when its endpoint has left.",
+        "A worker has its sessions in the same table, from `accepted` on; the relay has those of "
+        "workers as `handed`. `ambassador sessions` shows `held` as held, `accepted`, `dialling` "
+        "and `searching` as waiting, and everything after that as open, or leaving when its "
+        "endpoint has left.",
         meanings(session.State),
         meanings(session.Event),
         edges,

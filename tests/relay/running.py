@@ -10,7 +10,7 @@ from typing import Any
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
 from ambassador.model import Address, Endpoint, Inet, Pick, Proto, Route, Unix
 from ambassador.planes.relay.plane import RelayPlane
-from ambassador.ports import RouteStatus
+from ambassador.ports import RouteStatus, SessionsSummed
 from ambassador.telemetry import debug_log
 from tests.loops import LoopThread
 from tests.names import StaticResolver
@@ -67,6 +67,8 @@ class RunningRelay:
         memory: int = 64 << 20,
         workers: int = 0,
         eager: bool = True,
+        summed: SessionsSummed | None = None,
+        each: bool = True,
     ) -> None:
         self.resolver = resolver or StaticResolver()
         self._looping = LoopThread(factory=loop_factory)
@@ -81,6 +83,7 @@ class RunningRelay:
                 closed=debug_log.tell,
                 workers=workers,
                 eager=eager,
+                summed=None if each else summed,
             )
         )
         if eager:

@@ -63,18 +63,23 @@ class Busy:
     def hand_over(self):
         def handed():
             self.ask()
-            return [_sockets(one) for one in self.carriers()] == [3, 3]
+            return [_connections(one) for one in self.carriers()] == [2, 2]
 
         until(handed, 20)
 
 
-def _sockets(process):
-    """Return how many sockets a process has: its channel, and two for each session."""
-    found = 0
+def _connections(process):
+    """Return how many connections of TCP a process has: two for each session."""
+    inodes = set()
     for one in (process / "fd").iterdir():
         with contextlib.suppress(FileNotFoundError):  # it is just starting: files come and go
-            found += str(one.readlink()).startswith("socket:")
-    return found
+            inodes.add(str(one.readlink()).removeprefix("socket:[").removesuffix("]"))
+    rows = [
+        line.split()
+        for name in ("tcp", "tcp6")
+        for line in (process / "net" / name).read_text().splitlines()[1:]
+    ]
+    return sum(row[3] == "01" and row[9] in inodes for row in rows)
 
 
 @pytest.fixture

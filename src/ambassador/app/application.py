@@ -86,10 +86,11 @@ class App:
         self._access = AccessLog(settings.access_log) if settings.access_log else None
         ended = self._session_ended
         self._kernel = assemble.kernel_plane(settings, resolver, inherited, ended)
+        told = ended, self._durations.add
         self._relay = relay = assemble.relay_plane(
-            settings, resolver, inherited, ended, self._kernel
+            settings, resolver, inherited, told, self._kernel
         )
-        self._transfer = Transfer(resolver, self._relay, self._kernel, self._durations.counters)
+        self._transfer = Transfer(resolver, relay, self._kernel, self._durations.counters)
         self.reconciler = Reconciler(
             assemble.placed(sources, given),
             self._relay,

@@ -28,6 +28,7 @@ from ambassador.ports import (
     EndpointNoticed,
     Resolver,
     SessionEnded,
+    SessionsSummed,
     Source,
     StateStore,
 )
@@ -137,10 +138,14 @@ def relay_plane(
     settings: Settings,
     resolver: Resolver,
     inherited: Inherited,
-    closed: SessionEnded,
+    told: tuple[SessionEnded, SessionsSummed],
     kernel: KernelPlane | None,
 ) -> RelayPlane:
-    """Return the relay, which tells `kernel` what it meets."""
+    """Return the relay, which tells `kernel` what it meets. The second of those who are `told`
+    hears of short sessions, where nobody wants to know of each.
+    """
+    closed, summed = told
+    each = kernel is not None or bool(settings.access_log) or log.enabled(log.DEBUG)
     noticed: EndpointNoticed = kernel.noticed if kernel else lambda *_: None
     arrived: ClientArrived = kernel.arrived if kernel else lambda *_: None
     return RelayPlane(
@@ -153,6 +158,7 @@ def relay_plane(
         arrived=arrived,
         inherited=inherited,
         closed=closed,
+        summed=None if each else summed,
         reserve=shares(resource.getrlimit(resource.RLIMIT_NOFILE)[0]).reserve(
             sum((settings.admin != "off", settings.api is not None, settings.metrics is not None))
         ),

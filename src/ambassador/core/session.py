@@ -23,7 +23,7 @@ class State(Enum):
     DIALLING = auto()  # a connection is being made, to what has answered lately, or two
     SEARCHING = auto()  # nothing has: it waits for the search of its port
     OPEN = auto()  # bytes pass both ways
-    HANDED = auto()  # a worker carries it, by the same table from OPEN on
+    HANDED = auto()  # a worker has it, and this table there
     CLIENT_ENDED = auto()  # the client will send no more; the upstream may
     UPSTREAM_ENDED = auto()  # the upstream will send no more; the client may
     CLIENT_LOST = auto()  # the client is reset; what it had said goes to the upstream first
@@ -44,7 +44,7 @@ class Event(Enum):
     ANEW = auto()  # the route has changed, or something answers: look anew, if there is no upstream
     CONNECTED = auto()  # there is an upstream
     FAILED = auto()  # no upstream within the route's `connect`, or no room or time left in a hold
-    HAND = auto()  # a worker has both sockets
+    HAND = auto()  # a worker has both sockets now
     RETURNED = auto()  # the worker tells of the end, or has ended itself
     CLIENT_END = auto()  # the client has sent its end (FIN)
     UPSTREAM_END = auto()  # the upstream has

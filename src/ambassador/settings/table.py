@@ -173,8 +173,8 @@ SETTINGS: Mapping[str, Setting] = {
             "auto|NUMBER",
             "auto",
             "0",
-            "processes that carry busy sessions of the relay, started when there are some; auto: "
-            "one for each core, none where there is one; 0: all are carried by the first",
+            "processes that accept, connect and carry beside the first one, while there is much to "
+            "do; auto: one for each core, none where there is one; 0: the first does it all",
         ),
         Setting(
             "admin",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 
@@ -88,6 +88,14 @@ class Durations:
             connecting, after = times.connecting, record.connected_after
             connecting.counts[bisect_left(connecting.bounds, after)] += 1
             connecting.total += after
+
+    def add(self, route: str, connects: Sequence[float], totals: Sequence[float]) -> None:
+        """Count sessions of the relay; implements ports.SessionsSummed."""
+        times = self._routes.setdefault(route, Times())
+        for value in connects:
+            times.connecting.add(value)
+        for value in totals:
+            times.session.add(value)
 
     def forget(self, route: str) -> None:
         """Count `route` from the beginning: it has gone, or is another that has the name."""

@@ -55,7 +55,7 @@ METRICS: Mapping[str, Metric] = {
             "ambassador_workers",
             Kind.GAUGE,
             (),
-            "processes that carry busy sessions of the relay, beside the first one",
+            "processes that accept, connect and carry in the relay, beside the first one",
         ),
         Metric(
             "ambassador_buffered_bytes",

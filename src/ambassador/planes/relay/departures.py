@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from ambassador.core.departure import STANDING, Departure, Look, Standing, cause, grace
 from ambassador.core.session import OVER
@@ -28,11 +28,19 @@ _TICK = 0.02  # seconds between two looks at what is due
 
 
 class Departures:
-    """Watches the names of one route and ends the sessions that its `existing` says to end."""
+    """Watches the names of one route and ends the sessions that its `existing` says to end.
+    `others` tells whether workers may have begun sessions that are not known yet, and has them
+    told.
+    """
 
     def __init__(
-        self, live: LiveRoute, resolver: Resolver, sessions: Callable[[], Collection[Session]]
+        self,
+        live: LiveRoute,
+        resolver: Resolver,
+        sessions: Callable[[], Collection[Session]],
+        others: tuple[Callable[[], bool], Callable[[], Awaitable[None]]],
     ) -> None:
+        self._shared, self._told = others
         self._live = live
         self._resolver = resolver
         self._sessions = sessions
@@ -49,12 +57,16 @@ class Departures:
         """
         watched = self._unwatch
         self._unwatch = [
-            self._resolver.watch(endpoint.address.host, lambda _: self.changed())
+            self._resolver.watch(endpoint.address.host, lambda _: self._renamed())
             for endpoint in self._live.route.endpoints
             if isinstance(endpoint.address, Inet)
         ]
         for unwatch in watched:
             unwatch()
+
+    def _renamed(self) -> None:
+        self._live.look_again()
+        self.changed()
 
     def forget(self) -> None:
         """Watch no longer; departures that have begun go on."""
@@ -82,7 +94,7 @@ class Departures:
 
     def changed(self) -> None:
         """Look which sessions lead to an address the route no longer has."""
-        if not self._sessions():
+        if not self._sessions() and not self._shared():
             return
         self._again = True
         if self._look is None or self._look.done():
@@ -97,6 +109,10 @@ class Departures:
     async def _compare(self) -> None:
         while self._again:
             self._again = False
+            if self._shared():
+                await self._told()
+            if not self._sessions():
+                continue
             try:
                 addresses = await self._addresses()
             except ResolveError:  # told again when the name has an address

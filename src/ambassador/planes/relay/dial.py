@@ -132,6 +132,22 @@ class Dial:
         patience.add(dial)
         return dial
 
+    @classmethod
+    def go_on(
+        cls,
+        candidate: Candidate,
+        limit: float,
+        sock: socket.SocketType,
+        dialler: Dialler,
+        patience: Patience,
+    ) -> Dial:
+        """Go on with `sock`, which another process has begun to connect a while ago."""
+        dial = cls(candidate, limit + BESIDE, sock, dialler, patience)
+        dial._began -= BESIDE
+        dialler.poller.add(sock.fileno(), dial)
+        patience.add(dial)
+        return dial
+
     def ready(self, events: int) -> None:
         """The connection is made, or has failed; see poller.Ready."""
         try:

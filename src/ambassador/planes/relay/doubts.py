@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeAlias
 
 __all__ = ["DOUBT", "Doubts", "Place"]
@@ -14,9 +15,12 @@ Place: TypeAlias = tuple[str, int]  # an IP literal and a port, or a path and 0
 
 
 class Doubts:
-    """Times in seconds of one clock."""
+    """Times in seconds of one clock. `turned` is told when the first is in doubt, and when none is
+    any longer.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, turned: Callable[[], None] = lambda: None) -> None:
+        self._turned = turned
         self.until: dict[Place, float] = {}  # empty: nothing is in doubt
 
     def __len__(self) -> int:
@@ -28,11 +32,17 @@ class Doubts:
     def add(self, place: Place, now: float) -> None:
         """Doubt `place` from `now` on, or anew."""
         self.forget(now)
+        first = not self.until
         self.until[place] = now + DOUBT
+        if first:
+            self._turned()
 
     def remove(self, place: Place) -> bool:
         """Doubt `place` no longer; tell whether it was doubted."""
-        return self.until.pop(place, None) is not None
+        removed = self.until.pop(place, None) is not None
+        if removed and not self.until:
+            self._turned()
+        return removed
 
     def is_doubted(self, place: Place, now: float) -> bool:
         """Tell whether `place` should be tried last."""
@@ -52,3 +62,5 @@ class Doubts:
         """Doubt no longer what nobody has tried for a while."""
         if self.until:
             self.until = {p: until for p, until in self.until.items() if until + DOUBT > now}
+            if not self.until:
+                self._turned()

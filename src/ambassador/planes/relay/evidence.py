@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ambassador.model import Address, Endpoint, Inet, Reason
+from ambassador.ports import EndpointMet
 from ambassador.spec import format_address
 
 __all__ = ["Candidate", "Counters", "Evidence"]
@@ -30,6 +31,18 @@ class Evidence:
     turn: int = 0  # sessions that were led to one of its addresses
     at: Counter[str] = field(default_factory=Counter)  # open sessions of each
     addresses: Sequence[str] = ()  # as they were last
+
+    def met(self, to_upstream: int, to_client: int) -> EndpointMet:
+        """Return what clients have met; those whose sessions are open have carried so much."""
+        return EndpointMet(
+            self.opened,
+            self.to_upstream + to_upstream,
+            self.to_client + to_client,
+            self.failures,
+            self.error,
+            self.failed_on,
+            self.failing_since is not None,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import socket
 import time
 
 from ambassador.core.departure import Standing
-from ambassador.core.session import Event, shown
+from ambassador.core.session import Event, State, shown
 from ambassador.model import Endpoint, Reason
 from ambassador.planes.relay.client import client_name
 from ambassador.planes.relay.evidence import Candidate, Evidence
@@ -15,9 +15,9 @@ from ambassador.planes.relay.pair import Pair
 from ambassador.planes.relay.poller import Poller
 from ambassador.ports import SessionRecord, SessionStatus
 
-__all__ = ["SessionFacts"]
+__all__ = ["REASONS", "SessionFacts"]
 
-_REASONS = {
+REASONS = {
     Event.FAILED: Reason.UNREACHABLE,
     Event.CLIENT_END: Reason.CLIENT,
     Event.UPSTREAM_END: Reason.UPSTREAM,
@@ -83,6 +83,8 @@ class SessionFacts(Pair):
 
     def view(self, now: float) -> SessionStatus:
         """Return what is seen from outside; `now` by the monotonic clock."""
+        waits = self.state is State.HANDED and self.connected is None
+        state = State.DIALLING if waits else self.state
         return SessionStatus(
             self.id,
             self.live.route,
@@ -93,7 +95,7 @@ class SessionFacts(Pair):
             self.to_upstream,
             self.to_client,
             "relay",
-            shown(self.state, self.standing is Standing.LEAVING),
+            shown(state, self.standing is Standing.LEAVING),
         )
 
     def grown_to(self, now: float) -> float:
@@ -103,7 +105,7 @@ class SessionFacts(Pair):
     def noted(self, event: Event) -> None:
         """See Pair."""
         if self.reason is None:
-            self.reason = _REASONS.get(event)
+            self.reason = REASONS.get(event)
 
     def because(self, reason: Reason, detail: str = "") -> None:
         """Note why the session ends: the first cause counts."""

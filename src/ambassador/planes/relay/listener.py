@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import socket
-import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 
 from ambassador.model import Reason
 from ambassador.planes.relay.descriptors import EXHAUSTED
+from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.live import LiveRoute
-from ambassador.planes.relay.options import guard, tune
+from ambassador.planes.relay.options import UNACKED, guard, tune
 from ambassador.planes.relay.poller import LEVEL
 from ambassador.planes.relay.search import Search
 from ambassador.planes.relay.session import Session
 from ambassador.planes.relay.surroundings import Surroundings
+from ambassador.planes.relay.worker_messages import Bring, Opened
 from ambassador.ports import SessionStatus
 from ambassador.sockets.bind import close_listener
 from ambassador.sockets.inherited import LentSocket
@@ -25,8 +28,12 @@ __all__ = ["StreamListener"]
 
 # Accepted in one go before other work has its turn: 2 ms.
 _BATCH = 16
+# Told once of each client, where no worker waits for one: the first that waits does (epoll(7)).
+_LAST = select.EPOLLIN | select.EPOLLET | (1 << 28)  # EPOLLEXCLUSIVE; no name in Python 3.11
+_OVERLOOKED = 0.02  # seconds in which a worker accepts who waits, unless none is at work
+_CLOSED = socket.SocketType()  # of sessions that workers have
+_CLOSED.close()
 _BACKLOG_OF_PATH = 4096  # nothing tells how many wait at a unix socket
-_UNACKED = struct.Struct("24xI")  # tcpi_unacked in struct tcp_info of linux/tcp.h
 # accept(2): the connection died in the backlog, or a network error is pending on it; go on.
 _PASSING = frozenset(
     {
@@ -45,7 +52,6 @@ class StreamListener:
         self.sock = sock
         self.port = port
         self._around = around
-        self._live = live
         self._search = Search(live, port, around)
         self._sessions: set[Session] = set()
         self._done = self._sessions.discard
@@ -58,6 +64,11 @@ class StreamListener:
         if self._counted:
             around.descriptors.listen()
         tune(sock, live.route.keepalive)
+
+        self.live = live
+        self.is_open = False  # clients may be accepted
+        self._aside = False  # workers accept them
+        self._looked = 0
 
     @property
     def sessions(self) -> frozenset[Session]:
@@ -79,24 +90,41 @@ class StreamListener:
 
     def start(self) -> None:
         """Begin to accept."""
-        if not self._reading and not self._paused and self.sock.fileno() >= 0:
+        if self._paused or self.sock.fileno() < 0:
+            return
+        self.is_open = True
+        if not self._reading:
             self._reading = True
-            self._around.poller.add(self.sock.fileno(), self, LEVEL, patient=True)
+            events = _LAST if self._aside else LEVEL
+            self._around.poller.add(self.sock.fileno(), self, events, patient=True)
 
     def retune(self) -> None:
         """Take over changed options of the route for clients accepted from now on."""
         if self.sock.fileno() >= 0:
-            tune(self.sock, self._live.route.keepalive)
+            tune(self.sock, self.live.route.keepalive)
 
     @property
     def listening(self) -> bool:
         """Tell whether the socket is still bound."""
         return self.sock.fileno() >= 0
 
+    def set_aside(self, aside: bool) -> None:
+        """Leave clients to workers, or accept them here again."""
+        if aside is not self._aside:
+            self._pause()
+            self._aside = aside
+            if self.is_open:
+                self.start()
+
+    def look(self) -> None:
+        """Accept who waits, if somebody does: workers may not know of them."""
+        if self.is_open and self._has_clients():
+            self._accept_batch()
+
     def pause(self) -> None:
         """Accept nothing until `resume`: clients wait in the backlog."""
         self._paused = True
-        self._pause()
+        self._close()
 
     def resume(self) -> None:
         """Accept again."""
@@ -113,7 +141,8 @@ class StreamListener:
         """Take the clients that wait in the backlog now, none that come later; `stop` follows."""
         if self.sock.fileno() < 0:
             return
-        self._pause()
+        self._close()
+        await self._around.doors.settle()
         left = self._waiting()
         while left > 0 and not self._paused and self.sock.fileno() >= 0:
             if not self._accept_batch(min(left, _BATCH)):
@@ -127,10 +156,11 @@ class StreamListener:
         """
         if self.sock.fileno() < 0:
             return
-        self._pause()
+        self._close()
         if not self._paused:
             self._accept_batch()
-        self._pause()
+        self._close()
+        _refuse(self.sock)
         close_listener(self.sock)
         self._uncount()
 
@@ -146,12 +176,84 @@ class StreamListener:
 
     def ready(self, events: int) -> None:
         """Accept; see poller.Ready."""
-        # To ask how many wait costs a third of an accept(2) that finds nobody. At least one: where
-        # this is told, one was there.
-        self._accept_batch(min(max(1, self._waiting()), _BATCH))
+        if not self._aside:
+            # To ask how many wait costs a third of an accept(2) that finds nobody. At least one:
+            # where this is told, one was there.
+            self._accept_batch(min(max(1, self._waiting()), _BATCH))
+            self._around.doors.warm(self)
+            return
+        # No worker waited for this client: they are busy, nearly always. See in a while.
+        self._pause()
+        self._looked = self._around.doors.progress(self)
+        self._around.poller.later(_OVERLOOKED, self._look_after)
 
     def broke(self) -> None:
         """Go on; see poller.Ready."""
+
+    def begun_elsewhere(self, item: Opened) -> Session:
+        """Return the session that a worker has begun."""
+        session = self._session(_CLOSED, item.client)
+        session.started = item.started
+        self.live.arrived(self.live.route.name, self.port, item.client)
+        return session
+
+    def lost(self, count: int) -> None:
+        """Count sessions that have ended with their worker, before they were told of."""
+        counters = self.live.counters
+        counters.opened += count
+        counters.closed[Reason.CUT] += count
+
+    def brought(
+        self,
+        message: Bring,
+        candidate: Candidate | None,
+        socks: Sequence[socket.SocketType],
+        known: Session | None,
+    ) -> None:
+        """See to a client that a worker has accepted; `known`: it was told of before."""
+        if not socks:  # no descriptor was free: the kernel has closed it
+            self.lost(0 if known else 1)
+            if known:
+                known.ended(None, 0, 0)
+            return
+        client, *dials = socks
+        session = self._session(client, message.client)
+        session.started = message.started
+        if known is not None:
+            session.number = known.number
+            known.forget()
+        else:
+            self.live.arrived(self.live.route.name, self.port, message.client)
+        try:
+            session.go_on(candidate, dials[0] if dials else None, message.error)
+        except Exception:
+            session.broke()
+            raise
+
+    def _session(self, client: socket.SocketType, address: object) -> Session:
+        session = Session(
+            self._around, self.live, client, address, search=self._search, done=self._done
+        )
+        self._sessions.add(session)
+        return session
+
+    def _look_after(self) -> None:
+        if not self.is_open or self._reading:
+            return
+        if self._aside and self._around.doors.progress(self) == self._looked:
+            self.look()
+        self.start()
+
+    def _has_clients(self) -> bool:
+        poll = select.poll()
+        poll.register(self.sock, select.POLLIN)
+        return bool(poll.poll(0))
+
+    def _close(self) -> None:
+        """Accept nothing from now on, neither here nor in workers."""
+        self.is_open = False
+        self._pause()
+        self._around.doors.shut(self)
 
     def _pause(self) -> None:
         if self._reading:
@@ -164,8 +266,8 @@ class StreamListener:
         """
         if not self.port:
             return _BACKLOG_OF_PATH
-        told = self.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _UNACKED.size)
-        return int(_UNACKED.unpack(told)[0])
+        told = self.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, UNACKED.size)
+        return int(UNACKED.unpack(told)[0])
 
     def _accept_batch(self, count: int = _BATCH) -> bool:
         """Accept up to `count` clients; tell whether there may be more."""
@@ -195,14 +297,18 @@ class StreamListener:
             client.setblocking(False)
             if not self.port:
                 guard(client)  # a TCP socket has it from its listener
-            session = Session(
-                self._around, self._live, client, address, search=self._search, done=self._done
-            )
-            self._sessions.add(session)
-            self._live.arrived(self._live.route.name, self.port, address)
+            session = self._session(client, address)
+            self.live.arrived(self.live.route.name, self.port, address)
             try:
                 session.start()
             except Exception:
                 session.broke()
                 raise
         return True
+
+
+def _refuse(sock: socket.socket) -> None:
+    """End listening at `sock`, also where a worker that stands still has it."""
+    if not isinstance(sock, LentSocket):  # else others may need it
+        with suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ambassador import log
@@ -32,11 +32,12 @@ class LiveRoute:
     route: Route
     noticed: EndpointNoticed = lambda *_: None
     arrived: ClientArrived = lambda *_: None
+    look_again: Callable[[], None] = lambda: None  # told when other endpoints may be led to
     counters: Counters = field(default_factory=Counters)
     hold_queue: HoldQueue = field(default_factory=HoldQueue)
     _turn: int = 0
-    _usable: tuple[Endpoint, ...] = ()
-    _places: tuple[int, ...] = ()
+    usable_now: tuple[Endpoint, ...] = ()
+    places: tuple[int, ...] = ()
     # By address as it is written: admin, health and weight may change, it is the same endpoint.
     _evidence: dict[Address, Evidence] = field(default_factory=dict)
     _serial: int = field(default_factory=lambda: next(_serials))
@@ -44,9 +45,10 @@ class LiveRoute:
     _failing: bool = False  # some endpoint of the route
     # Where clients were led: by the place of the endpoint, the port they came to, the address.
     _led: dict[tuple[int, int, str], Candidate] = field(default_factory=dict)
-    _doubts: Doubts = field(default_factory=Doubts)
+    _doubts: Doubts = field(init=False)
 
     def __post_init__(self) -> None:
+        self._doubts = Doubts(lambda: self.look_again())  # noqa: PLW0108 (another by then)
         self.change(self.route)
 
     def new_number(self) -> int:
@@ -66,8 +68,8 @@ class LiveRoute:
         """Use `route` for new sessions; what is known of endpoints that stay is kept."""
         self.route = route
         self._led.clear()
-        self._usable = tuple(filter(usable, route.endpoints))
-        self._places = pick.cycle([endpoint.weight for endpoint in self._usable])
+        self.usable_now = tuple(filter(usable, route.endpoints))
+        self.places = pick.cycle([endpoint.weight for endpoint in self.usable_now])
         # Of one that left, its open sessions: it may come back before they end.
         busy = {address: known for address, known in self._evidence.items() if known.open}
         here = dict.fromkeys(endpoint.address for endpoint in route.endpoints)
@@ -75,6 +77,7 @@ class LiveRoute:
             known.here = known.address in here
         self._evidence = busy | {a: self._evidence.get(a) or Evidence(a) for a in here}
         self._look_for_failures()
+        self.look_again()
 
     @property
     def open_by_endpoint(self) -> dict[Address, int]:
@@ -85,26 +88,17 @@ class LiveRoute:
         """Return what clients have met at each endpoint; `carried` are the bytes of sessions that
         are still open.
         """
-        found = {}
-        for address, known in self._evidence.items():
-            up, down = carried.get(address, (0, 0))
-            found[address] = EndpointMet(
-                known.opened,
-                known.to_upstream + up,
-                known.to_client + down,
-                known.failures,
-                known.error,
-                known.failed_on,
-                known.failing_since is not None,
-            )
-        return found
+        return {
+            address: known.met(*carried.get(address, (0, 0)))
+            for address, known in self._evidence.items()
+        }
 
     def choose(self, now: float) -> list[Endpoint]:
         """Return every endpoint that gets new sessions, the first to try first. `now` in seconds.
 
         None, where all of them are drained, in maintenance or unhealthy.
         """
-        endpoints = self._usable
+        endpoints = self.usable_now
         if len(endpoints) <= 1:
             return list(endpoints)
         evidence = [self._evidence[endpoint.address] for endpoint in endpoints]
@@ -112,7 +106,7 @@ class LiveRoute:
             endpoints,
             self.route.pick,
             turn=self._turn,
-            places=self._places,
+            places=self.places,
             open_sessions=[known.open for known in evidence],
             failed=[
                 known.failed_at is not None and now < known.failed_at + DOUBT for known in evidence
@@ -131,7 +125,7 @@ class LiveRoute:
         """Return where to connect a client of `listen_port`, when that is known without asking and
         nothing that has not worked lately is in the way; None when it has to be looked for.
         """
-        usable = self._usable
+        usable = self.usable_now
         if self._failing or self._doubts.until or not usable:  # `in_doubt`, for each client
             return None
         place = 0
@@ -145,7 +139,7 @@ class LiveRoute:
         if not addresses:
             return None
         address = addresses[0] if len(addresses) == 1 else self._arrange(place, addresses)[0]
-        found = self._candidate(place, listen_port, address)
+        found = self.candidate(place, listen_port, address)
         if found.evidence is not None:
             found.evidence.addresses = addresses
         return found
@@ -158,14 +152,14 @@ class LiveRoute:
         self._doubts.forget(now)
         found: list[Candidate] = []
         for endpoint in self.choose(now):
-            place = self._usable.index(endpoint)
-            addresses = self._known(endpoint, resolver)
+            place = self.usable_now.index(endpoint)
+            addresses = self.known(endpoint, resolver)
             if not addresses:
                 if self._evidence[endpoint.address].failing_since is None:
                     return ()
                 continue
             arranged = self._arrange(place, addresses)
-            found += [self._candidate(place, listen_port, address) for address in arranged]
+            found += [self.candidate(place, listen_port, address) for address in arranged]
         trusted = [one for one in found if (one.address, one.port) not in self._doubts]
         if trusted and self._doubts.claim((found[0].address, found[0].port), now):
             return [found[0], *trusted]
@@ -177,11 +171,12 @@ class LiveRoute:
             return False
         return not any(
             (address, self.route.endpoint_port(endpoint, listen_port)) not in self._doubts
-            for endpoint in self._usable
-            for address in self._known(endpoint, resolver)
+            for endpoint in self.usable_now
+            for address in self.known(endpoint, resolver)
         )
 
-    def _known(self, endpoint: Endpoint, resolver: Resolver) -> Sequence[str]:
+    def known(self, endpoint: Endpoint, resolver: Resolver) -> Sequence[str]:
+        """Return the addresses of `endpoint`; none where its name has to be asked for first."""
         where = endpoint.address
         if not isinstance(where, Inet):
             return (where.path,)
@@ -193,7 +188,7 @@ class LiveRoute:
     def _arrange(self, place: int, addresses: Sequence[str]) -> Sequence[str]:
         if len(addresses) == 1:
             return addresses
-        known = self._evidence[self._usable[place].address]
+        known = self._evidence[self.usable_now[place].address]
         known.turn += 1
         return pick.arrange(
             addresses,
@@ -203,12 +198,13 @@ class LiveRoute:
             chance=random.random(),
         )
 
-    def _candidate(self, place: int, listen_port: int, address: str) -> Candidate:
+    def candidate(self, place: int, listen_port: int, address: str) -> Candidate:
+        """Return `address` of a usable endpoint as what clients of `listen_port` are led to."""
         found = self._led.get((place, listen_port, address))
         if found is None:
             if len(self._led) > _MOST_LED:  # a name whose answers never end
                 self._led.clear()
-            endpoint = self._usable[place]
+            endpoint = self.usable_now[place]
             port = self.route.endpoint_port(endpoint, listen_port)
             known = self._evidence[endpoint.address]
             found = Candidate(endpoint, address, port, known)
@@ -234,10 +230,10 @@ class LiveRoute:
     def turned(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Return `candidates`, the addresses of one endpoint, in the order for the next session."""
         endpoint = candidates[0].endpoint if candidates else None
-        if len(candidates) < 2 or endpoint not in self._usable:
+        if len(candidates) < 2 or endpoint not in self.usable_now:
             return list(candidates)
         by_address = {one.address: one for one in candidates}
-        arranged = self._arrange(self._usable.index(endpoint), list(by_address))
+        arranged = self._arrange(self.usable_now.index(endpoint), list(by_address))
         return [by_address[address] for address in arranged]
 
     def trusted_first(self, candidates: Sequence[Candidate], now: float) -> list[Candidate]:
@@ -324,6 +320,7 @@ class LiveRoute:
         if known.failing_since is None:
             known.failing_since = now
             self._failing = True
+            self.look_again()
             text = f"cannot reach {where}: {reason}"
             self._say(log.WARNING, "endpoint_unreachable", where, text, reason=reason)
 
@@ -335,6 +332,7 @@ class LiveRoute:
         seconds = now - known.failing_since
         known.failed_at = known.failing_since = None
         self._look_for_failures()
+        self.look_again()
         self.noticed(self.route.name, endpoint, "", True)
         where = format_endpoint(endpoint)
         text = f"reaches {where} again, {seconds:.1f} s after it first failed"

@@ -1,9 +1,10 @@
-"""Busy sessions are carried by processes of their own, so that all cores carry.
+"""Workers: processes that accept, connect and carry beside the relay, so that all cores do.
 
-Every session begins in the relay's own process, and most end there: handing one over costs as much
-as a few requests. Which ones are busy is seen in a sample, taken only while there is much to do: in
-some turns of the poller it is noted who was ready. Those that are old enough go to the worker that
-has the fewest. Nothing comes back; a worker that has had none for a while ends.
+They are started as soon as there is much to do: until then, and where there is a single core, the
+relay does the same by itself. Listeners go to them with the next client (`doors.py`); sessions that
+the relay has begun by then, or has to begin itself, go to the worker that has the fewest, once they
+are busy and no longer young: handing one over costs as much as a few requests. Which are busy is
+seen in a sample of turns of the poller. Workers that have had nothing to do for a while end.
 """
 
 from __future__ import annotations
@@ -18,18 +19,22 @@ from functools import partial
 from ambassador import log
 from ambassador.core.offload import least_loaded, wanted
 from ambassador.core.session import State
+from ambassador.planes.relay.doors import Doors
 from ambassador.planes.relay.pair import Side
 from ambassador.planes.relay.poller import Poller
 from ambassador.planes.relay.session import Session
+from ambassador.planes.relay.shared import Shared
 from ambassador.planes.relay.worker import Worker
+from ambassador.tasks import spawn
 
 __all__ = ["Offload"]
 
-_PAUSE = 256  # turns between two samples
+_PAUSE = 64  # turns between two samples
 _SAMPLE = 32  # turns of a sample
-_BUSY = 0.5  # seconds: when the turns of a pause took longer, there is nothing to spread
-_GROWN = 0.25  # seconds: younger sessions may be over in a moment
-_IDLE = 30.0  # seconds a worker without sessions stays
+_BUSY = 0.125  # seconds: when the turns of a pause took longer, there is nothing to spread
+_GROWN = 0.1  # seconds: younger sessions may be over in a moment
+_IDLE = 30.0  # seconds workers without sessions stay
+_FEW = 8  # sessions in that time that need no worker
 _AGAIN = 10.0  # seconds after one died before another is started
 _PATIENCE = 1.0  # seconds for all workers to tell their numbers, or that all has ended
 _TICK = 0.02  # seconds between two looks whether something has ended
@@ -40,14 +45,10 @@ _RESERVE = 32  # descriptors of a worker that are not for sessions
 class Offload:
     """Hands sessions of `poller` to at most `limit` workers. `eager`: every session, at once."""
 
-    def __init__(
-        self,
-        poller: Poller,
-        limit: int,
-        *,
-        eager: bool = False,
-    ) -> None:
+    def __init__(self, poller: Poller, doors: Doors, limit: int, *, eager: bool = False) -> None:
         self._poller = poller
+        self._doors = doors
+        self._shared: Shared | None = None
         self._limit = limit
         self._pause, self._sample = (1, 1) if eager else (_PAUSE, _SAMPLE)
         self._grown, self._busy = (0.0, float("inf")) if eager else (_GROWN, _BUSY)
@@ -56,6 +57,7 @@ class Offload:
         self._ended: list[Worker] = []
         self._timer: asyncio.TimerHandle | None = None
         self._not_before = 0.0
+        self._begun_before = 0
         self._began = time.monotonic()
         self._room = (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _RESERVE) // 2
         if limit:
@@ -66,11 +68,22 @@ class Offload:
         """Those that run."""
         return tuple(self._workers)
 
+    @property
+    def held(self) -> int:
+        """Bytes that sessions hold unsent, those of workers as of the last `measure`."""
+        return self._poller.memory.held + sum(worker.held for worker in self._workers)
+
     def start(self, count: int) -> None:
         """Start `count` workers."""
         for _ in range(count):
             try:
-                self._workers.append(Worker(self._poller, self._died))
+                if self._shared is None:
+                    self._shared = self._doors.shared = Shared(2 * self._limit)
+                taken = {one.row for one in (*self._workers, *self._ended)}
+                row = next(one for one in range(1, 2 * self._limit + 1) if one not in taken)
+                worker = Worker(self._poller, self, self._doors, row)
+                self._workers.append(worker)
+                self._doors.workers = tuple(self._workers)
             except OSError as error:
                 self._not_before = time.monotonic() + _AGAIN
                 log.event(
@@ -80,6 +93,18 @@ class Offload:
                     reason=str(error),
                 )
                 return
+
+    def ready(self, worker: Worker) -> None:
+        """Let it know of the doors; see worker.Owner."""
+        self._doors.greet(worker)
+        if self._timer is None:
+            self._timer = self._loop.call_later(_IDLE, self._look)
+
+    def more(self) -> None:
+        """Perhaps there is something to do for one more; see worker.Owner."""
+        running = len(self._workers)
+        if running < self._limit and time.monotonic() >= self._not_before:
+            self.start(wanted(self._limit, running, 0, sum(map(len, self._workers))))
 
     async def measure(self) -> None:
         """Have the numbers of all sessions brought up to date."""
@@ -121,6 +146,9 @@ class Offload:
             worker.wait()
         self._workers.clear()
         self._ended.clear()
+        self._doors.workers, self._doors.shared = (), None
+        if self._shared is not None:
+            self._shared.close()
 
     def _begin_sample(self) -> None:
         now = time.monotonic()
@@ -138,10 +166,12 @@ class Offload:
         sides = [side for side in map(self._poller.who, seen) if isinstance(side, Side)]
         sessions = dict.fromkeys(side.pair for side in sides if isinstance(side.pair, Session))
         busy = [session for session in sessions if session.grown_to(now) >= self._grown]
-        if not busy or now < self._not_before:
+        if now < self._not_before:
             return
         carried = sum(map(len, self._workers))
-        self.start(wanted(self._limit, len(self._workers), len(busy), carried))
+        self.start(wanted(self._limit, len(self._workers), len(sessions), carried))
+        if not busy:
+            return
         late = [worker for worker in self._workers if not worker.is_ready]
         if not late:
             self._hand(busy)
@@ -163,24 +193,39 @@ class Offload:
         for worker, share in zip(able, shares, strict=True):
             if share:  # else a worker that has just begun to stand still would get them
                 worker.when_it_answers(partial(_give, worker, share))
-        if self._timer is None:
-            self._timer = self._loop.call_later(_IDLE, self._look)
 
     def _look(self) -> None:
-        """Let those go that have nothing to do."""
-        idle = [worker for worker in self._workers if not len(worker) and worker.is_ready]
-        for worker in idle:
-            self._workers.remove(worker)
-            worker.close()
+        """Let all go when they have nothing to do."""
+        self._timer = None
         self._ended = [worker for worker in self._ended if worker.process.poll() is None]
-        self._ended += idle
-        more = self._workers or self._ended
-        self._timer = self._loop.call_later(_IDLE, self._look) if more else None
+        ready = [worker for worker in self._workers if worker.is_ready]
+        begun = sum(worker.begun for worker in ready)
+        idle = ready and not any(map(len, ready)) and begun <= self._begun_before + _FEW
+        self._begun_before = begun
+        if idle:
+            spawn(self._dismiss(), "dismiss workers")
+        if self._workers or self._ended:
+            self._timer = self._loop.call_later(_IDLE, self._look)
 
-    def _died(self, worker: Worker) -> None:
+    async def _dismiss(self) -> None:
+        """Accept here again; then let workers go, unless one has a session after all."""
+        self._doors.shut_all()
+        await self._doors.settle()
+        await self.measure()
+        for worker in [one for one in self._workers if one.is_ready and not len(one)]:
+            self._workers.remove(worker)
+            self._ended.append(worker)
+            worker.close()
+            self._doors.gone(worker)
+        self._doors.workers = tuple(self._workers)
+
+    def gone(self, worker: Worker) -> None:
+        """Go on without it; see worker.Owner."""
         self._workers.remove(worker)
         self._ended.append(worker)
+        self._doors.workers = tuple(self._workers)
         self._not_before = time.monotonic() + _AGAIN
+        self._doors.gone(worker)
         self._tell_death(worker)
 
     def _tell_death(self, worker: Worker) -> None:

@@ -10,9 +10,12 @@ import sys
 import termios
 
 __all__ = [
-    "END_ON_CLOSE", "guard", "is_over", "keep_alive", "no_delay", "reset", "tune", "unacknowledged",
+    "END_ON_CLOSE", "UNACKED", "guard", "is_over", "keep_alive", "no_delay", "reset", "tune",
+    "unacknowledged",
 ]  # fmt: skip
 
+# tcpi_unacked in struct tcp_info of linux/tcp.h: of a listener, how many clients wait.
+UNACKED = struct.Struct("24xI")
 _SOCKET = socket.SOL_SOCKET
 _LINGER = socket.SO_LINGER
 _OOBINLINE = socket.SO_OOBINLINE

@@ -18,10 +18,12 @@ from ambassador.planes.relay.binding import Binding
 from ambassador.planes.relay.departures import Departures
 from ambassador.planes.relay.descriptors import Descriptors
 from ambassador.planes.relay.dial import Patience
+from ambassador.planes.relay.doors import Doors
 from ambassador.planes.relay.keepalive import Keepalives
 from ambassador.planes.relay.listener import StreamListener
 from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.offload import Offload
+from ambassador.planes.relay.own import OwnAddresses
 from ambassador.planes.relay.poller import Poller
 from ambassador.planes.relay.route import RelayRoute, StreamOrUdp, addresses, sessions_of
 from ambassador.planes.relay.silence import SilenceWatch
@@ -33,6 +35,7 @@ from ambassador.ports import (
     Resolver,
     RouteStatus,
     SessionEnded,
+    SessionsSummed,
     SessionStatus,
     unheard,
 )
@@ -51,13 +54,13 @@ class RelayPlane:
 
     `buffer` is how many bytes one direction of a session may hold unsent before its sender is
     no longer read (plus one read, twice as much or 512 KiB at most), `memory` how many all sessions
-    together may, each process its part; `backlog` is asked of
-    listen(2); `noticed` hears of each failed attempt to reach an endpoint, and of the first that
-    succeeds again; `arrived` hears of each client, `closed` of each session that has ended.
-    Listeners are taken from `inherited`, where it has them; while it is provisional nothing is
-    accepted, until `begin`.
-    Busy sessions are carried by at most `workers` processes beside this one; `eager`: all.
-    `reserve` descriptors are left to what is no session.
+    together may, each process its part; `backlog` is asked of listen(2); `noticed` hears of each
+    failed attempt to reach an endpoint, and of the first that succeeds again; `arrived` hears of
+    each client, `closed` of each session that has ended; where there is `summed`, that hears of
+    those that were over in a moment in a worker. Listeners are taken from `inherited`, where it has
+    them; while it is provisional nothing is accepted, until `begin`. At most `workers`
+    processes do the same beside this one while there is much to do; `eager`: always. `reserve`
+    descriptors are left to what is no session.
     """
 
     name = "relay"
@@ -71,6 +74,7 @@ class RelayPlane:
         noticed: EndpointNoticed = lambda *_: None,
         arrived: ClientArrived = lambda *_: None,
         closed: SessionEnded = unheard,
+        summed: SessionsSummed | None = None,
         inherited: Inherited | None = None,
         memory: int = 64 << 20,
         workers: int = 0,
@@ -85,9 +89,10 @@ class RelayPlane:
         self._noticed = noticed
         self._arrived = arrived
         self._routes: dict[RouteKey, RelayRoute] = {}
-        self._ports: set[int] | None = None  # that any route listens on; 0: a path
+        self._own = own = OwnAddresses(self._routes)
         self._leaving: list[RelayRoute] = []  # removed, with sessions still open
         self.source_ports = SourcePorts()
+        self._doors = Doors(resolver, partial(own, Proto.TCP), summed)
         self._around = Surroundings(
             resolver,
             self._descriptors,
@@ -101,13 +106,14 @@ class RelayPlane:
             Patience(),
             self.source_ports,
             Keepalives(),
-            partial(self._is_own, Proto.TCP),
+            partial(own, Proto.TCP),
             asyncio.Event(),
             closed,
+            self._doors,
         )
         self._loop.add_reader(poller.fileno(), poller.turn)
         SilenceWatch(poller)
-        self.offload = Offload(poller, workers, eager=eager)
+        self.offload = Offload(poller, self._doors, workers, eager=eager)
 
     async def prepare(self, steps: Sequence[Step]) -> None:
         """Nothing can be told before it is tried; see ports.Plane."""
@@ -143,7 +149,8 @@ class RelayPlane:
             if isinstance(step, ChangeRoute):
                 await self._routes[step.new.key].change(step, piece)
                 await piece.end()
-        self._ports = None
+        self._own.change(self._doors)
+        await self._doors.settle()
         for relay_route in self._leaving:
             if not relay_route.open:
                 relay_route.departures.close()
@@ -154,9 +161,7 @@ class RelayPlane:
         """Bytes that sessions hold unsent, those of workers as of the last `measure`, and how many
         they may.
         """
-        memory = self._around.poller.memory
-        held = memory.held + sum(worker.held for worker in self.offload.workers)
-        return held, self._memory
+        return self.offload.held, self._memory
 
     async def measure(self, routes: Sequence[Route] | None = None) -> None:
         """Ask the workers for their numbers; see ports.Plane."""
@@ -171,8 +176,7 @@ class RelayPlane:
     async def sessions(self, routes: Sequence[Route] | None = None) -> Sequence[SessionStatus]:
         """Return the open sessions; see ports.Plane."""
         await self.offload.measure()
-        now = time.monotonic()
-        everything = [*self._routes.values(), *self._leaving]
+        now, everything = time.monotonic(), [*self._routes.values(), *self._leaving]
         chosen = everything if routes is None else self._some(routes)
         found, piece = list[SessionStatus](), Slice()
         for relay_route in chosen:
@@ -287,8 +291,11 @@ class RelayPlane:
         self._loop.call_exception_handler({"message": "a session failed", "exception": error})
 
     def _add(self, route: Route, sockets: Sequence[socket.socket]) -> None:
-        live, listeners = LiveRoute(route, self._noticed, self._arrived), list[StreamOrUdp]()
-        departures = Departures(live, self._around.resolver, partial(sessions_of, listeners))
+        listeners = list[StreamOrUdp]()
+        live = LiveRoute(route, self._noticed, self._arrived, partial(self._look_at, listeners))
+        shared = partial(self._doors.has_any, listeners), self.offload.measure
+        known = partial(sessions_of, listeners)
+        departures = Departures(live, self._around.resolver, known, shared)
         relay_route = self._routes[route.key] = RelayRoute(live, listeners, departures)
         departures.follow()
         self._open_listeners(relay_route, sockets)
@@ -303,13 +310,18 @@ class RelayPlane:
             else:
                 from ambassador.planes.relay.udp import UdpListener  # noqa: PLC0415 (0.2 MB)
 
-                is_own = partial(self._is_own, Proto.UDP)
-                listener = UdpListener(self._around, live, sock, port, is_own)
+                own = partial(self._own, Proto.UDP)
+                listener = UdpListener(self._around, live, sock, port, own)
             relay_route.listeners.append(listener)
             if self._inherited.provisional:
                 listener.pause()
             else:
                 listener.start()
+
+    def _look_at(self, listeners: Sequence[StreamOrUdp]) -> None:
+        for listener in listeners:
+            if isinstance(listener, StreamListener):
+                self._doors.look(listener)
 
     async def _stop(self, route: Route, piece: Slice) -> None:
         self._routes[route.key].departures.forget()
@@ -332,18 +344,6 @@ class RelayPlane:
             if not failures:
                 relay_route.departures.follow()
                 self._open_listeners(relay_route, sockets[route.key])
-
-    def _is_own(self, proto: Proto, address: str, port: int) -> bool:
-        if self._ports is None:  # asked for each session, and almost always the answer is no
-            self._ports = {
-                port
-                for relay_route in self._routes.values()
-                for port in getattr(relay_route.live.route.listen, "ports", (0,))
-            }
-        return port in self._ports and any(
-            relay_route.live.route.proto is proto and relay_route.listens(address, port)
-            for relay_route in self._routes.values()
-        )
 
     def _cut(self, reason: Reason) -> None:
         for relay_route in (*self._routes.values(), *self._leaving):

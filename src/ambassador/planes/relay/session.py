@@ -6,35 +6,37 @@ at once, without a task; else, and when that fails, `connect` searches.
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Callable
+from typing import Any
 
 from ambassador.core.retry import attempt_limit
 from ambassador.core.session import TABLE, Action, Event, State
 from ambassador.model import Reason
 from ambassador.planes.relay.dial import Dial
 from ambassador.planes.relay.evidence import Candidate
-from ambassador.planes.relay.facts import SessionFacts
 from ambassador.planes.relay.live import LiveRoute
-from ambassador.planes.relay.options import keep_alive, no_delay
+from ambassador.planes.relay.options import no_delay, reset
 from ambassador.planes.relay.pair import Side
 from ambassador.planes.relay.refusal import doubt, is_ours, refuse_ourselves, spoken
 from ambassador.planes.relay.search import Search
+from ambassador.planes.relay.shared_session import SharedSession
+from ambassador.planes.relay.source_ports import NO_PORT
 from ambassador.planes.relay.surroundings import Surroundings
 from ambassador.planes.relay.trial import Trial
-from ambassador.planes.relay.worker import Worker
 
 __all__ = ["Session"]
 
 _DIAL = Event.DIAL
 
 
-class Session(SessionFacts):
+class Session(SharedSession):
     """One client of a route, from accept to the close of both sides."""
 
     __slots__ = (
-        "_beside", "_dial", "_failure", "_key", "_search", "_since", "_worker", "around", "done",
+        "_beside", "_dial", "_failure", "_search", "_since",
     )  # fmt: skip
 
     def __init__(
@@ -45,19 +47,15 @@ class Session(SessionFacts):
         address: object,
         *,
         search: Search,
-        done: Callable[[Session], None],
+        done: Callable[[Any], None],
     ) -> None:
-        super().__init__(around.poller, live, client, address)
-        self.around = around
-        self.done = done
+        super().__init__(around, live, client, address, done)
         self._since = self.started
-        # What the states DIALLING, SEARCHING and HANDED have in hand.
+        # What the states DIALLING and SEARCHING have in hand.
         self._dial: Dial | None = None
         self._beside: tuple[Dial, ...] = ()  # that may answer still, beside `_dial`
         self._search = search
         self._failure = ""  # the last, of what it has tried itself
-        self._worker: Worker | None = None
-        self._key = 0  # what it is called there
 
     @property
     def aim(self) -> tuple[str, int] | None:
@@ -71,6 +69,35 @@ class Session(SessionFacts):
         counters.opened += 1
         counters.open += 1
         self.poller.add(self.client.sock.fileno(), self.client)
+        self._seek()
+
+    def go_on(
+        self, candidate: Candidate | None, sock: socket.SocketType | None, error: int
+    ) -> None:
+        """Go on where a worker had come to: it was connecting to `candidate`, by `sock`, or that
+        has failed with `error`.
+        """
+        self.around.descriptors.take(2)
+        counters = self.live.counters
+        counters.opened += 1
+        counters.open += 1
+        self.poller.add(self.client.sock.fileno(), self.client)
+        self._since = self.started
+        if sock is not None and (candidate is None or self.live.route.hold is not None):
+            reset(sock)
+            sock.close()
+        elif sock is not None and candidate is not None:
+            limit = attempt_limit(self._since + self.live.route.connect - time.monotonic(), 1)
+            self._dial = Dial.go_on(candidate, limit, sock, self, self.around.patience)
+            self.state, _ = TABLE[self.state, _DIAL]
+            return
+        if error and candidate is not None and self.live.route.hold is None:
+            failure = OSError(error, os.strerror(error))
+            self._failure = f"{candidate}: {spoken(failure)}"
+            if not is_ours(failure) and error not in NO_PORT:
+                self._missed(candidate)
+                self._look_further()
+                return
         self._seek()
 
     def reconnect(self) -> None:
@@ -87,51 +114,6 @@ class Session(SessionFacts):
         self.because(reason, detail)
         self.happened(Event.CUT)
 
-    def hand(self, worker: Worker) -> None:
-        """Have `worker` carry it from now on, if it is in a state that can be handed over."""
-        client, upstream = self.client, self.upstream
-        if upstream is None or self.state is not State.OPEN:
-            return
-        if client.unsent is not None or upstream.unsent is not None:
-            return  # what is unsent is here; another time
-        if self.candidate is not None and self.candidate.port:
-            # Keepalives may not have seen to it yet.
-            keep_alive(upstream.sock, self.live.route.keepalive)
-        descriptors = client.sock.fileno(), upstream.sock.fileno()
-        key = worker.hand(self, descriptors, client.received, upstream.received)
-        if key is None:
-            return
-        self._worker, self._key = worker, key
-        self.happened(Event.HAND)
-        for side in (client, upstream):
-            side.peer = side.to = None
-            self.poller.remove(side.sock.fileno())
-            self.poller.close_socket(side.sock)
-        self.around.descriptors.give(2)
-
-    @property
-    def is_handed(self) -> bool:
-        """Whether a worker carries it, or did."""
-        return self._worker is not None
-
-    def counted(self, to_upstream: int, to_client: int) -> None:
-        """See worker.Handed."""
-        assert self.upstream is not None
-        self.client.received, self.upstream.received = to_upstream, to_client
-
-    def ended(self, event: Event | None, to_upstream: int, to_client: int) -> None:
-        """See worker.Handed."""
-        assert self.upstream is not None
-        self.around.descriptors.take(2)  # that finish gives
-        if event is None:
-            self.because(Reason.CUT, "the process that carried it has ended")
-        else:
-            self.counted(to_upstream, to_client)
-            self.noted(event)
-        self.happened(Event.RETURNED)
-        self.client.closed = self.upstream.closed = True
-        self.finish()
-
     def give_up(self, action: Action) -> None:
         """See Pair."""
         if action is Action.DROP_DIAL and self._dial is not None:
@@ -144,11 +126,6 @@ class Session(SessionFacts):
             self._search.leave(self)
         elif action is Action.LEAVE_HOLD:
             self.live.hold_queue.leave(self)
-
-    def elsewhere(self, action: Action) -> None:
-        """See Pair."""
-        if action is Action.CUT_IN_WORKER and self._worker is not None:
-            self._worker.cut(self._key)
 
     def broke(self) -> None:
         """See Pair."""

@@ -20,14 +20,14 @@ from ambassador import log
 from ambassador.core.results import ShortageView
 from ambassador.sockets.sysctl import sysctl
 
-__all__ = ["NoSourcePortError", "SourcePorts", "port_range"]
+__all__ = ["NO_PORT", "NoSourcePortError", "SourcePorts", "port_range"]
 
 # Places of which it is known how often no port was free: the last ones.
 _PLACES = 64
 
 _BEGUN = frozenset({0, errno.EINPROGRESS})
 # connect(2): no port is free for TCP; for UDP, which binds by itself before.
-_NO_PORT = frozenset({errno.EADDRNOTAVAIL, errno.EAGAIN})
+NO_PORT = frozenset({errno.EADDRNOTAVAIL, errno.EAGAIN})
 _BIND_ADDRESS_NO_PORT = 24  # IP_BIND_ADDRESS_NO_PORT of linux/in.h; no name in Python 3.11
 # Ports tried before the shortage counts as real: 5 us each.
 _TRIES = 64
@@ -70,7 +70,7 @@ class SourcePorts:
             if error in _BEGUN:
                 return sock
             sock.close()
-            if error not in _NO_PORT:
+            if error not in NO_PORT:
                 raise OSError(error, os.strerror(error))
         stream = kind == socket.SOCK_STREAM
         if not (self._scarce and stream and self._is_scarce(where)):
@@ -80,7 +80,7 @@ class SourcePorts:
                 if error in _BEGUN:
                     return sock
                 sock.close()
-                if error not in _NO_PORT:
+                if error not in NO_PORT:
                     raise OSError(error, os.strerror(error))
             self._short(where)
         self._count(where)

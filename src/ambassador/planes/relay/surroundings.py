@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from ambassador.planes.relay.descriptors import Descriptors
 from ambassador.planes.relay.dial import Patience
+from ambassador.planes.relay.doors import Doors
 from ambassador.planes.relay.keepalive import Keepalives
 from ambassador.planes.relay.poller import Poller
 from ambassador.planes.relay.source_ports import SourcePorts
@@ -33,4 +34,5 @@ class Surroundings:
     is_own: Callable[[str, int], bool]
     ended: asyncio.Event
     closed: SessionEnded
+    doors: Doors
     datagram: memoryview = field(default_factory=lambda: memoryview(bytearray(_LARGEST)))

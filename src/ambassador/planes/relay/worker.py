@@ -5,39 +5,58 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import os
 import select
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection
-from typing import Protocol
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Protocol, cast
 
 from ambassador.core.session import Event
+from ambassador.planes.relay.channel import Channel
 from ambassador.planes.relay.disconnect import disconnect, inode
+from ambassador.planes.relay.doors import Doors
+from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.poller import Poller
-from ambassador.planes.relay.worker_protocol import (
+from ambassador.planes.relay.worker_messages import (
     Adopt,
     Ask,
-    Channel,
+    Bring,
     Cut,
+    Door,
     Ended,
+    Heard,
     Hello,
+    Item,
+    Joined,
+    Message,
+    News,
+    Opened,
     Ping,
+    Shut,
+    Sum,
     Told,
 )
 
-__all__ = ["Handed", "Worker"]
+__all__ = ["Handed", "Owner", "Worker"]
 
 _MODULE = "ambassador.planes.relay.worker_main"
 _STILL = 0.5  # seconds without an answer: it gets no more sessions
 _PIECE = 20  # sessions ended before other work of the loop has its turn: 1 ms
 _PATIENCE = 2.0  # seconds for a process to end that has nothing left to do
-_keys = itertools.count(1)
+_keys = itertools.count(2, 2)
 
 
 class Handed(Protocol):
     """A session whose two sockets a worker has."""
+
+    def begun(self, worker: Any, key: int) -> None:
+        """`worker` has begun it, and calls it `key`."""
+
+    def joined(self, candidate: Any, connected: float) -> None:
+        """It has been connected."""
 
     def counted(self, to_upstream: int, to_client: int) -> None:
         """So many bytes have been carried by now, all in all."""
@@ -46,17 +65,36 @@ class Handed(Protocol):
         """It has ended, first by `event`; None where the worker itself has."""
 
 
+class Owner(Protocol):
+    """Has a worker."""
+
+    def ready(self, worker: Worker) -> None:
+        """`worker` can carry."""
+
+    def more(self) -> None:
+        """One has begun sessions."""
+
+    def gone(self, worker: Worker) -> None:
+        """`worker` has ended, though nobody asked it to."""
+
+
 class Worker:
-    """Starts the process, hands sessions to it and hears of them. `gone` is called when it has
-    ended though nobody asked it to.
+    """Starts the process, hands sessions to it and hears of them; `owner` is told of what it does.
+    `row`: of what it shares with others, see Shared.
     """
 
-    def __init__(self, poller: Poller, gone: Callable[[Worker], None]) -> None:
+    def __init__(self, poller: Poller, owner: Owner, doors: Doors, row: int) -> None:
+        assert doors.shared is not None
         self.is_ready = False  # to carry
+        self.row = row
+        self.heard = 0  # of the doors
+        self.begun = 0  # sessions it has begun, ever
+        self._doors = doors
+        self._owner = owner
+        self._ways: dict[int, Mapping[int, Candidate]] = {}  # of sessions not connected yet
         self.held = 0  # bytes its sessions hold unsent, when it was asked last
         self.began = time.monotonic()
         self._poller = poller
-        self._on_gone = gone
         self._sessions: dict[int, Handed] = {}
         self._inodes: dict[int, tuple[int, int]] = {}  # of the sockets of each session
         self._waiting: list[asyncio.Future[None]] = []
@@ -65,15 +103,17 @@ class Worker:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._channel = Channel(ours)
         descriptor = theirs.fileno()
+        shared = doors.shared.descriptors
         try:
             # -P: what lies in the current folder is no module of ours.
             self.process = subprocess.Popen(  # noqa: S603 (our own program)
                 [
                     *(sys.executable, "-P", "-m", _MODULE),
                     *(str(descriptor), str(poller.limit), str(poller.memory.bound)),
+                    *(str(row), str(int(doors.each)), *map(str, shared)),
                 ],
                 stdin=subprocess.DEVNULL,
-                pass_fds=[descriptor],
+                pass_fds=[descriptor, *shared],
             )
         except BaseException:
             ours.close()
@@ -128,7 +168,20 @@ class Worker:
             self._forget(key)
             session.ended(None, 0, 0)
 
+    def show(self, door: Door, listener: socket.socket | None) -> None:
+        """Tell it of a door; see doors.Doorkeeper."""
+        with contextlib.suppress(OSError):  # it is gone, which an event tells
+            if listener is not None:
+                self._channel.send(door, (socket.SocketType(fileno=os.dup(listener.fileno())),))
+            else:
+                self._channel.send(door)
+
+    def shut(self, message: Shut) -> None:
+        """Tell it of a door that is shut; see doors.Doorkeeper."""
+        self._send(message)
+
     def _forget(self, key: int) -> Handed | None:
+        self._ways.pop(key, None)
         self._inodes.pop(key, None)
         return self._sessions.pop(key, None)
 
@@ -138,10 +191,10 @@ class Worker:
 
     async def measure(self) -> None:
         """Have the numbers of all sessions told. Returns when they are, or the worker is gone."""
-        if not self._sessions:
-            return
         told = asyncio.get_running_loop().create_future()
         self._waiting.append(told)
+        if self._pinged is None:
+            self._pinged = time.monotonic()
         self._send(Ask())
         await told
 
@@ -179,8 +232,8 @@ class Worker:
         try:
             with contextlib.suppress(OSError):  # it is gone, which is read next
                 self._channel.flush()
-            for message, _ in self._channel.receive():
-                self._hear(message)
+            for message, descriptors in self._channel.receive():
+                self._hear(message, descriptors)
         except EOFError:
             self._gone()
 
@@ -193,34 +246,70 @@ class Worker:
         """Hear the rest, of which no edge tells again; see poller.Ready."""
         self._poller.go_on(self)
 
-    def _hear(self, message: object) -> None:
+    def _hear(self, message: object, descriptors: list[int]) -> None:
         match message:
+            case News(items):
+                for item in items:
+                    self._learn(item)
             case Hello():
-                self.is_ready = True
                 self._pinged = None
                 answers, self._answers = self._answers, []
                 for then in answers:
                     then()
-            case Ended(key, event, to_upstream, to_client):
-                if session := self._forget(key):
-                    session.ended(event, to_upstream, to_client)
+                if not self.is_ready:
+                    self.is_ready = True
+                    self._owner.ready(self)
+            case Heard(version):
+                self.heard = version
+                self._doors.hear()
+            case Bring():
+                known = self._forget(message.key)
+                socks = [socket.SocketType(fileno=one) for one in descriptors]
+                self._doors.brought(self, message, socks, cast(Any, known))
             case Told(more, held, numbers):
                 self.held = held
                 for key, to_upstream, to_client in numbers:
                     if session := self._sessions.get(key):
                         session.counted(to_upstream, to_client)
-                if not more and self._waiting:
-                    _set(self._waiting.pop(0))
+                if not more:
+                    self._pinged = None
+                    if self._waiting:
+                        _set(self._waiting.pop(0))
 
-    def _send(self, message: Cut | Ask | Ping) -> None:
+    def _learn(self, item: Item) -> None:
+        match item:
+            case Opened():
+                self.begun += 1
+                self._owner.more()
+                fresh, ways = self._doors.opened(self, item)
+                self._sessions[item.key] = fresh
+                self._inodes[item.key] = item.inodes
+                fresh.begun(self, item.key)
+                if item.connected:
+                    fresh.joined(ways[item.way], item.connected)
+                else:
+                    self._ways[item.key] = ways
+            case Joined(key, way, connected, number):
+                self._inodes[key] = self._inodes[key][0], number
+                self._sessions[key].joined(self._ways.pop(key)[way], connected)
+            case Ended(key, event, to_upstream, to_client):
+                if session := self._forget(key):
+                    session.ended(event, to_upstream, to_client)
+            case Sum():
+                self.begun += len(item.totals)
+                self._owner.more()
+                self._doors.summed(self, item)
+
+    def _send(self, message: Message) -> None:
         with contextlib.suppress(OSError):  # it is gone, which an event tells
             self._channel.send(message)
 
     def _gone(self) -> None:
         self._poller.close_socket(self._channel.sock)
         self._release()
+        self.is_ready = False
         self._end_piece()
-        self._on_gone(self)
+        self._owner.gone(self)
 
     def _end_piece(self) -> None:
         """End its sessions, which are over, without keeping others waiting."""

@@ -1,148 +1,211 @@
 """What the relay and a process that carries sessions for it say to each other.
 
 Datagrams on a pair of unix sockets (SOCK_SEQPACKET): whole, in order, and the end of either side
-is seen. Numbers are little-endian; a session is called by a key the relay chose.
+is seen. Numbers are little-endian. A session is called by a key: an odd one where the worker has
+accepted it, an even one where the relay has. Times are of the monotonic clock, which all processes
+share.
 
-    to the worker     ADOPT  key, bytes to_upstream, to_client so far; client and upstream attached
+    to the worker     DOOR   version, what clients of a listener are to meet, as JSON; the listener
+                             attached where the worker does not have it
+                      SHUT   version, door: accept there no longer, and bring who is not connected
+                      ADOPT  key, bytes to_upstream, to_client so far; client and upstream attached
                       CUT    key
                       ASK
                       PING
     from the worker   HELLO  once it can carry; answers PING
-                      ENDED  key, the event that ended it, bytes to_upstream, to_client
+                      HEARD  version; answers DOOR and SHUT
+                      BRING  a client that has no upstream and needs the relay; attached, and behind
+                             it perhaps the connection that is being made
+                      NEWS   of sessions, in order: OPENED, JOINED, ENDED, SUM
                       TOLD   more to come?, bytes held unsent, (key, to_upstream, to_client)...;
                              answers ASK
 """
 
 from __future__ import annotations
 
-import socket
 import struct
-from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import TypeAlias
 
 from ambassador.core.session import Event
+from ambassador.planes.relay.worker_messages import (
+    Adopt,
+    Ask,
+    Bring,
+    Client,
+    Cut,
+    Door,
+    Ended,
+    Heard,
+    Hello,
+    Item,
+    Joined,
+    Message,
+    News,
+    Numbers,
+    Opened,
+    Ping,
+    Shut,
+    Sum,
+    Told,
+    Way,
+)
 
-__all__ = [
-    "Adopt",
-    "Ask",
-    "Channel",
-    "Cut",
-    "Ended",
-    "Hello",
-    "Message",
-    "Ping",
-    "Told",
-    "decode",
-    "encode",
-    "told",
-]
+__all__ = ["LARGEST", "decode", "encode", "told"]
 
-_LARGEST = 4096  # bytes of a message
+LARGEST = 32768  # bytes of a message
 _ADOPT = struct.Struct("<BQQQ")
-_CUT = struct.Struct("<BQ")
+_DOOR = struct.Struct("<BQ")
+_SHUT = struct.Struct("<BQI")
+_CUT = _HEARD = _DOOR
+_BRING = struct.Struct("<BQ?IIdi?")
+_OPENED = struct.Struct("<BQIIddQQ")
+_JOINED = struct.Struct("<BQIdQ")
 _ENDED = struct.Struct("<BQBQQ")
+_SUM = struct.Struct("<BIIBQQI")
+_LENGTH = struct.Struct("<H")
 _TOLD = struct.Struct("<B?Q")
 _NUMBERS = struct.Struct("<QQQ")
-_AT_ONCE = (_LARGEST - _TOLD.size) // _NUMBERS.size
+_AT_ONCE = 170  # sessions of one TOLD
 _EVENTS = tuple(Event)
-
-Numbers: TypeAlias = tuple[int, int, int]  # key, to_upstream, to_client
-
-
-@dataclass(frozen=True, slots=True)
-class Adopt:
-    """Carry this session."""
-
-    key: int
-    to_upstream: int
-    to_client: int
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """Reset both sides of a session."""
-
-    key: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """Tell the numbers of all sessions."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ping:
-    """Say hello."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hello:
-    """Sessions may come."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A session has ended, first by `event`."""
-
-    key: int
-    event: Event
-    to_upstream: int
-    to_client: int
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """Numbers of some sessions; with `more` there are others to come. All sessions hold `held`
-    bytes unsent.
-    """
-
-    more: bool
-    held: int
-    numbers: tuple[Numbers, ...]
-
-
-Message: TypeAlias = Adopt | Cut | Ask | Hello | Ended | Told | Ping
-_KINDS: tuple[type[Message], ...] = (Adopt, Cut, Ask, Hello, Ended, Told, Ping)
+_NUMBER_OF = {event: number for number, event in enumerate(_EVENTS)}
+_KINDS: tuple[type[Message], ...] = (
+    Adopt, Cut, Ask, Hello, News, Told, Ping, Door, Shut, Heard, Bring,
+)  # fmt: skip
 _BARE: dict[type[Message], Message] = {Ask: Ask(), Hello: Hello(), Ping: Ping()}
 
 
-def encode(message: Message) -> bytes:
+def encode(message: Message) -> bytes:  # noqa: PLR0911 (one a kind)
     """Return `message` as it is sent."""
     kind = _KINDS.index(type(message))
     match message:
         case Adopt(key, to_upstream, to_client):
             return _ADOPT.pack(kind, key, to_upstream, to_client)
-        case Cut(key):
-            return _CUT.pack(kind, key)
-        case Ended(key, event, to_upstream, to_client):
-            return _ENDED.pack(kind, key, _EVENTS.index(event), to_upstream, to_client)
+        case Cut(number) | Heard(number):
+            return _CUT.pack(kind, number)
+        case News(items):
+            return bytes([kind]) + b"".join(map(_encode_item, items))
         case Told(more, held, numbers):
             return _TOLD.pack(kind, more, held) + b"".join(_NUMBERS.pack(*one) for one in numbers)
+        case Door(version=version):
+            import json  # noqa: PLC0415 (5 ms of a start, before which no door is needed)
+
+            fields = [getattr(message, name) for name in message.__slots__]
+            return _DOOR.pack(kind, version) + json.dumps(fields[1:]).encode()
+        case Shut(version, number):
+            return _SHUT.pack(kind, version, number)
+        case Bring(key, known, door, way, started, error, under_way, client):
+            found = _BRING.pack(kind, key, known, door, way, started, error, under_way)
+            return found + _client(client)
         case Ask() | Hello() | Ping():
             return bytes([kind])
 
 
-def decode(data: bytes) -> Message:
+def decode(data: bytes) -> Message:  # noqa: PLR0911 (one a kind)
     """Return the message that `data` is; inverse of `encode`. Raises ValueError."""
     try:
         kind = _KINDS[data[0]]
+        if kind is News:
+            return News(tuple(_decode_items(data)))
         if kind is Adopt:
             return Adopt(*_ADOPT.unpack(data)[1:])
         if kind is Cut:
             return Cut(*_CUT.unpack(data)[1:])
-        if kind is Ended:
-            _, key, event, to_upstream, to_client = _ENDED.unpack(data)
-            return Ended(key, _EVENTS[event], to_upstream, to_client)
+        if kind is Heard:
+            return Heard(*_HEARD.unpack(data)[1:])
         if kind is Told:
             _, more, held = _TOLD.unpack_from(data)
             return Told(more, held, tuple(_NUMBERS.iter_unpack(data[_TOLD.size :])))
+        if kind is Door:
+            return _decode_door(data)
+        if kind is Shut:
+            return Shut(*_SHUT.unpack(data)[1:])
+        if kind is Bring:
+            fields = (*_BRING.unpack_from(data)[1:], _client_of(data[_BRING.size :]))
+            return Bring(*fields)
         if len(data) == 1:
             return _BARE[kind]
-    except (IndexError, struct.error) as error:
+    except (IndexError, KeyError, TypeError, struct.error) as error:
         raise ValueError(f"not a message: {data[:32]!r}: {error}") from error
     raise ValueError(f"not a message: {data[:32]!r}: too long")
+
+
+def _decode_door(data: bytes) -> Door:
+    import json  # noqa: PLC0415 (see encode)
+
+    _, version = _DOOR.unpack_from(data)
+    number, turns, places, random, alternatives, limit, keepalive = json.loads(data[_DOOR.size :])
+    return Door(
+        version,
+        int(number),
+        tuple(map(int, turns)),
+        tuple(tuple(Way(int(n), str(at), int(port)) for n, at, port in ways) for ways in places),
+        bool(random),
+        bool(alternatives),
+        float(limit),
+        float(keepalive),
+    )
+
+
+def _client(client: Client) -> bytes:
+    return f"{client[1]} {client[0]}".encode() if client else b""
+
+
+def _client_of(data: bytes) -> Client:
+    if not data:
+        return None
+    port, space, host = data.decode().partition(" ")
+    if not space:
+        raise ValueError(f"not a client: {data!r}")
+    return host, int(port)
+
+
+def _encode_item(item: Item) -> bytes:
+    """Return `item` with its length before it, and its kind."""
+    found: bytes
+    if isinstance(item, Opened):
+        found = _OPENED.pack(0, *item[:5], *item.inodes) + _client(item.client)
+    elif isinstance(item, Joined):
+        found = _JOINED.pack(1, *item)
+    elif isinstance(item, Ended):
+        key, event, *numbers = item
+        found = _ENDED.pack(2, key, _NUMBER_OF[event], *numbers)
+    else:
+        door, way, event, up, down, connects, totals = item
+        times = struct.pack(f"<{len(connects)}d{len(totals)}d", *connects, *totals)
+        found = _SUM.pack(3, door, way, _NUMBER_OF[event], up, down, len(connects)) + times
+    return _LENGTH.pack(len(found)) + found
+
+
+def _decode_items(data: bytes) -> Iterator[Item]:
+    place = 1
+    while place < len(data):
+        (length,) = _LENGTH.unpack_from(data, place)
+        place += _LENGTH.size
+        item, place = data[place : place + length], place + length
+        if len(item) != length:
+            raise ValueError(f"not a message: {data[:32]!r}: too short")
+        yield _decode_item(item)
+
+
+def _decode_item(item: bytes) -> Item:
+    kind = item[0]
+    if kind == 0:
+        fields = _OPENED.unpack_from(item)[1:]
+        found = (*fields[:5], fields[5:], _client_of(item[_OPENED.size :]))
+        return Opened(*found)
+    if kind == 1:
+        return Joined(*_JOINED.unpack(item)[1:])
+    if kind == 2:
+        _, key, event, up, down = _ENDED.unpack(item)
+        return Ended(key, _EVENTS[event], up, down)
+    if kind == 3:
+        _, door, way, event, up, down, count = _SUM.unpack_from(item)
+        rest = (len(item) - _SUM.size) // 8
+        times = struct.unpack_from(f"<{rest}d", item, _SUM.size)
+        if rest < count or _SUM.size + 8 * rest != len(item):
+            raise ValueError(f"not a message: {item[:32]!r}: its times do not add up")
+        return Sum(door, way, _EVENTS[event], up, down, times[:count], times[count:])
+    raise ValueError(f"not a message: {item[:32]!r}: of no kind")
 
 
 def told(numbers: Iterable[Numbers], held: int = 0) -> Iterator[Told]:
@@ -151,56 +214,3 @@ def told(numbers: Iterable[Numbers], held: int = 0) -> Iterator[Told]:
     for start in range(0, max(1, len(everything)), _AT_ONCE):
         rest = start + _AT_ONCE < len(everything)
         yield Told(rest, held, everything[start : start + _AT_ONCE])
-
-
-class Channel:
-    """One end of the pair of sockets. What cannot be sent now is kept, in order, until `flush`."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self.sock = sock
-        self._kept: deque[bytes] = deque()
-        sock.setblocking(False)
-
-    @property
-    def is_full(self) -> bool:
-        """Whether something is kept."""
-        return bool(self._kept)
-
-    def send(self, message: Message) -> None:
-        """Send `message`, now or later. Raises OSError when the other end is gone."""
-        self._kept.append(encode(message))
-        self.flush()
-
-    def attach(self, message: Message, descriptors: tuple[int, int]) -> bool:
-        """Send `message` with `descriptors`, now; tell whether that could be done."""
-        if self._kept:
-            return False
-        try:
-            socket.send_fds(self.sock, [encode(message)], descriptors)
-        except OSError:  # full, or the other end is gone, which is seen elsewhere
-            return False
-        return True
-
-    def flush(self) -> None:
-        """Send what is kept, as far as there is room. Raises OSError, as `send`."""
-        while self._kept:
-            try:
-                self.sock.send(self._kept[0])
-            except BlockingIOError:
-                return
-            self._kept.popleft()
-
-    def receive(self) -> Iterator[tuple[Message, list[int]]]:
-        """Yield what has arrived, with the descriptors that came along. Raises EOFError when the
-        other end is gone.
-        """
-        while True:
-            try:
-                data, descriptors, _, _ = socket.recv_fds(self.sock, _LARGEST, 2)
-            except BlockingIOError:
-                return
-            except OSError as error:
-                raise EOFError from error
-            if not data:
-                raise EOFError
-            yield decode(data), list(descriptors)

@@ -7,8 +7,11 @@ import socket
 import pytest
 
 from ambassador.core.session import Event
+from ambassador.planes.relay.doors import Doors
 from ambassador.planes.relay.poller import Poller
+from ambassador.planes.relay.shared import Shared
 from ambassador.planes.relay.worker import Worker
+from tests.names import StaticResolver
 
 
 class Handed:
@@ -25,6 +28,24 @@ class Handed:
         self.end.set_result((event, to_upstream, to_client))
 
 
+class Owner:
+    """Keeps who is gone."""
+
+    def __init__(self):
+        self.lost = asyncio.get_running_loop().create_future()
+        self.doors = Doors(StaticResolver(), lambda address, port: False)
+        self.doors.shared = Shared(2)
+
+    def ready(self, worker):
+        pass
+
+    def more(self):
+        pass
+
+    def gone(self, worker):
+        self.lost.set_result(worker)
+
+
 def run(trial):
     """Run `trial(worker, gone)` with a worker that is ready."""
 
@@ -32,8 +53,9 @@ def run(trial):
         loop = asyncio.get_running_loop()
         poller = Poller(65536, lambda error: loop.call_exception_handler({"exception": error}))
         loop.add_reader(poller.fileno(), poller.turn)
-        gone = loop.create_future()
-        worker = Worker(poller, gone.set_result)
+        owner = Owner()
+        gone = owner.lost
+        worker = Worker(poller, owner, owner.doors, 1)
         while not worker.is_ready:
             await asyncio.sleep(0.001)
         try:
@@ -45,6 +67,7 @@ def run(trial):
             loop.remove_reader(poller.fileno())
             assert len(poller) == 0
             poller.close()
+            owner.doors.shared.close()
 
     asyncio.run(asyncio.wait_for(around(), 20))
 
@@ -78,7 +101,7 @@ def test_a_session_is_carried_measured_and_heard_of():
         assert event in {Event.CLIENT_END, Event.UPSTREAM_END}
         assert numbers == [8, 6]
         assert len(worker) == 0
-        await worker.measure()  # of nothing, which needs no answer
+        await worker.measure()  # of nothing
 
     run(trial)
 
@@ -120,11 +143,12 @@ def test_a_process_that_does_not_end_is_killed(monkeypatch):
 
 def test_without_a_process_nothing_is_left(monkeypatch):
     async def failing():
-        poller = Poller(65536, lambda error: None)
+        poller, owner = Poller(65536, lambda error: None), Owner()
         monkeypatch.setattr("sys.executable", "/nonexistent/python")
         with pytest.raises(FileNotFoundError):
-            Worker(poller, lambda worker: None)
+            Worker(poller, owner, owner.doors, 1)
         assert len(poller) == 0
         poller.close()
+        owner.doors.shared.close()
 
     asyncio.run(failing())

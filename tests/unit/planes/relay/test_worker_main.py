@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from ambassador.core.session import Event
-from ambassador.planes.relay.worker_protocol import Adopt, Ask, Channel, Cut, Ended, Hello, Told
+from ambassador.planes.relay.channel import Channel
+from ambassador.planes.relay.shared import Shared
+from ambassador.planes.relay.worker_messages import Adopt, Ask, Cut, Ended, Hello, News, Told
 from tests.wait import until
 
 
@@ -22,10 +24,12 @@ class Process:
     def __init__(self):
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.channel = Channel(ours)
+        self.shared = Shared(2)
         module = "ambassador.planes.relay.worker_main"
+        numbers = (theirs.fileno(), 65536, 1 << 20, 1, 1, *self.shared.descriptors)
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", module, str(theirs.fileno()), "65536", "1048576"],
-            pass_fds=[theirs.fileno()],
+            [sys.executable, "-P", "-m", module, *map(str, numbers)],
+            pass_fds=[theirs.fileno(), *self.shared.descriptors],
         )
         theirs.close()
         self.heard = []
@@ -35,7 +39,8 @@ class Process:
         """Return the next message."""
 
         def one():
-            self.heard += [message for message, _ in self.channel.receive()]
+            for message, _ in self.channel.receive():
+                self.heard += message.items if isinstance(message, News) else [message]
             return self.heard
 
         until(one, 10)
@@ -62,6 +67,7 @@ def process():
     yield process
     process.channel.sock.close()
     assert process.process.wait(10) == 0
+    process.shared.close()
 
 
 def test_it_carries_what_it_is_handed_and_tells_how_it_ended(process):
@@ -138,7 +144,7 @@ def test_an_end_is_told_when_it_can_be_seen(process):
         process.channel.send(Cut(key))
         assert select.select([process.channel.sock], [], [], 10)[0]
         ((message, _),) = process.channel.receive()
-        assert message == Ended(key, Event.CUT, 0, 0)
+        assert message == News((Ended(key, Event.CUT, 0, 0),))
         for sock in (client, upstream):
             sock.setblocking(False)
             assert sock.recv(1) == b""
@@ -187,6 +193,7 @@ def test_without_the_relay_sigterm_ends_it():
     assert process.process.returncode == -signal.SIGTERM
     client.close()
     upstream.close()
+    process.shared.close()
 
 
 def test_it_imports_no_more_than_it_needs():

@@ -6,29 +6,65 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ambassador.core.session import Event
-from ambassador.planes.relay.worker_protocol import (
+from ambassador.planes.relay.channel import Channel
+from ambassador.planes.relay.worker_messages import (
     Adopt,
     Ask,
-    Channel,
+    Bring,
     Cut,
+    Door,
     Ended,
+    Heard,
     Hello,
+    Joined,
+    News,
+    Opened,
     Ping,
+    Shut,
+    Sum,
     Told,
-    decode,
-    encode,
-    told,
+    Way,
 )
+from ambassador.planes.relay.worker_protocol import decode, encode, told
 
 COUNTS = st.integers(0, 2**64 - 1)
 NUMBERS = st.tuples(COUNTS, COUNTS, COUNTS)
+SMALL, TIMES = st.integers(0, 2**32 - 1), st.floats(0, 1e9)
+FLAGS, EVENTS = st.booleans(), st.sampled_from(Event)
+HOSTS = st.sampled_from(["192.168.1.9", "::1", "fe80::1%eth0"])
+CLIENTS = st.none() | st.tuples(HOSTS, st.integers(0, 65535))
+WAYS = st.builds(Way, SMALL, st.sampled_from(["10.0.0.1", "::1", "/run/a"]), st.integers(0, 65535))
+ITEMS = st.one_of(
+    st.builds(Opened, COUNTS, SMALL, SMALL, TIMES, TIMES, st.tuples(COUNTS, COUNTS), CLIENTS),
+    st.builds(Joined, COUNTS, SMALL, TIMES, COUNTS),
+    st.builds(Ended, COUNTS, EVENTS, COUNTS, COUNTS),
+    *(
+        st.builds(Sum, SMALL, SMALL, EVENTS, COUNTS, COUNTS, times, st.lists(TIMES).map(tuple))
+        for times in (st.just(()), st.lists(TIMES).map(tuple))
+    ),
+)
+DOORS = st.builds(
+    Door,
+    COUNTS,
+    SMALL,
+    st.lists(st.integers(0, 9)).map(tuple),
+    st.lists(st.lists(WAYS).map(tuple)).map(tuple),
+    FLAGS,
+    FLAGS,
+    TIMES,
+    TIMES,
+)
 MESSAGES = st.one_of(
+    DOORS,
+    st.builds(Shut, COUNTS, SMALL),
+    st.builds(Heard, COUNTS),
+    st.builds(Bring, COUNTS, FLAGS, SMALL, SMALL, TIMES, st.integers(0, 133), FLAGS, CLIENTS),
+    st.builds(News, st.lists(ITEMS, max_size=9).map(tuple)),
     st.builds(Adopt, COUNTS, COUNTS, COUNTS),
     st.builds(Cut, COUNTS),
     st.builds(Ask),
     st.builds(Hello),
     st.builds(Ping),
-    st.builds(Ended, COUNTS, st.sampled_from(Event), COUNTS, COUNTS),
     st.builds(Told, st.booleans(), COUNTS, st.lists(NUMBERS, max_size=50).map(tuple)),
 )
 

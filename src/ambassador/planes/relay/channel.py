@@ -1,0 +1,81 @@
+"""One end of what `worker_protocol` is spoken on."""
+
+from __future__ import annotations
+
+import socket
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+
+from ambassador.planes.relay.worker_messages import Message
+from ambassador.planes.relay.worker_protocol import LARGEST, decode, encode
+
+__all__ = ["Channel"]
+
+
+class Channel:
+    """One end of the pair of sockets. What cannot be sent now is kept, in order, until `flush`.
+    What is given away is closed by `close`.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        close: Callable[[socket.SocketType], None] = socket.SocketType.close,
+    ) -> None:
+        self.sock = sock
+        self._close = close
+        self._kept: deque[tuple[bytes, Sequence[socket.SocketType]]] = deque()
+        sock.setblocking(False)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether something is kept."""
+        return bool(self._kept)
+
+    def send(self, message: Message, attached: Sequence[socket.SocketType] = ()) -> None:
+        """Send `message`, now or later, with what is `attached`, which is closed then. Raises
+        OSError when the other end is gone.
+        """
+        self._kept.append((encode(message), attached))
+        self.flush()
+
+    def attach(self, message: Message, descriptors: Sequence[int]) -> bool:
+        """Send `message` with `descriptors`, now; tell whether that could be done."""
+        if self._kept:
+            return False
+        try:
+            socket.send_fds(self.sock, [encode(message)], descriptors)
+        except OSError:  # full, or the other end is gone, which is seen elsewhere
+            return False
+        return True
+
+    def flush(self) -> None:
+        """Send what is kept, as far as there is room. Raises OSError, as `send`."""
+        while self._kept:
+            data, attached = self._kept[0]
+            try:
+                if attached:
+                    descriptors = [one.fileno() for one in attached]
+                    socket.send_fds(self.sock, [data], descriptors)
+                else:
+                    self.sock.send(data)
+            except BlockingIOError:
+                return
+            for one in attached:
+                self._close(one)
+            self._kept.popleft()
+
+    def receive(self) -> Iterator[tuple[Message, list[int]]]:
+        """Yield what has arrived, with the descriptors that came along. Raises EOFError when the
+        other end is gone.
+        """
+        while True:
+            try:
+                data, descriptors, _, _ = socket.recv_fds(self.sock, LARGEST, 2)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                raise EOFError from error
+            if not data:
+                raise EOFError
+            yield decode(data), list(descriptors)

@@ -1,0 +1,277 @@
+"""The listeners that workers accept at, as the relay has them.
+
+A listener whose clients come while workers are there is given to all of them, with what they have
+to know; the relay itself accepts there no longer, and only looks whether somebody does. It takes a
+listener back where each client has to be looked at (`plain.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Protocol
+
+from ambassador.model import Reason
+from ambassador.planes.relay.evidence import Candidate
+from ambassador.planes.relay.facts import REASONS
+from ambassador.planes.relay.plain import Plain, plain
+from ambassador.planes.relay.shared import ABSENT, COLUMNS, DOOR, DOORS, LOAD, VERSION, Shared
+from ambassador.planes.relay.worker_messages import Bring, Door, Opened, Shut, Sum, Way
+from ambassador.ports import Resolver, SessionsSummed
+
+if TYPE_CHECKING:
+    import socket
+
+    from ambassador.planes.relay.listener import StreamListener
+    from ambassador.planes.relay.session import Session
+
+__all__ = ["Doorkeeper", "Doors"]
+
+_PATIENCE = 0.5  # seconds until a worker that has not heard is not waited for: it stands still
+
+
+class Doorkeeper(Protocol):
+    """A worker, as the doors know it."""
+
+    row: int
+    is_ready: bool
+    heard: int
+
+    def show(self, door: Door, listener: socket.socket | None) -> None:
+        """Tell it of a door, with its `listener` where it has none."""
+
+    def shut(self, message: Shut) -> None:
+        """Tell it of a door that is shut."""
+
+
+class _Opening:
+    """One door: its listener, and what its ways are called."""
+
+    def __init__(self, number: int, listener: StreamListener, heard: dict[int, int]) -> None:
+        self.number = number
+        self.listener = listener
+        self.plain: Plain | None = None
+        self.ways: dict[int, Candidate] = {}
+        self.heard = heard  # sessions that each worker has told of
+        self._numbers: dict[Candidate, int] = {}
+
+    def way(self, candidate: Candidate) -> Way:
+        """Return how `candidate` is called."""
+        number = self._numbers.get(candidate)
+        if number is None:
+            number = self._numbers[candidate] = len(self._numbers) + 1
+        self.ways[number] = candidate
+        return Way(number, candidate.address, candidate.port)
+
+
+class Doors:
+    """Opens and shuts them; hears of what happens there. `summed` is told of sessions that were
+    over in a moment; without it workers tell of each.
+    """
+
+    def __init__(
+        self,
+        resolver: Resolver,
+        is_own: Callable[[str, int], bool],
+        summed: SessionsSummed | None = None,
+    ) -> None:
+        self._summed = summed
+        self.shared: Shared | None = None  # as long as there are workers
+        self.workers: Collection[Doorkeeper] = ()
+        self._resolver = resolver
+        self._is_own = is_own
+        self._version = 0
+        self._heard = asyncio.Event()
+        self._open: dict[int, _Opening] = {}
+        self._numbers: dict[StreamListener, int] = {}
+
+    @property
+    def each(self) -> bool:
+        """Whether workers tell of each session."""
+        return self._summed is None
+
+    def warm(self, listener: StreamListener) -> None:
+        """A client has come to `listener`: let workers have it, if there are some."""
+        if not any(one.is_ready for one in self.workers):
+            return
+        if listener not in self._numbers:
+            if (number := self._free()) is None:
+                return
+            self._numbers[listener] = number
+            self._open[number] = _Opening(number, listener, self._begun(number))
+        self.look(listener)
+
+    def look(self, listener: StreamListener) -> None:
+        """What clients of `listener` meet may have changed."""
+        number = self._numbers.get(listener)
+        if number is None:
+            return
+        opening = self._open[number]
+        found = None
+        if listener.is_open and any(one.is_ready for one in self.workers):
+            found = plain(listener.live, listener.port, self._resolver, self._is_own)
+        if found == opening.plain:
+            return
+        if found is None:
+            self._shut(opening)
+            return
+        is_new = opening.plain is None
+        opening.plain = found
+        self._raise_version()
+        message = self._message(opening, found)
+        for worker in self.workers:
+            if worker.is_ready:
+                worker.show(message, listener.sock if is_new else None)
+        listener.set_aside(True)
+
+    def look_at_all(self) -> None:
+        """What is ours, or known, may have changed."""
+        for listener in tuple(self._numbers):
+            self.look(listener)
+
+    def has_any(self, listeners: Iterable[object]) -> bool:
+        """Tell whether workers accept at one of `listeners`, or have."""
+        return any(one in self._numbers for one in listeners) and bool(self.workers)
+
+    def shut(self, listener: StreamListener) -> None:
+        """Take `listener` back."""
+        number = self._numbers.get(listener)
+        if number is not None and self._open[number].plain is not None:
+            self._shut(self._open[number])
+
+    def shut_all(self) -> None:
+        """Take all back."""
+        for listener in tuple(self._numbers):
+            self.shut(listener)
+
+    def greet(self, worker: Doorkeeper) -> None:
+        """Tell a worker that is ready now of what the others know."""
+        for opening in self._open.values():
+            if opening.plain is not None:
+                worker.show(self._message(opening, opening.plain), opening.listener.sock)
+
+    async def settle(self) -> None:
+        """Return when every worker that is at work has heard of all changes."""
+        self._heard.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                while any(one.is_ready and one.heard < self._version for one in self.workers):
+                    await self._heard.wait()
+                    self._heard.clear()
+
+    def hear(self) -> None:
+        """A worker has heard of a change, or is gone."""
+        self._heard.set()
+
+    def progress(self, listener: StreamListener) -> int:
+        """Return how many clients of `listener` all workers have accepted, ever."""
+        number = self._numbers.get(listener)
+        return sum(self._begun(number).values()) if number is not None else 0
+
+    def opened(self, worker: Doorkeeper, item: Opened) -> tuple[Session, Mapping[int, Candidate]]:
+        """Return the session that `worker` tells of, and what the ways of its door are."""
+        opening = self._open[item.door]
+        self._count(opening, worker, 1)
+        return opening.listener.begun_elsewhere(item), opening.ways
+
+    def summed(self, worker: Doorkeeper, item: Sum) -> None:
+        """Count sessions that were over before they were told of."""
+        opening, count = self._open[item.door], len(item.totals)
+        self._count(opening, worker, count)
+        live = opening.listener.live
+        counters = live.counters
+        counters.opened += count
+        counters.to_upstream += item.to_upstream
+        counters.to_client += item.to_client
+        counters.closed[REASONS.get(item.event, Reason.CUT)] += count
+        if (candidate := opening.ways.get(item.way)) and (known := candidate.evidence):
+            known.opened += count
+            known.to_upstream += item.to_upstream
+            known.to_client += item.to_client
+        if self._summed is not None:
+            self._summed(live.route.name, item.connects, item.totals)
+
+    def brought(
+        self,
+        worker: Doorkeeper,
+        message: Bring,
+        socks: Sequence[socket.SocketType],
+        known: Session | None,
+    ) -> None:
+        """See to a client that a worker does not lead on; `known`: it was told of before."""
+        opening = self._open[message.door]
+        if known is None:
+            self._count(opening, worker, 1)
+        candidate = opening.ways.get(message.way)
+        opening.listener.brought(message, candidate, socks, known)
+
+    def gone(self, worker: Doorkeeper) -> int:
+        """Count as cut what a worker that is gone has not told of; return how many that were."""
+        if self.shared is None:
+            return 0
+        self.hear()
+        lost = 0
+        self.shared.cells[worker.row * COLUMNS + LOAD] = ABSENT
+        for opening in self._open.values():
+            begun = self.shared.cells[worker.row * COLUMNS + DOOR + opening.number]
+            missing = begun - opening.heard.get(worker.row, 0)
+            opening.heard[worker.row] = begun
+            if missing > 0:
+                lost += missing
+                opening.listener.lost(missing)
+        if not any(one.is_ready for one in self.workers if one is not worker):
+            self.shut_all()
+        else:  # it may have been told of clients, and nobody else
+            for opening in self._open.values():
+                if opening.plain is not None:
+                    opening.listener.look()
+        return lost
+
+    def _free(self) -> int | None:
+        """Return the number of a door that is free, or can be."""
+        if len(self._open) < DOORS:
+            return len(self._open)
+        for number, opening in self._open.items():
+            listener = opening.listener
+            if listener.sock.fileno() < 0 and not listener.sessions:
+                del self._numbers[listener]
+                return number
+        return None
+
+    def _begun(self, number: int) -> dict[int, int]:
+        """Return how many clients of a door each worker has accepted, ever."""
+        if self.shared is None:
+            return {}
+        cells, rows = self.shared.cells, range(1, self.shared.rows + 1)
+        return {row: cells[row * COLUMNS + DOOR + number] for row in rows}
+
+    def _count(self, opening: _Opening, worker: Doorkeeper, number: int) -> None:
+        opening.heard[worker.row] = opening.heard.get(worker.row, 0) + number
+
+    def _message(self, opening: _Opening, found: Plain) -> Door:
+        route = opening.listener.live.route
+        return Door(
+            self._version,
+            opening.number,
+            found.turns,
+            tuple(tuple(opening.way(one) for one in some) for some in found.places),
+            found.random,
+            found.alternatives,
+            max(route.connect / 2, 0.2),  # see retry.attempt_limit
+            route.keepalive,
+        )
+
+    def _shut(self, opening: _Opening) -> None:
+        opening.plain = None
+        self._raise_version()
+        message = Shut(self._version, opening.number)
+        for worker in self.workers:
+            worker.shut(message)
+        opening.listener.set_aside(False)
+
+    def _raise_version(self) -> None:
+        """Accept nothing anywhere before what comes now is heard."""
+        self._version += 1
+        if self.shared is not None:
+            self.shared.cells[VERSION] = self._version

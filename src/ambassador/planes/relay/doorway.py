@@ -1,0 +1,282 @@
+"""A listener that a worker accepts at, and the sessions it begins there.
+
+The worker knows where clients are led to, and does only what nearly all of them need: accept,
+connect, carry. Who needs more is brought to the relay: where a connection fails, takes its time
+though there are others to try, or where the door is shut while it is being made.
+"""
+
+from __future__ import annotations
+
+import errno
+import select
+import socket
+import time
+from typing import TYPE_CHECKING, Any
+
+from ambassador.core.session import TABLE, Action, Event, State
+from ambassador.planes.relay.options import UNACKED, guard, no_delay, reset
+from ambassador.planes.relay.pair import Pair, Side
+from ambassador.planes.relay.worker_messages import Client, Door, Way
+
+if TYPE_CHECKING:
+    from ambassador.planes.relay.worker_loop import WorkerLoop
+
+__all__ = ["Attempt", "Carried", "Doorway"]
+
+# Told while there is somebody, to one worker that waits for it: the first that does (epoll(7)).
+_ONE = select.EPOLLIN | (1 << 28)  # EPOLLEXCLUSIVE; no name in Python 3.11's select
+_MOST = 16  # accepted in one go before others have their turn
+_AGAIN = 0.001  # seconds until one that leaves clients to others looks whether they were taken
+_BEGUN = frozenset({0, errno.EINPROGRESS})
+_ERROR = select.EPOLLERR | select.EPOLLHUP
+_OUT = select.EPOLLOUT
+_STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
+_DIAL, _CUT = Event.DIAL, Event.CUT
+
+
+class Carried(Pair):
+    """A session of this worker: one that it was handed, or one that began at a door."""
+
+    __slots__ = (
+        "attempt", "client_name", "connected", "doorway", "event", "key", "loop", "started", "told",
+        "way",
+    )  # fmt: skip
+    # Of one that began at a door:
+    way: Way
+    client_name: object  # as accept(2) tells it
+    started: float
+    connected: float  # 0: not yet
+    told: bool  # the relay knows of it
+
+    def __init__(self, loop: WorkerLoop, key: int, client: socket.SocketType) -> None:
+        super().__init__(loop.poller, client)
+        self.loop = loop
+        self.key = key
+        self.event = _CUT
+        self.doorway: Doorway | None = None
+        self.attempt: Attempt | None = None
+
+    def noted(self, event: Event) -> None:
+        """Keep what ends it first; see Pair."""
+        if self.event is _CUT and event is not Event.CONNECTED:
+            self.event = event
+
+    def finish(self) -> None:
+        """See Pair."""
+        if self.loop.carried.pop(self.key, None) is not None:
+            self.loop.ended(self)
+
+    def give_up(self, action: Action) -> None:
+        """See Pair."""
+        if action is Action.DROP_DIAL and self.attempt is not None:
+            self.attempt.drop()
+            self.attempt = None
+
+    def name_client(self) -> Client:
+        """Return what is told of its client."""
+        name: Any = self.client_name
+        return (name[0], name[1]) if isinstance(name, tuple) else None
+
+
+class Attempt:
+    """A connection that is being made for a session; see poller.Ready."""
+
+    __slots__ = ("pair", "sock")
+
+    def __init__(self, pair: Carried, sock: socket.SocketType) -> None:
+        self.pair = pair
+        self.sock = sock
+
+    def ready(self, events: int) -> None:
+        """It is made, or has failed."""
+        pair, sock = self.pair, self.sock
+        if events & _ERROR and (
+            error := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        ):  # else its end has come already, behind what it may have said
+            self.drop()
+            pair.loop.bring(pair, error)
+            return
+        if not events & _OUT:
+            return
+        way = pair.way
+        if way.port >= pair.loop.ephemeral and is_itself(sock):
+            self.drop()
+            pair.loop.bring(pair, errno.ECONNREFUSED)
+            return
+        if way.port:
+            no_delay(sock)
+        pair.attempt = None
+        upstream = Side(pair, sock)
+        pair.poller.give(sock.fileno(), upstream)
+        pair.connected = time.monotonic()
+        pair.loop.joined(self)
+        pair.join(upstream, events)
+
+    def drop(self) -> None:
+        """Give up."""
+        self.pair.loop.attempts.discard(self)
+        reset(self.sock)  # it may be connected since
+        self.pair.poller.close_socket(self.sock)
+
+    def broke(self) -> None:
+        """See poller.Ready."""
+        self.pair.broke()
+
+
+class Doorway:
+    """Accepts on `sock`, which other workers have, too."""
+
+    def __init__(self, loop: WorkerLoop, door: Door, sock: socket.socket) -> None:
+        self.number = door.number
+        self.keepalive = 0.0
+        self._loop = loop
+        self._sock = sock
+        self._turn = 0
+        self._watched = self._is_shut = False
+        self.change(door)
+        self._arguments = int(sock.family), int(sock.type), sock.proto
+        self._is_path = sock.family == socket.AF_UNIX
+        self._watch()
+
+    def change(self, door: Door) -> None:
+        """Lead clients from now on as `door` says."""
+        self.door = door
+        self.keepalive = door.keepalive
+        self._turns = [0] * len(door.places)
+        self.numbers = {way.number for ways in door.places for way in ways}
+
+    def shut(self) -> None:
+        """Accept nothing any longer."""
+        self._leave()
+        self._is_shut = True
+        self._loop.poller.close_socket(self._sock)
+
+    def ready(self, events: int) -> None:
+        """Accept; see poller.Ready."""
+        loop = self._loop
+        if loop.is_behind:
+            loop.ready(0)  # what has changed counts for this client already
+            if loop.is_behind or self._is_shut:
+                return
+        accept = self._sock._accept  # type: ignore[attr-defined]
+        for _ in range(self._share()):
+            if not loop.may_accept(self):
+                self._leave()
+                loop.poller.later(_AGAIN, self._look)
+                return
+            try:
+                descriptor, address = accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._failed(error)
+                return
+            client = socket.SocketType(*self._arguments, descriptor)
+            client.setblocking(False)
+            if self._is_path:
+                guard(client)  # a TCP socket has it from its listener
+            self._begin(client, address)
+
+    def look(self) -> None:
+        """Somebody who has more sessions leaves a client to us."""
+        if not self._is_shut:
+            self._watch()
+            self.ready(0)
+
+    def broke(self) -> None:
+        """Go on; see poller.Ready."""
+
+    def _share(self) -> int:
+        """Return how many of those who wait are ours to accept in one go: one where there are few,
+        so that the spread is even, and more in a flood.
+        """
+        if self._is_path:
+            return 1
+        told = self._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, UNACKED.size)
+        waiting: int = UNACKED.unpack(told)[0]
+        return min(max(1, waiting // self._loop.company), _MOST)
+
+    def _look(self) -> None:
+        if not self._is_shut and not self._watched:
+            self._loop.judge_others()
+            self._watch()
+
+    def _watch(self) -> None:
+        if not self._watched:
+            self._watched = True
+            self._loop.poller.add(self._sock.fileno(), self, _ONE, patient=True)
+
+    def _leave(self) -> None:
+        if self._watched:
+            self._watched = False
+            self._loop.poller.remove(self._sock.fileno())
+
+    def _failed(self, error: OSError) -> None:
+        if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+            self._leave()  # others have descriptors still
+            self._loop.poller.later(0.1, self._look)
+
+    def _begin(self, client: socket.SocketType, address: object) -> None:
+        loop = self._loop
+        pair = Carried(loop, loop.new_key(), client)
+        pair.doorway = self
+        pair.way = way = self._pick()
+        pair.client_name = address
+        pair.started = time.monotonic()
+        pair.connected = 0.0
+        pair.told = False
+        loop.begin(pair)
+        try:
+            loop.poller.add(client.fileno(), pair.client)
+            self._connect(pair, way)
+        except OSError as error:
+            if pair.attempt is not None:
+                pair.attempt.drop()
+                pair.attempt = None
+            loop.bring(pair, error.errno or errno.EIO)
+
+    def _connect(self, pair: Carried, way: Way) -> None:
+        _, address, port = way
+        if port:
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            sock = socket.SocketType(family, _STREAM, 0)
+            pair.attempt = Attempt(pair, sock)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # see source_ports
+            error = sock.connect_ex((address, port))
+            if error not in _BEGUN:
+                raise OSError(error, "")
+        else:
+            sock = socket.SocketType(socket.AF_UNIX, _STREAM, 0)
+            pair.attempt = Attempt(pair, sock)
+            sock.connect(address)
+        guard(sock)
+        pair.poller.add(sock.fileno(), pair.attempt, patient=True)
+        pair.loop.attempts.add(pair.attempt)
+        pair.state, _ = TABLE[State.ACCEPTED, _DIAL]
+
+    def _pick(self) -> Way:
+        door = self.door
+        turns, turn = door.turns, self._turn
+        self._turn = turn + 1
+        if len(turns) == 1:
+            place = turns[0]
+        elif door.random:
+            place = turns[int(self._loop.chance() * len(turns))]
+        else:
+            place = turns[turn % len(turns)]
+        ways = door.places[place]
+        if len(ways) == 1:
+            return ways[0]
+        if door.random:
+            return ways[int(self._loop.chance() * len(ways))]
+        turn = self._turns[place]
+        self._turns[place] = turn + 1
+        return ways[turn % len(ways)]
+
+
+def is_itself(sock: socket.SocketType) -> bool:
+    """See refusal.refuse_itself."""
+    try:
+        return bool(sock.getsockname()[:2] == sock.getpeername()[:2])
+    except OSError:  # reset already, by somebody else
+        return False

@@ -1,0 +1,82 @@
+"""What a worker has to know to lead clients of a listener to their endpoints by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ambassador.model import Inet, Pick
+from ambassador.planes.relay.evidence import Candidate
+from ambassador.planes.relay.live import LiveRoute
+from ambassador.planes.relay.refusal import refuse_ourselves
+from ambassador.ports import Resolver
+
+__all__ = ["Plain", "plain"]
+
+_MOST_TURNS = 2000  # that fit into one message,
+_MOST_ADDRESSES = 250  # and these
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """`turns`: the place that each client is led to, one after the other; `places`: the addresses
+    of each. See worker_messages.Door.
+    """
+
+    turns: tuple[int, ...]
+    places: tuple[tuple[Candidate, ...], ...]
+    random: bool
+    alternatives: bool
+
+
+def plain(
+    live: LiveRoute, port: int, resolver: Resolver, is_own: Callable[[str, int], bool]
+) -> Plain | None:
+    """Return where clients of a listener of `live` at `port` (0: a path) are led to; None where
+    each has to be looked at: the route is held, something is in doubt, a name is not known, the
+    source address is chosen, or what all processes have open decides.
+    """
+    route, usable = live.route, live.usable_now
+    least = route.pick is Pick.LEAST and len(usable) > 1
+    if route.hold is not None or live.in_doubt or not usable or route.source or least:
+        return None
+    places = []
+    count = 0
+    for place, endpoint in enumerate(usable):
+        addresses = live.known(endpoint, resolver)
+        if not addresses:
+            return None
+        count += len(addresses)
+        # Those of the other family are other ways to the same hosts (see pick.arrange).
+        family = [one for one in addresses if (":" in one) == (":" in addresses[0])]
+        if not isinstance(endpoint.address, Inet) or route.pick is Pick.FIRST:
+            family = family[:1]
+        places.append(tuple(live.candidate(place, port, address) for address in family))
+    if route.pick is Pick.LEAST and len(places[0]) > 1:
+        return None
+    try:
+        for candidate in (one for some in places for one in some):
+            refuse_ourselves(candidate, is_own)
+    except OSError:
+        return None
+    backups = [endpoint.backup for endpoint in usable]
+    turns = _turns(live.places if route.pick is not Pick.FIRST else range(len(usable)), backups)
+    if route.pick is Pick.FIRST:
+        turns = turns[:1]
+    if len(turns) > _MOST_TURNS or count > _MOST_ADDRESSES:
+        return None
+    return Plain(turns, tuple(places), route.pick is Pick.RANDOM, count > 1)
+
+
+def _turns(cycle: tuple[int, ...] | range, backups: list[bool]) -> tuple[int, ...]:
+    """Return `cycle` with the place of each backup taken by who comes next, unless all are."""
+    if all(backups) or not any(backups):
+        return tuple(cycle)
+    found = list(cycle)
+    following = next(place for place in cycle if not backups[place])
+    for number in range(len(found) - 1, -1, -1):
+        if backups[found[number]]:
+            found[number] = following
+        else:
+            following = found[number]
+    return tuple(found)

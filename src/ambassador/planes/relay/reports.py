@@ -1,0 +1,163 @@
+"""What a worker tells of its sessions: soon, but not one by one.
+
+Most sessions that are many are over in a moment. Of those that are over before they were told of,
+only sums are told, unless somebody wants to know of each.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ambassador.core.session import Event
+from ambassador.planes.relay.options import keep_alive
+from ambassador.planes.relay.worker_messages import Ended, Item, Joined, Message, News, Opened, Sum
+
+if TYPE_CHECKING:
+    from ambassador.planes.relay.doorway import Carried
+
+__all__ = ["Reports"]
+
+_SOON = 0.01  # seconds until something is told
+_LARGEST = 6000  # bytes of one message, about
+_TIMES = 400  # sessions of one sum: 16 bytes each
+
+
+class _Short:
+    """Sessions that were over in a moment, of one way of a door, and all ended by one event."""
+
+    __slots__ = ("connects", "to_client", "to_upstream", "totals")
+
+    def __init__(self) -> None:
+        self.to_upstream = self.to_client = 0
+        self.connects: list[float] = []
+        self.totals: list[float] = []
+
+
+class Reports:
+    """Tells by `tell`, `later` (see Poller); of short sessions in `sums`, or of each."""
+
+    def __init__(
+        self,
+        tell: Callable[[Message], None],
+        later: Callable[[float, Callable[[], None]], object],
+        *,
+        sums: bool,
+    ) -> None:
+        self.soon = False  # between two turns: sockets are closed by then
+        self._tell = tell
+        self._later = later
+        self._sums = sums
+        self._asked = False
+        self._fresh: list[Carried] = []  # not told of
+        self._items: list[Item] = []
+        self._short: dict[tuple[int, int, Event], _Short] = {}
+
+    def begun(self, pair: Carried) -> None:
+        """`pair` has been accepted."""
+        self._fresh.append(pair)
+        if not self._asked:
+            self._ask()
+
+    def joined(self, pair: Carried, upstream: socket.SocketType) -> None:
+        """`pair` has its `upstream`."""
+        if pair.told:
+            number = os.fstat(upstream.fileno()).st_ino
+            self.add(Joined(pair.key, pair.way.number, pair.connected, number))
+            _keep(pair, upstream)
+
+    def ended(self, pair: Carried) -> None:
+        """`pair` has ended, its sides are there still."""
+        upstream, door = pair.upstream, pair.doorway
+        up, down = pair.client.received, upstream.received if upstream is not None else 0
+        if door is None or pair.told:
+            self.add(Ended(pair.key, pair.event, up, down))
+            self.soon = True
+            return
+        connected = pair.connected
+        way = pair.way.number if connected else 0
+        if not self._sums:
+            self._items.append(_opened(pair))
+            self.add(Ended(pair.key, pair.event, up, down))
+            pair.told = True
+            return
+        key = door.number, way, pair.event
+        short = self._short.get(key)
+        if short is None:
+            short = self._short[key] = _Short()
+        short.to_upstream += up
+        short.to_client += down
+        if connected:
+            short.connects.append(connected - pair.started)
+        short.totals.append(time.monotonic() - pair.started)
+        pair.told = True
+
+    def add(self, item: Item) -> None:
+        """Tell `item` soon."""
+        self._items.append(item)
+        if not self._asked:
+            self._ask()
+
+    def flush(self) -> None:
+        """Tell everything now."""
+        self.soon = False
+        items, self._items = self._items, []
+        fresh, self._fresh = self._fresh, []
+        for pair in fresh:
+            if not pair.told:
+                pair.told = True
+                items.append(_opened(pair))
+                if pair.upstream is not None:
+                    _keep(pair, pair.upstream.sock)
+        short, self._short = self._short, {}
+        for (door, way, event), one in short.items():
+            up, down = one.to_upstream, one.to_client
+            for start in range(0, len(one.totals), _TIMES):
+                connects = tuple(one.connects[start : start + _TIMES])
+                totals = tuple(one.totals[start : start + _TIMES])
+                items.append(Sum(door, way, event, up, down, connects, totals))
+                up = down = 0
+        size, piece = 0, list[Item]()
+        for item in items:
+            piece.append(item)
+            size += 16 * len(item.totals) if isinstance(item, Sum) else 100
+            if size > _LARGEST:
+                self._tell(News(tuple(piece)))
+                size, piece = 0, []
+        if piece:
+            self._tell(News(tuple(piece)))
+
+    def _ask(self) -> None:
+        self._asked = True
+        self._later(_SOON, self._due)
+
+    def _due(self) -> None:
+        self._asked = False
+        self.flush()
+
+
+def _opened(pair: Carried) -> Opened:
+    door = pair.doorway
+    assert door is not None
+    way = pair.way.number if pair.connected else 0
+    client, upstream = pair.client.sock, pair.upstream
+    inodes = _inode(client), _inode(upstream.sock) if upstream is not None else 0
+    return Opened(
+        *(pair.key, door.number, way, pair.started, pair.connected, inodes), pair.name_client()
+    )
+
+
+def _inode(sock: socket.SocketType) -> int:
+    return os.fstat(sock.fileno()).st_ino if sock.fileno() >= 0 else 0
+
+
+def _keep(pair: Carried, upstream: socket.SocketType) -> None:
+    """Give `upstream` its keepalive: one that lives for a moment only does without."""
+    if pair.doorway is not None and pair.way.port:
+        try:  # noqa: SIM105 (contextlib is not imported for this)
+            keep_alive(upstream, pair.doorway.keepalive)
+        except OSError:  # it is reset, which an event tells
+            pass

@@ -1,0 +1,198 @@
+"""The messages of `worker_protocol`, which says what they are for. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+from ambassador.core.session import Event
+
+__all__ = [
+    "Adopt",
+    "Ask",
+    "Bring",
+    "Client",
+    "Cut",
+    "Door",
+    "Ended",
+    "Heard",
+    "Hello",
+    "Item",
+    "Joined",
+    "Message",
+    "News",
+    "Numbers",
+    "Opened",
+    "Ping",
+    "Shut",
+    "Sum",
+    "Told",
+    "Way",
+]
+
+Numbers: TypeAlias = tuple[int, int, int]  # key, to_upstream, to_client
+
+
+class Way(NamedTuple):
+    """One address that clients of a door are connected to: an IP literal and a port, or a path and
+    0. It has a number that no other way of the door ever had.
+    """
+
+    number: int
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What clients of one listener meet. `turns`: which place has the first, the second, ... client
+    (in any order, if `random`); `places` has the ways of each, used in turn. `limit` is how many
+    seconds a connection may take; after a moment it is the relay's where there are `alternatives`.
+    """
+
+    version: int
+    number: int
+    turns: tuple[int, ...]
+    places: tuple[tuple[Way, ...], ...]
+    random: bool
+    alternatives: bool
+    limit: float
+    keepalive: float
+
+
+@dataclass(frozen=True, slots=True)
+class Shut:
+    """Accept nothing at a door any longer."""
+
+    version: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """All up to `version` is done."""
+
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bring:
+    """A client of a door, accepted at `started`, has no upstream: the connection to a way has
+    failed with `error` (errno.h), or is still being made (`under_way`), or neither. `known`: it has
+    been told of before.
+    """
+
+    key: int
+    known: bool
+    door: int
+    way: int
+    started: float
+    error: int
+    under_way: bool
+    client: Client
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """Carry this session."""
+
+    key: int
+    to_upstream: int
+    to_client: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Reset both sides of a session."""
+
+    key: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Tell the numbers of all sessions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Say hello."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """Sessions may come."""
+
+
+Client: TypeAlias = tuple[str, int] | None  # host and port, or a client of a path
+
+
+class Opened(NamedTuple):
+    """A client of a door was accepted; `way` and `connected` are 0 as long as it has no upstream.
+    `inodes`: what its sockets are called in /proc/PID/fd, that of the client first.
+    """
+
+    key: int
+    door: int
+    way: int
+    started: float
+    connected: float
+    inodes: tuple[int, int]
+    client: Client
+
+
+class Joined(NamedTuple):
+    """A session that was told of has its upstream."""
+
+    key: int
+    way: int
+    connected: float
+    inode: int
+
+
+class Ended(NamedTuple):
+    """A session has ended, first by `event`."""
+
+    key: int
+    event: Event
+    to_upstream: int
+    to_client: int
+
+
+class Sum(NamedTuple):
+    """Sessions of a door that were over before they were told of: how long each took to connect,
+    if it did, and in all, in seconds; their bytes together.
+    """
+
+    door: int
+    way: int
+    event: Event
+    to_upstream: int
+    to_client: int
+    connects: tuple[float, ...]
+    totals: tuple[float, ...]
+
+
+Item: TypeAlias = Opened | Joined | Ended | Sum
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What has become of sessions, in order."""
+
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Numbers of some sessions; with `more` there are others to come. All sessions hold `held`
+    bytes unsent.
+    """
+
+    more: bool
+    held: int
+    numbers: tuple[Numbers, ...]
+
+
+Message: TypeAlias = (
+    Adopt | Cut | Ask | Hello | News | Told | Ping | Door | Shut | Heard | Bring
+)  # fmt: skip
