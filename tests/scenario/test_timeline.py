@@ -1,4 +1,4 @@
-"""A route follows whichever PostgreSQL was promoted last; it logs in by SCRAM, MD5, and over TLS."""
+"""A route follows the PostgreSQL that was promoted last; it logs in by SCRAM, MD5, over TLS."""
 
 import contextlib
 import os

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ambassador.core.decide import MovePlan
 from ambassador.core.describe import listed
+from ambassador.core.moving import MovePlan
 from ambassador.core.usable import usable
 from ambassador.model import Endpoint, Route
 from ambassador.ports import RouteStatus

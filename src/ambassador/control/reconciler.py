@@ -16,25 +16,18 @@ from ambassador import log
 from ambassador.control.apply import Applier
 from ambassador.control.events import Events
 from ambassador.control.execute import Executor
+from ambassador.control.owed import Owed
+from ambassador.control.reloads import Reloads
 from ambassador.control.snapshots import SnapshotReader, read
 from ambassador.control.stack import PlaneStack
 from ambassador.control.switches import Switches
-from ambassador.control.telling import route_of
 from ambassador.core.commands import Command, Move, Reload, Result, Sessions, Status, word
 from ambassador.core.follow.lead import Lead
 from ambassador.core.phase import PHASES, Phase, Turn
 from ambassador.core.plan import Step
-from ambassador.core.results import Done, ShortageView, SourceView
+from ambassador.core.results import ShortageView, SourceView
 from ambassador.core.wish import Wish
-from ambassador.errors import (
-    AmbassadorError,
-    LostRoutesError,
-    PlaneError,
-    RunError,
-    TimedOutError,
-    in_a_line,
-)
-from ambassador.garbage import none_collected
+from ambassador.errors import AmbassadorError, PlaneError, RunError, TimedOutError
 from ambassador.model import Address, Health, Reason, Route, RouteKey, Snapshot
 from ambassador.ports import (
     Earlier,
@@ -53,8 +46,6 @@ __all__ = ["Phase", "Reconciler", "read"]
 
 # A command waits this long for those before it; a move takes its own `timeout`.
 _PATIENCE = 30.0
-_REPAY = 5.0  # seconds between two attempts to keep what could not be kept
-_LONGEST = 10_000  # characters of what is wrong with a source, in the log
 _LOOK = 0.1  # seconds between two looks for those who are held
 
 
@@ -84,7 +75,6 @@ class Reconciler:
         shortages: Callable[[], Sequence[ShortageView]] = tuple,
     ) -> None:
         self.phase = Phase.STARTING
-        self._reloadables = reloadables
         self.events = Events()
         self._snapshots = SnapshotReader(sources)
         self._plane = PlaneStack(plane, fronts, earlier)
@@ -99,7 +89,8 @@ class Reconciler:
             shortages=shortages,
         )
         self._lock = asyncio.Lock()
-        self._repaying: asyncio.Task[None] | None = None
+        self._owed = Owed(self._applier, self._lock)
+        self._reloads = Reloads(self._snapshots, reloadables, self._applier)
 
     @property
     def routes(self) -> tuple[Route, ...]:
@@ -140,7 +131,7 @@ class Reconciler:
             if self.phase is not Phase.READY:
                 return False
             try:
-                await self._reload("reload", loss=by_operator)
+                await self._reloads.do("reload", loss=by_operator)
             except AmbassadorError:
                 return False
             return True
@@ -154,7 +145,7 @@ class Reconciler:
         async with self._lock:
             if self.phase is not Phase.READY or not self._applier.has(key, address):
                 return
-            self._executor.reasons[key, address] = reason
+            self._executor.showing.reasons[key, address] = reason
             if self._applier.verdicts.get((key, address), Health.UNKNOWN) is health:
                 return
             await self._applier.judge({(key, address): health})
@@ -196,9 +187,9 @@ class Reconciler:
         match command:
             case Status():
                 views = self._snapshots.views
-                return await self._executor.status(command, self.phase.value, views)
+                return await self._executor.showing.status(command, self.phase.value, views)
             case Sessions():
-                return await self._executor.sessions(command)
+                return await self._executor.showing.sessions(command)
         late = 0.0 if since is None else max(0.0, time.time() - since)
         outcome = await asyncio.shield(spawn(self._outcome(command, who, late, gone), "command"))
         if isinstance(outcome, AmbassadorError):
@@ -236,7 +227,7 @@ class Reconciler:
     def leave(self) -> None:
         """Another process has the routes: only open sessions are seen to."""
         self._executor.close()
-        self._end_repaying()
+        self._owed.end()
         self.phase = PHASES[self.phase, Turn.LEFT]
 
     async def stop(self, grace: float) -> int:
@@ -248,7 +239,7 @@ class Reconciler:
         self._executor.close()  # so that nobody is waited for
         async with self._lock:
             await self._applier.repay()
-            self._end_repaying()
+            self._owed.end()
             self.phase = PHASES[self.phase, Turn.STOPPED]
             dismissing = spawn(self._dismiss(), "dismiss those who are held")
             try:
@@ -294,7 +285,7 @@ class Reconciler:
             if gone():
                 return TimedOutError("nobody waits for it any longer; nothing was changed")
             result = await (
-                self._reload(who)
+                self._reloads.do(who)
                 if isinstance(command, Reload)
                 else self._executor.do(command, who, deadline)
             )
@@ -302,49 +293,7 @@ class Reconciler:
             return error
         finally:
             self._lock.release()
-            self._see_to_store()
+            self._owed.see()
         message = getattr(result, "message", "")
         log.event(log.INFO, "commanded", f"{message} ({who})", who=who, command=word(command))
         return result
-
-    def _see_to_store(self) -> None:
-        if self._applier.unkept and (self._repaying is None or self._repaying.done()):
-            self._repaying = spawn(self._repay(), "keep what is owed")
-
-    def _end_repaying(self) -> None:
-        if self._repaying is not None:
-            self._repaying.cancel()
-
-    async def _repay(self) -> None:
-        """Keep what is owed as soon as the store can."""
-        while self._applier.unkept:
-            await asyncio.sleep(_REPAY)
-            async with self._lock:
-                await self._applier.repay()
-
-    async def _reload(self, who: str, *, loss: bool = True) -> Done:
-        failing = ""  # what was read last, where that is no source
-        try:
-            with none_collected():
-                desired, snapshots = await asyncio.to_thread(self._snapshots.read, loss=loss)
-                for one in self._reloadables:
-                    failing = one.name
-                    one.read()
-                failing = ""
-                steps = await self._applier.source(desired, who)
-        except Exception as error:
-            # Also what is a bug, or a thread that could not be started: it is said and shown.
-            self._snapshots.bad(error, failing)
-            text = await asyncio.to_thread(in_a_line, error)
-            if len(text) > _LONGEST:  # thousands of findings; `check` shows them all
-                text = f"{text[:_LONGEST]}..."
-            lost = isinstance(error, LostRoutesError)  # nothing is wrong, but it may not be meant
-            what = "not reloaded" if lost else "reload failed, everything stays as it was"
-            log.event(log.ERROR, "reload_failed", f"{what}: {text}", error=text)
-            raise
-        self._snapshots.good(snapshots)
-        for one in self._reloadables:
-            one.take_over()
-        count = f"{len(steps)} change{'' if len(steps) == 1 else 's'}"
-        log.event(log.INFO, "reloaded", f"reloaded: {count}", changes=len(steps))
-        return Done(f"reloaded: {count}", tuple(route_of(step).name for step in steps))

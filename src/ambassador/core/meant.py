@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ambassador.core.chosen import chosen, parse_address
 from ambassador.core.commands import Cut
-from ambassador.core.decide import chosen, parse_address
 from ambassador.core.names import find
 from ambassador.core.reports import SessionStatus
 from ambassador.errors import ConfigError, NotFoundError, Problem

@@ -29,8 +29,8 @@ from tests.unit.admin.web import request
 
 ROOT = Path(ambassador.__file__).parent
 MODULES = (
-    *("core/decide.py", "core/meant.py", "core/names.py"),
-    *("control/execute.py", "admin/plain.py"),
+    *("core/chosen.py", "core/decide.py", "core/meant.py", "core/moving.py", "core/names.py"),
+    *("core/situation.py", "control/execute.py", "control/showing.py", "admin/plain.py"),
 )
 REACHED: set[tuple[str, int]] = set()
 URL = "tcp://127.0.0.1:1"
@@ -108,7 +108,7 @@ def asked(looping, tmp_path, monkeypatch):
         frame = sys._getframe(1)
         while frame is not None:
             REACHED.add((frame.f_code.co_filename, frame.f_lineno))
-            frame = frame.f_back if frame.f_code.co_name == "_wrong" else None
+            frame = frame.f_back if frame.f_code.co_name == "wrong" else None
         make(self, *args, **kwargs)
 
     monkeypatch.setattr(Problem, "__init__", noted)
@@ -169,7 +169,7 @@ def test_an_example_of_an_error_of_a_command_ends_it(asked, case, capsys):
 
 def constructions(module):
     for node in ast.walk(ast.parse((ROOT / module).read_text())):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("Problem", "_wrong"):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("Problem", "wrong"):
             yield node.lineno, node.end_lineno or node.lineno
 
 

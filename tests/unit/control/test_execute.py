@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from ambassador.control import reconciler
+from ambassador.control import owed
 from ambassador.control.reconciler import Phase, Reconciler
 from ambassador.core.commands import (
     Add,
@@ -185,7 +185,7 @@ def test_what_cannot_be_kept_is_not_done(command):
 
 @pytest.mark.parametrize("free", [Release("redis"), Ready("redis"), Reset("redis")])
 def test_what_frees_clients_is_done_at_once_and_the_store_is_owed(free, monkeypatch):
-    monkeypatch.setattr(reconciler, "_REPAY", 0.01)
+    monkeypatch.setattr(owed, "_REPAY", 0.01)
     store = Store()
 
     async def body(scene):
@@ -266,7 +266,7 @@ def test_status_and_sessions_do_not_wait_for_a_move_and_changes_do():
 
     async def body(scene):
         moving = spawn(scene.it.execute(MOVE), "move")
-        await scene.it._executor._verifier.waiting.wait()
+        await scene.it._executor._moves._verifier.waiting.wait()
         assert (await scene.it.execute(Status())).phase == "ready"
         assert (await scene.it.execute(Sessions())).total == 0
         holding = spawn(scene.it.execute(Hold("redis")), "hold")
@@ -291,7 +291,7 @@ def test_a_caller_that_goes_away_does_not_stop_what_has_begun():
 
     async def body(scene):
         moving = spawn(scene.it.execute(MOVE), "move")
-        await scene.it._executor._verifier.waiting.wait()
+        await scene.it._executor._moves._verifier.waiting.wait()
         moving.cancel()
         gate[0].set()
         await scene.it.execute(Hold("redis"))  # whose turn comes after
@@ -303,7 +303,7 @@ def test_a_caller_that_goes_away_does_not_stop_what_has_begun():
 def test_a_stop_breaks_off_a_move_and_then_nothing_is_changed():
     async def body(scene):
         moving = spawn(scene.it._outcome(MOVE, "ann"), "move")
-        await scene.it._executor._verifier.waiting.wait()
+        await scene.it._executor._moves._verifier.waiting.wait()
         await scene.it.stop(0.0)
         assert "is stopping; nothing has changed" in str(await moving)
         assert scene.it.phase is Phase.STOPPING

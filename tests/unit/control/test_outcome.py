@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ambassador.control import outcome
-from ambassador.core.decide import MovePlan
+from ambassador.core.moving import MovePlan
 from ambassador.model import Admin, Endpoint, Existing, Fate, Inet, Route
 from ambassador.ports import RouteStatus
 

@@ -4,8 +4,11 @@ import math
 
 import pytest
 
+from ambassador.core.chosen import chosen, parse_address
 from ambassador.core.commands import Drain, Hold, Maint, Move, Ready, Release, Remove, Reset
-from ambassador.core.decide import Situation, add, chosen, decide, move, parse_address
+from ambassador.core.decide import add, decide
+from ambassador.core.moving import move
+from ambassador.core.situation import Situation
 from ambassador.core.wish import Wish, effective
 from ambassador.errors import ConfigError, ConflictError, NotFoundError
 from ambassador.model import (

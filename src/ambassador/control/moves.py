@@ -1,0 +1,110 @@
+"""A move: the new endpoints are asked, the route is led there, and they are asked once more."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from asyncio import to_thread
+from collections.abc import Sequence
+
+from ambassador.control import outcome
+from ambassador.control.apply import Applier
+from ambassador.control.stack import PlaneStack
+from ambassador.core.commands import Move
+from ambassador.core.moving import MovePlan, move
+from ambassador.core.results import Moved
+from ambassador.core.situation import Situation
+from ambassador.errors import AmbassadorError, NotVerifiedError, RunError, TimedOutError
+from ambassador.model import Endpoint, Existing, Route
+from ambassador.ports import Verifier
+from ambassador.spec import format_endpoint
+from ambassador.tasks import spawn
+
+__all__ = ["Moves"]
+
+
+class Moves:
+    """Makes one move at a time; `verifier` is asked before and after, where there is one."""
+
+    def __init__(self, applier: Applier, plane: PlaneStack, verifier: Verifier | None) -> None:
+        self._applier = applier
+        self._plane = plane
+        self._verifier = verifier
+        self._verifying: asyncio.Task[AmbassadorError | None] | None = None
+        self._closed = False
+
+    def close(self) -> None:
+        """Break off a move that has not come far."""
+        self._closed = True
+        if self._verifying is not None:
+            self._verifying.cancel()
+
+    async def do(self, command: Move, now: Situation, deadline: float) -> Moved:
+        """Move, by `deadline` of the loop's clock. Raises AmbassadorError: nothing has changed."""
+        began, applier = time.monotonic(), self._applier
+        it = await to_thread(self._decide, now, command)
+        await self._verify(command, it.route, it.endpoints, deadline)
+        before, key = applier.wishes, it.route.key
+        await applier.apply(applier.desired, it.between, now.who, it.message)
+        try:
+            await self._verify(command, it.route, it.endpoints, deadline)
+            (status,) = self._plane.status(applier.installed(key))
+            once = {key: it.existing} if it.existing else None
+            await applier.wish(it.after, now.who, it.message, once)
+        except AmbassadorError:
+            # Whoever came in between was given to the new endpoint, and stays there.
+            keep = {key: Existing()}
+            await applier.apply(applier.desired, before, now.who, "a move was undone", keep)
+            raise
+        here = applier.installed(key)
+        await self._plane.measure(here)  # counting all of thousands takes 0.3 s
+        (after,) = self._plane.status(here)
+        return Moved(
+            it.message,
+            it.route.name,
+            tuple(map(format_endpoint, it.endpoints)),
+            tuple(map(format_endpoint, it.route.endpoints)),
+            round(time.monotonic() - began, 6),
+            status.held,
+            outcome.moved(it, after, kept=applier.keeps),
+        )
+
+    def _decide(self, now: Situation, command: Move) -> MovePlan:
+        it = move(now, command)
+        self._applier.check(it.after)  # raises where it would lead back to itself
+        return it
+
+    async def _verify(
+        self, command: Move, route: Route, endpoints: Sequence[Endpoint], deadline: float
+    ) -> None:
+        if not command.verify or self._verifier is None:
+            return
+        where = ", ".join(map(format_endpoint, endpoints))
+        given = deadline - asyncio.get_running_loop().time()
+        if given <= 0:
+            raise TimedOutError(f"no time was left to ask {where}; nothing has changed")
+        self._verifying = spawn(self._answer(self._verifier, route, endpoints), "verify")
+        try:
+            async with asyncio.timeout_at(deadline):
+                failure = await self._verifying
+            if failure is not None:
+                raise failure
+        except asyncio.CancelledError:
+            if not self._closed:
+                raise
+            raise RunError("the ambassador is stopping; nothing has changed") from None
+        except TimeoutError:
+            within = min(command.timeout, round(given, 1) or 0.1)
+            raise NotVerifiedError(
+                f"{where} did not answer within {within:g} s; nothing has changed"
+            ) from None
+
+    @staticmethod
+    async def _answer(
+        verifier: Verifier, route: Route, endpoints: Sequence[Endpoint]
+    ) -> AmbassadorError | None:
+        try:
+            await verifier.verify(route, endpoints)
+        except AmbassadorError as error:
+            return error
+        return None

@@ -1,0 +1,58 @@
+"""The sources are read again; where that fails, everything stays as it was."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from ambassador import log
+from ambassador.control.apply import Applier
+from ambassador.control.snapshots import SnapshotReader
+from ambassador.control.telling import route_of
+from ambassador.core.results import Done
+from ambassador.errors import LostRoutesError, in_a_line
+from ambassador.garbage import none_collected
+from ambassador.ports import Reloadable
+
+__all__ = ["Reloads"]
+
+_LONGEST = 10_000  # characters of what is wrong with a source, in the log
+
+
+class Reloads:
+    """Reads `snapshots` and `reloadables` anew, and has `applier` make it so."""
+
+    def __init__(
+        self, snapshots: SnapshotReader, reloadables: Sequence[Reloadable], applier: Applier
+    ) -> None:
+        self._snapshots = snapshots
+        self._reloadables = reloadables
+        self._applier = applier
+
+    async def do(self, who: str, *, loss: bool = True) -> Done:
+        """Reload; without `loss`, not where most routes would go. Raises whatever was wrong."""
+        failing = ""  # what was read last, where that is no source
+        try:
+            with none_collected():
+                desired, snapshots = await asyncio.to_thread(self._snapshots.read, loss=loss)
+                for one in self._reloadables:
+                    failing = one.name
+                    one.read()
+                failing = ""
+                steps = await self._applier.source(desired, who)
+        except Exception as error:
+            # Also what is a bug, or a thread that could not be started: it is said and shown.
+            self._snapshots.bad(error, failing)
+            text = await asyncio.to_thread(in_a_line, error)
+            if len(text) > _LONGEST:  # thousands of findings; `check` shows them all
+                text = f"{text[:_LONGEST]}..."
+            lost = isinstance(error, LostRoutesError)  # nothing is wrong, but it may not be meant
+            what = "not reloaded" if lost else "reload failed, everything stays as it was"
+            log.event(log.ERROR, "reload_failed", f"{what}: {text}", error=text)
+            raise
+        self._snapshots.good(snapshots)
+        for one in self._reloadables:
+            one.take_over()
+        count = f"{len(steps)} change{'' if len(steps) == 1 else 's'}"
+        log.event(log.INFO, "reloaded", f"reloaded: {count}", changes=len(steps))
+        return Done(f"reloaded: {count}", tuple(route_of(step).name for step in steps))

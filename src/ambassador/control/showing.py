@@ -1,0 +1,134 @@
+"""What is: the routes, the sources and the open sessions, as an operator reads them."""
+
+from __future__ import annotations
+
+import os
+import time
+from asyncio import to_thread
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from ambassador import __version__
+from ambassador.control.apply import Applier
+from ambassador.control.deadlines import Deadlines
+from ambassador.control.stack import PlaneStack
+from ambassador.control.switches import Switches
+from ambassador.control.views import route_view, session_list
+from ambassador.core.commands import Sessions, Status
+from ambassador.core.describe import describe_listen
+from ambassador.core.names import find
+from ambassador.core.results import (
+    EarlierView,
+    RemovedView,
+    SessionList,
+    ShortageView,
+    SourceView,
+    StatusView,
+)
+from ambassador.errors import ConfigError, NotFoundError, Problem
+from ambassador.garbage import none_collected
+from ambassador.model import Address, Route, RouteKey
+from ambassador.tasks import Slice
+
+__all__ = ["Showing"]
+
+
+class Showing:
+    """Answers `status` and `sessions`, at any time; `deadlines` knows who is about to leave."""
+
+    def __init__(
+        self,
+        applier: Applier,
+        plane: PlaneStack,
+        switches: Switches,
+        deadlines: Deadlines,
+        shortages: Callable[[], Sequence[ShortageView]],
+    ) -> None:
+        self.reasons: dict[tuple[RouteKey, Address], str] = {}  # the last word of each probe
+        self._applier = applier
+        self._plane = plane
+        self._switches = switches
+        self._deadlines = deadlines
+        self._shortages = shortages
+        self._started = time.monotonic()
+
+    async def status(
+        self, command: Status, phase: str, sources: tuple[SourceView, ...]
+    ) -> StatusView:
+        """Return what is."""
+        route = self._find(command.route) if command.route else None
+        await self._plane.measure()
+        with none_collected():
+            return await self._status(route, phase, sources)
+
+    async def _status(
+        self, route: Route | None, phase: str, sources: tuple[SourceView, ...]
+    ) -> StatusView:
+        statuses = await self._plane.look(self._applier.routes if route is None else [route])
+        if route is not None and not statuses:  # removed meanwhile
+            self._find(route.name)
+        views = []
+        piece = Slice()
+        for one in statuses:
+            await piece.end()
+            key = one.route.key
+            changed, differs = self._applier.changed.get(key), self._applier.differs(key)
+            why = one.why
+            if phase == "stopping":
+                why = "the ambassador is stopping"
+            elif one.route.hold is not None:
+                why = self._applier.held_by(key)
+            follow, status = self._switches.view(one.route), replace(one, why=why)
+            views.append(route_view(status, self.reasons, changed, differs, follow))
+        uptime = round(time.monotonic() - self._started, 3)
+        earlier = tuple(EarlierView(*one) for one in self._plane.processes)
+        removed = () if route is not None else self._removed()
+        return StatusView(
+            phase,
+            __version__,
+            os.getpid(),
+            uptime,
+            tuple(views),
+            sources,
+            earlier,
+            removed,
+            self._applier.unkept,
+            tuple(self._shortages()),
+        )
+
+    def _removed(self) -> tuple[RemovedView, ...]:
+        return tuple(
+            RemovedView(one.name, describe_listen(one), self._applier.differs(one.key))
+            for one in self._applier.gone
+        )
+
+    async def sessions(self, command: Sessions) -> SessionList:
+        """Return the open sessions."""
+        if command.limit < 1:
+            raise ConfigError(Problem("limit", "must be at least 1", str(command.limit)))
+        route = self._find(command.route) if command.route else None
+        found, piece = [], Slice()
+        for one in await self._plane.sessions():
+            await piece.end()
+            if route is None or one.route.key == route.key:
+                leaving = one.state == "open" and self._deadlines.leaving(one)
+                found.append(replace(one, state="leaving") if leaving else one)
+        # In a thread: there may be thousands.
+        return await to_thread(session_list, found, command.limit)
+
+    def _find(self, name: str) -> Route:
+        """Return the route called `name`. Raises NotFoundError that knows of one removed."""
+        try:
+            return find(self._applier.routes, name)
+        except NotFoundError as error:
+            raise self.explained(name, error) from None
+
+    def explained(self, name: str, error: NotFoundError) -> NotFoundError:
+        """Return `error`, or what has become of the route called `name`."""
+        try:
+            one = find(self._applier.gone, name)
+        except ConfigError:
+            return error
+        what = f"{one.name} is {self._applier.differs(one.key).partition(';')[0]}"
+        expected = f"ambassador reset {one.name}, which brings it back"
+        return NotFoundError(Problem("route", what, "", expected))

@@ -1,0 +1,103 @@
+"""How a route is led to other endpoints, in two steps. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ambassador.core import commands
+from ambassador.core.describe import describe_endpoint
+from ambassador.core.names import find
+from ambassador.core.situation import Situation, positive, wanting, wrong
+from ambassador.core.wish import Wish, held_by_operator
+from ambassador.errors import ConfigError, ConflictError, Problem
+from ambassador.model import Address, Admin, Endpoint, Existing, Hold, Proto, Route, RouteKey
+from ambassador.spec import format_endpoint, parse_endpoint, parse_existing, shown
+from ambassador.spec.address import length
+from ambassador.spec.endpoint import repeated
+
+__all__ = ["MOST_ENDPOINTS", "MovePlan", "move"]
+
+# A move makes all of them known at once, and each name is asked for.
+MOST_ENDPOINTS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class MovePlan:
+    """A move in two steps: `between`, new sessions go to the new endpoints (or wait) while the
+    endpoints before keep theirs; `after`, those have left, by the policy `existing`.
+    """
+
+    route: Route
+    endpoints: tuple[Endpoint, ...]
+    between: Mapping[RouteKey, Wish]
+    after: Mapping[RouteKey, Wish]
+    existing: Existing | None
+    message: str
+
+
+def move(now: Situation, command: commands.Move) -> MovePlan:
+    """Return how to move. Raises ConfigError and its kinds."""
+    route = find(now.routes, command.route)
+    positive(command.timeout, "timeout")
+    endpoints = _endpoints(route, command.endpoints)
+    policy = parse_existing(command.existing, "existing") if command.existing else None
+    if policy is not None and route.proto is Proto.UDP:
+        raise wrong("existing", "a UDP route has none: a flow moves with its next datagram")
+    current = _plain(route.endpoints)
+    if endpoints == current:
+        where = ", ".join(map(describe_endpoint, endpoints))
+        raise ConflictError(Problem("endpoints", f"{route.name} leads to {where} already"))
+    here = {endpoint.address for endpoint in endpoints}
+    left = tuple(endpoint for endpoint in current if endpoint.address not in here)
+    line = ", ".join(map(describe_endpoint, endpoints))
+    message = f"{route.name} moved to {line}"
+    held = held_by_operator(route, now.wishes.get(route.key))
+    hold = Hold() if command.hold and held is None else held
+    between = wanting(
+        now,
+        route,
+        message,
+        endpoints=(*endpoints, *left),
+        admin=tuple((endpoint.address, Admin.DRAIN) for endpoint in left),
+        hold=hold,
+    )
+    key = route.key
+    source = next((one for one in now.desired.routes if one.key == key), None)
+    back = source is not None and source.endpoints == endpoints
+    after = wanting(now, route, message, endpoints=None if back else endpoints, admin=())
+    return MovePlan(route, endpoints, between, after, policy, message)
+
+
+def _endpoints(route: Route, texts: Sequence[str]) -> tuple[Endpoint, ...]:
+    if len(texts) > MOST_ENDPOINTS:
+        what, expected = f"has {len(texts)} endpoints", f"at most {MOST_ENDPOINTS}"
+        raise ConfigError(Problem("endpoints", what, expected=expected))
+    found: list[Endpoint] = []
+    seen: set[Address] = set()
+    problems: list[Problem] = []
+    for text in texts:
+        try:
+            # As `status` shows it, without the scheme; a path has its own form.
+            whole = text if "://" in text or "/" in text else f"{route.proto.value}://{text}"
+            endpoint = parse_endpoint(whole, "endpoints", route.proto)
+        except ConfigError as error:
+            problems += error.problems
+            continue
+        if twice := repeated(endpoint, seen, "endpoints", text):
+            problems.append(twice)
+        elif length(endpoint.address) != length(route.listen):
+            what = f"{route.name} listens on {length(route.listen)} ports, this endpoint has "
+            what += f"{length(endpoint.address)}"
+            problems.append(Problem("endpoints", what, shown(format_endpoint(endpoint))))
+        found.append(endpoint)
+    if not texts:
+        problems.append(Problem("endpoints", "is empty", expected="at least one endpoint"))
+    if problems:
+        raise ConfigError(*problems)
+    return tuple(found)
+
+
+def _plain(endpoints: Iterable[Endpoint]) -> tuple[Endpoint, ...]:
+    """Return `endpoints` as the grammar has them, without admin and health."""
+    return tuple(Endpoint(e.address, e.proto, e.weight, e.backup) for e in endpoints)

@@ -1,0 +1,64 @@
+"""What a decision about a command starts from, and what it comes to. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import isfinite
+from typing import Any
+
+from ambassador.core.wish import Wish
+from ambassador.errors import ConfigError, Problem
+from ambassador.model import Desired, Route, RouteKey
+
+__all__ = ["Decision", "Situation", "positive", "put", "wanting", "wrong"]
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the sources want, what is installed, what the operator wanted until now; who asks,
+    and when (seconds since 1970).
+    """
+
+    desired: Desired
+    routes: tuple[Route, ...]
+    wishes: Mapping[RouteKey, Wish]
+    who: str
+    when: float
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the operator wants from now on; `message` says what that is, for `routes`."""
+
+    wishes: Mapping[RouteKey, Wish]
+    message: str
+    routes: tuple[str, ...]
+
+
+def wanting(now: Situation, route: Route, message: str, **fields: Any) -> dict[RouteKey, Wish]:
+    """Return the wishes with that for `route` changed; one that wants nothing is dropped."""
+    put(wishes := dict(now.wishes), now, route, message, **fields)
+    return wishes
+
+
+def put(
+    wishes: dict[RouteKey, Wish], now: Situation, route: Route, message: str, **fields: Any
+) -> None:
+    """Change in `wishes` that for `route`: there may be thousands, each of which changes."""
+    key = route.key
+    wish = wishes.pop(key, None) or Wish(*key, route.name)
+    wish = replace(wish, route=route.name, who=now.who, when=now.when, what=message, **fields)
+    if not wish.empty:
+        wishes[key] = wish
+
+
+def positive(seconds: float, field: str) -> None:
+    """Raise ConfigError unless `seconds` is a time in which something can happen."""
+    if not isfinite(seconds) or seconds <= 0:
+        raise wrong(field, "must be a number of seconds above 0", str(seconds))
+
+
+def wrong(field: str, what: str, read: str = "") -> ConfigError:
+    """Return the error that `field` of a command `what`, as it was `read`."""
+    return ConfigError(Problem(field, what, read))
