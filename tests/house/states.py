@@ -213,7 +213,7 @@ def _claims() -> Machine:
         "The primary of a route whose members say themselves what they are",
         "src/ambassador/core/follow/claims.py",
         "What is found differs by kind: `core/follow/lineage.py` for Redis and Valkey, "
-        "`core/follow/timeline.py` for PostgreSQL.",
+        "`core/follow/timeline.py` for PostgreSQL, `core/follow/readonly.py` for MariaDB.",
         states,
         meanings(claims.Event),
         edges,

@@ -82,6 +82,14 @@ def status(folder):
     return json.loads(until(asking, 15, "an answer on the admin socket"))["routes"][0]
 
 
+def operate(folder, *words):
+    """Do what an operator does."""
+    subprocess.run(
+        [*COMMAND, *words, f"--admin={folder}/admin.sock"],
+        env=clean_environ(), capture_output=True, timeout=30, check=True,
+    )  # fmt: skip
+
+
 def promoted(redis, before):
     return until(
         lambda: next((p for p in SERVERS if p != before and redis.role(p) == "master"), 0), 20
@@ -116,6 +124,55 @@ def test_a_planned_failover_loses_nothing_and_refuses_nobody(net, redis, write, 
         assert "ROLE master" in view["follow"]["why"]
         assert view["follow"]["answering"] == 3
         assert [one["count"] for one in view["follow"]["changes"]] == [1]
+
+
+def test_a_frozen_sentinel_that_is_written_first_changes_nothing(net, redis, write, tmp_path):
+    before = primary_of(redis)
+    frozen = redis.processes[SENTINELS[0]]
+    frozen.send_signal(signal.SIGSTOP)
+    try:
+        with following(net, tmp_path) as program:
+            program.wait_for("primary")
+            writers = write()
+            writers.wait_for_one(0.0)
+            assert ask(net, SENTINELS[1], "SENTINEL", "FAILOVER", NAME) == "OK"
+            promoted(redis, before)
+            since = time.monotonic()
+            writers.wait_for_one(since)
+            until(lambda: len(program.said("primary")) >= 2, 10)
+            writers.stop()
+            assert status(tmp_path)["follow"]["answering"] == 2
+            assert (writers.readonly, writers.refused) == (0, 0)
+    finally:
+        frozen.send_signal(signal.SIGCONT)
+
+
+def test_the_operator_stands_above_the_sentinels(net, redis, tmp_path):
+    primary = primary_of(redis)
+    other = next(port for port in SERVERS if port != primary)
+    with following(net, tmp_path) as program:
+        program.wait_for("primary")
+        operate(tmp_path, "move", "redis", f"tcp://127.0.0.1:{other}")
+        view = status(tmp_path)
+        assert view["follow"]["decides"] == "operator"
+        assert [one["endpoint"] for one in view["endpoints"]] == [f"tcp://127.0.0.1:{other}"]
+        operate(tmp_path, "reset", "redis")
+        view = until(lambda: status(tmp_path), 5)
+        assert view["follow"]["decides"] == "sentinel"
+        assert [one["endpoint"] for one in view["endpoints"]] == [f"tcp://127.0.0.1:{primary}"]
+        operate(tmp_path, "hold", "redis")
+        assert status(tmp_path)["why"].startswith("held by")
+        operate(tmp_path, "release", "redis")
+        assert ask(net, LISTEN, "PING") == "PONG"
+
+
+def test_without_a_primary_clients_are_turned_away_where_that_is_wished(net, redis, tmp_path):
+    with following(net, tmp_path, FOLLOW="sentinel://127.0.0.1:1", NONE="refuse") as program:
+        program.wait_for("primary_lost")
+        until(lambda: status(tmp_path), 10)
+        sock = net.call(socket.create_connection, ("127.0.0.1", LISTEN), 5)
+        with sock, pytest.raises(ConnectionResetError):
+            sock.recv(1)
 
 
 def test_a_primary_that_is_killed_and_comes_back_gets_no_client(net, redis, write, tmp_path):

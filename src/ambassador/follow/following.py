@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from ambassador import log
@@ -10,14 +10,23 @@ from ambassador.core.follow.memory import Memories
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
 from ambassador.follow.base import Follower, terms
 from ambassador.follow.channel import Silence
-from ambassador.follow.members import MembersFollower
+from ambassador.follow.members import MembersFollower, Rule
+from ambassador.follow.mysql import MysqlRule
 from ambassador.follow.postgres import PostgresRule
 from ambassador.follow.redis import RedisRule
 from ambassador.follow.sentinels import SentinelFollower
+from ambassador.follow.talk import Terms
 from ambassador.model import Route, RouteKey
 from ambassador.ports import LeadReported, Resolver
 
 __all__ = ["Following"]
+
+
+_RULES: Mapping[str, Callable[[Terms], Rule]] = {
+    "redis-primary": RedisRule,
+    "postgres-primary": PostgresRule,
+    "mysql-primary": MysqlRule,
+}
 
 
 class Following:
@@ -74,7 +83,7 @@ class Following:
         if route.follow is not None:
             return SentinelFollower(route, self._resolver, report, memory)
         found = terms(route.user, route.password_file, route.health_tls)
-        rule = RedisRule(found) if route.health == "redis-primary" else PostgresRule(found)
+        rule = _RULES[route.health](found)
         return MembersFollower(route, self._resolver, report, memory, rule)
 
     def _end(self, key: RouteKey) -> None:

@@ -195,8 +195,8 @@ def followed_problems(route: Route, where: str) -> list[Problem]:
     if route.follow is None and route.promote is Promote.FAST:
         what = "promote=fast is for sentinels: without them a promotion is seen at once"
         problems.append(Problem(where, what, "", "promote=confirmed"))
-    if route.health == "postgres-primary" and not route.user:
-        what = "postgres-primary needs a user: without a log-in a standby looks like a primary"
+    if route.health in {"postgres-primary", "mysql-primary"} and not route.user:
+        what = f"{route.health} needs a user: without a log-in a replica looks like a primary"
         problems.append(Problem(where, what, "", "user, and mostly password_file"))
     if route.follow is None and len(route.endpoints) == 1:
         what = f"health={route.health} chooses among endpoints, and there is one"

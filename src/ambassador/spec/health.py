@@ -10,7 +10,7 @@ __all__ = ["OF_UDP", "PRIMARIES", "PROBES", "format_health", "parse_count", "par
 
 PROBES = ("tcp", "redis", "memcached", "postgres", "mysql", "nats", "dns", "http")
 # Which of the endpoints is the primary of a replicated store: the route follows it.
-PRIMARIES = ("redis-primary", "postgres-primary")
+PRIMARIES = ("redis-primary", "postgres-primary", "mysql-primary")
 OF_UDP = ("dns",)
 _EXPECTED = f"one of {', '.join((*PROBES, *PRIMARIES))}, http:/PATH, or off"
 # RFC 3986 section 3.3, and a query: what stands in a request line as it is.

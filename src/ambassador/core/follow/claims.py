@@ -1,6 +1,7 @@
 """Following members that say themselves whether they are the primary, without an authority.
 
-What a finding is differs by kind (`lineage`, `timeline`); what follows from it is one table.
+What a finding is differs by kind (`lineage`, `timeline`, `readonly`); what follows from it is one
+table.
 """
 
 from __future__ import annotations
