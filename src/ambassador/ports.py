@@ -128,8 +128,8 @@ EndpointJudged = Callable[[RouteKey, Address, Health, str], Coroutine[Any, Any, 
 # Told where the follower of a route leads it; returns when that is in force. Raises PlaneError.
 LeadReported = Callable[[RouteKey, Lead], Coroutine[Any, Any, None]]
 
-# Returns the page of /metrics.
-MetricsPage = Callable[[], Awaitable[bytes]]
+# Returns the page of /metrics, in pieces.
+MetricsPage = Callable[[], Awaitable[Sequence[bytes]]]
 
 
 def unheard(_record: SessionRecord) -> None:

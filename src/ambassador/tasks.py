@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -12,25 +14,73 @@ __all__ = ["Coalesced", "Slice", "spawn"]
 
 _LONGEST = 0.002  # seconds
 _T = TypeVar("_T")
+_local = threading.local()
 _running: set[asyncio.Task[Any]] = set()
 _log = logging.getLogger("ambassador")
 
 
 class Slice:
-    """Long work on the loop in slices: after `longest` seconds everything else has its turn.
+    """Long work on the loop in slices: after `longest` seconds everything else has its turn. All
+    such work of a loop shares one slice a turn, however many do some.
 
     By the system's clock: uvloop reads its own once a turn.
     """
 
     def __init__(self, longest: float = _LONGEST) -> None:
         self._longest = longest
-        self._over = time.monotonic() + longest
+        self._turns = _turns()
+        self._turns.begin(longest)
 
     async def end(self) -> None:
         """Call it after each item: give way when the slice is over."""
-        if time.monotonic() > self._over:
-            await asyncio.sleep(0)
-            self._over = time.monotonic() + self._longest
+        turns = self._turns
+        if time.monotonic() > turns.over:
+            await turns.next()
+            turns.over = time.monotonic() + self._longest
+
+
+class _Turns:
+    """Whose slice it is: one goes on in each turn of the loop, those who have waited longest
+    first.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.over = 0.0  # when the slice of this turn ends
+        self._begun = False
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    def begin(self, longest: float) -> None:
+        """Somebody works in this turn: it is the first, or shares the slice."""
+        if not self._begun:
+            self._begun = True
+            self.over = time.monotonic() + longest
+            self.loop.call_soon(self._end)
+
+    async def next(self) -> None:
+        """Return when it is the caller's turn."""
+        self._waiting.append(mine := self.loop.create_future())
+        self.begin(0.0)
+        await mine
+
+    def _end(self) -> None:
+        self._begun = False
+        while self._waiting:
+            it = self._waiting.popleft()
+            if not it.done():  # else it was cancelled
+                it.set_result(None)
+                self._begun = True
+                self.loop.call_soon(self._end)
+                break
+
+
+def _turns() -> _Turns:
+    """Return those of the running loop; a thread has one loop at a time."""
+    loop = asyncio.get_running_loop()
+    turns: _Turns | None = getattr(_local, "turns", None)
+    if turns is None or turns.loop is not loop:
+        turns = _local.turns = _Turns(loop)
+    return turns
 
 
 def spawn(coroutine: Coroutine[Any, Any, _T], name: str) -> asyncio.Task[_T]:

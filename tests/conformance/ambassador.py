@@ -181,7 +181,7 @@ class Ambassador:
         text = MetricsText(facts, self._durations)
         return {
             sample.labels["reason"]: sample.value
-            for family in text_string_to_metric_families(self._loop.do(text()).decode())
+            for family in text_string_to_metric_families(b"".join(self._loop.do(text())).decode())
             for sample in family.samples
             if sample.name == "ambassador_sessions_closed_total" and sample.labels["route"] == name
         }

@@ -98,5 +98,5 @@ def test_the_page_of_metrics_is_text_also_before_there_is_a_route():
     async def facts():
         return Facts(True, (), ())
 
-    page = asyncio.run(MetricsText(facts, Durations())())
+    page = b"".join(asyncio.run(MetricsText(facts, Durations())()))
     assert page.startswith(b"# HELP")

@@ -4,6 +4,7 @@ import time
 import weakref
 
 import pytest
+import uvloop
 
 from ambassador.tasks import Coalesced, Slice, spawn
 
@@ -113,7 +114,53 @@ def test_long_work_in_slices_gives_way_when_a_slice_is_over():
             while time.monotonic() < until:
                 pass
             await piece.end()
-        assert len(turns) == before + 5
+        assert len(turns) >= before + 5
         others.cancel()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_all_who_work_share_one_slice_of_a_turn(run):
+    worked, longest = 0, 0
+
+    async def work():
+        nonlocal worked
+        piece = Slice(0.002)
+        for _ in range(20):
+            end = time.thread_time() + 0.0005
+            while time.thread_time() < end:
+                pass
+            worked += 1
+            await piece.end()
+
+    async def main():
+        nonlocal worked, longest
+        works = [spawn(work(), "work") for _ in range(10)]
+        while not all(one.done() for one in works):
+            worked = 0
+            await asyncio.sleep(0)
+            longest = max(longest, worked)
+        await asyncio.gather(*works)
+
+    run(main())
+    # ten that begin in one turn do one thing each; then there are four for all
+    assert longest <= 15
+
+
+def test_who_is_cancelled_while_another_works_leaves_its_turn_to_the_next():
+    async def work():
+        piece = Slice(0.0)
+        for _ in range(3):
+            await piece.end()
+        return True
+
+    async def main():
+        works = [spawn(work(), "work") for _ in range(5)]
+        await asyncio.sleep(0)
+        works[0].cancel()
+        works[2].cancel()
+        done = await asyncio.wait_for(asyncio.gather(*works, return_exceptions=True), 5)
+        assert [one is True for one in done] == [False, True, False, True, True]
 
     asyncio.run(main())

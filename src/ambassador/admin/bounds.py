@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from ambassador.tasks import spawn
 
@@ -77,19 +77,19 @@ class Shared:
     time, and not without a pause.
     """
 
-    def __init__(self, make: Callable[[], Awaitable[bytes]]) -> None:
+    def __init__(self, make: Callable[[], Awaitable[Sequence[bytes]]]) -> None:
         self._make = make
-        self._next: asyncio.Task[bytes] | None = None
+        self._next: asyncio.Task[Sequence[bytes]] | None = None
         self._lock = asyncio.Lock()
         self._not_before = 0.0
 
-    async def __call__(self) -> bytes:
+    async def __call__(self) -> Sequence[bytes]:
         """Return an answer that was begun after this call."""
         if self._next is None:
             self._next = spawn(self._made(), "scrape")
         return await asyncio.shield(self._next)
 
-    async def _made(self) -> bytes:
+    async def _made(self) -> Sequence[bytes]:
         loop = asyncio.get_running_loop()
         async with self._lock:
             await asyncio.sleep(max(0.0, self._not_before - loop.time()))

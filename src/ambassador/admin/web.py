@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -34,6 +34,7 @@ __all__ = ["BODY_LIMIT", "BODY_TIME", "Onward", "Token", "api", "monitor"]
 # Room for 2,000 assignments to `add`; larger ones are a slip or an attack.
 BODY_LIMIT = 256 << 10
 _PARAMETERS = 20  # of a query; commands have three
+_EVENTS = 20  # that are sent in one piece: 0.3 ms
 RATE = 200.0  # requests a second over TCP; a busy monitor asks once a second
 BODY_TIME = 10.0  # seconds; a body comes from the same machine or its neighbour
 # So much of a body too large is read and dropped: closed earlier, our reset could reach the
@@ -116,7 +117,7 @@ def _monitoring(
     return routes
 
 
-async def _numbers(reconciler: Reconciler, metrics: MetricsPage) -> bytes:
+async def _numbers(reconciler: Reconciler, metrics: MetricsPage) -> Sequence[bytes]:
     await reconciler.measure()
     return await metrics()
 
@@ -149,7 +150,7 @@ async def _execute(
             result = await reconciler.execute(command, who=who, since=since, gone=gone)
         # in a thread: of 5,000 routes it is megabytes, and sessions shall not wait for that
         text = await asyncio.to_thread(lambda: encode(result).encode())
-    return in_pieces(text, "application/json")
+    return in_pieces([text], "application/json")
 
 
 def _since(request: Request) -> float | None:
@@ -187,9 +188,10 @@ async def _lines(reconciler: Reconciler, wanted: Events) -> AsyncIterator[str]:
     known = reconciler.events.since(last)
     while True:
         piece = Slice()
-        for event in known:
-            last = event.number
-            yield encode(event) + "\n"
+        for first in range(0, len(known), _EVENTS):
+            some = known[first : first + _EVENTS]
+            yield "".join(encode(event) + "\n" for event in some)
+            last = some[-1].number
             await piece.end()
         if not wanted.follow:
             return

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from ambassador import log
@@ -49,7 +50,8 @@ class Events:
 
     def since(self, number: int) -> tuple[Event, ...]:
         """Return the events after `number` that are still known, the oldest first."""
-        return tuple(event for event in self._ring if event.number > number)
+        known = len(self._ring)
+        return tuple(islice(self._ring, max(0, known - max(0, self._number - number)), None))
 
     async def wait(self, number: int) -> tuple[Event, ...]:
         """Return the events after `number`, as soon as there is one; nothing once closed."""

@@ -1,4 +1,5 @@
 """Every metric, once: its name, kind, labels and meaning. docs/metrics.md is made from this table.
+Pure.
 
 Labels come from routes and endpoints, never from clients, so there are only so many of them.
 """

@@ -35,8 +35,8 @@ def port(opened, reconciler, looping):
     return port
 
 
-async def numbers() -> bytes:
-    return b"numbers 1\n"
+async def numbers() -> list[bytes]:
+    return [b"numbers ", b"1\n"]
 
 
 PATHS = ["/v1/status", "/v1/nothing", "/openapi.json", "/healthz", "/readyz", "/metrics", "/"]
