@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shlex
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import MISSING, fields, replace
 
 from ambassador.admin.operations import Operation
@@ -29,8 +30,8 @@ def with_example(row: Operation, curl: str, routes: Sequence[Route]) -> Iterator
         raise ConfigError(*(replace(one, example=example) for one in error.problems)) from None
 
 
-@contextmanager
-def explained(command: Command, reconciler: Reconciler) -> Iterator[None]:
+@asynccontextmanager
+async def explained(command: Command, reconciler: Reconciler) -> AsyncIterator[None]:
     """Give each finding of `command`, which is done inside, the line to type instead; those of a
     reload have theirs.
     """
@@ -39,7 +40,9 @@ def explained(command: Command, reconciler: Reconciler) -> Iterator[None]:
     except ConfigError as error:
         if isinstance(command, Reload):
             raise
-        raise with_examples(error, command, reconciler.routes) from None
+        # In a thread: what looks most like a name is looked for among all routes.
+        told = await asyncio.to_thread(with_examples, error, command, reconciler.routes)
+        raise told from None
 
 
 def curl_of(place: tuple[str, int | None] | None, url: str) -> str:

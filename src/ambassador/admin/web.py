@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,7 @@ from ambassador import __version__, log
 from ambassador.admin.bounds import Bounds, Followers, Pace, Shared
 from ambassador.admin.examples import curl_of, explained, with_example
 from ambassador.admin.faults import MANNERS, fault_of, view_of
+from ambassador.admin.lines import lines_of
 from ambassador.admin.operations import ASKED, OPERATIONS, Events, Operation
 from ambassador.admin.pieces import in_pieces
 from ambassador.admin.plain import decode, encode, from_query, parse_json
@@ -27,14 +28,12 @@ from ambassador.control.reconciler import Reconciler
 from ambassador.core.phase import Phase
 from ambassador.errors import AmbassadorError, ConfigError, RunError
 from ambassador.ports import MetricsPage
-from ambassador.tasks import Slice
 
 __all__ = ["BODY_LIMIT", "BODY_TIME", "Onward", "Token", "api", "monitor"]
 
 # Room for 2,000 assignments to `add`; larger ones are a slip or an attack.
 BODY_LIMIT = 256 << 10
 _PARAMETERS = 20  # of a query; commands have three
-_EVENTS = 20  # that are sent in one piece: 0.3 ms
 RATE = 200.0  # requests a second over TCP; a busy monitor asks once a second
 BODY_TIME = 10.0  # seconds; a body comes from the same machine or its neighbour
 # So much of a body too large is read and dropped: closed earlier, our reset could reach the
@@ -146,7 +145,7 @@ async def _execute(
     who = f"{request.client.host if request.client else 'somebody'} {place}"
     with bounds:
         gone, since = request.state.gone, _since(request)
-        with explained(command, reconciler):
+        async with explained(command, reconciler):
             result = await reconciler.execute(command, who=who, since=since, gone=gone)
         # in a thread: of 5,000 routes it is megabytes, and sessions shall not wait for that
         text = await asyncio.to_thread(lambda: encode(result).encode())
@@ -175,29 +174,12 @@ def _query(request: Request) -> list[tuple[str, str]]:
 
 async def _events(reconciler: Reconciler, followers: Followers, request: Request) -> Response:
     wanted = from_query(_query(request), Events)
-    lines = _lines(reconciler, wanted)
+    lines = lines_of(reconciler, wanted)
     if wanted.follow:
         if followers.full:
             raise HTTPException(429, "too many follow the events; try again later")
         lines = followers.counted(lines)
     return StreamingResponse(lines, media_type="application/x-ndjson")
-
-
-async def _lines(reconciler: Reconciler, wanted: Events) -> AsyncIterator[str]:
-    last = wanted.after
-    known = reconciler.events.since(last)
-    while True:
-        piece = Slice()
-        for first in range(0, len(known), _EVENTS):
-            some = known[first : first + _EVENTS]
-            yield "".join(encode(event) + "\n" for event in some)
-            last = some[-1].number
-            await piece.end()
-        if not wanted.follow:
-            return
-        known = await reconciler.events.wait(last)
-        if not known:
-            return
 
 
 async def _body(request: Request) -> bytes:

@@ -66,23 +66,21 @@ def typed(command: Command) -> str:
 
 def with_examples(error: ConfigError, command: Command, routes: Sequence[Route]) -> ConfigError:
     """Return `error` of `command` with an example for each problem, among `routes`."""
+    route = _route(command, routes) if routes else None
     problems = (
-        replace(problem, example=_example(error, problem, command, tuple(routes)))
+        replace(problem, example=_example(error, problem, command, route))
         for problem in error.problems
     )
     return type(error)(*problems, notes=error.notes)
 
 
-def _example(
-    error: ConfigError, problem: Problem, command: Command, routes: Sequence[Route]
-) -> str:
+def _example(error: ConfigError, problem: Problem, command: Command, route: Route | None) -> str:
     if problem.expected.startswith("ambassador "):  # ambassador reset redis, which ...
         return problem.expected.partition(",")[0]
-    if not routes and not isinstance(command, Add):
-        return typed(Reset() if isinstance(command, Reset) else Add((_ASSIGNMENT,)))
-    if isinstance(error, ConflictError) or isinstance(command, Add):
+    if isinstance(command, Add) or (route and isinstance(error, ConflictError)):
         return typed(_instead(error, problem, command))
-    route = _route(command, routes)
+    if route is None:
+        return typed(Reset() if isinstance(command, Reset) else Add((_ASSIGNMENT,)))
     field = problem.where.partition("[")[0]
     right = _RIGHT[field](command, route) if field in _RIGHT else {}
     known = {one.name for one in fields(command)}

@@ -20,6 +20,7 @@ _T = TypeVar("_T")
 LONGEST_SHOWN = 200  # characters of a value repeated in an error
 # Among so many words one is looked for that was meant: each costs 50 us.
 _CANDIDATES = 100
+_LIKE = 0.6  # 1: the same; twice the letters in common, by the letters of both
 # The value of an option we do not know may be a password (postgres://...?password=), unless it is
 # a short number. No part of the pattern runs over the beginning of the next match: texts come from
 # outside, and a search must not take the square of their length.
@@ -87,14 +88,16 @@ def nearest(word: str, words: Iterable[str]) -> str:
     """Return the one of `words` that looks most like `word`, or nothing when none does. Where
     they are very many, only those that begin and end like it are looked at.
     """
-    found = list(words)
+    # Two of very different length are never alike: what is compared below is short.
+    found = [one for one in words if _LIKE * (len(one) + len(word)) <= 2 * min(len(one), len(word))]
     if len(found) > _CANDIDATES:
-        found = nlargest(_CANDIDATES, found, key=lambda one: _likeness(one, word))
-    return next(iter(get_close_matches(word, found, n=1, cutoff=0.6)), "")
+        back = word[::-1]
+        found = nlargest(_CANDIDATES, found, key=lambda one: _likeness(one, word, back))
+    return next(iter(get_close_matches(word, found, n=1, cutoff=_LIKE)), "")
 
 
-def _likeness(one: str, word: str) -> int:
-    return len(commonprefix((one, word))) + len(commonprefix((one[::-1], word[::-1])))
+def _likeness(one: str, word: str, back: str) -> int:
+    return len(commonprefix((one, word))) + len(commonprefix((one[::-1], back)))
 
 
 def meant(word: str, words: Iterable[str]) -> str:
