@@ -7,6 +7,7 @@ import sys
 
 from bench import isolate
 from bench.errors import BenchError
+from bench.follow.run import main as follow
 from bench.options import Options, parse
 from bench.verbs import compare, document, measure, run_peer
 
@@ -16,6 +17,8 @@ __all__ = ["main"]
 def main(arguments: list[str]) -> int:
     """Do what is asked for; return the exit code: 0 done, 1 could not, 2 wrong usage."""
     try:
+        if arguments[:1] == ["follow"]:
+            return follow(arguments[1:])
         options = parse(arguments)
         if options.verb == "run":
             run_peer(options)

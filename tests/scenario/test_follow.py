@@ -233,6 +233,15 @@ def test_an_upgrade_leads_on_and_cuts_no_session(net, redis, tmp_path):
             program.process.wait(20)
 
 
+def test_an_upgrade_goes_on_without_a_primary_where_nobody_waits(net, redis, tmp_path):
+    options = {"FOLLOW": "sentinel://127.0.0.1:1"}
+    with following(net, tmp_path, **options) as program:
+        program.wait_for("primary_lost")
+        until(lambda: status(tmp_path), 10)
+        with following(net, tmp_path, arguments=("--upgrade",), **options):
+            assert program.process.wait(20) == 0
+
+
 @pytest.mark.parametrize(
     ("follow", "problem"),
     [

@@ -217,10 +217,15 @@ class Reconciler:
         async with self._lock, self._applier.lock:
             if self.phase is not Phase.READY:
                 raise RunError(f"the ambassador is {self.phase}")
-            if held := [route.name for route in self.routes if route.hold is not None]:
+            if held := [one.name for one in self.routes if one.hold is not None and not one.led]:
                 raise RunError(
                     f"{', '.join(held)} held, and those who wait cannot be handed over: "
                     f"ambassador release {held[0]}"
+                )
+            if waiting := self.switches.waiting():
+                raise RunError(
+                    f"{', '.join(waiting)} without a primary, and those who wait for it cannot be "
+                    "handed over: try again"
                 )
             yield tuple(self._applier.wishes.values())
 

@@ -102,14 +102,19 @@ class Switches:
         self._note(route, key, lead, cut, time.monotonic() - began)
 
     async def settled(self) -> None:
-        """Wait a while for routes that are between two primaries: their clients cannot be handed
-        over.
-        """
+        """Wait a while for routes that are between two primaries, where clients wait."""
         deadline = time.monotonic() + _BETWEEN
-        while time.monotonic() < deadline and any(  # noqa: ASYNC110 - no event tells it
-            route.led and route.hold is not None for route in self._applier.routes
-        ):
+        while time.monotonic() < deadline and self.waiting():  # noqa: ASYNC110 - no event tells it
             await asyncio.sleep(_LOOK)
+
+    def waiting(self) -> list[str]:
+        """Return the names of routes at which clients wait for a primary: a process that takes over
+        cannot have them.
+        """
+        between = [one for one in self._applier.routes if one.led and one.hold is not None]
+        if not between:
+            return []
+        return [one.route.name for one in self._plane.status(between) if one.held]
 
     def view(self, route: Route) -> FollowView | None:
         """Return what is told of a followed route in `status`."""
