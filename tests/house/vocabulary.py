@@ -42,6 +42,7 @@ TERMS: Mapping[str, Mapping[str, str]] = {
         "upstream": "the side that we connected to; bytes flow `to_upstream` and `to_client`",
         "worker": "a process that accepts, connects and carries beside the control process",
         "door": "a listener of a route, as workers have it",
+        "pass": "to have another process carry a session from now on, in the state it is in",
         "offload": "to let workers do what can be done without the control process",
         "dial": "to connect to the one address that is known to be good",
         "search": "to try the endpoints of a route one after the other until one answers",

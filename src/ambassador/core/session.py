@@ -110,7 +110,7 @@ TABLE: dict[tuple[State, Event], tuple[State, tuple[Action, ...]]] = {
     **{(state, Event.ANEW): (state, ()) for state in State},
     (State.DIALLING, Event.ANEW): (State.ACCEPTED, (Action.DROP_DIAL,)),
     (State.SEARCHING, Event.ANEW): (State.ACCEPTED, (Action.STOP_SEARCH,)),
-    (State.OPEN, Event.HAND): (State.HANDED, ()),
+    **{(state, Event.HAND): (State.HANDED, ()) for state in (*_CARRIED, *_LOST, State.FINISHING)},
     (State.HANDED, Event.CUT): (State.HANDED, (Action.CUT_IN_WORKER,)),
     (State.HANDED, Event.RETURNED): (State.CLOSED, ()),
     (State.OPEN, Event.CLIENT_END): (State.CLIENT_ENDED, (Action.END_UPSTREAM,)),

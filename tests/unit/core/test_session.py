@@ -59,6 +59,7 @@ EXPECTED = {
         E.ANEW: (State.HANDED, ()),
     },
     State.CLIENT_ENDED: {
+        E.HAND: (State.HANDED, ()),
         E.UPSTREAM_END: (State.FINISHING, (A.END_CLIENT, A.CLOSE)),
         E.CLIENT_RESET: (State.CLIENT_LOST, (A.DELIVER_TO_UPSTREAM,)),
         E.UPSTREAM_RESET: (State.UPSTREAM_LOST, (A.DELIVER_TO_CLIENT,)),
@@ -66,6 +67,7 @@ EXPECTED = {
         E.ANEW: (State.CLIENT_ENDED, ()),
     },
     State.UPSTREAM_ENDED: {
+        E.HAND: (State.HANDED, ()),
         E.CLIENT_END: (State.FINISHING, (A.END_UPSTREAM, A.CLOSE)),
         E.CLIENT_RESET: (State.CLIENT_LOST, (A.DELIVER_TO_UPSTREAM,)),
         E.UPSTREAM_RESET: (State.UPSTREAM_LOST, (A.DELIVER_TO_CLIENT,)),
@@ -73,18 +75,21 @@ EXPECTED = {
         E.ANEW: (State.UPSTREAM_ENDED, ()),
     },
     State.CLIENT_LOST: {
+        E.HAND: (State.HANDED, ()),
         E.DELIVERED: (CLOSED, RESET_BOTH),
         E.UPSTREAM_RESET: (CLOSED, RESET_BOTH),
         E.CUT: (CLOSED, RESET_BOTH),
         E.ANEW: (State.CLIENT_LOST, ()),
     },
     State.UPSTREAM_LOST: {
+        E.HAND: (State.HANDED, ()),
         E.DELIVERED: (CLOSED, RESET_BOTH),
         E.CLIENT_RESET: (CLOSED, RESET_BOTH),
         E.CUT: (CLOSED, RESET_BOTH),
         E.ANEW: (State.UPSTREAM_LOST, ()),
     },
     State.FINISHING: {
+        E.HAND: (State.HANDED, ()),
         E.FINISHED: (CLOSED, ()),
         E.CLIENT_RESET: (State.FINISHING, (A.CLOSE_CLIENT,)),
         E.UPSTREAM_RESET: (State.FINISHING, (A.CLOSE_UPSTREAM,)),
@@ -136,7 +141,10 @@ def test_each_path_ends_and_ends_each_side_in_one_way():
         if closed:
             assert {Action.END_CLIENT, Action.END_UPSTREAM} < set(actions)
         elif not cut:
-            assert actions == ()  # a worker has ended it
+            # Passed to another process, which has ended it.
+            ends = {Action.END_CLIENT, Action.END_UPSTREAM}
+            delivers = {Action.DELIVER_TO_CLIENT, Action.DELIVER_TO_UPSTREAM}
+            assert set(actions) <= ends | delivers
     assert count > 50
 
 

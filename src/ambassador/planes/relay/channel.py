@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
 
 from ambassador.planes.relay.worker_messages import Message
 from ambassador.planes.relay.worker_protocol import LARGEST, decode, encode
 
-__all__ = ["Channel"]
+__all__ = ["Attached", "Channel"]
+
+
+class Attached(Protocol):
+    """A socket, or an unnamed file."""
+
+    def fileno(self) -> int:
+        """Return its descriptor."""
+
+    def close(self) -> None:
+        """Close it."""
 
 
 class Channel:
@@ -20,11 +32,11 @@ class Channel:
     def __init__(
         self,
         sock: socket.socket,
-        close: Callable[[socket.SocketType], None] = socket.SocketType.close,
+        close: Callable[[Any], None] = lambda one: one.close(),
     ) -> None:
         self.sock = sock
         self._close = close
-        self._kept: deque[tuple[bytes, Sequence[socket.SocketType]]] = deque()
+        self._kept: deque[tuple[bytes, Sequence[Attached]]] = deque()
         sock.setblocking(False)
 
     @property
@@ -32,7 +44,7 @@ class Channel:
         """Whether something is kept."""
         return bool(self._kept)
 
-    def send(self, message: Message, attached: Sequence[socket.SocketType] = ()) -> None:
+    def send(self, message: Message, attached: Sequence[Attached] = ()) -> None:
         """Send `message`, now or later, with what is `attached`, which is closed then. Raises
         OSError when the other end is gone.
         """
@@ -61,6 +73,10 @@ class Channel:
                     self.sock.send(data)
             except BlockingIOError:
                 return
+            except OSError as error:
+                if error.errno != errno.ETOOMANYREFS:  # on their way (unix(7)): later
+                    raise
+                return
             for one in attached:
                 self._close(one)
             self._kept.popleft()
@@ -71,7 +87,7 @@ class Channel:
         """
         while True:
             try:
-                data, descriptors, _, _ = socket.recv_fds(self.sock, LARGEST, 2)
+                data, descriptors, _, _ = socket.recv_fds(self.sock, LARGEST, 3)
             except BlockingIOError:
                 return
             except OSError as error:

@@ -16,7 +16,7 @@ from ambassador.model import Reason
 from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.facts import REASONS
 from ambassador.planes.relay.plain import Plain, plain
-from ambassador.planes.relay.shared import ABSENT, COLUMNS, DOOR, DOORS, LOAD, VERSION, Shared
+from ambassador.planes.relay.shared import ABSENT, COLUMNS, DOOR, DOORS, LOAD, TURN, VERSION, Shared
 from ambassador.planes.relay.worker_messages import Bring, Door, Opened, Shut, Sum, Way
 from ambassador.ports import Resolver, SessionsSummed
 
@@ -168,6 +168,12 @@ class Doors:
         """Return how many clients of `listener` all workers have accepted, ever."""
         number = self._numbers.get(listener)
         return sum(self._begun(number).values()) if number is not None else 0
+
+    def turns(self, workers: Iterable[Doorkeeper]) -> int:
+        """Return how many turns `workers` have made, ever."""
+        if self.shared is None:
+            return 0
+        return sum(self.shared.cells[worker.row * COLUMNS + TURN] for worker in workers)
 
     def opened(self, worker: Doorkeeper, item: Opened) -> tuple[Session, Mapping[int, Candidate]]:
         """Return the session that `worker` tells of, and what the ways of its door are."""

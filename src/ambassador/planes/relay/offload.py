@@ -19,6 +19,7 @@ from functools import partial
 from ambassador import log
 from ambassador.core.offload import least_loaded, wanted
 from ambassador.core.session import State
+from ambassador.planes.relay.descriptors import Descriptors
 from ambassador.planes.relay.doors import Doors
 from ambassador.planes.relay.pair import Side
 from ambassador.planes.relay.poller import Poller
@@ -35,6 +36,7 @@ _BUSY = 0.125  # seconds: when the turns of a pause took longer, there is nothin
 _GROWN = 0.1  # seconds: younger sessions may be over in a moment
 _IDLE = 30.0  # seconds workers without sessions stay
 _FEW = 8  # sessions in that time that need no worker
+_QUIET = 60  # turns of a worker in that time in which it has next to nothing to do
 _AGAIN = 10.0  # seconds after one died before another is started
 _PATIENCE = 1.0  # seconds for all workers to tell their numbers, or that all has ended
 _TICK = 0.02  # seconds between two looks whether something has ended
@@ -45,8 +47,19 @@ _RESERVE = 32  # descriptors of a worker that are not for sessions
 class Offload:
     """Hands sessions of `poller` to at most `limit` workers. `eager`: every session, at once."""
 
-    def __init__(self, poller: Poller, doors: Doors, limit: int, *, eager: bool = False) -> None:
+    def __init__(
+        self,
+        poller: Poller,
+        doors: Doors,
+        descriptors: Descriptors,
+        limit: int,
+        *,
+        eager: bool = False,
+    ) -> None:
         self._poller = poller
+        self._descriptors = descriptors
+        self._turns_before = 0
+        self._dismissing: asyncio.Task[None] | None = None
         self._doors = doors
         self._shared: Shared | None = None
         self._limit = limit
@@ -134,6 +147,8 @@ class Offload:
 
     def close(self) -> None:
         """Let all workers end."""
+        if self._dismissing is not None:
+            self._dismissing.cancel()
         if self._timer is not None:
             self._timer.cancel()
         self._poller.lap_in(0, lambda: None)
@@ -195,22 +210,31 @@ class Offload:
                 worker.when_it_answers(partial(_give, worker, share))
 
     def _look(self) -> None:
-        """Let all go when they have nothing to do."""
+        """Let all go when they have next to nothing to do."""
         self._timer = None
         self._ended = [worker for worker in self._ended if worker.process.poll() is None]
         ready = [worker for worker in self._workers if worker.is_ready]
         begun = sum(worker.begun for worker in ready)
-        idle = ready and not any(map(len, ready)) and begun <= self._begun_before + _FEW
-        self._begun_before = begun
-        if idle:
-            spawn(self._dismiss(), "dismiss workers")
+        turns, open_there = self._doors.turns(ready), sum(map(len, ready))
+        few = begun <= self._begun_before + _FEW
+        quiet = turns <= self._turns_before + _QUIET * len(ready)
+        self._begun_before, self._turns_before = begun, turns
+        room = self._descriptors.available(2 * open_there)
+        if ready and few and quiet and room and self._dismissing is None:
+            self._dismissing = spawn(self.dismiss(), "dismiss workers")
+            self._dismissing.add_done_callback(self._dismissed)
         if self._workers or self._ended:
             self._timer = self._loop.call_later(_IDLE, self._look)
 
-    async def _dismiss(self) -> None:
-        """Accept here again; then let workers go, unless one has a session after all."""
+    def _dismissed(self, _task: asyncio.Task[None]) -> None:
+        self._dismissing = None
+
+    async def dismiss(self) -> None:
+        """Accept here again, and carry what they have; then let those go that have nothing left."""
         self._doors.shut_all()
         await self._doors.settle()
+        for worker in self._workers:
+            worker.recall()
         await self.measure()
         for worker in [one for one in self._workers if one.is_ready and not len(one)]:
             self._workers.remove(worker)

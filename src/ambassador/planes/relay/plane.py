@@ -113,7 +113,7 @@ class RelayPlane:
         )
         self._loop.add_reader(poller.fileno(), poller.turn)
         SilenceWatch(poller)
-        self.offload = Offload(poller, self._doors, workers, eager=eager)
+        self.offload = Offload(poller, self._doors, self._descriptors, workers, eager=eager)
 
     async def prepare(self, steps: Sequence[Step]) -> None:
         """Nothing can be told before it is tried; see ports.Plane."""

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from ambassador.core.session import Action, Event, State
 from ambassador.model import Reason
+from ambassador.planes.relay.channel import Attached
 from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.facts import SessionFacts
 from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.options import keep_alive
 from ambassador.planes.relay.pair import Side
+from ambassador.planes.relay.passing import arrive, file_of, pack, take_out
 from ambassador.planes.relay.surroundings import Surroundings
 from ambassador.planes.relay.worker import Worker
+from ambassador.planes.relay.worker_messages import Passed
 
 __all__ = ["SharedSession"]
 
@@ -22,7 +26,7 @@ __all__ = ["SharedSession"]
 class SharedSession(SessionFacts):
     """Handed to a worker, or begun by one."""
 
-    __slots__ = ("_key", "_worker", "around", "done")
+    __slots__ = ("_cut_asked", "_key", "_worker", "around", "done")
 
     def __init__(
         self,
@@ -37,28 +41,54 @@ class SharedSession(SessionFacts):
         self.done = done
         self._worker: Worker | None = None
         self._key = 0  # what it is called there
+        self._cut_asked = False
 
     def hand(self, worker: Worker) -> None:
-        """Have `worker` carry it from now on, if it is in a state that can be handed over."""
-        client, upstream = self.client, self.upstream
-        if upstream is None or self.state is not State.OPEN:
+        """Have `worker` carry it from now on, if it is connected and that can be done now."""
+        packed = pack(self, Event.CUT)
+        upstream = self.upstream
+        if packed is None or upstream is None:
             return
-        if client.unsent is not None or upstream.unsent is not None:
-            return  # what is unsent is here; another time
-        if self.candidate is not None and self.candidate.port:
+        if self.candidate is not None and self.candidate.port and not upstream.closed:
             # Keepalives may not have seen to it yet.
-            keep_alive(upstream.sock, self.live.route.keepalive)
-        descriptors = client.sock.fileno(), upstream.sock.fileno()
-        key = worker.hand(self, descriptors, client.received, upstream.received)
-        if key is None:
+            with suppress(OSError):  # it is reset, which an event tells
+                keep_alive(upstream.sock, self.live.route.keepalive)
+        passed, socks, unsent = packed
+        try:
+            attached: list[Attached] = [*socks, *([file_of(unsent)] if unsent else [])]
+        except OSError:  # no descriptor, no memory: it stays
             return
-        self._worker, self._key = worker, key
-        self.happened(Event.HAND)
-        for side in (client, upstream):
-            side.peer = side.to = None
-            self.poller.remove(side.sock.fileno())
-            self.poller.close_socket(side.sock)
-        self.around.descriptors.give(2)
+        key = worker.hand(self, passed, attached)
+        if key is not None:
+            take_out(self)
+            self._worker, self._key = worker, key
+            self.happened(Event.HAND)
+            self.around.descriptors.give(2)
+            for sock in socks:
+                self.poller.close_socket(sock)
+        for one in attached[len(socks) :]:
+            one.close()
+
+    def come_back(
+        self, passed: Passed, found: tuple[socket.SocketType, socket.SocketType, bytes] | None
+    ) -> None:
+        """See worker.Handed."""
+        if found is None:
+            self.ended(None, 0, 0)
+            return
+        client, sock, unsent = found
+        self.around.descriptors.take(2)
+        self._worker = None
+        self.client, upstream = Side(self, client), Side(self, sock)
+        if passed.event is not Event.CUT:
+            self.noted(passed.event)
+        try:
+            arrive(self, passed, upstream, unsent)
+        except Exception:
+            self.broke()
+            raise
+        if self._cut_asked:  # while it was on its way
+            self.happened(Event.CUT)
 
     @property
     def is_handed(self) -> bool:
@@ -109,4 +139,5 @@ class SharedSession(SessionFacts):
     def elsewhere(self, action: Action) -> None:
         """See Pair."""
         if action is Action.CUT_IN_WORKER and self._worker is not None:
+            self._cut_asked = True
             self._worker.cut(self._key)

@@ -11,18 +11,20 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 from ambassador.core.session import Event
-from ambassador.planes.relay.channel import Channel
+from ambassador.planes.relay.channel import Attached, Channel
 from ambassador.planes.relay.disconnect import disconnect, inode
 from ambassador.planes.relay.doors import Doors
 from ambassador.planes.relay.evidence import Candidate
+from ambassador.planes.relay.passing import received
 from ambassador.planes.relay.poller import Poller
 from ambassador.planes.relay.worker_messages import (
     Adopt,
     Ask,
+    Back,
     Bring,
     Cut,
     Door,
@@ -34,7 +36,9 @@ from ambassador.planes.relay.worker_messages import (
     Message,
     News,
     Opened,
+    Passed,
     Ping,
+    Return,
     Shut,
     Sum,
     Told,
@@ -57,6 +61,11 @@ class Handed(Protocol):
 
     def joined(self, candidate: Any, connected: float) -> None:
         """It has been connected."""
+
+    def come_back(
+        self, passed: Passed, found: tuple[socket.SocketType, socket.SocketType, bytes] | None
+    ) -> None:
+        """It is carried here again, as it was `passed`; see passing.received."""
 
     def counted(self, to_upstream: int, to_client: int) -> None:
         """So many bytes have been carried by now, all in all."""
@@ -125,18 +134,22 @@ class Worker:
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def hand(
-        self, session: Handed, descriptors: tuple[int, int], to_upstream: int, to_client: int
-    ) -> int | None:
-        """Hand over a session: the descriptors of its client and its upstream, and the bytes
-        carried so far. Return what it is called there; None where that cannot be done now.
+    def hand(self, session: Handed, passed: Passed, attached: Sequence[Attached]) -> int | None:
+        """Hand over a session as it is `passed`, with what is `attached`. Return what it is called
+        there; None where that cannot be done now.
         """
         key = next(_keys)
-        if not self._channel.attach(Adopt(key, to_upstream, to_client), descriptors):
+        descriptors = [one.fileno() for one in attached]
+        if not self._channel.attach(Adopt(key, passed), descriptors):
             return None
         self._sessions[key] = session
-        self._inodes[key] = inode(descriptors[0]), inode(descriptors[1])
+        numbers = [inode(one) for one in descriptors[:2]]
+        self._inodes[key] = numbers[0], numbers[-1]
         return key
+
+    def recall(self) -> None:
+        """Have all its sessions that are connected returned."""
+        self._send(Back())
 
     def when_it_answers(self, then: Callable[[], None]) -> None:
         """Call `then` as soon as it has answered that it is at work; a process that stands still
@@ -246,7 +259,9 @@ class Worker:
         """Hear the rest, of which no edge tells again; see poller.Ready."""
         self._poller.go_on(self)
 
-    def _hear(self, message: object, descriptors: list[int]) -> None:
+    def _hear(  # noqa: PLR0912 (one a message)
+        self, message: object, descriptors: list[int]
+    ) -> None:
         match message:
             case News(items):
                 for item in items:
@@ -266,6 +281,10 @@ class Worker:
                 known = self._forget(message.key)
                 socks = [socket.SocketType(fileno=one) for one in descriptors]
                 self._doors.brought(self, message, socks, cast(Any, known))
+            case Return(key, passed):
+                found = received(passed, descriptors)
+                if session := self._forget(key):
+                    session.come_back(passed, found)
             case Told(more, held, numbers):
                 self.held = held
                 for key, to_upstream, to_client in numbers:

@@ -10,16 +10,18 @@ import time
 from _random import Random
 
 from ambassador.core.session import Event, State
-from ambassador.planes.relay.channel import Channel
-from ambassador.planes.relay.doorway import Attempt, Carried, Doorway
+from ambassador.planes.relay.channel import Attached, Channel
+from ambassador.planes.relay.doorway import Attempt, Carried, Doorway, first_port
 from ambassador.planes.relay.options import reset
 from ambassador.planes.relay.pair import Side
+from ambassador.planes.relay.passing import arrive, file_of, pack, received, take_out
 from ambassador.planes.relay.poller import LEVEL, Poller
 from ambassador.planes.relay.reports import Reports
 from ambassador.planes.relay.shared import ABSENT, COLUMNS, DOOR, LOAD, TURN, VERSION, Shared
 from ambassador.planes.relay.worker_messages import (
     Adopt,
     Ask,
+    Back,
     Bring,
     Cut,
     Door,
@@ -28,6 +30,7 @@ from ambassador.planes.relay.worker_messages import (
     Hello,
     Message,
     Ping,
+    Return,
     Shut,
 )
 from ambassador.planes.relay.worker_protocol import told
@@ -39,7 +42,6 @@ _TICK = 0.05  # seconds between two looks at connections that are being made
 _BESIDE = 0.25  # seconds after which another may be tried beside one; see dial.BESIDE
 _RESERVE = 32  # descriptors that are not for sessions
 _NUDGE_BYTES = 4
-_PORTS = "/proc/sys/net/ipv4/ip_local_port_range"
 
 
 class WorkerLoop:
@@ -56,7 +58,7 @@ class WorkerLoop:
         self.alone = False  # the relay is gone
         self.version = 0  # of the doors
         self.chance = Random().random
-        self.ephemeral = _first_port()
+        self.ephemeral = first_port()
         self.reports = Reports(self._tell, poller.later, sums=not each)
         self._channel = Channel(sock, poller.close_socket)
         self._shared = shared
@@ -206,7 +208,9 @@ class WorkerLoop:
 
     def _hear(self, message: Message, descriptors: list[int]) -> None:
         if isinstance(message, Adopt):
-            self._adopt(message, [socket.SocketType(fileno=one) for one in descriptors])
+            self._adopt(message, descriptors)
+        elif isinstance(message, Back):
+            self._return_all()
         elif isinstance(message, Door):
             self.reports.flush()
             self._open(message, [socket.socket(fileno=one) for one in descriptors])
@@ -266,29 +270,44 @@ class WorkerLoop:
         if self._looking:
             self.poller.later(_TICK, self._look)
 
-    def _adopt(self, message: Adopt, socks: list[socket.SocketType]) -> None:
-        if len(socks) < 2:  # no descriptor was free: the kernel has closed what is missing
-            for sock in socks:
-                reset(sock)
-                sock.close()
-            self.reports.add(Ended(message.key, Event.CUT, message.to_upstream, message.to_client))
+    def _adopt(self, message: Adopt, descriptors: list[int]) -> None:
+        passed = message.passed
+        found = received(passed, descriptors)
+        if found is None:
+            numbers = passed.client.received, passed.upstream.received
+            self.reports.add(Ended(message.key, Event.CUT, *numbers))
             return
-        client, upstream = socks
+        client, upstream, unsent = found
         pair = self.carried[message.key] = Carried(self, message.key, client)
         pair.told = True
+        pair.event = passed.event
         self._cells[self._base + LOAD] += 1
         side = Side(pair, upstream)
-        pair.client.received, side.received = message.to_upstream, message.to_client
         # Both are non-blocking already: that belongs to the open file, not to its number.
         try:
-            self.poller.add(client.fileno(), pair.client)
-            self.poller.add(upstream.fileno(), side)
-            pair.join(side)
+            arrive(pair, passed, side, unsent)
         except Exception:  # too many are watched (epoll_ctl(2)), for one
-            pair.upstream = side
             pair.broke()
-            side.reset()
             raise
+
+    def _return_all(self) -> None:
+        """Give back what is connected, as it is."""
+        self.reports.flush()
+        for key, pair in list(self.carried.items()):
+            packed = pack(pair, pair.event)
+            if packed is None:
+                continue
+            passed, socks, unsent = packed
+            try:
+                attached: list[Attached] = [*socks, *([file_of(unsent)] if unsent else [])]
+            except OSError:  # no descriptor, no memory: it stays
+                continue
+            take_out(pair)
+            del self.carried[key]
+            self._cells[self._base + LOAD] -= 1
+            with contextlib.suppress(OSError):  # it is gone, which an event tells
+                self._channel.send(Return(key, passed), attached)
+            pair.part()
 
     def _tell(self, message: Message) -> None:
         if not self.alone:
@@ -326,11 +345,3 @@ class _Nudges:
 def _numbers(pair: Carried) -> tuple[int, int, int]:
     upstream = pair.upstream
     return pair.key, pair.client.received, upstream.received if upstream else 0
-
-
-def _first_port() -> int:
-    try:
-        with open(_PORTS) as file:  # noqa: PTH123 (pathlib is 5 ms)
-            return int(file.read().split()[0])
-    except (OSError, ValueError, IndexError):
-        return 0  # look at all

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-from ambassador.core.session import Event
+from ambassador.core.session import Event, State
 
 __all__ = [
     "Adopt",
     "Ask",
+    "Back",
     "Bring",
     "Client",
     "Cut",
@@ -23,7 +24,10 @@ __all__ = [
     "News",
     "Numbers",
     "Opened",
+    "Passed",
+    "PassedSide",
     "Ping",
+    "Return",
     "Shut",
     "Sum",
     "Told",
@@ -92,13 +96,47 @@ class Bring:
     client: Client
 
 
+class PassedSide(NamedTuple):
+    """What is known of one side: bytes read from it, bytes unsent to it (which are in the file),
+    whether it is read still, whether its peer waits until it has taken all, and flags of `Side`.
+    """
+
+    received: int
+    unsent: int
+    is_read: bool
+    delivers: bool
+    flags: int
+
+
+class Passed(NamedTuple):
+    """A session: its state, the event that will have ended it, if there is one, and its sides."""
+
+    version: int
+    state: State
+    event: Event
+    client: PassedSide
+    upstream: PassedSide
+
+
 @dataclass(frozen=True, slots=True)
 class Adopt:
-    """Carry this session."""
+    """Carry this session, as it is."""
 
     key: int
-    to_upstream: int
-    to_client: int
+    passed: Passed
+
+
+@dataclass(frozen=True, slots=True)
+class Back:
+    """Return all sessions that are connected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """Carry this session from now on, as it is."""
+
+    key: int
+    passed: Passed
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,5 +232,5 @@ class Told:
 
 
 Message: TypeAlias = (
-    Adopt | Cut | Ask | Hello | News | Told | Ping | Door | Shut | Heard | Bring
+    Adopt | Cut | Ask | Hello | News | Told | Ping | Door | Shut | Heard | Bring | Back | Return
 )  # fmt: skip

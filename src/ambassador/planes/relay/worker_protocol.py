@@ -8,12 +8,15 @@ share.
     to the worker     DOOR   version, what clients of a listener are to meet, as JSON; the listener
                              attached where the worker does not have it
                       SHUT   version, door: accept there no longer, and bring who is not connected
-                      ADOPT  key, bytes to_upstream, to_client so far; client and upstream attached
+                      ADOPT  key, a session as `passing` has it; attached are its sockets, and the
+                             file of what is unsent
+                      BACK   return what is connected
                       CUT    key
                       ASK
                       PING
     from the worker   HELLO  once it can carry; answers PING
                       HEARD  version; answers DOOR and SHUT
+                      RETURN key, a session; see ADOPT
                       BRING  a client that has no upstream and needs the relay; attached, and behind
                              it perhaps the connection that is being made
                       NEWS   of sessions, in order: OPENED, JOINED, ENDED, SUM
@@ -26,10 +29,11 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 
-from ambassador.core.session import Event
+from ambassador.core.session import Event, State
 from ambassador.planes.relay.worker_messages import (
     Adopt,
     Ask,
+    Back,
     Bring,
     Client,
     Cut,
@@ -43,7 +47,10 @@ from ambassador.planes.relay.worker_messages import (
     News,
     Numbers,
     Opened,
+    Passed,
+    PassedSide,
     Ping,
+    Return,
     Shut,
     Sum,
     Told,
@@ -53,7 +60,7 @@ from ambassador.planes.relay.worker_messages import (
 __all__ = ["LARGEST", "decode", "encode", "told"]
 
 LARGEST = 32768  # bytes of a message
-_ADOPT = struct.Struct("<BQQQ")
+_ADOPT = struct.Struct("<BQBBB QQ??B QQ??B")
 _DOOR = struct.Struct("<BQ")
 _SHUT = struct.Struct("<BQI")
 _CUT = _HEARD = _DOOR
@@ -67,19 +74,29 @@ _TOLD = struct.Struct("<B?Q")
 _NUMBERS = struct.Struct("<QQQ")
 _AT_ONCE = 170  # sessions of one TOLD
 _EVENTS = tuple(Event)
+_STATES = tuple(State)
 _NUMBER_OF = {event: number for number, event in enumerate(_EVENTS)}
 _KINDS: tuple[type[Message], ...] = (
     Adopt, Cut, Ask, Hello, News, Told, Ping, Door, Shut, Heard, Bring,
+    Back,
+    Return,
 )  # fmt: skip
-_BARE: dict[type[Message], Message] = {Ask: Ask(), Hello: Hello(), Ping: Ping()}
+_BARE: dict[type[Message], Message] = {
+    Ask: Ask(),
+    Hello: Hello(),
+    Ping: Ping(),
+    Back: Back(),
+}
 
 
 def encode(message: Message) -> bytes:  # noqa: PLR0911 (one a kind)
     """Return `message` as it is sent."""
     kind = _KINDS.index(type(message))
     match message:
-        case Adopt(key, to_upstream, to_client):
-            return _ADOPT.pack(kind, key, to_upstream, to_client)
+        case Adopt(key, passed) | Return(key, passed):
+            version, state, event, client, upstream = passed
+            numbers = version, _STATES.index(state), _EVENTS.index(event)
+            return _ADOPT.pack(kind, key, *numbers, *client, *upstream)
         case Cut(number) | Heard(number):
             return _CUT.pack(kind, number)
         case News(items):
@@ -96,7 +113,7 @@ def encode(message: Message) -> bytes:  # noqa: PLR0911 (one a kind)
         case Bring(key, known, door, way, started, error, under_way, client):
             found = _BRING.pack(kind, key, known, door, way, started, error, under_way)
             return found + _client(client)
-        case Ask() | Hello() | Ping():
+        case Ask() | Hello() | Ping() | Back():
             return bytes([kind])
 
 
@@ -106,8 +123,11 @@ def decode(data: bytes) -> Message:  # noqa: PLR0911 (one a kind)
         kind = _KINDS[data[0]]
         if kind is News:
             return News(tuple(_decode_items(data)))
-        if kind is Adopt:
-            return Adopt(*_ADOPT.unpack(data)[1:])
+        if kind is Adopt or kind is Return:
+            _, key, version, state, event, *sides = _ADOPT.unpack(data)
+            client, upstream = PassedSide(*sides[:5]), PassedSide(*sides[5:])
+            passed = Passed(version, _STATES[state], _EVENTS[event], client, upstream)
+            return Adopt(key, passed) if kind is Adopt else Return(key, passed)
         if kind is Cut:
             return Cut(*_CUT.unpack(data)[1:])
         if kind is Heard:

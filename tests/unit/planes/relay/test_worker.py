@@ -6,11 +6,12 @@ import socket
 
 import pytest
 
-from ambassador.core.session import Event
+from ambassador.core.session import Event, State
 from ambassador.planes.relay.doors import Doors
 from ambassador.planes.relay.poller import Poller
 from ambassador.planes.relay.shared import Shared
 from ambassador.planes.relay.worker import Worker
+from ambassador.planes.relay.worker_messages import Passed, PassedSide
 from tests.names import StaticResolver
 
 
@@ -83,7 +84,9 @@ def handed_over(worker, to_upstream=0, to_client=0):
         sock.setblocking(False)
     handed = Handed()
     with ours, theirs:
-        key = worker.hand(handed, (ours.fileno(), theirs.fileno()), to_upstream, to_client)
+        sides = [PassedSide(count, 0, True, False, 0) for count in (to_upstream, to_client)]
+        passed = Passed(1, State.OPEN, Event.CUT, *sides)
+        key = worker.hand(handed, passed, (ours, theirs))
     assert key is not None
     with client, upstream:
         yield handed, key, client, upstream

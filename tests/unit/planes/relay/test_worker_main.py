@@ -11,11 +11,29 @@ from pathlib import Path
 
 import pytest
 
-from ambassador.core.session import Event
+from ambassador.core.session import Event, State
 from ambassador.planes.relay.channel import Channel
 from ambassador.planes.relay.shared import Shared
-from ambassador.planes.relay.worker_messages import Adopt, Ask, Cut, Ended, Hello, News, Told
+from ambassador.planes.relay.worker_messages import (
+    Adopt,
+    Ask,
+    Back,
+    Cut,
+    Ended,
+    Hello,
+    News,
+    Passed,
+    PassedSide,
+    Return,
+    Told,
+)
 from tests.wait import until
+
+
+def as_new(to_upstream=0, to_client=0):
+    """What is passed of a session that is open and has nothing unsent."""
+    client, upstream = (PassedSide(count, 0, True, False, 0) for count in (to_upstream, to_client))
+    return Passed(1, State.OPEN, Event.CUT, client, upstream)
 
 
 class Process:
@@ -32,14 +50,15 @@ class Process:
             pass_fds=[theirs.fileno(), *self.shared.descriptors],
         )
         theirs.close()
-        self.heard = []
+        self.heard, self.descriptors = [], []
         assert self.hear() == Hello()
 
     def hear(self):
         """Return the next message."""
 
         def one():
-            for message, _ in self.channel.receive():
+            for message, descriptors in self.channel.receive():
+                self.descriptors += descriptors
                 self.heard += message.items if isinstance(message, News) else [message]
             return self.heard
 
@@ -55,7 +74,7 @@ class Process:
         for sock in (client, upstream):
             sock.settimeout(10)
         numbers = (ours.fileno(), theirs.fileno())
-        assert self.channel.attach(Adopt(key, to_upstream, to_client), numbers)
+        assert self.channel.attach(Adopt(key, as_new(to_upstream, to_client)), numbers)
         ours.close()
         theirs.close()
         return client, upstream
@@ -94,7 +113,7 @@ def test_what_came_before_the_handover_is_carried_too(process):
     client.sendall(b"early")
     client.close()
     upstream.settimeout(10)
-    assert process.channel.attach(Adopt(1, 0, 0), (ours.fileno(), theirs.fileno()))
+    assert process.channel.attach(Adopt(1, as_new()), (ours.fileno(), theirs.fileno()))
     ours.close()
     theirs.close()
     assert upstream.recv(10) == b"early"
@@ -124,6 +143,27 @@ def test_without_descriptors_a_session_ends_and_others_go_on(process):
         assert one[1].recv(2) == b"on"
         for sock in one:
             sock.close()
+
+
+def test_what_it_carries_is_returned_when_that_is_asked_for(process):
+    client, upstream = process.adopt(7, 100, 200)
+    client.sendall(b"question")
+    assert upstream.recv(10) == b"question"
+    client.shutdown(socket.SHUT_WR)
+    assert upstream.recv(10) == b""
+    process.channel.send(Back())
+    returned = process.hear()
+    assert isinstance(returned, Return)
+    assert (returned.key, returned.passed.state) == (7, State.CLIENT_ENDED)
+    assert returned.passed.client.received == 108
+    assert returned.passed.event is Event.CLIENT_END
+    ours, theirs = (socket.socket(fileno=one) for one in process.descriptors)
+    upstream.sendall(b"answer")
+    assert theirs.recv(10) == b"answer"
+    process.channel.send(Ask())
+    assert process.hear() == Told(False, 0, ())
+    for sock in (ours, theirs, client, upstream):
+        sock.close()
 
 
 def test_a_session_is_cut_by_its_key_and_no_other(process):

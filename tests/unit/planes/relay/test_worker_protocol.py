@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ambassador.core.session import Event
+from ambassador.core.session import Event, State
 from ambassador.planes.relay.channel import Channel
 from ambassador.planes.relay.worker_messages import (
     Adopt,
     Ask,
+    Back,
     Bring,
     Cut,
     Door,
@@ -19,7 +20,10 @@ from ambassador.planes.relay.worker_messages import (
     Joined,
     News,
     Opened,
+    Passed,
+    PassedSide,
     Ping,
+    Return,
     Shut,
     Sum,
     Told,
@@ -54,19 +58,27 @@ DOORS = st.builds(
     TIMES,
     TIMES,
 )
+SIDES = st.builds(PassedSide, COUNTS, COUNTS, FLAGS, FLAGS, st.integers(0, 255))
+PASSED = st.builds(Passed, st.integers(0, 255), st.sampled_from(State), EVENTS, SIDES, SIDES)
 MESSAGES = st.one_of(
+    st.builds(Return, COUNTS, PASSED),
+    st.builds(Back),
     DOORS,
     st.builds(Shut, COUNTS, SMALL),
     st.builds(Heard, COUNTS),
     st.builds(Bring, COUNTS, FLAGS, SMALL, SMALL, TIMES, st.integers(0, 133), FLAGS, CLIENTS),
     st.builds(News, st.lists(ITEMS, max_size=9).map(tuple)),
-    st.builds(Adopt, COUNTS, COUNTS, COUNTS),
+    st.builds(Adopt, COUNTS, PASSED),
     st.builds(Cut, COUNTS),
     st.builds(Ask),
     st.builds(Hello),
     st.builds(Ping),
     st.builds(Told, st.booleans(), COUNTS, st.lists(NUMBERS, max_size=50).map(tuple)),
 )
+
+
+SIDE = PassedSide(0, 0, True, False, 0)
+NEW = Passed(1, State.OPEN, Event.CUT, SIDE, SIDE)
 
 
 @given(MESSAGES)
@@ -113,7 +125,7 @@ def test_what_finds_no_room_is_kept_until_there_is(ends):
     for key in range(count):
         one.send(Cut(key))
     descriptor = one.sock.fileno()
-    assert one.attach(Adopt(1, 0, 0), (descriptor, descriptor)) is False  # not before the others
+    assert one.attach(Adopt(1, NEW), (descriptor, descriptor)) is False  # not before the others
     seen = []
     while len(seen) < count:
         seen += [message.key for message, _ in other.receive()]
@@ -124,11 +136,11 @@ def test_what_finds_no_room_is_kept_until_there_is(ends):
 def test_descriptors_come_along(ends):
     one, other = ends
     reading, writing = os.pipe()
-    assert one.attach(Adopt(7, 1, 2), (reading, writing))
+    assert one.attach(Adopt(7, NEW), (reading, writing))
     os.close(reading)
     os.close(writing)
     ((message, (reading, writing)),) = other.receive()
-    assert message == Adopt(7, 1, 2)
+    assert message == Adopt(7, NEW)
     os.write(writing, b"x")
     assert os.read(reading, 1) == b"x"
     os.close(reading)
@@ -144,4 +156,4 @@ def test_the_end_of_the_other_side_is_told(ends):
         seen.extend(message for message, _ in one.receive())
     with pytest.raises(OSError):
         one.send(Ask())
-    assert one.attach(Adopt(1, 0, 0), (0, 1)) is False
+    assert one.attach(Adopt(1, NEW), (0, 1)) is False
