@@ -22,12 +22,14 @@ def speak(peers, port):
     return client
 
 
-def test_sessions_go_round_by_weight(relay, peers):
+def test_sessions_go_round_by_weight(relay, peers, workers):
     one, two, port = peers.echo(), peers.echo(), free_port()
     relay.add(route(port, at(one, weight=3), at(two)))
     for _ in range(12):
         speak(peers, port)
-    assert (one.accepted, two.accepted) == (9, 3)
+    # Each process goes round by itself.
+    assert abs(one.accepted - 9) <= (2 if workers else 0)
+    assert one.accepted + two.accepted == 12
 
 
 def test_least_fills_the_emptier(relay, peers):

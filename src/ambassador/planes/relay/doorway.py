@@ -26,6 +26,8 @@ __all__ = ["Attempt", "Carried", "Doorway", "first_port"]
 # Told while there is somebody, to one worker that waits for it: the first that does (epoll(7)).
 _ONE = select.EPOLLIN | (1 << 28)  # EPOLLEXCLUSIVE; no name in Python 3.11's select
 _MOST = 16  # accepted in one go before others have their turn
+_FEW = 2  # clients that wait: with more it is a flood
+_LEAD = 8  # sessions that one may have more than another in a flood
 # Seconds until one that leaves a client to another looks whether it was taken. Where the other has
 # not moved by then it is left nothing until it does: who stands still costs that once.
 _AGAIN = 0.005
@@ -162,8 +164,11 @@ class Doorway:
             if loop.is_behind or self._is_shut:
                 return
         accept = self._sock._accept  # type: ignore[attr-defined]
-        for _ in range(self._share()):
-            if not loop.may_accept(self):
+        waiting = self._waiting()
+        # In a flood an even spread is not worth a wait.
+        lead = _LEAD if waiting > _FEW else 0
+        for _ in range(min(max(1, waiting // loop.company), _MOST)):
+            if not loop.may_accept(self, lead):
                 self._leave()
                 loop.poller.later(_AGAIN, self._look)
                 return
@@ -189,15 +194,12 @@ class Doorway:
     def broke(self) -> None:
         """Go on; see poller.Ready."""
 
-    def _share(self) -> int:
-        """Return how many of those who wait are ours to accept in one go: one where there are few,
-        so that the spread is even, and more in a flood.
-        """
+    def _waiting(self) -> int:
+        """Return how many wait; 1 at a path, where nothing tells."""
         if self._is_path:
             return 1
         told = self._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, UNACKED.size)
-        waiting: int = UNACKED.unpack(told)[0]
-        return min(max(1, waiting // self._loop.company), _MOST)
+        return int(UNACKED.unpack(told)[0])
 
     def _look(self) -> None:
         if not self._is_shut and not self._watched:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Reports"]
 
-_SOON = 0.01  # seconds until something is told
+_SOON = 0.05  # seconds until something is told, unless somebody asks
 _LARGEST = 6000  # bytes of one message, about
 _TIMES = 400  # sessions of one sum: 16 bytes each
 

@@ -107,9 +107,9 @@ class WorkerLoop:
         """Note that a turn is over."""
         self._cells[self._base + TURN] += 1
 
-    def may_accept(self, door: Doorway) -> bool:
-        """Tell whether a client of `door` is ours; where another has fewer sessions, it is told
-        that there is somebody.
+    def may_accept(self, door: Doorway, lead: int) -> bool:
+        """Tell whether a client of `door` is ours; where another has fewer sessions, by more than
+        `lead`, it is told that there is somebody.
 
         An even spread of sessions is what gives an even share of the cores; where many come at
         once and go at once, that is not worth a message.
@@ -126,7 +126,7 @@ class WorkerLoop:
             if load < least and self._still.get(base) != cells[base + TURN]:
                 least, who = load, base
         self.company = company
-        if mine <= least + (mine >> 3):
+        if mine <= least + lead + (mine >> 3):
             return True
         box = self._shared.boxes[who // COLUMNS - 1][1]
         with contextlib.suppress(OSError):  # full: it has been told
