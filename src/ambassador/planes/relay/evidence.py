@@ -29,7 +29,7 @@ class Evidence:
     error: str = ""  # the last failure, and when it was (seconds since 1970)
     failed_on: float = 0.0
     turn: int = 0  # sessions that were led to one of its addresses
-    at: Counter[str] = field(default_factory=Counter)  # open sessions of each
+    at: dict[str, int] = field(default_factory=dict)  # open sessions of each, where it has some
     addresses: Sequence[str] = ()  # as they were last
 
     def met(self, to_upstream: int, to_client: int) -> EndpointMet:

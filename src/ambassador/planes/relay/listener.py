@@ -179,8 +179,9 @@ class StreamListener:
         if not self._aside:
             # To ask how many wait costs a third of an accept(2) that finds nobody. At least one:
             # where this is told, one was there.
-            self._accept_batch(min(max(1, self._waiting()), _BATCH))
-            self._around.doors.warm(self)
+            self._accept_batch(min(self._waiting() or 1, _BATCH))
+            if self._around.doors.workers:
+                self._around.doors.warm(self)
             return
         # No worker waited for this client: they are busy, nearly always. See in a while.
         self._pause()

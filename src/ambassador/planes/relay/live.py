@@ -287,7 +287,8 @@ class LiveRoute:
             self._evidence[address] = known
         known.open += 1
         known.opened += 1
-        known.at[candidate.address] += 1
+        at, to = known.at, candidate.address
+        at[to] = at.get(to, 0) + 1
         return known
 
     def closed(
@@ -297,9 +298,10 @@ class LiveRoute:
         known.open -= 1
         known.to_upstream += to_upstream
         known.to_client += to_client
-        known.at[candidate.address] -= 1
-        if not known.at[candidate.address]:
-            del known.at[candidate.address]
+        at, address = known.at, candidate.address
+        at[address] -= 1
+        if not at[address]:
+            del at[address]
         if not known.open and not known.here:
             self._evidence.pop(known.address, None)
 

