@@ -12,6 +12,7 @@ from enum import StrEnum
 __all__ = [
     "Address",
     "Admin",
+    "Admitted",
     "Desired",
     "Endpoint",
     "Existing",
@@ -24,6 +25,7 @@ __all__ = [
     "Pick",
     "Promote",
     "Proto",
+    "Ranges",
     "Reason",
     "Route",
     "RouteKey",
@@ -67,11 +69,14 @@ class Existing:
 
     def of(self, reason: Reason) -> Existing:
         """Return what becomes of sessions that leave for `reason`. Where nothing is said of a
-        demotion they are cut: the member would answer them with errors for ever.
+        demotion they are cut: the member would answer them with errors for ever. So are those of
+        clients that may not come in any longer, where nothing but `keep` is said for all.
         """
         for cause, policy in self.by:
             if cause is reason:
                 return policy
+        if reason is Reason.DENIED and self.fate is Fate.KEEP:
+            return Existing(Fate.CUT)
         if reason is Reason.DEMOTED:
             return Existing(Fate.CUT)
         return replace(self, by=()) if self.by else self
@@ -112,6 +117,7 @@ class Reason(StrEnum):
     DRAINED = "drained"  # the deadline of a drain was over
     UNHEALTHY = "unhealthy"  # its endpoint failed its probes
     REMOVED = "removed"  # its route was removed
+    DENIED = "denied"  # its client may not come in, or no longer
     SHUTDOWN = "shutdown"
     RESET = "reset"  # in the kernel, where nobody sees by whom
     UNKNOWN = "unknown"  # in the kernel, where nobody watched
@@ -164,6 +170,34 @@ class Unix:
     path: str
 
 
+@dataclass(frozen=True, slots=True)
+class Ranges:
+    """Addresses of one family as numbers: from each of `firsts`, ascending, to its one of `lasts`.
+    Between two of them is an address that belongs to none. They may be many, so two are compared by
+    their `digest`.
+    """
+
+    firsts: tuple[int, ...] = field(default=(), compare=False)
+    lasts: tuple[int, ...] = field(default=(), compare=False)
+    digest: str = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        from hashlib import blake2s  # noqa: PLC0415 (2 ms; only where there are networks)
+
+        found = blake2s(repr((self.firsts, self.lasts)).encode(), digest_size=8)
+        object.__setattr__(self, "digest", found.hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Who may come in, by the address. An IPv4-mapped IPv6 address (RFC 4291, section 2.5.5.2)
+    counts as the IPv4 address.
+    """
+
+    ipv4: Ranges
+    ipv6: Ranges
+
+
 Address = Inet | Unix
 RouteKey = tuple[Proto, Address]
 
@@ -203,6 +237,8 @@ class Route:
     source: tuple[str, ...] = ()  # addresses of this host to connect from; none: the kernel chooses
     keepalive: float = 60.0  # silence before TCP asks whether the peer is still there; 0: never
     existing: Existing = Existing()  # what becomes of open sessions of an endpoint that left (TCP)
+    allow: tuple[str, ...] = ()  # networks and @files of who may come in; none: nothing is said
+    deny: tuple[str, ...] = ()  # of who may not, though allowed
     health: str = ""  # the probe of its endpoints; empty: none
     interval: float = 2.0  # between two answers of one endpoint
     rise: int = 2  # so many good answers in a row make an unhealthy endpoint healthy
@@ -219,6 +255,7 @@ class Route:
     hold: Hold | None = None  # the operator's, or the follower's; no part of the grammar
     members: tuple[Endpoint, ...] = ()  # `endpoints` as they are written, where a follower leads
     led: bool = False  # `endpoints` are the primary, found by a follower
+    admitted: Admitted | None = None  # what allow and deny come to; None: everybody may come in
     alias: str = ""  # the name the user gave, before a port was added to tell routes apart
     port: int = 0  # the port in the name of the link variable, wherever it listens; 0: none
     origin: str = field(default="", compare=False)  # "environment variable REDIS_PORT_6379_TCP"

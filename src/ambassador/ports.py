@@ -6,7 +6,7 @@ runs one suite a seam against each implementation. What planes tell of routes an
 from __future__ import annotations
 
 import socket
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from ambassador.core.follow.lead import Lead
@@ -17,6 +17,7 @@ from ambassador.core.wish import Wish
 from ambassador.model import Address, Endpoint, Health, Reason, Route, RouteKey, Snapshot
 
 __all__ = [
+    "Admission",
     "ClientArrived",
     "Dialogue",
     "Earlier",
@@ -81,6 +82,24 @@ class Reloadable(Protocol):
 
     def take_over(self) -> None:
         """From now on what was read last counts."""
+
+
+class Admission(Protocol):
+    """Who may come in at each route."""
+
+    def __call__(self, route: Route) -> Route:
+        """Return `route` with what its networks, and the files it names, come to. A file is read
+        when it is named for the first time. Raises ConfigError: a file that cannot be read or makes
+        no sense, networks that leave nobody, networks where clients have no address.
+        """
+
+    def files(self, routes: Iterable[Route]) -> frozenset[str]:
+        """Return the paths of all files that count for `routes`."""
+
+    def renew(self, path: str, routes: Iterable[Route]) -> None:
+        """Read the file at `path` anew: from now on that counts for `routes`. Raises ConfigError as
+        above, and what was read before stands.
+        """
 
 
 class Resolver(Protocol):

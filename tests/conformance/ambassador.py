@@ -32,6 +32,7 @@ from ambassador.planes.relay.plane import RelayPlane
 from ambassador.ports import RouteStatus, SessionRecord
 from ambassador.probes.verifier import ConnectVerifier
 from ambassador.sources.env import EnvironmentSource
+from ambassador.sources.networks import NetworkLists
 from ambassador.telemetry.access_log import line
 from ambassador.telemetry.durations import Durations
 from ambassador.telemetry.prometheus import Facts, MetricsText
@@ -115,6 +116,7 @@ class Ambassador:
             *self._fronts,
             verifier=ConnectVerifier(self.resolver, limit=1.0),
             read_assignments=lambda assignments: EnvironmentSource({}, assignments).read(),
+            admission=NetworkLists(),
         )
         await self._reconciler.start()
 
@@ -155,6 +157,10 @@ class Ambassador:
         (one,) = [one for one in self._wish.routes if one.name == name]
         address = route(one.listen, endpoint, proto=one.proto).endpoints[0].address
         self._loop.do(self._reconciler.judge((one.proto, one.listen), address, health, "no"))
+
+    def renew_networks(self, path: Path) -> None:
+        """Let the file of networks at `path`, which has changed, count."""
+        self._loop.do(self._reconciler.renew_networks(str(path)))
 
     def resolve(self, host: str, *addresses: str) -> None:
         """Let the name `host` have these addresses from now on."""
@@ -212,6 +218,7 @@ class Ambassador:
 
     def close(self) -> None:
         self._loop.call(self._reconciler.events.close)
+        self._loop.call(self._reconciler.leave)
         for front in self._fronts:
             self._loop.do(front.close())
         self._loop.call(self._relay.close)

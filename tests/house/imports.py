@@ -48,7 +48,16 @@ PURE_MODULES = (
                 "evidence",
                 "firewall",
             ),
-            *("hindrances", "layout", "life", "marks", "messages", "orphans", "questions"),
+            *(
+                "entrance",
+                "hindrances",
+                "layout",
+                "life",
+                "marks",
+                "messages",
+                "orphans",
+                "questions",
+            ),
             *("revival", "ruleset", "sieve", "skim", "timeouts", "ways"),
         )
     ),

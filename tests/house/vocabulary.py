@@ -35,6 +35,7 @@ TERMS: Mapping[str, Mapping[str, str]] = {
         "plane": "what carries the traffic of routes: `relay` or `kernel`",
         "relay": "the plane of sockets, in user space; it listens for every route",
         "kernel": "the plane of nftables; it stands in front of the relay",
+        "entrance": "what stands in front of a way where not everybody may come in",
         "way": "what the kernel plane installs for one port in one address family",
         "flow": "what the kernel knows of one connection (conntrack), or a UDP client of the relay",
         "session": "one client connection through its life; a flow, where it is UDP",
@@ -75,6 +76,7 @@ TERMS: Mapping[str, Mapping[str, str]] = {
         "maint": "to take an endpoint out; its sessions follow `existing`",
         "reset": "to drop what the operator wanted of a route",
         "existing": "the policy for open sessions whose endpoint has left: keep, drain or cut",
+        "allow": "to let clients of certain networks come in; **deny** is the opposite",
         "departure": "the end of a session because its endpoint has left, with its reason",
     },
     "When a process follows another": {

@@ -106,6 +106,7 @@ def test_every_number_of_a_status_comes_back():
             "why": "",
             "held": 0,  # of this moment, and never handed over
             "closed": {Reason.CUT: 7},
+            "turned_away": {Reason.DENIED: 7},
             "ways_out": {"rst": 7},
             "open_by_endpoint": {ENDS[0]: 7},
             "met": {ENDS[0]: EndpointMet(7, 7, 7, 7)},

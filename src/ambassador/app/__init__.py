@@ -5,7 +5,7 @@ under the signals of the process.
 """
 
 from ambassador.app.application import App
-from ambassador.app.assemble import new_loop, sources, token
+from ambassador.app.assemble import lists, new_loop, sources, token
 from ambassador.app.signals import serve
 
-__all__ = ["App", "new_loop", "serve", "sources", "token"]
+__all__ = ["App", "lists", "new_loop", "serve", "sources", "token"]

@@ -26,6 +26,7 @@ from ambassador.admin.doors import ONWARD, Doors
 from ambassador.admin.token import Token
 from ambassador.app import assemble
 from ambassador.app.follow import Followers, memories
+from ambassador.app.networks import NetworkFiles
 from ambassador.app.ready import tell_ready
 from ambassador.control.reconciler import Reconciler
 from ambassador.control.views import in_a_line
@@ -91,6 +92,7 @@ class App:
             settings, resolver, inherited, told, self._kernel
         )
         self._transfer = Transfer(resolver, relay, self._kernel, self._durations.counters)
+        lists = assemble.lists(settings)
         self.reconciler = Reconciler(
             assemble.placed(sources, given),
             self._relay,
@@ -103,7 +105,9 @@ class App:
             earlier=self._transfer.earlier,
             shortages=lambda: relay.source_ports.shortages,
             reloadables=[self._token] if settings.api is not None else [],
+            admission=lists,
         )
+        self._networks = NetworkFiles(lists, self.reconciler)
         self._doors = Doors(self.reconciler, MetricsText(self._facts, self._durations))
         self._checks = HealthChecks(resolver, self.reconciler.judge)
         self._followers = Followers(resolver, self.reconciler)
@@ -154,6 +158,7 @@ class App:
         if self._successor is not None:
             self._doors.replace(self._successor.admin)
             await self._transfer.take_over(self._successor, self._inherited, self._doors.take_place)
+            self.reconciler.look_for_denied()
         elif self._kernel is None or not self._kernel.opened:
             await outlast(assemble.ports_of(self.reconciler.routes))
         if self._doors.path is not None:
@@ -235,6 +240,7 @@ class App:
     def _follow(self, steps: Sequence[Step]) -> None:
         self._checks.change(steps)
         self._followers.change(steps)
+        self._networks.change(self.reconciler.routes)
         for step in steps:
             if not isinstance(step, ChangeRoute):
                 self._durations.forget(step.route.name)
@@ -250,5 +256,6 @@ class App:
         """End the probes, follow nothing, and watch no file."""
         self._checks.close()
         self._followers.close()
+        self._networks.close()
         if self._watching is not None:
             self._watching.cancel()

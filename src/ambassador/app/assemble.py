@@ -37,6 +37,7 @@ from ambassador.sockets.inherited import Inherited, LentSocket, address_of
 from ambassador.sources.env import EnvironmentSource
 from ambassador.sources.given import GivenSource
 from ambassador.sources.hosts import HostsSource
+from ambassador.sources.networks import NetworkLists
 from ambassador.store import FileStore
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 __all__ = [
     "assigned",
     "kernel_plane",
+    "lists",
     "new_loop",
     "placed",
     "ports_of",
@@ -108,6 +110,11 @@ def sources(
             in_container=any(path.exists() for path in _OF_CONTAINERS),
         ),
     )
+
+
+def lists(settings: Settings) -> NetworkLists:
+    """Return who may come in, as the settings say."""
+    return NetworkLists(settings.allow)
 
 
 def placed(sources: Sequence[Source], given: Sequence[tuple[str, LentSocket]]) -> Sequence[Source]:

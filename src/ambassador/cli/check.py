@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from ambassador.app import sources, token
+from ambassador.app import lists, sources, token
 from ambassador.cli.flags import setting_flags
 from ambassador.cli.text import safe, table
 from ambassador.control.reconciler import read
@@ -35,7 +35,9 @@ def command(assignments: tuple[str, ...], as_json: bool, **flags: str | None) ->
     try:
         settings = Settings.from_environ(os.environ, flags)
         token(settings)
-        desired, snapshots = read(sources(settings, os.environ, assignments))
+        desired, snapshots = read(
+            sources(settings, os.environ, assignments), admission=lists(settings)
+        )
     except ConfigError as error:
         if not as_json:
             raise

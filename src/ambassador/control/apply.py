@@ -29,7 +29,7 @@ _FEW = 20  # routes that are worked out on the loop
 
 class Applier:
     """Brings `plane` to what sources, operator and probes want together; `installed` hears of each
-    change.
+    change, `admission` says of each route who may come in.
     """
 
     def __init__(
@@ -37,7 +37,9 @@ class Applier:
         plane: Plane,
         store: StateStore | None,
         installed: Callable[[Sequence[Step]], None] = lambda _steps: None,
+        admission: Callable[[Route], Route] = lambda route: route,
     ) -> None:
+        self._admission = admission
         self.desired = Desired()  # as the sources say
         self.wishes: Mapping[RouteKey, Wish] = {}
         self.verdicts: dict[tuple[RouteKey, Address], Health] = {}
@@ -79,6 +81,10 @@ class Applier:
         except AmbassadorError:
             self.verdicts.update(before)
             raise
+
+    async def admit(self, keys: Collection[RouteKey]) -> Sequence[Step]:
+        """Go to what files of networks say anew, of the routes `keys`. Raises PlaneError."""
+        return await self.apply(self.desired, self.wishes, "networks", judged=keys)
 
     async def lead(self, key: RouteKey, lead: Lead) -> None:
         """Go where the follower of route `key` leads. Raises PlaneError; then all is as before."""
@@ -201,7 +207,8 @@ class Applier:
     def _whole(
         self, desired: Desired, wishes: Mapping[RouteKey, Wish]
     ) -> tuple[tuple[Route, ...], tuple[Step, ...]]:
-        routes = judged(effective(desired, wishes, self.leads), self.verdicts).routes
+        wanted = judged(effective(desired, wishes, self.leads), self.verdicts)
+        routes = tuple(map(self._admission, wanted.routes))
         return routes, plan(self.routes, routes)
 
     def _part(
@@ -213,6 +220,7 @@ class Applier:
             key = old.key
             said, wish = self._said.get(key), wishes.get(key)
             new = route_as_wanted(old, said, wish, self.verdicts, self.leads.get(key))
+            new = self._admission(new)
             if new != old:
                 routes[place] = new
                 steps.append(ChangeRoute(old, new))

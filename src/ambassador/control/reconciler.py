@@ -14,8 +14,11 @@ from contextlib import asynccontextmanager
 
 from ambassador import log
 from ambassador.control.apply import Applier
+from ambassador.control.denied import Denied
+from ambassador.control.dismiss import dismiss
 from ambassador.control.events import Events
 from ambassador.control.execute import Executor
+from ambassador.control.networks import renew
 from ambassador.control.owed import Owed
 from ambassador.control.reloads import Reloads
 from ambassador.control.snapshots import SnapshotReader, read
@@ -28,8 +31,9 @@ from ambassador.core.plan import Step
 from ambassador.core.results import ShortageView, SourceView
 from ambassador.core.wish import Wish
 from ambassador.errors import AmbassadorError, PlaneError, RunError, TimedOutError
-from ambassador.model import Address, Health, Reason, Route, RouteKey, Snapshot
+from ambassador.model import Address, Health, Route, RouteKey, Snapshot
 from ambassador.ports import (
+    Admission,
     Earlier,
     Front,
     MemoryStore,
@@ -46,7 +50,6 @@ __all__ = ["Phase", "Reconciler", "read"]
 
 # A command waits this long for those before it; a move takes its own `timeout`.
 _PATIENCE = 30.0
-_LOOK = 0.1  # seconds between two looks for those who are held
 
 
 class Reconciler:
@@ -57,7 +60,8 @@ class Reconciler:
     operator's wishes and `memories` what followers decided (without one, they end with the
     program), `read_assignments` returns the routes of what `Add` brings (without it, that is
     refused), `installed` hears of each change, `reloadables` are read anew at each reload,
-    `earlier` is what goes on in processes before this one.
+    `earlier` is what goes on in processes before this one, `admission` says of each route who may
+    come in (without it, everybody).
     """
 
     def __init__(
@@ -73,12 +77,21 @@ class Reconciler:
         reloadables: Sequence[Reloadable] = (),
         earlier: Earlier | None = None,
         shortages: Callable[[], Sequence[ShortageView]] = tuple,
+        admission: Admission | None = None,
     ) -> None:
         self.phase = Phase.STARTING
         self.events = Events()
-        self._snapshots = SnapshotReader(sources)
+        self._admission = admission
+        admit = admission or (lambda route: route)
+        self._snapshots = SnapshotReader(sources, admit)
         self._plane = PlaneStack(plane, fronts, earlier)
-        self._applier = Applier(self._plane, store, installed)
+        self._denied = Denied(self._plane)
+
+        def tell(steps: Sequence[Step]) -> None:
+            self._denied.changed(steps)
+            installed(steps)
+
+        self._applier = Applier(self._plane, store, tell, admit)
         self.switches = Switches(self._applier, self._plane, memories)
         self._executor = Executor(
             self._applier,
@@ -149,6 +162,18 @@ class Reconciler:
             if self._applier.verdicts.get((key, address), Health.UNKNOWN) is health:
                 return
             await self._applier.judge({(key, address): health})
+
+    async def renew_networks(self, path: str) -> None:
+        """Take over who may come in from the file at `path`, which has changed: in force on return.
+        Where it makes no sense what it said before stands, and log and `status` say so.
+        """
+        async with self._lock:
+            if self.phase is Phase.READY and self._admission is not None:
+                await renew(path, self._admission, self._applier, self._snapshots)
+
+    def look_for_denied(self) -> None:
+        """End sessions that an earlier process let in and this one would not."""
+        self._denied.look(self.routes)
 
     async def lead(self, key: RouteKey, lead: Lead) -> None:
         """Take over where the follower of the route `key` leads: it is in force on return. No
@@ -232,6 +257,7 @@ class Reconciler:
     def leave(self) -> None:
         """Another process has the routes: only open sessions are seen to."""
         self._executor.close()
+        self._denied.close()
         self._owed.end()
         self.phase = PHASES[self.phase, Turn.LEFT]
 
@@ -242,28 +268,16 @@ class Reconciler:
         Return how many were cut after the grace.
         """
         self._executor.close()  # so that nobody is waited for
+        self._denied.close()
         async with self._lock:
             await self._applier.repay()
             self._owed.end()
             self.phase = PHASES[self.phase, Turn.STOPPED]
-            dismissing = spawn(self._dismiss(), "dismiss those who are held")
+            dismissing = spawn(dismiss(self._plane, self.routes), "dismiss those who are held")
             try:
                 return await self._plane.drain(grace)
             finally:
                 dismissing.cancel()
-
-    async def _dismiss(self) -> None:
-        """Reset those who are held, also those who come out of a backlog only now."""
-        held = [route for route in self.routes if route.hold is not None]
-        while held:
-            found = await self._plane.sessions(held)
-            waiting = {one.id for one in found if one.state == "held"}
-            if waiting:
-                told = len(waiting)
-                text = f"{told} client{' was' if told == 1 else 's were'} held, and told to go"
-                log.event(log.WARNING, "held_dismissed", text, sessions=told)
-                await self._plane.cut(waiting, Reason.SHUTDOWN)
-            await asyncio.sleep(_LOOK)
 
     async def _outcome(
         self,

@@ -10,8 +10,8 @@ from ambassador.core.loss import most_lost
 from ambassador.core.merge import merge
 from ambassador.core.precedence import settled
 from ambassador.core.results import SourceView
-from ambassador.errors import ConfigError, LostRoutesError, in_words
-from ambassador.model import Desired, Snapshot
+from ambassador.errors import ConfigError, LostRoutesError, Problem, in_words
+from ambassador.model import Desired, Route, Snapshot
 from ambassador.ports import Source
 
 __all__ = ["SnapshotReader", "read"]
@@ -25,12 +25,13 @@ def read(
     sources: Sequence[Source],
     asking: Callable[[str], None] = lambda _name: None,
     said: Callable[[Snapshot], None] = lambda _snapshot: None,
+    admission: Callable[[Route], Route] = lambda route: route,
 ) -> tuple[Desired, tuple[Snapshot, ...]]:
     """Return the merged wish of `sources` and what each said.
 
     What a source says comes before what those after it say of the same route; a guess is asked
     only while nobody before it names one. `asking` hears who is asked, before it is, `said` what
-    it says. Raises ConfigError and SourceError.
+    it says. `admission` says of each route who may come in. Raises ConfigError and SourceError.
     """
     snapshots: list[Snapshot] = []
     for source in sources:
@@ -45,13 +46,32 @@ def read(
         said(snapshots[-1])
     asking(_TOGETHER)
     together = settled(snapshots)
-    return merge(together), together
+    merged = merge(together)
+    return admitted(merged, admission), together
+
+
+def admitted(desired: Desired, admission: Callable[[Route], Route]) -> Desired:
+    """Return `desired` with who may come in at each route. Raises ConfigError with all findings."""
+    routes, problems = list[Route](), list[Problem]()
+    for route in desired.routes:
+        try:
+            routes.append(admission(route))
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(*problems)
+    return Desired(tuple(routes))
 
 
 class SnapshotReader:
     """Reads the same sources again and again, and remembers how that went."""
 
-    def __init__(self, sources: Sequence[Source]) -> None:
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        admission: Callable[[Route], Route] = lambda route: route,
+    ) -> None:
+        self._admission = admission
         self.views: tuple[SourceView, ...] = ()
         self._sources = sources
         self._current = _TOGETHER
@@ -63,7 +83,8 @@ class SnapshotReader:
         LostRoutesError where a source has lost most of its routes since it was good.
         """
         self._said = []
-        return read(self._sources, self._ask, self._take if loss else self._take_with_care)
+        take = self._take if loss else self._take_with_care
+        return read(self._sources, self._ask, take, self._admission)
 
     def good(self, snapshots: Sequence[Snapshot]) -> None:
         """Note that `snapshots` are what stands now."""
@@ -88,6 +109,10 @@ class SnapshotReader:
         place = next((i for i, view in enumerate(self.views) if view.name == name), len(views))
         views.insert(place, SourceView(name, known[0] if known else 0.0, in_words(error, 10_000)))
         self.views = tuple(views)
+
+    def well(self, name: str) -> None:
+        """Note that what is called `name`, which `bad` has told of, is as it should be."""
+        self.views = tuple(view for view in self.views if view.name != name or view.read)
 
     def _culprit(self, error: Exception) -> str:
         """Return the name of the source that `error` is about."""

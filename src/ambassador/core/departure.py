@@ -47,6 +47,7 @@ _WORDS = {
     Reason.MAINT: "its endpoint is in maintenance",
     Reason.UNHEALTHY: "its endpoint is unhealthy",
     Reason.REMOVED: "the route was removed",
+    Reason.DENIED: "their clients may not come in any longer",
 }
 
 

@@ -35,12 +35,14 @@ class RouteStatus:
     why: str  # why this plane, or what it leaves to another; empty when there is nothing to say
     opened: int  # sessions since the route was added
     open: int  # sessions now
-    refused: int  # sessions that found no upstream within the route's `connect`
+    refused: int  # clients without a session, and sessions that found no upstream in time
     to_upstream: int  # bytes; those in the kernel with the headers of their packets
     to_client: int
     held: int = 0  # sessions that wait now because the route is held
     held_total: int = 0  # those that ever had to
     closed: Mapping[Reason, int] = field(default_factory=dict)  # sessions that ended, and why
+    # Clients that got no session, which are among the refused, and why.
+    turned_away: Mapping[Reason, int] = field(default_factory=dict)
     # How often the relay has had to take over what the kernel leads, by the kind of fault.
     ways_out: Mapping[str, int] = field(default_factory=dict)
     open_by_endpoint: Mapping[Address, int] = field(default_factory=dict)  # as they are written

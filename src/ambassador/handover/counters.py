@@ -1,6 +1,7 @@
 """What routes have carried, as flat numbers under names: they can be added up and written down.
 
 opened, refused, held_total, to_upstream, to_client, "closed REASON", "ways_out KIND",
+"turned_away REASON",
 "met_opened ENDPOINT", "met_to_upstream ENDPOINT", ...                  counters
 open, "open ENDPOINT"                                                   of this moment
 "kernel NAME"       a counter of rules that only a successor with a kernel plane takes over
@@ -45,6 +46,7 @@ def counters_of(status: RouteStatus) -> dict[str, float]:
     """Return the counters of one route."""
     found: dict[str, float] = {name: getattr(status, name) for name in (*_COUNTERS, "open")}
     found |= {f"closed {reason}": count for reason, count in status.closed.items()}
+    found |= {f"turned_away {reason}": count for reason, count in status.turned_away.items()}
     found |= {f"{_WAYS_OUT}{kind}": count for kind, count in status.ways_out.items()}
 
     def url(address: Address) -> str:
@@ -73,6 +75,9 @@ def status_of(route: Route, counters: RouteCounters) -> RouteStatus:
         to_client=number("to_client"),
         held_total=number("held_total"),
         closed={reason: count for reason in Reason if (count := number(f"closed {reason}"))},
+        turned_away={
+            reason: count for reason in Reason if (count := number(f"turned_away {reason}"))
+        },
         ways_out=_under(_WAYS_OUT, counters),
         open_by_endpoint=_by_address("open ", route, counters),
         met=_met(route, counters),

@@ -10,6 +10,7 @@ from ambassador.errors import ConfigError, Problem
 from ambassador.model import Inet
 from ambassador.settings.table import PREFIX, SETTINGS, Setting, as_markdown
 from ambassador.spec import meant, shown
+from ambassador.spec.networks import EVERYBODY
 from ambassador.spec.variable import is_injected_setting
 
 __all__ = ["SETTINGS", "Setting", "Settings", "as_markdown"]
@@ -25,6 +26,7 @@ class Settings:
     log: str = "auto"
     level: str = "info"
     access_log: str = ""
+    allow: tuple[str, ...] = EVERYBODY
     grace: float = 8.0
     plane: str = "auto"
     keep_rules: bool = False

@@ -8,6 +8,7 @@ from typing import Any
 
 from ambassador.settings import values
 from ambassador.spec import parse_word
+from ambassador.spec.networks import parse_networks
 
 __all__ = ["PREFIX", "SETTINGS", "Setting", "as_markdown"]
 
@@ -89,6 +90,14 @@ SETTINGS: Mapping[str, Setting] = {
             "",
             "/var/log/ambassador/access.log",
             "one JSON line for each session that has ended; -: to stdout; SIGHUP opens it anew",
+        ),
+        Setting(
+            "allow",
+            parse_networks,
+            "NETWORK,...",
+            "all",
+            "10.0.0.0/8,@/etc/ambassador/allow",
+            "who may come in at routes that do not say so themselves (docs/routes.md)",
         ),
         Setting(
             "grace",

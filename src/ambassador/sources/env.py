@@ -152,10 +152,14 @@ class EnvironmentSource:
         return explicit
 
 
+# To count these as not set could let in everybody.
+_NEVER_EMPTY = ("ALLOW", "DENY")
+
+
 def _not_empty(assignments: Iterable[Assignment], notes: list[str]) -> list[Assignment]:
     result = []
     for one in assignments:
-        if one.value:
+        if one.value or one.variable.companion in _NEVER_EMPTY:
             result.append(one)
         elif one.variable.companion not in DOCKER:
             notes.append(f"{one.name} is empty: counted as not set")

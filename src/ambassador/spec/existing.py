@@ -14,7 +14,10 @@ __all__ = ["CAUSES", "format_existing", "parse_existing"]
 
 _EXPECTED = "keep, drain=DURATION, cut or cut=NUMBER/s"
 # What may be said for one cause alone, after what is said for all: keep,demoted=cut
-CAUSES = (Reason.MOVED, Reason.DEMOTED, Reason.UNHEALTHY, Reason.MAINT, Reason.REMOVED)
+CAUSES = (
+    *(Reason.MOVED, Reason.DEMOTED, Reason.UNHEALTHY, Reason.MAINT, Reason.REMOVED),
+    Reason.DENIED,
+)
 _RATE = re.compile(r"(\d{1,7})/s", re.ASCII)
 # More than any machine can cut; a larger number is taken for a slip.
 _HIGHEST_RATE = 1_000_000

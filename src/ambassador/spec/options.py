@@ -23,6 +23,7 @@ from ambassador.spec.follow import (
     parse_user,
 )
 from ambassador.spec.health import OF_UDP, PROBES, format_health, parse_count, parse_health
+from ambassador.spec.networks import format_networks, parse_networks
 from ambassador.spec.sources import format_sources, parse_sources
 from ambassador.spec.text import meant, shown
 from ambassador.spec.values import (
@@ -120,6 +121,25 @@ OPTIONS: Mapping[str, Option] = {
             "drain=30s",
             "what becomes of open connections whose endpoint has left the route: keep, drain=30s, "
             "cut, cut=50/s",
+        ),
+        Option(
+            "allow",
+            parse_networks,
+            format_networks,
+            _BOTH,
+            "off",
+            "10.0.0.0/8,192.168.1.7,fd00::/8",
+            "who may come in: networks, addresses, @FILE with such; all: everybody; off: what "
+            "AMBASSADOR_ALLOW says, and without that everybody",
+        ),
+        Option(
+            "deny",
+            parse_networks,
+            format_networks,
+            _BOTH,
+            "off",
+            "10.0.9.0/24,@/etc/ambassador/deny",
+            "who may not come in, though allow has them: as in allow",
         ),
         Option(
             "health",

@@ -110,6 +110,13 @@ METRICS: Mapping[str, Metric] = {
             "sessions that found no endpoint, or were too many or too long for a hold",
         ),
         Metric(
+            "ambassador_clients_turned_away_total",
+            Kind.COUNTER,
+            ("route", "reason"),
+            "clients that got no session, which are among the refused: `denied` (their address may "
+            "not come in)",
+        ),
+        Metric(
             "ambassador_sessions_held", Kind.GAUGE, ("route",), "sessions that wait in a hold now"
         ),
         Metric(

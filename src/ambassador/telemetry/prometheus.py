@@ -130,6 +130,8 @@ def _add_route(page: Page, status: RouteStatus, times: Times, unwatched: int) ->
     for reason, count in sorted(closed.items()):
         add("ambassador_sessions_closed_total", count, f'{name},reason="{reason.value}"')
     add("ambassador_sessions_refused_total", status.refused, name)
+    for reason, count in sorted(status.turned_away.items()):
+        add("ambassador_clients_turned_away_total", count, f'{name},reason="{reason.value}"')
     add("ambassador_sessions_held", status.held, name)
     add("ambassador_sessions_ever_held_total", status.held_total, name)
     for kind, count in sorted(status.ways_out.items()):

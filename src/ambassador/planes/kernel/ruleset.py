@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ambassador.model import Proto
+from ambassador.model import Proto, Ranges
+from ambassador.planes.kernel.entrance import LET, Entrance, closed, replaced
 from ambassador.planes.kernel.layout import COUNTERS, TABLE, dnat_by_map
 from ambassador.planes.kernel.timeouts import timeout
 
@@ -23,6 +24,7 @@ __all__ = [
     "Way",
     "count",
     "emptied",
+    "entrances",
     "forgive",
     "lease",
     "plain",
@@ -56,6 +58,7 @@ class Way:
     host: str = ""  # the one address that is listened on; empty: every one of this host
     random: bool = False  # which share: by chance, or in turn
     idle: int = 0  # UDP: seconds without a datagram after which a flow is forgotten
+    admitted: Ranges | None = None  # whose first packets take it; the relay meets the others
 
     @property
     def key(self) -> Key:
@@ -73,6 +76,11 @@ class Way:
         if len(self.shares) > 1:
             return f"spread{self.family}_{self.proto}_{self.port}"
         return f"one{self.family}" if self.proto is Proto.TCP else self._patience
+
+    @property
+    def entrance(self) -> Entrance | None:
+        """Return what a first packet passes before it gets there; None where all may."""
+        return None if self.admitted is None else Entrance(self.ipv6, self.admitted, self.chain)
 
     @property
     def _patience(self) -> str:
@@ -112,21 +120,38 @@ class Way:
 
     def elements(self) -> Iterable[tuple[str, str, str]]:
         """Yield (map, key, value) of each element this way consists of."""
-        name = f"{self.proto} . {self.port}"
+        name, entrance = f"{self.proto} . {self.port}", self.entrance
+        verdict = f"goto {entrance.chain if entrance else self.chain}"
         if self.host:
-            yield f"at{self.family}", f"{self.host} . {name}", f"goto {self.chain}"
+            yield f"at{self.family}", f"{self.host} . {name}", verdict
         else:
-            yield f"any{self.family}", name, f"goto {self.chain}"
+            yield f"any{self.family}", name, verdict
         if len(self.shares) == 1:
             (share,) = self.shares
             yield f"to{self.family}", name, f"{share.address} . {share.port}"
 
 
-def transaction(before: Mapping[Key, Way], after: Mapping[Key, Way]) -> str:
-    """Return what replaces the ways `before` by the ways `after`; other ways are not touched."""
+def entrances(before: Iterable[Way], after: Iterable[Way]) -> tuple[str, str]:
+    """Return what is done for entrances before a `transaction` and in it; `before` and `after` are
+    all ways of the table. Nothing where none has an entrance.
+    """
+    return replaced(filter(None, map(_entrance, before)), filter(None, map(_entrance, after)))
+
+
+def _entrance(way: Way) -> Entrance | None:
+    return way.entrance
+
+
+def transaction(before: Mapping[Key, Way], after: Mapping[Key, Way], gone: str = "") -> str:
+    """Return what replaces the ways `before` by the ways `after`; other ways are not touched.
+    `gone` removes the entrances that nothing leads through any longer.
+    """
     old = {(where, key): value for way in before.values() for where, key, value in way.elements()}
     new = {(where, key): value for way in after.values() for where, key, value in way.elements()}
     chains = {name: text for way in after.values() for name, text in way.chains().items()}
+    chains |= {
+        entrance.chain: entrance.rules() for way in after.values() if (entrance := way.entrance)
+    }
     lines = list(chains.values())
     lines += _elements("delete", (key for key in old if old[key] != new.get(key)))
     lines += _elements(
@@ -137,6 +162,7 @@ def transaction(before: Mapping[Key, Way], after: Mapping[Key, Way]) -> str:
             if (where, key) not in old or old[where, key] != new[where, key]
         ),
     )
+    lines += gone.splitlines()
     lines += [
         f"delete chain {TABLE} {way.chain}"
         for way in before.values()
@@ -185,7 +211,9 @@ def emptied(chains: Iterable[str], *, counters: bool = True) -> str:
     """Return what takes all routes out of a table of this layout whose chains are `chains`, and
     what was counted, unless not these `counters`.
     """
+    chains = tuple(chains)
     lines = [f"flush map {TABLE} {kind}{family}" for family in "46" for kind in ("any", "at", "to")]
+    lines += closed(name for name in chains if name.startswith(LET))
     if counters:
         lines += [
             f"flush set {TABLE} {name}_{proto}"

@@ -49,11 +49,15 @@ class Change:
     def __bool__(self) -> bool:
         return any((self.before, self.after, self.counted, self.uncounted, self.forgiven))
 
-    def text(self) -> str:
-        """Return the transaction."""
+    def text(self, here: Iterable[Way], then: Iterable[Way]) -> str:
+        """Return the transaction; `here` are all ways of the table before it, `then` after it."""
+        first = last = ""
+        if any(way.admitted for ways in (self.before, self.after) for way in ways.values()):
+            first, last = ruleset.entrances(here, then)
         return (
             ruleset.count(self.counted)
-            + ruleset.transaction(self.before, self.after)
+            + first
+            + ruleset.transaction(self.before, self.after, last)
             + ruleset.uncount(self.uncounted)
             + ruleset.forgive(self.forgiven)
         )
@@ -90,7 +94,7 @@ class Table:
         self._counted: set[Port] = set()
 
     async def exists(self) -> bool:
-        """Tell whether there is a table of our name, whichever process made it."""
+        """Tell whether there is a table of our name, whoever made it."""
         return await self._nft.table() is not None
 
     async def open(self) -> None:
@@ -169,7 +173,11 @@ class Table:
             return
         # What the process before us had and we have not had until now is counted from nothing.
         again = () if self._first else self._kept.intersection(change.counted)
-        text = await asyncio.to_thread(change.text)
+        ways = dict(self._ways)
+        for key in change.before:
+            ways.pop(key, None)
+        ways |= change.after
+        text = await asyncio.to_thread(change.text, self._ways.values(), ways.values())
         first = self._first + ruleset.lease(lasting=not self._tied) if self._first else ""
         try:
             await self._run(first + ruleset.uncount(again) + text)
@@ -180,9 +188,7 @@ class Table:
             await self._run(await self._whole(mended()) + text)
         self._kept.difference_update(change.counted, change.uncounted)
         self._first, self._stale = "", False
-        for key in change.before:
-            self._ways.pop(key, None)
-        self._ways.update(change.after)
+        self._ways = ways
         self._counted.update(change.counted)
         self._counted.difference_update(change.uncounted)
 
@@ -214,6 +220,7 @@ class Table:
                 + ruleset.emptied((), counters=False)
                 + ruleset.lease(lasting=not self._tied)
                 + ruleset.count(sorted(self._counted))
+                + ruleset.entrances((), self._ways.values())[0]
                 + ruleset.transaction({}, self._ways)
             )
 
@@ -231,9 +238,7 @@ class Table:
             raise
 
     async def counters(self) -> Mapping[str, Mapping[int, Counter]]:
-        """Return packets and bytes by the name of a set and by port; nothing while there is no
-        table.
-        """
+        """Return packets and bytes by the name of a set and by port; nothing without a table."""
         try:
             return {} if self._first else await self._nft.counters()
         except PlaneError as error:
@@ -246,8 +251,8 @@ class Table:
         return frozenset() if self._first else await self._nft.ports("lost_udp")
 
     async def felt(self, families: Collection[int]) -> set[tuple[str, int, int]]:
-        """Return which peers have been told that their connection is cut: address and port of the
-        peer, and our port. `families` are AF_INET and AF_INET6.
+        """Return which peers have been told that their connection is cut: their address and port,
+        and our port. `families` are AF_INET and AF_INET6.
         """
         found: set[tuple[str, int, int]] = set()
         for family in families:
@@ -293,8 +298,7 @@ def counted(counters: Mapping[str, Mapping[int, Counter]]) -> set[Port]:
 
 
 def inherit(found: Found | None, *, keep: bool = False) -> str:
-    """Return what makes an empty table of our layout from what was `found`; what was counted goes
-    on if we `keep` it.
+    """Return what makes an empty table of our layout from what was `found`; counts go on if `keep`.
 
     A table of this layout, left by an ambassador that was killed, is kept: conntrack entries
     refer to its timeout policies. One of another layout is replaced.
@@ -317,7 +321,7 @@ def inherit(found: Found | None, *, keep: bool = False) -> str:
 
 def foreign(found: Found) -> list[str]:
     """Return the chains of our table that no ambassador makes."""
-    ours = re.compile(r"(spread[46]_(tcp|udp)_\d+|udp[46]_\d+)")
+    ours = re.compile(r"(let[46]_[0-9a-f]+_)?(one[46]|spread[46]_(tcp|udp)_\d+|udp[46]_\d+)")
     return [name for name in found.chains if name not in CHAINS and not ours.fullmatch(name)]
 
 

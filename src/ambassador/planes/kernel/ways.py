@@ -8,7 +8,7 @@ from math import ceil, gcd, lcm
 
 from ambassador.core.departure import Departure, cause
 from ambassador.core.usable import keeps, usable
-from ambassador.model import Address, Endpoint, Existing, Inet, Pick, Proto, Route
+from ambassador.model import Address, Endpoint, Existing, Inet, Pick, Proto, Ranges, Route
 from ambassador.planes.kernel.eligible import forwardable
 from ambassador.planes.kernel.evidence import Suspect
 from ambassador.planes.kernel.ruleset import Share, Way
@@ -47,6 +47,9 @@ def ways(
     for ipv6 in families:
         if out and Suspect(None, "", ipv6) in out:
             continue
+        admitted = _admitted(route, ipv6)
+        if admitted is not None and not admitted.firsts:  # nobody: the relay refuses them
+            continue
         host = _listens(route.listen.host, ipv6)
         hosts = [_addresses(endpoint, known, out, ipv6) for endpoint in endpoints]
         if host is None or not hosts or not all(hosts):
@@ -62,8 +65,14 @@ def ways(
             )
             idle = min(_LONGEST_IDLE, ceil(route.idle)) if route.proto is Proto.UDP else 0
             by_chance = route.pick is Pick.RANDOM and len(shares) > 1
-            found.append(Way(route.proto, port, ipv6, shares, host, by_chance, idle))
+            found.append(Way(route.proto, port, ipv6, shares, host, by_chance, idle, admitted))
     return tuple(found)
+
+
+def _admitted(route: Route, ipv6: bool) -> Ranges | None:
+    if route.admitted is None:
+        return None
+    return route.admitted.ipv6 if ipv6 else route.admitted.ipv4
 
 
 def belonging(route: Route, known: Known) -> frozenset[Place]:

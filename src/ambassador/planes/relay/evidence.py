@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ambassador.model import Address, Endpoint, Inet, Reason
+from ambassador.planes.relay.turned_away import TurnedAway
 from ambassador.ports import EndpointMet
 from ambassador.spec import format_address
 
@@ -79,3 +80,9 @@ class Counters:
     to_upstream: int = 0
     to_client: int = 0
     closed: Counter[Reason] = field(default_factory=Counter)
+    turned_away: TurnedAway = field(default_factory=TurnedAway)  # who are refused, too
+
+    def turn_away(self, route: str, reason: Reason, host: str) -> None:
+        """Count the client at `host`, which the route so named gives no session for `reason`."""
+        self.refused += 1
+        self.turned_away.add(route, reason, host)

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
+from ambassador.core.admission import admits
 from ambassador.model import Reason
 from ambassador.planes.relay.descriptors import EXHAUSTED
 from ambassador.planes.relay.evidence import Candidate
@@ -294,6 +295,11 @@ class StreamListener:
                     continue
                 raise
             descriptors.recovered()
+            route = self.live.route
+            if route.admitted is not None and not admits(route.admitted, address[0]):
+                os.close(descriptor)  # a reset: SO_LINGER is the listener's
+                self.live.counters.turn_away(route.name, Reason.DENIED, address[0])
+                continue
             client = socket.SocketType(family, kind, proto, descriptor)
             client.setblocking(False)
             if not self.port:

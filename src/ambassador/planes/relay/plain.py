@@ -33,12 +33,13 @@ def plain(
     live: LiveRoute, port: int, resolver: Resolver, is_own: Callable[[str, int], bool]
 ) -> Plain | None:
     """Return where clients of a listener of `live` at `port` (0: a path) are led to; None where
-    each has to be looked at: the route is held, something is in doubt, a name is not known, the
-    source address is chosen, or what all processes have open decides.
+    each has to be looked at: not everybody may come in, the route is held, something is in doubt, a
+    name is not known, the source address is chosen, or what all processes have open decides.
     """
     route, usable = live.route, live.usable_now
     least = route.pick is Pick.LEAST and len(usable) > 1
-    if route.hold is not None or live.in_doubt or not usable or route.source or least:
+    each = route.admitted is not None or route.hold is not None or bool(route.source)
+    if each or live.in_doubt or not usable or least:
         return None
     places = []
     count = 0

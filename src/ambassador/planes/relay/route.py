@@ -79,6 +79,7 @@ class RelayRoute:
             held=len(self.live.hold_queue),
             held_total=self.live.hold_queue.entered,
             closed=dict(counters.closed),
+            turned_away=dict(counters.turned_away.by),
             open_by_endpoint=self.live.open_by_endpoint,
             met=self.live.met(self._carried(sessions)),
         )

@@ -1,0 +1,30 @@
+"""Clients that are held when the ambassador stops: nobody can release them any longer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from ambassador import log
+from ambassador.control.stack import PlaneStack
+from ambassador.model import Reason, Route
+
+__all__ = ["dismiss"]
+
+_LOOK = 0.1  # seconds between two looks for those who are held
+
+
+async def dismiss(plane: PlaneStack, routes: Iterable[Route]) -> None:
+    """Reset those who are held at `routes`, also those who come out of a backlog only now; ends
+    when it is cancelled, or no route is held.
+    """
+    held = [route for route in routes if route.hold is not None]
+    while held:
+        found = await plane.sessions(held)
+        waiting = {one.id for one in found if one.state == "held"}
+        if waiting:
+            told = len(waiting)
+            text = f"{told} client{' was' if told == 1 else 's were'} held, and told to go"
+            log.event(log.WARNING, "held_dismissed", text, sessions=told)
+            await plane.cut(waiting, Reason.SHUTDOWN)
+        await asyncio.sleep(_LOOK)

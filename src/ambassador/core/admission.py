@@ -1,0 +1,85 @@
+"""Who may come in: networks put together, and the judgement of one client."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from socket import AF_INET, AF_INET6, inet_pton
+
+from ambassador.model import Admitted, Ranges
+from ambassador.spec.networks import Network
+
+__all__ = ["admits", "admitted", "host_of", "is_nobody"]
+
+_MAPPED = "::ffff:"
+
+
+def admitted(allow: Iterable[Network], deny: Iterable[Network]) -> Admitted:
+    """Return who is of `allow` and not of `deny`."""
+    allowed, denied = tuple(allow), tuple(deny)
+    ipv4, ipv6 = (
+        _without(_joined(allowed, ipv6=ipv6), _joined(denied, ipv6=ipv6)) for ipv6 in (False, True)
+    )
+    return Admitted(ipv4, ipv6)
+
+
+def is_nobody(who: Admitted) -> bool:
+    """Tell whether no client at all may come in."""
+    return not who.ipv4.firsts and not who.ipv6.firsts
+
+
+def admits(who: Admitted, host: str) -> bool:
+    """Tell whether the client at `host` may come in: an IP literal as accept(2) gives it, perhaps
+    with a zone (`fe80::1%eth0`); an IPv4-mapped one is judged as IPv4.
+    """
+    if host.startswith(_MAPPED) and "." in host:
+        host = host.removeprefix(_MAPPED)
+    if ":" in host:
+        ranges, packed = who.ipv6, inet_pton(AF_INET6, host.partition("%")[0])
+    else:
+        ranges, packed = who.ipv4, inet_pton(AF_INET, host)
+    number = int.from_bytes(packed)
+    place = bisect_right(ranges.firsts, number) - 1
+    return place >= 0 and number <= ranges.lasts[place]
+
+
+def host_of(client: str) -> str:
+    """Return the IP literal of a client as `sessions` names it (`10.0.0.9:40312`, `[fd00::9]:1`);
+    empty for one of a unix socket.
+    """
+    host, colon, _ = client.rpartition(":")
+    return host.strip("[]") if colon else ""
+
+
+def _joined(networks: Iterable[Network], *, ipv6: bool) -> Ranges:
+    """Return the networks of one family: sorted, and those that touch made one."""
+    firsts: list[int] = []
+    lasts: list[int] = []
+    for _, first, last in sorted(network for network in networks if network.ipv6 is ipv6):
+        if lasts and first <= lasts[-1] + 1:
+            lasts[-1] = max(lasts[-1], last)
+        else:
+            firsts.append(first)
+            lasts.append(last)
+    return Ranges(tuple(firsts), tuple(lasts))
+
+
+def _without(allowed: Ranges, denied: Ranges) -> Ranges:
+    """Return what is left of `allowed`: both are walked through once."""
+    firsts: list[int] = []
+    lasts: list[int] = []
+    holes, place = list(zip(denied.firsts, denied.lasts, strict=True)), 0
+    for first, last in zip(allowed.firsts, allowed.lasts, strict=True):
+        while place < len(holes) and holes[place][1] < first:
+            place += 1
+        begin, hole = first, place
+        while hole < len(holes) and holes[hole][0] <= last:
+            if begin < holes[hole][0]:
+                firsts.append(begin)
+                lasts.append(holes[hole][0] - 1)
+            begin = holes[hole][1] + 1
+            hole += 1
+        if begin <= last:
+            firsts.append(begin)
+            lasts.append(last)
+    return Ranges(tuple(firsts), tuple(lasts))

@@ -1,0 +1,46 @@
+"""Clients that were not let in: counted by reason, and told of once a second at most."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from ambassador import log
+from ambassador.model import Reason
+
+__all__ = ["TurnedAway"]
+
+_EACH = 1.0  # seconds between two lines about one reason
+_WORDS = {Reason.DENIED: "may not come in"}
+
+
+class TurnedAway:
+    """Those of one route."""
+
+    def __init__(self) -> None:
+        self.by: Counter[Reason] = Counter()
+        self._untold: dict[Reason, int] = {}  # since the last line, while the next may not come yet
+        self._latest = ""
+
+    def add(self, route: str, reason: Reason, host: str) -> None:
+        """Count the client at `host`, which the route so named does not take for `reason`."""
+        self.by[reason] += 1
+        host = host.removeprefix("::ffff:")  # an IPv4 client of a dual-stack listener
+        if reason in self._untold:
+            self._untold[reason] += 1
+            self._latest = host
+        else:
+            self._tell(route, reason, 1, host)
+
+    def _tell(self, route: str, reason: Reason, clients: int, host: str) -> None:
+        self._untold[reason] = 0
+        import asyncio  # noqa: PLC0415 (a worker has the counters, and no loop)
+
+        asyncio.get_running_loop().call_later(_EACH, self._due, route, reason)
+        who = f"{clients} clients were refused, {host} the last: they" if clients > 1 else ""
+        text = f"{route}  {who or f'{host} was refused: it'} {_WORDS[reason]}"
+        fields = {"route": route, "reason": reason.value, "clients": clients, "latest": host}
+        log.event(log.WARNING, "clients_refused", text, **fields)
+
+    def _due(self, route: str, reason: Reason) -> None:
+        if untold := self._untold.pop(reason):
+            self._tell(route, reason, untold, self._latest)

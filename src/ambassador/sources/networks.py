@@ -1,0 +1,134 @@
+"""Who may come in at each route: what is written there, and in files that it names."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ambassador.core.admission import admitted, is_nobody
+from ambassador.errors import ConfigError, Problem
+from ambassador.model import Admitted, Route, Unix
+from ambassador.spec import format_address
+from ambassador.spec.networks import (
+    EVERYBODY,
+    FILE,
+    Network,
+    format_networks,
+    network_of,
+    parse_network_lines,
+)
+
+__all__ = ["NetworkLists", "files_of"]
+
+LARGEST = 4 << 20  # bytes of one file: a quarter of a million networks
+_Lists = dict[str, list[Network]]
+
+
+class NetworkLists:
+    """Implements ports.Admission; `allow` is for routes that say nothing of it."""
+
+    def __init__(self, allow: tuple[str, ...] = EVERYBODY) -> None:
+        self._allow = allow
+        self._files: _Lists = {}  # by path, as they were last good
+        self._known: dict[tuple[tuple[str, ...], tuple[str, ...]], Admitted] = {}
+
+    def __call__(self, route: Route) -> Route:
+        """Return `route` with who may come in; see ports.Admission."""
+        if isinstance(route.listen, Unix):
+            _refuse_without_addresses(route)
+            return route
+        allow = route.allow or self._allow
+        if allow == EVERYBODY and not route.deny:
+            return route if route.admitted is None else replace(route, admitted=None)
+        found = self._known.get((allow, route.deny))
+        if found is None:
+            found = self._known[allow, route.deny] = self._admitted(route, allow)
+        return route if route.admitted is found else replace(route, admitted=found)
+
+    def files(self, routes: Iterable[Route]) -> frozenset[str]:
+        """Return the paths of all files that count for `routes`."""
+        return frozenset(
+            path
+            for route in routes
+            if not isinstance(route.listen, Unix)
+            for path in files_of((*(route.allow or self._allow), *route.deny))
+        )
+
+    def renew(self, path: str, routes: Iterable[Route]) -> None:
+        """Read the file at `path` anew; see ports.Admission."""
+        before, known = self._files, self._known
+        self._files, self._known = {**before, path: read(path)}, {}
+        try:
+            for route in routes:
+                self(route)
+        except ConfigError:
+            self._files, self._known = before, known
+            raise
+
+    def keep_only(self, paths: Collection[str]) -> None:
+        """Forget what other files than those at `paths` said."""
+        if not self._files.keys() <= set(paths):
+            self._files = {path: self._files[path] for path in paths if path in self._files}
+            self._known = {}
+
+    def _admitted(self, route: Route, allow: tuple[str, ...]) -> Admitted:
+        found = admitted(self._networks(allow), self._networks(route.deny))
+        if is_nobody(found):
+            said = f"allow={format_networks(allow)}, deny={format_networks(route.deny)}"
+            raise ConfigError(
+                Problem(
+                    route.origin or f"route {route.name}",
+                    f"nobody may come in: {said}",
+                    expected="an allow that deny leaves something of",
+                )
+            )
+        return found
+
+    def _networks(self, texts: Sequence[str]) -> list[Network]:
+        found = []
+        for text in texts:
+            if text.startswith(FILE):
+                path = text.removeprefix(FILE)
+                if path not in self._files:
+                    self._files[path] = read(path)
+                found += self._files[path]
+            else:
+                found.append(network_of(text))
+        return found
+
+
+def files_of(texts: Iterable[str]) -> list[str]:
+    """Return the paths of the files among `texts`."""
+    return [text.removeprefix(FILE) for text in texts if text.startswith(FILE)]
+
+
+def read(path: str) -> list[Network]:
+    """Return the networks of the file at `path`. Raises ConfigError."""
+    try:
+        # A FIFO or a device would keep everybody waiting.
+        if not stat.S_ISREG(Path(path).stat().st_mode):
+            raise ConfigError(Problem(path, "is no regular file", expected="a file of networks"))
+        with Path(path).open("rb") as file:
+            data = file.read(LARGEST + 1)
+    except OSError as error:
+        what = f"cannot be read: {(error.strerror or str(error)).lower()}"
+        raise ConfigError(Problem(path, what, expected="a file of networks")) from error
+    if len(data) > LARGEST:
+        raise ConfigError(Problem(path, f"is larger than {LARGEST >> 20} MiB"))
+    return parse_network_lines(data.decode(errors="replace"), path)
+
+
+def _refuse_without_addresses(route: Route) -> None:
+    for key in ("allow", "deny"):
+        if networks := getattr(route, key):
+            raise ConfigError(
+                Problem(
+                    route.origin or f"route {route.name}",
+                    f"{key} has no meaning at {format_address(route.listen)}: its clients have no "
+                    "address",
+                    format_networks(networks),
+                    "the mode and the owner of the path say who may come in there",
+                )
+            )
