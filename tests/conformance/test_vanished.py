@@ -10,8 +10,8 @@ import pytest
 
 from ambassador.core.commands import Cut, Sessions
 from ambassador.model import Proto
+from ambassador.planes.kernel.conntrack import Conntrack
 from ambassador.planes.kernel.continued import PATIENCE
-from ambassador.planes.kernel.vanished import VanishedFlows
 from tests.conformance.ambassador import route
 from tests.conformance.scene import IPV6, ends_with_reset, works
 from tests.wait import until
@@ -216,7 +216,7 @@ def test_one_session_has_one_end_in_the_access_log(network, ambassador, scene, l
 def test_a_session_that_does_not_come_back_has_its_end_as_well(
     ambassador, scene, lead, monkeypatch
 ):
-    monkeypatch.setattr(VanishedFlows, "_revive", no_revival)
+    monkeypatch.setattr(Conntrack, "revive", lambda _, gone: list(gone))
     lead(socket.AF_INET)
     works(*scene.session(scene.endpoint()))
     ambassador.forget_flows()
@@ -224,7 +224,3 @@ def test_a_session_that_does_not_come_back_has_its_end_as_well(
         (line,) = until(lambda: ambassador.lines("redis"))
         assert line["reason"] == "unknown"
         assert line["total"] < PATIENCE
-
-
-async def no_revival(_self, gone):
-    return list(gone)

@@ -23,6 +23,7 @@ ROUTES = {
     (Proto.TCP, 6379): Route("redis", Inet("", 6379), (Endpoint(Inet(OLD, 7000)),)),
     (Proto.UDP, 53): Route("dns", Inet("", 53), (Endpoint(Inet(OLD, 7053), Proto.UDP),), Proto.UDP),
 }
+CROWD = 12_000
 RESET = struct.pack("ii", 1, 0)
 
 
@@ -140,34 +141,82 @@ def test_datagrams_are_told_of_when_they_are_forgotten(network, loop, told):
     client.close()
 
 
-def test_after_events_were_lost_later_ends_are_told_and_lost_ones_counted(
-    network, loop, told, old, caplog
-):
-    """More at once than fits: the loop does not come to read."""
+def speak(ports):
+    for port in ports:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.bind(("", port))
+            sock.sendto(b"?", ("10.77.0.2", 53))
+
+
+def delete_all(netlink):
+    netlink.perform([message(DELETE, ACK, netlink.sequence(), socket.AF_INET, b"")])
+
+
+def lost(caplog, what="sessions"):
+    said = [one.fields for one in caplog.records if one.event == "flow_events_lost"]
+    return sum(one[what] for one in said)
+
+
+def one_more(network, old, told):
+    """A session that begins and ends after all that has its line."""
+    before = len(told.records)
+    for sock in open_flows(network, old, 6379)[0]:
+        sock.close()
+    until(lambda: len(told.records) > before, 10)
+    assert told.records[-1].route == "redis"
+
+
+@pytest.fixture
+def crowd(network, loop, told, caplog):
+    """So many UDP flows that the end of all does not fit into the buffer, each heard of."""
     caplog.set_level("WARNING", "ambassador")
     network.ambassador.run("sysctl", "-qw", "net.netfilter.nf_conntrack_udp_timeout=300")
-    many, ports = 15_000, range(10_000, 25_000)
+    for first in range(10_000, 10_000 + CROWD, 1000):
+        network.client.call(speak, range(first, first + 1000))
+        loop.do(told.flows._following._hearing.catch_up())
+    assert not lost(caplog, "events")
 
-    def speak():
-        for port in ports:
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-                sock.bind(("", port))
-                sock.sendto(b"?", ("10.77.0.2", 53))
 
+def test_after_ends_were_lost_later_ones_are_told_and_lost_ones_counted(
+    network, loop, told, old, crowd, caplog
+):
+    """More at once than fits: the loop does not come to read."""
+    loop.call(lambda: delete_all(told.flows._conntrack._netlink))
+    until(lambda: lost(caplog) and len(told.records) + lost(caplog) == CROWD, 30)
+    one_more(network, old, told)
+    assert len(told.records) - 1 + lost(caplog) == CROWD
+
+
+def test_what_others_delete_by_thousands_has_its_line_or_is_counted(
+    network, loop, told, old, crowd, caplog
+):
     def forget():
         flushing = NetlinkSocket()
-        flushing.perform([message(DELETE, ACK, flushing.sequence(), socket.AF_INET, b"")])
+        delete_all(flushing)
         flushing.close()
 
-    def lost():
-        said = [one.fields for one in caplog.records if one.event == "flow_events_lost"]
-        return sum(one["sessions"] for one in said)
-
-    network.client.call(speak)
     loop.call(forget)
-    until(lambda: lost() and len(told.records) + lost() == many, 10)
-    ((client, upstream),) = open_flows(network, old, 6379)
-    client.close()
-    upstream.close()
-    until(lambda: told.records[-1].route == "redis")
-    assert len(told.records) - 1 + lost() == many
+    until(lambda: len(told.records) + lost(caplog) == CROWD, 30)
+    one_more(network, old, told)
+
+
+def test_what_began_and_ended_while_events_were_lost_has_its_line(network, loop, told, old, caplog):
+    """The table still knows of them when it is asked."""
+    caplog.set_level("WARNING", "ambassador")
+    clients = []
+
+    def meanwhile():
+        network.client.call(speak, range(10_000, 10_000 + CROWD))
+        for _ in range(20):
+            ((client, upstream),) = open_flows(network, old, 6379)
+            clients.append(client.getsockname()[1])
+            client.close()
+            upstream.close()
+
+    loop.call(meanwhile)
+    until(lambda: len(told.records) == 20, 10)
+    until(lambda: lost(caplog, "events"))
+    assert sorted(int(one.client.rpartition(":")[2]) for one in told.records) == sorted(clients)
+    assert {one.reason for one in told.records} == {Reason.CLIENT}
+    assert lost(caplog) == 0
+    one_more(network, old, told)

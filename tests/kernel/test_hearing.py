@@ -30,7 +30,7 @@ def heard(loop):
     """Event, port of the client, and who ended it."""
     heard = []
     hearing = Hearing(lambda event, flow, by: heard.append((event, flow.client[1], by)))
-    loop.call(hearing.open)
+    loop.call(hearing.open, 0xFFFF)
     yield heard
     loop.call(hearing.close)
 
@@ -53,7 +53,12 @@ def test_of_a_connection_its_begin_and_its_end_are_heard_and_of_others_nothing(n
     ]
 
 
-def test_of_datagrams_the_first_and_the_end_of_their_entry_are_heard(network, loop, heard, old):
+def test_of_datagrams_the_first_and_what_we_delete_are_heard(network, loop, old):
+    heard = []
+    conntrack = Conntrack()
+    loop.call(conntrack.open)
+    hearing = Hearing(lambda event, _flow, _by: heard.append(event))
+    loop.call(hearing.open, conntrack.port)
     upstream = udp(network.old, 7053)
     client = network.client.socket(kind=socket.SOCK_DGRAM)
     for _ in range(3):
@@ -61,11 +66,10 @@ def test_of_datagrams_the_first_and_the_end_of_their_entry_are_heard(network, lo
         _, back = upstream.recvfrom(5)
         upstream.sendto(b"hello", back)
         client.recv(5)
-    conntrack = Conntrack()
-    loop.call(conntrack.open)
     loop.do(conntrack.delete(loop.do(conntrack.flows(Proto.UDP, [53]))))
     until(lambda: len(heard) >= 2)
-    assert [event for event, _, _ in heard] == [FlowEvent.NEW, FlowEvent.VANISHED]
+    assert heard == [FlowEvent.NEW, FlowEvent.FORGOTTEN]
+    loop.call(hearing.close)
     loop.call(conntrack.close)
     upstream.close()
     client.close()
@@ -77,7 +81,7 @@ def test_what_did_not_fit_is_counted_and_what_comes_later_is_heard(network, old,
     heard, missed = [], []
     loop = LoopThread(network.ambassador, factory)
     hearing = Hearing(lambda _event, flow, _by: heard.append(flow.client[1]), missed.append)
-    loop.call(hearing.open)
+    loop.call(hearing.open, 0xFFFF)
 
     def speak(first, last):
         for port in range(first, last):

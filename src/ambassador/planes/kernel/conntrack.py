@@ -12,9 +12,9 @@ import socket
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from ambassador.errors import PlaneError
-from ambassador.model import Proto
+from ambassador.model import Proto, Reason
 from ambassador.planes.kernel.cut_entry import Side, entry, name, sides
-from ambassador.planes.kernel.entry import Flow, FlowState, naming, parse, wanted
+from ambassador.planes.kernel.entry import Flow, FlowState, ended_by, naming, parse, wanted
 from ambassador.planes.kernel.messages import ACK, CREATE, EXCLUSIVE, message, messages
 from ambassador.planes.kernel.netlink import NetlinkSocket
 from ambassador.planes.kernel.revival import Vanished, backwards, request
@@ -85,12 +85,14 @@ class Conntrack:
 
         return await _read(pieces, meant, Skim().over)
 
-    async def everything(self) -> list[Flow]:
-        """Return all flows that our rules translated, also the flows that are over."""
+    async def everything(self, ended: dict[int, Reason] | None = None) -> list[Flow]:
+        """Return all flows that our rules translated, also the flows that are over: `ended` gets
+        the ids of these, with who ended them.
+        """
         found: list[Flow] = []
         for proto in Proto:
             pieces = await asyncio.to_thread(_dump, proto, (), _FAMILIES, False)
-            told = await _read(pieces, lambda _flow: True)
+            told = await _read(pieces, lambda _flow: True, ended=ended)
             found += [flow for flow in told if flow.proto is proto]  # older kernels tell more
         return found
 
@@ -207,8 +209,9 @@ async def _read(
     pieces: Iterable[bytes],
     meant: Callable[[Flow], bool],
     passed_over: Callable[[bytes, int, int], bool] = lambda _data, _begin, _end: False,
+    ended: dict[int, Reason] | None = None,
 ) -> list[Flow]:
-    """Return the flows of ours that are `meant`."""
+    """Return the flows of ours that are `meant`; see Conntrack.everything for `ended`."""
     found: list[Flow] = []
     turn = Slice(_SLICE)
     for piece in pieces:
@@ -218,6 +221,8 @@ async def _read(
             flow = parse(piece, begin, end)
             if flow is not None and flow.ours and meant(flow):
                 found.append(flow)
+                if ended is not None and flow.state is FlowState.OVER:
+                    ended[flow.id] = ended_by(piece, begin, end)
         await turn.end()
     return found
 

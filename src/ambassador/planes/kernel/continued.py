@@ -1,22 +1,23 @@
 """A session whose entry vanished and was entered again (vanished.py) is one session. Pure.
 
-The kernel tells of an end and a beginning, and the new entry counts from nothing: what is known of
-the old one waits for the new one.
+The new entry counts from nothing, by another id: what is known of the old one waits for its end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from ambassador.model import Proto
 from ambassador.planes.kernel.entry import Address, Flow
 
-__all__ = ["PATIENCE", "Continued", "Past"]
+__all__ = ["PATIENCE", "Continued", "Ends", "Past", "ends_of"]
 
-PATIENCE = 1.0  # seconds in which an entry is there again, or never: 30,000 at once take 0.7
+# Seconds in which a client may have begun anew by itself what could not be entered again, and
+# nothing told us of it yet.
+PATIENCE = 1.0
 
-_Ends = tuple[Proto, Address, Address, Address]
+Ends = tuple[Proto, Address, Address, Address]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,52 +32,79 @@ class Past:
 
 
 class Continued:
-    """From `vanished` to `back` or `lost`; then, by the id of the new entry, to `end`."""
+    """From `vanished` to `back`, or by `left` to `lost`; what is back, to `end`."""
 
     def __init__(self) -> None:
-        self._waiting: dict[_Ends, Past] = {}
-        self._past: dict[int, Past] = {}
+        self._waiting: dict[Ends, Past] = {}
+        self._leaving: dict[Ends, float] = {}  # of those, the ones that were not entered again
+        self._past: dict[Ends, Past] = {}
 
     def __bool__(self) -> bool:
-        """Tell whether an entry may still come back."""
-        return bool(self._waiting)
+        """Tell whether an entry that was not entered again may still come back."""
+        return bool(self._leaving)
+
+    def __contains__(self, flow: Flow) -> bool:
+        """Tell whether `flow` goes on after its entry had vanished."""
+        return ends_of(flow) in self._past
 
     def vanished(self, flow: Flow, began: float | None, now: float) -> None:
         """An entry has vanished while its session was open."""
-        before = self._past.pop(flow.id, None)
+        ends = ends_of(flow)
+        before = self._past.pop(ends, None)
         if before is not None:
             began = before.began
-        self._waiting.pop(_ends(flow), None)  # it is the last in order, and no other is
-        self._waiting[_ends(flow)] = Past(_joined(before, flow), began, now)
+        self._leaving.pop(ends, None)
+        self._waiting[ends] = Past(_joined(before, flow), began, now)
+
+    def left(self, flow: Flow, now: float) -> None:
+        """It could not be entered again: it has ended, unless its client begins anew by itself."""
+        ends = ends_of(flow)
+        if ends in self._waiting:
+            self._leaving.pop(ends, None)  # the last in order
+            self._leaving[ends] = now
 
     def back(self, flow: Flow) -> Past | None:
-        """Return what `flow`, whose entry is new, was before; None where it is a session of its
-        own.
+        """Return what `flow`, whose entry is there anew, was before; None where it is a session
+        of its own.
         """
-        past = self._waiting.pop(_ends(flow), None)
+        ends = ends_of(flow)
+        self._leaving.pop(ends, None)
+        self._past.pop(ends, None)  # of an earlier one between the same ends
+        past = self._waiting.pop(ends, None)
         if past is not None:
-            self._past[flow.id] = past
+            self._past[ends] = past
         return past
 
     def lost(self, until: float = float("inf")) -> Iterator[Past]:
-        """Yield what has vanished `until` then and has not come back: it has ended."""
-        while self._waiting:
-            ends, past = next(iter(self._waiting.items()))  # the first to vanish
-            if past.vanished > until:
+        """Yield what has `left` until then and has not come back: it has ended. Without `until`,
+        all that has vanished and is not there again.
+        """
+        while self._leaving:
+            ends, since = next(iter(self._leaving.items()))  # the first to leave
+            if since > until:
                 return
-            del self._waiting[ends]
-            yield past
+            del self._leaving[ends]
+            yield self._waiting.pop(ends)
+        while until == float("inf") and self._waiting:
+            yield self._waiting.pop(next(iter(self._waiting)))
 
-    def end(self, flow: Flow) -> Flow:
-        """Return `flow`, which has ended, with all that it has carried and its true beginning."""
-        return _joined(self._past.pop(flow.id, None), flow)
+    def end(self, flow: Flow) -> tuple[Flow, float | None]:
+        """Return `flow`, which has ended, with all that it has carried, and its true beginning
+        where it had vanished before and that is known.
+        """
+        past = self._past.pop(ends_of(flow), None)
+        return _joined(past, flow), None if past is None else past.began
 
-    def forget(self, number: int) -> None:
-        """The end of this entry is not to be told."""
-        self._past.pop(number, None)
+    def keep(self, there: Collection[Ends]) -> int:
+        """Forget what is back and not `there` any longer; return how many these are."""
+        gone = [ends for ends in self._past if ends not in there]
+        for ends in gone:
+            del self._past[ends]
+        return len(gone)
 
 
-def _ends(flow: Flow) -> _Ends:
+def ends_of(flow: Flow) -> Ends:
+    """Return what names `flow` in whichever entry."""
     return flow.proto, flow.client, flow.listen, flow.upstream
 
 

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from socket import AF_INET, AF_INET6
+from typing import Any
 
 from ambassador import log
 from ambassador.core.departure import Departure
@@ -61,10 +62,13 @@ class Flows:
         self._conntrack.open()
         if self._can_cut:
             self._poker.open()
-        self._vanished = VanishedFlows(self._conntrack, self._poker, ours)
-        self._vanished.open()
+        told: tuple[Any, ...] = ()
         if self._followed or log.enabled(log.DEBUG):
             self._following = Following(self._conntrack, self._departures, self._closed, route_of)
+            told = self._following.vanished, self._following.missed
+        self._vanished = VanishedFlows(self._conntrack, self._poker, ours, *told)
+        self._vanished.open()
+        if self._following is not None:
             self._following.open()
         self._fullness.open()
 

@@ -11,11 +11,12 @@ from ambassador import log
 from ambassador.errors import PlaneError
 from ambassador.model import Proto, Reason, Route
 from ambassador.planes.kernel.conntrack import Conntrack
-from ambassador.planes.kernel.continued import PATIENCE, Continued
+from ambassador.planes.kernel.continued import PATIENCE, Continued, ends_of
 from ambassador.planes.kernel.departures import Departures
 from ambassador.planes.kernel.entry import Flow, FlowState, shown
 from ambassador.planes.kernel.hearing import FlowEvent, Hearing
 from ambassador.planes.kernel.ruleset import Port
+from ambassador.planes.kernel.vanished import Vanishing
 from ambassador.ports import SessionEnded, SessionRecord
 from ambassador.tasks import spawn
 
@@ -23,7 +24,7 @@ __all__ = ["Following", "RouteOf"]
 
 _CHECK = 5.0  # seconds between two looks at what has expired
 _GATHER = 0.2  # seconds in which more events may be lost, before they are made up for
-_TOGETHER = 0.1  # seconds whose lost entries are told of in one go
+_TOGETHER = 0.1  # seconds whose vanished entries are told of in one go
 _MOST = 200_000  # flows that are over and not forgotten yet: 40 s of 5,000 a second
 
 RouteOf = Callable[[Port], Route | None]
@@ -31,7 +32,8 @@ RouteOf = Callable[[Port], Route | None]
 
 class Following:
     """From `open` to `close`, `closed` hears of each flow that ends: of a connection at its end,
-    of anything else when conntrack forgets it.
+    of anything else when conntrack forgets it. Of entries that vanish it is told as vanished.py
+    says.
     """
 
     def __init__(
@@ -41,29 +43,30 @@ class Following:
         self._departures = departures
         self._closed = closed
         self._route_of = route_of
-        self._hearing = Hearing(self._hear, self._missed)
+        self._hearing = Hearing(self._hear, self.missed)
         self._began: dict[int, float] = {}
         self._told: dict[int, None] = {}  # in the order in which they were
         self._continued = Continued()
-        self._losing: asyncio.TimerHandle | None = None
+        self._losing: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._looking: asyncio.Task[list[Flow]] | None = None
         self._missing = 0  # events that were lost, and not made up for yet
+        self._since: set[int] | None = None  # whose end was told while lost ones are made up for
         self._repair: asyncio.Task[None] | None = None
 
     def open(self) -> None:
         """Begin; raises PlaneError. Flows that began before cannot be told of when they end."""
         self._departures.noting = True
-        self._hearing.open()
+        self._hearing.open(self._conntrack.port)
         self._timer = asyncio.get_running_loop().call_later(_CHECK, self._hasten)
 
     def close(self) -> None:
         """Tell nothing any longer; what has vanished just now has ended."""
         self._hearing.close()
         self._tell_lost()
-        for timer in filter(None, (self._timer, self._losing)):
-            timer.cancel()
-        for task in filter(None, (self._looking, self._repair)):
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in filter(None, (self._losing, self._looking, self._repair)):
             task.cancel()
 
     def _hear(self, event: FlowEvent, flow: Flow, by: Reason) -> None:
@@ -77,29 +80,46 @@ class Following:
                 self._began[flow.id] = now if past is None or past.began is None else past.began
             case FlowEvent.OVER if flow.id not in self._told:
                 # Only when it is forgotten the kernel tells by itself what it has carried.
-                self._departures.reasons.setdefault(flow.id, by)
                 entry = self._conntrack.look_up(flow)
-                if entry is not None and entry.state is FlowState.OVER and self._tell(route, entry):
-                    self._told[flow.id] = None
-                    if len(self._told) > _MOST:
-                        del self._told[next(iter(self._told))]
-            case FlowEvent.VANISHED if flow.id not in self._departures.reasons:
-                loop = asyncio.get_running_loop()
-                self._continued.vanished(flow, self._began.pop(flow.id, None), loop.time())
-                if self._losing is None:
-                    self._losing = loop.call_later(PATIENCE, self._lose)
-            case FlowEvent.FORGOTTEN | FlowEvent.VANISHED:
+                if entry is not None and entry.state is FlowState.OVER:
+                    self._over(route, entry, by)
+                else:
+                    self._departures.reasons.setdefault(flow.id, by)
+            case FlowEvent.FORGOTTEN:
                 if flow.id not in self._told:
                     self._tell(route, flow)
                 self._told.pop(flow.id, None)
                 self._began.pop(flow.id, None)
                 self._departures.reasons.pop(flow.id, None)
-                self._continued.forget(flow.id)
 
-    def _lose(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._tell_lost(loop.time() - PATIENCE)
-        self._losing = loop.call_later(_TOGETHER, self._lose) if self._continued else None
+    def _over(self, route: Route, flow: Flow, by: Reason) -> None:
+        """A connection has ended, and conntrack has not forgotten it yet."""
+        self._departures.reasons.setdefault(flow.id, by)
+        if self._tell(route, flow):
+            self._told[flow.id] = None
+            if len(self._told) > _MOST:
+                del self._told[next(iter(self._told))]
+
+    def vanished(self, what: Vanishing, flow: Flow) -> None:
+        """The entry of `flow` is gone before its time, and then is there again or not."""
+        now = asyncio.get_running_loop().time()
+        match what:
+            case Vanishing.GONE if self._route(flow) is not None:
+                self._continued.vanished(flow, self._began.pop(flow.id, None), now)
+            case Vanishing.AGAIN:
+                self._continued.back(flow)
+            case Vanishing.LEFT:  # its client may begin anew by itself, of which we hear later
+                self._continued.left(flow, now)
+                if self._continued and (self._losing is None or self._losing.done()):
+                    self._losing = spawn(self._lose(), "sessions that vanished")
+
+    async def _lose(self) -> None:
+        while self._continued:
+            await asyncio.sleep(_TOGETHER)
+            until = asyncio.get_running_loop().time() - PATIENCE
+            await self._hearing.catch_up()
+            if not self._missing and (self._repair is None or self._repair.done()):
+                self._tell_lost(until)
 
     def _tell_lost(self, until: float = inf) -> None:
         """Tell of sessions whose entries vanished until then and are not there again."""
@@ -108,7 +128,6 @@ class Following:
                 if past.began is not None:
                     self._began[past.flow.id] = past.began
                 self._tell(route, past.flow, past.vanished)
-                self._began.pop(past.flow.id, None)
 
     def _route(self, flow: Flow) -> Route | None:
         # What was dialled on loopback others have translated (Docker's DNS): we never do.
@@ -118,11 +137,13 @@ class Following:
 
     def _tell(self, route: Route, flow: Flow, ended: float | None = None) -> bool:
         """Tell of the end of `flow`, where it was a session, now or when it `ended`."""
-        flow = self._continued.end(flow)
+        if self._since is not None:
+            self._since.add(flow.id)
+        flow, began = self._continued.end(flow)
         if flow.proto is Proto.TCP and flow.packets_up == 1:  # a SYN that no upstream accepted
             return False
         now = asyncio.get_running_loop().time() if ended is None else ended
-        seconds = now - self._began.pop(flow.id, now)
+        seconds = now - self._began.pop(flow.id, now if began is None else began)
         if flow.began:
             seconds = (flow.ended or time()) - flow.began
         self._closed(
@@ -144,7 +165,7 @@ class Following:
         )
         return True
 
-    def _missed(self, number: int) -> None:
+    def missed(self, number: int) -> None:
         """Make up for `number` events that were lost."""
         self._missing += number
         if self._repair is None or self._repair.done():
@@ -156,35 +177,55 @@ class Following:
         while self._missing:
             await asyncio.sleep(pause)
             lost, self._missing, pause = self._missing, 0, _CHECK
-            known, told = tuple(self._began), tuple(self._told)
+            self._since = set()
             try:
-                found = {flow.id: flow for flow in await self._conntrack.everything()}
+                said, sessions = await self._compare()
             except PlaneError as error:
-                log.event(
-                    log.WARNING, "flow_events_lost", f"{lost} events of flows were lost: {error}"
-                )
-                return
-            await self._hearing.catch_up()
-            ended = [one for one in known if one in self._began and one not in found]
-            for one in ended:
-                del self._began[one]
-                self._continued.forget(one)
-                self._departures.reasons.pop(one, None)
-            for one in told:
-                if one not in found:
-                    self._told.pop(one, None)
-            now = asyncio.get_running_loop().time()
-            for one, flow in found.items():
-                if flow.state is not FlowState.OVER and self._route(flow) is not None:
-                    self._began.setdefault(one, now)
+                said, sessions = f": {error}", 0
+            finally:
+                self._since = None
             log.event(
                 log.WARNING,
                 "flow_events_lost",
-                f"more flows begin and end than can be logged: {lost} events were lost, and "
-                f"at least {len(ended)} sessions that ended have no line",
+                f"more flows begin and end than can be logged: {lost} events were lost{said}",
                 events=lost,
-                sessions=len(ended),
+                sessions=sessions,
             )
+
+    async def _compare(self) -> tuple[str, int]:
+        """Make right what we know by conntrack's table; return what to say of it, and how many
+        sessions have ended without a line. Raises PlaneError.
+        """
+        known, told, ended = tuple(self._began), frozenset(self._told), dict[int, Reason]()
+        found = {flow.id: flow for flow in await self._conntrack.everything(ended)}
+        await self._hearing.catch_up()
+        since, late = self._since or set(), 0
+        for one, flow in found.items():
+            route = self._route(flow)
+            if route is None or one in since:
+                continue
+            if one not in ended:
+                self._there(flow)
+            elif one not in told and one not in self._told:
+                self._over(route, flow, ended[one])
+                late += one in self._told
+        missing = [one for one in known if one in self._began and one not in found]
+        for one in missing:
+            del self._began[one]
+            self._departures.reasons.pop(one, None)
+        for one in told.difference(found):
+            self._told.pop(one, None)
+        without = len(missing) + self._continued.keep({ends_of(one) for one in found.values()})
+        return (
+            f", at least {without} sessions that ended have no line, {late} have it late"
+        ), without
+
+    def _there(self, flow: Flow) -> None:
+        """`flow` is open, whether we have heard of its beginning or not."""
+        if flow.id not in self._began and flow not in self._continued:
+            past = self._continued.back(flow)
+            if past is None:
+                self._began[flow.id] = asyncio.get_running_loop().time()
 
     def _hasten(self) -> None:
         """Have the kernel look at its table: what has expired is otherwise removed, and told of,

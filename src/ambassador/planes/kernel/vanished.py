@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import Callable, Collection, Sequence
+from enum import Enum
 
 from ambassador import log
 from ambassador.model import Proto
@@ -25,22 +26,41 @@ from ambassador.planes.kernel.revival import Vanished, read
 from ambassador.planes.kernel.sieve import vanishing
 from ambassador.tasks import Slice, spawn
 
-__all__ = ["VanishedFlows"]
+__all__ = ["VanishedFlows", "Vanishing"]
 
 _GROUP = 3  # NFNLGRP_CONNTRACK_DESTROY
 _BUFFER = 32 << 20  # 30,000 flows that vanish at once
 _TOGETHER = 0.01  # seconds in which what vanishes is seen to in one go
 _PIECE = 50
+_TURN = 64  # notices read in a turn of the loop
 # When peers are asked, in seconds after each other: their interface may come back later.
 _ASKING = (0.1, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 
+class Vanishing(Enum):
+    """What becomes of a flow whose entry vanishes: the first, then one of the others."""
+
+    GONE = "gone"  # its entry is
+    AGAIN = "again"  # it has been entered again, by another id
+    LEFT = "left"  # it has not
+
+
 class VanishedFlows:
     """From `open` to `close`; `ours` tells whether a flow is of one of our routes. `poker` is open
-    where there is the right to raw sockets.
+    where there is the right to raw sockets. `told` is called with what becomes of each, `missed`
+    with the number of those of which nothing is known.
     """
 
-    def __init__(self, conntrack: Conntrack, poker: Poker, ours: Callable[[Flow], bool]) -> None:
+    def __init__(
+        self,
+        conntrack: Conntrack,
+        poker: Poker,
+        ours: Callable[[Flow], bool],
+        told: Callable[[Vanishing, Flow], None] = lambda _what, _flow: None,
+        missed: Callable[[int], None] = lambda _number: None,
+    ) -> None:
+        self._told = told
+        self._missed = missed
         self._conntrack = conntrack
         self._poker = poker
         self._ours = ours
@@ -53,7 +73,7 @@ class VanishedFlows:
     def open(self) -> None:
         """Begin; raises PlaneError. What `conntrack` deletes itself has not vanished."""
         self._socket = NetlinkSocket((_GROUP,), _BUFFER, vanishing(self._conntrack.port))
-        self._socket.watch(self._hear)
+        self._socket.watch(self._hear_some)
 
     def close(self) -> None:
         """See to nothing any longer."""
@@ -63,21 +83,31 @@ class VanishedFlows:
         for task in filter(None, (self._work, *self._asking)):
             task.cancel()
 
-    def _hear(self) -> None:
-        if self._socket is None:
-            return
+    def _hear_some(self) -> None:
+        for _ in range(_TURN):
+            if self._socket is None or not self._hear(self._socket):
+                break
+        if self._gone and (self._work is None or self._work.done()):
+            self._work = spawn(self._see_to_all(), "vanished flows")
+
+    def _hear(self, notices: NetlinkSocket) -> bool:
+        """Hear of the next notice; tell whether there was one."""
         try:
-            data = self._socket.sock.recv(65536)
+            data = notices.sock.recv(65536)
         except OSError as error:
             if error.errno not in (errno.EAGAIN, errno.EINTR, errno.ENOBUFS):
                 raise
-            return
+            return False
         for kind, _, begin, end in messages(data):
             gone = read(data, begin, end) if kind == DELETE else None
-            if gone is not None and self._ours(gone.flow):
+            if gone is None:
+                continue
+            self._told(Vanishing.GONE, gone.flow)
+            if self._ours(gone.flow):
                 self._gone.append(gone)
-        if self._gone and (self._work is None or self._work.done()):
-            self._work = spawn(self._see_to_all(), "vanished flows")
+            else:
+                self._told(Vanishing.LEFT, gone.flow)
+        return True
 
     async def _see_to_all(self) -> None:
         again = ended = 0
@@ -93,6 +123,8 @@ class VanishedFlows:
                 task.add_done_callback(self._asking.discard)
             await asyncio.sleep(_TOGETHER)
         lost = self._lost()
+        if lost:
+            self._missed(lost)
         log.event(
             log.WARNING,
             "flows_vanished",
@@ -116,9 +148,17 @@ class VanishedFlows:
         failed: list[Vanished] = []
         turn = Slice()
         for first in range(0, len(gone), _PIECE):
-            failed += self._conntrack.revive(gone[first : first + _PIECE])
+            piece = gone[first : first + _PIECE]
+            not_made = self._conntrack.revive(piece)
+            self._tell(piece, not_made)
+            failed += not_made
             await turn.end()
         return failed
+
+    def _tell(self, gone: Sequence[Vanished], failed: Sequence[Vanished]) -> None:
+        without = {id(one) for one in failed}
+        for one in gone:
+            self._told(Vanishing.LEFT if id(one) in without else Vanishing.AGAIN, one.flow)
 
     async def _ask(self, flows: Sequence[Flow], without: Collection[int]) -> None:
         """Ask the peers of `flows`, of which the flows whose ids are `without` have no entry."""

@@ -12,12 +12,14 @@ from ambassador.planes.kernel.sieve import sieve, vanishing
 
 TRANSLATED, PLAIN = 1 << 5 | 1 << 3, 1 << 3  # IPS_DST_NAT, IPS_CONFIRMED
 ATTACH_FILTER = 26
+OURS = 4711
+LEFT = attribute(7, struct.pack(">L", 100))  # CTA_TIMEOUT
 
 
 @pytest.fixture
 def passes(request):
     sending, receiving = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-    program = array("B", getattr(request, "param", None) or sieve(DELETE))
+    program = array("B", getattr(request, "param", None) or sieve(DELETE, OURS))
     pointer, size = program.buffer_info()
     packed = struct.pack("@HP", size // 8, pointer)
     receiving.setsockopt(socket.SOL_SOCKET, ATTACH_FILTER, packed)
@@ -71,14 +73,35 @@ def test_attributes_may_stand_in_another_order(passes):
     assert not passes(event(NEW, 0, TRANSLATED, tcp=5, before=before))
 
 
-OURS = 4711
-LEFT = attribute(7, struct.pack(">L", 100))  # CTA_TIMEOUT
-
-
 def deleted(status=TRANSLATED, *, tcp=0, left=LEFT, port=0):
-    whole = bytearray(event(DELETE, 0, status, tcp=tcp, before=left))
+    return by(port, event(DELETE, 0, status, tcp=tcp, before=left))
+
+
+def by(port, data):
+    whole = bytearray(data)
     struct.pack_into("=L", whole, 12, port)
     return bytes(whole)
+
+
+def stateless(number):
+    """As before Linux 5.11: the state of TCP is not told."""
+    ends = attribute(NEST | 1, bytes(20)) + attribute(NEST | 2, attribute(1, bytes([number])))
+    status = attribute(3, struct.pack(">L", TRANSLATED))
+    return message(DELETE, 0, 0, socket.AF_INET, LEFT + attribute(NEST | 1, ends) + status)
+
+
+def test_what_vanishes_or_is_entered_again_is_left_to_those_who_see_to_it(passes):
+    assert not passes(stateless(socket.IPPROTO_UDP))
+    assert passes(stateless(socket.IPPROTO_TCP))
+    assert passes(deleted(tcp=3, left=b""))
+    assert passes(deleted(tcp=3, port=OURS))
+    assert passes(by(OURS + 1, event(NEW, CREATE, TRANSLATED, tcp=3)))
+    assert not passes(by(OURS, event(NEW, CREATE, TRANSLATED, tcp=3)))
+
+
+@pytest.mark.parametrize("state", range(1, 10))
+def test_of_connections_that_are_deleted_those_that_went_on_are_left_to_them_too(passes, state):
+    assert passes(deleted(tcp=state)) is (state not in (3, 4, 5, 6))
 
 
 vanishes = pytest.mark.parametrize("passes", [vanishing(OURS)], indirect=True)
