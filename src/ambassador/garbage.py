@@ -17,7 +17,7 @@ __all__ = ["none_collected", "seldom"]
 # New objects until the youngest are looked through, such looks until those they left are, and
 # those until all are that are not frozen: 0.2 ms, 1 ms, and 10 ms at most.
 _THRESHOLDS = (2000, 5, 10)
-_MANY = 20_000  # objects; to look through so many takes 2 ms
+_MANY = 5000  # objects; to look through so many takes 3 ms
 _under_way = 0
 
 

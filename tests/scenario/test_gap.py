@@ -2,7 +2,7 @@
 waiting: how long 1,000 questions a second wait meanwhile.
 
 The goal is 20 ms on an idle machine, with 3,000 routes and everything in one process, where it is
-hardest.
+hardest; then while workers carry.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.program import is_ready
-from tests.scenario.gap import asked, clients, files
+from tests.scenario.gap import asked, clients, files, processes
 from tests.scenario.gap.scene import Scene
 
 pytestmark = [pytest.mark.root, pytest.mark.alone, pytest.mark.timeout(180)]
@@ -30,21 +30,35 @@ ACTS: tuple[Callable[[Scene], None], ...] = (
     clients.come_and_go, clients.leave_by_reset, clients.endpoint_falls, clients.cut,
     clients.moved, clients.removed, clients.held_and_released, clients.held_and_gone,
     clients.held_too_long, clients.nobody_there, clients.flood, clients.datagrams,
+    processes.check, processes.upgrade,
+)  # fmt: skip
+
+
+# While workers carry: `worker_killed` comes last, since no worker is started for a while.
+WITH_WORKERS: tuple[Callable[[Scene], None], ...] = (
+    asked.changes, asked.all_routes, files.all_replaced, clients.come_and_go, clients.cut,
+    processes.worker_killed,
 )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory) -> Iterator[Scene]:
-    scene = Scene(tmp_path_factory.mktemp("gap"), workers=0)
+def scene(request, tmp_path_factory) -> Iterator[Scene]:
+    scene = Scene(tmp_path_factory.mktemp("gap"), workers=request.param)
     yield scene
     scene.close()
 
 
-@pytest.mark.parametrize("act", ACTS, ids=lambda act: act.__name__)
+@pytest.mark.parametrize(
+    ("scene", "act"),
+    [(0, act) for act in ACTS] + [(2, act) for act in WITH_WORKERS],
+    indirect=["scene"],
+    ids=lambda it: it.__name__ if callable(it) else f"{it} workers",
+)
 def test_the_longest_wait_meanwhile(scene, act, record_property):
     scene.met.clear()
     while not scene.met or (scene.met[-1].longest > LONGEST and len(scene.met) < ATTEMPTS):
-        act(scene)
+        with scene.left_clean():
+            act(scene)
     assert is_ready(scene.admin)
     record_property(f"met, {act.__name__}", json.dumps([str(one) for one in scene.met]))
     assert min(one.longest for one in scene.met) <= LONGEST, scene.met

@@ -62,7 +62,7 @@ class Followers:
         """Whether no other may follow."""
         return self._count >= self._most
 
-    async def counted(self, lines: AsyncIterator[str]) -> AsyncIterator[str]:
+    async def counted(self, lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """Yield `lines`, and count for as long."""
         self._count += 1
         try:

@@ -14,7 +14,7 @@ __all__ = ["lines_of"]
 _AT_ONCE = 20  # events that are sent in one piece: 0.3 ms
 
 
-async def lines_of(reconciler: Reconciler, wanted: Events) -> AsyncIterator[str]:
+async def lines_of(reconciler: Reconciler, wanted: Events) -> AsyncIterator[bytes]:
     """Yield the events that are wanted, some lines at a time; with `follow` until the end."""
     last = wanted.after
     known = reconciler.events.since(last)
@@ -22,7 +22,7 @@ async def lines_of(reconciler: Reconciler, wanted: Events) -> AsyncIterator[str]
         piece = Slice()
         for first in range(0, len(known), _AT_ONCE):
             some = known[first : first + _AT_ONCE]
-            yield "".join(encode(event) + "\n" for event in some)
+            yield "".join(encode(event) + "\n" for event in some).encode()
             last = some[-1].number
             await piece.end()
         if not wanted.follow:

@@ -12,7 +12,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -22,7 +22,7 @@ from ambassador.admin.examples import curl_of, explained, with_example
 from ambassador.admin.faults import MANNERS, fault_of, view_of
 from ambassador.admin.lines import lines_of
 from ambassador.admin.operations import ASKED, OPERATIONS, Events, Operation
-from ambassador.admin.pieces import in_pieces
+from ambassador.admin.pieces import Pieces, in_pieces
 from ambassador.admin.plain import decode, encode, from_query, parse_json
 from ambassador.control.reconciler import Reconciler
 from ambassador.core.phase import Phase
@@ -179,7 +179,7 @@ async def _events(reconciler: Reconciler, followers: Followers, request: Request
         if followers.full:
             raise HTTPException(429, "too many follow the events; try again later")
         lines = followers.counted(lines)
-    return StreamingResponse(lines, media_type="application/x-ndjson")
+    return Pieces(lines, "application/x-ndjson")
 
 
 async def _body(request: Request) -> bytes:

@@ -132,6 +132,7 @@ class Applier:
         keys = look(desired, wishes) if few else await asyncio.to_thread(look, desired, wishes)
         if keys is None:
             routes, steps = await asyncio.to_thread(self._whole, desired, wishes)
+            places, said = await asyncio.to_thread(_by_key, routes, desired.routes)
         elif len(keys) > _FEW:
             routes, steps = await asyncio.to_thread(self._part, keys | set(judged), wishes)
         else:
@@ -145,12 +146,13 @@ class Applier:
             )
         await self._plane.prepare(steps)
         await self._plane.apply(steps)
+        await asyncio.sleep(0)  # of thousands, each of these takes its time
         self.routes, self._applied = routes, (desired, wishes)
         if keys is None:
-            self._at = {route.key: place for place, route in enumerate(routes)}
-            self._said = {route.key: route for route in desired.routes}
+            self._at, self._said = places, said
         self._forget_verdicts(steps)
         self._installed(steps)
+        await asyncio.sleep(0)
         await self._teller.tell(steps, self._plane.status, who, what)
         for step in steps:
             if isinstance(step, RemoveRoute):
@@ -229,6 +231,8 @@ class Applier:
 
     def _forget_verdicts(self, steps: Sequence[Step]) -> None:
         """An endpoint that comes back later is not known any longer."""
+        if not self.verdicts:
+            return
         for step in steps:
             if isinstance(step, AddRoute):
                 continue
@@ -292,3 +296,11 @@ class Applier:
         if wish is None:
             return ""
         return difference(self._said.get(key), wish)
+
+
+def _by_key(
+    routes: Sequence[Route], said: Sequence[Route]
+) -> tuple[dict[RouteKey, int], dict[RouteKey, Route]]:
+    """Return the place of each of `routes`, and each of `said`, by its key: 3 us each."""
+    places = {route.key: place for place, route in enumerate(routes)}
+    return places, {route.key: route for route in said}

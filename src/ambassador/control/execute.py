@@ -34,11 +34,12 @@ from ambassador.core.results import Done, ShortageView
 from ambassador.core.situation import Decision, Situation
 from ambassador.errors import ConfigError, NotFoundError, PlaneError, Problem, RunError
 from ambassador.garbage import none_collected
-from ambassador.model import Admin, Existing, Fate, Reason, Route, Snapshot
+from ambassador.model import Admin, Endpoint, Existing, Fate, Reason, Route, Snapshot
 from ambassador.ports import Verifier
 
 __all__ = ["Executor"]
 
+_Chosen = Sequence[tuple[Route, Sequence[Endpoint]]]
 # What lets clients go on is done also where it cannot be kept; see Applier.wish.
 _FREEING = (Release, Ready, Reset)
 
@@ -110,12 +111,14 @@ class Executor:
             if endpoint.admin is Admin.DRAIN
         )
         if isinstance(command, Drain):
+            named = command.route, command.endpoint
+            found = await to_thread(chosen, applier.routes, *named)
             if command.deadline:
-                self._drain(command)
+                self._drain(command.deadline, found)
             await self._plane.measure()
-            found = chosen(applier.routes, command.route, command.endpoint)
             statuses = await self._plane.look([route for route, _ in found])
-            text, count = outcome.drain_begun(found, statuses, command.deadline, now.when)
+            told = outcome.drain_begun
+            text, count = await to_thread(told, found, statuses, command.deadline, now.when)
             assert isinstance(result, Done)
             result = Done(f"{result.message}, {text}", result.routes, count)
         return result
@@ -141,9 +144,9 @@ class Executor:
         message = outcome.cut_begun(len(found), command.rate, time.time())
         return Done(message, names, len(found))
 
-    def _drain(self, command: Drain) -> None:
-        existing = Existing(Fate.DRAIN, seconds=command.deadline)
-        for route, endpoints in chosen(self._applier.routes, command.route, command.endpoint):
+    def _drain(self, seconds: float, found: _Chosen) -> None:
+        existing = Existing(Fate.DRAIN, seconds=seconds)
+        for route, endpoints in found:
             for endpoint in endpoints:
                 self._deadlines.drain((route.key, endpoint.address), existing)
 

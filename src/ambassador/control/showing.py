@@ -56,7 +56,7 @@ class Showing:
         self, command: Status, phase: str, sources: tuple[SourceView, ...]
     ) -> StatusView:
         """Return what is."""
-        route = self._find(command.route) if command.route else None
+        route = await self._find(command.route) if command.route else None
         await self._plane.measure()
         with none_collected():
             return await self._status(route, phase, sources)
@@ -66,7 +66,7 @@ class Showing:
     ) -> StatusView:
         statuses = await self._plane.look(self._applier.routes if route is None else [route])
         if route is not None and not statuses:  # removed meanwhile
-            self._find(route.name)
+            await self._find(route.name)
         views = []
         piece = Slice()
         for one in statuses:
@@ -106,7 +106,7 @@ class Showing:
         """Return the open sessions."""
         if command.limit < 1:
             raise ConfigError(Problem("limit", "must be at least 1", str(command.limit)))
-        route = self._find(command.route) if command.route else None
+        route = await self._find(command.route) if command.route else None
         found, piece = [], Slice()
         for one in await self._plane.sessions():
             await piece.end()
@@ -116,10 +116,11 @@ class Showing:
         # In a thread: there may be thousands.
         return await to_thread(session_list, found, command.limit)
 
-    def _find(self, name: str) -> Route:
+    async def _find(self, name: str) -> Route:
         """Return the route called `name`. Raises NotFoundError that knows of one removed."""
         try:
-            return find(self._applier.routes, name)
+            # In a thread: what a wrong name may have meant is looked for among all.
+            return await to_thread(find, self._applier.routes, name)
         except NotFoundError as error:
             raise self.explained(name, error) from None
 

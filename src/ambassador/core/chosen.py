@@ -28,8 +28,9 @@ def chosen(
     if not endpoint:
         return [(among[0], among[0].endpoints)]
     found = []
+    addresses = {it: parse_address(endpoint, it) for it in {route.proto for route in among}}
     for route in among:
-        address = parse_address(endpoint, route.proto)
+        address = addresses[route.proto]
         fitting = tuple(one for one in route.endpoints if one.address == address)
         if fitting:
             found.append((route, fitting))

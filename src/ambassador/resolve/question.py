@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
+from ambassador.resolve.paced import backend
 from ambassador.tasks import spawn
 
 if TYPE_CHECKING:
@@ -154,7 +155,9 @@ async def _ask_once(
     import dns.exception  # noqa: PLC0415
 
     try:
-        return await resolver.resolve(name, kind, search=False, lifetime=lifetime)
+        return await resolver.resolve(
+            name, kind, search=False, lifetime=lifetime, backend=backend()
+        )
     except (dns.exception.DNSException, OSError) as error:
         return error
 

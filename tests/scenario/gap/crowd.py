@@ -91,6 +91,13 @@ class Crowd:
         self._clients.clear()
         self.served(0)
 
+    def forget(self) -> None:
+        """Leave at once, whatever has become of them."""
+        for sock in (*self._clients.values(), *self._served.values()):
+            sock.close()
+        self._clients.clear()
+        self._served.clear()
+
     def flood(self, host: str, port: int, seconds: float) -> None:
         """Connect and leave without a pause."""
         end = time.monotonic() + seconds

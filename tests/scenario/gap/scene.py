@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ambassador.admin import client
-from ambassador.core.commands import Command
+from ambassador.core.commands import Command, Release, Reset
 from ambassador.errors import AmbassadorError
 from tests.ports import free_port
 from tests.program import Program, with_etc
@@ -50,29 +50,57 @@ class Scene:
         self.hosts.write_text("127.0.0.1 localhost\n")
         self.write(self.plain())
         self.names = NameServer()
-        self.program = Program(
+        self._arguments = (
             f"ECHO_PORT_{self.front}_TCP=tcp://127.0.0.1:{self.behind}",
             *(f"{name.upper()}_PORT_{self.port(name)}_TCP=tcp://127.0.0.1:{to}" for name, to in (
                 ("crowd", self.crowd_port), ("other", self.crowd_port), ("dead", self.dead),
             )),
             f"DATA_PORT_{self.port('data')}_UDP=udp://127.0.0.1:{self.behind}",
-            before=with_etc(resolv, self.hosts),
-            measured=False,
-            AMBASSADOR_PLANE="relay",
-            AMBASSADOR_LEVEL="debug",
-            AMBASSADOR_ACCESS_LOG=str(folder / "access.log"),
-            AMBASSADOR_STATE=str(folder / "state"),
-            AMBASSADOR_WORKERS=str(workers),
-            AMBASSADOR_ADMIN=str(self.admin),
-            AMBASSADOR_METRICS=f"127.0.0.1:{self.monitor}",
-            AMBASSADOR_API=f"127.0.0.1:{self.api}",
-            AMBASSADOR_API_TOKEN=self.token,
-            AMBASSADOR_CONFIG=str(self.config),
         )  # fmt: skip
-        self.program.wait_for("ready", 30)
-        self.crowds = Crowds(self.crowd_port)
+        self._before = with_etc(resolv, self.hosts)
+        self._environ = {
+            "AMBASSADOR_PLANE": "relay",
+            "AMBASSADOR_LEVEL": "debug",
+            "AMBASSADOR_ACCESS_LOG": str(folder / "access.log"),
+            "AMBASSADOR_STATE": str(folder / "state"),
+            "AMBASSADOR_WORKERS": str(workers),
+            "AMBASSADOR_ADMIN": str(self.admin),
+            "AMBASSADOR_METRICS": f"127.0.0.1:{self.monitor}",
+            "AMBASSADOR_API": f"127.0.0.1:{self.api}",
+            "AMBASSADOR_API_TOKEN": self.token,
+            "AMBASSADOR_CONFIG": str(self.config),
+        }
+        self.program = self._run()
+        with contextlib.ExitStack() as stack:
+            stack.callback(self.names.close)
+            stack.enter_context(self.program)
+            self.program.wait_for("ready", 30)
+            self.crowds = Crowds(self.crowd_port)
+            stack.callback(lambda: self.crowds.close())  # noqa: PLW0108 (those of the end)
+            self.ticking = Ticking(self.behind, self.front, self.pid)
+            stack.callback(lambda: self.ticking.close())  # noqa: PLW0108 (that of the end)
+            until(lambda: self.ticking.met().asked, 10)  # it is on its way
+            if workers:
+                until(lambda: self.ticking.met().carrier != self.pid, 20, "a worker carries it")
+            self._ends = stack.pop_all()
+
+    def _run(self, *more: str) -> Program:
+        return Program(
+            *self._arguments, *more, before=self._before, measured=False, **self._environ
+        )
+
+    def upgraded(self) -> Program:
+        """Have another take over; return it when it has."""
+        new = self._ends.enter_context(self._run("--upgrade"))
+        new.wait_for("ready", 30)
+        return new
+
+    def succeed(self, new: Program) -> None:
+        """Measure what `new` carries from now on."""
+        self.ticking.close()
+        self.program = new
         self.ticking = Ticking(self.behind, self.front, self.pid)
-        until(lambda: self.ticking.met().asked, 10)  # it is on its way
+        until(lambda: self.ticking.met().asked, 10)
 
     @property
     def pid(self) -> int:
@@ -85,11 +113,7 @@ class Scene:
         return self._ports[name]
 
     def close(self) -> None:
-        self.ticking.close()
-        self.crowds.close()
-        self.names.close()
-        with self.program:
-            pass
+        self._ends.close()
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
@@ -97,6 +121,19 @@ class Scene:
         self.ticking.met()
         yield
         self.met.append(self.ticking.met())
+
+    @contextlib.contextmanager
+    def left_clean(self) -> Iterator[None]:
+        """Let what fails inside be no burden for what comes after it."""
+        try:
+            yield
+        except BaseException:
+            self.crowds.close()
+            self.crowds = Crowds(self.crowd_port)
+            self.write(self.plain())
+            self.ask(Release("crowd"))
+            self.ask(Reset())
+            raise
 
     def ask(self, command: Command) -> object:
         """Have it done, or refused."""

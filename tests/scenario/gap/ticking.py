@@ -8,6 +8,7 @@ says what that is.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
@@ -34,13 +35,15 @@ _ROOM = 64  # for what is told beside the data
 @dataclass(frozen=True, slots=True)
 class Met:
     """In seconds: `longest`, that an answer has taken by the ambassador's fault, `p999` of all
-    answers whosoever's fault, and the longest of the control.
+    answers whosoever's fault, and the longest of the control; `carrier` is the process that
+    carries the session.
     """
 
     longest: float
     p999: float
     control: float
     asked: int
+    carrier: int
 
 
 class Ticking:
@@ -73,18 +76,22 @@ class Threads:
     """
 
     def __init__(self, pid: int) -> None:
-        self._pid = pid
+        self.pid = pid
         self._files: dict[str, int] = {}
         self._asked = 0
         self._last: dict[str, tuple[int, int]] = {}
         self.since()
+
+    def close(self) -> None:
+        for file in self._files.values():
+            os.close(file)
 
     def since(self) -> tuple[float, float, float]:
         """Return, since the last time: for how long the first thread had a CPU, for how long it
         waited for one, and for how long the others did, together.
         """
         if self._asked % _THREADS_AGAIN == 0:
-            for task in Path(f"/proc/{self._pid}/task").iterdir():
+            for task in Path(f"/proc/{self.pid}/task").iterdir():
                 if task.name not in self._files:
                     self._files[task.name] = os.open(task / "schedstat", os.O_RDONLY)
         self._asked += 1
@@ -97,7 +104,7 @@ class Threads:
                 continue
             before = self._last.get(name, (one, two))
             self._last[name] = one, two
-            if name == str(self._pid):
+            if name == str(self.pid):
                 ran, waited = one - before[0], two - before[1]
             else:
                 others += two - before[1]
@@ -121,6 +128,8 @@ def stamped(sock: socket.socket, size: int) -> tuple[bytes, float]:
     data, told, _, _ = sock.recvmsg(size, _ROOM, socket.MSG_WAITALL)
     if len(data) < size:
         raise ConnectionError("it has ended")
+    if not told:  # the kernel begins to stamp a moment after it is first asked to
+        return data, time.time()
     seconds, nanoseconds = _TIME.unpack(told[0][2])
     return data, seconds + nanoseconds / 1e9
 
@@ -168,8 +177,31 @@ class Line:
         return took
 
 
-def tick(through: Line, direct: Line, ambassador: Threads) -> None:
-    """Ask and answer until stdin ends."""
+def carrier(first: int, client: socket.socket) -> int:
+    """Return which process has the other end of `client`: `first`, or one it has started."""
+    children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+    if not children:
+        return first
+    here, there = f":{client.getpeername()[1]:04X}", f":{client.getsockname()[1]:04X}"
+    rows = [
+        line.split()
+        for name in ("tcp", "tcp6")
+        for line in Path(f"/proc/{first}/net/{name}").read_text().splitlines()
+    ]
+    ends = {
+        f"socket:[{row[9]}]" for row in rows if row[1].endswith(here) and row[2].endswith(there)
+    }
+    for pid in (first, *map(int, children)):
+        for one in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):  # files come and go
+                if str(one.readlink()) in ends:
+                    return pid
+    return first  # it is on its way
+
+
+def tick(through: Line, direct: Line, first: int) -> None:
+    """Ask and answer until stdin ends; `first` is the first process of the ambassador."""
+    ambassador = Threads(first)
     longest = control = 0.0
     took: list[float] = []
     slow: deque[tuple[float, float]] = deque(maxlen=100)  # of the control: when it ended, and took
@@ -197,8 +229,13 @@ def tick(through: Line, direct: Line, ambassador: Threads) -> None:
         if wanted and not through.began:
             wanted = False
             took.sort()
+            if (pid := carrier(first, through.sock)) != ambassador.pid:
+                ambassador.close()
+                ambassador = Threads(pid)
             p999 = took[int(len(took) * 0.999)] if took else 0.0
-            sys.stdout.write(json.dumps(asdict(Met(longest, p999, control, len(took)))) + "\n")
+            sys.stdout.write(
+                json.dumps(asdict(Met(longest, p999, control, len(took), ambassador.pid))) + "\n"
+            )
             sys.stdout.flush()
             longest = control = 0.0
             took = []
@@ -222,7 +259,7 @@ def main(echo_port: int, port: int, pid: int) -> None:
         sock.settimeout(None)
         lines.append(Line(sock))
     gc.disable()
-    tick(*lines, Threads(pid))
+    tick(*lines, pid)
     for line in lines:
         line.sock.close()
     os.wait()

@@ -180,6 +180,7 @@ class RelayPlane:
         chosen = everything if routes is None else self._some(routes)
         found, piece = list[SessionStatus](), Slice()
         for relay_route in chosen:
+            await piece.end()
             for listener in relay_route.listeners:
                 for view in listener.views(now):
                     found.append(view)
@@ -191,6 +192,7 @@ class RelayPlane:
         everything = (*self._routes.values(), *self._leaving)
         cuts, piece = dict[str, Callable[[Reason], None]](), Slice()
         for relay_route in everything:
+            await piece.end()
             for listener in relay_route.listeners:
                 for name, cut in listener.cuts():
                     if name in ids:
