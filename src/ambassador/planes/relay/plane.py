@@ -181,10 +181,9 @@ class RelayPlane:
         found, piece = list[SessionStatus](), Slice()
         for relay_route in chosen:
             await piece.end()
-            for listener in relay_route.listeners:
-                for view in listener.views(now):
-                    found.append(view)
-                    await piece.end()
+            for view in (one for it in relay_route.listeners for one in it.views(now)):
+                found.append(view)
+                await piece.end()
         return found
 
     async def cut(self, ids: Collection[str], reason: Reason) -> int:
@@ -193,11 +192,10 @@ class RelayPlane:
         cuts, piece = dict[str, Callable[[Reason], None]](), Slice()
         for relay_route in everything:
             await piece.end()
-            for listener in relay_route.listeners:
-                for name, cut in listener.cuts():
-                    if name in ids:
-                        cuts[name] = cut
-                    await piece.end()
+            for name, cut in (one for it in relay_route.listeners for one in it.cuts()):
+                if name in ids:
+                    cuts[name] = cut
+                await piece.end()
         for cut in cuts.values():
             cut(reason)
             await piece.end()
