@@ -10,11 +10,11 @@ from typing import Any
 
 from ambassador.tasks import Slice
 
-__all__ = ["backend"]
+__all__ = ["paced"]
 
 
 @cache
-def backend() -> Any:
+def paced() -> Any:
     """Return the sockets for dnspython's `resolve`. Imports dnspython."""
     import dns.asyncbackend  # noqa: PLC0415 (only routes to names pay for it)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
-from ambassador.resolve.paced import backend
+from ambassador.resolve.paced import paced
 from ambassador.tasks import spawn
 
 if TYPE_CHECKING:
@@ -155,9 +155,7 @@ async def _ask_once(
     import dns.exception  # noqa: PLC0415
 
     try:
-        return await resolver.resolve(
-            name, kind, search=False, lifetime=lifetime, backend=backend()
-        )
+        return await resolver.resolve(name, kind, search=False, lifetime=lifetime, backend=paced())
     except (dns.exception.DNSException, OSError) as error:
         return error
 

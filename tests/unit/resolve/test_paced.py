@@ -2,7 +2,7 @@ import asyncio
 import socket
 import time
 
-from ambassador.resolve.paced import backend
+from ambassador.resolve.paced import paced
 from ambassador.tasks import spawn
 
 COUNT = 60
@@ -24,7 +24,7 @@ def test_answers_that_come_at_one_moment_are_read_with_turns_for_others():
         nonlocal read
         most = 0
         socks = [
-            await backend().make_socket(socket.AF_INET, socket.SOCK_DGRAM, 0, ("127.0.0.1", 0))
+            await paced().make_socket(socket.AF_INET, socket.SOCK_DGRAM, 0, ("127.0.0.1", 0))
             for _ in range(COUNT)
         ]
         asking = [spawn(ask(sock), "ask") for sock in socks]
