@@ -67,7 +67,8 @@ def _session() -> Machine:
         "A session of the relay",
         "src/ambassador/core/session.py",
         "A worker has its sessions in the same table, from `accepted` on; the relay has those of "
-        "workers as `handed`. One that is passed arrives in the state it has left. `ambassador sessions` shows `held` as held, `accepted`, `dialling` "
+        "workers as `handed`. One that is passed arrives in the state it has left. "
+        "`ambassador sessions` shows `held` as held, `accepted`, `dialling` "
         "and `searching` as waiting, and everything after that as open, or leaving when its "
         "endpoint has left.",
         meanings(session.State),
