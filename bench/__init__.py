@@ -11,7 +11,7 @@ plan       what is measured in which order (pure)
 runner     does it, shows progress, keeps samples
 samples    the samples of a run, on disk after each measurement
 figures    samples to spreads and ratios (pure)
-goals      the figures to reach (pure)
+goals      the figures to reach (pure); summary: with what a run says of them, as rows
 document   figures to Markdown; charts: figures to SVG (pure)
 compare    two runs side by side (pure)
 machine    what the figures were taken on

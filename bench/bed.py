@@ -57,6 +57,7 @@ class Bed:
     places: netns.Places = field(init=False)
     _services: list[Process] = field(init=False, default_factory=list)
     _started: list[Process] = field(init=False, default_factory=list)
+    _before: list[Process] = field(init=False, default_factory=list)  # from whom it took over
     _program: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
@@ -138,11 +139,25 @@ class Bed:
             log = self.folder / f"{self.peer.name}-{number}.log"
             self._started.append(Process(command, log, self.places.ambassador))
 
+    def upgrade(self) -> tuple[Process, Process]:
+        """Have our program taken over by another one; return the old and the new process at once,
+        the new one being the peer from now on.
+        """
+        (old,) = self._started
+        (command,) = self.peer.commands(self._program, self._forwards(), self.folder, self.limits)
+        program, verb, *rest = command
+        log = self.folder / f"{self.peer.name}-upgrade.log"
+        new = Process([program, verb, "--upgrade", *rest], log, self.places.ambassador)
+        self._before.append(old)
+        self._started[:] = [new]
+        return old, new
+
     def end(self) -> None:
         """End everything and remove the namespaces, with the rules in them."""
-        for process in (*self._started, *self._services):
+        for process in (*self._started, *self._before, *self._services):
             process.end(politely=not self.isolated)
         self._started.clear()
+        self._before.clear()
         self._services.clear()
         if self.isolated:
             netns.end_places(self.name)
@@ -224,15 +239,18 @@ class Bed:
             return socket.create_connection(address or self.address(), within)
 
     @contextlib.contextmanager
-    def hold(self, count: int) -> Iterator[None]:
-        """Have `count` sessions open, each used once, one opened after the other: a short
-        backlog, such as socat's, loses none. Raises Missing when one is refused.
+    def hold(self, count: int) -> Iterator[list[socket.socket]]:
+        """Have `count` sessions open and give their sockets; each has been used once. One is opened
+        after the other: a short backlog, such as socat's, loses none. Raises Missing when one is
+        refused.
         """
         with contextlib.ExitStack() as held:
+            sessions = []
             for number in range(count):
-                if not ask(held.enter_context(self.connect())):
+                sessions.append(held.enter_context(self.connect()))
+                if not ask(sessions[-1]):
                     raise Missing(f"session {number + 1} of {count} was closed")
-            yield
+            yield sessions
 
     def until_through(self, address: tuple[str, int] | None = None, within: float = 10) -> None:
         """Return once a first byte went through and back. Raises Missing."""

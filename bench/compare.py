@@ -14,13 +14,18 @@ __all__ = ["comparison"]
 
 def comparison(old: Run, new: Run) -> str:
     """Return a table of what both runs have: ratios where there are some, since another machine
-    or another day changes every rate; a change outside the spread of both is marked.
+    or another day changes every rate; a change outside the spread of both is marked. "The best" is
+    so among the peers that both runs have.
     """
-    before, after = Figures(old.samples), Figures(new.samples)
+    both = {s.peer for s in old.samples} & {s.peer for s in new.samples}
+    before, after = (Figures([s for s in r.samples if s.peer in both]) for r in (old, new))
     rows = [("", "old", "new", "change", "")]
     for topology, load, metric, peer in _places(after):
-        to = METRICS[metric].ratios[0] if METRICS[metric].ratios else ""
         place = (topology, load, metric, peer)
+        ratios = METRICS[metric].ratios if PEERS[peer].ours else ("direct",)
+        to = next((to for to in ratios if before.ratio(*place, to) and after.ratio(*place, to)), "")
+        if ratios and not to:
+            continue
         was, now = (f.ratio(*place, to) if to else f.value(*place) for f in (before, after))
         if was is None or now is None:
             continue
@@ -42,6 +47,9 @@ def comparison(old: Run, new: Run) -> str:
             f"new: {new.began}, {new.versions.get('relay', '')}"]  # fmt: skip
     if old.machine != new.machine:
         head.append("taken on different machines")
+    lengths = [float(r.asked.get("seconds", 0)) for r in (old, new)]
+    if lengths[0] != lengths[1]:
+        head.append(f"of {lengths[0]:g} and {lengths[1]:g} s a measurement")
     return "\n".join(
         [
             *head,

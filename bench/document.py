@@ -7,19 +7,18 @@ from textwrap import fill as wrapped
 
 from bench.bed import TOPOLOGIES
 from bench.figures import Figures
-from bench.goals import judge
 from bench.loads import LOADS
 from bench.loads.load import Load
 from bench.metrics import METRICS
-from bench.peers import OTHERS, PEERS
+from bench.peers import OTHERS, PEERS, PROXIES
 from bench.samples import Run
 from bench.settings import peer_settings
+from bench.summary import HEAD, goal_rows
 from bench.text import NOTHING, in_order, span, table
 
 __all__ = ["NAME", "page"]
 
 NAME = "benchmarks"  # of the page, of the figures beside it, of the folder with the pictures
-_REACHED = {True: "reached", False: "**not reached**", None: "not measured"}
 _NOTES = {
     "sessions": "At most 50 of them are busy with GET, the rest are open and silent. socat, which "
     "would be a process for each, is left out.",
@@ -32,6 +31,7 @@ _NOTES = {
 }
 _APART = ("sessions", "routes", "counting")  # groups with a section of their own
 _OTHERS = ", ".join(peer.label for peer in OTHERS)
+_PROXIES = ", ".join(peer.label for peer in PROXIES)
 
 
 def _fill(text: str) -> str:
@@ -70,22 +70,15 @@ def _pictures(pictures: Sequence[str], names: Sequence[str]) -> Iterator[str]:
 
 
 def _goals(figures: Figures, remarks: str) -> Iterator[str]:
-    rows = []
-    for outcome in judge(figures):
-        goal = outcome.goal
-        bound, verdict = "", "to compare"
-        if goal.bound is not None:
-            bound = f"{'at most' if goal.at_most else 'at least'} {goal.bound:g}"
-            verdict = _REACHED[outcome.reached]
-        rows.append((goal.text, bound, span(outcome.found, 2), verdict))
     yield "## Figures to reach"
     yield ""
     yield f"Medians of ratios within a round. The best peer is the best of {_OTHERS}, by its"
     yield "median over the run. The fastest peer is the one with the highest rate in the same load,"
     yield "which one would choose. One that serves a third of the requests may answer each of them"
-    yield "sooner, as socat with its 50 processes does; so both ratios are shown."
+    yield "sooner, as socat with its 50 processes does; so both ratios are shown. The best proxy is"
+    yield f"the best of {_PROXIES}, and the least of a proxy the least of theirs."
     yield ""
-    yield from table(("what", "to reach", "median (minimum to maximum)", ""), rows)
+    yield from table(HEAD, goal_rows(figures, bold=True))
     yield ""
     if remarks:
         yield remarks
@@ -143,15 +136,25 @@ first each time; so a slow minute hits them alike. A ratio is taken within a rou
 have the median over the rounds, with minimum and maximum in brackets.
 
 - **GET**: `redis-benchmark -t get`, with 50 connections, with 16 requests at once on each of
-  them (pipeline 16), and with one connection.
+  them (pipeline 16), and with one connection. Before each, a tenth of it to get warm.
+- **GET, half a second**: the same with 50 connections that are opened for it and nothing to get
+  warm, {LOADS["get50short"].turns} times a round: half a second has few answers that are late.
 - **Bulk**: `iperf3`, one direction, as received.
 - **New connections**: `redis-benchmark -k 0`, a connection for each request.
 - **CPU**: user and system time of all processes of the go-between, before and after. What the
   kernel does in interrupts on behalf of a packet is charged to whoever runs at that moment, so
   the kernel plane's 0 means that no process of it runs, not that forwarding is free.
 - **Memory of a session**: proportional set size of all its processes with {LOADS["idle"].number:,}
-  sessions that have answered once, less the size before, by their number. What the kernel keeps
-  for sockets is not in it and is the same for all.
+  sessions that have answered once, less the size before, by their number; right after they were
+  opened, and once the processes have ended that were started to open them, a minute later. What
+  the kernel keeps for sockets is not in it and is the same for all.
+- **First connections after idling**: {LOADS["first"].number}, one each millisecond, to a program
+  that has just started and come to rest (as it is after half a minute without work: what it had
+  started for work is gone). Each is kept; the time is that from the moment it was due to its first
+  answer.
+- **An upgrade**: `ambassador run --upgrade` with {LOADS["upgrade"].number:,} sessions open, a third
+  of which ask ten times a second. It counts when the process before has ended while all of them
+  are open, and each has answered; the time is the longest that any waited for an answer.
 - **Start**: from starting the command to the first answer through it, in fresh namespaces; the
   median of {LOADS["start"].number} starts.
 """
@@ -259,6 +262,7 @@ def _again() -> list[str]:
         "",
         "    ./dev bench                       # all of this; installs the peers it lacks (Debian)",
         "    ./dev bench --only get,haproxy,relay   # a part, into .cache/bench/part",
+        "    ./dev bench --only relay          # what the relay's goals need, in five minutes",
         "    ./dev bench --compare             # the newest run beside the committed figures",
         "    ./dev bench run haproxy           # one peer alone, 127.0.0.1:7000 to 127.0.0.1:6379",
         "",

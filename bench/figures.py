@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
 from bench.loads import LOADS
 from bench.metrics import METRICS
-from bench.peers import OTHERS
+from bench.peers import OTHERS, PROXIES
+from bench.peers.peer import Peer
 from bench.samples import Sample
 
 __all__ = ["Figures", "Spread", "spread"]
@@ -54,8 +55,10 @@ class Figures:
         """Return the spread of a metric over the rounds."""
         return spread(self._rounds((topology, load, metric), peer).values())
 
-    def best(self, topology: str, load: str, metric: str) -> str | None:
-        """Return the peer, not one of ours, with the best median.
+    def best(
+        self, topology: str, load: str, metric: str, among: Sequence[Peer] = OTHERS
+    ) -> str | None:
+        """Return the peer `among` some, none of ours, with the best median.
 
         By the median over the run, not in each round: the best of four noisy figures would be
         better than any of the four.
@@ -63,7 +66,7 @@ class Figures:
         place = (topology, load, metric)
         medians = {
             peer.name: median(rounds.values())
-            for peer in OTHERS
+            for peer in among
             if (rounds := self._rounds(place, peer.name))
         }
         if not medians:
@@ -75,6 +78,8 @@ class Figures:
         """Return the peer that `to` means, as in Metric.ratios; None when there is none."""
         if to == "fastest":
             return self.best(topology, load, LOADS[load].metrics[0])
+        if to == "proxy":
+            return self.best(topology, load, metric, PROXIES)
         return self.best(topology, load, metric) if to == "best" else to
 
     def ratio(self, topology: str, load: str, metric: str, peer: str, to: str) -> Spread | None:
@@ -83,6 +88,12 @@ class Figures:
         other = self.other(topology, load, metric, to)
         mine, its = self._rounds(place, peer), self._rounds(place, other or "")
         return spread(mine[number] / its[number] for number in mine if its.get(number))
+
+    def reason(self, topology: str, load: str, peer: str) -> str:
+        """Return why `peer` has no figures of a load: the last reason, or nothing."""
+        place = (topology, load, peer)
+        found = [s.missing for s in self.samples if (s.topology, s.load, s.peer) == place]
+        return next(filter(None, reversed(found)), "")
 
     def missing(self) -> dict[str, list[str]]:
         """Return reasons for what could not be measured, each with the places it concerns."""

@@ -16,10 +16,13 @@ __all__ = ["CACHE", "Options", "parse"]
 
 # Where an interrupted run is kept; tests have one of their own.
 CACHE = Path(os.environ.get("AMBASSADOR_BENCH_CACHE", ROOT / ".cache" / "bench"))
+_SECONDS = 1.5
+_SECONDS_OF_A_PART = 0.75  # GET takes twice that, half a second is half a second
 _EPILOG = """\
 examples:
   ./dev bench                             everything, into docs/
   ./dev bench --only get,relay,haproxy    GET with direct, HAProxy and our relay
+  ./dev bench --only relay                what the relay's goals need, in five minutes
   ./dev bench --only shared --rounds 1    one topology, once
   ./dev bench --compare                   the newest run beside the committed one
   ./dev bench run haproxy                 one peer in the foreground, to try by hand
@@ -58,7 +61,8 @@ def parse(arguments: Sequence[str]) -> Options:
     add("peer", nargs="?", choices=[name for name in PEERS if name != "direct"])
     add("--only", default="", metavar="PART,...", help="topologies, loads, peers (direct is added)")
     add("--rounds", type=_rounds, default=3, metavar="N", help="default 3")
-    add("--seconds", type=_seconds, default=1.5, metavar="S", help="a measurement; default 1.5")
+    add("--seconds", type=_seconds, metavar="S", help="a measurement; default 1.5, "
+        f"{_SECONDS_OF_A_PART:g} of --only relay")  # fmt: skip
     add("--fresh", action="store_true", help="do not go on with an interrupted run")
     add("--into", type=Path, metavar="FOLDER",
         help="default docs for everything, .cache/bench/part for a part")  # fmt: skip
@@ -78,7 +82,7 @@ def parse(arguments: Sequence[str]) -> Options:
         verb=given.verb or ("compare" if given.compare else "measure"),
         selection=selection,
         rounds=given.rounds,
-        seconds=given.seconds,
+        seconds=given.seconds or (_SECONDS_OF_A_PART if selection.places else _SECONDS),
         into=(given.into or default).absolute(),
         fresh=given.fresh,
         peer=given.peer or "",

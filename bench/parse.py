@@ -11,8 +11,9 @@ from bench.errors import Missing
 __all__ = ["parse_iperf3", "parse_redis_csv"]
 
 
-def parse_redis_csv(text: str) -> dict[str, float]:
-    """Return requests a second and latencies in ms from `redis-benchmark --csv`.
+def parse_redis_csv(text: str, count: int) -> dict[str, float]:
+    """Return requests a second and latencies in ms from `redis-benchmark --csv -n COUNT`, whose
+    clock has milliseconds: what took none of them has a rate without end, and counts as one.
 
     Before the table it may warn, and of several tests the last one counts. Raises Missing.
     """
@@ -23,7 +24,7 @@ def parse_redis_csv(text: str) -> dict[str, float]:
         raise Missing(f"redis-benchmark printed no figures: {' '.join(lines[-1:])[:100]!r}")
     row = rows[-1]
     return {
-        "rate": float(row["rps"]),
+        "rate": min(float(row["rps"]), count * 1000.0),
         "p50_ms": float(row["p50_latency_ms"]),
         "p99_ms": float(row["p99_latency_ms"]),
     }

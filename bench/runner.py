@@ -99,7 +99,7 @@ class Runner:
         if missing and peer in self._beds:
             # Whatever state it is in, the next load gets a fresh one.
             self._beds.pop(peer).end()
-        return Sample(step.round, step.topology, step.load.key, peer, values, missing)
+        return Sample(step.number, step.topology, step.load.key, peer, values, missing)
 
     def _bed(self, step: Step, peer: str) -> Bed:
         if peer in self._absent:
@@ -125,7 +125,7 @@ class Runner:
 
 
 def _place(step: Step) -> tuple[int, str, str]:
-    return step.round, step.topology, step.load.key
+    return step.number, step.topology, step.load.key
 
 
 def _short(step: Step, sample: Sample) -> str:

@@ -17,9 +17,10 @@ from bench.errors import BenchError, Missing
 from bench.options import CACHE, Options
 from bench.peers import PEERS
 from bench.peers.peer import Forward, Limits
-from bench.plan import plan
+from bench.plan import left_out, plan
 from bench.runner import Runner
 from bench.samples import Run, load_run, save_run
+from bench.summary import summary
 
 __all__ = ["compare", "document", "measure", "run_peer"]
 
@@ -51,6 +52,7 @@ def measure(options: Options, level: str, lacks: str) -> int:
     run.ended = _now()
     save_run(run, LATEST)
     _write(run, options.into)
+    print(summary(run))
     print(f"{run.seconds / 60:.1f} min; {options.into / NAME}.md")
     return 0
 
@@ -63,6 +65,7 @@ def _begin(options: Options, remarks: list[str]) -> Run:
         "peers": list(options.selection.peers),
         "rounds": options.rounds,
         "seconds": options.seconds,
+        "places": sorted(map(list, options.selection.places)),
         "sources": machine.source_mark(),
     }
     described = machine.describe()
@@ -95,6 +98,7 @@ def _remarks(lacks: str, limits: Limits, options: Options) -> list[str]:
             PEERS[name].find()
         except Missing as reason:
             found.append(f"without {PEERS[name].label}: {reason}")
+    found += left_out(options.selection)
     for line in found:
         print(f"bench: {line}", flush=True)
     return found

@@ -25,7 +25,8 @@ class Load:
     """One kind of load. `run` raises Missing where it cannot be done with this bed.
 
     `metrics` are keys of bench.metrics.METRICS; `takes` tells whether it says anything about a
-    peer; `descriptors` is what the peer needs; `most_rounds` limits what is slow and steady.
+    peer; `descriptors` is what the peer needs; `most_rounds` limits what is slow and steady;
+    `turns` are how often in a round all peers are measured with what is short.
     """
 
     key: str
@@ -38,6 +39,7 @@ class Load:
     takes: Callable[[Peer], bool] = lambda _peer: True
     descriptors: int = 256
     most_rounds: int = 99
+    turns: int = 1
     number: int = 0  # connections, streams, sessions or routes
     weight: float = 1.0  # of the time that a plain load takes
 

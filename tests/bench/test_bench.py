@@ -56,15 +56,21 @@ def bench(request, tmp_path):
 
 @pytest.mark.alone
 def test_it_measures_direct_socat_and_the_relay(bench):
-    process = bench("--only", "shared,get1,direct,socat,relay")
+    process = bench("--only", "shared,first,get1,get50short,direct,socat,relay")
     assert process.wait(30) == 0, bench.output()
     run = json.loads((bench.folder / "benchmarks.json").read_text())
     assert run["ended"]
-    by_peer = {sample["peer"]: sample for sample in run["samples"]}
-    assert set(by_peer) == {"direct", "socat", "relay"}
-    for sample in by_peer.values():
+    by_load = {}
+    for sample in run["samples"]:
         assert "missing" not in sample
-        assert sample["values"]["rate"] > 100
+        by_load.setdefault(sample["load"], []).append(sample["peer"])
+        if sample["load"] != "first":
+            assert sample["values"]["rate"] > 100
+        else:
+            assert 0 < sample["values"]["p50_ms"] <= sample["values"]["p99_ms"]
+    assert by_load["get1"] == ["direct", "socat", "relay"]
+    assert sorted(by_load["get50short"]) == sorted(by_load["get1"] * 3)
+    assert sorted(by_load["first"]) == sorted(["socat", "relay"] * 2)
     text = (bench.folder / "benchmarks.md").read_text()
     assert "| our relay |" in text
     assert (bench.folder / "benchmarks" / "get.svg").exists()
@@ -90,7 +96,7 @@ def test_it_measures_what_counting_costs_or_says_why_not(bench):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_interrupted_run_leaves_nothing_and_can_be_gone_on_with(bench, number):
-    arguments = ("--only", "shared,get,direct,socat,relay")
+    arguments = ("--only", "shared,get50,get50p16,get1,direct,socat,relay")
     process = bench(*arguments)
     until(lambda: " socat " in bench.output(), 20, "the first measurements")
     pids = set(tree(process.pid)) - {process.pid}

@@ -8,6 +8,7 @@ from bench.figures import Spread
 from bench.loads import LOADS
 from bench.metrics import METRICS
 from bench.peers import PEERS
+from bench.summary import summary
 from bench.text import number, span
 from tests.bench.runs import rates, run, sample
 
@@ -55,6 +56,22 @@ def test_goals_say_whether_they_are_reached():
     assert re.search(r"kernel plane, shared: GET rate over direct .* 0\.96 \| reached \|", text)
     assert re.search(r"relay, shared: GET rate .* 0\.80 \| \*\*not reached\*\* \|", text)
     assert re.search(r"kernel plane, three: p99 .* not measured \|", text)
+
+
+def test_a_goal_that_could_not_be_measured_has_its_reason_in_the_table():
+    text = page(run(sample("relay", 1, "they stay behind", load="upgrade")), [])
+    assert re.search(
+        r"3,000 sessions .* \| at most 50 \| - \| not measured: they stay behind", text
+    )
+
+
+def test_a_summary_has_the_goals_of_which_the_run_says_something():
+    lines = summary(run(*rates(haproxy=(50,), relay=(40,)))).splitlines()
+    assert lines[0].split()[:3] == ["what", "to", "reach"]
+    rate = next(line for line in lines if "shared: GET rate over the best proxy" in line)
+    assert rate.split()[-3:] == ["0.80", "not", "reached"]
+    assert not any("bulk" in line for line in lines)
+    assert summary(run()) == ""
 
 
 def test_what_is_missing_is_in_the_document():
@@ -160,6 +177,20 @@ def test_less_can_be_better():
         for (s,) in (old.samples, new.samples)
     ]
     assert comparison(*both).splitlines()[-1].split()[-4:] == ["2.00", "1.00", "-50%", "better"]
+
+
+def test_the_best_is_so_among_the_peers_of_both_runs():
+    old = run(*rates(socat=(200,), haproxy=(50,), relay=(50,)))
+    new = run(*rates(haproxy=(50,), relay=(75,)))
+    row = next(r for r in comparison(old, new).splitlines() if "requests a second" in r)
+    assert "our relay: requests a second over best" in row
+    assert row.split()[-4:] == ["1.00", "1.50", "+50%", "better"]
+
+
+def test_measurements_of_another_length_are_said():
+    old, new = run(*rates(direct=(1,), relay=(1,))), run(*rates(direct=(1,), relay=(1,)))
+    new.asked = {**new.asked, "seconds": 0.75}
+    assert "of 1.5 and 0.75 s a measurement" in comparison(old, new)
 
 
 def test_another_machine_is_said():

@@ -14,7 +14,7 @@ ROW = '"GET","49261.09","0.523","0.144","0.511","0.719","0.943","3.071"\n'
 
 @pytest.mark.parametrize("warning", ["", "WARNING: Could not fetch server CONFIG\n"])
 def test_redis_benchmark_gives_rate_and_latencies(warning):
-    assert parse_redis_csv(warning + HEAD + ROW) == {
+    assert parse_redis_csv(warning + HEAD + ROW, 1000) == {
         "rate": 49261.09,
         "p50_ms": 0.511,
         "p99_ms": 0.943,
@@ -24,7 +24,11 @@ def test_redis_benchmark_gives_rate_and_latencies(warning):
 @pytest.mark.parametrize("text", ["", "Error: Connection reset\n", HEAD])
 def test_redis_benchmark_without_figures_is_missing(text):
     with pytest.raises(Missing, match="printed no figures"):
-        parse_redis_csv(text)
+        parse_redis_csv(text, 1000)
+
+
+def test_redis_benchmark_that_took_less_than_its_clock_shows_has_a_rate_all_the_same():
+    assert parse_redis_csv(HEAD + ROW.replace("49261.09", "inf"), 40)["rate"] == 40_000
 
 
 def iperf3(received: dict) -> str:

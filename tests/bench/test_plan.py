@@ -1,11 +1,12 @@
 import pytest
 
 from bench.errors import BenchError
+from bench.goals import part_of
 from bench.loads import LOADS
 from bench.loads.load import shortcoming
 from bench.options import parse
 from bench.peers import PEERS
-from bench.plan import plan, select
+from bench.plan import left_out, plan, select
 
 
 def test_nothing_chosen_is_everything():
@@ -40,8 +41,9 @@ def test_an_unknown_part_is_named_with_what_there_is():
 
 def test_every_load_meets_every_peer_in_every_round():
     steps = plan(select(["get", "three"]), rounds=2)
+    short = ("get50short",) * LOADS["get50short"].turns
     assert [(s.round, s.load.key) for s in steps] == [
-        (number, key) for number in (1, 2) for key in ("get50", "get50short", "get50p16", "get1")
+        (number, key) for number in (1, 2) for key in ("get50", *short, "get50p16", "get1")
     ]
     assert all(set(step.peers) == set(PEERS) for step in steps)
 
@@ -49,6 +51,54 @@ def test_every_load_meets_every_peer_in_every_round():
 def test_another_peer_comes_first_each_round():
     firsts = [step.peers[0] for step in plan(select(["get1", "shared"]), rounds=len(PEERS))]
     assert sorted(firsts) == sorted(PEERS)
+
+
+def test_what_is_short_has_several_turns_in_a_round_each_with_another_first():
+    steps = plan(select(["get50short", "shared", "relay", "haproxy", "nginx"]), rounds=2)
+    turns = LOADS["get50short"].turns
+    assert [s.number for s in steps] == list(range(1, 2 * turns + 1))
+    assert [s.round for s in steps] == [1] * turns + [2] * turns
+    assert [s.peers[0] for s in steps[:4]] == ["direct", "haproxy", "nginx", "relay"]
+
+
+def test_the_relay_alone_is_what_its_goals_need():
+    chosen = select(["relay"])
+    assert chosen.peers == ("haproxy", "nginx", "envoy", "relay")
+    measured = {(s.topology, s.load.key, p) for s in plan(chosen, 1) for p in s.peers}
+    for goal in part_of("relay"):
+        assert (goal.topology, goal.load, "relay") in measured
+        if goal.to:
+            assert (goal.topology, goal.load, "nginx") in measured
+    wanted = {(goal.topology, goal.load) for goal in part_of("relay")}
+    assert {(topology, load) for topology, load, _ in measured} == wanted
+
+
+def test_the_relay_in_one_topology_is_its_goals_there():
+    steps = plan(select(["relay", "three"]), 1)
+    assert {(s.topology, s.load.key) for s in steps} == {
+        ("three", "get50"),
+        ("three", "get50short"),
+    }
+
+
+def test_the_relay_with_a_load_or_a_peer_is_what_these_words_say():
+    assert select(["relay", "get1"]).peers == ("direct", "relay")
+    assert select(["relay", "haproxy"]).loads == tuple(LOADS)
+    assert not select(["relay", "get1"]).places
+
+
+def test_a_part_says_what_it_leaves_out():
+    lines = left_out(select(["relay"]))
+    assert "without direct, socat, our relay, no workers, our kernel plane" in lines[0]
+    assert "left out of all loads: sessions, routes, counting" in lines
+    assert any(line.startswith("left out of three: ") and "bulk" in line for line in lines)
+    assert left_out(select(())) == left_out(select(["get"])) == []
+
+
+def test_a_part_takes_shorter_measurements_unless_told():
+    assert parse(["--only", "relay"]).seconds == 0.75
+    assert parse(["--only", "relay", "--seconds", "1"]).seconds == 1
+    assert parse(["--only", "get"]).seconds == parse([]).seconds == 1.5
 
 
 def test_a_load_leaves_out_whom_it_says_nothing_about():
