@@ -33,6 +33,7 @@ ELSEWHERE: dict[str, str] = {
     "control.reloads": "unit/control/test_reconciler.py",
     "control.showing": "unit/control/test_execute.py",
     "app.follow": "scenario/test_follow.py",
+    "app.watches": "unit/app/test_application.py",
     "control.switches": "scenario/test_follow.py",
     "control.telling": "unit/control/test_apply.py",
     "core.follow.stage": "unit/core/follow/test_sentinel.py",
@@ -120,6 +121,10 @@ def test_no_file_is_too_large():
     lines = {name: len(path.read_text().splitlines()) for name, path in MODULES.items()}
     large = {name for name, count in lines.items() if count > 350}
     assert large <= set(LARGE)
+
+
+def test_the_application_is_an_assembly_and_stays_small():
+    assert len(MODULES["app.application"].read_text().splitlines()) < 250
 
 
 def test_each_module_says_what_it_is_for_and_what_is_public():

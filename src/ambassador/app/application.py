@@ -25,19 +25,18 @@ from ambassador import log
 from ambassador.admin.doors import ONWARD, Doors
 from ambassador.admin.token import Token
 from ambassador.app import assemble
-from ambassador.app.follow import Followers, memories
+from ambassador.app.follow import memories
 from ambassador.app.networks import NetworkFiles
-from ambassador.app.ready import tell_ready
+from ambassador.app.ready import tell_cut, tell_ready
+from ambassador.app.watches import Watches
 from ambassador.control.reconciler import Reconciler
 from ambassador.control.views import in_a_line
 from ambassador.core.phase import Phase
-from ambassador.core.plan import ChangeRoute, Step
 from ambassador.handover.successor import Successor
 from ambassador.handover.transfer import Transfer
 from ambassador.planes.kernel.leftover import outlast
 from ambassador.planes.kernel.tracking import fill
 from ambassador.ports import SessionRecord, Source
-from ambassador.probes.checks import HealthChecks
 from ambassador.probes.verifier import ConnectVerifier
 from ambassador.resolve.resolver import NameResolver
 from ambassador.settings import Settings
@@ -101,17 +100,15 @@ class App:
             store=assemble.store(settings, successor),
             memories=memories(settings, successor),
             read_assignments=assemble.assigned,
-            installed=self._follow,
+            installed=lambda steps: self._watches.change(steps),  # noqa: PLW0108 (made below)
             earlier=self._transfer.earlier,
             shortages=lambda: relay.source_ports.shortages,
             reloadables=[self._token] if settings.api is not None else [],
             admission=lists,
         )
-        self._networks = NetworkFiles(lists, self.reconciler)
+        networks = NetworkFiles(lists, self.reconciler)
+        self._watches = Watches(resolver, self.reconciler, networks, self._durations.forget)
         self._doors = Doors(self.reconciler, MetricsText(self._facts, self._durations))
-        self._checks = HealthChecks(resolver, self.reconciler.judge)
-        self._followers = Followers(resolver, self.reconciler)
-        self._watching: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Install every route, then answer on the admin socket and where else it is asked for.
@@ -150,7 +147,7 @@ class App:
         else:
             opened.push_async_callback(self._kernel.close)
         opened.callback(self.reconciler.events.close)
-        opened.callback(self._look_after_nothing)
+        opened.callback(self._watches.close)
         opened.push_async_callback(self._transfer.close)
         if self._successor is not None:
             opened.callback(self._successor.close)
@@ -166,11 +163,11 @@ class App:
                 self._doors.path,
                 lambda: self._doors.sockets,
                 self.reconciler.still,
-                self._followers.encode,
+                self._watches.followers.encode,
                 self._let_go,
             )
         if watch is not None:
-            self._watching = spawn(watch.run(), f"watch {config}")
+            self._watches.watch(watch, str(config))
         self._notifier.ready(in_a_line(self.reconciler.routes, self.reconciler.status))
         assemble.say_unused(self._inherited)
         await self._doors.start()
@@ -198,13 +195,11 @@ class App:
         hurried = spawn((hurry or asyncio.Event()).wait(), "hurry")
         await asyncio.wait({draining, hurried}, return_when=asyncio.FIRST_COMPLETED)
         hurried.cancel()
-        if not draining.done():
+        if draining.done():
+            tell_cut(draining.result(), grace)
+        else:
             draining.cancel()
             log.event(log.WARNING, "sessions_cut", "open sessions are cut without further grace")
-        elif left := draining.result():
-            what = f"{left} sessions were" if left > 1 else "1 session was"
-            text = f"{what} still open after {grace:g} s and cut"
-            log.event(log.WARNING, "sessions_cut", text, sessions=left)
         await asyncio.wait({draining})
         await self._transfer.leave()
         await self._opened.aclose()  # 5
@@ -230,32 +225,17 @@ class App:
         statuses = await reconciler.look()
         before = self._transfer.before(one.route for one in statuses)
         ready = reconciler.phase is Phase.READY
-        carrying, missed = len(self._relay.offload.workers), self._relay.source_ports.missed
+        relay = self._relay
         return Facts(
-            *(ready, statuses, reconciler.sources, before, carrying, self._relay.buffered),
-            *(log.dropped(), fill() if self._kernel else None, missed),
+            *(ready, statuses, reconciler.sources, before),
+            *(len(relay.offload.workers), relay.buffered, log.dropped()),
+            *(fill() if self._kernel else None, relay.source_ports.missed),
             reconciler.switches.views(statuses),
         )
-
-    def _follow(self, steps: Sequence[Step]) -> None:
-        self._checks.change(steps)
-        self._followers.change(steps)
-        self._networks.change(self.reconciler.routes)
-        for step in steps:
-            if not isinstance(step, ChangeRoute):
-                self._durations.forget(step.route.name)
 
     def _let_go(self, successor: int) -> None:
         """Process `successor` has the routes: change nothing any longer."""
         self.reconciler.leave()
         self._notifier.succeeded_by(successor)
-        self._look_after_nothing()
+        self._watches.close()
         self.handed_over.set()
-
-    def _look_after_nothing(self) -> None:
-        """End the probes, follow nothing, and watch no file."""
-        self._checks.close()
-        self._followers.close()
-        self._networks.close()
-        if self._watching is not None:
-            self._watching.cancel()

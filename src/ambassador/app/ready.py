@@ -1,4 +1,6 @@
-"""The line that says that all is there: what answers where, and what the program goes by."""
+"""The line that says that all is there: what answers where, and what the program goes by; and the
+line that says that the end was not in time.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from ambassador import __version__, log
 from ambassador.settings import Settings
 from ambassador.spec import format_address
 
-__all__ = ["tell_ready"]
+__all__ = ["tell_cut", "tell_ready"]
 
 
 def tell_ready(settings: Settings, routes: int, admin: Path | None) -> None:
@@ -24,3 +26,11 @@ def tell_ready(settings: Settings, routes: int, admin: Path | None) -> None:
     text = f"ambassador {__version__} is ready: {routes} route{'' if routes == 1 else 's'}"
     text = f"{text}; {told}" if told else text
     log.event(log.INFO, "ready", text, version=__version__, routes=routes, **facts)
+
+
+def tell_cut(sessions: int, grace: float) -> None:
+    """Log that so many `sessions` were open still after `grace` seconds; nothing for 0."""
+    if sessions:
+        what = f"{sessions} sessions were" if sessions > 1 else "1 session was"
+        text = f"{what} still open after {grace:g} s and cut"
+        log.event(log.WARNING, "sessions_cut", text, sessions=sessions)

@@ -1,9 +1,9 @@
-"""The one line at the start."""
+"""The one line at the start, and one at the end."""
 
 from pathlib import Path
 
 from ambassador import __version__
-from ambassador.app.ready import tell_ready
+from ambassador.app.ready import tell_cut, tell_ready
 from ambassador.settings import Settings
 
 
@@ -20,4 +20,13 @@ def test_it_says_what_answers_where(caplog):
         f"ambassador {__version__} is ready: 2 routes; configuration /etc/a.toml, "
         "state /var/lib/a, admin /run/a.sock, metrics :9464",
         f"ambassador {__version__} is ready: 1 route",
+    ]
+
+
+def test_it_says_how_many_sessions_were_cut_and_nothing_where_none_was(caplog):
+    for sessions in (0, 1, 2):
+        tell_cut(sessions, 2.5)
+    assert [record.getMessage() for record in caplog.records] == [
+        "1 session was still open after 2.5 s and cut",
+        "2 sessions were still open after 2.5 s and cut",
     ]

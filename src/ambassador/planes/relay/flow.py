@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ambassador.core.flows import Flow
+from ambassador.core.last_use import Used
 from ambassador.core.memory import Memory
 from ambassador.model import Reason, Route
 from ambassador.planes.relay.client import client_name
@@ -28,7 +28,7 @@ _HELD_BYTES = 128 * 1024
 
 
 @dataclass(slots=True, eq=False)
-class UdpFlow(Flow):
+class UdpFlow(Used):
     """A client address that speaks to one local address. Times in seconds of the loop."""
 
     client: Any  # as recvmsg(2) gave it, for sendmsg(2)

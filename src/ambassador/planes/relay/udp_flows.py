@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ambassador import log
-from ambassador.core.flows import Flows
+from ambassador.core.last_use import ByLastUse
 from ambassador.model import Reason
 from ambassador.planes.relay import pktinfo
 from ambassador.planes.relay.evidence import Candidate
@@ -41,7 +41,7 @@ class _Upstream:
         """The next event tells again."""
 
 
-class UdpFlows(Flows[UdpFlow]):
+class UdpFlows(ByLastUse[UdpFlow]):
     """Begins and ends flows; `heard` is told of each whose upstream has said something."""
 
     def __init__(

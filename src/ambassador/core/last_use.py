@@ -1,4 +1,4 @@
-"""Datagrams have no connection; a flow stands for one: who is idle, and who goes first."""
+"""What is kept in the order of its last use: the flows of UDP, which nothing ends but silence."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-__all__ = ["Flow", "Flows"]
+__all__ = ["ByLastUse", "Used"]
 
 
 @dataclass(slots=True, eq=False)
-class Flow:
-    """What can be kept in `Flows`; `used` is the time of its last datagram, in seconds."""
+class Used:
+    """What can be kept in `ByLastUse`; `used` is the time of its last datagram, in seconds."""
 
     key: Hashable
     used: float
 
 
-_F = TypeVar("_F", bound=Flow)
+_F = TypeVar("_F", bound=Used)
 
 
-class Flows(Generic[_F]):
+class ByLastUse(Generic[_F]):
     """Flows by key, in the order of their last use, so that a sweep looks at idle ones only."""
 
     def __init__(self) -> None:

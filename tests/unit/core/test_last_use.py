@@ -1,20 +1,20 @@
-from ambassador.core.flows import Flow, Flows
+from ambassador.core.last_use import ByLastUse, Used
 
 
 def kept(*flows):
-    table = Flows()
+    table = ByLastUse()
     for flow in flows:
         table.add(flow)
     return table
 
 
 def test_a_flow_is_found_by_its_key_until_it_is_removed():
-    flow = Flow("a", 0.0)
+    flow = Used("a", 0.0)
     table = kept(flow)
     assert table.get("a") is flow
     assert table.get("b") is None
     assert flow in table
-    assert Flow("a", 0.0) not in table
+    assert Used("a", 0.0) not in table
     table.remove(flow)
     assert table.get("a") is None
     assert len(table) == 0
@@ -22,7 +22,7 @@ def test_a_flow_is_found_by_its_key_until_it_is_removed():
 
 
 def test_the_oldest_is_the_one_not_used_for_longest():
-    a, b, c = Flow("a", 0.0), Flow("b", 0.0), Flow("c", 0.0)
+    a, b, c = Used("a", 0.0), Used("b", 0.0), Used("c", 0.0)
     table = kept(a, b, c)
     table.use(a, 1.0)
     table.use(b, 2.0)
@@ -33,7 +33,7 @@ def test_the_oldest_is_the_one_not_used_for_longest():
 
 
 def test_idle_flows_are_those_silent_for_the_limit():
-    a, b, c = Flow("a", 1.0), Flow("b", 2.0), Flow("c", 3.0)
+    a, b, c = Used("a", 1.0), Used("b", 2.0), Used("c", 3.0)
     table = kept(a, b, c)
     assert table.idle(10.0, 8.0) == [a, b]
     assert table.idle(10.0, 9.1) == []
@@ -41,7 +41,7 @@ def test_idle_flows_are_those_silent_for_the_limit():
 
 
 def test_the_next_idle_moment_is_that_of_the_oldest():
-    a, b = Flow("a", 1.0), Flow("b", 2.0)
+    a, b = Used("a", 1.0), Used("b", 2.0)
     table = kept(a, b)
     assert table.next_idle(60.0) == 61.0
     table.use(a, 5.0)
@@ -50,7 +50,7 @@ def test_the_next_idle_moment_is_that_of_the_oldest():
 
 
 def test_flows_may_be_removed_while_they_are_walked():
-    table = kept(Flow("a", 0.0), Flow("b", 0.0))
+    table = kept(Used("a", 0.0), Used("b", 0.0))
     for flow in table:
         table.remove(flow)
     assert len(table) == 0

@@ -1,0 +1,58 @@
+"""What an ambassador looks after while the routes are its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from ambassador.app.follow import Followers
+from ambassador.app.networks import NetworkFiles
+from ambassador.control.reconciler import Reconciler
+from ambassador.core.plan import ChangeRoute, Step
+from ambassador.ports import Resolver
+from ambassador.probes.checks import HealthChecks
+from ambassador.sources.watch import FileWatch
+from ambassador.tasks import spawn
+
+__all__ = ["Watches"]
+
+
+class Watches:
+    """The probes, the followers of primaries, the files of networks and the configuration file.
+    `forget` is told the name of each route that has gone, or is another that has the name.
+    """
+
+    def __init__(
+        self,
+        resolver: Resolver,
+        reconciler: Reconciler,
+        networks: NetworkFiles,
+        forget: Callable[[str], None],
+    ) -> None:
+        self.followers = Followers(resolver, reconciler)
+        self._reconciler = reconciler
+        self._checks = HealthChecks(resolver, reconciler.judge)
+        self._networks = networks
+        self._forget = forget
+        self._watching: asyncio.Task[None] | None = None
+
+    def change(self, steps: Sequence[Step]) -> None:
+        """Look after the routes as `steps` have left them."""
+        self._checks.change(steps)
+        self.followers.change(steps)
+        self._networks.change(self._reconciler.routes)
+        for step in steps:
+            if not isinstance(step, ChangeRoute):
+                self._forget(step.route.name)
+
+    def watch(self, file: FileWatch, name: str) -> None:
+        """Reload when `file` changes; `name` is what it is called."""
+        self._watching = spawn(file.run(), f"watch {name}")
+
+    def close(self) -> None:
+        """Look after nothing any longer."""
+        self._checks.close()
+        self.followers.close()
+        self._networks.close()
+        if self._watching is not None:
+            self._watching.cancel()
