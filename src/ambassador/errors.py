@@ -10,7 +10,7 @@
         ├── SourceError      a source could not be read; its last good snapshot stands
         │   └── LostRoutesError  it has lost most of its routes, which may not be meant
         ├── ResolveError     a name has no address; the last good answer stands
-        │   └── NoSuchNameError  who would know says that it does not exist any longer
+        │   └── NoSuchNameError  the name server that knows says that it does not exist any longer
         ├── NotVerifiedError a new endpoint does not answer; nothing has changed (5)
         ├── TimedOutError    it was not begun in time; everything is as it was (6)
         ├── NobodyError      no ambassador is there to be asked, or it does not answer (7)

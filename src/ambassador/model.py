@@ -119,7 +119,7 @@ class Reason(StrEnum):
     REMOVED = "removed"  # its route was removed
     DENIED = "denied"  # its client may not come in, or no longer
     SHUTDOWN = "shutdown"
-    RESET = "reset"  # in the kernel, where nobody sees by whom
+    RESET = "reset"  # in the kernel, which does not tell the side
     UNKNOWN = "unknown"  # in the kernel, where nobody watched
 
 
@@ -207,7 +207,7 @@ class Follow:
     """The authority that says which member of a store is the primary."""
 
     kind: str  # sentinel
-    members: tuple[Inet, ...]  # who is asked
+    members: tuple[Inet, ...]  # that are asked
     name: str = ""  # what the sentinels call the set
 
 
@@ -243,7 +243,7 @@ class Route:
     interval: float = 2.0  # between two answers of one endpoint
     rise: int = 2  # so many good answers in a row make an unhealthy endpoint healthy
     fall: int = 3  # so many bad ones another unhealthy
-    follow: Follow | None = None  # who says which member is the primary
+    follow: Follow | None = None  # what says which member is the primary
     user: str = ""  # what the probes log in as at an endpoint
     password_file: str = ""  # the path of the file with the password
     sentinel_user: str = ""  # the same at the sentinels

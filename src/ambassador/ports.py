@@ -129,7 +129,7 @@ class Resolver(Protocol):
 SessionEnded = Callable[[SessionRecord], None]
 
 # Told of relay sessions of a route that were over in a moment, where nobody needs to hear of each:
-# how many seconds they took to connect, those that did, and in all.
+# how many seconds those that connected took for it, and all of them in all.
 SessionsSummed = Callable[[str, Sequence[float], Sequence[float]], None]
 
 

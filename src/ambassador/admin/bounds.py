@@ -9,7 +9,7 @@ from ambassador.tasks import spawn
 
 __all__ = ["FOLLOWERS", "REQUESTS", "Bounds", "Followers", "Pace", "Shared"]
 
-REQUESTS = 96  # at one time; a door has room for more connections, so that those who ask get in
+REQUESTS = 96  # at one time; a door has room for more connections, so that callers get in
 FOLLOWERS = 48  # of them may be answers that go on as long as both sides live
 _BURST = 0.5  # seconds' worth of requests that may come at once
 # A text takes as long to make as there are routes; for so many times as long no other is made.
@@ -51,7 +51,7 @@ class Pace:
 
 
 class Followers:
-    """Those who follow what happens."""
+    """Callers that follow what happens."""
 
     def __init__(self, most: int = FOLLOWERS) -> None:
         self._most = most
@@ -73,8 +73,8 @@ class Followers:
 
 
 class Shared:
-    """One answer for all who ask while it is being made next: what takes long is made once at a
-    time, and not without a pause.
+    """One answer for all callers that ask while it is being made next: what takes long is made
+    once at a time, and not without a pause.
     """
 
     def __init__(self, make: Callable[[], Awaitable[Sequence[bytes]]]) -> None:
@@ -93,7 +93,7 @@ class Shared:
         loop = asyncio.get_running_loop()
         async with self._lock:
             await asyncio.sleep(max(0.0, self._not_before - loop.time()))
-            self._next = None  # who asks from now on gets the next one
+            self._next = None  # a caller that asks from now on gets the next one
             began = loop.time()
             try:
                 return await self._make()

@@ -31,7 +31,7 @@ _LINES = 100  # of one head; a browser sends 20 headers
 
 
 def configured(build: Callable[[], Any], head_limit: int) -> uvicorn.Config:
-    """Return what uvicorn goes by: none of its own logs, and no header decides who asks."""
+    """Return what uvicorn goes by: none of its own logs, and no header says who the caller is."""
     config = uvicorn.Config(
         build(),
         log_config=None,

@@ -34,7 +34,7 @@ _PAUSE = 0.1  # seconds until it is tried again where the system has no room
 _CLOSING = 0.1  # seconds for answers that are being written at the end
 _LOOK = 0.02  # seconds between two looks whether all is answered
 _QUIET = 5  # looks without anything to answer
-_FRESH = 2.0  # seconds for who has connected to ask something
+_FRESH = 2.0  # seconds for a new connection to ask something
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _LOG_AGAIN = 60.0  # seconds between two lines about uvicorn's own troubles
 
@@ -93,8 +93,8 @@ class Door:
 
     async def drain(self, seconds: float) -> None:
         """Another process answers in our place: for `seconds` at most, answer what has been asked
-        here, each connection for the last time. Those who wait at a path are here, those who wait
-        at a port are the other's: it has the same socket.
+        here, each connection for the last time. Callers that wait at a path are here, those at a
+        port are the other's: it has the same socket.
         """
         self._draining = True
         for task in self._reads:

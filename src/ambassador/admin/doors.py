@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ONWARD", "Doors"]
 
-# Seconds in which who takes over answers what has been asked here.
+# Seconds in which the successor answers what has been asked here.
 ONWARD = 30.0
 
 _LOOK = 0.02  # seconds between two looks whether the admin socket has another owner

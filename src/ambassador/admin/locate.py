@@ -104,7 +104,7 @@ def serves_elsewhere(path: Path) -> bool:
 
 
 def _look(path: Path) -> _Found:
-    """Return who listens at `path`. Raises OSError."""
+    """Return the process and user that listen at `path`. Raises OSError."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         # A backlog that is full is one of somebody who listens (connect(2)); wait a little.
         probe.settimeout(_AGAIN)

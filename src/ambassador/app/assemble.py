@@ -148,7 +148,7 @@ def relay_plane(
     told: tuple[SessionEnded, SessionsSummed],
     kernel: KernelPlane | None,
 ) -> RelayPlane:
-    """Return the relay, which tells `kernel` what it meets. The second of those who are `told`
+    """Return the relay, which tells `kernel` what it meets. The second of the two functions `told`
     hears of short sessions, where nobody wants to know of each.
     """
     closed, summed = told

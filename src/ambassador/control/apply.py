@@ -160,7 +160,7 @@ class Applier:
         return steps
 
     def held_by(self, key: RouteKey) -> str:
-        """Return who holds a route, and since when."""
+        """Return the operator that holds a route, and since when."""
         wish = self.wishes.get(key)
         if wish is None or wish.hold is None:
             return f"waits for its primary: {lead.why}" if (lead := self.leads.get(key)) else "held"
@@ -202,7 +202,7 @@ class Applier:
             self._part(keys, wishes)
 
     def _touched(self, desired: Desired, wishes: Mapping[RouteKey, Wish]) -> set[RouteKey] | None:
-        """Return whom it is about; None: perhaps everybody."""
+        """Return the routes it is about; None: perhaps all."""
         desired_before, before = self._applied
         return touched(before, wishes) if desired is desired_before else None
 

@@ -11,11 +11,11 @@ from ambassador.model import Reason, Route
 
 __all__ = ["dismiss"]
 
-_LOOK = 0.1  # seconds between two looks for those who are held
+_LOOK = 0.1  # seconds between two looks for clients that are held
 
 
 async def dismiss(plane: PlaneStack, routes: Iterable[Route]) -> None:
-    """Reset those who are held at `routes`, also those who come out of a backlog only now; ends
+    """Reset clients that are held at `routes`, also those that come out of a backlog only now; ends
     when it is cancelled, or no route is held.
     """
     held = [route for route in routes if route.hold is not None]

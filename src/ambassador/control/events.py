@@ -1,7 +1,7 @@
 """The last things that happened, numbered, for every reader that follows them.
 
 What is logged from `info` up comes here too, whatever the level of the log. The ring forgets the
-oldest; a reader who sees a gap in the numbers has been too slow.
+oldest; a reader that sees a gap in the numbers has been too slow.
 """
 
 from __future__ import annotations

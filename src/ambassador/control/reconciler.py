@@ -244,13 +244,13 @@ class Reconciler:
                 raise RunError(f"the ambassador is {self.phase}")
             if held := [one.name for one in self.routes if one.hold is not None and not one.led]:
                 raise RunError(
-                    f"{', '.join(held)} held, and those who wait cannot be handed over: "
+                    f"{', '.join(held)} held, and clients that wait cannot be handed over: "
                     f"ambassador release {held[0]}"
                 )
             if waiting := self.switches.waiting():
                 raise RunError(
-                    f"{', '.join(waiting)} without a primary, and those who wait for it cannot be "
-                    "handed over: try again"
+                    f"{', '.join(waiting)} without a primary, and clients that wait for it "
+                    "cannot be handed over: try again"
                 )
             yield tuple(self._applier.wishes.values())
 
@@ -262,7 +262,7 @@ class Reconciler:
         self.phase = PHASES[self.phase, Turn.LEFT]
 
     async def stop(self, grace: float) -> int:
-        """Take what waits, let sessions end for `grace` seconds, cut the rest; those who are held
+        """Take what waits, let sessions end for `grace` seconds, cut the rest; held clients
         are told at once, since nobody can release them any longer.
 
         Return how many were cut after the grace.
@@ -273,7 +273,7 @@ class Reconciler:
             await self._applier.repay()
             self._owed.end()
             self.phase = PHASES[self.phase, Turn.STOPPED]
-            dismissing = spawn(dismiss(self._plane, self.routes), "dismiss those who are held")
+            dismissing = spawn(dismiss(self._plane, self.routes), "dismiss clients that are held")
             try:
                 return await self._plane.drain(grace)
             finally:

@@ -34,7 +34,7 @@ __all__ = ["Showing"]
 
 
 class Showing:
-    """Answers `status` and `sessions`, at any time; `deadlines` knows who is about to leave."""
+    """Answers `status` and `sessions`, at any time; `deadlines` knows which are about to end."""
 
     def __init__(
         self,

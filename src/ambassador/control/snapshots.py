@@ -30,8 +30,8 @@ def read(
     """Return the merged wish of `sources` and what each said.
 
     What a source says comes before what those after it say of the same route; a guess is asked
-    only while nobody before it names one. `asking` hears who is asked, before it is, `said` what
-    it says. `admission` says of each route who may come in. Raises ConfigError and SourceError.
+    only while no source before it names one. `asking` hears which is asked, before it is, `said`
+    what it says. `admission` says of each route who may come in. Raises ConfigError, SourceError.
     """
     snapshots: list[Snapshot] = []
     for source in sources:

@@ -186,7 +186,7 @@ class PlaneStack:
 
 
 def _joined(behind: RouteStatus, ahead: RouteStatus) -> RouteStatus:
-    """Return what two planes know of one route; the one ahead knows who has new sessions."""
+    """Return what two planes know of one route; the one ahead knows who gets new ones."""
     return replace(
         ahead,
         **_sums(behind, ahead, _NUMBERS),

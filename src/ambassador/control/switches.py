@@ -27,7 +27,7 @@ from ambassador.tasks import spawn
 
 __all__ = ["Asked", "Switches"]
 
-# Returns how many of those a follower asks answer, how many there are, and what is wrong.
+# Returns how many members a follower asks answer, how many there are, and what is wrong.
 Asked = Callable[[RouteKey], tuple[int, int, tuple[str, ...]]]
 
 _LONGEST_CUT = 1.0  # seconds until the last session has ended; what is left then is told of

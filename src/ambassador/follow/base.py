@@ -23,7 +23,7 @@ class Follower(Protocol):
 
     @property
     def asked(self) -> tuple[int, int]:
-        """How many of those it asks answer, and how many there are."""
+        """How many members or sentinels answer, and how many it asks."""
 
     @property
     def problems(self) -> tuple[str, ...]:

@@ -78,7 +78,7 @@ class Following:
         self._followers[route.key] = written, follower
 
     def _follower(self, route: Route) -> Follower:
-        """Return who follows for `route`. Raises Silence."""
+        """Return the follower of `route`. Raises Silence."""
         report, memory = partial(self._report, route.key), self._memories.get(route.key)
         if route.follow is not None:
             return SentinelFollower(route, self._resolver, report, memory)

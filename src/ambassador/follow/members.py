@@ -51,7 +51,7 @@ class Rule(Protocol):
         """Return what `facts` come to; see `core.follow.lineage.look`."""
 
     def asker(self, place: Place, hung_up: Any) -> Asker:
-        """Return who asks `place`; `hung_up` is called when that ends the connection."""
+        """Return an object that asks `place`; `hung_up` is called when that ends the connection."""
 
 
 class MembersFollower:

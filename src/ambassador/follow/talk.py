@@ -15,7 +15,7 @@ __all__ = ["Talk", "Terms"]
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How to come in: who logs in, and how TLS is spoken (None: not at all)."""
+    """How to come in: the user that logs in, and how TLS is spoken (None: not at all)."""
 
     credentials: Credentials
     tls: ssl.SSLContext | None = None

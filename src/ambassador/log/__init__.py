@@ -3,7 +3,7 @@
 An event has a stable name, a sentence and fields. People read the sentence; JSON carries all
 three, with the sentence under "message". Clients' bytes and secrets never get here.
 
-Lines are written by a thread (`lines.py`): whoever reads them slowly, or not at all, keeps neither
+Lines are written by a thread (`lines.py`): a reader that is slow, or has stopped, keeps neither
 sessions nor the end of the program waiting.
 """
 
@@ -76,7 +76,7 @@ def _write(level: int, name: str, message: str, fields: Mapping[str, Any], only:
 
 
 def _read_by() -> Collection[str]:
-    """Return who may read lines at all; a handler that is not ours (a test's) tells nobody."""
+    """Return which readers there are; a handler that is not ours (a test's) has none."""
     handlers = logging.getLogger().handlers
     kinds = {one.readers for one in handlers if isinstance(one, _ByThread)}
     return kinds if len(kinds) == len(handlers) else (_PEOPLE, _MACHINES)

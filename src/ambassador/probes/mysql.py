@@ -1,6 +1,6 @@
 """Health of MySQL and MariaDB: it greets, and refuses a stranger as it should.
 
-Whoever reads the greeting and leaves is an error to it, and after 100 of those it blocks the host
+A client that reads the greeting and leaves is an error to it, and after 100 it blocks the host that
 they came from (`max_connect_errors`); so the user `ambassador` logs in without a password, to be
 told that there is none: that is no such error. Its users may be many, so whatever it says of this
 one is a sign of life, unless it says that it takes nobody.

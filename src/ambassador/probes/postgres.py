@@ -1,6 +1,6 @@
 """Health of PostgreSQL: it does not refuse a connection as one that starts up, recovers or stops.
 
-As pg_isready does it: whoever asks for a password, or says that there is no such user, works.
+As pg_isready does it: a server that asks for a password, or says that there is no such user, works.
 https://www.postgresql.org/docs/current/protocol-message-formats.html
 
 Pure.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["RedisProbe"]
 
-# Asked by somebody without a password or without the right to: whoever answers so works.
+# The answer to a question without a password, or without the right to ask: such a server works.
 # https://redis.io/docs/latest/commands/auth/ and .../operate/oss_and_stack/management/security/acl/
 _WORKS = (b"-NOAUTH ", b"-NOPERM ", b"-ERR operation not permitted")
 

@@ -1,4 +1,4 @@
-"""One answer to "what are the addresses of this name", whoever gave it."""
+"""One answer to "what are the addresses of this name", from whichever source."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class HostsFile:
         self._stale |= self._file.changed()
         self._wanted.add(name)
         if self._stale or name not in self._found:
-            async with self._reading:  # whoever waited here may find it done
+            async with self._reading:  # a task that waited here may find it done
                 if self._stale or name not in self._found:
                     self._stale = False
                     wanted = frozenset(self._wanted)

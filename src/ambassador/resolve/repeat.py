@@ -183,7 +183,7 @@ def _mark(answer: bytes, question: bytes) -> object:
 
 def _addresses(answer: bytes) -> frozenset[str] | None:
     """Return the addresses in `answer`, None where it is none or says no."""
-    import dns.exception  # noqa: PLC0415 (whoever repeats a question has asked it by dnspython)
+    import dns.exception  # noqa: PLC0415 (a question that is repeated was asked by dnspython)
     import dns.flags  # noqa: PLC0415
     import dns.message  # noqa: PLC0415
     import dns.rcode  # noqa: PLC0415

@@ -28,7 +28,7 @@ _AT_MOST_EVERY = 0.2  # seconds between two questions for one name, however ofte
 _RETRY = 1.0  # seconds after a failed question
 _RETRY_LONGEST = 30.0
 _SPREAD = 0.25  # of its time a name is asked for earlier, so that a thousand do not ask at once
-_RETRY_GONE = 1.0  # the same where who would know says that there is no such name
+_RETRY_GONE = 1.0  # the same where the name server that knows says that there is no such name
 _GRID = 0.25  # seconds
 _EARLY = 0.5  # seconds before its end an answer is asked for again where that costs little
 

@@ -1,4 +1,4 @@
-"""Unix sockets at a path: take the path, replace who has it, remove what is ours, and know who is
+"""Unix sockets at a path: take the path, replace its owner, remove what is ours, and know who is
 at the other end. The admin socket, the hand-over and the listeners of routes use the same.
 """
 

@@ -54,7 +54,7 @@ class MetricsText:
         self._unwatched: Counter[str] = Counter()
 
     async def __call__(self) -> Sequence[bytes]:
-        """Return the text of this moment in pieces; whoever asks has brought the numbers up to
+        """Return the text of this moment in pieces; the caller has brought the numbers up to
         date.
         """
         # Not on the loop: with many descriptors the system takes its time.

@@ -20,7 +20,7 @@ __all__ = ["Changes"]
 
 
 class Changes:
-    """Has routes installed anew, one transaction at a time: who holds `lock` may do so. What nft
+    """Has routes installed anew, one transaction at a time: the holder of `lock` may. What nft
     does not take is tried again; `judge` tells why the relay has to have a route.
     """
 

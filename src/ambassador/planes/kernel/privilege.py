@@ -25,7 +25,7 @@ _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 47, 2
 
 
 def acquire() -> None:
-    """Make the permitted capabilities we need effective and ambient, in this thread and those
+    """Make the permitted capabilities we need effective and ambient, in this thread and threads
     it starts from now on. Does nothing where they are already, or cannot be had.
     """
     sets = _sets()

@@ -118,7 +118,7 @@ class StreamListener:
                 self.start()
 
     def look(self) -> None:
-        """Accept who waits, if somebody does: workers may not know of them."""
+        """Accept clients that wait, if there are some: workers may not know of them."""
         if self.is_open and self._has_clients():
             self._accept_batch()
 
@@ -133,7 +133,7 @@ class StreamListener:
         self.start()
 
     def give_up(self) -> None:
-        """Leave the socket, with whoever waits in its backlog, to another process."""
+        """Leave the socket, with the clients in its backlog, to another process."""
         self.pause()
         self.sock.close()
         self._uncount()
@@ -153,7 +153,7 @@ class StreamListener:
 
     def stop(self) -> None:
         """Take a last batch of clients, then stop listening; sessions go on. A flood of clients
-        does not keep it from that: those that come too late are reset.
+        does not keep it from that: clients that come too late are reset.
         """
         if self.sock.fileno() < 0:
             return

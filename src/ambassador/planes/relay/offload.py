@@ -230,7 +230,7 @@ class Offload:
         self._dismissing = None
 
     async def dismiss(self) -> None:
-        """Accept here again, and carry what they have; then let those go that have nothing left."""
+        """Accept here again, and carry what they have; then let idle workers go."""
         self._doors.shut_all()
         await self._doors.settle()
         for worker in self._workers:

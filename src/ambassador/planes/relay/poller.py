@@ -59,10 +59,11 @@ class Pausing(Protocol):
 
 
 class Poller:
-    """Tells who is ready. `limit` is how many bytes one direction may hold unsent before its sender
-    is no longer read; `failed` hears of each exception that a `ready` lets pass; `soon` has what it
-    is given called soon, for a turn though the set tells of nothing; `later` after so many seconds.
-    `memory` is how many bytes all directions together may hold unsent.
+    """Tells objects of the events of their descriptors. `limit` is how many bytes one direction may
+    hold unsent before its sender is no longer read; `failed` hears of each exception that a
+    `ready` lets pass; `soon` has what it is given called soon, for a turn though the set tells of
+    nothing; `later` after so many seconds. `memory` is how many bytes all directions together may
+    hold unsent.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class Poller:
         self.view = memoryview(self.buffer)
         self.size = len(self.buffer)
         self.memory = Memory(memory, limit, self.size)
-        self._again: dict[Pausing, None] = {}  # those to go on with in the next turn, each once
+        self._again: dict[Pausing, None] = {}  # sides to go on with in the next turn, each once
         self._more = False  # the next turn has something to do in any case, or had
         self._asked = False  # for a turn that has not begun
         self._failed = failed
@@ -103,7 +104,7 @@ class Poller:
 
     @property
     def watched(self) -> Sequence[Ready]:
-        """All who are told of something."""
+        """All objects that are told of something."""
         return tuple(self._watched.values())
 
     @property
@@ -112,7 +113,7 @@ class Poller:
         return self._epoll.closed
 
     def fileno(self) -> int:
-        """Return the descriptor that is readable while somebody is ready."""
+        """Return the descriptor that is readable while a watched one is ready."""
         return self._epoll.fileno()
 
     def add(self, fd: int, who: Ready, events: int = EDGES, *, patient: bool = False) -> None:
@@ -141,7 +142,7 @@ class Poller:
         return bool(self._again or self._carrying or self._coming_and_going)
 
     def who(self, fd: int) -> Ready | None:
-        """Return who is told of `fd`."""
+        """Return the object that is told of `fd`."""
         return self._watched.get(fd)
 
     def remove(self, fd: int) -> None:
@@ -170,8 +171,8 @@ class Poller:
         self._left, self._lap = turns, lap
 
     def turn(self, timeout: float = 0.0) -> int:
-        """Tell all who are ready, after at most `timeout` seconds (-1: however long). Return how
-        many were.
+        """Tell of all descriptors that are ready, after at most `timeout` seconds (-1: however
+        long). Return how many were.
         """
         self._turning = True
         more = self._more
@@ -214,7 +215,7 @@ class Poller:
         self._epoll.close()
 
     def _tell_few(self, found: list[tuple[int, int]]) -> None:
-        """Tell all who are `found`, last those who come or go."""
+        """Tell of the events `found`, last of clients that come or go."""
         get, patient = self._watched.get, self._patient
         late = []
         for one in found:
@@ -234,8 +235,8 @@ class Poller:
                     self._broke(who, error)
 
     def _tell_many(self, found: list[tuple[int, int]]) -> None:
-        """Tell those who are `found` of what they carry, then for a moment those who come or go;
-        the others are kept for the next turn.
+        """Tell of the events `found`: first of what is carried, then for a moment of clients that
+        come or go; the rest is kept for the next turn.
         """
         get, patient, others = self._watched.get, self._patient, self._coming_and_going
         crowded = self._carrying or len(found) > _AT_ONCE
@@ -258,7 +259,7 @@ class Poller:
             self._ask_for_turn()
 
     def _pump_on(self) -> None:
-        """Let go on who has more, for as long as a turn gives."""
+        """Let sides that have more to read go on, for as long as a turn gives."""
         again, self._again = self._again, {}
         over = time.monotonic() + _CARRYING
         for pausing in tuple(again):
@@ -273,7 +274,7 @@ class Poller:
             self._again = again | self._again
 
     def _tell(self, waiting: dict[int, int], seconds: float) -> None:
-        """Tell those who are `waiting` of their events, for so many seconds."""
+        """Tell of the events that are `waiting`, by descriptor, for so many seconds."""
         over = time.monotonic() + seconds
         for fd in tuple(waiting):
             # One that goes may take others with it.

@@ -150,7 +150,7 @@ class Search:
     async def _run(self) -> None:
         try:
             await self._search()
-        except Exception:  # which is told; those who wait shall not wait for nothing
+        except Exception:  # which is told; clients that wait shall not wait for nothing
             self._task = None
             self._end_round(False)
             asyncio.get_running_loop().call_later(LONGEST_WAIT, self._resume)
@@ -172,7 +172,7 @@ class Search:
             pause = backoff(rounds, random.random())
             rounds += 1
             await asyncio.sleep(min(pause, FIRST_WAIT))
-            if pause > FIRST_WAIT:  # who comes now need not wait for the rest of it
+            if pause > FIRST_WAIT:  # a client that comes now need not wait for the rest of it
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(pause - FIRST_WAIT):
                         await self._wanted.wait()
@@ -268,7 +268,7 @@ class Search:
             self._over.set_result(answered)
 
     async def _release(self) -> None:
-        """Let those who wait connect by themselves, those who came first before others, unless
+        """Let clients that wait connect by themselves, in the order they came, unless
         source ports are so short that one at a time is enough.
         """
         if self._around.ports.is_short:
@@ -293,7 +293,7 @@ class Search:
             self._timer = loop.call_later(delay, self._look)
 
     def _look(self) -> None:
-        """Tell those whose time is over, a piece at a time."""
+        """Tell clients whose time is over, a piece at a time."""
         now = time.monotonic()
         for _ in range(_PIECE):
             if not self._order or self._order[0][0] > now:

@@ -345,5 +345,5 @@ class Worker:
 
 
 def _set(told: asyncio.Future[None]) -> None:
-    if not told.done():  # who waited may have lost patience
+    if not told.done():  # the task that waited may have been cancelled
         told.set_result(None)
