@@ -26,6 +26,7 @@ __all__ = [
     "Promote",
     "Proto",
     "Ranges",
+    "Rate",
     "Reason",
     "Route",
     "RouteKey",
@@ -118,6 +119,10 @@ class Reason(StrEnum):
     UNHEALTHY = "unhealthy"  # its endpoint failed its probes
     REMOVED = "removed"  # its route was removed
     DENIED = "denied"  # its client may not come in, or no longer
+    LIMIT = "limit"  # the route has as many sessions as it may
+    LIMIT_CLIENT = "limit_client"  # its client has
+    RATE = "rate"  # too many came in a short time
+    BANNED = "banned"  # its client was refused too often lately
     SHUTDOWN = "shutdown"
     RESET = "reset"  # in the kernel, which does not tell the side
     UNKNOWN = "unknown"  # in the kernel, where nobody watched
@@ -168,6 +173,14 @@ class Unix:
     """A stream socket in the file system; `path` is absolute."""
 
     path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """`count` in `seconds`."""
+
+    count: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +252,10 @@ class Route:
     existing: Existing = Existing()  # what becomes of open sessions of an endpoint that left (TCP)
     allow: tuple[str, ...] = ()  # networks and @files of who may come in; none: nothing is said
     deny: tuple[str, ...] = ()  # of who may not, though allowed
+    limit: int = 0  # open sessions; 0: any number
+    limit_client: int = 0  # the same of one client, which is the /64 of an IPv6 address
+    rate: Rate | None = None  # new sessions
+    ban: Rate | None = None  # a client that is refused so often gets no session for so long
     health: str = ""  # the probe of its endpoints; empty: none
     interval: float = 2.0  # between two answers of one endpoint
     rise: int = 2  # so many good answers in a row make an unhealthy endpoint healthy

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from ambassador.model import Existing, Fate, Proto, Reason
+from ambassador.model import Existing, Fate, Proto, Rate, Reason
 from tests.conformance.ambassador import route
 from tests.conformance.scene import IPV6, ends_with_reset, works
 from tests.wait import until
@@ -157,3 +157,62 @@ def test_a_bad_list_leaves_everything_as_it_was(scene, tmp_path):
     scene.ambassador.renew_networks(listed)
     works(client, upstream)
     works(*scene.session(old))
+
+
+@pytest.mark.parametrize(
+    ("limit", "reason"),
+    [
+        ({"limit": 1}, Reason.LIMIT),
+        ({"limit_client": 1}, Reason.LIMIT_CLIENT),
+        ({"rate": Rate(1, 60.0)}, Reason.RATE),
+    ],
+)
+def test_a_limit_is_the_relays_and_refuses_who_comes_beyond_it(scene, plane, limit, reason):
+    old = scene.endpoint("old")
+    if plane == "kernel":
+        with pytest.raises(AssertionError):  # which is demanded, and says what is in the way
+            scene.ambassador.set(route(6379, OLD, **limit))
+        return
+    scene.ambassador.set(route(6379, OLD, **limit))
+    client, upstream = scene.session(old)
+    works(client, upstream)
+    assert is_refused(scene)
+    assert scene.ambassador.status().turned_away == {reason: 1}
+    works(client, upstream)
+    client.close()
+    upstream.close()
+    until(lambda: scene.ambassador.status().open == 0, what="the session ends")
+    if reason is not Reason.RATE:
+        works(*scene.session(old))
+
+
+def test_who_is_refused_again_and_again_is_left_out_and_nobody_else(scene, plane):
+    if plane == "kernel":
+        return
+    old = scene.endpoint("old")
+    scene.ambassador.set(route(6379, OLD, limit_client=1, ban=Rate(2, 60.0)))
+    client, upstream = scene.session(old)
+    assert is_refused(scene)
+    assert is_refused(scene)
+    client.close()
+    upstream.close()
+    until(lambda: scene.ambassador.status().open == 0, what="the session ends")
+    assert is_refused(scene)
+    assert scene.ambassador.status().turned_away[Reason.BANNED] == 1
+    works(*scene.session(old, consumer="another host"))
+
+
+def test_datagrams_are_limited_by_flows(scene, plane):
+    if plane == "kernel":
+        return
+    upstream = scene.datagrams("old")
+    upstream.settimeout(20)
+    here = {"name": "dns", "proto": Proto.UDP}
+    scene.ambassador.set(route(5353, "10.77.0.4:7053", limit_client=1, **here))
+    scene.dial("bridge", 5353, kind=socket.SOCK_DGRAM).send(b"first")
+    assert upstream.recv(100) == b"first"
+    scene.dial("bridge", 5353, kind=socket.SOCK_DGRAM).send(b"second")
+    until(
+        lambda: scene.ambassador.status("dns").turned_away == {Reason.LIMIT_CLIENT: 1},
+        what="it is counted",
+    )

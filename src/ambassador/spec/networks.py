@@ -27,7 +27,6 @@ _EXPECTED = "networks and addresses with commas between them, @/PATH of a file o
 _EXAMPLE = "10.0.0.0/8,192.168.1.7,fd00::/8"
 _PREFIX = re.compile(r"0|[1-9][0-9]{0,2}", re.ASCII)
 _MAPPED = 0xFFFF << 32  # ::ffff:0:0/96 (RFC 4291, section 2.5.5.2)
-_SEPARATOR = re.compile(r"[,\s]+")
 
 
 class Network(NamedTuple):
@@ -71,8 +70,11 @@ def parse_network_lines(text: str, where: str) -> list[Network]:
     """
     found: list[Network] = []
     for number, line in enumerate(text.splitlines(), 1):
-        words = filter(None, _SEPARATOR.split(line.partition("#")[0]))
-        found += [told(f"{where}, line {number}", word, network_of) for word in words]
+        for word in line.partition("#")[0].replace(",", " ").split():
+            try:
+                found.append(network_of(word))
+            except Malformed:
+                told(f"{where}, line {number}", word, network_of)
     if not found:
         told(where, "", _nothing)
     return found

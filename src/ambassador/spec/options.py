@@ -23,6 +23,7 @@ from ambassador.spec.follow import (
     parse_user,
 )
 from ambassador.spec.health import OF_UDP, PROBES, format_health, parse_count, parse_health
+from ambassador.spec.limits import format_limit, format_rate, parse_limit, parse_rate
 from ambassador.spec.networks import format_networks, parse_networks
 from ambassador.spec.sources import format_sources, parse_sources
 from ambassador.spec.text import meant, shown
@@ -140,6 +141,43 @@ OPTIONS: Mapping[str, Option] = {
             "off",
             "10.0.9.0/24,@/etc/ambassador/deny",
             "who may not come in, though allow has them: as in allow",
+        ),
+        Option(
+            "limit",
+            parse_limit,
+            format_limit,
+            _BOTH,
+            "off",
+            "1000",
+            "how many sessions may be open; more are refused",
+        ),
+        Option(
+            "limit_client",
+            parse_limit,
+            format_limit,
+            _BOTH,
+            "off",
+            "50",
+            "how many sessions one client may have open: an IPv4 address, or the /64 of an IPv6 "
+            "address",
+        ),
+        Option(
+            "rate",
+            parse_rate,
+            format_rate,
+            _BOTH,
+            "off",
+            "100/s",
+            "how many new sessions there may be in a time",
+        ),
+        Option(
+            "ban",
+            parse_rate,
+            format_rate,
+            _BOTH,
+            "off",
+            "10/1m",
+            "a client that was refused so often in a time is left out as long",
         ),
         Option(
             "health",

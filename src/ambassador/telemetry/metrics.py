@@ -114,7 +114,7 @@ METRICS: Mapping[str, Metric] = {
             Kind.COUNTER,
             ("route", "reason"),
             "clients that got no session, which are among the refused: `denied` (their address may "
-            "not come in)",
+            "not come in), `limit`, `limit_client`, `rate`, `banned`",
         ),
         Metric(
             "ambassador_sessions_held", Kind.GAUGE, ("route",), "sessions that wait in a hold now"

@@ -12,7 +12,7 @@ from ambassador.core.describe import describe_endpoint
 from ambassador.core.plan import ChangeRoute
 from ambassador.errors import ConfigError, PlaneError, Problem
 from ambassador.model import Endpoint, Fate, Inet, Pick, Proto, Reason, Route, Unix
-from ambassador.spec import format_existing, is_ip
+from ambassador.spec import OPTIONS, format_existing, is_ip
 
 __all__ = ["Abilities", "crowded", "demand", "forwardable", "unable", "unable_to_end", "unsuited"]
 
@@ -50,6 +50,9 @@ def _unsuited_options(route: Route) -> str:
             return f"the kernel does not forward to {describe_endpoint(endpoint)}"
     if route.source:
         return "its source addresses are chosen by the relay"
+    for key in ("limit", "limit_client", "rate", "ban"):
+        if limit := getattr(route, key):
+            return f"{key}={OPTIONS[key].format(limit)} is counted by the relay"
     if route.pick is Pick.LEAST and _may_choose(route):
         return "pick=least needs to know every open session"
     return ""

@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ambassador.model import Address, Endpoint, Inet, Reason
+from ambassador.core.admission import admits
+from ambassador.core.limits import Limits, is_limited
+from ambassador.model import Address, Endpoint, Inet, Reason, Route
 from ambassador.planes.relay.turned_away import TurnedAway
 from ambassador.ports import EndpointMet
 from ambassador.spec import format_address
@@ -81,8 +83,19 @@ class Counters:
     to_client: int = 0
     closed: Counter[Reason] = field(default_factory=Counter)
     turned_away: TurnedAway = field(default_factory=TurnedAway)  # who are refused, too
+    limits: Limits = field(default_factory=Limits)
 
-    def turn_away(self, route: str, reason: Reason, host: str) -> None:
-        """Count the client at `host`, which the route so named gives no session for `reason`."""
+    def takes(self, route: Route, host: str, now: float) -> bool:
+        """Tell whether the client at `host` gets a session of `route`, and count who does not. The
+        end of who does is to be told to `limits.left` where the route is limited.
+        """
+        reason: Reason | None = None
+        if route.admitted is not None and not admits(route.admitted, host):
+            reason = Reason.DENIED
+        elif is_limited(route):
+            reason = self.limits.judge(route, host, self.open, now)
+        if reason is None:
+            return True
         self.refused += 1
-        self.turned_away.add(route, reason, host)
+        self.turned_away.add(route.name, reason, host)
+        return False

@@ -6,10 +6,11 @@ import errno
 import os
 import select
 import socket
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
-from ambassador.core.admission import admits
+from ambassador.core.limits import is_limited
 from ambassador.model import Reason
 from ambassador.planes.relay.descriptors import EXHAUSTED
 from ambassador.planes.relay.evidence import Candidate
@@ -233,11 +234,14 @@ class StreamListener:
             raise
 
     def _session(self, client: socket.SocketType, address: object) -> Session:
-        session = Session(
-            self._around, self.live, client, address, search=self._search, done=self._done
-        )
+        done = self._left if is_limited(self.live.route) else self._done
+        session = Session(self._around, self.live, client, address, search=self._search, done=done)
         self._sessions.add(session)
         return session
+
+    def _left(self, session: Session) -> None:
+        self._sessions.discard(session)
+        self.live.counters.limits.left(_host(session.address))
 
     def _look_after(self) -> None:
         if not self.is_open or self._reading:
@@ -277,6 +281,8 @@ class StreamListener:
         # socket.accept wraps this and makes a socket.socket of what it returns: 3 of 90 us.
         accept = self.sock._accept  # type: ignore[attr-defined]
         family, kind, proto = self._kind
+        route, counters = self.live.route, self.live.counters
+        each = route.admitted is not None or is_limited(route)  # has to be looked at
         for _ in range(count):
             if not descriptors.available():
                 self._pause()
@@ -295,10 +301,8 @@ class StreamListener:
                     continue
                 raise
             descriptors.recovered()
-            route = self.live.route
-            if route.admitted is not None and not admits(route.admitted, address[0]):
+            if each and not counters.takes(route, _host(address), time.monotonic()):
                 os.close(descriptor)  # a reset: SO_LINGER is the listener's
-                self.live.counters.turn_away(route.name, Reason.DENIED, address[0])
                 continue
             client = socket.SocketType(family, kind, proto, descriptor)
             client.setblocking(False)
@@ -319,3 +323,8 @@ def _refuse(sock: socket.socket) -> None:
     if not isinstance(sock, LentSocket):  # else others may need it
         with suppress(OSError):
             sock.shutdown(socket.SHUT_RDWR)
+
+
+def _host(address: object) -> str:
+    """Return the IP literal of a client as accept(2) names it; empty for one of a unix socket."""
+    return str(address[0]) if isinstance(address, tuple) else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ambassador.core.limits import is_limited
 from ambassador.model import Inet, Pick
 from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.live import LiveRoute
@@ -33,12 +34,14 @@ def plain(
     live: LiveRoute, port: int, resolver: Resolver, is_own: Callable[[str, int], bool]
 ) -> Plain | None:
     """Return where clients of a listener of `live` at `port` (0: a path) are led to; None where
-    each has to be looked at: not everybody may come in, the route is held, something is in doubt, a
-    name is not known, the source address is chosen, or what all processes have open decides.
+    each has to be looked at: not everybody may come in, or they are counted, the route is held,
+    something is in doubt, a name is not known, the source address is chosen, or what all processes
+    have open decides.
     """
     route, usable = live.route, live.usable_now
     least = route.pick is Pick.LEAST and len(usable) > 1
-    each = route.admitted is not None or route.hold is not None or bool(route.source)
+    each = route.admitted is not None or is_limited(route) or route.hold is not None
+    each = each or bool(route.source)
     if each or live.in_doubt or not usable or least:
         return None
     places = []

@@ -10,7 +10,13 @@ from ambassador.model import Reason
 __all__ = ["TurnedAway"]
 
 _EACH = 1.0  # seconds between two lines about one reason
-_WORDS = {Reason.DENIED: "may not come in"}
+_WORDS = {
+    Reason.DENIED: "may not come in",
+    Reason.LIMIT: "came while as many sessions were open as limit allows",
+    Reason.LIMIT_CLIENT: "came while the client had as many sessions as limit_client allows",
+    Reason.RATE: "came faster than rate allows",
+    Reason.BANNED: "came in the time of a ban",
+}
 
 
 class TurnedAway:

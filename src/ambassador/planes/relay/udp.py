@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from ambassador.core.admission import admits
 from ambassador.model import Endpoint, Hold, Reason
 from ambassador.planes.relay import pktinfo
 from ambassador.planes.relay.flow import UdpFlow
@@ -162,9 +161,7 @@ class UdpListener:
         """Return a new flow that has yet to find its endpoint; None when there may be none."""
         if not self._accepting:
             return None
-        route = self._live.route
-        if route.admitted is not None and not admits(route.admitted, key[0][0]):
-            self._live.counters.turn_away(route.name, Reason.DENIED, key[0][0])
+        if not self._live.counters.takes(self._live.route, key[0][0], now):
             return None
         self._live.arrived(self._live.route.name, self._port, key[0])
         return self._flows.begin(key, now)

@@ -9,6 +9,7 @@ from typing import Any
 
 from ambassador import log
 from ambassador.core.last_use import ByLastUse
+from ambassador.core.limits import is_limited
 from ambassador.model import Reason
 from ambassador.planes.relay import pktinfo
 from ambassador.planes.relay.evidence import Candidate
@@ -90,8 +91,11 @@ class UdpFlows(ByLastUse[UdpFlow]):
         self._live.hold_queue.leave(flow)
         record = flow.record(self._live.route, self._loop.time(), reason, detail)
         self._part(flow)
-        self._live.counters.open -= 1
-        self._live.counters.closed[reason] += 1
+        counters = self._live.counters
+        counters.open -= 1
+        counters.closed[reason] += 1
+        if is_limited(self._live.route):
+            counters.limits.left(flow.client[0])
         self._descriptors.give(1)
         self._descriptors.flow_count -= 1
         if not len(self):

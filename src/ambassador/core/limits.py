@@ -1,0 +1,98 @@
+"""How many sessions a route takes, of one client, and in a time. No clock: `now` is an argument."""
+
+from __future__ import annotations
+
+from collections import Counter
+from socket import AF_INET6, inet_pton
+
+from ambassador.model import Rate, Reason, Route
+
+__all__ = ["Limits", "client_of", "is_limited"]
+
+_MOST = 65_536  # clients that are remembered as refused; a flood from everywhere forgets the oldest
+_MAPPED = "::ffff:"
+
+
+def is_limited(route: Route) -> bool:
+    """Tell whether each client of `route` has to be counted."""
+    return bool(route.limit or route.limit_client or route.rate or route.ban)
+
+
+def client_of(host: str) -> str:
+    """Return who counts as one client: an IPv4 address, or the /64 of an IPv6 address, which one
+    host may have all of (RFC 4291, section 2.5.4). `host` is as accept(2) gives it.
+    """
+    if host.startswith(_MAPPED) and "." in host:
+        return host.removeprefix(_MAPPED)
+    if ":" not in host:
+        return host
+    return inet_pton(AF_INET6, host.partition("%")[0])[:8].hex()
+
+
+class Limits:
+    """What is counted of one route: its clients' open sessions, new ones, and refused attempts."""
+
+    def __init__(self) -> None:
+        self._here: Counter[str] = Counter()
+        self._tokens: float | None = None  # of `rate`: None: as many as there can be
+        self._filled = 0.0
+        self._attempts: dict[str, tuple[int, float]] = {}  # refused: how many, since when
+        self._banned: dict[str, float] = {}  # until when
+
+    def judge(self, route: Route, host: str, opened: int, now: float) -> Reason | None:
+        """Return why the client at `host` is not taken by `route`, which has `opened` sessions;
+        None, and it is counted, where it is. Each one that is taken has to be told by `left`.
+        """
+        client = client_of(host)
+        if route.ban is not None and (until := self._banned.get(client)) is not None:
+            if now < until:
+                return Reason.BANNED
+            del self._banned[client]
+        reason = self._beyond(route, client, opened, now)
+        if reason is None:
+            self._here[client] += 1
+        elif route.ban is not None:
+            self._note(route.ban, client, now)
+        return reason
+
+    def left(self, host: str) -> None:
+        """Note that a session of the client at `host` has ended; one that was never counted, since
+        it came before there was a limit, does not matter.
+        """
+        client = client_of(host)
+        if self._here[client] <= 1:
+            del self._here[client]
+        else:
+            self._here[client] -= 1
+
+    def _beyond(self, route: Route, client: str, opened: int, now: float) -> Reason | None:
+        if route.limit and opened >= route.limit:
+            return Reason.LIMIT
+        if route.limit_client and self._here.get(client, 0) >= route.limit_client:
+            return Reason.LIMIT_CLIENT
+        return None if route.rate is None or self._take(route.rate, now) else Reason.RATE
+
+    def _take(self, rate: Rate, now: float) -> bool:
+        """Take a token, of which `rate.count` come in `rate.seconds`, and as many are there at
+        most.
+        """
+        tokens = float(rate.count) if self._tokens is None else self._tokens
+        tokens += (now - self._filled) * rate.count / rate.seconds
+        self._filled = now
+        self._tokens = min(float(rate.count), tokens)
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+    def _note(self, ban: Rate, client: str, now: float) -> None:
+        count, since = self._attempts.pop(client, (0, now))
+        if now - since >= ban.seconds:
+            count, since = 0, now
+        if count + 1 >= ban.count:
+            self._banned[client] = now + ban.seconds
+        else:
+            self._attempts[client] = count + 1, since
+        for known in (self._attempts, self._banned):
+            if len(known) > _MOST:
+                del known[next(iter(known))]
