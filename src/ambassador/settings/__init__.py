@@ -91,7 +91,7 @@ def _given(
                 problems.append(_unknown(variable, text))
         elif flags.get(setting.name) is not None:
             continue
-        elif not text.strip():
+        elif not text.strip() and setting.name != "allow":  # that could let in everybody
             notes.append(f"{variable} is empty: counted as not set")
         else:
             yield setting, f"environment variable {variable}", text.strip()

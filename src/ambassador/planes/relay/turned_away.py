@@ -6,10 +6,15 @@ from collections import Counter
 
 from ambassador import log
 from ambassador.model import Reason
+from ambassador.planes.relay.gateway import is_gateway
 
 __all__ = ["TurnedAway"]
 
 _EACH = 1.0  # seconds between two lines about one reason
+_HIDDEN = (
+    "that is the gateway of this network, in whose name the engine may pass on what comes to a "
+    "published port (docs/routes.md, who may come in)"
+)
 _WORDS = {
     Reason.DENIED: "may not come in",
     Reason.LIMIT: "came while as many sessions were open as limit allows",
@@ -44,6 +49,8 @@ class TurnedAway:
         asyncio.get_running_loop().call_later(_EACH, self._due, route, reason)
         who = f"{clients} clients were refused, {host} the last: they" if clients > 1 else ""
         text = f"{route}  {who or f'{host} was refused: it'} {_WORDS[reason]}"
+        if reason is Reason.DENIED and is_gateway(host):
+            text = f"{text}; {_HIDDEN}"
         fields = {"route": route, "reason": reason.value, "clients": clients, "latest": host}
         log.event(log.WARNING, "clients_refused", text, **fields)
 
