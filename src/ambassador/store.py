@@ -32,6 +32,7 @@ from ambassador.spec import (
 __all__ = ["FileMemories", "FileStore"]
 
 _VERSION = 1
+_EXAMPLE = "AMBASSADOR_STATE=/var/lib/ambassador"
 _NAME = "wishes.json"
 _MEMORIES = "primaries.json"
 
@@ -104,7 +105,7 @@ class FileStore:
 
     @staticmethod
     def _problem(folder: Path, what: str) -> Problem:
-        return Problem(str(folder), what, "", "a folder this user may write to")
+        return Problem(str(folder), what, "", "a folder this user may write to", _EXAMPLE)
 
     def _wish(self, plain: Mapping[str, Any]) -> Wish:
         proto = Proto(plain["proto"])

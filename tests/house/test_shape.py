@@ -48,6 +48,7 @@ ELSEWHERE: dict[str, str] = {
     "handover.counters": "property/test_counters.py",
     "handover.process": "unit/handover/test_plane.py",
     "handover.sessions": "unit/handover/test_plane.py",
+    "spec.instead": "unit/test_every_example.py",
     "planes.kernel.conntrack": "kernel/test_conntrack.py",
     "planes.kernel.departures": "kernel/test_departures.py",
     "planes.kernel.flows": "kernel/test_flows.py",

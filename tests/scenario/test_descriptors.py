@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import re
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,3 +74,26 @@ def test_two_udp_routes_leave_room_for_tcp_and_the_admin_socket(
         client.sendall(b"x")
         assert client.recv(1) == b"x"
         assert is_ready(admin)
+
+
+def test_the_number_to_allow_that_is_told_is_enough(tmp_path: Path, peers: Peers) -> None:
+    """A range that is far larger than the limit: four times as many would not do."""
+    first = free_port()
+    first -= 2000 if first > 50000 else 0
+    to = peers.datagrams().getsockname()[1]
+    wide = f"X_PORT_{first}_UDP=udp://127.0.0.1:{to}-{to + 1199}"
+    shifted = f"X_PORT_{first}_UDP_LISTEN=127.0.0.7:{first}-{first + 1199}"
+    admin = tmp_path / "admin.sock"
+    where = {"AMBASSADOR_ADMIN": str(admin)}
+    told = subprocess.run(
+        [*_LIMIT, sys.executable, "-m", "ambassador", "run", wide, shifted],
+        env={**os.environ, **where},
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert told.returncode == 1
+    (enough,) = re.findall(r"--ulimit nofile=(\d+:\d+)", told.stderr)
+    with Program(wide, shifted, before=("prlimit", f"--nofile={enough}"), **where):
+        until(lambda: is_ready(admin), 15)

@@ -45,11 +45,13 @@ async def explained(command: Command, reconciler: Reconciler) -> AsyncIterator[N
         raise told from None
 
 
-def curl_of(place: tuple[str, int | None] | None, url: str) -> str:
-    """Return how curl speaks to `place`, a path without a port, or to `url`, with a token."""
+def curl_of(place: tuple[str, int | None] | None, url: str, token: str) -> str:
+    """Return how curl speaks to `place`, a path without a port, or to `url`, with what a shell
+    makes the `token` of.
+    """
     if place and place[1] is None:
         return f"--unix-socket {place[0]} http://-"
-    return f'-H "Authorization: Bearer $TOKEN" {url.rstrip("/")}'
+    return f'-H "Authorization: Bearer {token}" {url.rstrip("/")}'
 
 
 def _request(row: Operation, routes: Sequence[Route]) -> str:

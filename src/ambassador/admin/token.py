@@ -4,23 +4,27 @@ read again at a reload, so that a token can be replaced while the program runs.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
 from ambassador import log
 from ambassador.errors import ConfigError, Problem
 
-__all__ = ["Token", "read_token"]
+__all__ = ["Token", "read_token", "shell_word"]
 
 _FILE = "AMBASSADOR_API_TOKEN_FILE"
 
 
 class Token:
-    """Implements ports.Besides; `read` returns the token, or raises ConfigError."""
+    """Implements ports.Besides; `read` returns the token, or raises ConfigError. It is in `file`,
+    or where that is empty in the variable.
+    """
 
     name = "token"
 
-    def __init__(self, read: Callable[[], str]) -> None:
+    def __init__(self, read: Callable[[], str], file: str = "") -> None:
+        self.file = file
         self._read = read
         self._value = self._last = ""
 
@@ -39,6 +43,12 @@ class Token:
         self._value = self._last
 
 
+def shell_word(token: object) -> str:
+    """Return what a shell makes `token` of where the ambassador runs, for an example to type."""
+    file = token.file if isinstance(token, Token) else ""
+    return f"$(cat {shlex.quote(file)})" if file else "$AMBASSADOR_API_TOKEN"
+
+
 def read_token(text: str, path: str, parse: Callable[[str, str], str]) -> str:
     """Return the token: `text` itself, or what the file at `path` holds, as `parse` finds it good.
 
@@ -46,7 +56,7 @@ def read_token(text: str, path: str, parse: Callable[[str, str], str]) -> str:
     """
     if text and path:
         what = "is set beside AMBASSADOR_API_TOKEN"
-        raise ConfigError(Problem(_FILE, what, path, "one of the two"))
+        raise ConfigError(Problem(_FILE, what, path, "one of the two", f"{_FILE}="))
     if not text and not path:
         what = "must be set: over TCP the API asks for a token"
         example = f"{_FILE}=/run/secrets/ambassador"
@@ -58,7 +68,12 @@ def read_token(text: str, path: str, parse: Callable[[str, str], str]) -> str:
         read = Path(path).read_text(encoding="ascii").strip()
     except OSError as error:
         what = f"cannot be read: {error.strerror or error}"
-        raise ConfigError(Problem(where, what, "", "a file with the token")) from None
+        raise ConfigError(Problem(where, what, "", "a file with the token", _made(path))) from None
     except UnicodeError:
-        raise ConfigError(Problem(where, "is no ASCII text", "", "the token")) from None
+        what = "is no ASCII text"
+        raise ConfigError(Problem(where, what, "", "the token", _made(path))) from None
     return parse(read, where)
+
+
+def _made(path: str) -> str:
+    return f"head -c 24 /dev/urandom | base64 > {shlex.quote(path)}"

@@ -24,6 +24,7 @@ from ambassador.admin.lines import lines_of
 from ambassador.admin.operations import ASKED, OPERATIONS, Events, Operation
 from ambassador.admin.pieces import Pieces, in_pieces
 from ambassador.admin.plain import decode, encode, from_query, parse_json
+from ambassador.admin.token import shell_word
 from ambassador.control.reconciler import Reconciler
 from ambassador.core.phase import Phase
 from ambassador.errors import AmbassadorError, ConfigError, RunError
@@ -67,12 +68,10 @@ def api(
             pages.append(document(__version__, token=bool(token), metrics=metrics is not None))
         return JSONResponse(pages[0])
 
-    bounds = Bounds()
+    done = partial(_execute, reconciler, (place, shell_word(token)), Bounds())
     routes = [
         Route(
-            row.path,
-            _safely(_of_now(reconciler, onward, partial(_execute, reconciler, row, place, bounds))),
-            methods=[row.method],
+            row.path, _safely(_of_now(reconciler, onward, partial(done, row))), methods=[row.method]
         )
         for row in OPERATIONS
     ]
@@ -122,9 +121,10 @@ async def _numbers(reconciler: Reconciler, metrics: MetricsPage) -> Sequence[byt
 
 
 async def _execute(
-    reconciler: Reconciler, row: Operation, place: str, bounds: Bounds, request: Request
+    reconciler: Reconciler, here: tuple[str, str], bounds: Bounds, row: Operation, request: Request
 ) -> Response:
-    curl = curl_of(request.scope.get("server"), str(request.base_url))
+    place, token = here
+    curl = curl_of(request.scope.get("server"), str(request.base_url), token)
     if row.method == "POST" and bounds.full:
         return _told(429, MANNERS[429][1])
     if row.method == "GET":

@@ -80,7 +80,7 @@ class App:
             provisional=successor is not None,
             lasting=successor is None,
         )
-        self._token = Token(lambda: assemble.token(settings))
+        self._token = Token(lambda: assemble.token(settings), settings.api_token_file)
         self._resolver = resolver = NameResolver()
         self._durations = Durations()
         self._access = AccessLog(settings.access_log) if settings.access_log else None

@@ -30,6 +30,7 @@ _NO_WAY = Problem(
     "needs an admin socket: beside it, one ambassador takes over from another",
     "AMBASSADOR_ADMIN=off",
     "AMBASSADOR_ADMIN=PATH, the same as of the one that runs",
+    "AMBASSADOR_ADMIN=/run/ambassador/admin.sock",
 )
 
 

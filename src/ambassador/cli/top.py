@@ -47,6 +47,9 @@ def command(admin: str | None, interval: float, *, once: bool, as_json: bool) ->
     """Show every route with its rates, and the last two minutes as small plots: sessions opened a
     second, and bytes a second in both directions. q or Ctrl-C ends it.
     """
+    if not (as_json or once or (sys.stdin.isatty() and sys.stdout.isatty())):
+        expected, example = "a terminal, or --once", "ambassador top --once"
+        raise ConfigError(Problem("top", "is for a terminal", "", expected, example))
     path = admin_socket(admin)
     if as_json:
         print(encode(client.ask(path, Status()), indent=2))
@@ -54,9 +57,6 @@ def command(admin: str | None, interval: float, *, once: bool, as_json: bool) ->
     if once:
         _print_once(path, interval)
         return
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        problem = Problem("top", "is for a terminal", expected="a terminal, or --once")
-        raise ConfigError(problem)
     film = Film()
     film.add(client.ask(path, Status()), time.monotonic())
     with _screen():

@@ -9,7 +9,7 @@ from typing import Any
 from ambassador.errors import ConfigError, Problem
 from ambassador.model import Inet
 from ambassador.settings.table import PREFIX, SETTINGS, Setting, as_markdown
-from ambassador.spec import meant, shown
+from ambassador.spec import meant, nearest, shown
 from ambassador.spec.networks import EVERYBODY
 from ambassador.spec.variable import is_injected_setting
 
@@ -104,4 +104,6 @@ def _unknown(variable: str, text: str) -> Problem:
     known = [setting.variable for setting in SETTINGS.values()]
     what = f"is no setting{meant(variable.upper(), known)}"
     where = f"environment variable {shown(variable)}"
-    return Problem(where, what, shown(text), f"one of {', '.join(known)}")
+    setting = SETTINGS[nearest(variable.upper(), known).removeprefix(PREFIX).lower() or "grace"]
+    example = f"{setting.variable}={setting.example}"
+    return Problem(where, what, shown(text), f"one of {', '.join(known)}", example)

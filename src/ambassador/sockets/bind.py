@@ -19,8 +19,9 @@ __all__ = ["bind", "bind_inet", "close_listener", "explain", "somaxconn"]
 _UDP_BUFFER = 4 << 20  # the kernel grants at most net.core.rmem_max
 
 
-def bind(proto: Proto, address: Address, backlog: int) -> socket.socket:
-    """Return a non-blocking socket bound to `address` (one port), listening when it is TCP.
+def bind(proto: Proto, address: Address, backlog: int, wanted: int = 1) -> socket.socket:
+    """Return a non-blocking socket bound to `address` (one port), one of `wanted` together,
+    listening when it is TCP.
 
     An empty host or `::` is one dual-stack socket, IPv4 alone where the system has no IPv6.
     A unix socket at which no process listens any more is replaced. Raises PlaneError saying what
@@ -32,7 +33,7 @@ def bind(proto: Proto, address: Address, backlog: int) -> socket.socket:
         return bind_inet(proto, address, backlog)
     except OSError as error:
         what = f"cannot listen on {format_address(address)} ({proto}): "
-        raise PlaneError(what + explain(error, proto, address, "..._LISTEN=")) from error
+        raise PlaneError(what + explain(error, proto, address, "..._LISTEN=", wanted)) from error
 
 
 def bind_inet(proto: Proto, address: Inet, backlog: int) -> socket.socket:
@@ -74,8 +75,10 @@ def somaxconn() -> int:
     return sysctl("net.core.somaxconn")[0]
 
 
-def explain(error: OSError, proto: Proto, address: Address, setting: str) -> str:
-    """Return why `address` could not be had, and what to do; `setting` says where it was named."""
+def explain(error: OSError, proto: Proto, address: Address, setting: str, wanted: int = 1) -> str:
+    """Return why `address`, one of `wanted` together, could not be had, and what to do; `setting`
+    says where it was named.
+    """
     what = (error.strerror or str(error)).lower()
     if error.errno == errno.EADDRINUSE and isinstance(address, Inet):
         kind = "t" if proto is Proto.TCP else "u"
@@ -98,10 +101,12 @@ def explain(error: OSError, proto: Proto, address: Address, setting: str) -> str
         hint = "this host does not have that address; leave it out to listen on all of them"
     elif error.errno == errno.EMFILE:
         allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        # All that is open, all that is wanted, and as much again for clients.
+        enough = min(1 << (2 * (allowed + wanted)).bit_length(), *sysctl("fs.nr_open"))
         hint = (
             f"{allowed} file descriptors are allowed (ulimit -n) and each port of a range takes "
-            f"one; allow more (docker run --ulimit nofile={4 * allowed}:{4 * allowed}, systemd "
-            f"LimitNOFILE={4 * allowed}) or listen on fewer ports"
+            f"one; allow more (docker run --ulimit nofile={enough}:{enough}, systemd "
+            f"LimitNOFILE={enough}) or listen on fewer ports"
         )
     else:
         return what

@@ -11,6 +11,7 @@ __all__ = ["sysctl"]
 _DEFAULTS = {
     "net.core.somaxconn": (4096,),
     "net.ipv4.ip_unprivileged_port_start": (1024,),
+    "fs.nr_open": (1048576,),
     "net.ipv4.ip_local_port_range": (32768, 60999),
 }
 _ROOT = Path("/proc/sys")

@@ -18,6 +18,7 @@ from ambassador.spec import (
     OPTIONS,
     Variable,
     meant,
+    nearest,
     parse_host,
     parse_ports,
     parse_variable,
@@ -120,7 +121,7 @@ class EnvironmentSource:
             elif variable is None or name.startswith(NO_ROUTES):
                 problem = _misused(where, name, shown(value), variable)
             elif name in result:
-                problem = Problem(where, "is given twice", shown(value))
+                problem = Problem(where, "is given twice", shown(value), "it once", shown(argument))
             else:
                 result[name] = Assignment(where, variable, value.rstrip(_BLANKS), argument=True)
                 continue
@@ -199,7 +200,10 @@ def _is_link_called(name: str, link: Link) -> bool:
 def _unknown_route(wanted: str, links: Sequence[Link]) -> Problem:
     aliases = list(dict.fromkeys(link.alias for link in links))
     what = f'there is no route "{shown(wanted)}"{meant(wanted.lower(), aliases)}'
-    return Problem("AMBASSADOR_ROUTES", what, expected=f"one or more of {', '.join(aliases)}")
+    example = f"AMBASSADOR_ROUTES={nearest(wanted.lower(), aliases) or aliases[0]}"
+    return Problem(
+        "AMBASSADOR_ROUTES", what, expected=f"one or more of {', '.join(aliases)}", example=example
+    )
 
 
 def _pod_problem(aliases: Sequence[str]) -> Problem:
@@ -228,7 +232,8 @@ def _misused(where: str, name: str, read: str, variable: Variable | None) -> Pro
                 where, what, read, "_PORT_ and _TCP in capitals", f"{name.upper()}={read}"
             )
         return Problem(where, what, read, _FORM, _EXAMPLE)
-    return Problem(where, "makes no route: KUBERNETES_ is ignored", read, "another alias")
+    what = "makes no route: KUBERNETES_ is ignored"
+    return Problem(where, what, read, "another alias", _EXAMPLE)
 
 
 def _no_assignment(argument: str) -> Problem:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import stat
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,9 +32,10 @@ from ambassador.spec import (
     parse_option,
     shown,
 )
-from ambassador.spec.address import length
+from ambassador.spec.address import length, of_length
 from ambassador.spec.endpoint import repeated
 from ambassador.spec.follow import followed_problems, remarks
+from ambassador.spec.instead import instead
 from ambassador.spec.options import applicable
 
 __all__ = ["FileSource"]
@@ -48,6 +49,7 @@ _REPLACED = (
     "was replaced on the host, and this mount still shows the file before: restart the container, "
     "and mount the folder of the file instead of the file"
 )
+_HEADER = "[route.redis]"
 _FORM = "[route.NAME] with listen, endpoints and options"
 
 
@@ -115,13 +117,17 @@ class _Document:
 
     def routes(self, document: Mapping[str, Any]) -> list[Route]:
         problems = [
-            self._problem((key,), f'the table "{shown(key)}" is unknown{meant(key, ["route"])}')
+            self._problem(
+                (key,),
+                f'the table "{shown(key)}" is unknown{meant(key, ["route"])}',
+                example=_HEADER,
+            )
             for key in document
             if key != "route"
         ]
         tables = document.get("route", {})
         if not isinstance(tables, dict):
-            problems.append(self._problem(("route",), "is no table"))
+            problems.append(self._problem(("route",), "is no table", example=_HEADER))
             tables = {}
         routes = []
         for name, table in tables.items():
@@ -136,11 +142,11 @@ class _Document:
     def _route(self, name: str, table: Any) -> Route:
         path = ("route", name)
         if not isinstance(table, dict):
-            raise ConfigError(self._problem(path, "is no table"))
+            raise ConfigError(self._problem(path, "is no table", example=_HEADER))
         problems = []
         if not name or not name.isprintable() or any(char.isspace() for char in name):
             what = "the name of a route is empty, or has a blank in it"
-            problems.append(self._problem(path, what, example="[route.redis]"))
+            problems.append(self._problem(path, what, example=_HEADER))
         proto = Proto.TCP
         endpoints: tuple[Endpoint, ...] = ()
         try:
@@ -162,7 +168,7 @@ class _Document:
         route = Route(alias, listen, endpoints, proto, alias=alias, origin=origin)
         route = replace(route, **options)
         if problems := followed_problems(route, origin):
-            raise ConfigError(*problems)
+            raise ConfigError(*(replace(p, example=_line(p.example)) for p in problems))
         return route
 
     def _endpoints(
@@ -178,7 +184,7 @@ class _Document:
         texts = texts.split(",") if isinstance(texts, str) else texts
         if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
             what = "is neither a text nor a list of texts"
-            raise ConfigError(self._problem(key, what, expected="URLs of endpoints"))
+            raise ConfigError(self._problem(key, what, "", "URLs of endpoints", example))
         if not texts:
             raise ConfigError(self._problem(key, "is empty", example=example))
         problems: list[Problem] = []
@@ -212,18 +218,21 @@ class _Document:
             where = self._where((*path, key))
             if isinstance(value, bool) or not isinstance(value, str | int | float):
                 what = "is neither a text nor a number"
-                problems.append(Problem(where, what, shown(str(value))))
+                option = OPTIONS.get(key) or instead(key, proto, table)
+                example = f'{option.key} = "{option.example}"'
+                problems.append(Problem(where, what, shown(str(value)), "", example))
                 continue
             try:
                 values[key] = parse_option(key, str(value), proto, where)
             except ConfigError as error:
+                option = instead(key, proto, table)
+                another = f'{option.key} = "{option.example}"'
                 for p in error.problems:
-                    example = f'{key} = "{p.example}"' if p.example else ""
+                    example = f'{key} = "{p.example}"' if p.example else another
                     problems.append(replace(p, example=example))
                 if key not in OPTIONS:
                     what = f'the key "{shown(key)}" is unknown{meant(key, known)}'
-                    expected = f"one of {', '.join(known)}"
-                    problems[-1] = Problem(where, what, expected=expected)
+                    problems[-1] = Problem(where, what, "", f"one of {', '.join(known)}", another)
         return values, problems
 
     def _lengths(
@@ -233,10 +242,11 @@ class _Document:
         return [
             self._problem(
                 (*path, "endpoints"),
-                f"{format_address(listen)} has {length(listen)} ports, this endpoint has "
-                f"{length(endpoint.address)}",
+                f"{format_address(listen)} has {_ports(length(listen))}, this endpoint has "
+                f"{_ports(length(endpoint.address))}",
                 shown(format_endpoint(endpoint)),
                 "ranges of one length; port follows port in order",
+                _endpoints(_as_long(endpoint, length(listen)) for endpoint in endpoints),
             )
             for endpoint in endpoints
             if length(endpoint.address) != length(listen)
@@ -256,6 +266,25 @@ class _Document:
 
     def _where(self, path: tuple[str, ...]) -> str:
         return f"{self._path}, line {line_of(self._lines, path)}, {shown('.'.join(path))}"
+
+
+def _ports(count: int) -> str:
+    return "one port" if count == 1 else f"{count} ports"
+
+
+def _as_long(endpoint: Endpoint, count: int) -> str:
+    return format_endpoint(replace(endpoint, address=of_length(endpoint.address, count)))
+
+
+def _endpoints(urls: Iterable[str]) -> str:
+    texts = ", ".join(f'"{url}"' for url in dict.fromkeys(urls))
+    return f"endpoints = [{texts}]"
+
+
+def _line(example: str) -> str:
+    """Return `key=value` as a line of the file."""
+    key, _, value = example.partition("=")
+    return _endpoints(value.split(",")) if key == "endpoints" else f'{key} = "{value}"'
 
 
 def _listen_like(endpoints: tuple[Endpoint, ...]) -> str:

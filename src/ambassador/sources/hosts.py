@@ -18,7 +18,7 @@ from ambassador.core.hostsfile import parse_hosts
 from ambassador.core.names import is_called, named
 from ambassador.errors import ConfigError, Problem, SourceError
 from ambassador.model import Endpoint, Inet, Proto, Route, Snapshot
-from ambassador.spec import meant, parse_host, shown
+from ambassador.spec import meant, nearest, parse_host, shown
 from ambassador.spec.variable import NO_ROUTES
 
 __all__ = ["USUAL_PORTS", "HostsSource", "usual_ports"]
@@ -282,4 +282,7 @@ def _check_wanted(wanted: Sequence[str], aliases: Sequence[str]) -> None:
 def _no_such_route(name: str, aliases: Sequence[str]) -> Problem:
     expected = f"one or more of {', '.join(aliases)}" if aliases else _nothing().expected
     what = f'there is no route "{shown(name)}"{meant(name.lower(), aliases)}'
-    return Problem("AMBASSADOR_ROUTES", what, "", expected)
+    example = _assignment(name, 6379)
+    if aliases:
+        example = f"AMBASSADOR_ROUTES={nearest(name.lower(), aliases) or aliases[0]}"
+    return Problem("AMBASSADOR_ROUTES", what, "", expected, example)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import stat
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
@@ -19,6 +20,7 @@ from ambassador.spec.networks import (
     network_of,
     parse_network_lines,
 )
+from ambassador.spec.variable import format_option
 
 __all__ = ["NetworkLists", "files_of"]
 
@@ -82,6 +84,7 @@ class NetworkLists:
                     route.origin or f"route {route.name}",
                     f"nobody may come in: {said}",
                     expected="an allow that deny leaves something of",
+                    example=format_option(route, "deny", "off"),
                 )
             )
         return found
@@ -109,12 +112,13 @@ def read(path: str) -> list[Network]:
     try:
         # A FIFO or a device would keep everybody waiting.
         if not stat.S_ISREG(Path(path).stat().st_mode):
-            raise ConfigError(Problem(path, "is no regular file", expected="a file of networks"))
+            raise ConfigError(Problem(path, "is no regular file", "", "a file of networks"))
         with Path(path).open("rb") as file:
             data = file.read(LARGEST + 1)
     except OSError as error:
         what = f"cannot be read: {(error.strerror or str(error)).lower()}"
-        raise ConfigError(Problem(path, what, expected="a file of networks")) from error
+        example = f"echo 10.0.0.0/8 > {shlex.quote(path)}"
+        raise ConfigError(Problem(path, what, "", "a file of networks", example)) from error
     if len(data) > LARGEST:
         raise ConfigError(Problem(path, f"is larger than {LARGEST >> 20} MiB"))
     return parse_network_lines(data.decode(errors="replace"), path)
@@ -130,5 +134,6 @@ def _refuse_without_addresses(route: Route) -> None:
                     "address",
                     format_networks(networks),
                     "the mode and the owner of the path say who may come in there",
+                    format_option(route, key, "off"),
                 )
             )

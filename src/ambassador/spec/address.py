@@ -95,6 +95,13 @@ def length(address: Address) -> int:
     return len(address.ports) if isinstance(address, Inet) else 1
 
 
+def of_length(address: Address, count: int) -> Inet:
+    """Return `address`, or where it is a path another, with `count` ports."""
+    host = address.host if isinstance(address, Inet) else "192.168.1.52"
+    first = min(address.port if isinstance(address, Inet) else 6379, 65536 - count)
+    return Inet(host, first, first + count - 1 if count > 1 else 0)
+
+
 def format_address(address: Address) -> str:
     """Return `address` as a listen address is written: `:6379`, `[::1]:6379`, `unix:///x`."""
     if isinstance(address, Unix):

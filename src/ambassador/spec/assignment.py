@@ -8,9 +8,10 @@ from typing import Any
 
 from ambassador.errors import ConfigError, Problem
 from ambassador.model import Address, Endpoint, Inet, Proto, Route
-from ambassador.spec.address import format_address, length, parse_ports
+from ambassador.spec.address import format_address, length, of_length, parse_ports
 from ambassador.spec.endpoint import format_endpoint, parse_endpoints
 from ambassador.spec.follow import followed_problems
+from ambassador.spec.instead import instead
 from ambassador.spec.options import OPTIONS, applicable, parse_option
 from ambassador.spec.text import meant, shown
 from ambassador.spec.variable import DOCKER, Variable, default_listen
@@ -115,8 +116,14 @@ def route_of(link: Link) -> Route:
     origin = main.where
     route = Route(alias, listen, endpoints, proto, alias=alias, port=port, origin=origin, **options)
     if problems := followed_problems(route, main.where):
-        raise ConfigError(*problems)
+        raise ConfigError(*(replace(p, example=_assigned(main, p.example)) for p in problems))
     return route
+
+
+def _assigned(main: Assignment, example: str) -> str:
+    """Return `key=value` as an assignment beside `main`."""
+    key, _, value = example.partition("=")
+    return f"{main.name}={value}" if key == "endpoints" else f"{main.name}_{key.upper()}={value}"
 
 
 def _name_problems(link: Link) -> list[Problem]:
@@ -133,9 +140,17 @@ def _name_problems(link: Link) -> list[Problem]:
         parse_ports(link.port, main.where)
     except ConfigError as error:
         what = f"{error.problems[0].what} (in the name)"
-        return [Problem(main.where, what, main.name, "a port from 1 to 65535")]
+        name, url = (
+            replace(link.variable, port="6379").main,
+            f"{link.proto.lower()}://192.168.1.52:6379",
+        )
+        return [Problem(main.where, what, main.name, "a port from 1 to 65535", f"{name}={url}")]
     what = f"says the same as {main.where}, but for capitals"
-    return [Problem(other.where, what, shown(other.value), "one of the two") for other in others]
+    example = f"{main.name}={shown(main.value)}"
+    return [
+        Problem(other.where, what, shown(other.value), "one of the two", example)
+        for other in others
+    ]
 
 
 def _options(link: Link, proto: Proto) -> tuple[dict[str, Any], list[Problem]]:
@@ -146,19 +161,24 @@ def _options(link: Link, proto: Proto) -> tuple[dict[str, Any], list[Problem]]:
         option = OPTIONS.get(key.lower()) if key.isupper() else None
         if option is None:
             what = f"the option {shown(key)} is unknown{meant(key.upper(), known)}"
-            problems.append(
-                Problem(
-                    assignment.where, what, shown(assignment.value), f"one of {', '.join(known)}"
-                )
-            )
+            read, expected = shown(assignment.value), f"one of {', '.join(known)}"
+            example = _another(link, key, proto)
+            problems.append(Problem(assignment.where, what, read, expected, example))
             continue
         try:
             values[option.key] = parse_option(option.key, assignment.value, proto, assignment.where)
         except ConfigError as error:
             for found in error.problems:
-                example = f"{assignment.name}={found.example}" if found.example else ""
+                example = f"{assignment.name}={found.example}"
+                if proto not in option.protos:
+                    example = _another(link, key, proto)
                 problems.append(replace(found, example=example))
     return values, problems
+
+
+def _another(link: Link, key: str, proto: Proto) -> str:
+    option = instead(key, proto, [one.lower() for one in link.options if one.isupper()])
+    return f"{link.mains[0].name}_{option.key.upper()}={option.example}"
 
 
 def _range_problems(
@@ -168,7 +188,8 @@ def _range_problems(
     count = length(listen)
     if isinstance(listen, Inet) and listen.ports.stop > 65536:
         what = f"the range would listen beyond port 65535: {format_address(listen)}"
-        return [Problem(main.where, what, shown(main.value), "fewer ports")]
+        example = f"{main.name}_LISTEN={format_address(of_length(listen, count))}"
+        return [Problem(main.where, what, shown(main.value), "fewer ports", example)]
     problems = []
     for endpoint in endpoints:
         address = endpoint.address
@@ -180,11 +201,8 @@ def _range_problems(
             f"has {_ports(count)}"
         )
         expected = "ranges of one length; port follows port in order"
-        example = ""
-        if isinstance(address, Inet) and address.port + count <= 65536:
-            last = address.port + count - 1 if count > 1 else 0
-            fitting = replace(endpoint, address=Inet(address.host, address.port, last))
-            example = f"{main.name}={format_endpoint(fitting)}"
+        fitting = replace(endpoint, address=of_length(address, count))
+        example = f"{main.name}={format_endpoint(fitting)}"
         problems.append(
             Problem(main.where, what, shown(format_endpoint(endpoint)), expected, example)
         )

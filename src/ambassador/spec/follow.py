@@ -7,8 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ambassador.errors import ConfigError, Problem
-from ambassador.model import Failback, Follow, Inet, Promote, Proto, Route
-from ambassador.spec.address import format_address, is_ip, read_authority, read_host, read_ports
+from ambassador.model import Endpoint, Failback, Follow, Inet, Promote, Proto, Route
+from ambassador.spec.address import (
+    format_address,
+    is_ip,
+    of_length,
+    read_authority,
+    read_host,
+    read_ports,
+)
 from ambassador.spec.endpoint import format_endpoint
 from ambassador.spec.text import Malformed, meant, refuse_blanks, shown, told
 from ambassador.spec.values import format_duration, parse_duration, parse_word
@@ -191,27 +198,39 @@ def followed_problems(route: Route, where: str) -> list[Problem]:
     problems = []
     if route.follow is not None and route.health:
         what = f"follows {route.follow.kind}, so health={route.health} has nothing to say"
-        problems.append(Problem(where, what, "", "one of the two: follow or health"))
+        problems.append(Problem(where, what, "", "one of the two: follow or health", "health=off"))
     if route.follow is None and route.promote is Promote.FAST:
         what = "promote=fast is for sentinels: without them a promotion is seen at once"
-        problems.append(Problem(where, what, "", "promote=confirmed"))
+        problems.append(Problem(where, what, "", "", "promote=confirmed"))
     if route.health in {"postgres-primary", "mysql-primary"} and not route.user:
         what = f"{route.health} needs a user: without a log-in a replica looks like a primary"
-        problems.append(Problem(where, what, "", "user, and mostly password_file"))
+        problems.append(Problem(where, what, "", "user, and mostly password_file", "user=probe"))
     if route.follow is None and len(route.endpoints) == 1:
         what = f"health={route.health} chooses among endpoints, and there is one"
-        problems.append(Problem(where, what, "", "every member, with commas between them"))
+        first = format_endpoint(route.endpoints[0])
+        example = f"endpoints={first},tcp://192.168.1.53:6379"
+        expected = "every member, with commas between them"
+        problems.append(Problem(where, what, "", expected, example))
     for endpoint in route.endpoints:
         if endpoint.backup or endpoint.weight != 1:
             what = "a followed route has one endpoint at a time: no weight, no backup"
-            problems.append(Problem(where, what, format_endpoint(endpoint), "the address alone"))
+            read = format_endpoint(endpoint)
+            problems.append(Problem(where, what, read, "the address alone", _alone(route)))
         elif not isinstance(endpoint.address, Inet) or endpoint.address.last:
             what = "a followed route leads to one port of a host"
-            problems.append(Problem(where, what, format_endpoint(endpoint), "tcp://HOST:PORT"))
+            read = format_endpoint(endpoint)
+            problems.append(Problem(where, what, read, "tcp://HOST:PORT", _alone(route)))
     if isinstance(route.listen, Inet) and route.listen.last:
         what = "a followed route listens on one port"
-        problems.append(Problem(where, what, format_address(route.listen), "one port"))
+        read, one = format_address(route.listen), format_address(of_length(route.listen, 1))
+        problems.append(Problem(where, what, read, "one port", f"listen={one}"))
     return problems
+
+
+def _alone(route: Route) -> str:
+    """Return the endpoints of `route` as members can be written."""
+    found = [format_endpoint(Endpoint(of_length(one.address, 1))) for one in route.endpoints]
+    return f"endpoints={','.join(dict.fromkeys(found))}"
 
 
 def _useless(route: Route, where: str) -> list[Problem]:
@@ -221,7 +240,12 @@ def _useless(route: Route, where: str) -> list[Problem]:
         return []
     keys = ("user", "password_file", "sentinel_user", "sentinel_password_file", "health_tls")
     return [
-        Problem(where, f"{key} is for a route that follows a primary", "", "follow beside it")
+        Problem(
+            where,
+            f"{key} is for a route that follows a primary",
+            expected="follow beside it",
+            example=f"follow={_EXAMPLE}",
+        )
         for key in (*keys, "none", "promote", "failback")
         if getattr(route, key) != getattr(plain, key)
     ]

@@ -18,8 +18,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from ambassador.errors import ConfigError, Problem
-from ambassador.model import Endpoint, Inet, Proto
-from ambassador.spec.address import format_address
+from ambassador.model import Address, Endpoint, Inet, Proto
+from ambassador.spec.address import format_address, of_length
 from ambassador.spec.assignment import Assignment, Link
 from ambassador.spec.endpoint import format_endpoint, parse_endpoint
 from ambassador.spec.text import shown
@@ -45,7 +45,7 @@ def join_ranges(links: Sequence[Link]) -> list[Link]:
         by_docker = "PORT_END" in link.companions  # the end of a range of another protocol
         if end is not None and not link.mains and link.proto != "SCTP" and not by_docker:
             link.mains = [end]
-            link.problems.append(Problem(end.where, "the range has no start", shown(end.value)))
+            link.problems.append(_beginless(link, end))
     return left
 
 
@@ -81,7 +81,7 @@ def _join(link: Link, links: Sequence[Link]) -> set[int]:
             link.problems.append(_endless(link, start))
         return set()
     try:
-        whole = _range(_single(start, link), _single(end, link), last - first, start, end)
+        whole = _range(link, last - first, start, end)
     except ConfigError as error:
         link.problems += error.problems
         return {id(other) for other in inside}
@@ -104,10 +104,12 @@ def _last_port(link: Link, first: int, siblings: dict[int, Link]) -> int:
     if end is not None:
         low, high = _single(start, link).address, _single(end, link).address
         if not isinstance(low, Inet) or low.last:
-            raise ConfigError(Problem(start.where, "cannot start a range", shown(start.value)))
+            raise ConfigError(_no_start(start, link, high))
         if not isinstance(high, Inet) or high.last or high.port <= low.port:
             what = f"is not behind {start.name}, where the range starts"
-            raise ConfigError(Problem(end.where, what, shown(end.value), "a later port"))
+            last = Inet(low.host, min(low.port + 3, _LARGEST))
+            example = f"{end.name}={link.proto.lower()}://{format_address(last)}"
+            raise ConfigError(Problem(end.where, what, shown(end.value), "a later port", example))
         return first + high.port - low.port
     stated = link.companions.get("PORT_END")
     if stated is not None:
@@ -130,10 +132,11 @@ def _single(assignment: Assignment, link: Link) -> Endpoint:
         ) from None
 
 
-def _range(low: Endpoint, high: Endpoint, steps: int, start: Assignment, end: Assignment) -> Inet:
+def _range(link: Link, steps: int, start: Assignment, end: Assignment) -> Inet:
+    low, high = _single(start, link), _single(end, link)
     address = low.address
     if not isinstance(address, Inet) or address.last or address.port + steps > _LARGEST:
-        raise ConfigError(Problem(start.where, "cannot start a range", shown(start.value)))
+        raise ConfigError(_no_start(start, link, high.address))
     wished = Inet(address.host, address.port + steps)
     if high.address != wished:
         what = f"does not fit {start.name}, which is {steps} ports before"
@@ -151,6 +154,25 @@ def _misplaced(option: Assignment, inner: Link, link: Link) -> Problem:
     what = f"port {inner.port} is inside a range, whose options stand at its first port"
     name = option.name.replace(f"_PORT_{inner.port}_", f"_PORT_{link.port}_")
     return Problem(option.where, what, example=f"{name}={shown(option.value)}")
+
+
+def _no_start(start: Assignment, link: Link, high: Address) -> Problem:
+    """Give as an example a start some ports before `high`, where the range ends."""
+    end = of_length(high, 1)
+    url = f"{link.proto.lower()}://{format_address(Inet(end.host, max(end.port - 3, 1)))}"
+    expected = "one port of a host, before that of the end"
+    example = f"{start.name}={url}"
+    return Problem(start.where, "cannot start a range", shown(start.value), expected, example)
+
+
+def _beginless(link: Link, end: Assignment) -> Problem:
+    """Give as an example a range of up to four ports."""
+    high = Inet("192.168.1.52", int(link.port) if len(link.port) <= 5 else 6379)
+    with suppress(ConfigError):
+        high = of_length(_single(end, link).address, 1)
+    url = f"{link.proto.lower()}://{format_address(Inet(high.host, max(high.port - 3, 1)))}"
+    example = f"{end.name.removesuffix('END')}START={url}"
+    return Problem(end.where, "the range has no start", shown(end.value), example=example)
 
 
 def _endless(link: Link, start: Assignment) -> Problem:

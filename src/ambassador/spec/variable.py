@@ -123,6 +123,13 @@ def format_name(route: Route) -> str:
     return f"{(route.alias or route.name).upper()}_PORT_{_port_of(route)}_{route.proto.upper()}"
 
 
+def format_option(route: Route, key: str, text: str) -> str:
+    """Return how the option `key` of `route` is written where `route` is; empty: in no way."""
+    if route.port:
+        return f"{format_name(route)}_{key.upper()}={text}"
+    return f'{key} = "{text}"' if ", line " in route.origin else ""
+
+
 def _port_of(route: Route) -> int:
     return route.port or (route.listen.port if isinstance(route.listen, Inet) else 0)
 

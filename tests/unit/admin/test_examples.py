@@ -6,6 +6,7 @@ The places that make such errors are collected from the code: one that no case h
 from __future__ import annotations
 
 import ast
+import json
 import re
 import shlex
 import subprocess
@@ -15,12 +16,14 @@ from pathlib import Path
 import pytest
 
 import ambassador
-from ambassador.admin.examples import curl_of
 from ambassador.admin.server import AdminServer
+from ambassador.admin.tcp import api_door
+from ambassador.admin.token import Token
 from ambassador.app.assemble import assigned
 from ambassador.cli.verbs import invoke
 from ambassador.control.reconciler import Reconciler
 from ambassador.errors import Problem
+from ambassador.model import Inet
 from ambassador.planes.relay.plane import RelayPlane
 from ambassador.sources.env import EnvironmentSource
 from tests.names import StaticResolver
@@ -193,7 +196,25 @@ def test_every_place_that_makes_such_an_error_is_reached_here(asked):
     assert missing == []
 
 
-def test_over_tcp_an_example_has_the_token_of_who_asks():
-    assert curl_of(("127.0.0.1", 9463), "http://127.0.0.1:9463/") == (
-        '-H "Authorization: Bearer $TOKEN" http://127.0.0.1:9463'
-    )
+@pytest.mark.parametrize("kept", ["in a file", "in the variable"])
+def test_over_tcp_an_example_has_the_token_from_where_it_is(
+    looping, reconciler, tmp_path, kept, monkeypatch
+):
+    secret, port = "a-very-good-token-it-is", free_port()
+    file = tmp_path / "a token"
+    file.write_text(f"{secret}\n")
+    monkeypatch.setenv("AMBASSADOR_API_TOKEN", secret if kept == "in the variable" else "")
+    token = Token(lambda: secret, str(file) if kept == "in a file" else "")
+    token.read()
+    token.take_over()
+    looping.do(reconciler.start())
+    door = looping.call(api_door, Inet("127.0.0.1", port), reconciler, token)
+    looping.do(door.start())
+    try:
+        curl = ["curl", "-s", "-H", f"Authorization: Bearer {secret}"]
+        url = f"http://127.0.0.1:{port}/v1/sessions?limit=x"
+        (example,) = examples(json.loads(subprocess.check_output([*curl, url], timeout=10)))
+        typed = subprocess.run(example, shell=True, check=True, capture_output=True, timeout=10)
+        assert json.loads(typed.stdout)["sessions"] == []
+    finally:
+        looping.do(door.stop())

@@ -1,5 +1,7 @@
 import errno
 import os
+import re
+import resource
 import socket
 import subprocess
 import sys
@@ -175,3 +177,7 @@ def test_more_ports_than_descriptors_is_told_with_what_to_allow():
     said = explain(error, Proto.UDP, Inet("", 7000), "..._LISTEN=")
     assert said.startswith("too many open files; ")
     assert "--ulimit nofile=" in said
+    (allowed, _), wanted = resource.getrlimit(resource.RLIMIT_NOFILE), 20_000
+    said = explain(error, Proto.UDP, Inet("", 7000), "..._LISTEN=", wanted)
+    (enough,) = re.findall(r"LimitNOFILE=(\d+)", said)
+    assert int(enough) >= min(allowed + 2 * wanted, 1 << 20)

@@ -326,10 +326,10 @@ class TestHostAndPort:
         assert what in problem.what
         assert problem.example.startswith(example)
 
-    def test_a_host_that_is_this_one_has_no_line_that_would_help(self):
+    def test_a_host_that_is_this_one_has_a_line_to_type(self):
         with pytest.raises(ConfigError) as raised:
             merge([read({}, "127.0.0.1", "80")])
-        assert raised.value.problems[0].example == ""
+        assert raised.value.problems[0].example == "ambassador 192.168.1.52 81"
 
     def test_both_may_be_wrong(self):
         assert len(problems({}, "a b", "x")) == 2

@@ -124,6 +124,7 @@ def demand(routes: Iterable[Route], abilities: Abilities) -> None:
             route.origin or f"route {route.name}",
             f"cannot be in the kernel: {reason}",
             expected="AMBASSADOR_PLANE=auto, which leaves such a route to the relay",
+            example="AMBASSADOR_PLANE=auto",
         )
         for route in routes
         if (reason := unsuited(route))

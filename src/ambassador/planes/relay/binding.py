@@ -13,6 +13,7 @@ from ambassador.model import Address, Proto, Route, RouteKey
 from ambassador.planes.relay.route import addresses
 from ambassador.sockets.bind import bind, close_listener, somaxconn
 from ambassador.sockets.inherited import Inherited
+from ambassador.spec.address import length
 from ambassador.tasks import Slice
 
 __all__ = ["Binding"]
@@ -31,6 +32,7 @@ class Binding:
     def __init__(self, inherited: Inherited, backlog: int) -> None:
         self._inherited = inherited
         self._backlog = backlog
+        self._wanted = 1  # sockets that are bound together
         granted = somaxconn()
         if granted < backlog:
             log.event(
@@ -51,6 +53,7 @@ class Binding:
         """
         sockets: dict[RouteKey, list[socket.socket]] = {}
         failures = []
+        self._wanted = sum(length(route.listen) for route in routes)
         for route in routes:
             bound = []
             try:
@@ -71,10 +74,10 @@ class Binding:
     async def _bind(self, proto: Proto, address: Address, pauses: Sequence[float]) -> socket.socket:
         for pause in pauses:
             try:
-                return bind(proto, address, self._backlog)
+                return bind(proto, address, self._backlog, self._wanted)
             except PlaneError as error:
                 cause = error.__cause__
                 if not isinstance(cause, OSError) or cause.errno != errno.EADDRINUSE:
                     raise
             await asyncio.sleep(pause)
-        return bind(proto, address, self._backlog)
+        return bind(proto, address, self._backlog, self._wanted)
