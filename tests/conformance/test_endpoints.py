@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import threading
 import time
@@ -12,7 +13,7 @@ import pytest
 from ambassador.core.commands import Cut, Sessions, Status
 from ambassador.model import Existing, Fate, Proto
 from tests.conformance.ambassador import route
-from tests.conformance.scene import CONSUMERS, ends_with_reset, works
+from tests.conformance.scene import CONSUMERS, IPV6, ends_with_reset, reset, works
 from tests.kernel.peers import times_of_resets
 from tests.wait import until
 
@@ -273,3 +274,50 @@ def test_an_endpoint_without_probes_that_clients_cannot_reach_is_shown(scene, am
     one = endpoint()
     assert (one.usable, one.failing, one.reason) == (True, False, "")
     assert (one.error, one.opened > 0) == ("connection refused", True)
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, IPV6], ids=["IPv4", "IPv6"])
+@pytest.mark.parametrize("first", ["client", "upstream"])
+@pytest.mark.parametrize("end", [reset, socket.socket.close], ids=["reset", "end"])
+def test_who_comes_back_from_the_same_port_is_not_refused_either(
+    scene, ambassador, family, end, first
+):
+    """To connection tracking it may be the connection that has just ended."""
+    where = "[fd77::4]:7000" if family == IPV6 else "10.77.0.4:7000"
+    ambassador.set(route(6379, where, connect=10.0))
+    ports = range(40_000, 40_008)  # each connection has other numbers, and these matter
+    listening = scene.endpoint()
+    pairs = [(dial_from(scene, family, port), scene.accept(listening)) for port in ports]
+    for pair in pairs:
+        works(*pair)
+    listening.close()  # from now on it refuses
+    for pair in pairs:
+        one, other = pair if first == "client" else pair[::-1]
+        end(one)
+        with contextlib.suppress(ConnectionResetError):
+            assert other.recv(1) == b""
+        reset(other)
+    again = [dial_from(scene, family, port, blocking=False) for port in ports]
+    for client in again:
+        _, connected, _ = select.select([], [client], [], 6)
+        assert connected, "no answer"
+        assert client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+        client.settimeout(20)
+    listening = scene.endpoint()
+    for client in again:
+        client.sendall(b"asked")
+    for _ in again:
+        upstream = scene.accept(listening)
+        assert upstream.recv(5, socket.MSG_WAITALL) == b"asked"
+        upstream.sendall(b"hello")
+    assert all(client.recv(5, socket.MSG_WAITALL) == b"hello" for client in again)
+
+
+def dial_from(scene, family, port, *, blocking=True):
+    """Return a socket that connects from a port of its own, whatever stood there a moment ago."""
+    sock = scene.keep(scene.network.client.socket(family))
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(("", port))
+    sock.setblocking(blocking)
+    sock.connect_ex((scene.network.address("ambassador", family), 6379))
+    return sock

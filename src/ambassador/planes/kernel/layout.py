@@ -56,8 +56,9 @@ Once a connection stands, its packets meet `poke`, `passing` or `leaving`, and `
 hook of ours, since a hook alone is dearer than most rules: 0.5 µs each, beside 1.1 µs for
 connection tracking and translation (2 cores of a virtual machine; a call of the kernel costs most,
 so each rule asks as little as it can). The label is set just before the translation, so its status
-is not asked too. `assured` is a TCP connection whose client has answered the SYN/ACK: nothing of it
-is for `answered` or `refused`. No packet goes through `accounting`: that its rule exists has
+is not asked too. A segment of an upstream without SYN or RST is not for `answered` or `refused`.
+(That the connection stands, ct status assured, says less: a SYN from the port of one that its
+upstream has reset belongs to the same entry, until that is forgotten.) No packet goes through `accounting`: that its rule exists has
 conntrack count.
 
 Pure.
@@ -89,7 +90,7 @@ __all__ = [
 
 TABLE = "inet ambassador"
 # The table's comment. Other chains, sets or meanings need another number.
-LAYOUT = "ambassador 7"
+LAYOUT = "ambassador 8"
 
 # A bit of the connection label (of 128) that says: translated by us. Marks are the usual place,
 # and therefore taken by others.
@@ -243,7 +244,7 @@ _STATIC = f"""\
   }}
   chain ours {{
     ct direction original goto up
-    meta l4proto tcp ct original proto-dst @back_tcp ct status assured accept
+    meta l4proto tcp ct original proto-dst @back_tcp tcp flags & (syn | rst) == 0 accept
     meta l4proto udp ct original proto-dst @back_udp ct status assured accept
     tcp flags & (syn | rst | ack) == (syn | ack) goto answered
     tcp flags & (syn | rst | ack) == (rst | ack) tcp sequence 0 goto refused

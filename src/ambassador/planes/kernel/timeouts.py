@@ -17,7 +17,10 @@ POLICY = {
     "close_wait": _FOREVER,
     "last_ack": 300,  # as long as a sender repeats its FIN
     "time_wait": 10,  # 120 by default: 2,000 new connections a second would fill the table
-    "close": 10,
+    # A SYN from the port of a connection that its upstream has reset belongs to the same entry, and
+    # leads where that led (nf_conntrack_proto_tcp.c, "may be out of sync"): its repetition, after
+    # 1 s, does not.
+    "close": 1,
     "retrans": 300,
     "unack": 300,
 }
