@@ -1,18 +1,29 @@
-"""Say when conntrack's table is about to be full, and when it has room again."""
+"""Say when conntrack's table is about to be full, when it is, and when it has room again."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from enum import IntEnum
 
 from ambassador import log
 from ambassador.planes.kernel.tracking import Fill, fill
+from ambassador.ports import RouteStatus
 
-__all__ = ["FullnessWatch", "nearly_full"]
+__all__ = ["Fullness", "FullnessWatch", "fullness", "with_fullness"]
 
-_CHECK = 5.0  # seconds between two looks
+_CHECK, _SOON = 5.0, 1.0  # seconds between two looks; where it is about to be full
 # Between the two nothing is said, so that a table that is always about as full is told of once.
 _NEARLY, _ROOM = 0.95, 0.90
+
+
+class Fullness(IntEnum):
+    """How full conntrack's table is."""
+
+    ROOM = 0
+    NEARLY = 1
+    FULL = 2  # what has no entry is dropped, at any port
 
 
 class FullnessWatch:
@@ -20,7 +31,7 @@ class FullnessWatch:
 
     def __init__(self, look: Callable[[], Fill | None] = fill) -> None:
         self._look = look
-        self._full = False
+        self._found = Fullness.ROOM
         self._timer: asyncio.TimerHandle | None = None
 
     def open(self) -> None:
@@ -28,18 +39,20 @@ class FullnessWatch:
         found = self._look()
         if found is None:  # not shown in this namespace
             return
-        before, self._full = self._full, nearly_full(found, before=self._full)
-        if self._full and not before:
+        before, self._found = self._found, fullness(found, before=self._found)
+        if self._found > before:
+            full = self._found is Fullness.FULL
             log.event(
                 log.WARNING,
-                "conntrack_full",
-                f"conntrack's table has {found.entries} of {found.limit} entries: when it is full, "
-                "new connections get no answer "
-                f"(on the host: sysctl net.netfilter.nf_conntrack_max={found.limit * 4})",
+                "conntrack_full" if full else "conntrack_nearly_full",
+                f"{_full(found)}; open ones go on {_cure(found)}"
+                if full
+                else f"conntrack's table has {found.entries} of {found.limit} entries: when it is "
+                f"full, new connections get no answer {_cure(found)}",
                 count=found.entries,
                 limit=found.limit,
             )
-        elif before and not self._full:
+        elif before and not self._found:
             log.event(
                 log.INFO,
                 "conntrack_not_full",
@@ -47,7 +60,8 @@ class FullnessWatch:
                 count=found.entries,
                 limit=found.limit,
             )
-        self._timer = asyncio.get_running_loop().call_later(_CHECK, self.open)
+        pause = _SOON if self._found else _CHECK
+        self._timer = asyncio.get_running_loop().call_later(pause, self.open)
 
     def close(self) -> None:
         """Look no longer."""
@@ -56,8 +70,34 @@ class FullnessWatch:
             self._timer = None
 
 
-def nearly_full(found: Fill, *, before: bool) -> bool:
-    """Return whether the table is about to be full; `before`: whether it was, when it was looked
-    at last.
-    """
-    return found.entries >= found.limit * (_ROOM if before else _NEARLY)
+def fullness(found: Fill, *, before: Fullness) -> Fullness:
+    """Return how full the table is; `before`: how full it was, when it was looked at last."""
+    if found.entries >= found.limit:
+        return Fullness.FULL
+    nearly = found.entries >= found.limit * (_ROOM if before else _NEARLY)
+    return Fullness.NEARLY if nearly else Fullness.ROOM
+
+
+def with_fullness(
+    statuses: Sequence[RouteStatus], look: Callable[[], Fill | None] = fill
+) -> Sequence[RouteStatus]:
+    """Return `statuses` with the reason why nobody new is served, where the table is full."""
+    found = look()
+    if found is None or found.entries < found.limit:
+        return statuses
+    return [replace(one, why=f"{_full(found)}{_and(one.why)}") for one in statuses]
+
+
+def _full(found: Fill) -> str:
+    return (
+        f"conntrack's table is full, {found.entries} of {found.limit} entries: "
+        "the kernel drops new connections before any plane sees them"
+    )
+
+
+def _cure(found: Fill) -> str:
+    return f"(on the host: sysctl net.netfilter.nf_conntrack_max={found.limit * 4})"
+
+
+def _and(why: str) -> str:
+    return f"; {why}" if why else ""

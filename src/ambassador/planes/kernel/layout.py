@@ -58,8 +58,8 @@ connection tracking and translation (2 cores of a virtual machine; a call of the
 so each rule asks as little as it can). The label is set just before the translation, so its status
 is not asked too. A segment of an upstream without SYN or RST is not for `answered` or `refused`.
 (That the connection stands, ct status assured, says less: a SYN from the port of one that its
-upstream has reset belongs to the same entry, until that is forgotten.) No packet goes through `accounting`: that its rule exists has
-conntrack count.
+upstream has reset belongs to the same entry, until that is forgotten.) No packet goes through
+`accounting`: that its rule exists has conntrack count.
 
 Pure.
 """

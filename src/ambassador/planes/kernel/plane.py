@@ -22,6 +22,7 @@ from ambassador.planes.kernel.doubts import Doubts
 from ambassador.planes.kernel.eligible import Abilities, demand, unable, unable_to_end, unsuited
 from ambassador.planes.kernel.entry import Flow
 from ambassador.planes.kernel.flows import Flows
+from ambassador.planes.kernel.fullness import with_fullness
 from ambassador.planes.kernel.healing import Healing
 from ambassador.planes.kernel.host import Host
 from ambassador.planes.kernel.installer import Installer
@@ -171,11 +172,10 @@ class KernelPlane:
         found = [kernel_route.status() for kernel_route in self._routes.some(routes)]
         if self._refusal and (unseen := flows_unseen()):
             return [replace(one, why=f"{one.why}; {unseen}") for one in found]
-        if not (why := self._healing.why):
-            return found
-        return [
-            replace(one, plane="relay", why=why) if one.plane == self.name else one for one in found
-        ]
+        if why := self._healing.why:
+            ours = self.name
+            found = [replace(s, plane="relay", why=why) if s.plane == ours else s for s in found]
+        return with_fullness(found)
 
     async def measure(self, routes: Sequence[Route] | None = None) -> None:
         """Bring the numbers of `status` up to date; see ports.Plane."""
