@@ -23,7 +23,7 @@ def test_an_established_connection_leaves_at_the_rule_that_counts_it():
     first, second, *_ = (line.strip() for line in CHAINS["ours"].strip().splitlines())
     assert first == "ct direction original goto up"
     assert CHAINS["up"].strip().splitlines()[0].endswith("@up_tcp accept")
-    assert second.endswith("@back_tcp ct status assured accept")
+    assert second.endswith("@back_tcp tcp flags & (syn | rst) == 0 accept")
 
 
 def test_conntrack_is_made_to_count_without_a_packet_being_asked():
