@@ -55,7 +55,7 @@ def _joined(networks: Iterable[Network], *, ipv6: bool) -> Ranges:
     """Return the networks of one family: sorted, and those that touch made one."""
     firsts: list[int] = []
     lasts: list[int] = []
-    for _, first, last in sorted(network for network in networks if network.ipv6 is ipv6):
+    for first, last in sorted((first, last) for six, first, last in networks if six is ipv6):
         if lasts and first <= lasts[-1] + 1:
             lasts[-1] = max(lasts[-1], last)
         else:

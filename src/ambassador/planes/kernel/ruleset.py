@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ambassador.model import Proto, Ranges
-from ambassador.planes.kernel.entrance import LET, Entrance, closed, replaced
+from ambassador.planes.kernel.entrance import LET, Entrance, closed, mended, replaced
 from ambassador.planes.kernel.layout import COUNTERS, TABLE, dnat_by_map
 from ambassador.planes.kernel.timeouts import timeout
 
@@ -25,6 +25,7 @@ __all__ = [
     "count",
     "emptied",
     "entrances",
+    "entrances_mended",
     "forgive",
     "lease",
     "plain",
@@ -136,6 +137,11 @@ def entrances(before: Iterable[Way], after: Iterable[Way]) -> tuple[str, str]:
     all ways of the table. Nothing where none has an entrance.
     """
     return replaced(filter(None, map(_entrance, before)), filter(None, map(_entrance, after)))
+
+
+def entrances_mended(ways: Iterable[Way]) -> str:
+    """Return what makes the sets of all `ways` of the table whole again."""
+    return mended(filter(None, map(_entrance, ways)))
 
 
 def _entrance(way: Way) -> Entrance | None:

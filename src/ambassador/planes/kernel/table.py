@@ -220,7 +220,7 @@ class Table:
                 + ruleset.emptied((), counters=False)
                 + ruleset.lease(lasting=not self._tied)
                 + ruleset.count(sorted(self._counted))
-                + ruleset.entrances((), self._ways.values())[0]
+                + ruleset.entrances_mended(self._ways.values())
                 + ruleset.transaction({}, self._ways)
             )
 
