@@ -118,23 +118,27 @@ def test_a_rule_of_another_in_our_table_goes(network, ambassador, scene):
 
 def test_datagrams_go_on_after_a_flush(network, ambassador, scene):
     upstream = scene.datagrams()
-    ambassador.set(route(53, "10.77.0.4:7053", proto=Proto.UDP))
-    client = scene.dial("bridge", 53, kind=socket.SOCK_DGRAM)
+    ambassador.set(
+        route(53, "10.77.0.4:7053", proto=Proto.UDP),
+        route(54, "[fd77::4]:7053", proto=Proto.UDP, name="six"),
+    )
+    dialled = ((53, socket.AF_INET), (54, IPV6))
+    clients = [scene.dial("bridge", *one, socket.SOCK_DGRAM) for one in dialled]
 
-    def exchange(text):
+    def exchange(client, text):
         client.send(text)
         data, where = upstream.recvfrom(64)
         upstream.sendto(data, where)
-        return where, client.recv(64)
+        assert client.recv(64) == text
+        return where
 
-    where, _ = exchange(b"before")
+    places = [exchange(client, b"before") for client in clients]
     nft(network, "flush ruleset")
-    assert exchange(b"at once") == (where, b"at once")
-    until(lambda: ambassador.status().plane == ambassador.plane, 1.0)
-    assert exchange(b"later") == (where, b"later")
-    second = scene.dial("bridge", 53, kind=socket.SOCK_DGRAM)
-    second.send(b"second")
-    assert upstream.recv(64) == b"second"
+    assert [exchange(client, b"at once") for client in clients] == places
+    until(lambda: {one.plane for one in ambassador.statuses()} == {ambassador.plane}, 1.0)
+    assert [exchange(client, b"later") for client in clients] == places
+    for one in dialled:
+        exchange(scene.dial("bridge", *one, socket.SOCK_DGRAM), b"second")
 
 
 def test_what_flushes_again_and_again_is_not_raced(network, ambassador, scene):
