@@ -106,6 +106,7 @@ class App:
             reloadables=[self._token] if settings.api is not None else [],
             admission=lists,
         )
+        self._transfer.routes = lambda: self.reconciler.routes
         networks = NetworkFiles(lists, self.reconciler)
         self._watches = Watches(resolver, self.reconciler, networks, self._durations.forget)
         self._doors = Doors(self.reconciler, MetricsText(self._facts, self._durations))

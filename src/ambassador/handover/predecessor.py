@@ -9,7 +9,7 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -201,7 +201,9 @@ def _why(error: BaseException) -> str:
 class Answers:
     """Answers on `sock` what the successor asks of `plane`; `counters` returns what was counted."""
 
-    def __init__(self, sock: socket.socket, plane: Plane, counters: Callable[[], Counters]) -> None:
+    def __init__(
+        self, sock: socket.socket, plane: Plane, counters: Callable[[], Awaitable[Counters]]
+    ) -> None:
         self._sock = sock
         self._plane = plane
         self._counters = counters
@@ -215,8 +217,12 @@ class Answers:
     async def farewell(self) -> None:
         """Say what was counted, for the last time."""
         with contextlib.suppress(OSError):
-            await send_text(self._sock, "farewell", HandedCounters(live=self._counters()).encode())
+            await send_text(self._sock, "farewell", await self._numbers())
         self._sock.close()
+
+    async def _numbers(self) -> bytes:
+        counters = HandedCounters(live=await self._counters())
+        return await asyncio.to_thread(counters.encode)
 
     async def _answer(self, message: dict[str, Any], descriptors: list[int]) -> None:
         given = text_of(descriptors[:1])
@@ -224,7 +230,7 @@ class Answers:
             os.close(descriptor)
         match message["say"]:
             case "numbers":
-                text = HandedCounters(live=self._counters()).encode()
+                text = await self._numbers()
             case "sessions":
                 text = encode_sessions(await self._plane.sessions())
             case "cut":

@@ -61,7 +61,7 @@ class EarlierProcess:
     async def measure(self) -> None:
         """Ask for its numbers; without an answer the last ones stand. Raises RunError."""
         if text := await self._ask("numbers"):
-            self.counters = HandedCounters.decode(text, kernel=True).live
+            self.counters = await asyncio.to_thread(_numbers, text)
 
     async def sessions(self, route_of: Callable[[RouteKey], Route | None]) -> list[SessionStatus]:
         """Ask for its open sessions; without an answer there are none. Raises RunError."""
@@ -99,7 +99,7 @@ class EarlierProcess:
                 if not message:
                     break
                 if message["say"] == "farewell":
-                    self.counters = HandedCounters.decode(text, kernel=True).live
+                    self.counters = await asyncio.to_thread(_numbers, text)
                     break
                 future = self._waiting.get(str(message.get("n")))
                 if future is not None and not future.done():
@@ -115,3 +115,8 @@ class EarlierProcess:
         for future in self._waiting.values():
             if not future.done():
                 future.set_result(b"")
+
+
+def _numbers(text: bytes) -> Counters:
+    """Return what was counted; of thousands of routes it takes 0.2 s."""
+    return HandedCounters.decode(text, kernel=True).live

@@ -25,14 +25,22 @@ from ambassador.handover.counters import (
 from ambassador.handover.plane import EarlierPlane
 from ambassador.handover.predecessor import Answers, Predecessor
 from ambassador.handover.successor import Successor
-from ambassador.model import Route
-from ambassador.ports import ForwardingPlane, Holder, ListeningPlane, Resolver, Transferable
+from ambassador.model import Route, RouteKey
+from ambassador.ports import (
+    ForwardingPlane,
+    Holder,
+    ListeningPlane,
+    Resolver,
+    RouteStatus,
+    Transferable,
+)
 from ambassador.sockets.inherited import Inherited
-from ambassador.tasks import spawn
+from ambassador.tasks import Slice, spawn
 
 __all__ = ["Lending", "Transfer"]
 
 _ENDED = "ended "
+_AT_ONCE = 20  # routes whose status is asked for at once
 
 
 class Lending:
@@ -118,6 +126,7 @@ class Transfer:
     ) -> None:
         self.earlier = EarlierPlane(resolver)
         self.kernel_counters = KernelCounters(kernel)
+        self.routes: Callable[[], Sequence[Route]] = lambda: [it.route for it in relay.status()]
         self._relay = relay
         self._kernel = kernel
         self._ended = ended
@@ -182,7 +191,7 @@ class Transfer:
 
         def let_go(successor: int) -> None:
             gone(successor)
-            self._say_gone(successor)
+            spawn(self._say_gone(successor), "say who has taken over")
 
         holder: Holder = Lending(parts, sockets, still, encode, let_go, counters=self.hand_over)
         self._predecessor = Predecessor(admin, holder)
@@ -203,8 +212,8 @@ class Transfer:
         """Return what a successor gets; see ports.Holder.counters."""
         handed, connections = await self.earlier.hand_over()
         add(handed.past, self.kernel_counters.counters)
-        handed.live = self._counters()
-        return handed.encode(), connections
+        handed.live = await self._counters()
+        return await asyncio.to_thread(handed.encode), connections
 
     async def stay(self, stop: asyncio.Event, answering: asyncio.Task[None]) -> None:
         """A successor has the routes: answer it and let open sessions end, however long they take,
@@ -239,16 +248,27 @@ class Transfer:
             self._predecessor.close()
         await self.earlier.close()
 
-    def _counters(self) -> Counters:
+    async def _counters(self) -> Counters:
         """Return what this very process has counted, the rules of the kernel aside."""
-        return {
-            one.route.key: counters_of(one)
-            | {f"{_ENDED}{name}": value for name, value in self._ended(one.route.name).items()}
-            for one in self._relay.status()
-        }
+        found, piece = dict[RouteKey, dict[str, float]](), Slice()
+        for one in await self._statuses():
+            ended = self._ended(one.route.name).items()
+            mine = counters_of(one) | {f"{_ENDED}{name}": value for name, value in ended}
+            found[one.route.key] = mine
+            await piece.end()
+        return found
 
-    def _say_gone(self, successor: int) -> None:
-        left = sum(status.open for status in self._relay.status())
+    async def _statuses(self) -> Sequence[RouteStatus]:
+        """Return what the relay knows of all routes, with turns for others."""
+        routes = self.routes()
+        found, piece = list[RouteStatus](), Slice()
+        for first in range(0, len(routes), _AT_ONCE):
+            found += self._relay.status(routes[first : first + _AT_ONCE])
+            await piece.end()
+        return found
+
+    async def _say_gone(self, successor: int) -> None:
+        left = sum(status.open for status in await self._statuses())
         goes_on = ""
         if left:
             count = "1 open session goes" if left == 1 else f"{left} open sessions go"

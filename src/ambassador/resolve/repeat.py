@@ -21,7 +21,7 @@ __all__ = ["Repeat", "Repeater"]
 _TIME = 0.4  # seconds for an answer; then the name is asked for in full
 _RARELY = 4
 _AT_ONCE = 64  # answers read in one turn of the loop
-_LONGEST = 0.002  # seconds; an answer that says something new takes 0.5 ms
+_LONGEST = 0.001  # seconds; an answer that says something new takes 0.5 ms
 _Told = Callable[[bool], None]
 
 

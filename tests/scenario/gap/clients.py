@@ -104,6 +104,7 @@ def flood(scene: Scene) -> None:
         scene.ask(Status("spare"))
         scene.ask(Remove("spare"))
         scene.crowds.end()
+    scene.crowds.do("served", 0)
 
 
 def datagrams(scene: Scene) -> None:

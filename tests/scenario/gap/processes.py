@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from pathlib import Path
 
 from ambassador.core.commands import Cut
 from tests.program import COMMAND, clean_environ, unmeasured
@@ -36,8 +35,7 @@ def worker_killed(scene: Scene) -> None:
     """A worker dies with all of its sessions, beside the one that carries ours."""
     scene.crowds.do("come", "127.0.0.1", scene.port("crowd"), CROWD)
     carrier = scene.ticking.met().carrier
-    children = Path(f"/proc/{scene.pid}/task/{scene.pid}/children").read_text().split()
-    others = [int(child) for child in children if int(child) != carrier]
+    others = [child for child in scene.children if child != carrier]
     with scene.watched():
         for other in others:
             os.kill(other, signal.SIGKILL)

@@ -81,8 +81,27 @@ class Scene:
             stack.callback(lambda: self.ticking.close())  # noqa: PLW0108 (that of the end)
             until(lambda: self.ticking.met().asked, 10)  # it is on its way
             if workers:
-                until(lambda: self.ticking.met().carrier != self.pid, 20, "a worker carries it")
+                self._until_carried()
             self._ends = stack.pop_all()
+
+    def _until_carried(self) -> None:
+        """Have workers started, by much to do, and one of them carry the session."""
+        self.crowds.begin("flood", "127.0.0.1", self.port("crowd"), 2.0)
+        until(lambda: self.children, 10, "workers are started")
+        self.crowds.end()
+        self.crowds.do("served", 0)
+
+        def carried() -> bool:
+            self.succeed(self.program)
+            return self.ticking.met().carrier in self.children
+
+        until(carried, 20, "a worker carries it")
+
+    @property
+    def children(self) -> list[int]:
+        """The processes that the ambassador has started."""
+        text = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
+        return [int(pid) for pid in text.split()]
 
     def _run(self, *more: str) -> Program:
         return Program(

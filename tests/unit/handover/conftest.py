@@ -19,7 +19,7 @@ def run():
             scene = Scene()
             await scene.plane.apply([AddRoute(ROUTE)])
             await scene.earlier.apply([AddRoute(ROUTE)])
-            scene.earlier.take_over(HandedCounters(live=scene.counters()), scene.here, [])
+            scene.earlier.take_over(HandedCounters(live=await scene.counters()), scene.here, [])
             answering = spawn(scene.answers.run() if answers else asyncio.sleep(60), "it")
             try:
                 async with asyncio.timeout(10):

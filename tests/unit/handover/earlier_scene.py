@@ -70,7 +70,7 @@ class Scene:
         self.there.setblocking(False)
         self.answers = Answers(self.there, self.plane, self.counters)
 
-    def counters(self):
+    async def counters(self):
         return {one.route.key: counters_of(one) for one in self.plane.status()}
 
     def status(self):

@@ -16,6 +16,10 @@ from tests.planes import FakePlane
 from tests.unit.handover.earlier_scene import session
 
 
+async def nothing():
+    return {}
+
+
 @pytest.mark.asyncio
 async def test_the_place_is_for_its_user_and_goes_again(tmp_path):
     admin = tmp_path / "admin.sock"
@@ -48,7 +52,7 @@ async def asked(*questions):
     with one, other:
         for sock in (one, other):
             sock.setblocking(False)
-        running = spawn(Answers(other, plane, dict).run(), "it")
+        running = spawn(Answers(other, plane, nothing).run(), "it")
         answers = []
         for number, (say, text, more) in enumerate(questions):
             await send_text(one, say, text, n=number, **more)
@@ -81,7 +85,7 @@ async def test_rubbish_ends_it_quietly():
     with one, other:
         other.setblocking(False)
         one.send(b"{")
-        await asyncio.wait_for(Answers(other, FakePlane(), dict).run(), 5)
+        await asyncio.wait_for(Answers(other, FakePlane(), nothing).run(), 5)
 
 
 @pytest.mark.asyncio
@@ -89,11 +93,11 @@ async def test_its_last_word_is_what_it_has_counted_and_nobody_needs_to_listen()
     one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with one:
         one.setblocking(False)
-        await Answers(other, FakePlane(), dict).farewell()
+        await Answers(other, FakePlane(), nothing).farewell()
         message, descriptors = await receive(one)
         assert (message, text_of(descriptors)) == ({"say": "farewell"}, b"[{}, {}, []]")
         with pytest.raises(BrokenPipeError):
             await send(one, "numbers")
     one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     one.close()
-    await Answers(other, FakePlane(), dict).farewell()
+    await Answers(other, FakePlane(), nothing).farewell()
