@@ -31,7 +31,8 @@ def compose(request: pytest.FixtureRequest, hosts: tuple[Engine, Engine]) -> Com
     with root.locked():
         tar = root.compose()
     for host in hosts:
-        host.docker("import", str(tar), IMAGE, within=120)
+        if host.client("image", "inspect", IMAGE, ok=None).returncode:
+            host.docker("import", str(tar), IMAGE, within=120)
 
     def inside(host: Engine, file: str, *arguments: str, **variables: str) -> Any:
         mounts = (f"{host.folder}/docker.sock:/var/run/docker.sock", f"{FILES}:{FILES}:ro")

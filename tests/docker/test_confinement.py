@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 import socket
 import subprocess
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from .bed import resp
-from .bed.command import until
+from .bed.command import run, until
 from .bed.engine import Engine
 from .bed.images import AMBASSADOR, AMBASSADOR_PYTHON, REDIS
 
@@ -37,6 +38,34 @@ def test_a_read_only_container_without_capabilities_serves_any_port(
     facts = [line.split(":\t") for line in status.splitlines()]
     assert {value for key, value in facts if key == "CapEff"} == {"0" * 16}
     assert not any("0" in value.split() for key, value in facts if key == "Uid")
+
+
+def test_each_hint_about_a_port_that_may_not_be_bound_works_when_typed(near: Engine) -> None:
+    """With the network of the host, where docker refuses --sysctl and port 80 is the host's."""
+    near.docker("run", "-d", "--name", "redis", REDIS)
+    to = f"X_PORT_80_TCP=tcp://{near.container_address('redis')}:6379"
+    begin = ("run", "-d", "--name", "ambassador", "--network", "host", "-e", to)
+    near.docker(*begin, AMBASSADOR)
+    assert near.exit_code("ambassador") == 1
+    said = near.logs("ambassador")
+    (listen,) = re.findall(r"such a port with \.\.\.(_LISTEN=:(\d+)),", said)
+    (flags,) = re.findall(r"\(docker run (.+?), systemd", said)
+    (setting,) = re.findall(r"lower that limit: sysctl -w (\S+), on the host", said)
+
+    def served(port: int, *more: str) -> None:
+        near.docker("rm", "-f", "ambassador")
+        near.docker(*begin, *more, AMBASSADOR)
+        resp.first_pong(near, "127.0.0.1", port)
+
+    served(int(listen[1]), "-e", f"X_PORT_80_TCP{listen[0]}")
+    served(80, *flags.split())
+    name = setting.partition("=")[0]
+    before = run(near.inside("sysctl", "-n", name)).stdout.strip()
+    try:
+        run(near.inside("sysctl", "-w", setting))
+        served(80)
+    finally:
+        run(near.inside("sysctl", "-w", f"{name}={before}"))
 
 
 def test_busy_sessions_have_processes_of_their_own_there_too(near: Engine) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
+import pytest
+
 from .bed import resp
 from .bed.command import until
 from .bed.engine import Engine
@@ -76,3 +80,33 @@ def test_a_linked_container_is_followed_when_it_restarts_with_another_address(
 
     resp.first_pong(near, address, within=15)
     assert near.inspect("ambassador")["RestartCount"] == 0
+
+
+@pytest.mark.parametrize("there", ["another service", "nobody"])
+def test_an_address_that_is_another_container_s_is_left_soon(near: Engine, there: str) -> None:
+    """Docker's DNS gives 600 s. Where another service answers there it is wrong for two seconds at
+    most; where nobody does the name is asked for at once.
+    """
+    near.docker("network", "create", "--subnet", "10.99.0.0/24", "inner")
+    for name in ("first", "second", "other"):
+        idle = ("sleep", "600") if (name, there) == ("other", "nobody") else ()
+        near.docker("run", "-d", "--name", name, REDIS, *idle)
+        if not idle:
+            resp.first_pong(near, near.container_address(name))
+            resp.ask(near, f"SET who {name}", near.container_address(name))
+    join = ("network", "connect", "--ip")
+    near.docker(*join, "10.99.0.10", "--alias", "service", "inner", "first")
+    run_ambassador(near, "tcp://service:6379", "--network", "inner")
+    address = address_in(near, "inner", "ambassador")
+    resp.first_pong(near, address)
+    assert resp.ask(near, "GET who", address) == "first"
+
+    near.docker("network", "disconnect", "inner", "first")
+    near.docker(*join, "10.99.0.11", "--alias", "service", "inner", "second")
+    near.docker(*join, "10.99.0.10", "inner", "other")
+    began = wrong = time.monotonic()
+    while time.monotonic() - began < 3:
+        if resp.ask(near, "GET who", address) != "second":
+            wrong = time.monotonic()
+    assert resp.ask(near, "GET who", address) == "second"
+    assert wrong - began < (2 if there == "another service" else 0.5)

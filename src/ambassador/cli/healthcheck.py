@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import click
 
 from ambassador.admin import client
@@ -24,12 +26,16 @@ __all__ = ["command"]
     callback=duration("--timeout"),
     help="How long to wait for the answer.",
 )
-def command(admin: str | None, timeout: float) -> int:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, also where nobody answers.")
+def command(admin: str | None, timeout: float, *, as_json: bool) -> int:
     """Exit 0 when the running ambassador listens on all its routes, else 1."""
     try:
         good, phase = client.ready(admin_socket(admin), timeout)
     except NobodyError as error:
-        complain(str(error))
+        if as_json:
+            print(json.dumps({"ready": False, "error": str(error)}, indent=2))
+        else:
+            complain(str(error))
         return 1  # what a HEALTHCHECK may exit with (Dockerfile reference)
-    print(safe(phase))
+    print(json.dumps({"ready": good, "phase": phase}, indent=2) if as_json else safe(phase))
     return 0 if good else 1

@@ -1,3 +1,4 @@
+import json
 import socket
 
 import pytest
@@ -34,3 +35,12 @@ def test_1_when_it_has_no_admin_socket(ambassador):
 def test_2_when_it_is_asked_wrongly(ambassador):
     assert ambassador("healthcheck", "--timeout", "-1").returncode == 2
     assert ambassador("healthcheck", "--admin", "relative").returncode == 2
+
+
+def test_as_json_it_says_the_same(ambassador, running, tmp_path):
+    done = ambassador("healthcheck", "--json", AMBASSADOR_ADMIN=str(running.admin))
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"ready": True, "phase": "ready"})
+    done = ambassador("healthcheck", "--json", "--admin", str(tmp_path / "none.sock"))
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["ready"], done.stderr) == (1, False, "")
+    assert "nobody answers at" in told["error"]
