@@ -3,7 +3,7 @@
 import pytest
 
 from ambassador.core.plan import ChangeRoute
-from ambassador.model import Endpoint, Existing, Fate, Inet, Pick, Proto, Route, Unix
+from ambassador.model import Endpoint, Existing, Fate, Inet, Pick, Proto, Rate, Route, Unix
 from ambassador.planes.kernel.eligible import (
     Abilities,
     forwardable,
@@ -46,10 +46,18 @@ def test_plain_routes_are_suited(listen, host):
         (route("10.0.0.1", "10.0.0.2", pick=Pick.LEAST), "pick=least"),
         (route("several-addresses", pick=Pick.LEAST), "pick=least"),
         (route(source=("10.0.0.5",)), "source addresses"),
+        (route(limit=1000), "limit=1000 is counted by the relay"),
+        (route(limit_client=50), "limit_client=50 is counted"),
+        (route(rate=Rate(100, 1)), "rate=100/s is counted"),
+        (route(ban=Rate(10, 60)), "ban=10/1m is counted"),
     ],
 )
 def test_what_only_the_relay_can_do_is_named(unfit, reason):
     assert reason in unsuited(unfit)
+
+
+def test_an_allow_list_leaves_a_route_to_the_kernel():
+    assert unsuited(route(allow=("10.0.0.0/8",), deny=("10.1.0.0/16",))) == ""
 
 
 def test_least_of_one_needs_no_counting():
