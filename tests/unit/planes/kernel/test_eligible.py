@@ -49,7 +49,7 @@ def test_plain_routes_are_suited(listen, host):
         (route(limit=1000), "limit=1000 is counted by the relay"),
         (route(limit_client=50), "limit_client=50 is counted"),
         (route(rate=Rate(100, 1)), "rate=100/s is counted"),
-        (route(ban=Rate(10, 60)), "ban=10/1m is counted"),
+        (route(ban=Rate(10, 60)), "ban=10/m is counted"),
     ],
 )
 def test_what_only_the_relay_can_do_is_named(unfit, reason):
