@@ -116,17 +116,18 @@ class SessionFacts(Pair):
         """Return what there is to say at its end, for `reason`."""
         now, live, candidate, upstream = time.monotonic(), self.live, self.candidate, self.upstream
         # Once a session: what is asked of properties elsewhere is looked up here.
+        route, started = live.route, self.started
         return SessionRecord(
-            live.route.name,
-            live.route.proto,
+            route.name,
+            route.proto,
             client_name(self.address),
             candidate.endpoint if candidate else None,
             str(candidate) if candidate else "",
             "relay",
             self.client.received,
             upstream.received if upstream else 0,
-            (self.connected or now) - self.started,
-            now - self.started,
+            (self.connected or now) - started,
+            now - started,
             reason,
             self.detail,
             0,
