@@ -17,7 +17,9 @@ _HELP = str.maketrans({"\\": "\\\\", "\n": "\\n"})
 
 
 def labelled(**labels: str) -> str:
-    """Return labels as they stand between braces."""
+    """Return labels as they stand between braces; in the order of their names, as callers pass
+    them, so that a line looks the same in every version.
+    """
     return ",".join(f'{name}="{value.translate(_VALUE)}"' for name, value in labels.items())
 
 
@@ -47,7 +49,7 @@ class Page:
         below, lines = 0, []
         for bound, count in zip((*METRICS[name].buckets, "+Inf"), counts, strict=True):
             below += count
-            lines.append(f'{name}_bucket{{{labels},le="{bound}"}} {below}\n')
+            lines.append(f'{name}_bucket{{le="{bound}",{labels}}} {below}\n')
         lines.append(f"{name}_count{{{labels}}} {below}\n{name}_sum{{{labels}}} {total}\n")
         self._lines[name].append("".join(lines))
 

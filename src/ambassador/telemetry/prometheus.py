@@ -94,7 +94,7 @@ class MetricsText:
 
 def _add_whole(page: Page, facts: Facts) -> None:
     add = page.add
-    build = labelled(version=__version__, python=platform.python_version())
+    build = labelled(python=platform.python_version(), version=__version__)
     add("ambassador_build_info", 1, build)
     add("ambassador_ready", facts.ready)
     good = all(not source.error for source in facts.sources)
@@ -112,7 +112,7 @@ def _add_whole(page: Page, facts: Facts) -> None:
     for name, view in facts.followed.items():
         route = labelled(route=name)
         for one in view.changes:
-            cause = f"{route},{labelled(cause=one.cause)}"
+            cause = f"{labelled(cause=one.cause)},{route}"
             add("ambassador_primary_changes_total", one.count, cause)
         if view.since:
             add("ambassador_primary_since_timestamp_seconds", view.since, route)
@@ -122,22 +122,23 @@ def _add_whole(page: Page, facts: Facts) -> None:
 
 def _add_route(page: Page, status: RouteStatus, times: Times, unwatched: int) -> None:
     add, route, name = page.add, status.route, labelled(route=status.route.name)
-    info = labelled(proto=str(route.proto), listen=describe_listen(route), plane=status.plane)
-    add("ambassador_route_info", 1, f"{name},{info}")
+    proto, listen, plane = str(route.proto), describe_listen(route), status.plane
+    info = labelled(listen=listen, plane=plane, proto=proto, route=route.name)
+    add("ambassador_route_info", 1, info)
     add("ambassador_sessions_opened_total", status.opened, name)
     add("ambassador_sessions_open", status.open, name)
     closed = Counter(status.closed) + times.in_kernel + Counter({Reason.UNKNOWN: unwatched})
     for reason, count in sorted(closed.items()):
-        add("ambassador_sessions_closed_total", count, f'{name},reason="{reason.value}"')
+        add("ambassador_sessions_closed_total", count, f'reason="{reason.value}",{name}')
     add("ambassador_sessions_refused_total", status.refused, name)
     for reason, count in sorted(status.turned_away.items()):
-        add("ambassador_clients_turned_away_total", count, f'{name},reason="{reason.value}"')
+        add("ambassador_clients_turned_away_total", count, f'reason="{reason.value}",{name}')
     add("ambassador_sessions_held", status.held, name)
     add("ambassador_sessions_ever_held_total", status.held_total, name)
     for kind, count in sorted(status.ways_out.items()):
-        add("ambassador_ways_out_total", count, f'{name},kind="{kind}"')
-    add("ambassador_bytes_total", status.to_upstream, f'{name},flow="to_upstream"')
-    add("ambassador_bytes_total", status.to_client, f'{name},flow="to_client"')
+        add("ambassador_ways_out_total", count, f'kind="{kind}",{name}')
+    add("ambassador_bytes_total", status.to_upstream, f'flow="to_upstream",{name}')
+    add("ambassador_bytes_total", status.to_client, f'flow="to_client",{name}')
     for metric, values in (
         ("ambassador_connect_seconds", times.connecting),
         ("ambassador_session_seconds", times.session),
@@ -148,18 +149,19 @@ def _add_route(page: Page, status: RouteStatus, times: Times, unwatched: int) ->
 
 
 def _add_endpoint(page: Page, status: RouteStatus, endpoint: Endpoint, name: str) -> None:
-    add, labels = page.add, f"{name},{labelled(endpoint=format_endpoint(endpoint))}"
+    add, where = page.add, labelled(endpoint=format_endpoint(endpoint))
+    labels = f"{where},{name}"
     sessions = status.open_by_endpoint.get(endpoint.address, 0)
     met = status.met.get(endpoint.address, _NOTHING_MET)
     add("ambassador_endpoint_sessions_open", sessions, labels)
     add("ambassador_endpoint_sessions_opened_total", met.opened, labels)
-    add("ambassador_endpoint_bytes_total", met.to_upstream, f'{labels},flow="to_upstream"')
-    add("ambassador_endpoint_bytes_total", met.to_client, f'{labels},flow="to_client"')
+    add("ambassador_endpoint_bytes_total", met.to_upstream, f'{where},flow="to_upstream",{name}')
+    add("ambassador_endpoint_bytes_total", met.to_client, f'{where},flow="to_client",{name}')
     add("ambassador_endpoint_failures_total", met.failures, labels)
     add("ambassador_endpoint_usable", usable(endpoint) and not met.failing, labels)
     for health in Health:
-        said = f'{labels},health="{health.value}"'
+        said = f'{where},health="{health.value}",{name}'
         add("ambassador_endpoint_health", endpoint.health is health, said)
     for admin in Admin:
-        said = f'{labels},admin="{admin.value}"'
+        said = f'admin="{admin.value}",{labels}'
         add("ambassador_endpoint_admin", endpoint.admin is admin, said)
