@@ -79,3 +79,23 @@ def test_a_room_has_no_protocol_of_its_own(room):
     modules = sorted((PACKAGE / room.replace(".", "/")).rglob("*.py"))
     assert modules
     assert [f"{path.name}: {name}" for path in modules for name in protocols(path)] == []
+
+
+# The rooms that have some, each known only there: what a descriptor, a connection that is being
+# made, a search and a worker tell, which several classes of the room hear. It only gets shorter.
+_WITHIN = {
+    "planes.relay": {
+        "Attached", "Dialler", "Doorkeeper", "Handed", "Owner", "Pausing", "Ready", "Seeker",
+    },
+    "follow": {"Asker", "Follower", "Rule"},
+}  # fmt: skip
+
+
+def test_no_other_room_has_a_protocol_and_these_have_no_more():
+    found: dict[str, set[str]] = {}
+    for path in PACKAGE.rglob("*.py"):
+        room = ".".join(path.parent.relative_to(PACKAGE).parts)
+        if room and (names := protocols(path)):
+            found.setdefault(room, set()).update(names)
+    more = {room: names - _WITHIN.get(room, set()) for room, names in found.items()}
+    assert {room: names for room, names in more.items() if names} == {}
