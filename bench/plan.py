@@ -101,7 +101,7 @@ def left_out(selection: Selection) -> list[str]:
     groups = dict.fromkeys(load.group for load in LOADS.values())
     absent = groups.keys() - {LOADS[key].group for key in labels}
     lines.append(f"left out of all loads: {', '.join(name for name in groups if name in absent)}")
-    for topology in TOPOLOGIES:
+    for topology in selection.topologies:
         gone = [
             label
             for key, label in labels.items()

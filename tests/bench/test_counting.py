@@ -11,7 +11,7 @@ def test_only_what_counts_is_taken_out_of_the_rules():
     rules = _without_counting(skeleton())
     for line in (
         "meta l4proto tcp accept",
-        "meta l4proto tcp ct status assured accept",
+        "meta l4proto tcp tcp flags & (syn | rst) == 0 accept",
         "ct direction original goto up",
         "meta l4proto tcp ct original proto-dst @opened_tcp",
     ):

@@ -92,6 +92,7 @@ def test_a_part_says_what_it_leaves_out():
     assert "without direct, socat, our relay, no workers, our kernel plane" in lines[0]
     assert "left out of all loads: sessions, routes, counting" in lines
     assert any(line.startswith("left out of three: ") and "bulk" in line for line in lines)
+    assert not any("three" in line for line in left_out(select(["relay", "shared"])))
     assert left_out(select(())) == left_out(select(["get"])) == []
 
 
