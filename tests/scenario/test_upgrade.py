@@ -345,10 +345,10 @@ def test_no_counter_sinks_and_every_end_is_counted(run, peers):
     until(lambda: not run.status().earlier)
     now = numbers()
     assert sunk(before, now) == []
-    name = '{route="db",reason="client"}'
+    name = '{reason="client",route="db"}'
     assert now[f"ambassador_sessions_closed_total{name}"] == 8
     assert now['ambassador_connect_seconds_count{route="db"}'] == 8
-    assert now['ambassador_session_seconds_bucket{route="db",le="+Inf"}'] == 8
+    assert now['ambassador_session_seconds_bucket{le="+Inf",route="db"}'] == 8
 
 
 @pytest.mark.parametrize(
