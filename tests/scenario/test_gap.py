@@ -34,10 +34,9 @@ ACTS: tuple[Callable[[Scene], None], ...] = (
 )  # fmt: skip
 
 
-# While workers carry: `worker_killed` comes last, since no worker is started for a while.
+# While workers carry the session.
 WITH_WORKERS: tuple[Callable[[Scene], None], ...] = (
-    asked.changes, asked.all_routes, files.all_replaced, clients.come_and_go, clients.cut,
-    processes.worker_killed,
+    asked.changes, asked.all_routes, files.all_replaced, clients.come_and_go,
 )  # fmt: skip
 
 
