@@ -57,8 +57,6 @@ PURE_MODULES = (
                 "messages",
                 "orphans",
                 "questions",
-                "stops",
-                "transaction",
             ),
             *("revival", "ruleset", "sieve", "skim", "timeouts", "ways"),
         )

@@ -20,8 +20,7 @@ from ambassador.planes.kernel.ruleset import (
     transaction,
     uncount,
 )
-from ambassador.planes.kernel.table import Table, foreign, inherit, retire
-from ambassador.planes.kernel.transaction import Change
+from ambassador.planes.kernel.table import Change, Table, foreign, inherit, retire
 
 
 @pytest.fixture(autouse=True)
