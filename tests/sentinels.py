@@ -40,9 +40,17 @@ def ask(net: Namespace, port: int, *words: str) -> Reply:
 
 
 class Set:
-    """One primary, two replicas, and sentinels, if any; the first of SERVERS begins as primary."""
+    """One primary, two replicas, and sentinels, if any; the first of SERVERS begins as primary.
+    All know each other by the address `host`.
+    """
 
-    def __init__(self, net: Namespace, folder: Path, sentinels: Sequence[int] = SENTINELS) -> None:
+    def __init__(
+        self,
+        net: Namespace,
+        folder: Path,
+        sentinels: Sequence[int] = SENTINELS,
+        host: str = "127.0.0.1",
+    ) -> None:
         self.net = net
         self._folder = folder
         self.processes: dict[int, subprocess.Popen[Any]] = {}
@@ -50,12 +58,12 @@ class Set:
             self.start(port)
         until(lambda: all(ask(net, port, "PING") == "PONG" for port in SERVERS), _SETTLED)
         for port in SERVERS[1:]:
-            ask(net, port, "REPLICAOF", "127.0.0.1", str(SERVERS[0]))
+            ask(net, port, "REPLICAOF", host, str(SERVERS[0]))
         until(lambda: self._replicas(SERVERS[0]) == 2, _SETTLED, "replicas")
         for port in sentinels:
             (folder / f"{port}.conf").write_text(
                 f"port {port}\ndir {folder}\nprotected-mode no\n"
-                f"sentinel monitor {NAME} 127.0.0.1 {SERVERS[0]} 2\n"
+                f"sentinel monitor {NAME} {host} {SERVERS[0]} 2\n"
                 f"sentinel down-after-milliseconds {NAME} 500\n"
                 f"sentinel failover-timeout {NAME} 3000\n"
             )

@@ -57,6 +57,8 @@ PURE_MODULES = (
                 "messages",
                 "orphans",
                 "questions",
+                "stops",
+                "transaction",
             ),
             *("revival", "ruleset", "sieve", "skim", "timeouts", "ways"),
         )

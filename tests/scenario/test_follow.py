@@ -15,18 +15,29 @@ from tests.wait import until
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(120)]
 
-ADDRESSES = ",".join(f"127.0.0.1:{port}" for port in SENTINELS)
+HOST, FRONT = "10.9.0.2", "10.9.0.1"
+ADDRESSES = ",".join(f"{HOST}:{port}" for port in SENTINELS)
 LISTEN = 6379
 
 
 @pytest.fixture(scope="module")
-def net():
-    return Namespace()
+def front():
+    """Another host, which forwards."""
+    found = Namespace()
+    found.sysctl(net__ipv4__ip_forward=1, net__ipv4__conf__all__send_redirects=0)
+    return found
+
+
+@pytest.fixture(scope="module")
+def net(front):
+    found = Namespace()
+    front.join(found, [f"{FRONT}/24"], [f"{HOST}/24"])
+    return found
 
 
 @pytest.fixture(scope="module")
 def redis(net, tmp_path_factory):
-    found = Set(net, tmp_path_factory.mktemp("redis"))
+    found = Set(net, tmp_path_factory.mktemp("redis"), host=HOST)
     yield found
     found.close()
 
@@ -36,8 +47,8 @@ def write(net):
     """Start writers, which end with the test."""
     started = []
 
-    def start():
-        started.append(Writers(net, ("127.0.0.1", LISTEN)))
+    def start(host="127.0.0.1"):
+        started.append(Writers(net, (host, LISTEN)))
         return started[-1]
 
     yield start
@@ -51,7 +62,10 @@ def following(net, folder, *, arguments=(), **options):
         "AMBASSADOR_ADMIN": str(folder / "admin.sock"),
         "AMBASSADOR_STATE": str(folder / "state"),
         "AMBASSADOR_PLANE": "relay",
-        **{f"REDIS_PORT_6379_TCP_{key}": value for key, value in options.items()},
+        **{
+            key if key.startswith("AMBASSADOR") else f"REDIS_PORT_6379_TCP_{key}": value
+            for key, value in options.items()
+        },
     }
     return Program(*arguments, net=net, measured=False, **environ)
 
@@ -120,10 +134,29 @@ def test_a_planned_failover_loses_nothing_and_refuses_nobody(net, redis, write, 
         assert lost(redis, writers, since) == []
         assert (writers.readonly, writers.refused) == (0, 0)
         view = status(tmp_path)
-        assert view["follow"]["primary"] == f"127.0.0.1:{after}"
+        assert view["follow"]["primary"] == f"{HOST}:{after}"
         assert "ROLE master" in view["follow"]["why"]
         assert view["follow"]["answering"] == 3
         assert [one["count"] for one in view["follow"]["changes"]] == [1]
+
+
+def test_in_the_kernel_a_planned_failover_loses_nothing(front, net, redis, write, tmp_path):
+    before = primary_of(redis)
+    with following(front, tmp_path, AMBASSADOR_PLANE="kernel") as program:
+        program.wait_for("primary")
+        assert status(tmp_path)["plane"] == "kernel"
+        writers = write(FRONT)
+        writers.wait_for_one(0.0)
+        assert ask(net, SENTINELS[0], "SENTINEL", "FAILOVER", NAME) == "OK"
+        element = f"{HOST} . {before} . {LISTEN}"
+        until(lambda: element in front.run("nft", "list", "ruleset"), 10, "flows are stopped")
+        promoted(redis, before)
+        since = time.monotonic()
+        writers.wait_for_one(since)
+        writers.stop()
+        assert lost(redis, writers, since) == []
+        assert (writers.readonly, writers.refused) == (0, 0)
+        until(lambda: "stopped4" not in front.run("nft", "list", "ruleset"), 10, "no rule is left")
 
 
 def test_a_frozen_sentinel_that_is_written_first_changes_nothing(net, redis, write, tmp_path):
@@ -152,14 +185,14 @@ def test_the_operator_stands_above_the_sentinels(net, redis, tmp_path):
     other = next(port for port in SERVERS if port != primary)
     with following(net, tmp_path) as program:
         program.wait_for("primary")
-        operate(tmp_path, "move", "redis", f"tcp://127.0.0.1:{other}")
+        operate(tmp_path, "move", "redis", f"tcp://{HOST}:{other}")
         view = status(tmp_path)
         assert view["follow"]["decides"] == "operator"
-        assert [one["endpoint"] for one in view["endpoints"]] == [f"tcp://127.0.0.1:{other}"]
+        assert [one["endpoint"] for one in view["endpoints"]] == [f"tcp://{HOST}:{other}"]
         operate(tmp_path, "reset", "redis")
         view = until(lambda: status(tmp_path), 5)
         assert view["follow"]["decides"] == "sentinel"
-        assert [one["endpoint"] for one in view["endpoints"]] == [f"tcp://127.0.0.1:{primary}"]
+        assert [one["endpoint"] for one in view["endpoints"]] == [f"tcp://{HOST}:{primary}"]
         operate(tmp_path, "hold", "redis")
         assert status(tmp_path)["why"].startswith("held by")
         operate(tmp_path, "release", "redis")
@@ -209,7 +242,7 @@ def test_an_ambassador_that_is_killed_in_the_middle_follows_on_when_it_is_back(
         since = time.monotonic()
         promoted(redis, before)
         writers.wait_for_one(since)
-        until(lambda: status(tmp_path)["follow"]["primary"] != f"127.0.0.1:{before}", 20)
+        until(lambda: status(tmp_path)["follow"]["primary"] != f"{HOST}:{before}", 20)
         since = time.monotonic()
         writers.wait_for_one(since)
         writers.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from ambassador import log
@@ -13,6 +14,7 @@ from ambassador.planes.kernel.registry import Registry
 from ambassador.planes.kernel.retries import Retries
 from ambassador.planes.kernel.route import KernelRoute
 from ambassador.planes.kernel.steps import announce
+from ambassador.planes.kernel.stops import STOPPED
 from ambassador.planes.kernel.table import Table
 from ambassador.tasks import spawn
 
@@ -41,6 +43,9 @@ class Changes:
         self._changed: set[KernelRoute] = set()
         self._working: asyncio.Task[None] | None = None
         self._closed = False
+        self._lifting: asyncio.TimerHandle | None = None
+        self._stops = 0  # transactions that stopped flows
+        installer.flows_stopped = self._lift_later
 
     def change(self, kernel_route: KernelRoute) -> None:
         """Have the ways of `kernel_route` installed anew, soon."""
@@ -74,6 +79,26 @@ class Changes:
         self._closed = True
         self._changed.clear()
         self._retries.close()
+        if self._lifting is not None:
+            self._lifting.cancel()
+
+    def _lift_later(self) -> None:
+        """Take away what stops open flows, once it stops none any longer."""
+        self._stops += 1
+        if self._lifting is not None:
+            self._lifting.cancel()
+        loop, number = asyncio.get_running_loop(), self._stops
+        self._lifting = loop.call_later(
+            STOPPED, lambda: spawn(self._lift(number), "flows that were stopped")
+        )
+
+    async def _lift(self, number: int) -> None:
+        async with self._lock:
+            if self._closed or number != self._stops:  # others were stopped meanwhile
+                return
+            # What cannot be taken away stops nothing, and costs a look.
+            with contextlib.suppress(PlaneError):
+                await self._installer.lift()
 
     def _begin(self) -> None:
         if self._working is None or self._working.done():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from ambassador import log
@@ -15,7 +15,9 @@ from ambassador.planes.kernel.flows import Flows
 from ambassador.planes.kernel.life import Event
 from ambassador.planes.kernel.route import KernelRoute
 from ambassador.planes.kernel.ruleset import Key, Way
-from ambassador.planes.kernel.table import Change, Table
+from ambassador.planes.kernel.stops import Stop
+from ambassador.planes.kernel.table import Table
+from ambassador.planes.kernel.transaction import Change
 from ambassador.tasks import Slice
 
 __all__ = ["Installer"]
@@ -44,6 +46,8 @@ class Installer:
     def __init__(self, table: Table, flows: Flows) -> None:
         self._table = table
         self._flows = flows
+        self._stopped: set[Stop] = set()  # until `lift`
+        self.flows_stopped: Callable[[], None] = _nobody  # told after each such transaction
 
     async def settle(
         self,
@@ -66,6 +70,9 @@ class Installer:
                 raise
             await self._leave_to_relay(touched, removed, str(error))
             return False
+        self._stopped = (self._stopped | change.stopped) - change.resumed
+        if change.stopped:
+            self.flows_stopped()
         before = [(goal, goal.kernel_route.ways, goal.kernel_route.belongs) for goal in goals]
         self._note(goals)
         await self._see_off_and_tell(before, removed)
@@ -94,6 +101,11 @@ class Installer:
         for one in routes:
             one.settled({}, one.belongs, now)
 
+    async def lift(self) -> None:
+        """Stop no flow any longer. Raises PlaneError."""
+        self._stopped.clear()
+        await self._table.lift()
+
     async def see_off(self, kernel_route: KernelRoute, gone: Collection[Address]) -> None:
         """See to flows to the addresses `gone`, which do not belong to the route. Raises
         PlaneError.
@@ -119,12 +131,19 @@ class Installer:
             for key, way in wanted.items():
                 if kernel_route.ways.get(key) != way:
                     change.after[key] = way
+            change.stopped |= _stops(kernel_route, goals[-1].belongs)
             if not kernel_route.refusal and not kernel_route.counted:
                 change.counted += kernel_route.ports
             # Where it leads as before, what was noted of it holds on, and nft has nothing to do.
             if kernel_route.forgive and wanted != kernel_route.ways:
                 change.forgiven += kernel_route.ports
             await turn.end()
+        change.resumed = self._stopped.intersection(
+            Stop(way.port, share.address, share.port)
+            for goal in goals
+            for way in goal.ways.values()
+            for share in way.shares
+        )
         return change, goals
 
     async def reinstall(self, routes: Sequence[KernelRoute]) -> bool:
@@ -211,6 +230,25 @@ class Installer:
         for kernel_route, rest in resting.items():
             if rest:
                 await self._flows.rest(kernel_route.route, kernel_route.ports, rest)
+
+
+def _stops(kernel_route: KernelRoute, belongs: frozenset[Address]) -> set[Stop]:
+    """Return which open flows to stop when only `belongs` belongs to the route: those to a primary
+    before, which are to be cut at once.
+    """
+    if kernel_route.refusal or kernel_route.route.proto is Proto.UDP:
+        return set()
+    return {
+        Stop(port, address, upstream)
+        for why, some in kernel_route.leaving(kernel_route.belongs - belongs).items()
+        if why.reason is Reason.DEMOTED and why.existing.fate is Fate.CUT and not why.existing.rate
+        for address, upstream in some
+        for _, port in kernel_route.ports
+    }
+
+
+def _nobody() -> None:
+    """Tell nobody."""
 
 
 def _led_to(ways: dict[Key, Way]) -> frozenset[Address]:

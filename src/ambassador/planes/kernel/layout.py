@@ -82,6 +82,7 @@ __all__ = [
     "LABEL",
     "LAYOUT",
     "TABLE",
+    "UP",
     "dnat_by_map",
     "mended",
     "skeleton",
@@ -178,6 +179,10 @@ _STRAY = """\
     ip saddr . tcp sport @led4 drop
     ip6 saddr . tcp sport @led6 drop
 """
+UP = """\
+    meta l4proto tcp ct original proto-dst @up_tcp accept
+    meta l4proto udp ct original proto-dst @up_udp
+"""
 _SEVERAL = "limit rate over 20/minute burst 2 packets"  # the third
 _PORTS = "ct original proto-src . ct original proto-dst"
 _STATIC = f"""\
@@ -224,9 +229,7 @@ _STATIC = f"""\
     ct bytes > 0
   }}
   chain up {{
-    meta l4proto tcp ct original proto-dst @up_tcp accept
-    meta l4proto udp ct original proto-dst @up_udp
-  }}
+{UP}  }}
   chain answered {{
     meta l4proto tcp ct original proto-dst @opened_tcp
     meta l4proto tcp delete @tried4 {{ ct original ip saddr . {_PORTS} }}

@@ -7,12 +7,11 @@ import errno
 import re
 import socket
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 
 from ambassador import log
 from ambassador.errors import PlaneError, UnsureError
 from ambassador.model import Proto
-from ambassador.planes.kernel import ruleset
+from ambassador.planes.kernel import ruleset, stops
 from ambassador.planes.kernel.layout import (
     CHAINS,
     COUNTERS,
@@ -26,41 +25,15 @@ from ambassador.planes.kernel.nft import ABSENT, Counter, Found, Nft
 from ambassador.planes.kernel.owner import Owner
 from ambassador.planes.kernel.ruleset import Key, Port, Way
 from ambassador.planes.kernel.tracking import takes_up
+from ambassador.planes.kernel.transaction import Change
 from ambassador.planes.kernel.watch import RulesetWatch
 
-__all__ = ["LOCK", "Change", "Table", "counted", "foreign", "inherit", "retire"]
+__all__ = ["LOCK", "Table", "counted", "foreign", "inherit", "retire"]
 
 _LEAST, _MOST = 0.5, 2.0  # seconds that one nft may take while we stop
 # A name in the abstract namespace of unix(7), which every network namespace has for itself, and
 # which is free again when its process is gone, however it went.
 LOCK = "\0ambassador/kernel"
-
-
-@dataclass(slots=True)
-class Change:
-    """What one transaction does: ways replaced, ports counted or no longer, refusals forgiven."""
-
-    before: dict[Key, Way] = field(default_factory=dict)
-    after: dict[Key, Way] = field(default_factory=dict)
-    counted: list[Port] = field(default_factory=list)
-    uncounted: list[Port] = field(default_factory=list)
-    forgiven: list[Port] = field(default_factory=list)
-
-    def __bool__(self) -> bool:
-        return any((self.before, self.after, self.counted, self.uncounted, self.forgiven))
-
-    def text(self, here: Iterable[Way], then: Iterable[Way]) -> str:
-        """Return the transaction; `here` are all ways of the table before it, `then` after it."""
-        first = last = ""
-        if any(way.admitted for ways in (self.before, self.after) for way in ways.values()):
-            first, last = ruleset.entrances(here, then)
-        return (
-            ruleset.count(self.counted)
-            + first
-            + ruleset.transaction(self.before, self.after, last)
-            + ruleset.uncount(self.uncounted)
-            + ruleset.forgive(self.forgiven)
-        )
 
 
 class Table:
@@ -191,6 +164,11 @@ class Table:
         self._ways = ways
         self._counted.update(change.counted)
         self._counted.difference_update(change.uncounted)
+
+    async def lift(self) -> None:
+        """Take away what stops open flows. Does nothing before the first `commit`."""
+        if not self._first:
+            await self._run(stops.lifted())
 
     async def restore(self) -> None:
         """Make everything as it should be, whatever another program has made of it. Does nothing

@@ -115,3 +115,29 @@ def test_that_is_put_right_also_when_no_route_is_left():
         changes.close()
 
     asyncio.run(running())
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_stops_flows_is_taken_away_once_after_the_last_that_were_stopped(monkeypatch, times):
+    monkeypatch.setattr("ambassador.planes.kernel.changes.STOPPED", 0.001)
+
+    async def running():
+        lifted = []
+        done = asyncio.Event()
+        table = Table()
+        installer = Installer(table)
+
+        async def lift():
+            lifted.append(True)
+            done.set()
+            raise PlaneError("nft: no")
+
+        installer.lift = lift
+        changes = Changes(Registry(), table, installer, asyncio.Lock(), lambda _route: "")
+        for _ in range(times):
+            installer.flows_stopped()
+        await asyncio.wait_for(done.wait(), 5)
+        changes.close()
+        return lifted
+
+    assert asyncio.run(running()) == [True]

@@ -11,6 +11,7 @@ from ambassador.model import Endpoint, Existing, Fate, Hold, Inet, Proto, Reason
 from ambassador.planes.kernel.evidence import Doubt, Fault, Kind, Suspect
 from ambassador.planes.kernel.installer import Installer
 from ambassador.planes.kernel.route import KernelRoute
+from ambassador.planes.kernel.stops import Stop
 
 CUT = Existing(Fate.CUT)
 MOVED, REMOVED = Departure(Reason.MOVED, CUT), Departure(Reason.REMOVED, CUT)
@@ -30,6 +31,9 @@ class Table:
         if self.failure:
             raise PlaneError(self.failure)
         self.changes.append(change)
+
+    async def lift(self):
+        self.changes.append("lift")
 
 
 class Flows:
@@ -252,3 +256,70 @@ def test_a_held_route_lets_its_flows_rest_and_the_policy_of_one_change_counts_on
     one.learn_literals()
     run.settle(one)
     assert run.flows.seen_off[-1] == ("r6379", {("10.0.0.2", 7000)}, MOVED)
+
+
+def without(one, existing=CUT, *, led=True):
+    """Return the successor of `one` that has no endpoint."""
+    then = replace(one.route, endpoints=(), led=led, existing=existing, hold=Hold(5.0))
+    return one.successor(then, None)
+
+
+def test_open_flows_to_a_primary_before_are_stopped_in_the_same_transaction(run):
+    told = []
+    run.installer.flows_stopped = lambda: told.append(True)
+    one = carried()
+    run.settle(one)
+    run.settle(without(one))
+    assert [change.stopped for change in run.table.changes] == [
+        set(),
+        {Stop(6379, "10.0.0.1", 7000)},
+    ]
+    assert told == [True]
+
+
+def test_they_are_stopped_also_where_no_new_client_was_led_there_any_longer(run):
+    one = carried()
+    run.settle(one)
+    waiting = one.successor(replace(one.route, led=True, hold=Hold(5.0)), None)
+    run.settle(waiting)
+    run.settle(without(waiting))
+    assert run.table.changes[-1].stopped == {Stop(6379, "10.0.0.1", 7000)}
+
+
+@pytest.mark.parametrize(
+    ("existing", "led"),
+    [
+        (CUT, False),
+        (Existing(by=((Reason.DEMOTED, Existing(Fate.CUT, rate=5)),)), True),
+        (Existing(by=((Reason.DEMOTED, Existing(Fate.DRAIN, 5.0)),)), True),
+    ],
+)
+def test_flows_that_go_on_for_a_while_are_not_stopped(run, existing, led):
+    one = carried()
+    run.settle(one)
+    run.settle(without(one, existing, led=led))
+    assert run.table.changes[-1].stopped == set()
+
+
+def test_where_the_primary_is_the_same_again_flows_to_it_are_stopped_no_longer(run):
+    one = carried()
+    run.settle(one)
+    frozen = without(one)
+    run.settle(frozen)
+    again = frozen.successor(replace(one.route, led=True), None)
+    again.learn_literals()
+    run.settle(again)
+    assert run.table.changes[-1].resumed == {Stop(6379, "10.0.0.1", 7000)}
+
+
+def test_what_has_been_lifted_need_not_be_resumed(run):
+    one = carried()
+    run.settle(one)
+    frozen = without(one)
+    run.settle(frozen)
+    asyncio.run(run.installer.lift())
+    again = frozen.successor(replace(one.route, led=True), None)
+    again.learn_literals()
+    run.settle(again)
+    assert run.table.changes[-2] == "lift"
+    assert run.table.changes[-1].resumed == set()

@@ -20,7 +20,8 @@ from ambassador.planes.kernel.ruleset import (
     transaction,
     uncount,
 )
-from ambassador.planes.kernel.table import Change, Table, foreign, inherit, retire
+from ambassador.planes.kernel.table import Table, foreign, inherit, retire
+from ambassador.planes.kernel.transaction import Change
 
 
 @pytest.fixture(autouse=True)

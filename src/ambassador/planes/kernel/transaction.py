@@ -1,0 +1,46 @@
+"""What one transaction does to our table. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ambassador.planes.kernel import ruleset, stops
+from ambassador.planes.kernel.ruleset import Key, Port, Way
+from ambassador.planes.kernel.stops import Stop
+
+__all__ = ["Change"]
+
+
+@dataclass(slots=True)
+class Change:
+    """What one transaction does: ways replaced, ports counted or no longer, refusals forgiven,
+    open flows stopped, or let go on.
+    """
+
+    before: dict[Key, Way] = field(default_factory=dict)
+    after: dict[Key, Way] = field(default_factory=dict)
+    counted: list[Port] = field(default_factory=list)
+    uncounted: list[Port] = field(default_factory=list)
+    forgiven: list[Port] = field(default_factory=list)
+    stopped: set[Stop] = field(default_factory=set)
+    resumed: set[Stop] = field(default_factory=set)
+
+    def __bool__(self) -> bool:
+        changes = self.before, self.after, self.counted, self.uncounted, self.forgiven
+        return any((*changes, self.stopped, self.resumed))
+
+    def text(self, here: Iterable[Way], then: Iterable[Way]) -> str:
+        """Return the transaction; `here` are all ways of the table before it, `then` after it."""
+        first = last = ""
+        if any(way.admitted for ways in (self.before, self.after) for way in ways.values()):
+            first, last = ruleset.entrances(here, then)
+        return (
+            ruleset.count(self.counted)
+            + first
+            + ruleset.transaction(self.before, self.after, last)
+            + ruleset.uncount(self.uncounted)
+            + ruleset.forgive(self.forgiven)
+            + stops.resumed(self.resumed)
+            + stops.stopped(self.stopped)
+        )
