@@ -122,7 +122,9 @@ def test_after_a_restart_the_sessions_of_the_one_that_is_remembered_go_on():
     assert [stance(one) for one in (State(), elsewhere)] == [Stance.CUT, Stance.CUT]
 
 
-@pytest.mark.parametrize("stage", set(Stage) - {Stage.NONE, Stage.SWITCHING})
+@pytest.mark.parametrize(
+    "stage", [one for one in Stage if one not in (Stage.NONE, Stage.SWITCHING)]
+)
 def test_what_clients_meet_is_a_matter_of_the_stage(stage):
     assert stance(State(stage, X, 6, Y, 7)) is STANCES[stage]
 
