@@ -6,6 +6,7 @@ import gc
 import socket
 
 from ambassador.model import Proto
+from ambassador.planes.relay.live import LiveRoute
 from tests.ports import free_port
 from tests.relay.peers import is_reset, port_of, read_all, read_exactly, reset
 from tests.relay.running import descriptors, route
@@ -105,3 +106,25 @@ def test_routes_that_come_and_go_leave_nothing(relay, peers, tmp_path):
     until(lambda: descriptors() <= before)
     assert relay.resolver.watched == set()
     assert relay.call(lambda: relay.plane._leaving) == []
+
+
+def test_a_route_that_has_left_is_freed_without_the_collector(relay, peers):
+    # What is made in bulk is frozen (garbage.py), and a cycle that is frozen is never found.
+    listening = peers.listen()
+    one, datagrams = route(free_port(), port_of(listening)), free_port()
+    other = route(datagrams, port_of(peers.datagrams()), proto=Proto.UDP, name="flow")
+    gc.collect()
+    gc.disable()
+    try:
+        relay.add(one, other)
+        client = peers.connect(one.listen.port)
+        peers.accept(listening).close()
+        assert read_all(client) == b""
+        client.close()
+        until(lambda: not relay.status().open)
+        relay.remove(one, other)
+        # Doors of workers keep the last they had, a thousand at most, until they are another's.
+        kept = {id(one.listener.live) for one in relay.plane._doors._open.values()}
+        until(lambda: not {id(it) for it in gc.get_objects() if isinstance(it, LiveRoute)} - kept)
+    finally:
+        gc.enable()

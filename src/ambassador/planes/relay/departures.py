@@ -78,8 +78,10 @@ class Departures:
             self._look = None
 
     def close(self) -> None:
-        """End nothing any longer."""
+        """End nothing any longer: the route is gone, and no session of it is open."""
         self.forget()
+        # It leads to the listeners, and they to it: a cycle is not freed where it was frozen.
+        self._live.look_again = lambda: None
         for task in self._tasks:
             task.cancel()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import time
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -25,7 +26,7 @@ _MOST_LED = 4096  # places kept of one route; 200 bytes each
 _serials = itertools.count(1)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class LiveRoute:
     """The running side of a route; `route` is replaced when it is changed in place."""
 
@@ -48,7 +49,8 @@ class LiveRoute:
     _doubts: Doubts = field(init=False)
 
     def __post_init__(self) -> None:
-        self._doubts = Doubts(lambda: self.look_again())  # noqa: PLW0108 (another by then)
+        own = weakref.ref(self)  # no cycle: what is frozen is freed only by its references
+        self._doubts = Doubts(lambda: None if (live := own()) is None else live.look_again())
         self.change(self.route)
 
     def new_number(self) -> int:
@@ -310,8 +312,7 @@ class LiveRoute:
         known = self._evidence.get(endpoint.address)
         if known is None or not known.here:  # changed away meanwhile
             return
-        where = format_endpoint(endpoint)
-        written = where.partition("://")[2]
+        written = (where := format_endpoint(endpoint)).partition("://")[2]
         reason = reason.removeprefix(f"{written}: ")
         if reason.startswith(f"{written} "):
             reason = f"it{reason.removeprefix(written)}"
@@ -331,8 +332,7 @@ class LiveRoute:
         known = self._evidence.get(endpoint.address)
         if known is None or known.failing_since is None:
             return
-        seconds = now - known.failing_since
-        known.failed_at = known.failing_since = None
+        seconds, known.failed_at, known.failing_since = now - known.failing_since, None, None
         self._look_for_failures()
         self.look_again()
         self.noticed(self.route.name, endpoint, "", True)

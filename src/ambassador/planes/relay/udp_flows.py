@@ -121,6 +121,7 @@ class UdpFlows(ByLastUse[UdpFlow]):
         for flow in self:
             self.end(flow, reason)
         self._disarm()
+        self._heard = lambda _: None  # no cycle with the listener: see Departures.close
 
     def _room(self) -> bool:
         """Tell whether a descriptor is free, if need be by ending the flow silent longest."""
