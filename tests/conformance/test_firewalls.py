@@ -170,7 +170,7 @@ def test_rules_that_nobody_can_read_are_found_out_by_clients(network, services, 
     """As those of a host with iptables-legacy whose program is not in our image."""
     if shutil.which("iptables-legacy") is None:
         pytest.skip("no iptables-legacy")
-    monkeypatch.setattr("ambassador.planes.kernel.host._legacy", list)
+    monkeypatch.setattr("ambassador.planes.kernel.host.legacy", list)
     for program in ("iptables-legacy", "ip6tables-legacy"):
         network.ambassador.run(program, "-P", "FORWARD", "DROP")
     ambassador = Ambassador(network, "kernel")

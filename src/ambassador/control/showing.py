@@ -32,6 +32,8 @@ from ambassador.tasks import Slice
 
 __all__ = ["Showing"]
 
+_ANEW = 50  # looks at a route that comes and goes while it is looked at
+
 
 class Showing:
     """Answers `status` and `sessions`, at any time; `deadlines` knows which are about to end."""
@@ -65,8 +67,11 @@ class Showing:
         self, route: Route | None, phase: str, sources: tuple[SourceView, ...]
     ) -> StatusView:
         statuses = await self._plane.look(self._applier.routes if route is None else [route])
-        if route is not None and not statuses:  # removed meanwhile
-            await self._find(route.name)
+        for _ in range(_ANEW):
+            if route is None or statuses:
+                break
+            route = await self._find(route.name)  # removed meanwhile, and perhaps back
+            statuses = await self._plane.look([route])
         views = []
         piece = Slice()
         for one in statuses:
