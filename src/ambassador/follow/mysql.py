@@ -6,7 +6,6 @@ caching_sha2_password, or by the password in clear over TLS.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import struct
 from collections.abc import Callable, Mapping
@@ -15,6 +14,7 @@ from typing import Any
 from ambassador.core.follow.claims import Finding, Place, State
 from ambassador.core.follow.readonly import Fact, look
 from ambassador.follow.channel import Channel, Denied, Silence
+from ambassador.follow.session import KeptSession
 from ambassador.follow.talk import Terms
 
 __all__ = ["MysqlRule", "native", "sha2"]
@@ -46,36 +46,14 @@ class MysqlRule:
         return _Asker(place, self._terms, hung_up)
 
 
-class _Asker:
-    """Implements members.Asker by one kept session."""
+class _Asker(KeptSession[Fact]):
+    """One session, in the protocol of MariaDB."""
+
+    _product = "MariaDB"
 
     def __init__(self, place: Place, terms: Terms, hung_up: Callable[[], None]) -> None:
-        self._place, self._terms, self._hung_up = place, terms, hung_up
-        self._channel: Channel | None = None
+        super().__init__(place, terms, hung_up)
         self._number = 0  # of the next packet
-
-    async def fact(self, limit: float) -> Fact:
-        """See members.Asker."""
-        try:
-            async with asyncio.timeout(limit):
-                if self._channel is None or self._channel.closed:
-                    await self._log_in()
-                return await self._ask()
-        except TimeoutError:
-            self.close()
-            raise Silence(f"no answer within {limit:g} s") from None
-        except (Silence, asyncio.CancelledError):
-            self.close()
-            raise
-        except (ValueError, IndexError, struct.error) as error:
-            self.close()
-            raise Silence(f"it does not answer like MariaDB: {error}") from None
-
-    def close(self) -> None:
-        """See members.Asker."""
-        if self._channel is not None:
-            self._channel.close()
-            self._channel = None
 
     async def _log_in(self) -> None:
         self.close()

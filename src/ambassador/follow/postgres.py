@@ -7,7 +7,6 @@ a password in clear (over TLS only), MD5 or SCRAM-SHA-256.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import secrets
 import ssl
@@ -19,6 +18,7 @@ from ambassador.core.follow.claims import Finding, Place, State
 from ambassador.core.follow.timeline import Fact, look
 from ambassador.follow.channel import Channel, Denied, Silence
 from ambassador.follow.scram import Scram, UnprovenError
+from ambassador.follow.session import KeptSession
 from ambassador.follow.talk import Terms
 
 __all__ = ["PostgresRule"]
@@ -54,35 +54,11 @@ class PostgresRule:
         return _Asker(place, self._terms, hung_up)
 
 
-class _Asker:
-    """Implements members.Asker by one kept session."""
+class _Asker(KeptSession[Fact]):
+    """One session, in the protocol of PostgreSQL."""
 
-    def __init__(self, place: Place, terms: Terms, hung_up: Callable[[], None]) -> None:
-        self._place, self._terms, self._hung_up = place, terms, hung_up
-        self._channel: Channel | None = None
-
-    async def fact(self, limit: float) -> Fact:
-        """See members.Asker."""
-        try:
-            async with asyncio.timeout(limit):
-                if self._channel is None or self._channel.closed:
-                    await self._log_in()
-                return await self._ask()
-        except TimeoutError:
-            self.close()
-            raise Silence(f"no answer within {limit:g} s") from None
-        except (Silence, asyncio.CancelledError):
-            self.close()
-            raise
-        except (UnprovenError, ValueError, struct.error, IndexError) as error:
-            self.close()
-            raise Silence(f"it does not answer like PostgreSQL: {error}") from None
-
-    def close(self) -> None:
-        """See members.Asker."""
-        if self._channel is not None:
-            self._channel.close()
-            self._channel = None
+    _product = "PostgreSQL"
+    _unreadable = (*KeptSession._unreadable, UnprovenError)
 
     async def _log_in(self) -> None:
         self.close()

@@ -1,0 +1,61 @@
+"""A session with a database that is kept, for one question asked again and again."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import ClassVar, Generic, TypeVar
+
+from ambassador.core.follow.claims import Place
+from ambassador.follow.channel import Channel, Silence
+from ambassador.follow.talk import Terms
+
+__all__ = ["KeptSession"]
+
+_Fact = TypeVar("_Fact")
+
+
+class KeptSession(ABC, Generic[_Fact]):
+    """Implements members.Asker: logs in where it is not, asks, and hangs up after whatever fails.
+    A subclass knows the protocol; what it cannot read may raise any of `_unreadable`.
+    """
+
+    _product: ClassVar[str]
+    _unreadable: ClassVar[tuple[type[Exception], ...]] = (ValueError, IndexError, struct.error)
+
+    def __init__(self, place: Place, terms: Terms, hung_up: Callable[[], None]) -> None:
+        self._place, self._terms, self._hung_up = place, terms, hung_up
+        self._channel: Channel | None = None
+
+    async def fact(self, limit: float) -> _Fact:
+        """See members.Asker."""
+        try:
+            async with asyncio.timeout(limit):
+                if self._channel is None or self._channel.closed:
+                    await self._log_in()
+                return await self._ask()
+        except TimeoutError:
+            self.close()
+            raise Silence(f"no answer within {limit:g} s") from None
+        except (Silence, asyncio.CancelledError):
+            self.close()
+            raise
+        except self._unreadable as error:
+            self.close()
+            raise Silence(f"it does not answer like {self._product}: {error}") from None
+
+    def close(self) -> None:
+        """See members.Asker."""
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+
+    @abstractmethod
+    async def _log_in(self) -> None:
+        """Make the channel and log in on it."""
+
+    @abstractmethod
+    async def _ask(self) -> _Fact:
+        """Ask on the channel there is."""
