@@ -148,11 +148,15 @@ def passes(elsewhere, tmp_path):
     stamp = subprocess.run(["cksum"], check=True, capture_output=True, text=True, input="")
     (tmp_path / ".venv/installed-test,demo").write_text(stamp.stdout)
 
-    def run(side_by_side: int, alone: int, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        side_by_side: int, alone: int, *arguments: str, failed: int = 0, again: int = 0
+    ) -> subprocess.CompletedProcess[str]:
         python = f"""#!/bin/sh
 case "$*" in
+  *lastfailed*) echo {failed} ;;
   *"pytest -m not alone"*) echo "side by side: $*"; exit {side_by_side} ;;
   *"pytest -m alone"*) echo "alone: $*"; exit {alone} ;;
+  *"pytest --last-failed"*) echo "again: $*"; exit {again} ;;
   *pytest*) echo "plain: $*"; exit {alone} ;;
 esac
 """
@@ -165,17 +169,38 @@ esac
 
 
 @pytest.mark.parametrize(
-    ("side_by_side", "alone", "code"),
-    [(0, 0, 0), (1, 0, 1), (0, 1, 1), (1, 1, 1), (2, 0, 2), (0, 2, 2), (3, 1, 3), (0, 5, 5)],
+    ("side_by_side", "alone", "failed"),
+    [(1, 0, 0), (0, 1, 0), (1, 1, 9), (2, 0, 1), (0, 2, 1), (3, 1, 1), (0, 5, 1)],
 )
-def test_a_failure_side_by_side_hides_nothing_and_is_not_forgotten(
-    passes, side_by_side, alone, code
+def test_what_is_more_than_a_few_failed_tests_is_a_failure_at_once(
+    passes, side_by_side, alone, failed
 ):
-    done = passes(side_by_side, alone)
-    assert done.returncode == code
+    done = passes(side_by_side, alone, failed=failed)
+    assert done.returncode == 1
     assert "\nside by side: " in done.stdout
     assert "\nalone: " in done.stdout
-    assert ("tests failed side by side" in done.stderr) == bool(side_by_side)
+    assert "\nagain: " not in done.stdout
+    assert "tests failed; which and why is said above" in done.stderr
+
+
+@pytest.mark.parametrize(("side_by_side", "alone"), [(1, 0), (0, 1), (1, 1)])
+def test_a_few_failed_tests_run_once_more_and_what_fails_twice_has_failed(
+    passes, side_by_side, alone
+):
+    good = passes(side_by_side, alone, failed=8)
+    assert good.returncode == 0
+    assert "\nagain: " in good.stdout
+    assert "8 failed" in good.stdout
+    bad = passes(side_by_side, alone, failed=1, again=1)
+    assert bad.returncode == 1
+    assert "1 failed" in bad.stdout
+    assert "failed twice" in bad.stderr
+
+
+def test_where_nothing_failed_nothing_runs_again(passes):
+    done = passes(0, 0)
+    assert done.returncode == 0
+    assert "\nagain: " not in done.stdout
 
 
 def test_an_interrupted_first_pass_is_followed_by_none(passes, tmp_path):

@@ -157,8 +157,12 @@ def test_an_idle_one_uses_no_cpu(tmp_path):
             lines = [line for task in tasks for line in task.read_text().splitlines()]
             return sum(int(x.split()[1]) for x in lines if x.startswith("voluntary_ctxt_switches"))
 
-        before = woken()
-        with pytest.raises(subprocess.TimeoutExpired):
-            program.process.wait(0.7)
-        # one for the answer to `ready` that was still on its way; a poll would be seven or more
-        assert woken() - before <= 2
+        def rests() -> bool:
+            before = woken()
+            with pytest.raises(subprocess.TimeoutExpired):
+                program.process.wait(0.7)
+            # one for the answer to `ready` that was still on its way; a poll would be seven or more
+            return woken() - before <= 2
+
+        # more than once: tests beside this one change addresses and routes, of which it hears
+        assert until(rests)
