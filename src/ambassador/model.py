@@ -232,6 +232,7 @@ class Endpoint:
     proto: Proto = Proto.TCP
     weight: int = 1  # share of new sessions among endpoints of one route; at least 1
     backup: bool = False  # picked only while no endpoint without `backup` works
+    proxy: int = 0  # the version of the PROXY header it is sent, 1 or 2; 0: none
     admin: Admin = Admin.READY  # the operator's; no part of the grammar
     health: Health = Health.UNKNOWN  # the probes'; neither
 
@@ -252,6 +253,7 @@ class Route:
     existing: Existing = Existing()  # what becomes of open sessions of an endpoint that left (TCP)
     allow: tuple[str, ...] = ()  # networks and @files of who may come in; none: nothing is said
     deny: tuple[str, ...] = ()  # of who may not, though allowed
+    proxy: tuple[str, ...] = ()  # networks of who sends a PROXY header; none: nobody does
     limit: int = 0  # open sessions; 0: any number
     limit_client: int = 0  # the same of one client, which is the /64 of an IPv6 address
     rate: Rate | None = None  # new sessions

@@ -21,6 +21,7 @@ from ambassador.spec import (
     parse_host,
     parse_keepalive,
     parse_listen,
+    parse_listening,
     parse_option,
     parse_pick,
     parse_ports,
@@ -71,7 +72,7 @@ def test_what_is_written_otherwise_is_read_once_and_for_all(text):
 PARSERS = {
     parser.__name__: parser
     for parser in (
-        *(parse_endpoint, parse_endpoints, parse_listen, parse_host, parse_ports),
+        *(parse_endpoint, parse_endpoints, parse_listen, parse_listening, parse_host, parse_ports),
         *(parse_duration, parse_keepalive, parse_size, parse_pick),
     )
 }

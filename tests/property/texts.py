@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from ambassador.core.names import named
 from ambassador.model import Address, Endpoint, Inet, Pick, Proto, Route, Unix
 from ambassador.spec import default_listen
+from ambassador.spec.networks import EVERYBODY
 from ambassador.spec.values import SHORTEST_INTERVAL
 
 ports = st.integers(1, 65535)
@@ -49,7 +50,8 @@ def endpoints(draw: st.DrawFn, proto: Proto = Proto.TCP, length: int | None = No
     """An endpoint of `proto`; a unix socket now and then where it can be one."""
     socket = proto is Proto.TCP and length in (None, 1) and draw(st.integers(0, 4)) == 0
     address: Address = draw(sockets if socket else inets(hosts, length))
-    return Endpoint(address, proto, draw(st.integers(1, 1000)), draw(st.booleans()))
+    proxy = draw(st.sampled_from([0, 1, 2])) if proto is Proto.TCP else 0
+    return Endpoint(address, proto, draw(st.integers(1, 1000)), draw(st.booleans()), proxy)
 
 
 @st.composite
@@ -68,6 +70,9 @@ def routes(draw: st.DrawFn) -> Route:
         listen = draw(inets(st.one_of(st.just(""), addresses), length))
     elif proto is Proto.TCP and length == 1 and draw(st.booleans()):
         listen = draw(sockets)
+    senders = (
+        [(), EVERYBODY] if isinstance(listen, Unix) else [(), EVERYBODY, ("10.0.0.0/8", "fd00::1")]
+    )
     alias = draw(st.text("abz059_.-", max_size=10).map("a{}".format))
     route = Route(
         alias,
@@ -88,6 +93,7 @@ def routes(draw: st.DrawFn) -> Route:
     changed = replace(
         route,
         connect=draw(durations),
+        proxy=draw(st.sampled_from(senders)),
         keepalive=draw(keepalives),
         health=draw(st.sampled_from(["", "tcp", "redis", "mysql", "dns", "http:/healthz?a=b"])),
     )
@@ -99,7 +105,21 @@ _pieces = st.sampled_from(
         *("tcp://", "udp://", "unix://", "http://", "://", "/", "//", ":", "::", "::1", "[", "]"),
         *("redis", "localhost", "10.0.0.1", "256.1.1.1", "fe80::1%eth0", "%", "%25", "%00", "%zz"),
         *("6379", "0", "65536", "7000-7003", "9-2", "-", "08", "1" * 5000, "\u0665"),
-        *(",", "?", "&", "=", "backup", "weight=", "weight=2", "weight=0", "bakup", "#", "@"),
+        *(
+            ",",
+            "?",
+            "&",
+            "=",
+            "backup",
+            "weight=",
+            "weight=2",
+            "weight=0",
+            "proxy=v1",
+            "proxy=from:",
+            "bakup",
+            "#",
+            "@",
+        ),
         *(" ", "\t", "\n", "\0", "\x1b[31m", "\udcff", "\ud800", "\xfc", "..", ".", "*", "a" * 300),
         *("5s", "ms", "off", "KiB", "1e9", "nan", "inf", "$(touch x)", "`id`", ";", "|", "'"),
     ]

@@ -86,7 +86,14 @@ ENDPOINTS = (
     *("tcp://db:99999", "tcp://db:010", "tcp://db:6379-6370", "tcp://user@db:6379", "tcp://1.2:5"),
     *("tcp://d b:1", "tcp://a_b!:1", "tcp://[1.2.3.4]:1", "tcp://[::1:1", "tcp://::1:1"),
     *("tcp://db:1/x", "tcp://db:1?", "tcp://db:1?weight=1&weight=2", "tcp://db:1?backup=1"),
-    *("tcp://db:1?wieght=2", "tcp://db:1?weight=0", "tcp://db:1,", "tcp://db:1,tcp://db:1"),
+    *(
+        "tcp://db:1?wieght=2",
+        "tcp://db:1?weight=0",
+        "tcp://db:1?proxy=v3",
+        "tcp://db:1?proxy",
+        "tcp://db:1,",
+        "tcp://db:1,tcp://db:1",
+    ),
     *("unix:x.sock", "unix://", "unix://x", "unix:///a%zz", "unix:///a%00", "unix:///a/"),
     *(f"unix:///{'a' * 120}", "tcp://db:1\x01"),
 )
@@ -99,6 +106,9 @@ OPTIONS = (
     *(("HEALTH", "rediss"), ("HEALTH", "tcp:/x"), ("HEALTH", "http:x"), ("INTERVAL", "1ms")),
     *(("RISE", "0"), ("FALL", "x"), ("LISTEN", "nowhere"), ("LISTEN", "127.0.0.1")),
     *(("LISTEN", ":6379-6380"), ("LISTEN", ":1?backup"), ("LISTEN", "tcp://:1")),
+    *(("LISTEN", ":1?proxy"), ("LISTEN", ":1?proxy=from:"), ("LISTEN", ":1?proxy=from:10.0.0.1/8")),
+    *(("LISTEN", ":1?"), ("LISTEN", ":1?proxy=required&proxy=required"), ("LISTEN", ":x?proxy=a")),
+    *(("LISTEN", "unix:///run/x?proxy=from:10.0.0.0/8")),
     *(("LISTEN", "host:1"), ("SOURCE", "x"), ("SOURCE", "10.0.0.1,10.0.0.1"), ("IDLE", "5s")),
     *(("CONECT", "5s"), ("FOLLOW", "x"), ("FOLLOW", "sentinel://10.0.0.1:0")),
     *(("FOLLOW", "sentinel://10.0.0.1:1/a!b"), ("FOLLOW", "sentinel:///m")),
@@ -169,6 +179,8 @@ TRIED = [
         for one in (("KEEPALIVE", "30s"), ("HEALTH", "redis"))
     ),
     link("LISTEN", "unix:///x", url="udp://h:53", name=DNS),
+    link("LISTEN", ":53?proxy=required", url="udp://h:53", name=DNS),
+    link(url="udp://h:53?proxy=v2", name=DNS),
     link("LISTEN", "unix:///x", "ALLOW", "10.0.0.0/8"),
     link("FOLLOW", FOLLOW, "HEALTH", "redis"),
     link("HEALTH", "redis-primary"),
@@ -187,6 +199,7 @@ TRIED = [
     Tried({R: URL, "C_PORT_6379_TCP": URL}),
     Tried({"X_PORT_70_TCP": "tcp://localhost:70"}),
     Tried({R: URL, "AMBASSADOR_API": ":9463"}),
+    Tried({R: URL, "AMBASSADOR_METRICS": "127.0.0.1:9463?x"}),
     Tried({R: URL, "AMBASSADOR_API": ":9463", "AMBASSADOR_API_TOKEN_FILE": "{tmp}/none"}),
     Tried({R: URL, "AMBASSADOR_API": ":9463", "AMBASSADOR_API_TOKEN_FILE": "{tmp}/latin"}),
     Tried(

@@ -14,11 +14,11 @@ from ambassador.app import lists, sources, token
 from ambassador.cli.flags import setting_flags
 from ambassador.cli.text import safe, table
 from ambassador.control.reconciler import read
-from ambassador.core.describe import describe_endpoint, describe_listen
+from ambassador.core.describe import describe_endpoint, describe_listening
 from ambassador.errors import ConfigError
 from ambassador.model import Route
 from ambassador.settings import SETTINGS, Settings
-from ambassador.spec import format_address, format_endpoint, format_options
+from ambassador.spec import format_endpoint, format_listening, format_options
 
 __all__ = ["command"]
 
@@ -56,7 +56,7 @@ def _as_json(route: Route) -> dict[str, Any]:
     return {
         "name": route.name,
         "proto": str(route.proto),
-        "listen": format_address(route.listen),
+        "listen": format_listening(route),
         "endpoints": [format_endpoint(endpoint) for endpoint in route.endpoints],
         "options": _options(route),
         "origin": route.origin,
@@ -72,7 +72,7 @@ def _text(routes: Sequence[Route], notes: Sequence[str]) -> str:
     rows = [
         (
             route.name,
-            describe_listen(route),
+            describe_listening(route),
             ", ".join(map(describe_endpoint, route.endpoints)) or "its primary",
             " ".join(f"{key}={value}" for key, value in _options(route).items()) or "-",
             route.origin,

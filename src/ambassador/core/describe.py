@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ambassador.model import Endpoint, Proto, Route
-from ambassador.spec import format_address
+from ambassador.spec import format_address, format_listening
 
-__all__ = ["describe", "describe_endpoint", "describe_listen", "listed"]
+__all__ = ["describe", "describe_endpoint", "describe_listen", "describe_listening", "listed"]
 
 _LISTED = 10  # of what may be thousands
 
@@ -17,7 +17,12 @@ def describe(route: Route) -> str:
     endpoints = ", ".join(describe_endpoint(endpoint) for endpoint in route.endpoints)
     if not endpoints and route.follows:
         endpoints = "its primary"
-    return f"{route.name}  {describe_listen(route)} -> {endpoints}"
+    return f"{route.name}  {describe_listening(route)} -> {endpoints}"
+
+
+def describe_listening(route: Route) -> str:
+    """Return where `route` listens with what is said of that: `:6379?proxy=required`."""
+    return describe_listen(route) if route.proto is Proto.UDP else format_listening(route)
 
 
 def describe_listen(route: Route) -> str:
@@ -31,6 +36,7 @@ def describe_endpoint(endpoint: Endpoint) -> str:
     text = format_address(endpoint.address)
     marks = [f"weight {endpoint.weight}"] if endpoint.weight != 1 else []
     marks += ["backup"] if endpoint.backup else []
+    marks += [f"proxy v{endpoint.proxy}"] if endpoint.proxy else []
     return f"{text} ({', '.join(marks)})" if marks else text
 
 

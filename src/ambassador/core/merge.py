@@ -8,7 +8,7 @@ from dataclasses import replace
 from ambassador.core.names import named
 from ambassador.errors import ConfigError, Problem
 from ambassador.model import Address, Desired, Inet, Proto, Route, Snapshot, Unix
-from ambassador.spec import format_address, unmapped
+from ambassador.spec import format_address, format_listening, unmapped
 from ambassador.spec.variable import format_option
 
 __all__ = ["check_endpoints", "collisions", "merge", "overlap"]
@@ -132,7 +132,7 @@ def _listen_problem(route: Route, what: str, expected: str, routes: Iterable[Rou
     example = ""
     free = _elsewhere(route, routes)
     if free is not None:
-        example = format_option(route, "listen", format_address(free))
+        example = format_option(route, "listen", format_listening(replace(route, listen=free)))
     if free is not None and route.origin.startswith("arguments "):  # HOST PORT
         example = f"ambassador 192.168.1.52 {_first_port(replace(route, listen=free))}"
     return Problem(_origin(route), what, format_address(route.listen), expected, example)

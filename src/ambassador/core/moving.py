@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ambassador.core import commands
 from ambassador.core.describe import describe_endpoint
@@ -11,7 +11,17 @@ from ambassador.core.names import find
 from ambassador.core.situation import Situation, positive, wanting, wrong
 from ambassador.core.wish import Wish, held_by_operator
 from ambassador.errors import ConfigError, ConflictError, Problem
-from ambassador.model import Address, Admin, Endpoint, Existing, Hold, Proto, Route, RouteKey
+from ambassador.model import (
+    Address,
+    Admin,
+    Endpoint,
+    Existing,
+    Health,
+    Hold,
+    Proto,
+    Route,
+    RouteKey,
+)
 from ambassador.spec import format_endpoint, parse_endpoint, parse_existing, shown
 from ambassador.spec.address import length
 from ambassador.spec.endpoint import repeated
@@ -100,4 +110,4 @@ def _endpoints(route: Route, texts: Sequence[str]) -> tuple[Endpoint, ...]:
 
 def _plain(endpoints: Iterable[Endpoint]) -> tuple[Endpoint, ...]:
     """Return `endpoints` as the grammar has them, without admin and health."""
-    return tuple(Endpoint(e.address, e.proto, e.weight, e.backup) for e in endpoints)
+    return tuple(replace(e, admin=Admin.READY, health=Health.UNKNOWN) for e in endpoints)

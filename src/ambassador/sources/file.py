@@ -36,6 +36,7 @@ from ambassador.spec.address import length, of_length
 from ambassador.spec.endpoint import repeated
 from ambassador.spec.follow import followed_problems, remarks
 from ambassador.spec.instead import instead
+from ambassador.spec.listening import Listening
 from ambassador.spec.options import applicable
 
 __all__ = ["FileSource"]
@@ -159,14 +160,14 @@ class _Document:
             example = f'listen = "{_listen_like(endpoints)}"'
             problems.append(self._problem(path, "listen is missing", example=example))
         elif "listen" in options:
-            problems += self._lengths(path, options["listen"], endpoints)
+            problems += self._lengths(path, options["listen"].listen, endpoints)
         if problems:
             raise ConfigError(*problems)
-        listen = options.pop("listen")
+        at: Listening = options.pop("listen")
         origin = f"{self._path}, line {line_of(self._lines, path)}"
         alias = name.lower()
-        route = Route(alias, listen, endpoints, proto, alias=alias, origin=origin)
-        route = replace(route, **options)
+        route = Route(alias, at.listen, endpoints, proto, alias=alias, origin=origin)
+        route = replace(route, **options, **at.options())
         if problems := followed_problems(route, origin):
             raise ConfigError(*(replace(p, example=_line(p.example)) for p in problems))
         return route

@@ -6,8 +6,9 @@
     endpoint    tcp://HOST:PORTS[?option[&option]]   HOST is a name, an IPv4 address or [IPV6]
                 udp://HOST:PORTS[?option[&option]]
                 unix:///PATH[?option[&option]]       %XX in PATH stands for a byte
-                option: backup, weight=1..1000
+                option: backup, weight=1..1000, proxy=v1, proxy=v2
     listen      PORTS, :PORTS, ADDRESS:PORTS, [IPV6]:PORTS, localhost:PORTS, unix:///PATH
+    listening   listen[?option[&option]]             option: proxy=required, proxy=from:networks
     PORTS       PORT or PORT-PORT, 1..65535, both ends included
     duration    500ms, 5s, 2m, 1h, a plain number of seconds, off where 0 makes sense
     health      off, tcp, redis, memcached, postgres, http, http:/PATH
@@ -33,6 +34,7 @@ from ambassador.spec.endpoint import (
     parse_endpoints,
 )
 from ambassador.spec.existing import format_existing, parse_existing
+from ambassador.spec.listening import Listening, format_listening, parse_listening
 from ambassador.spec.options import OPTIONS, Option, format_options, parse_option
 from ambassador.spec.text import meant, nearest, printable, shown
 from ambassador.spec.values import (
@@ -55,6 +57,7 @@ from ambassador.spec.variable import (
 
 __all__ = [
     "OPTIONS",
+    "Listening",
     "Option",
     "Variable",
     "default_listen",
@@ -64,6 +67,7 @@ __all__ = [
     "format_endpoint",
     "format_endpoints",
     "format_existing",
+    "format_listening",
     "format_name",
     "format_options",
     "format_size",
@@ -78,6 +82,7 @@ __all__ = [
     "parse_interval",
     "parse_keepalive",
     "parse_listen",
+    "parse_listening",
     "parse_option",
     "parse_pick",
     "parse_ports",

@@ -12,6 +12,7 @@ from ambassador.spec.address import format_address, length, of_length, parse_por
 from ambassador.spec.endpoint import format_endpoint, parse_endpoints
 from ambassador.spec.follow import followed_problems
 from ambassador.spec.instead import instead
+from ambassador.spec.listening import Listening
 from ambassador.spec.options import OPTIONS, applicable, parse_option
 from ambassador.spec.text import meant, shown
 from ambassador.spec.variable import DOCKER, Variable, default_listen
@@ -105,16 +106,19 @@ def route_of(link: Link) -> Route:
         problems += [replace(p, example=f"{main.name}={p.example}") for p in error.problems]
     options, found = _options(link, proto)
     problems += found
-    listen = options.pop("listen", None)
-    if (endpoints or not main.value) and not ("LISTEN" in link.options and listen is None):
-        listen = listen or default_listen(port, endpoints)
-        problems += _range_problems(main, listen, endpoints)
-    if problems:
+    at: Listening | None = options.pop("listen", None)
+    if (endpoints or not main.value) and not ("LISTEN" in link.options and at is None):
+        at = at or Listening(default_listen(port, endpoints))
+        problems += _range_problems(main, at.listen, endpoints)
+    if problems or at is None:
         raise ConfigError(*problems)
+    options |= at.options()
     # An empty alias was as good as any other to the first ambassador.
     alias = link.alias or f"port-{port}"
     origin = main.where
-    route = Route(alias, listen, endpoints, proto, alias=alias, port=port, origin=origin, **options)
+    route = Route(
+        alias, at.listen, endpoints, proto, alias=alias, port=port, origin=origin, **options
+    )
     if problems := followed_problems(route, main.where):
         raise ConfigError(*(replace(p, example=_assigned(main, p.example)) for p in problems))
     return route

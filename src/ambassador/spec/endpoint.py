@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from ambassador.errors import ConfigError, Problem
 from ambassador.model import Address, Endpoint, Inet, Proto, Unix
@@ -20,14 +21,13 @@ from ambassador.spec.text import Malformed, meant, refuse_blanks, shown, told
 __all__ = ["format_endpoint", "format_endpoints", "parse_endpoint", "parse_endpoints", "repeated"]
 
 SCHEMES = ("tcp", "udp", "unix")
-OPTIONS = ("backup", "weight")
 HEAVIEST = 1000
 _FORMS = {
     Proto.TCP: "tcp://HOST:PORT or unix:///PATH",
     Proto.UDP: "udp://HOST:PORT",
     None: "tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH",
 }
-_QUERY = f"?backup, ?weight=1 to {HEAVIEST}, or both: ?backup&weight=2"
+_QUERY = f"?backup, ?weight=1 to {HEAVIEST}, ?proxy=v1 or v2, or several: ?backup&weight=2"
 _WEIGHT = re.compile(r"[1-9]\d{0,3}", re.ASCII)
 _MOST = 20  # findings in one list
 _LONGEST_EXAMPLE = 2000  # characters
@@ -121,8 +121,10 @@ def _endpoint(text: str, proto: Proto | None) -> Endpoint:
         if proto is not None and carries is not proto:
             raise Malformed(f"the scheme {scheme} contradicts the protocol {proto.upper()}")
         address = _inet(location)
-    weight, backup = _options(query) if question else (1, False)
-    return Endpoint(address, carries, weight, backup)
+    values = _options(query) if question else {}
+    if carries is Proto.UDP and "proxy" in values:
+        raise Malformed("?proxy is for TCP: a PROXY header stands before the bytes of a connection")
+    return Endpoint(address, carries, **values)
 
 
 def _inet(location: str) -> Inet:
@@ -134,28 +136,45 @@ def _inet(location: str) -> Inet:
     return inet
 
 
-def _options(query: str) -> tuple[int, bool]:
-    weight, backup = 1, False
-    seen = set()
+def _options(query: str) -> dict[str, Any]:
+    """Return what `query` says, by the names of the fields of Endpoint."""
+    values: dict[str, Any] = {}
     for option in query.split("&"):
         key, equals, value = option.partition("=")
         if not key:
             raise Malformed("an option is empty", _QUERY)
-        if key not in OPTIONS:
-            what = f'the option "{shown(key)}" is unknown{meant(key, OPTIONS)}'
+        if key not in _READ:
+            what = f'the option "{shown(key)}" is unknown{meant(key, _READ)}'
             raise Malformed(what, _QUERY)
-        if key in seen:
+        if key in values:
             raise Malformed(f'the option "{key}" is there twice', _QUERY)
-        seen.add(key)
-        if key == "backup":
-            if equals:
-                raise Malformed('the option "backup" has no value', _QUERY)
-            backup = True
-        else:
-            if not _WEIGHT.fullmatch(value) or int(value) > HEAVIEST:
-                raise Malformed(f'the weight "{shown(value)}" is not 1 to {HEAVIEST}', _QUERY)
-            weight = int(value)
-    return weight, backup
+        values[key] = _READ[key](value if equals else None)
+    return values
+
+
+def _backup(value: str | None) -> bool:
+    if value is not None:
+        raise Malformed('the option "backup" has no value', _QUERY)
+    return True
+
+
+def _weight(value: str | None) -> int:
+    if not _WEIGHT.fullmatch(value or "") or int(value or "") > HEAVIEST:
+        raise Malformed(f'the weight "{shown(value or "")}" is not 1 to {HEAVIEST}', _QUERY)
+    return int(value or "")
+
+
+def _proxy(value: str | None) -> int:
+    if value not in ("v1", "v2"):
+        raise Malformed(f'proxy is "{shown(value or "")}", and not v1 or v2', _QUERY)
+    return int(value[1])
+
+
+_READ: Mapping[str, Callable[[str | None], Any]] = {
+    "backup": _backup,
+    "weight": _weight,
+    "proxy": _proxy,
+}
 
 
 def _example(text: str, proto: Proto | None, port: int) -> str:
@@ -171,6 +190,8 @@ def format_endpoint(endpoint: Endpoint) -> str:
     options = ["backup"] if endpoint.backup else []
     if endpoint.weight != 1:
         options.append(f"weight={endpoint.weight}")
+    if endpoint.proxy:
+        options.append(f"proxy=v{endpoint.proxy}")
     return f"{url}?{'&'.join(options)}" if options else url
 
 

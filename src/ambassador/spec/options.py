@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ambassador.errors import ConfigError, Problem
-from ambassador.model import Failback, Pick, Promote, Proto, Route, Unix
-from ambassador.spec.address import format_address, parse_listen
+from ambassador.model import Failback, Pick, Promote, Proto, Route
 from ambassador.spec.existing import format_existing, parse_existing
 from ambassador.spec.follow import (
     format_follow,
@@ -24,6 +23,7 @@ from ambassador.spec.follow import (
 )
 from ambassador.spec.health import OF_UDP, PROBES, format_health, parse_count, parse_health
 from ambassador.spec.limits import format_limit, format_rate, parse_limit, parse_rate
+from ambassador.spec.listening import Listening, format_listening, parse_listening, refuse_for_udp
 from ambassador.spec.networks import format_networks, parse_networks
 from ambassador.spec.sources import format_sources, parse_sources
 from ambassador.spec.text import meant, shown
@@ -60,12 +60,13 @@ OPTIONS: Mapping[str, Option] = {
     for option in (
         Option(
             "listen",
-            parse_listen,
-            format_address,
+            parse_listening,
+            format_listening,
             _BOTH,
             "the port of the variable, on all addresses",
             "127.0.0.1:7000",
-            "where clients connect",
+            "where clients connect; with ?proxy=required or ?proxy=from:10.0.0.0/8 a PROXY header "
+            "says whose address it was",
         ),
         Option(
             "pick",
@@ -326,9 +327,8 @@ def parse_option(key: str, text: str, proto: Proto, where: str = "option") -> An
                 for p in error.problems
             )
         ) from None
-    if proto is Proto.UDP and isinstance(value, Unix):
-        what = "a UDP route cannot listen on a unix socket"
-        raise ConfigError(Problem(where, what, shown(text), "ADDRESS:PORT", ":5353"))
+    if proto is Proto.UDP and isinstance(value, Listening):
+        refuse_for_udp(value, text, where)
     if proto is Proto.UDP and key == "health" and value and value not in OF_UDP:
         what = f"a UDP endpoint cannot be asked by {value}"
         raise ConfigError(Problem(where, what, shown(text), f"{', '.join(OF_UDP)}, or off", "dns"))
@@ -343,8 +343,8 @@ def applicable(proto: Proto) -> tuple[str, ...]:
 def format_options(route: Route) -> dict[str, str]:
     """Return the options of `route` that differ from the defaults; `listen` is always there."""
     plain = Route(route.name, route.listen, route.endpoints, route.proto)
-    return {
+    return {"listen": format_listening(route)} | {
         key: OPTIONS[key].format(getattr(route, key))
         for key in applicable(route.proto)
-        if key == "listen" or getattr(route, key) != getattr(plain, key)
+        if key != "listen" and getattr(route, key) != getattr(plain, key)
     }

@@ -23,7 +23,7 @@ _LIKE = 0.6  # 1: the same; twice the letters in common, by the letters of both
 # The value of an option we do not know may be a password (postgres://...?password=), unless it is
 # a short number. No part of the pattern runs over the beginning of the next match: texts come from
 # outside, and a search must not take the square of their length.
-_UNKNOWN_OPTION = re.compile(r"(?P<key>[?&](?!weight=)[^=&,?]*=)(?!\d{1,4}(?:[&,]|$))[^&]+")
+_UNKNOWN_OPTION = re.compile(r"(?P<key>[?&](?!weight=|proxy=)[^=&,?]*=)(?!\d{1,4}(?:[&,]|$))[^&]+")
 
 
 class Malformed(Exception):  # noqa: N818 - it is the finding; the error is the ConfigError around it

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ambassador.model import Endpoint, Inet, Route
-from ambassador.spec.address import length
+from ambassador.spec.address import format_address, length
 from ambassador.spec.endpoint import format_endpoints
 from ambassador.spec.options import format_options
 
@@ -138,7 +138,7 @@ def format_assignments(route: Route) -> tuple[str, ...]:
     """Return the assignments that make `route`, as the arguments of `ambassador run`."""
     name = format_name(route)
     options = format_options(route)
-    if route.listen == default_listen(_port_of(route), route.endpoints):
+    if options["listen"] == format_address(default_listen(_port_of(route), route.endpoints)):
         del options["listen"]
     pairs = {name: format_endpoints(route.endpoints)} if route.endpoints else {}
     pairs |= {f"{name}_{key.upper()}": value for key, value in options.items()}

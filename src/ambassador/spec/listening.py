@@ -1,0 +1,123 @@
+"""Where a route listens and what is said of it behind a `?`: `:6379?proxy=required`.
+
+    listening   listen[?option[&option]]
+    option      proxy=required, proxy=from:NETWORK[,NETWORK...]
+
+Every option is a field of Route; to add one, write it there, in `Listening`, `_READ` and `_WRITE`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ambassador.errors import ConfigError, Problem
+from ambassador.model import Address, Route, Unix
+from ambassador.spec.address import LISTEN, format_address, parse_listen
+from ambassador.spec.networks import EVERYBODY, FILE, format_networks, parse_networks
+from ambassador.spec.text import Malformed, meant, refuse_blanks, shown, told
+
+__all__ = ["Listening", "format_listening", "parse_listening", "refuse_for_udp"]
+
+_PROXY = "proxy=required, or proxy=from: and the networks of who sends the header"
+_FORM = f"{LISTEN}, and ?{_PROXY}"
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """A listen address with its options; the fields have the names of those of Route."""
+
+    listen: Address
+    proxy: tuple[str, ...] = ()
+
+    def options(self) -> dict[str, Any]:
+        """Return all but the address, by the names of the fields of Route."""
+        return {key: getattr(self, key) for key in _READ}
+
+
+def parse_listening(text: str, where: str = "listen") -> Listening:
+    """Return where a route listens, and the options of that. Raises ConfigError."""
+    return told(where, text, _listening)
+
+
+def format_listening(of: Listening | Route) -> str:
+    """Return the listen address of `of` with the options that differ from the defaults."""
+    options = [f"{key}={value}" for key, write in _WRITE.items() if (value := write(of))]
+    address = format_address(of.listen)
+    return f"{address}?{'&'.join(options)}" if options else address
+
+
+def refuse_for_udp(listening: Listening, text: str, where: str) -> None:
+    """Raise ConfigError where a UDP route cannot listen as `text` says."""
+    listen, what = listening.listen, ""
+    if isinstance(listen, Unix):
+        what = "a UDP route cannot listen on a unix socket"
+    elif listening.proxy:
+        what = "?proxy is for TCP: a PROXY header stands before the bytes of a connection"
+    if what:
+        example = ":5353" if isinstance(listen, Unix) else format_address(listen)
+        raise ConfigError(Problem(where, what, shown(text), "ADDRESS:PORT", example))
+
+
+def _listening(text: str) -> Listening:
+    where, question, query = text.partition("?")
+    try:
+        listen = parse_listen(where)
+    except ConfigError as error:
+        found = error.problems[0]
+        raise Malformed(found.what, found.expected, found.example) from None
+    if not question:
+        return Listening(listen)
+    try:
+        refuse_blanks(text)
+        values = _options(query)
+        if isinstance(listen, Unix) and values.get("proxy", EVERYBODY) != EVERYBODY:
+            raise Malformed("who connects to a path has no address: proxy=required is meant")
+        return Listening(listen, **values)
+    except Malformed as found:
+        example = f"{format_address(listen)}?{found.example or 'proxy=required'}"
+        raise Malformed(found.what, found.expected or _FORM, example) from None
+
+
+def _options(query: str) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for option in query.split("&"):
+        key, _, value = option.partition("=")
+        if not key:
+            raise Malformed("an option is empty")
+        if key not in _READ:
+            what = f'a listen address has no option "{shown(key)}"{meant(key, _READ)}'
+            raise Malformed(what)
+        if key in values:
+            raise Malformed(f'the option "{key}" is there twice')
+        values[key] = _READ[key](value)
+    return values
+
+
+def _proxy(text: str) -> tuple[str, ...]:
+    if text == "required":
+        return EVERYBODY
+    word, colon, networks = text.partition(":")
+    example = "proxy=from:10.0.0.0/8"
+    if word != "from" or not colon:
+        what = f'proxy is "{shown(text)}"{meant(word, ("required", "from"))}'
+        raise Malformed(what, _PROXY, example)
+    if FILE in networks or networks in ("", "off", "all"):
+        what = f'proxy=from: is followed by networks or addresses, not by "{shown(networks)}"'
+        raise Malformed(what, _PROXY, example)
+    try:
+        return parse_networks(networks)
+    except ConfigError as error:
+        found = error.problems[0]
+        raise Malformed(found.what, _PROXY, f"proxy=from:{found.example}") from None
+
+
+def _format_proxy(of: Listening | Route) -> str:
+    if of.proxy == EVERYBODY:
+        return "required"
+    return f"from:{format_networks(of.proxy)}" if of.proxy else ""
+
+
+_READ: Mapping[str, Callable[[str], Any]] = {"proxy": _proxy}
+_WRITE: Mapping[str, Callable[[Listening | Route], str]] = {"proxy": _format_proxy}
