@@ -5,7 +5,7 @@ import pytest
 from ambassador.errors import ConfigError
 from ambassador.settings import SETTINGS, Settings, as_markdown
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def problems(environ=(), flags=None):
