@@ -108,7 +108,7 @@ OPTIONS = (
     *(("LISTEN", ":6379-6380"), ("LISTEN", ":1?backup"), ("LISTEN", "tcp://:1")),
     *(("LISTEN", ":1?proxy"), ("LISTEN", ":1?proxy=from:"), ("LISTEN", ":1?proxy=from:10.0.0.1/8")),
     *(("LISTEN", ":1?"), ("LISTEN", ":1?proxy=required&proxy=required"), ("LISTEN", ":x?proxy=a")),
-    *(("LISTEN", "unix:///run/x?proxy=from:10.0.0.0/8")),
+    ("LISTEN", "unix:///run/x?proxy=from:10.0.0.0/8"),
     *(("LISTEN", "host:1"), ("SOURCE", "x"), ("SOURCE", "10.0.0.1,10.0.0.1"), ("IDLE", "5s")),
     *(("CONECT", "5s"), ("FOLLOW", "x"), ("FOLLOW", "sentinel://10.0.0.1:0")),
     *(("FOLLOW", "sentinel://10.0.0.1:1/a!b"), ("FOLLOW", "sentinel:///m")),

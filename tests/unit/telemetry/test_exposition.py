@@ -21,7 +21,7 @@ def test_whatever_is_said_is_read_as_it_was(one, two, value):
     page = Page()
     page.add("ambassador_bytes_total", value, labelled(route=one, flow=two))
     (sample,) = read(page)["ambassador_bytes"].samples
-    assert (sample.labels, sample.value) == ({"route": one, "flow": two}, float(value))
+    assert (sample.labels, float(sample.value)) == ({"route": one, "flow": two}, float(value))
 
 
 @given(TEXTS)
