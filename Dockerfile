@@ -65,5 +65,6 @@ HEALTHCHECK --interval=15s --timeout=5s --start-period=10s CMD ["ambassador", "h
 # The kernel drops a signal for process 1 that it does not handle yet (pid_namespaces(7)), and
 # Python takes a moment until it does: 7 of 8 signals sent as the container started were lost.
 # tini has none of that moment; ended in it (143, 130) is ended as asked. It also reaps orphans.
-ENTRYPOINT ["tini", "-e", "143", "-e", "130", "--", "ambassador"]
+# SIGHUP ends a program that does not handle it yet: blocked before, it waits until `run` does.
+ENTRYPOINT ["tini", "-e", "143", "-e", "130", "--", "env", "--block-signal=HUP", "ambassador"]
 CMD ["run"]

@@ -24,6 +24,7 @@ from ambassador.core.commands import Command
 from ambassador.model import Address, Endpoint, Health, Inet, Proto, Route, Snapshot
 from ambassador.planes.kernel.conntrack import DELETE, Conntrack
 from ambassador.planes.kernel.entry import Flow
+from ambassador.planes.kernel.fullness import FullnessWatch, with_fullness
 from ambassador.planes.kernel.messages import ACK, message
 from ambassador.planes.kernel.netlink import NetlinkSocket
 from ambassador.planes.kernel.plane import KernelPlane
@@ -88,6 +89,7 @@ class Ambassador:
         self._wish = _Wish()
         self._loop = LoopThread(network.ambassador, uvloop.new_event_loop)
         self._conntrack = Conntrack()
+        self._fullness = FullnessWatch()
         self.ended: list[SessionRecord] = []  # every session that has, in order
         self._durations = Durations()
         self._loop.do(self._start())
@@ -117,7 +119,9 @@ class Ambassador:
             verifier=ConnectVerifier(self.resolver, limit=1.0),
             read_assignments=lambda assignments: EnvironmentSource({}, assignments).read(),
             admission=NetworkLists(),
+            of_host=with_fullness,
         )
+        self._fullness.open()
         await self._reconciler.start()
 
     def set(self, *routes: Route) -> None:
@@ -221,6 +225,7 @@ class Ambassador:
         self._loop.call(self._reconciler.leave)
         for front in self._fronts:
             self._loop.do(front.close())
+        self._loop.call(self._fullness.close)
         self._loop.call(self._relay.close)
         self._loop.close()
 

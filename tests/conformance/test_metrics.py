@@ -55,8 +55,8 @@ def test_what_is_carried_is_counted(network, plane, echo, start_program):
     closed = {key: v for key, v in found.items() if key[0] == "ambassador_sessions_closed_total"}
     assert sum(closed.values()) == 1
     assert found["ambassador_ready",] == found["ambassador_reload_successful",] == 1
-    if plane == "kernel":
-        assert 2 <= found["ambassador_conntrack_entries",] < found["ambassador_conntrack_limit",]
+    least = 2 if plane == "kernel" else 0  # nothing asks for connection tracking there
+    assert least <= found["ambassador_conntrack_entries",] < found["ambassador_conntrack_limit",]
     if plane == "relay":
         assert found["ambassador_sessions_closed_total", "client", "redis"] == 1
         assert found["ambassador_connect_seconds_count", "redis"] == 1

@@ -187,6 +187,20 @@ def test_a_sighup_before_it_has_begun_is_a_reload_once_it_has(write, peers, tmp_
         assert program.wait_for("reloaded") == "reloaded: 0 changes"
 
 
+def test_in_the_image_a_sighup_while_python_still_begins_is_a_reload_too(write, peers, tmp_path):
+    echo, port = peers.echo(), free_port()
+    write(table("a", port, echo.port))
+    text = (Path(__file__).parents[2] / "Dockerfile").read_text()
+    (entrypoint,) = re.findall("^ENTRYPOINT (.*)$", text, re.MULTILINE)
+    words = json.loads(entrypoint)
+    before = tuple(words[words.index("--") + 1 : words.index("ambassador")])
+    with Program(f"--config={tmp_path}/ambassador.toml", before=before) as program:
+        running = Path(f"/proc/{program.process.pid}/cmdline")
+        until(lambda: running.read_text().startswith(f"{COMMAND[0]}\0"))
+        program.send(signal.SIGHUP)
+        assert program.wait_for("reloaded") == "reloaded: 0 changes"
+
+
 def test_sighup_reads_it_at_once(start, write, peers):
     old, new, port = peers.echo(), peers.echo(), free_port()
     write(table("a", port, old.port))

@@ -34,6 +34,7 @@ from ambassador.control.views import in_a_line
 from ambassador.core.phase import Phase
 from ambassador.handover.successor import Successor
 from ambassador.handover.transfer import Transfer
+from ambassador.planes.kernel.fullness import with_fullness
 from ambassador.planes.kernel.leftover import outlast
 from ambassador.planes.kernel.tracking import fill
 from ambassador.ports import SessionRecord, Source
@@ -105,6 +106,7 @@ class App:
             shortages=lambda: relay.source_ports.shortages,
             reloadables=[self._token] if settings.api is not None else [],
             admission=lists,
+            of_host=with_fullness,
         )
         self._transfer.routes = lambda: self.reconciler.routes
         networks = NetworkFiles(lists, self.reconciler)
@@ -149,6 +151,7 @@ class App:
             opened.push_async_callback(self._kernel.close)
         opened.callback(self.reconciler.events.close)
         opened.callback(self._watches.close)
+        self._watches.open()
         opened.push_async_callback(self._transfer.close)
         if self._successor is not None:
             opened.callback(self._successor.close)
@@ -230,7 +233,7 @@ class App:
         return Facts(
             *(ready, statuses, reconciler.sources, before),
             *(len(relay.offload.workers), relay.buffered, log.dropped()),
-            *(fill() if self._kernel else None, relay.source_ports.missed),
+            *(fill(), relay.source_ports.missed),
             reconciler.switches.views(statuses),
         )
 

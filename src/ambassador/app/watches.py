@@ -9,6 +9,7 @@ from ambassador.app.follow import Followers
 from ambassador.app.networks import NetworkFiles
 from ambassador.control.reconciler import Reconciler
 from ambassador.core.plan import ChangeRoute, Step
+from ambassador.planes.kernel.fullness import FullnessWatch
 from ambassador.ports import Resolver
 from ambassador.probes.checks import HealthChecks
 from ambassador.sources.watch import FileWatch
@@ -18,7 +19,8 @@ __all__ = ["Watches"]
 
 
 class Watches:
-    """The probes, the followers of primaries, the files of networks and the configuration file.
+    """The probes, the followers of primaries, the files of networks and the configuration file, and
+    whether connection tracking has room.
     `forget` is told the name of each route that has gone, or is another that has the name.
     """
 
@@ -34,7 +36,12 @@ class Watches:
         self._checks = HealthChecks(resolver, reconciler.judge)
         self._networks = networks
         self._forget = forget
+        self._fullness = FullnessWatch()
         self._watching: asyncio.Task[None] | None = None
+
+    def open(self) -> None:
+        """Look after what is there without any route."""
+        self._fullness.open()
 
     def change(self, steps: Sequence[Step]) -> None:
         """Look after the routes as `steps` have left them."""
@@ -54,5 +61,6 @@ class Watches:
         self._checks.close()
         self.followers.close()
         self._networks.close()
+        self._fullness.close()
         if self._watching is not None:
             self._watching.cancel()

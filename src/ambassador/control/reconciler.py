@@ -22,7 +22,7 @@ from ambassador.control.networks import renew
 from ambassador.control.owed import Owed
 from ambassador.control.reloads import Reloads
 from ambassador.control.snapshots import SnapshotReader, read
-from ambassador.control.stack import PlaneStack
+from ambassador.control.stack import OfHost, PlaneStack, same
 from ambassador.control.switches import Switches
 from ambassador.core.commands import Command, Move, Reload, Result, Sessions, Status, word
 from ambassador.core.follow.lead import Lead
@@ -61,7 +61,7 @@ class Reconciler:
     program), `read_assignments` returns the routes of what `Add` brings (without it, that is
     refused), `installed` hears of each change, `reloadables` are read anew at each reload,
     `earlier` is what goes on in processes before this one, `admission` says of each route who may
-    come in (without it, everybody).
+    come in (without it, everybody), `of_host` adds to `status` what this host does to every route.
     """
 
     def __init__(
@@ -78,13 +78,14 @@ class Reconciler:
         earlier: Earlier | None = None,
         shortages: Callable[[], Sequence[ShortageView]] = tuple,
         admission: Admission | None = None,
+        of_host: OfHost = same,
     ) -> None:
         self.phase = Phase.STARTING
         self.events = Events()
         self._admission = admission
         admit = admission or (lambda route: route)
         self._snapshots = SnapshotReader(sources, admit)
-        self._plane = PlaneStack(plane, fronts, earlier)
+        self._plane = PlaneStack(plane, fronts, earlier, of_host)
         self._denied = Denied(self._plane)
 
         def tell(steps: Sequence[Step]) -> None:

@@ -15,7 +15,7 @@ from ambassador.model import Reason, Route, RouteKey
 from ambassador.ports import Earlier, EndpointMet, Front, Plane, RouteStatus, SessionStatus
 from ambassador.tasks import Slice
 
-__all__ = ["PlaneStack"]
+__all__ = ["OfHost", "PlaneStack", "same"]
 
 
 _NUMBERS = ("opened", "open", "refused", "to_upstream", "to_client", "held", "held_total")
@@ -24,6 +24,12 @@ _AT_ONCE = 50  # routes whose planes are asked together, 1 ms
 
 
 _T = TypeVar("_T")
+OfHost = Callable[[Sequence[RouteStatus]], Sequence[RouteStatus]]
+
+
+def same(statuses: Sequence[RouteStatus]) -> Sequence[RouteStatus]:
+    """Return `statuses`: the host does nothing to them."""
+    return statuses
 
 
 class _Before(NamedTuple):
@@ -37,15 +43,21 @@ class _Before(NamedTuple):
 
 class PlaneStack:
     """Implements ports.Plane over `plane`, which listens for every route, and `fronts`, each in
-    front of those before it; `earlier` is behind all of them.
+    front of those before it; `earlier` is behind all of them. `of_host` adds to what is known of
+    routes what this host does to each of them, whichever plane has it.
     """
 
     def __init__(
-        self, plane: Plane, fronts: Sequence[Front], earlier: Earlier | None = None
+        self,
+        plane: Plane,
+        fronts: Sequence[Front],
+        earlier: Earlier | None = None,
+        of_host: OfHost = same,
     ) -> None:
         self._plane = plane
         self._fronts = fronts
         self._earlier = earlier
+        self._of_host = of_host
         self._before: _Before | None = None  # while steps are performed
         self.name = "+".join(one.name for one in (plane, *fronts))
 
@@ -130,6 +142,9 @@ class PlaneStack:
 
     def status(self, routes: Sequence[Route] | None = None) -> Sequence[RouteStatus]:
         """Return what is known of each of `routes`, or of all; see ports.Plane."""
+        return self._of_host(self._told(routes))
+
+    def _told(self, routes: Sequence[Route] | None) -> Sequence[RouteStatus]:
         found = self._now(routes)
         if self._before is None:
             return found

@@ -223,7 +223,7 @@ METRICS: Mapping[str, Metric] = {
             Kind.GAUGE,
             (),
             "entries of the kernel's connection tracking, of whatever flows, in this network "
-            "namespace; only with the kernel plane, as the next one",
+            "namespace; where it shows them, as the next one",
         ),
         Metric(
             "ambassador_conntrack_limit",

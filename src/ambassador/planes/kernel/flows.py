@@ -17,7 +17,6 @@ from ambassador.planes.kernel.conntrack import Conntrack
 from ambassador.planes.kernel.departures import Departures
 from ambassador.planes.kernel.entry import Address, Flow
 from ambassador.planes.kernel.following import Following, RouteOf
-from ambassador.planes.kernel.fullness import FullnessWatch
 from ambassador.planes.kernel.poke import Poker
 from ambassador.planes.kernel.ruleset import Port
 from ambassador.planes.kernel.vanished import VanishedFlows
@@ -51,7 +50,6 @@ class Flows:
         self._departures = Departures(self._conntrack, self._poker, felt)
         self._following: Following | None = None
         self._vanished: VanishedFlows | None = None
-        self._fullness = FullnessWatch()
 
     def open(self, route_of: RouteOf, ours: Callable[[Flow], bool] = lambda _flow: False) -> None:
         """Take the sockets; raises PlaneError. `route_of` tells whose a port is, `ours` whether a
@@ -70,11 +68,9 @@ class Flows:
         self._vanished.open()
         if self._following is not None:
             self._following.open()
-        self._fullness.open()
 
     def close(self) -> None:
         """Release everything; flows go on."""
-        self._fullness.close()
         if self._vanished is not None:
             self._vanished.close()
         if self._following is not None:

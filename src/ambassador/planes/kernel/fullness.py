@@ -1,4 +1,6 @@
-"""Say when conntrack's table is about to be full, when it is, and when it has room again."""
+"""Say when conntrack's table is about to be full, when it is, and when it has room again: what it
+drops reaches no plane.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ class Fullness(IntEnum):
 
 
 class FullnessWatch:
-    """Looks from `open` to `close`; `look` returns what is seen of the table."""
+    """Looks from `open` to `close`; `look` returns what is seen of the table, or None where this
+    namespace does not show it, which a kernel module that is loaded later changes.
+    """
 
     def __init__(self, look: Callable[[], Fill | None] = fill) -> None:
         self._look = look
@@ -36,9 +40,12 @@ class FullnessWatch:
 
     def open(self) -> None:
         """Look now, and again and again."""
-        found = self._look()
-        if found is None:  # not shown in this namespace
-            return
+        if (found := self._look()) is not None:
+            self._tell(found)
+        pause = _SOON if self._found else _CHECK
+        self._timer = asyncio.get_running_loop().call_later(pause, self.open)
+
+    def _tell(self, found: Fill) -> None:
         before, self._found = self._found, fullness(found, before=self._found)
         if self._found > before:
             full = self._found is Fullness.FULL
@@ -60,8 +67,6 @@ class FullnessWatch:
                 count=found.entries,
                 limit=found.limit,
             )
-        pause = _SOON if self._found else _CHECK
-        self._timer = asyncio.get_running_loop().call_later(pause, self.open)
 
     def close(self) -> None:
         """Look no longer."""

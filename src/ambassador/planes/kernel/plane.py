@@ -22,7 +22,6 @@ from ambassador.planes.kernel.doubts import Doubts
 from ambassador.planes.kernel.eligible import Abilities, demand, unable, unable_to_end, unsuited
 from ambassador.planes.kernel.entry import Flow
 from ambassador.planes.kernel.flows import Flows
-from ambassador.planes.kernel.fullness import with_fullness
 from ambassador.planes.kernel.healing import Healing
 from ambassador.planes.kernel.host import Host
 from ambassador.planes.kernel.installer import Installer
@@ -175,7 +174,7 @@ class KernelPlane:
         if why := self._healing.why:
             ours = self.name
             found = [replace(s, plane="relay", why=why) if s.plane == ours else s for s in found]
-        return with_fullness(found)
+        return found
 
     async def measure(self, routes: Sequence[Route] | None = None) -> None:
         """Bring the numbers of `status` up to date; see ports.Plane."""
