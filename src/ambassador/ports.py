@@ -11,6 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from ambassador.core.follow.lead import Lead
 from ambassador.core.follow.memory import Memories
+from ambassador.core.history import History
 from ambassador.core.plan import Step
 from ambassador.core.reports import EndpointMet, RouteStatus, SessionRecord, SessionStatus
 from ambassador.core.wish import Wish
@@ -26,6 +27,7 @@ __all__ = [
     "EndpointNoticed",
     "ForwardingPlane",
     "Front",
+    "HistoryStore",
     "Holder",
     "LeadReported",
     "ListeningPlane",
@@ -222,6 +224,18 @@ class MemoryStore(Protocol):
         """
 
 
+class HistoryStore(Protocol):
+    """Where the operator's last changes outlive the program."""
+
+    def load(self) -> History:
+        """Return what was saved last; nothing when nothing ever was, or it makes no sense."""
+
+    def save(self, history: History) -> None:
+        """Keep `history` in place of what was kept. When it returns it is on disk; when it raises
+        StoreError that saved before still is.
+        """
+
+
 class Plane(Protocol):
     """What carries the traffic of routes.
 
@@ -327,6 +341,11 @@ class Holder(Protocol):
 
 class Front(Plane, Protocol):
     """A plane in front of another."""
+
+    def hindrance(self, route: Route) -> str:
+        """Return why new sessions of `route` would not be carried here, were it installed as it is;
+        empty where nothing is known that keeps them out.
+        """
 
     async def untold(self, ids: Collection[str]) -> str:
         """Return what to say where not both sides of sessions of these `ids`, which were cut just

@@ -18,8 +18,9 @@ from typing import Any
 
 from ambassador import log
 from ambassador.core.follow.memory import Memories, decode, encode
+from ambassador.core.history import Change, History
 from ambassador.core.wish import Wish
-from ambassador.errors import ConfigError, Problem, StoreError
+from ambassador.errors import AmbassadorError, ConfigError, Problem, StoreError
 from ambassador.model import Admin, Endpoint, Hold, Proto, Snapshot
 from ambassador.spec import (
     format_address,
@@ -29,12 +30,13 @@ from ambassador.spec import (
     parse_listen,
 )
 
-__all__ = ["FileMemories", "FileStore"]
+__all__ = ["FileHistory", "FileMemories", "FileStore"]
 
 _VERSION = 1
 _EXAMPLE = "AMBASSADOR_STATE=/var/lib/ambassador"
 _NAME = "wishes.json"
 _MEMORIES = "primaries.json"
+_HISTORY = "history.json"
 
 
 class FileStore:
@@ -68,7 +70,7 @@ class FileStore:
             whole = json.loads(text)
             if whole["version"] != _VERSION:
                 raise self._damaged(f"is of version {whole['version']}, this program reads 1")
-            return tuple(self._wish(one) for one in whole["wishes"])
+            return tuple(self.wish(one) for one in whole["wishes"])
         except ConfigError as error:
             if error.problems[0].where == str(self.path):
                 raise
@@ -107,7 +109,8 @@ class FileStore:
     def _problem(folder: Path, what: str) -> Problem:
         return Problem(str(folder), what, "", "a folder this user may write to", _EXAMPLE)
 
-    def _wish(self, plain: Mapping[str, Any]) -> Wish:
+    def wish(self, plain: Mapping[str, Any]) -> Wish:
+        """Return the wish that is written down as `plain`. Raises what is wrong with it."""
         proto = Proto(plain["proto"])
         listen = parse_listen(plain["listen"])
         moved, hold, added = plain["endpoints"], plain["hold"], plain["added"]
@@ -129,6 +132,57 @@ class FileStore:
             None if hold is None else _hold(hold),
             routes[0] if routes else None,
             bool(plain["removed"]),
+        )
+
+
+class FileHistory:
+    """Implements ports.HistoryStore: one file in `folder`, beside the wishes."""
+
+    def __init__(self, folder: Path, read: Callable[[Sequence[str]], Snapshot]) -> None:
+        self.path = folder / _HISTORY
+        self._wishes = FileStore(folder, read)
+
+    def load(self) -> History:
+        """Return what was saved last; see ports.HistoryStore."""
+        try:
+            return self.decode(self.path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return ()
+        except (AmbassadorError, OSError, ArithmeticError, LookupError, TypeError, ValueError) as e:
+            text = f"{self.path} {_why(e)}: what was changed before is not known"
+            log.event(log.WARNING, "not_remembered", text)
+            return ()
+
+    def decode(self, text: str) -> History:
+        """Return the history of a text that `encode` has made. Raises what is wrong with it."""
+        whole = json.loads(text)
+        if whole["version"] != _VERSION:
+            raise ValueError(f"is of version {whole['version']}, this program reads {_VERSION}")
+        return tuple(self._change(one) for one in whole["changes"])
+
+    @staticmethod
+    def encode(history: History) -> str:
+        """Return `history` as it stands in the file, a change a line."""
+        lines = ",\n".join(json.dumps(_plain_change(one), ensure_ascii=False) for one in history)
+        return f'{{"version": {_VERSION}, "changes": [\n{lines}\n]}}\n'
+
+    def save(self, history: History) -> None:
+        """Keep `history`; see ports.HistoryStore."""
+        _replace(self.path, self.encode(history))
+
+    def _change(self, plain: Mapping[str, Any]) -> Change:
+        before = plain["before"]
+        return Change(
+            int(plain["number"]),
+            Proto(plain["proto"]),
+            parse_listen(plain["listen"]),
+            _text(plain["route"]),
+            _moment(plain["when"]),
+            _text(plain["who"]),
+            _text(plain["what"]),
+            _text(plain["outcome"]),
+            bool(plain["undoable"]),
+            None if before is None else self._wishes.wish(before),
         )
 
 
@@ -186,6 +240,21 @@ def _plain(wish: Wish) -> dict[str, Any]:
         "hold": wish.hold and {"timeout": wish.hold.timeout, "limit": wish.hold.limit},
         "added": wish.added and format_assignments(wish.added),
         "removed": wish.removed,
+    }
+
+
+def _plain_change(change: Change) -> dict[str, Any]:
+    return {
+        "number": change.number,
+        "proto": change.proto.value,
+        "listen": format_address(change.listen),
+        "route": change.route,
+        "when": change.when,
+        "who": change.who,
+        "what": change.what,
+        "outcome": change.outcome,
+        "undoable": change.undoable,
+        "before": change.before and _plain(change.before),
     }
 
 

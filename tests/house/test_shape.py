@@ -85,7 +85,7 @@ ELSEWHERE: dict[str, str] = {
     "sockets.systemd": "deploy/test_systemd.py",
 }
 # Files above 350 lines, each with the reason.
-LARGE: dict[str, str] = {}
+LARGE: dict[str, str] = {"ports": "every seam in one file, so that they are found"}
 
 
 def has_code(path: Path) -> bool:

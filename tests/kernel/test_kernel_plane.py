@@ -332,6 +332,13 @@ def test_least_is_named_as_the_relay_s(start):
     assert plane.status("redis").why == "pick=least needs to know every open session"
 
 
+def test_what_it_would_do_with_a_route_is_told_beforehand(start):
+    kernel = start().plane
+    assert kernel.hindrance(route(6379, OLD, name="redis")) == ""
+    least = route(6379, OLD, NEW, name="redis", pick=Pick.LEAST)
+    assert kernel.hindrance(least) == "pick=least needs to know every open session"
+
+
 def test_a_drain_that_fails_is_said_and_holds_nothing_up(network, old, start, picky, caplog):
     plane = start(nft=picky)
     plane.add(route(6379, name="redis"))

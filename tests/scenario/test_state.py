@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from ambassador.admin import client
-from ambassador.core.commands import Add, Hold, Maint, Move, Remove, Reset, Status
+from ambassador.core.commands import Add, History, Hold, Maint, Move, Remove, Reset, Status, Undo
 from ambassador.errors import NotFoundError, RunError
 from tests.ports import free_port
 from tests.program import Program, is_ready
@@ -122,3 +122,17 @@ def test_a_folder_that_goes_is_told_at_the_next_change_which_is_not_made(run):
     run.state.mkdir()
     run.ask(Hold("db"))
     assert run.status()["db"].hold is not None
+
+
+def test_after_a_restart_the_last_change_is_known_and_taken_back(run):
+    with run.started() as program:
+        assert run.ask(Move("db", (f"tcp://127.0.0.1:{run.new.port}",)))
+        assert run.ask(Hold("web"))
+        program.stop(signal.SIGKILL)
+    with run.started():
+        found = run.ask(History())
+        assert [(one.route, one.last) for one in found.changes] == [("web", True), ("db", True)]
+        assert run.ask(Undo("web")).change == 2
+        undone = run.ask(Undo("db"))
+        assert undone.endpoints == (f"tcp://127.0.0.1:{run.old.port}",)
+        assert [one.differs for one in run.status().values()] == ["", "", ""]

@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from ambassador.admin import client
-from ambassador.core.commands import Cut, Drain, Hold, Move, Release, Sessions, Status
+from ambassador.core.commands import Cut, Drain, Hold, Move, Release, Sessions, Status, Undo
 from ambassador.handover.protocol import beside
 from tests.conformance.scene import ends_with_reset
 from tests.ports import free_port
@@ -191,6 +191,14 @@ def test_what_was_moved_stays_moved(run, peers):
     peers.accept(other).sendall(b"here")
     assert sock.recv(4) == b"here"
     assert "moved by" in run.status().routes[0].differs
+
+
+def test_what_was_changed_before_it_can_be_taken_back(run, peers):
+    run.first()
+    old, new = run.status().routes[0].endpoints[0].endpoint, peers.echo()
+    assert client.ask(run.admin, Move("db", (f"tcp://127.0.0.1:{new.port}",)))
+    run.next()
+    assert client.ask(run.admin, Undo("db")).endpoints == (old,)
 
 
 def test_while_a_route_is_held_nothing_is_handed_over(run, peers):

@@ -8,16 +8,15 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from ambassador.admin.faults import as_error
 from ambassador.admin.locate import find
 from ambassador.admin.operations import ASKED, Events, operation_of
-from ambassador.admin.plain import decode
-from ambassador.core.commands import Command, Move
+from ambassador.admin.plain import decode, keys_of
+from ambassador.core.commands import Command, Move, Undo
 from ambassador.errors import ConfigError, NobodyError, RunError
 
 __all__ = ["ask", "events", "find", "get", "ready"]
@@ -60,12 +59,14 @@ def ask(path: Path, command: Command, timeout: float = _PATIENCE) -> Any:
     what the ambassador raised, NobodyError when it does not answer.
     """
     row = operation_of(command)
-    if isinstance(command, Move):
+    if isinstance(command, (Move, Undo)):
         timeout += command.timeout
-    fields = asdict(command)
+    # Only what is not usual: a program of the version before knows no more.
+    given = ((key, getattr(command, key.attribute)) for key in keys_of(cast("Any", row.command)))
+    fields = {key.name: value for key, value in given if value != key.default}
     url, body = row.path, None
     if row.method == "GET":
-        url += f"?{urlencode(fields)}"
+        url += f"?{urlencode(fields)}" if fields else ""
     else:
         body = json.dumps(fields).encode()
     with _exchange(path, row.method, url, body, timeout=timeout) as response:

@@ -100,6 +100,7 @@ class App:
             verifier=ConnectVerifier(resolver),
             store=assemble.store(settings, successor),
             memories=memories(settings, successor),
+            history=assemble.history(settings, successor),
             read_assignments=assemble.assigned,
             installed=lambda steps: self._watches.change(steps),  # noqa: PLW0108 (made below)
             earlier=self._transfer.earlier,

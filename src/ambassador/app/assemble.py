@@ -16,7 +16,7 @@ from ambassador.core.hostsfile import HostsLine, parse_hosts
 from ambassador.core.memory import bound
 from ambassador.core.offload import workers
 from ambassador.core.shares import shares
-from ambassador.handover.successor import HandedStore, Successor
+from ambassador.handover.successor import HandedHistory, HandedStore, Successor
 from ambassador.model import Address, Inet, Proto, Route, Snapshot
 from ambassador.planes.kernel.leftover import flows_unseen
 from ambassador.planes.kernel.privilege import acquire, look
@@ -26,6 +26,7 @@ from ambassador.planes.relay.plane import RelayPlane
 from ambassador.ports import (
     ClientArrived,
     EndpointNoticed,
+    HistoryStore,
     Resolver,
     SessionEnded,
     SessionsSummed,
@@ -38,13 +39,14 @@ from ambassador.sources.env import EnvironmentSource
 from ambassador.sources.given import GivenSource
 from ambassador.sources.hosts import HostsSource
 from ambassador.sources.networks import NetworkLists
-from ambassador.store import FileStore
+from ambassador.store import FileHistory, FileStore
 
 if TYPE_CHECKING:
     from ambassador.planes.kernel.plane import KernelPlane
 
 __all__ = [
     "assigned",
+    "history",
     "kernel_plane",
     "lists",
     "new_loop",
@@ -139,6 +141,15 @@ def store(settings: Settings, successor: Successor | None) -> StateStore | None:
         return kept
     read = FileStore(Path("what was handed over"), assigned).decode
     return HandedStore(successor.wishes.decode(errors="replace"), read, kept)
+
+
+def history(settings: Settings, successor: Successor | None) -> HistoryStore | None:
+    """Return where the operator's last changes are kept; those of a predecessor come first."""
+    kept = FileHistory(Path(settings.state), assigned) if settings.state else None
+    if successor is None:
+        return kept
+    read = FileHistory(Path("what was handed over"), assigned).decode
+    return HandedHistory(successor.wishes, read, kept)
 
 
 def relay_plane(

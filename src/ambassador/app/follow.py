@@ -11,11 +11,11 @@ from ambassador.control.reconciler import Reconciler
 from ambassador.core.follow.memory import Memories, decode, encode
 from ambassador.core.plan import RemoveRoute, Step
 from ambassador.core.wish import Wish
-from ambassador.handover.successor import Successor
+from ambassador.handover.successor import HISTORY, Successor
 from ambassador.model import RouteKey
 from ambassador.ports import MemoryStore, Resolver
 from ambassador.settings import Settings
-from ambassador.store import FileMemories, FileStore
+from ambassador.store import FileHistory, FileMemories, FileStore
 
 if TYPE_CHECKING:
     from ambassador.follow.following import Following
@@ -55,9 +55,13 @@ class Followers:
             self._following.close()
 
     def encode(self, wishes: Collection[Wish]) -> str:
-        """Return what is handed over: `wishes`, and what followers remember."""
+        """Return what is handed over: `wishes`, what followers remember, and what was changed."""
         whole = json.loads(FileStore.encode(wishes))
-        return json.dumps(whole | {_KEY: encode(self._reconciler.switches.memories)})
+        handed = {
+            _KEY: encode(self._reconciler.switches.memories),
+            HISTORY: FileHistory.encode(self._reconciler.record.history),
+        }
+        return json.dumps(whole | handed)
 
     def _asked(self, key: RouteKey) -> tuple[int, int, tuple[str, ...]]:
         return self._following.asked(key) if self._following is not None else (0, 0, ())

@@ -24,6 +24,18 @@ __all__ = ["command"]
 )
 @click.option("--no-verify", is_flag=True, help="Do not ask first whether the endpoints answer.")
 @click.option(
+    "--check",
+    is_flag=True,
+    help="Do all that no consumer feels, say what would happen, and change nothing.",
+)
+@click.option(
+    "--from",
+    "before",
+    multiple=True,
+    metavar="ENDPOINT",
+    help="Only while it leads just there; once for each endpoint.",
+)
+@click.option(
     "--timeout",
     default="10s",
     show_default=True,
@@ -39,6 +51,8 @@ def command(
     hold: bool,
     existing: str,
     no_verify: bool,
+    check: bool,
+    before: tuple[str, ...],
     timeout: float,
     admin: str | None,
     as_json: bool,
@@ -47,11 +61,12 @@ def command(
 
     \b
     ambassador move redis tcp://192.168.1.53:6379
+    ambassador move redis tcp://192.168.1.53:6379 --check
     ambassador move redis tcp://192.168.1.53:6379 --hold --existing drain=30s
     """
-    wanted = Move(route, endpoints, hold, existing, not no_verify, timeout)
+    wanted = Move(route, endpoints, hold, existing, not no_verify, timeout, check, before)
     moved: Moved = ask(wanted, admin)
-    text = f"{moved.message}, in {age(moved.seconds)}"
+    text = moved.message if check else f"{moved.message}, in {age(moved.seconds)}"
     if moved.held:
         text += f"; {moved.held} waited meanwhile"
     show(moved, "\n".join([text, *moved.notes]), as_json)

@@ -23,6 +23,8 @@ VERBS = {
     "status": ("ambassador.cli.status", "Show what the running ambassador does."),
     "top": ("ambassador.cli.top", "The same, live, with small plots."),
     "move": ("ambassador.cli.move", "Point a route at other endpoints."),
+    "undo": ("ambassador.cli.undo", "Take back the last change of a route."),
+    "history": ("ambassador.cli.history", "List who has changed what."),
     "hold": ("ambassador.cli.hold", "Accept new sessions of a route and let them wait."),
     "release": ("ambassador.cli.release", "Forward what is held."),
     "drain": ("ambassador.cli.drain", "Give endpoints no new sessions; open ones finish."),

@@ -193,13 +193,12 @@ class Applier:
             for endpoint in route.endpoints
         )
 
-    def check(self, wishes: Mapping[RouteKey, Wish]) -> None:
-        """Raise ConfigError where `wishes` make no sense."""
+    def check(self, wishes: Mapping[RouteKey, Wish]) -> Sequence[Step]:
+        """Return what `wishes` would come to. Raises ConfigError where they make no sense."""
         keys = self._touched(self.desired, wishes)
         if keys is None:
-            self._whole(self.desired, wishes)
-        else:
-            self._part(keys, wishes)
+            return self._whole(self.desired, wishes)[1]
+        return self._part(keys, wishes)[1]
 
     def _touched(self, desired: Desired, wishes: Mapping[RouteKey, Wish]) -> set[RouteKey] | None:
         """Return the routes it is about; None: perhaps all."""

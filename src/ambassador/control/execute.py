@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from asyncio import to_thread
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from ambassador.control import outcome
 from ambassador.control.apply import Applier
 from ambassador.control.deadlines import Deadlines
 from ambassador.control.moves import Moves
+from ambassador.control.record import Record
 from ambassador.control.showing import Showing
 from ambassador.control.stack import PlaneStack
 from ambassador.control.switches import Switches
@@ -19,6 +21,7 @@ from ambassador.core.commands import (
     Command,
     Cut,
     Drain,
+    History,
     Move,
     Ready,
     Release,
@@ -27,17 +30,31 @@ from ambassador.core.commands import (
     Result,
     Sessions,
     Status,
+    Undo,
 )
 from ambassador.core.decide import add, decide
+from ambassador.core.examples import typed
 from ambassador.core.meant import meant
-from ambassador.core.results import Done, ShortageView
+from ambassador.core.names import find
+from ambassador.core.results import Done, ShortageView, Undone
 from ambassador.core.situation import Decision, Situation
-from ambassador.errors import ConfigError, NotFoundError, PlaneError, Problem, RunError
+from ambassador.core.undoing import UndoPlan, undo
+from ambassador.errors import (
+    AmbassadorError,
+    ConfigError,
+    NotFoundError,
+    PlaneError,
+    Problem,
+    RunError,
+)
 from ambassador.garbage import none_collected
 from ambassador.model import Admin, Endpoint, Existing, Fate, Reason, Route, Snapshot
 from ambassador.ports import Verifier
+from ambassador.spec import format_endpoint
 
 __all__ = ["Executor"]
+
+_T = TypeVar("_T")
 
 _Chosen = Sequence[tuple[Route, Sequence[Endpoint]]]
 # What lets clients go on is done also where it cannot be kept; see Applier.wish.
@@ -60,8 +77,10 @@ class Executor:
         verifier: Verifier | None,
         read_assignments: Callable[[Sequence[str]], Snapshot] | None,
         shortages: Callable[[], Sequence[ShortageView]],
+        record: Record,
     ) -> None:
         self._applier = applier
+        self._record = record
         self._plane = plane
         self._read_assignments = read_assignments
         self._deadlines = Deadlines(plane.sessions, plane.cut)
@@ -90,20 +109,35 @@ class Executor:
     async def _do(self, command: Command, who: str, deadline: float) -> Result:
         applier = self._applier
         now = Situation(applier.desired, applier.routes, applier.wishes, who, time.time())
+        undone = 0
         match command:
             case Move():
-                result: Result = await self._moves.do(command, now, deadline)
+                result: Result = await self._tried(
+                    now, command.route, typed(command), self._moves.do(command, now, deadline)
+                )
+                if command.check:
+                    return result
+            case Undo():
+                it = await to_thread(undo, now, command, self._record.history)
+                undone = it.number
+                result = await self._tried(
+                    now, command.route, typed(command), self._undo(command, it, now, deadline)
+                )
             case Cut():
                 return await self._cut(command)
             case Add():
                 with none_collected():
                     result = await self._ask(await to_thread(self._add, now, command), who)
-            case Status() | Sessions() | Reload():
+            case Status() | Sessions() | History() | Reload():
                 raise AssertionError(command)
             case _:
                 with none_collected():
                     wanted = await to_thread(decide, now, command)
                     result = await self._ask(wanted, who, isinstance(command, _FREEING))
+        said = getattr(result, "message", "")
+        await self._record.note(
+            now.wishes, applier.wishes, who=who, when=now.when, what=said, undone=undone
+        )
         self._deadlines.keep_only(
             (route.key, endpoint.address)
             for route in applier.routes
@@ -122,6 +156,42 @@ class Executor:
             assert isinstance(result, Done)
             result = Done(f"{result.message}, {text}", result.routes, count)
         return result
+
+    async def _undo(self, command: Undo, it: UndoPlan, now: Situation, deadline: float) -> Undone:
+        began, applier, kept = time.monotonic(), self._applier, self._applier.keeps
+        moved = None
+        if it.move is not None:
+            await to_thread(applier.check, it.wishes)
+            moved = await self._moves.make(command, it.move, now.who, deadline)
+        else:
+            await self._applier.wish(it.wishes, now.who, it.message, owed=True)
+        here = applier.installed(it.route.key)
+        notes = () if kept else ("without AMBASSADOR_STATE it is so until the ambassador ends",)
+        return Undone(
+            it.message,
+            it.route.name,
+            it.number,
+            tuple(format_endpoint(one) for route in here for one in route.endpoints),
+            round(time.monotonic() - began, 6),
+            moved.held if moved else 0,
+            moved.notes if moved else notes,
+            moved.sessions if moved else 0,
+        )
+
+    async def _tried(self, now: Situation, name: str, what: str, trying: Awaitable[_T]) -> _T:
+        """Return what `trying` to change the route called `name` comes to; that it has failed is
+        noted, unless it was asked wrongly.
+        """
+        try:
+            return await trying
+        except ConfigError:
+            raise
+        except AmbassadorError as error:
+            if "check" in what:
+                raise
+            route = await to_thread(find, now.routes, name)
+            await self._record.note_failure(route, now.who, now.when, what, error)
+            raise
 
     async def _ask(self, wanted: Decision, who: str, owed: bool = False) -> Done:
         await self._applier.wish(wanted.wishes, who, wanted.message, owed=owed)

@@ -6,12 +6,14 @@ import asyncio
 import time
 from asyncio import to_thread
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ambassador.control import outcome
 from ambassador.control.apply import Applier
 from ambassador.control.stack import PlaneStack
-from ambassador.core.commands import Move
+from ambassador.core.commands import Move, Undo
 from ambassador.core.moving import MovePlan, move
+from ambassador.core.plan import ChangeRoute, Step
 from ambassador.core.results import Moved
 from ambassador.core.situation import Situation
 from ambassador.errors import AmbassadorError, NotVerifiedError, RunError, TimedOutError
@@ -41,20 +43,28 @@ class Moves:
 
     async def do(self, command: Move, now: Situation, deadline: float) -> Moved:
         """Move, by `deadline` of the loop's clock. Raises AmbassadorError: nothing has changed."""
-        began, applier = time.monotonic(), self._applier
-        it = await to_thread(self._decide, now, command)
-        await self._verify(command, it.route, it.endpoints, deadline)
+        began = time.monotonic()
+        it, steps = await to_thread(self._decide, now, command)
+        if command.check:
+            return await self._check(command, it, steps, deadline)
+        result = await self.make(command, it, now.who, deadline)
+        return replace(result, seconds=round(time.monotonic() - began, 6))
+
+    async def make(self, command: Move | Undo, it: MovePlan, who: str, deadline: float) -> Moved:
+        """Take both steps of `it`, for `who`; see `do`."""
+        applier = self._applier
+        verified = await self._verify(command, it, deadline)
         before, key = applier.wishes, it.route.key
-        await applier.apply(applier.desired, it.between, now.who, it.message)
+        await applier.apply(applier.desired, it.between, who, it.message)
         try:
-            await self._verify(command, it.route, it.endpoints, deadline)
+            await self._verify(command, it, deadline)
             (status,) = self._plane.status(applier.installed(key))
             once = {key: it.existing} if it.existing else None
-            await applier.wish(it.after, now.who, it.message, once)
+            await applier.wish(it.after, who, it.message, once)
         except AmbassadorError:
             # Whoever came in between was given to the new endpoint, and stays there.
             keep = {key: Existing()}
-            await applier.apply(applier.desired, before, now.who, "a move was undone", keep)
+            await applier.apply(applier.desired, before, who, "a move was undone", keep)
             raise
         here = applier.installed(key)
         await self._plane.measure(here)  # counting all of thousands takes 0.3 s
@@ -64,21 +74,59 @@ class Moves:
             it.route.name,
             tuple(map(format_endpoint, it.endpoints)),
             tuple(map(format_endpoint, it.route.endpoints)),
-            round(time.monotonic() - began, 6),
+            0.0,
             status.held,
             outcome.moved(it, after, kept=applier.keeps),
+            verified=verified,
+            sessions=outcome.left_behind(it, after),
+            plane=after.plane,
+            why=after.why,
         )
 
-    def _decide(self, now: Situation, command: Move) -> MovePlan:
-        it = move(now, command)
-        self._applier.check(it.after)  # raises where it would lead back to itself
-        return it
+    async def _check(
+        self, command: Move, it: MovePlan, steps: Sequence[Step], deadline: float
+    ) -> Moved:
+        """Do all of `it` that no consumer feels, and return what the rest would come to."""
+        began = time.monotonic()
+        once = it.existing
+        await self._plane.prepare(
+            [
+                replace(step, existing=once) if isinstance(step, ChangeRoute) else step
+                for step in steps
+            ]
+        )
+        verified = await self._verify(command, it, deadline)
+        here = self._applier.installed(it.route.key)
+        await self._plane.measure(here)
+        (now,) = self._plane.status(here)
+        (goal,) = [step.new for step in steps if isinstance(step, ChangeRoute)] or here
+        plane, why = self._plane.foreseen(goal)
+        return Moved(
+            outcome.would_move(it),
+            it.route.name,
+            tuple(map(format_endpoint, it.endpoints)),
+            tuple(map(format_endpoint, it.route.endpoints)),
+            round(time.monotonic() - began, 6),
+            0,
+            outcome.checked(it, now, (plane, why), verified=verified),
+            checked=True,
+            verified=verified,
+            sessions=outcome.left_behind(it, now),
+            plane=plane,
+            why=why,
+        )
 
-    async def _verify(
-        self, command: Move, route: Route, endpoints: Sequence[Endpoint], deadline: float
-    ) -> None:
-        if not command.verify or self._verifier is None:
-            return
+    def _decide(self, now: Situation, command: Move) -> tuple[MovePlan, Sequence[Step]]:
+        it = move(now, command)
+        return it, self._applier.check(it.after)  # raises where it would lead back to itself
+
+    async def _verify(self, command: Move | Undo, it: MovePlan, deadline: float) -> bool:
+        """Have the new endpoints asked, unless they need not be; tell whether they have answered.
+        Raises NotVerifiedError and its like.
+        """
+        route, endpoints = it.route, it.asked
+        if not command.verify or self._verifier is None or not endpoints:
+            return False
         where = ", ".join(map(format_endpoint, endpoints))
         given = deadline - asyncio.get_running_loop().time()
         if given <= 0:
@@ -98,6 +146,7 @@ class Moves:
             raise NotVerifiedError(
                 f"{where} did not answer within {within:g} s; nothing has changed"
             ) from None
+        return True
 
     @staticmethod
     async def _answer(

@@ -20,11 +20,22 @@ from ambassador.control.events import Events
 from ambassador.control.execute import Executor
 from ambassador.control.networks import renew
 from ambassador.control.owed import Owed
+from ambassador.control.record import Record
 from ambassador.control.reloads import Reloads
 from ambassador.control.snapshots import SnapshotReader, read
 from ambassador.control.stack import OfHost, PlaneStack, same
 from ambassador.control.switches import Switches
-from ambassador.core.commands import Command, Move, Reload, Result, Sessions, Status, word
+from ambassador.core.commands import (
+    Command,
+    History,
+    Move,
+    Reload,
+    Result,
+    Sessions,
+    Status,
+    Undo,
+    word,
+)
 from ambassador.core.follow.lead import Lead
 from ambassador.core.phase import PHASES, Phase, Turn
 from ambassador.core.plan import Step
@@ -36,6 +47,7 @@ from ambassador.ports import (
     Admission,
     Earlier,
     Front,
+    HistoryStore,
     MemoryStore,
     Plane,
     Reloadable,
@@ -57,9 +69,10 @@ class Reconciler:
 
     `plane` listens for every route; each of `fronts` stands in front of those before it.
     `verifier` is asked before and after a move (without one, nobody is), `store` keeps the
-    operator's wishes and `memories` what followers decided (without one, they end with the
-    program), `read_assignments` returns the routes of what `Add` brings (without it, that is
-    refused), `installed` hears of each change, `reloadables` are read anew at each reload,
+    operator's wishes, `memories` what followers decided and `history` what was changed (without
+    one, they end with the program), `read_assignments` returns the routes of what `Add` brings
+    (without it, that is refused), `installed` hears of each change, `reloadables` are read anew
+    at each reload,
     `earlier` is what goes on in processes before this one, `admission` says of each route who may
     come in (without it, everybody), `of_host` adds to `status` what this host does to every route.
     """
@@ -72,6 +85,7 @@ class Reconciler:
         verifier: Verifier | None = None,
         store: StateStore | None = None,
         memories: MemoryStore | None = None,
+        history: HistoryStore | None = None,
         read_assignments: Callable[[Sequence[str]], Snapshot] | None = None,
         installed: Callable[[Sequence[Step]], None] = lambda _steps: None,
         reloadables: Sequence[Reloadable] = (),
@@ -94,6 +108,7 @@ class Reconciler:
 
         self._applier = Applier(self._plane, store, tell, admit)
         self.switches = Switches(self._applier, self._plane, memories)
+        self.record = Record(history)
         self._executor = Executor(
             self._applier,
             self._plane,
@@ -101,6 +116,7 @@ class Reconciler:
             verifier=verifier,
             read_assignments=read_assignments,
             shortages=shortages,
+            record=self.record,
         )
         self._lock = asyncio.Lock()
         self._owed = Owed(self._applier, self._lock)
@@ -123,6 +139,7 @@ class Reconciler:
         """
         async with self._lock:
             self._applier.load()
+            self.record.load()
             desired, snapshots = self._snapshots.read()
             self.switches.load(desired)
             for snapshot in snapshots:
@@ -216,6 +233,8 @@ class Reconciler:
                 return await self._executor.showing.status(command, self.phase.value, views)
             case Sessions():
                 return await self._executor.showing.sessions(command)
+            case History():
+                return await self._executor.showing.history(command, self.record)
         late = 0.0 if since is None else max(0.0, time.time() - since)
         outcome = await asyncio.shield(spawn(self._outcome(command, who, late, gone), "command"))
         if isinstance(outcome, AmbassadorError):
@@ -288,7 +307,9 @@ class Reconciler:
         gone: Callable[[], bool] = lambda: False,
     ) -> Result | AmbassadorError:
         loop = asyncio.get_running_loop()
-        patience = (max(command.timeout, 0) if isinstance(command, Move) else 0) or _PATIENCE
+        patience = (
+            max(command.timeout, 0) if isinstance(command, (Move, Undo)) else 0
+        ) or _PATIENCE
         deadline = loop.time() + patience - late
         if late >= patience:
             return TimedOutError(

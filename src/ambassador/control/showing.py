@@ -11,13 +11,15 @@ from dataclasses import replace
 from ambassador import __version__
 from ambassador.control.apply import Applier
 from ambassador.control.deadlines import Deadlines
+from ambassador.control.record import Record
 from ambassador.control.stack import PlaneStack
 from ambassador.control.switches import Switches
 from ambassador.control.views import route_view, session_list
-from ambassador.core.commands import Sessions, Status
+from ambassador.core.commands import History, Sessions, Status
 from ambassador.core.describe import describe_listen
 from ambassador.core.names import find
 from ambassador.core.results import (
+    ChangeList,
     EarlierView,
     RemovedView,
     SessionList,
@@ -120,6 +122,17 @@ class Showing:
                 found.append(replace(one, state="leaving") if leaving else one)
         # In a thread: there may be thousands.
         return await to_thread(session_list, found, command.limit)
+
+    async def history(self, command: History, record: Record) -> ChangeList:
+        """Return the changes that `record` has."""
+        if command.limit < 1:
+            raise ConfigError(Problem("limit", "must be at least 1", str(command.limit)))
+        key = None
+        if command.route:
+            gone = [Route(c.route, c.listen, (), c.proto) for c in reversed(record.history)]
+            known = {one.key: one for one in (*gone, *self._applier.gone, *self._applier.routes)}
+            key = (await to_thread(find, tuple(known.values()), command.route)).key
+        return await to_thread(record.told, key, command.limit)
 
     async def _find(self, name: str) -> Route:
         """Return the route called `name`. Raises NotFoundError that knows of one removed."""

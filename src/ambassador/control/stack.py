@@ -173,6 +173,16 @@ class PlaneStack:
             ]
         return statuses
 
+    def foreseen(self, route: Route) -> tuple[str, str]:
+        """Return which plane would carry new sessions of `route`, and why, as far as it can be
+        told beforehand.
+        """
+        why = ""
+        for front in reversed(self._fronts):
+            if not (why := front.hindrance(route)):
+                return front.name, ""
+        return self._plane.name, why
+
     async def sessions(self, routes: Sequence[Route] | None = None) -> Sequence[SessionStatus]:
         """Return the open sessions of all planes; see ports.Plane."""
         return [session for plane in self._all for session in await plane.sessions(routes)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ambassador.core.results import Done, Moved, SessionList, StatusView
+from ambassador.core.results import ChangeList, Done, Moved, SessionList, StatusView, Undone
 
 __all__ = [
     "VERBS",
@@ -18,6 +18,7 @@ __all__ = [
     "Command",
     "Cut",
     "Drain",
+    "History",
     "Hold",
     "Maint",
     "Move",
@@ -29,6 +30,7 @@ __all__ = [
     "Result",
     "Sessions",
     "Status",
+    "Undo",
     "word",
 ]
 
@@ -62,6 +64,9 @@ class Move:
     With `hold` new sessions wait meanwhile. `existing` is the policy for the sessions of the
     endpoints before, in words of the grammar; empty: the route's own. Not done within `timeout`
     seconds, everything is as it was.
+
+    With `check` nothing changes: all is done that no consumer feels, and it is said what would
+    happen. With `from` it is done only while the route leads just there.
     """
 
     result: ClassVar[type] = Moved
@@ -73,6 +78,38 @@ class Move:
     existing: str = ""
     verify: bool = True
     timeout: float = 10.0
+    check: bool = False
+    from_: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """Take back the last change of a route, as `History` lists it; asked again, the one before.
+
+    Where that leads to other endpoints it is a move: `hold`, `existing`, `verify` and `timeout` as
+    there. With `change` (its number), only while that is the last one.
+    """
+
+    result: ClassVar[type] = Undone
+    changes: ClassVar[bool] = True
+
+    route: str
+    hold: bool = False
+    existing: str = ""
+    verify: bool = True
+    timeout: float = 10.0
+    change: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """List the last changes of one route, or of all, the newest first. At most `limit`."""
+
+    result: ClassVar[type] = ChangeList
+    changes: ClassVar[bool] = False
+
+    route: str = ""
+    limit: int = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +234,9 @@ class Reload:
 Command = (
     Status
     | Sessions
+    | History
     | Move
+    | Undo
     | Hold
     | Release
     | Drain
@@ -209,12 +248,14 @@ Command = (
     | Reset
     | Reload
 )
-Result = StatusView | SessionList | Moved | Done
+Result = StatusView | SessionList | ChangeList | Moved | Undone | Done
 
 VERBS: dict[str, type[Command]] = {
     "status": Status,
     "sessions": Sessions,
+    "history": History,
     "move": Move,
+    "undo": Undo,
     "hold": Hold,
     "release": Release,
     "drain": Drain,

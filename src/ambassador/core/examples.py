@@ -16,6 +16,7 @@ from ambassador.core.commands import (
     Command,
     Cut,
     Drain,
+    History,
     Hold,
     Maint,
     Move,
@@ -24,6 +25,7 @@ from ambassador.core.commands import (
     Reset,
     Sessions,
     Status,
+    Undo,
     word,
 )
 from ambassador.core.names import find
@@ -40,6 +42,7 @@ _FLAGS: Mapping[str, str] = {
     "limit": "--max",
     "rate": "--rate",
     "existing": "--existing",
+    "change": "--change",
 }
 
 
@@ -57,10 +60,13 @@ def typed(command: Command) -> str:
         value = getattr(command, name, None)
         if name not in standard or value == standard[name]:
             continue
-        words.append("--limit" if isinstance(command, Sessions) else flag)
+        words.append("--limit" if isinstance(command, (Sessions, History)) else flag)
         words += [f"{value:g}s" if isinstance(value, float) else str(value)]
-    if isinstance(command, Move):
+    if isinstance(command, (Move, Undo)):
         words += ["--hold"] * command.hold + ["--no-verify"] * (not command.verify)
+    if isinstance(command, Move):
+        words += ["--check"] * command.check
+        words += [word for one in command.from_ for word in ("--from", one)]
     return shlex.join(words)
 
 
@@ -135,5 +141,7 @@ _RIGHT: Mapping[str, Callable[[Command, Route], Mapping[str, Any]]] = {
     "deadline": lambda _, __: {"deadline": 30.0},
     "limit": lambda _, __: {"limit": 100},
     "rate": lambda _, __: {"rate": 50},
+    "change": lambda _, __: {"change": 0},
+    "from": lambda _, __: {"from_": ()},
     "existing": lambda _, route: {"existing": "" if str(route.proto) == "udp" else "drain=30s"},
 }

@@ -25,8 +25,9 @@ from ambassador.model import (
 from ambassador.spec import format_endpoint, parse_endpoint, parse_existing, shown
 from ambassador.spec.address import length
 from ambassador.spec.endpoint import repeated
+from ambassador.spec.moments import format_moment
 
-__all__ = ["MOST_ENDPOINTS", "MovePlan", "move"]
+__all__ = ["MOST_ENDPOINTS", "MovePlan", "check_policy", "move", "plain"]
 
 # A move makes all of them known at once, and each name is asked for.
 MOST_ENDPOINTS = 256
@@ -35,7 +36,8 @@ MOST_ENDPOINTS = 256
 @dataclass(frozen=True, slots=True)
 class MovePlan:
     """A move in two steps: `between`, new sessions go to the new endpoints (or wait) while the
-    endpoints before keep theirs; `after`, those have left, by the policy `existing`.
+    endpoints before keep theirs; `after`, those have left, by the policy `existing`. `asked` are
+    the endpoints that have to answer.
     """
 
     route: Route
@@ -44,6 +46,7 @@ class MovePlan:
     after: Mapping[RouteKey, Wish]
     existing: Existing | None
     message: str
+    asked: tuple[Endpoint, ...]
 
 
 def move(now: Situation, command: commands.Move) -> MovePlan:
@@ -51,10 +54,10 @@ def move(now: Situation, command: commands.Move) -> MovePlan:
     route = find(now.routes, command.route)
     positive(command.timeout, "timeout")
     endpoints = _endpoints(route, command.endpoints)
-    policy = parse_existing(command.existing, "existing") if command.existing else None
-    if policy is not None and route.proto is Proto.UDP:
-        raise wrong("existing", "a UDP route has none: a flow moves with its next datagram")
-    current = _plain(route.endpoints)
+    policy = check_policy(command.existing, route)
+    current = plain(route.endpoints)
+    if command.from_ and _endpoints(route, command.from_, "from") != current:
+        raise _moved_meanwhile(now, route)
     if endpoints == current:
         where = ", ".join(map(describe_endpoint, endpoints))
         raise ConflictError(Problem("endpoints", f"{route.name} leads to {where} already"))
@@ -76,13 +79,31 @@ def move(now: Situation, command: commands.Move) -> MovePlan:
     source = next((one for one in now.desired.routes if one.key == key), None)
     back = source is not None and source.endpoints == endpoints
     after = wanting(now, route, message, endpoints=None if back else endpoints, admin=())
-    return MovePlan(route, endpoints, between, after, policy, message)
+    return MovePlan(route, endpoints, between, after, policy, message, endpoints)
 
 
-def _endpoints(route: Route, texts: Sequence[str]) -> tuple[Endpoint, ...]:
+def check_policy(text: str, route: Route) -> Existing | None:
+    """Return the policy of a move of `route`; None where none is given. Raises ConfigError."""
+    policy = parse_existing(text, "existing") if text else None
+    if policy is not None and route.proto is Proto.UDP:
+        raise wrong("existing", "a UDP route has none: a flow moves with its next datagram")
+    return policy
+
+
+def _moved_meanwhile(now: Situation, route: Route) -> ConflictError:
+    where = ", ".join(map(describe_endpoint, route.endpoints)) or "no endpoint"
+    wish = now.wishes.get(route.key)
+    by = f", {wish.what} by {wish.who} at {format_moment(wish.when)}" if wish and wish.what else ""
+    what = f"is not where {route.name} leads any longer: it leads to {where} now{by}"
+    return ConflictError(Problem("from", what, expected="what `status` shows now"))
+
+
+def _endpoints(
+    route: Route, texts: Sequence[str], where: str = "endpoints"
+) -> tuple[Endpoint, ...]:
     if len(texts) > MOST_ENDPOINTS:
         what, expected = f"has {len(texts)} endpoints", f"at most {MOST_ENDPOINTS}"
-        raise ConfigError(Problem("endpoints", what, expected=expected))
+        raise ConfigError(Problem(where, what, expected=expected))
     found: list[Endpoint] = []
     seen: set[Address] = set()
     problems: list[Problem] = []
@@ -90,24 +111,24 @@ def _endpoints(route: Route, texts: Sequence[str]) -> tuple[Endpoint, ...]:
         try:
             # As `status` shows it, without the scheme; a path has its own form.
             whole = text if "://" in text or "/" in text else f"{route.proto.value}://{text}"
-            endpoint = parse_endpoint(whole, "endpoints", route.proto)
+            endpoint = parse_endpoint(whole, where, route.proto)
         except ConfigError as error:
             problems += error.problems
             continue
-        if twice := repeated(endpoint, seen, "endpoints", text):
+        if twice := repeated(endpoint, seen, where, text):
             problems.append(twice)
         elif length(endpoint.address) != length(route.listen):
             what = f"{route.name} listens on {length(route.listen)} ports, this endpoint has "
             what += f"{length(endpoint.address)}"
-            problems.append(Problem("endpoints", what, shown(format_endpoint(endpoint))))
+            problems.append(Problem(where, what, shown(format_endpoint(endpoint))))
         found.append(endpoint)
     if not texts:
-        problems.append(Problem("endpoints", "is empty", expected="at least one endpoint"))
+        problems.append(Problem(where, "is empty", expected="at least one endpoint"))
     if problems:
         raise ConfigError(*problems)
     return tuple(found)
 
 
-def _plain(endpoints: Iterable[Endpoint]) -> tuple[Endpoint, ...]:
+def plain(endpoints: Iterable[Endpoint]) -> tuple[Endpoint, ...]:
     """Return `endpoints` as the grammar has them, without admin and health."""
     return tuple(replace(e, admin=Admin.READY, health=Health.UNKNOWN) for e in endpoints)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 __all__ = [
+    "ChangeList",
+    "ChangeView",
     "Changed",
     "Done",
     "EarlierView",
@@ -24,6 +26,7 @@ __all__ = [
     "SourceView",
     "StatusView",
     "SwitchCount",
+    "Undone",
 ]
 
 
@@ -46,6 +49,10 @@ class Done:
 class Moved:
     """A move is done: `from` which endpoints. `seconds` it took, `held` sessions waited for its
     end. `notes`: which sessions are still where it was, and whether a restart undoes it.
+
+    Where it was only `checked`, nothing has changed. `verified`: the endpoints have answered.
+    `sessions` are open at the endpoints before, which it touches as the policy says. `plane`
+    carries new ones then, as far as it can be told beforehand, and `why` says why.
     """
 
     message: str
@@ -55,6 +62,50 @@ class Moved:
     seconds: float
     held: int
     notes: tuple[str, ...] = ()
+    checked: bool = False
+    verified: bool = False
+    sessions: int = 0
+    plane: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """A `change` (its number) is taken back; the route leads to `endpoints` now (none: it is gone).
+    Where sessions were led elsewhere by that, `held`, `sessions` and `notes` as of a move.
+    """
+
+    message: str
+    route: str
+    change: int
+    endpoints: tuple[str, ...]
+    seconds: float
+    held: int = 0
+    notes: tuple[str, ...] = ()
+    sessions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeView:
+    """One change of a route: its `number`, when (seconds since 1970), by whom, what in a sentence,
+    and what became of it: `done`, `undone`, or `failed: ` and why. `last`: `undo` takes it back.
+    """
+
+    number: int
+    route: str
+    when: float
+    who: str
+    what: str
+    outcome: str
+    last: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeList:
+    """Changes, the newest first; `total` counts those left out, too."""
+
+    changes: tuple[ChangeView, ...]
+    total: int
 
 
 @dataclass(frozen=True, slots=True)

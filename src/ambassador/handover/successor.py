@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import socket
 from collections.abc import Callable, Collection, Sequence
@@ -11,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ambassador import __version__, log
+from ambassador.core.history import History
 from ambassador.core.wish import Wish
-from ambassador.errors import NobodyError, RunError, in_words
+from ambassador.errors import AmbassadorError, NobodyError, RunError, in_words
 from ambassador.handover.protocol import (
     PATIENCE,
     PROTOCOL,
@@ -22,11 +24,13 @@ from ambassador.handover.protocol import (
     send,
     text_of,
 )
-from ambassador.ports import StateStore
+from ambassador.ports import HistoryStore, StateStore
 from ambassador.sockets.inherited import LentSocket
 from ambassador.sockets.unix import peer
 
-__all__ = ["HandedStore", "Successor"]
+__all__ = ["HISTORY", "HandedHistory", "HandedStore", "Successor"]
+
+HISTORY = "history"  # the key of what was changed, beside the wishes that are handed over
 
 
 class Successor:
@@ -171,6 +175,32 @@ class HandedStore:
         """Keep `wishes`; see ports.StateStore."""
         if self._store is not None:
             self._store.save(wishes)
+
+
+class HandedHistory:
+    """Implements ports.HistoryStore: what was handed over in `text` is what was saved last.
+
+    `read` makes a history of its part of the text; what is saved goes to `store`, if there is one.
+    """
+
+    def __init__(
+        self, text: bytes, read: Callable[[str], History], store: HistoryStore | None
+    ) -> None:
+        self._text = text
+        self._read = read
+        self._store = store
+
+    def load(self) -> History:
+        """Return the history of the predecessor; see ports.HistoryStore."""
+        try:
+            return self._read(json.loads(self._text)[HISTORY])
+        except (AmbassadorError, ArithmeticError, LookupError, TypeError, ValueError):
+            return () if self._store is None else self._store.load()  # one that told of none
+
+    def save(self, history: History) -> None:
+        """Keep `history`; see ports.HistoryStore."""
+        if self._store is not None:
+            self._store.save(history)
 
 
 def _expect(message: dict[str, Any], say: str) -> dict[str, Any]:

@@ -18,6 +18,6 @@ def test_what_can_be_asked_says_so_in_a_sentence():
 
 
 def test_a_description_has_a_paragraph_a_line():
-    first, second = described(Move).splitlines()
+    first, second, _ = described(Move).splitlines()
     assert first == "Point a route at other endpoints (URLs), without an error for anybody."
     assert second.startswith("With `verify` each new endpoint must answer before anything changes")

@@ -77,3 +77,36 @@ def test_4_when_it_leads_there_already(verb, operated):
     done = verb("move", "web", url(operated.first))
     assert done.code == 4
     assert "already" in done.err
+
+
+def test_checked_it_says_what_would_happen_and_nothing_has_changed(verb, operated):
+    with operated.connect() as kept:
+        kept.sendall(b"x")
+        assert kept.recv(1) == b"x"
+        before = operated.second.accepted
+        done = verb("move", "web", url(operated.second), "--check", "--existing", "drain=30s")
+        assert (done.code, done.err) == (0, "")
+        where = f"127.0.0.1:{operated.second.port}"
+        assert done.out.splitlines() == [
+            f"web would move to {where}; nothing has changed",
+            f"{where} answers",
+            f"1 session at 127.0.0.1:{operated.first.port} goes on there for a while, then is cut "
+            "(existing: drain=30s)",
+            "plane relay for new sessions",
+        ]
+        assert operated.second.accepted == before + 1  # it was asked
+        found = verb("move", "web", url(operated.second), "--check", "--json").json
+        assert (found["checked"], found["verified"], found["sessions"]) == (True, True, 1)
+        assert found["plane"] == "relay"
+    (route,) = verb("status", "--json").json["routes"]
+    assert [one["endpoint"] for one in route["endpoints"]] == [url(operated.first)]
+    assert verb("move", "web", operated.dead, "--check").code == 5
+
+
+def test_4_when_it_leads_elsewhere_by_now(verb, operated):
+    seen = ("--from", url(operated.first))
+    assert verb("move", "web", url(operated.second), *seen).code == 0
+    done = verb("move", "web", operated.dead, *seen)
+    assert done.code == 4
+    assert f"it leads to 127.0.0.1:{operated.second.port} now" in done.err
+    assert "uid 0 on the admin socket" in done.err

@@ -36,7 +36,7 @@ def test_a_cut_at_a_rate_says_until_when():
 
 
 def test_a_move_says_what_stays_and_for_how_long():
-    it = MovePlan(REDIS, (B, C), {}, {}, None, "redis moved")
+    it = MovePlan(REDIS, (B, C), {}, {}, None, "redis moved", (B, C))
     now = status(B, C, dba=3, dbb=2)
     assert outcome.moved(it, now, kept=True) == ("3 sessions still at dba:6379 (existing: keep)",)
     cut = replace(it, existing=Existing(Fate.DRAIN, seconds=30))
@@ -45,3 +45,26 @@ def test_a_move_says_what_stays_and_for_how_long():
         "without AMBASSADOR_STATE it is so until the ambassador ends",
     )
     assert outcome.moved(it, status(B, C), kept=True) == ()
+
+
+def test_a_move_that_is_checked_says_what_would_become_of_whom():
+    it = MovePlan(REDIS, (B, C), {}, {}, None, "redis moved", (B, C))
+    assert outcome.would_move(it) == ("redis would move to dbb:6379, dbc:6379; nothing has changed")
+    now = status(A, B, dba=3, dbb=2)
+    assert outcome.left_behind(it, now) == 3
+    assert outcome.checked(it, now, ("kernel", ""), verified=True) == (
+        "dbb:6379, dbc:6379 answer",
+        "3 sessions at dba:6379 go on there (existing: keep)",
+        "plane kernel for new sessions",
+    )
+    cut = replace(it, existing=Existing(Fate.CUT), asked=(C,))
+    assert outcome.checked(cut, status(A, B, dba=1), ("relay", "why"), verified=True) == (
+        "dbc:6379 answers",
+        "1 session at dba:6379 is cut (existing: cut)",
+        "plane relay (why) for new sessions",
+    )
+    assert outcome.checked(cut, status(A, B), ("relay", ""), verified=False) == (
+        "whether the new endpoints answer was not asked",
+        "no session is open at an endpoint that leaves",
+        "plane relay for new sessions",
+    )

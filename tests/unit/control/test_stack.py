@@ -144,6 +144,13 @@ def test_what_no_plane_could_tell_is_told_of_all(planes, layered):
     assert asyncio.run(layered.untold({"k1"})) == "1 not told"
 
 
+def test_the_plane_in_front_is_foreseen_unless_something_keeps_the_route_out(planes, layered):
+    planes[1].hindrance = lambda route: ""
+    assert layered.foreseen(A) == (planes[1].name, "")
+    planes[1].hindrance = lambda route: "it listens on a unix socket"
+    assert layered.foreseen(A) == (planes[0].name, "it listens on a unix socket")
+
+
 def test_a_plane_that_cannot_measure_is_passed_over(planes, layered, caplog):
     planes[1].measure_error = PlaneError("conntrack is gone")
     asyncio.run(layered.measure())

@@ -136,9 +136,8 @@ class KernelPlane:
                         added = {step.route.key for step in steps if isinstance(step, AddRoute)}
                         self._doubts.demand(one for one in come if one.route.key in added)
                     removed = [c for c in replaced if self._routes.get(c.route.key) is None]
-                    strict = self._demanded
                     self._removed.add(removed)  # first: the ends of its flows are told at once
-                    if not await self._installer.settle(touched, removed, strict=strict):
+                    if not await self._installer.settle(touched, removed, strict=self._demanded):
                         self._changes.failed(touched)
                     await self._see_to_orphans(come)
                     for kernel_route in touched:  # the reconciler says which plane each has
@@ -175,6 +174,10 @@ class KernelPlane:
             ours = self.name
             found = [replace(s, plane="relay", why=why) if s.plane == ours else s for s in found]
         return found
+
+    def hindrance(self, route: Route) -> str:
+        """Return why the relay would carry `route`; see ports.Front."""
+        return unsuited(route) or self._refusal or unable(route, self._abilities)
 
     async def measure(self, routes: Sequence[Route] | None = None) -> None:
         """Bring the numbers of `status` up to date; see ports.Plane."""
@@ -241,9 +244,7 @@ class KernelPlane:
                 return 0
 
     async def lend(self) -> Sequence[socket.socket]:
-        """Change the table no more, and return what keeps others from it; see
-        ports.Transferable.
-        """
+        """Change the table no more; return what keeps others from it; see ports.Transferable."""
         await self._lock.acquire()
         self._watch.ignore()
         return [self._table.lock] if self._table.lock else []

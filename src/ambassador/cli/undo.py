@@ -1,0 +1,60 @@
+"""`ambassador undo ROUTE`: take back the last change of a route."""
+
+from __future__ import annotations
+
+import click
+
+from ambassador.cli.running import ask, asking, duration, show
+from ambassador.cli.text import age
+from ambassador.core.commands import Undo
+from ambassador.core.results import Undone
+
+__all__ = ["command"]
+
+
+@click.command("undo")
+@click.argument("route")
+@click.option("--hold", is_flag=True, help="Let new sessions wait until it is done.")
+@click.option(
+    "--existing",
+    default="",
+    metavar="keep|drain=TIME|cut|cut=N/s",
+    help="What becomes of open sessions. Default: the option `existing` of the route.",
+)
+@click.option("--no-verify", is_flag=True, help="Do not ask first whether the endpoints answer.")
+@click.option(
+    "--change",
+    default=0,
+    metavar="NUMBER",
+    type=click.IntRange(min=0),
+    help="Only while this is the last change, as `history` numbers it.",
+)
+@click.option(
+    "--timeout",
+    default="10s",
+    show_default=True,
+    metavar="DURATION",
+    callback=duration("--timeout"),
+    help="Not done by then, everything is as it was.",
+)
+@asking
+def command(
+    route: str,
+    *,
+    hold: bool,
+    existing: str,
+    no_verify: bool,
+    change: int,
+    timeout: float,
+    admin: str | None,
+    as_json: bool,
+) -> None:
+    """Take back the last change of ROUTE, as `ambassador history` lists it; typed again, the one
+    before. A move is taken back by a move: the endpoints must answer first.
+    """
+    wanted = Undo(route, hold, existing, not no_verify, timeout, change)
+    undone: Undone = ask(wanted, admin)
+    text = f"{undone.message}, in {age(undone.seconds)}"
+    if undone.held:
+        text += f"; {undone.held} waited meanwhile"
+    show(undone, "\n".join([text, *undone.notes]), as_json)
