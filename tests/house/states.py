@@ -214,7 +214,8 @@ def _claims() -> Machine:
         "The primary of a route whose members say themselves what they are",
         "src/ambassador/core/follow/claims.py",
         "What is found differs by kind: `core/follow/lineage.py` for Redis and Valkey, "
-        "`core/follow/timeline.py` for PostgreSQL, `core/follow/readonly.py` for MariaDB.",
+        "`core/follow/timeline.py` for PostgreSQL, `core/follow/readonly.py` for MariaDB, "
+        "`core/follow/patroni.py` for PostgreSQL under Patroni, where the lock is what is claimed.",
         states,
         meanings(claims.Event),
         edges,

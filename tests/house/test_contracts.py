@@ -87,7 +87,7 @@ _WITHIN = {
     "planes.relay": {
         "Attached", "Dialler", "Doorkeeper", "Handed", "Owner", "Pausing", "Ready", "Seeker",
     },
-    "follow": {"Asker", "Follower", "Rule"},
+    "follow": {"Asker", "Follower"},
 }  # fmt: skip
 
 

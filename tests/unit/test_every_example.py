@@ -80,6 +80,7 @@ def followed(*value: str, **more: str) -> Tried:
     return link("HEALTH", "redis-primary", *value, **{"url": f"{URL},tcp://db2:6379"} | more)
 
 
+PATRONI = "patroni://10.0.0.1,10.0.0.2"
 FOLLOW = "sentinel://10.0.0.1:26379,10.0.0.2:26379/redis"
 ENDPOINTS = (
     *("db:6379", "tcp://db", "tcp://", "udp://db:6379", "http://db:6379", "tcp://db:0"),
@@ -115,6 +116,7 @@ OPTIONS = (
     *(("FOLLOW", "sentinel://10.0.0.1:1,,10.0.0.2:2/m"), ("FOLLOW", "sentinel://a:1-2/m")),
     *(("FOLLOW", "sentinel://a:1,a:1/m"), ("USER", "a b"), ("PASSWORD_FILE", "secret")),
     *(("FOLLOW", f"sentinel://{','.join(f'a{n}:1' for n in range(99))}/m"), ("FOLLOW", "redis://")),
+    *(("FOLLOW", "patroni://n0/lab"), ("FOLLOW", "patroni://"), ("FOLLOW", "patroni://n0,n0")),
     *(("ALLOW", "x"), ("ALLOW", "10.0.0.0/99"), ("ALLOW", "10.0.0.1/8"), ("DENY", "@x")),
     *(
         ("DENY", "all"),
@@ -185,6 +187,8 @@ TRIED = [
     link("FOLLOW", FOLLOW, "HEALTH", "redis"),
     link("HEALTH", "redis-primary"),
     followed("PROMOTE", "fast"),
+    link("FOLLOW", PATRONI, "PROMOTE", "fast"),
+    link("FOLLOW", PATRONI, "SENTINEL_USER", "probe"),
     followed("LISTEN", ":6379-6380", url="tcp://a:6379-6380,tcp://b:6379-6380"),
     followed(url=f"{URL},tcp://db2:6379?backup"),
     followed(url=f"{URL},unix:///x"),

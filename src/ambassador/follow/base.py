@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from ambassador.core.follow.lead import Lead
-from ambassador.errors import ResolveError
+from ambassador.errors import AmbassadorError, ResolveError
 from ambassador.follow.channel import Credentials, context
 from ambassador.follow.talk import Terms
 from ambassador.model import Inet, Route
 from ambassador.ports import Resolver
 
-__all__ = ["Follower", "Report", "allowed", "terms"]
+__all__ = ["Follower", "Report", "Telling", "allowed", "terms"]
 
 # Told of each lead; returns when it is in force. Raises PlaneError, and then all is as before.
 Report = Callable[[Lead], Awaitable[None]]
@@ -31,6 +31,26 @@ class Follower(Protocol):
 
     def close(self) -> None:
         """Follow no longer."""
+
+
+class Telling:
+    """Tells `report` of each lead that is another than the one it was told of last."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._told: Lead | None = None
+
+    async def tell(self, lead: Lead) -> None:
+        """Tell of `lead`; where it could not be put in force, that was said, and it is told again
+        with the next call.
+        """
+        if lead == self._told:
+            return
+        try:
+            await self._report(lead)
+        except AmbassadorError:
+            return
+        self._told = lead
 
 
 def terms(user: str, password_file: str, tls: str) -> Terms:

@@ -6,26 +6,31 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from ambassador import log
-from ambassador.core.follow.memory import Memories
+from ambassador.core.follow import lineage, readonly, timeline
+from ambassador.core.follow.memory import Memories, Memory
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
-from ambassador.follow.base import Follower, terms
+from ambassador.follow.base import Follower, Report
 from ambassador.follow.channel import Silence
 from ambassador.follow.members import MembersFollower, Rule
-from ambassador.follow.mysql import MysqlRule
-from ambassador.follow.postgres import PostgresRule
-from ambassador.follow.redis import RedisRule
+from ambassador.follow.mysql import MysqlAsker
+from ambassador.follow.patronis import PatroniFollower
+from ambassador.follow.postgres import PostgresAsker
+from ambassador.follow.redis import RedisAsker
 from ambassador.follow.sentinels import SentinelFollower
-from ambassador.follow.talk import Terms
 from ambassador.model import Route, RouteKey
 from ambassador.ports import LeadReported, Resolver
 
 __all__ = ["Following"]
 
 
-_RULES: Mapping[str, Callable[[Terms], Rule]] = {
-    "redis-primary": RedisRule,
-    "postgres-primary": PostgresRule,
-    "mysql-primary": MysqlRule,
+_RULES: Mapping[str, Rule] = {
+    "redis-primary": Rule(lineage.look, RedisAsker),
+    "postgres-primary": Rule(timeline.look, PostgresAsker),
+    "mysql-primary": Rule(readonly.look, MysqlAsker),
+}
+_AUTHORITIES: Mapping[str, Callable[[Route, Resolver, Report, Memory | None], Follower]] = {
+    "sentinel": SentinelFollower,
+    "patroni": PatroniFollower,
 }
 
 
@@ -81,10 +86,8 @@ class Following:
         """Return the follower of `route`. Raises Silence."""
         report, memory = partial(self._report, route.key), self._memories.get(route.key)
         if route.follow is not None:
-            return SentinelFollower(route, self._resolver, report, memory)
-        found = terms(route.user, route.password_file, route.health_tls)
-        rule = _RULES[route.health](found)
-        return MembersFollower(route, self._resolver, report, memory, rule)
+            return _AUTHORITIES[route.follow.kind](route, self._resolver, report, memory)
+        return MembersFollower(route, self._resolver, report, memory, _RULES[route.health])
 
     def _end(self, key: RouteKey) -> None:
         if key in self._followers:

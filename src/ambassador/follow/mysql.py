@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
-from ambassador.core.follow.claims import Finding, Place, State
-from ambassador.core.follow.readonly import Fact, look
+from ambassador.core.follow.claims import Place
+from ambassador.core.follow.readonly import Fact
 from ambassador.follow.channel import Channel, Denied, Silence
 from ambassador.follow.session import KeptSession
 from ambassador.follow.talk import Terms
 
-__all__ = ["MysqlRule", "native", "sha2"]
+__all__ = ["MysqlAsker", "native", "sha2"]
 
 _QUESTION = b"\x03select @@global.read_only, @@server_id"
 # LONG_PASSWORD, PROTOCOL_41, SECURE_CONNECTION, PLUGIN_AUTH
@@ -29,24 +28,7 @@ _NOT_LET_IN = (1040, 1044, 1045, 1129, 1130, 1203, 1226, 1698)  # too many, acce
 _OK, _MORE, _SWITCH, _ERROR = 0x00, 0x01, 0xFE, 0xFF
 
 
-class MysqlRule:
-    """Implements members.Rule."""
-
-    def __init__(self, terms: Terms) -> None:
-        self._terms = terms
-
-    def look(
-        self, state: State, facts: Mapping[Place, Any], *, gone: bool, auto: bool
-    ) -> Finding | None:
-        """See members.Rule."""
-        return look(state, facts, gone=gone, auto=auto)
-
-    def asker(self, place: Place, hung_up: Callable[[], None]) -> _Asker:
-        """See members.Rule."""
-        return _Asker(place, self._terms, hung_up)
-
-
-class _Asker(KeptSession[Fact]):
+class MysqlAsker(KeptSession[Fact]):
     """One session, in the protocol of MariaDB."""
 
     _product = "MariaDB"

@@ -7,21 +7,21 @@ a password in clear (over TLS only), MD5 or SCRAM-SHA-256.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import secrets
 import ssl
 import struct
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
-from ambassador.core.follow.claims import Finding, Place, State
-from ambassador.core.follow.timeline import Fact, look
+from ambassador.core.follow.claims import Place
+from ambassador.core.follow.timeline import Fact
 from ambassador.follow.channel import Channel, Denied, Silence
 from ambassador.follow.scram import Scram, UnprovenError
 from ambassador.follow.session import KeptSession
 from ambassador.follow.talk import Terms
 
-__all__ = ["PostgresRule"]
+__all__ = ["AliveAsker", "PostgresAsker"]
 
 # The timeline of the next record to be written: pg_control_checkpoint() has it only at the next
 # checkpoint. A function that must not be called in recovery is not.
@@ -33,28 +33,39 @@ select pg_is_in_recovery(), (select system_identifier from pg_control_system()),
 _VERSION = 3 << 16
 _SSL_REQUEST = struct.pack("!II", 8, 80877103)
 _SLOTS_ARE_FULL = "53300"
+_STARTS_OR_STOPS = "57P03"  # cannot_connect_now
 _REFUSED = ("28000", "28P01", "3D000", "42501")  # no such user, password, database; no right
 _LARGEST = 1 << 20
 
 
-class PostgresRule:
-    """Implements members.Rule."""
+class AliveAsker:
+    """Implements asking.Asker without a log-in: a connection on which nothing is said, which takes
+    no slot and leaves no line in PostgreSQL's log. It hangs up after a minute.
+    """
 
-    def __init__(self, terms: Terms) -> None:
-        self._terms = terms
+    def __init__(self, place: Place, terms: Terms, hung_up: Callable[[], None]) -> None:
+        self._place, self._hung_up = place, hung_up
+        self._channel: Channel | None = None
 
-    def look(
-        self, state: State, facts: Mapping[Place, Any], *, gone: bool, auto: bool
-    ) -> Finding | None:
-        """See members.Rule."""
-        return look(state, facts, gone=gone, auto=auto)
+    async def fact(self, limit: float) -> bool:
+        """See asking.Asker."""
+        if self._channel is None or self._channel.closed:
+            channel = Channel(self._hung_up)
+            try:
+                async with asyncio.timeout(limit):
+                    await channel.open(*self._place, None)
+            except TimeoutError:
+                raise Silence(f"no answer within {limit:g} s") from None
+            self._channel = channel
+        return True
 
-    def asker(self, place: Place, hung_up: Callable[[], None]) -> _Asker:
-        """See members.Rule."""
-        return _Asker(place, self._terms, hung_up)
+    def close(self) -> None:
+        """See asking.Asker."""
+        if self._channel is not None:
+            self._channel.close()
 
 
-class _Asker(KeptSession[Fact]):
+class PostgresAsker(KeptSession[Fact]):
     """One session, in the protocol of PostgreSQL."""
 
     _product = "PostgreSQL"
@@ -146,7 +157,7 @@ class _Asker(KeptSession[Fact]):
                 raise Denied(f"the log-in is refused: {text} (user, password_file)")
             if code == _SLOTS_ARE_FULL:
                 raise Denied(text)
-            raise Silence(text)
+            raise Silence(text, refused=code == _STARTS_OR_STOPS)
         return kind, body
 
 

@@ -2,48 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
-from ambassador.core.follow.claims import Finding, Place, State
-from ambassador.core.follow.lineage import Fact, look
+from ambassador.core.follow.claims import Place
+from ambassador.core.follow.lineage import Fact
 from ambassador.follow.channel import Denied, Silence
 from ambassador.follow.resp import Refused, Reply
 from ambassador.follow.talk import Talk, Terms
 
-__all__ = ["RedisRule", "fact"]
+__all__ = ["RedisAsker", "fact"]
 
 
-class RedisRule:
-    """Implements members.Rule."""
+class RedisAsker:
+    """Implements asking.Asker."""
 
-    def __init__(self, terms: Terms) -> None:
-        self._terms = terms
-
-    def look(
-        self, state: State, facts: Mapping[Place, Any], *, gone: bool, auto: bool
-    ) -> Finding | None:
-        """See members.Rule."""
-        return look(state, facts, gone=gone, auto=auto)
-
-    def asker(self, place: Place, hung_up: Callable[[], None]) -> _Asker:
-        """See members.Rule."""
-        return _Asker(Talk(place, self._terms, hung_up))
-
-
-class _Asker:
-    """Implements members.Asker."""
-
-    def __init__(self, talk: Talk) -> None:
-        self._talk = talk
+    def __init__(self, place: Place, terms: Terms, hung_up: Callable[[], None]) -> None:
+        self._talk = Talk(place, terms, hung_up)
 
     async def fact(self, limit: float) -> Fact:
-        """See members.Asker."""
+        """See asking.Asker."""
         ping, info = await self._talk.ask(("PING",), ("INFO", "replication"), limit=limit)
         return fact(ping, info)
 
     def close(self) -> None:
-        """See members.Asker."""
+        """See asking.Asker."""
         self._talk.close()
 
 

@@ -21,8 +21,7 @@ from ambassador.core.follow.sentinel import (
     step,
 )
 from ambassador.core.follow.stage import Stage, Stance
-from ambassador.errors import AmbassadorError
-from ambassador.follow.base import Report, allowed, terms
+from ambassador.follow.base import Report, Telling, allowed, terms
 from ambassador.follow.sentinel import Sentinel
 from ambassador.follow.watch import Role, Watch, Word
 from ambassador.model import Inet, Promote, Route
@@ -52,9 +51,8 @@ class SentinelFollower:
         assert route.follow is not None
         self.state = _remembered(memory)
         self._why, self._cause = "no majority of sentinels has answered yet", "start"
-        self._route, self._resolver, self._report = route, resolver, report
+        self._route, self._resolver, self._telling = route, resolver, Telling(report)
         self._name, self._of = route.follow.name, followed(route)
-        self._told: Lead | None = None
         self._news = asyncio.Event()
         self._words: dict[Place, Word] = {}
         self._silent = 0  # times in a row, the one in use
@@ -292,14 +290,7 @@ class SentinelFollower:
         return Lead(primary, meets, self._cause, self._why, memory)
 
     async def _tell(self) -> None:
-        lead = self._lead()
-        if lead == self._told:
-            return
-        try:
-            await self._report(lead)
-        except AmbassadorError:  # it was said; all is as before, and tried again soon
-            return
-        self._told = lead
+        await self._telling.tell(self._lead())
 
 
 def _remembered(memory: Memory | None) -> State:

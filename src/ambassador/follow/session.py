@@ -18,7 +18,7 @@ _Fact = TypeVar("_Fact")
 
 
 class KeptSession(ABC, Generic[_Fact]):
-    """Implements members.Asker: logs in where it is not, asks, and hangs up after whatever fails.
+    """Implements asking.Asker: logs in where it is not, asks, and hangs up after whatever fails.
     A subclass knows the protocol; what it cannot read may raise any of `_unreadable`.
     """
 
@@ -30,7 +30,7 @@ class KeptSession(ABC, Generic[_Fact]):
         self._channel: Channel | None = None
 
     async def fact(self, limit: float) -> _Fact:
-        """See members.Asker."""
+        """See asking.Asker."""
         try:
             async with asyncio.timeout(limit):
                 if self._channel is None or self._channel.closed:
@@ -47,7 +47,7 @@ class KeptSession(ABC, Generic[_Fact]):
             raise Silence(f"it does not answer like {self._product}: {error}") from None
 
     def close(self) -> None:
-        """See members.Asker."""
+        """See asking.Asker."""
         if self._channel is not None:
             self._channel.close()
             self._channel = None

@@ -35,7 +35,7 @@ __all__ = [
     "remarks",
 ]
 
-_MOST = 32  # members; more are no set of sentinels
+_MOST = 32  # members; more are no set
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,11 @@ class _Kind:
 
 KINDS: Mapping[str, _Kind] = {
     "sentinel": _Kind(26379, "mymaster", "sentinel://HOST[:PORT],HOST,.../NAME"),
+    "patroni": _Kind(8008, "", "patroni://HOST[:PORT],HOST,..."),
 }
 _EXPECTED = " or ".join(kind.form for kind in KINDS.values())
 _EXAMPLE = "sentinel://s1:26379,s2,s3/mymaster"
+_EXAMPLES = {"sentinel": _EXAMPLE, "patroni": "patroni://n0:8008,n1,n2"}
 # Sentinel takes [A-Za-z0-9._-] for a name (sentinel.c, sentinelIsValidName... of SENTINEL MONITOR).
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}", re.ASCII)
 
@@ -74,22 +76,23 @@ def _follow(text: str) -> Follow:
     if kind is None or not scheme:
         what = f'"{shown(word)}" is nothing to follow{meant(word, KINDS)}'
         raise Malformed(what, _EXPECTED, _EXAMPLE)
+    example = _EXAMPLES[word]
     hosts, slash, name = rest.partition("/")
     if slash and not kind.name:
-        raise Malformed(f"{word} has no name after the members", kind.form)
+        raise Malformed(f"{word} has no name after the members", kind.form, example)
     if slash and not _NAME.fullmatch(name):
-        raise Malformed(f'"{shown(name)}" is no name of a set', kind.form, _EXAMPLE)
+        raise Malformed(f'"{shown(name)}" is no name of a set', kind.form, example)
     members = []
     for part in hosts.split(","):
         try:
             member = _member(part, kind.port)
         except Malformed as found:
-            raise Malformed(found.what, kind.form, _EXAMPLE) from None
+            raise Malformed(found.what, kind.form, example) from None
         if member in members:
-            raise Malformed(f"{format_address(member)} is there twice", kind.form, _EXAMPLE)
+            raise Malformed(f"{format_address(member)} is there twice", kind.form, example)
         members.append(member)
     if len(members) > _MOST:
-        raise Malformed(f"has {len(members)} members, {_MOST} are possible", kind.form, _EXAMPLE)
+        raise Malformed(f"has {len(members)} members, {_MOST} are possible", kind.form, example)
     return Follow(word, tuple(members), name or kind.name)
 
 
@@ -199,9 +202,16 @@ def followed_problems(route: Route, where: str) -> list[Problem]:
     if route.follow is not None and route.health:
         what = f"follows {route.follow.kind}, so health={route.health} has nothing to say"
         problems.append(Problem(where, what, "", "one of the two: follow or health", "health=off"))
-    if route.follow is None and route.promote is Promote.FAST:
+    kind = route.follow.kind if route.follow is not None else ""
+    if kind != "sentinel" and route.promote is Promote.FAST:
         what = "promote=fast is for sentinels: without them a promotion is seen at once"
         problems.append(Problem(where, what, "", "", "promote=confirmed"))
+    if kind != "sentinel":
+        problems += [
+            Problem(where, f"{key} is for sentinels, and none are followed", "", "", f"{key}=off")
+            for key in ("sentinel_user", "sentinel_password_file")
+            if getattr(route, key)
+        ]
     if route.health in {"postgres-primary", "mysql-primary"} and not route.user:
         what = f"{route.health} needs a user: without a log-in a replica looks like a primary"
         problems.append(Problem(where, what, "", "user, and mostly password_file", "user=probe"))
@@ -254,8 +264,17 @@ def _useless(route: Route, where: str) -> list[Problem]:
 def remarks(route: Route) -> list[str]:
     """Return what is worth saying of a route that is not wrong."""
     follow = route.follow
-    if follow is None or follow.kind != "sentinel":
+    if follow is None:
         return []
+    if follow.kind == "patroni":
+        found = []
+        if len(follow.members) == 1:
+            text = "asks one Patroni only: while it is away no switch is made"
+            found.append(f"{route.name} {text}; write every member")
+        if not route.user:
+            text = "has no user, so Patroni's word is taken for PostgreSQL's"
+            found.append(f"{route.name} {text}: a user that may log in makes it sure")
+        return found
     if len(follow.members) == 1:
         return [f"{route.name} asks one sentinel only: while it is away no failover is followed"]
     if len(follow.members) == 2 and all(is_ip(member.host) for member in follow.members):

@@ -100,6 +100,7 @@ def test_users_promotions_and_tls():
             parse(text)
 
 
+PATRONI = Follow("patroni", (Inet("n0", 8008),))
 FOLLOW = Follow("sentinel", (Inet("s1", 26379),), "m")
 
 
@@ -110,6 +111,8 @@ FOLLOW = Follow("sentinel", (Inet("s1", 26379),), "m")
         ({"endpoints": (Endpoint(Inet("a", 1), backup=True),)}, "no weight, no backup"),
         ({"endpoints": (Endpoint(Inet("a", 1, 3)),)}, "one port of a host"),
         ({"listen": Inet("", 1, 3)}, "listens on one port"),
+        ({"follow": PATRONI, "promote": Promote.FAST}, "is for sentinels"),
+        ({"follow": PATRONI, "sentinel_user": "probe"}, "is for sentinels"),
         ({"health": "redis"}, "health=redis has nothing to say"),
         (
             {
@@ -137,3 +140,19 @@ def test_one_sentinel_is_worth_a_remark():
     assert "one sentinel only" in remarks(Route("r", Inet("", 1), (), follow=FOLLOW))[0]
     three = Follow("sentinel", (Inet("a", 1), Inet("b", 1), Inet("c", 1)), "m")
     assert remarks(Route("r", Inet("", 1), (), follow=three)) == []
+
+
+def test_patroni_has_a_port_of_its_own_and_no_name():
+    found = parse_follow("patroni://n0,n1:9000,[::1]")
+    assert found == Follow("patroni", (Inet("n0", 8008), Inet("n1", 9000), Inet("::1", 8008)))
+    assert format_follow(found) == "patroni://n0:8008,n1:9000,[::1]:8008"
+    for text in ("patroni://n0/lab", "patroni://", "patroni:n0"):
+        with pytest.raises(ConfigError):
+            parse_follow(text)
+
+
+def test_one_patroni_and_no_user_are_worth_remarks():
+    one, user = remarks(Route("r", Inet("", 1), (), follow=PATRONI))
+    assert "one Patroni only" in one and "no user" in user
+    two = Follow("patroni", (Inet("n0", 8008), Inet("n1", 8008)))
+    assert remarks(Route("r", Inet("", 1), (), follow=two, user="probe")) == []
