@@ -10,7 +10,7 @@ from ambassador.core.commands import VERBS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
 TOLD = ("ChangeList", "ChangeView", "Changed", "Undone",
-        "EndpointView", "EarlierView", "HoldView", "Moved", "RemovedView", "RouteView",
+        "EndpointView", "EarlierView", "HoldView", "Moved", "Place", "RemovedView", "RouteView",
         "SessionList", "SessionView", "SourceView", "StatusView")  # fmt: skip
 
 

@@ -144,7 +144,7 @@ SETTINGS = (
     *(("BACKLOG", "0"), ("WORKERS", "x"), ("ADMIN", "x"), ("ADMIN", f"/{'a' * 120}")),
     *(("STATE", "x"), ("METRICS", ":1-2"), ("API", "x"), ("API_TOKEN", "short")),
     *(("CONFIG", "\0"), ("PORTS", "0"), ("PORTS", "1,x"), ("PLANE", "x"), ("GRACE", "-1")),
-    *(("GRCE", "1s"), ("XYZ", "1"), ("LOG", "x"), ("LOG_LEVEL", "x")),
+    *(("GRCE", "1s"), ("XYZ", "1"), ("LOG", "x"), ("LOG_LEVEL", "x"), ("NAME", "a.b")),
 )
 X = "X_PORT_7000_TCP"
 RANGES = (
@@ -422,7 +422,7 @@ def test_every_place_that_makes_an_error_is_reached_here(problems, tmp_path, mon
     with pytest.raises(ConfigError):
         FileStore(store, assemble.assigned).load()
     importlib.reload(signals)  # has one that is made once
-    for verb in (["stat"], ["top"]):
+    for verb in (["stat"], ["top"], ["status", "--name", "web", "--admin", "/run/a.sock"]):
         assert invoke(verb) == 2
     missing = [
         f"{path.relative_to(ROOT)}:{first}"

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from ambassador import log
 from ambassador.admin.door import Door
-from ambassador.admin.locate import serves_elsewhere
-from ambassador.admin.place import candidates, of_our_own, usable
+from ambassador.admin.locate import answers, serves_elsewhere
+from ambassador.admin.place import called, candidates, of_our_own, usable
 from ambassador.admin.server import AdminServer
 from ambassador.admin.tcp import api_door, monitor_door
 from ambassador.control.reconciler import Reconciler
@@ -48,12 +48,14 @@ class Doors:
         admin: str,
         environ: Mapping[str, str],
         *,
+        name: str = "",
         api: Inet | None = None,
         token: Token = "",
         monitor: Inet | None = None,
         inherited: Inherited | None = None,
     ) -> None:
-        """Take every place. `admin` is a path, `off`, or empty: the best place there is, or none.
+        """Take every place. `admin` is a path, `off`, or empty: the best place there is, or none,
+        where `name` is the name of the socket.
 
         TCP comes from `inherited` where that has it. Raises RunError when a place cannot be had;
         `stop` gives back those that could.
@@ -61,7 +63,7 @@ class Doors:
         if admin and admin != "off":
             self._doors.append(self._socket(Path(admin)))
         elif not admin:
-            self._doors += self._best(environ)
+            self._doors += self._best(environ, name)
         if api is not None:
             self._doors.append(
                 api_door(
@@ -135,17 +137,23 @@ class Doors:
         server.bind()
         return server
 
-    def _best(self, environ: Mapping[str, str]) -> list[AdminServer]:
-        failure = "no folder for it can be written"
-        for path in candidates(environ):
+    def _best(self, environ: Mapping[str, str], name: str) -> list[AdminServer]:
+        failure, taken = "no folder for it can be written", ""
+        for path in (called(one, name) for one in candidates(environ)):
             if not usable(path):
                 continue
             for place in (path, of_our_own(path)):
                 try:
-                    return [self._socket(place)]
+                    found = [self._socket(place)]
                 except RunError as error:
                     failure = str(error)
+                else:
+                    _say_second(taken, found[0].path)
+                    return found
                 if not serves_elsewhere(path):
+                    if name and answers(path):
+                        raise RunError(f"an ambassador called {name} runs here: {failure}")
+                    taken = taken or (str(path) if answers(path) else "")
                     break
         log.event(
             log.WARNING,
@@ -155,3 +163,16 @@ class Doors:
             reason=failure,
         )
         return []
+
+
+def _say_second(taken: str, path: Path) -> None:
+    """Say where this one is asked, where another has the usual place."""
+    if taken:
+        log.event(
+            log.WARNING,
+            "second_ambassador",
+            f"another ambassador is asked at {taken}; this one at {path}: --admin {path} with "
+            "each verb. A name tells them apart: ambassador run --name NAME",
+            other=taken,
+            admin=str(path),
+        )

@@ -10,16 +10,27 @@ from __future__ import annotations
 import os
 import socket
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
-from ambassador.admin.place import beside, candidates
+from ambassador.admin.place import all_beside, beside, called, candidates, name_of
 from ambassador.errors import NobodyError, RunError
 from ambassador.sockets.unix import peer
 
-__all__ = ["find", "serves_elsewhere"]
+__all__ = [
+    "ANSWERS",
+    "DEAD",
+    "DENIED",
+    "FOREIGN",
+    "MISTRUSTED",
+    "Seen",
+    "answers",
+    "every",
+    "find",
+    "serves_elsewhere",
+]
 
 _AGAIN = 0.05
 
@@ -41,15 +52,14 @@ class _Found:
     near: _Near
 
 
-def find(environ: Mapping[str, str], named: str = "") -> Path:
-    """Return the admin socket: the one `named`, else that of the ambassador nearest to us.
+def find(environ: Mapping[str, str], named: str = "", name: str = "") -> Path:
+    """Return the admin socket: the one `named` by its path, else that of the ambassador nearest to
+    us, among those called `name` where one is given.
 
     Raises NobodyError when there is none, RunError when we may not ask it, or must not, or when
     several are as near.
     """
-    places = (
-        [Path(named)] if named else [path for one in candidates(environ) for path in beside(one)]
-    )
+    places = [Path(named)] if named else list(_places(environ, name))
     found: list[_Found] = []
     refusals: list[str] = []
     for path in places:
@@ -71,34 +81,113 @@ def find(environ: Mapping[str, str], named: str = "") -> Path:
     if nearest is not _Near.ELSEWHERE:
         if len(best) == 1:
             return best[0].path
-        several = ", ".join(f"{one.path} (process {one.pid})" for one in best)
-        raise RunError(
-            f"{len(best)} ambassadors run here: {several}; say which one is meant: "
-            f"--admin {best[0].path}"
-        )
+        raise RunError(_several(best))
     if refusals:
         raise RunError("; ".join(refusals))
-    others = [str(one.path) for one in best]
+    raise NobodyError(_nobody(environ, places, best, name))
+
+
+def _several(found: Sequence[_Found]) -> str:
+    """Return which there are, and how to say which one is meant: by its name, where it has one."""
+    told = ", ".join(
+        f"{name_of(one.path) or 'one without a name'} at {one.path} (process {one.pid})"
+        for one in found
+    )
+    first = next((one for one in found if name_of(one.path)), found[0])
+    names = [name_of(one.path) for one in found]
+    name = name_of(first.path)
+    which = f"--name {name}" if names.count(name) == 1 and name else f"--admin {first.path}"
+    return f"{len(found)} ambassadors run here: {told}; say which one is meant: {which}"
+
+
+def _nobody(
+    environ: Mapping[str, str], places: Sequence[Path], elsewhere: Sequence[_Found], name: str
+) -> str:
+    others = [str(one.path) for one in elsewhere]
     other = (
         f"; that at {', '.join(others)} is of another container (--admin {others[0]} asks it)"
         if others
         else ""
     )
-    raise NobodyError(
-        f"no ambassador is running here: nobody answers at {', '.join(map(str, places))}{other}; "
-        "start one with: ambassador run REDIS_PORT_6379_TCP=tcp://HOST:6379"
+    asked = f"nobody answers at {', '.join(map(str, places))}{other}"
+    if not name:
+        return (
+            f"no ambassador is running here: {asked}; "
+            "start one with: ambassador run REDIS_PORT_6379_TCP=tcp://HOST:6379"
+        )
+    names = sorted({one.name for one in every(environ) if one.state == ANSWERS and one.name})
+    there = f"there {'is' if len(names) == 1 else 'are'} {', '.join(names)}" if names else ""
+    return (
+        f"no ambassador called {name} is running here: {asked}; "
+        f"{there or f'start one with: ambassador run --name {name} ...'}"
     )
 
 
-def _places(environ: Mapping[str, str]) -> Iterator[Path]:
+# What `every` says of a place.
+ANSWERS, DEAD, DENIED, FOREIGN, MISTRUSTED = (
+    *("answers", "dead", "denied", "other container", "not asked"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A place where an ambassador is, or was: `why` says more where it cannot be asked."""
+
+    path: Path
+    name: str
+    state: str
+    pid: int = 0
+    why: str = ""
+
+
+def every(environ: Mapping[str, str]) -> list[Seen]:
+    """Return every place where an admin socket is, whoever is behind it, each process once."""
+    found: list[Seen] = []
+    for path in dict.fromkeys(_places(environ, "")):
+        one = _seen(path)
+        if one is not None and not (one.pid and any(one.pid == other.pid for other in found)):
+            found.append(one)
+    return found
+
+
+def _seen(path: Path) -> Seen | None:
+    try:
+        one = _look(path)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return Seen(path, name_of(path), *_silence(path, error))
+    state, why = ANSWERS, _mistrust(one)
+    if why:
+        state = MISTRUSTED
+    elif one.near is _Near.ELSEWHERE:
+        state, why = FOREIGN, f"--admin {path} asks it"
+    return Seen(path, name_of(path), state, one.pid, why)
+
+
+def _silence(path: Path, error: OSError) -> tuple[str, int, str]:
+    if isinstance(error, ConnectionRefusedError):
+        return DEAD, 0, f"nobody listens any longer; rm {path}"
+    return DENIED, 0, (error.strerror or str(error)).lower()
+
+
+def _places(environ: Mapping[str, str], name: str) -> Iterator[Path]:
     for one in candidates(environ):
-        yield from beside(one)
+        yield from beside(called(one, name)) if name else all_beside(one)
 
 
 def serves_elsewhere(path: Path) -> bool:
     """Return whether an ambassador of another container listens at `path`, which we share."""
     try:
         return _look(path).near is not _Near.OURS
+    except OSError:
+        return False
+
+
+def answers(path: Path) -> bool:
+    """Return whether somebody listens at `path`."""
+    try:
+        return bool(_look(path))
     except OSError:
         return False
 

@@ -3,11 +3,44 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-__all__ = ["beside", "candidates", "of_our_own", "usable"]
+__all__ = [
+    "LONGEST",
+    "all_beside",
+    "beside",
+    "called",
+    "candidates",
+    "is_name",
+    "name_of",
+    "of_our_own",
+    "usable",
+]
+
+LONGEST = 40  # characters of a name; a path of a socket has room for 107 (unix(7))
+_NAME = re.compile(r"(?!admin$)[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
+# The number of a mount namespace counts from 0xf0000000 (PROC_DYNAMIC_FIRST, fs/proc/generic.c).
+_OWN = re.compile(r"(.+)-(4\d{9})", re.ASCII)
+
+
+def is_name(text: str) -> bool:
+    """Return whether an ambassador can be called so."""
+    return len(text) <= LONGEST and bool(_NAME.fullmatch(text)) and not _OWN.fullmatch(text)
+
+
+def called(path: Path, name: str) -> Path:
+    """Return where the ambassador called `name` has its socket, in the folder of `path`."""
+    return path.with_name(f"{name}{path.suffix}") if name else path
+
+
+def name_of(path: Path) -> str:
+    """Return the name of the ambassador whose socket is at `path`; empty: it has none."""
+    own = _OWN.fullmatch(path.stem)
+    stem = own[1] if own else path.stem
+    return stem if is_name(stem) else ""
 
 
 def candidates(environ: Mapping[str, str]) -> Iterator[Path]:
@@ -32,10 +65,40 @@ def of_our_own(path: Path) -> Path:
 
 def beside(path: Path) -> list[Path]:
     """Return `path`, and every place of `of_our_own` that is there in its folder."""
+    return [path, *(one for one in _there(path) if _of(one) == path.stem and one != path)]
+
+
+def all_beside(path: Path) -> list[Path]:
+    """Return `path`, and every place in its folder that looks like an admin socket: a route may
+    listen there, too, and nobody shall connect to it who only looks.
+    """
+    return [path, *(one for one in _there(path) if one != path and _is_ours(one, path.stem))]
+
+
+def _there(path: Path) -> list[Path]:
     try:
-        return [path, *sorted(path.parent.glob(f"{path.stem}-*{path.suffix}"))]
+        return sorted(path.parent.glob(f"*{path.suffix}"))
     except OSError:  # not a folder for us to read
-        return [path]
+        return []
+
+
+def _of(path: Path) -> str:
+    own = _OWN.fullmatch(path.stem)
+    return own[1] if own else ""
+
+
+def _is_ours(path: Path, usual: str) -> bool:
+    """Return whether a socket is one of ambassadors: by its name, by that of the hand-over beside
+    it, or since it is for its owner alone, which those of routes are not.
+    """
+    try:
+        status = path.lstat()
+    except OSError:
+        return False
+    if not stat.S_ISSOCK(status.st_mode):
+        return False
+    handing = path.with_name(f"{path.name}.upgrade").exists()
+    return _of(path) == usual or handing or not status.st_mode & 0o177
 
 
 def usable(path: Path) -> bool:

@@ -32,6 +32,7 @@ from ambassador.app.watches import Watches
 from ambassador.control.reconciler import Reconciler
 from ambassador.control.views import in_a_line
 from ambassador.core.phase import Phase
+from ambassador.core.results import Place
 from ambassador.handover.successor import Successor
 from ambassador.handover.transfer import Transfer
 from ambassador.planes.kernel.fullness import with_fullness
@@ -140,6 +141,7 @@ class App:
         self._doors.bind(
             "off" if self._successor else self._settings.admin,
             os.environ,
+            name=self._settings.name,
             api=self._settings.api,
             token=self._token,
             monitor=self._settings.metrics,
@@ -164,6 +166,7 @@ class App:
         elif self._kernel is None or not self._kernel.opened:
             await outlast(assemble.ports_of(self.reconciler.routes))
         if self._doors.path is not None:
+            self.reconciler.asked_at(Place(self._settings.name, str(self._doors.path)))
             await self._transfer.offer(
                 self._doors.path,
                 lambda: self._doors.sockets,

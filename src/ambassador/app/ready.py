@@ -16,6 +16,7 @@ __all__ = ["tell_cut", "tell_ready"]
 def tell_ready(settings: Settings, routes: int, admin: Path | None) -> None:
     """Log that `routes` are carried; `admin` is the admin socket, None where there is none."""
     facts = {
+        "name": settings.name,
         "configuration": settings.config,
         "state": settings.state,
         "admin": str(admin or ""),

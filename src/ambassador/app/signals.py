@@ -68,7 +68,7 @@ async def serve(settings: Settings, sources: Sequence[Source]) -> None:
         from ambassador.admin.client import find  # noqa: PLC0415 (only an upgrade needs it)
 
         try:
-            successor = await Successor.ask(find(os.environ, settings.admin))
+            successor = await Successor.ask(find(os.environ, settings.admin, settings.name))
         except NobodyError:
             # What a unit wants: take over, or start.
             text = "no ambassador is there to take over from: this one starts anew"

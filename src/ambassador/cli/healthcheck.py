@@ -7,8 +7,7 @@ import json
 import click
 
 from ambassador.admin import client
-from ambassador.cli.flags import setting_flags
-from ambassador.cli.running import admin_socket, duration
+from ambassador.cli.running import addressed, admin_socket, duration
 from ambassador.cli.terminal import complain
 from ambassador.cli.text import safe
 from ambassador.errors import NobodyError
@@ -17,7 +16,7 @@ __all__ = ["command"]
 
 
 @click.command("healthcheck")
-@setting_flags("admin")
+@addressed
 @click.option(
     "--timeout",
     default="3s",

@@ -20,36 +20,82 @@ from ambassador.cli.flags import setting_flags
 from ambassador.cli.text import safe
 from ambassador.core.commands import Command, Sessions, Status
 from ambassador.core.results import Done, RouteView, SessionList
-from ambassador.errors import ConfigError, NotFoundError, RunError
+from ambassador.errors import ConfigError, NotFoundError, Problem, RunError
 from ambassador.settings import SETTINGS
 from ambassador.spec import parse_duration
 
-__all__ = ["admin_socket", "ask", "asking", "do", "duration", "place_of", "show", "wait_until_none"]
+__all__ = [
+    "addressed",
+    "admin_socket",
+    "ask",
+    "asking",
+    "do",
+    "duration",
+    "place_of",
+    "show",
+    "wait_until_none",
+]
 
+_NAME = "ambassador.name"  # in the notes of a command that is run
 _LOOK = 0.2  # seconds between two looks for sessions that are waited for
 _ALL = 1_000_000_000
 
 
 def admin_socket(flag: str | None) -> Path:
-    """Return the admin socket to ask at, as `--admin` or AMBASSADOR_ADMIN say, or where it is
-    found.
+    """Return the admin socket to ask at: as `--admin` says, or `--name` of the command that runs,
+    or AMBASSADOR_ADMIN, or AMBASSADOR_NAME, or where it is found.
 
     Raises ConfigError when they make no sense and RunError when nobody can be asked.
     """
+    context = click.get_current_context(silent=True)
+    name: str = context.meta.get(_NAME, "") if context else ""
     setting = SETTINGS["admin"]
     text, where = flag, f"flag {setting.flag}"
+    if text is not None and name:
+        what = "names another place than --admin does"
+        example = f"--name {name}, without --admin"
+        raise ConfigError(Problem("flag --name", what, name, "one of the two", example))
     if text is None:
-        text, where = os.environ.get(setting.variable, "").strip(), setting.variable
+        text = "" if name else os.environ.get(setting.variable, "").strip()
+        where = setting.variable
     named: str = setting.parse(text, where) if text or flag is not None else ""
     if named == "off":
         raise RunError(f"{where} is off: an ambassador without an admin socket cannot be asked")
-    return client.find(os.environ, named)
+    return client.find(os.environ, named, "" if named else name or _usual_name())
+
+
+def _usual_name() -> str:
+    """Return what AMBASSADOR_NAME says. Raises ConfigError."""
+    setting = SETTINGS["name"]
+    text = os.environ.get(setting.variable, "").strip()
+    if not text or text.startswith("/"):  # Docker, of a link called ambassador: /web/ambassador
+        return ""
+    return str(setting.parse(text, setting.variable))
+
+
+def _named(context: click.Context, _parameter: click.Parameter, text: str | None) -> None:
+    if text is not None:
+        context.meta[_NAME] = SETTINGS["name"].parse(text, "flag --name")
+
+
+def addressed(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate a command with `--admin`, which arrives as `admin`, and `--name`, which
+    `admin_socket` knows of: which ambassador is meant.
+    """
+    name = click.option(
+        "--name",
+        metavar="NAME",
+        expose_value=False,
+        callback=_named,
+        help="Ask the ambassador of this name. [AMBASSADOR_NAME]",
+    )
+    return setting_flags("admin")(name(command))
 
 
 def asking(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorate a command with `--admin` and `--json`, which arrive as `admin` and `as_json`."""
+    """Decorate a command as `addressed` does, and with `--json`, which arrives as `as_json`."""
     as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-    return setting_flags("admin")(as_json(command))
+    return addressed(as_json(command))
 
 
 def ask(command: Command, admin: str | None) -> Any:

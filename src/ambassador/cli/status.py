@@ -94,6 +94,8 @@ def _all(view: StatusView, head: Sequence[str] = _HEAD, width: int | None = None
         for one in view.routes
     ]
     first = headline(view)
+    if view.place.admin:
+        first += f", asked at {view.place.admin}"
     text, notes = table(head, rows), list[str]()
     if not any(one.why for one in view.routes):
         text = table(head[:-1], [row[:-1] for row in rows])

@@ -49,6 +49,7 @@ def age(seconds: float) -> str:
 
 
 def headline(view: StatusView) -> str:
-    """Return what phase a program is in, and for how long it is up."""
+    """Return what phase a program is in, for how long it is up, and its name."""
     up = f"for {age(view.uptime)}" if view.phase == "ready" else f"and up for {age(view.uptime)}"
-    return f"{view.phase} {up}, ambassador {view.version}, pid {view.pid}"
+    called = f" {view.place.name}" if view.place.name else ""
+    return f"{view.phase} {up}, ambassador{called} {view.version}, pid {view.pid}"

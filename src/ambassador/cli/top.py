@@ -17,9 +17,8 @@ import click
 
 from ambassador.admin import client
 from ambassador.admin.plain import encode
-from ambassador.cli.flags import setting_flags
 from ambassador.cli.frame import Film
-from ambassador.cli.running import admin_socket, duration
+from ambassador.cli.running import addressed, admin_socket, duration
 from ambassador.core.commands import Status
 from ambassador.errors import ConfigError, Problem
 
@@ -32,7 +31,7 @@ _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
 
 
 @click.command("top")
-@setting_flags("admin")
+@addressed
 @click.option(
     "--interval",
     default="1s",

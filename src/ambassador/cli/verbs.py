@@ -21,6 +21,7 @@ VERBS = {
     "run": ("ambassador.cli.run", "Listen and forward: the routes of the environment."),
     "check": ("ambassador.cli.check", "Read everything, show the routes, start nothing."),
     "status": ("ambassador.cli.status", "Show what the running ambassador does."),
+    "list": ("ambassador.cli.list", "List the ambassadors of this host."),
     "top": ("ambassador.cli.top", "The same, live, with small plots."),
     "move": ("ambassador.cli.move", "Point a route at other endpoints."),
     "undo": ("ambassador.cli.undo", "Take back the last change of a route."),
@@ -42,8 +43,8 @@ VERBS = {
     "completion": ("ambassador.cli.completion", "Print the completion script of a shell."),
 }
 
-# What people type: `help`, `help move`, `version`, `list`.
-_OTHER_WORDS = {"help": "--help", "version": "--version", "list": "status"}
+# What people type: `help`, `help move`, `version`.
+_OTHER_WORDS = {"help": "--help", "version": "--version"}
 _OWN_FLAGS = ("--help", "-h", "--version")
 
 

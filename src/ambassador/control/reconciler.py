@@ -39,7 +39,7 @@ from ambassador.core.commands import (
 from ambassador.core.follow.lead import Lead
 from ambassador.core.phase import PHASES, Phase, Turn
 from ambassador.core.plan import Step
-from ambassador.core.results import ShortageView, SourceView
+from ambassador.core.results import Place, ShortageView, SourceView
 from ambassador.core.wish import Wish
 from ambassador.errors import AmbassadorError, PlaneError, RunError, TimedOutError
 from ambassador.model import Address, Health, Route, RouteKey, Snapshot
@@ -131,6 +131,10 @@ class Reconciler:
     def sources(self) -> tuple[SourceView, ...]:
         """When each source was last read, and what has been wrong with it since."""
         return self._snapshots.views
+
+    def asked_at(self, place: Place) -> None:
+        """Let `status` say where the program is asked."""
+        self._executor.showing.place = place
 
     async def start(self) -> None:
         """Install every route or none, as the sources say and the operator wanted before.

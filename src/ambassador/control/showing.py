@@ -21,6 +21,7 @@ from ambassador.core.names import find
 from ambassador.core.results import (
     ChangeList,
     EarlierView,
+    Place,
     RemovedView,
     SessionList,
     ShortageView,
@@ -49,6 +50,7 @@ class Showing:
         shortages: Callable[[], Sequence[ShortageView]],
     ) -> None:
         self.reasons: dict[tuple[RouteKey, Address], str] = {}  # the last word of each probe
+        self.place = Place()
         self._applier = applier
         self._plane = plane
         self._switches = switches
@@ -101,6 +103,7 @@ class Showing:
             removed,
             self._applier.unkept,
             tuple(self._shortages()),
+            self.place,
         )
 
     def _removed(self) -> tuple[RemovedView, ...]:

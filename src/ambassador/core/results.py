@@ -18,6 +18,7 @@ __all__ = [
     "FollowView",
     "HoldView",
     "Moved",
+    "Place",
     "RemovedView",
     "RouteView",
     "SessionList",
@@ -256,11 +257,19 @@ class ShortageView:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a program is asked: its `name`, empty where it has none, and its `admin` socket."""
+
+    name: str = ""
+    admin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StatusView:
     """The whole program, or one route of it. `earlier`: where sessions go on after an upgrade;
     `removed`: routes that are not there because the operator does not want them; `unkept`: why the
     operator's changes are not kept as they are, so that a restart would undo some; `source_ports`:
-    where connections have found no source port.
+    where connections have found no source port; `place`: where it is asked.
     """
 
     phase: str
@@ -273,6 +282,7 @@ class StatusView:
     removed: tuple[RemovedView, ...] = ()
     unkept: str = ""
     source_ports: tuple[ShortageView, ...] = ()
+    place: Place = Place()
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ class Settings:
     backlog: int = 4096
     workers: int | None = None  # as many as there are cores
     admin: str = ""  # empty: chosen at the start; "off": none
+    name: str = ""
     api: Inet | None = None
     api_token_file: str = ""
     api_token: str = field(default="", repr=False)
@@ -89,6 +90,8 @@ def _given(
         if setting is None or setting.variable != variable:
             if not is_injected_setting(variable, environ):
                 problems.append(_unknown(variable, text))
+        elif setting.name == "name" and text.startswith("/"):
+            continue  # of a link called ambassador: /web/ambassador
         elif flags.get(setting.name) is not None:
             continue
         elif not text.strip() and setting.name != "allow":  # that could let in everybody

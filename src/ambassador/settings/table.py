@@ -195,6 +195,15 @@ SETTINGS: Mapping[str, Setting] = {
             "folder for such things that may be written to",
         ),
         Setting(
+            "name",
+            values.name,
+            "NAME",
+            "",
+            "web",
+            "what this ambassador is called where several run on one host: its admin socket has "
+            "that name, and verbs are given the same one",
+        ),
+        Setting(
             "api",
             values.door,
             "[HOST]:PORT",

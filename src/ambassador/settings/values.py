@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ambassador.admin.place import LONGEST, is_name
 from ambassador.errors import ConfigError, Problem
 from ambassador.model import Inet
 from ambassador.spec import parse_duration, parse_listen, parse_ports, parse_size, parse_word, shown
@@ -15,6 +16,7 @@ __all__ = [
     "folder",
     "grace",
     "memory",
+    "name",
     "names",
     "path",
     "ports",
@@ -106,6 +108,15 @@ def admin(text: str, where: str) -> str:
     if "\0" in place or len(place.encode("utf-8", "surrogatepass")) > 107:
         raise ConfigError(Problem(where, "is too long for a socket", shown(text), "107 bytes"))
     return place
+
+
+def name(text: str, where: str) -> str:
+    """Return the name of an ambassador, which is that of a file, too. Raises ConfigError."""
+    if not is_name(text):
+        what = "is no name for an ambassador"
+        expected = f"{LONGEST} letters, digits, - and _ at most; not admin"
+        raise ConfigError(Problem(where, what, shown(text), expected))
+    return text
 
 
 def folder(text: str, where: str) -> str:

@@ -6,6 +6,7 @@ import socket
 import pytest
 
 from ambassador.admin import doors as module
+from ambassador.admin import locate
 from ambassador.admin.doors import Doors
 from ambassador.errors import RunError
 from ambassador.model import Inet
@@ -63,3 +64,31 @@ def test_the_best_place_is_taken_and_off_takes_none(looping, doors, tmp_path, mo
 def test_nothing_is_imported_to_answer_before_start(looping, doors, tmp_path):
     bind(looping, doors, str(tmp_path / "admin.sock"), {})
     looping.do(asyncio.wait_for(doors.stop(), 1))
+
+
+def test_a_named_one_has_a_socket_of_that_name_which_no_second_one_gets(
+    looping, doors, tmp_path, monkeypatch
+):
+    places = [tmp_path / "b" / "admin.sock", tmp_path / "c" / "admin.sock"]
+    for module_of in (module, locate):
+        monkeypatch.setattr(module_of, "candidates", lambda _environ: iter(places))
+    bind(looping, doors, "", {}, name="web")
+    assert doors.path == tmp_path / "b" / "web.sock"
+    second = looping.call(Doors, None)
+    with pytest.raises(RunError, match="an ambassador called web runs here: "):
+        bind(looping, second, "", {}, name="web")
+    assert not (tmp_path / "c" / "web.sock").exists()
+
+
+def test_a_second_one_without_a_name_says_where_it_is_asked(
+    looping, doors, tmp_path, monkeypatch, caplog
+):
+    places = [tmp_path / "b" / "admin.sock", tmp_path / "c" / "admin.sock"]
+    monkeypatch.setattr(module, "candidates", lambda _environ: iter(places))
+    bind(looping, doors, "", {})
+    assert "second_ambassador" not in [one.event for one in caplog.records]
+    second = looping.call(Doors, None)
+    bind(looping, second, "", {})
+    (said,) = [one for one in caplog.records if one.event == "second_ambassador"]
+    assert f"another ambassador is asked at {places[0]}; this one at {places[1]}" in said.message
+    looping.do(second.stop())

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from ambassador.admin import locate
-from ambassador.admin.locate import find
+from ambassador.admin.locate import ANSWERS, DEAD, DENIED, every, find
 from ambassador.errors import RunError
 
 
@@ -98,6 +98,59 @@ def test_several_ambassadors_are_told_of(serve, runtime):
     command = [sys.executable, "-c", script, str(runtime[1])]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         other.stdout.readline()
-        with pytest.raises(RunError, match=r"2 ambassadors run here: .* say which one is meant"):
+        told = rf"2 ambassadors run here: .* say which one is meant: --admin {runtime[0]}"
+        with pytest.raises(RunError, match=told):
             find({})
     assert find({}) == runtime[0]
+
+
+def test_one_is_found_by_its_name(serve, runtime):
+    web = runtime[1].with_name("web.sock")
+    serve(web)
+    assert find({}) == find({}, name="web") == web
+    with pytest.raises(RunError, match=r"^no ambassador called wbe is running .* there is web$"):
+        find({}, name="wbe")
+    serve(runtime[0])
+    assert find({}, name="web") == web
+
+
+def test_of_several_those_that_there_are_are_told_with_their_names(serve, runtime):
+    serve(runtime[0])
+    script = (
+        "import os, socket, sys; os.umask(0o177); s = socket.socket(socket.AF_UNIX);"
+        "s.bind(sys.argv[1]); s.listen(); print(flush=True); sys.stdin.read()"
+    )
+    web = runtime[1].with_name("web.sock")
+    command = [sys.executable, "-c", script, str(web)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        with pytest.raises(RunError, match=r"one without a name at .*, web at .*: --name web$"):
+            find({})
+
+
+def test_all_are_seen_and_dead_ones_told_apart(serve, runtime):
+    serve(runtime[0])
+    dead = runtime[0].with_name("dead.sock")
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(dead))
+        dead.chmod(0o600)
+    first, second = every({})
+    assert (first.path, first.name, first.state) == (runtime[0], "", ANSWERS)
+    assert first.pid == os.getpid()
+    assert (second.path, second.name, second.state) == (dead, "dead", DEAD)
+    assert second.why == f"nobody listens any longer; rm {dead}"
+    assert dead.exists()
+
+
+@pytest.mark.root
+def test_one_that_may_not_be_asked_is_seen(serve, runtime):
+    serve(runtime[0])
+    for folder in runtime[0].parents[1:5]:
+        folder.chmod(folder.stat().st_mode | 0o111)
+    runtime[0].parent.chmod(0o755)
+    os.seteuid(65534)
+    try:
+        found = every({})
+    finally:
+        os.seteuid(0)
+    assert [one.state for one in found] == [DENIED]

@@ -1,6 +1,7 @@
 import pytest
 
 from tests.unit.cli.operated import url
+from tests.wait import until
 
 
 def said_by(operated):
@@ -94,7 +95,7 @@ def test_checked_it_says_what_would_happen_and_nothing_has_changed(verb, operate
             "(existing: drain=30s)",
             "plane relay for new sessions",
         ]
-        assert operated.second.accepted == before + 1  # it was asked
+        until(lambda: operated.second.accepted == before + 1, what="it was asked")
         found = verb("move", "web", url(operated.second), "--check", "--json").json
         assert (found["checked"], found["verified"], found["sessions"]) == (True, True, 1)
         assert found["plane"] == "relay"

@@ -1,10 +1,11 @@
 import json
 from pathlib import Path
 
+import click
 import pytest
 
 from ambassador.admin import client
-from ambassador.cli.running import admin_socket, duration, place_of, show
+from ambassador.cli.running import addressed, admin_socket, duration, place_of, show
 from ambassador.cli.verbs import invoke
 from ambassador.core.results import Done
 from ambassador.errors import ConfigError, RunError
@@ -13,7 +14,7 @@ from ambassador.errors import ConfigError, RunError
 @pytest.fixture
 def found(monkeypatch):
     """Say what would be looked for, instead of looking."""
-    monkeypatch.setattr(client, "find", lambda _environ, named: Path(named or "/found"))
+    monkeypatch.setattr(client, "find", lambda _environ, named, _name: Path(named or "/found"))
     monkeypatch.delenv("AMBASSADOR_ADMIN", raising=False)
 
 
@@ -101,3 +102,30 @@ def test_7_when_there_is_no_ambassador_and_how_to_start_one(arguments, capsys, t
     assert captured.out == ""
     assert "no ambassador is running here" in captured.err
     assert "ambassador run REDIS_PORT_6379_TCP=tcp://HOST:6379" in captured.err
+
+
+def test_a_name_says_which_one_is_meant(monkeypatch):
+    asked = []
+    monkeypatch.delenv("AMBASSADOR_ADMIN", raising=False)
+    monkeypatch.setattr(client, "find", lambda environ, named, name: asked.append((named, name)))
+
+    @click.command()
+    @addressed
+    def verb(admin):
+        admin_socket(admin)
+
+    for arguments in (["--name", "web"], [], ["--admin", "/run/a.sock"]):
+        verb.main(arguments, standalone_mode=False)
+    monkeypatch.setenv("AMBASSADOR_NAME", "api")
+    for arguments in (["--name", "web"], [], ["--admin", "/run/a.sock"]):
+        verb.main(arguments, standalone_mode=False)
+    monkeypatch.setenv("AMBASSADOR_NAME", "/web/ambassador")  # a link called ambassador
+    verb.main([], standalone_mode=False)
+    assert asked == [
+        *(("", "web"), ("", ""), ("/run/a.sock", "")),
+        *(("", "web"), ("", "api"), ("/run/a.sock", ""), ("", "")),
+    ]
+    with pytest.raises(ConfigError, match="names another place than --admin does"):
+        verb.main(["--name", "web", "--admin", "/run/a.sock"], standalone_mode=False)
+    with pytest.raises(ConfigError, match="flag --name: is no name for an ambassador"):
+        verb.main(["--name", "a/b"], standalone_mode=False)

@@ -24,7 +24,8 @@ def test_a_table_of_what_is_carried(ambassador, running):
     assert (done.returncode, done.stderr) == (0, "")
     first, blank, head, redis, dns = done.stdout.splitlines()
     pid = running.process.pid
-    assert re.fullmatch(rf"ready for [\d.]+ s, ambassador {__version__}, pid {pid}", first)
+    said = rf"ready for [\d.]+ s, ambassador {__version__}, pid {pid}, asked at {running.admin}"
+    assert re.fullmatch(said, first)
     assert blank == ""
     names = "ROUTE LISTEN ENDPOINTS PLANE OPEN OPENED REFUSED UP DOWN"
     assert head.split() == names.split()
