@@ -42,6 +42,9 @@ class FakePlane:
         if self.measure_error:
             raise self.measure_error
 
+    def ahead(self, routes):
+        return self.status(routes)
+
     def status(self, routes=None):
         here = self.routes
         found = here.values() if routes is None else [here[r.key] for r in routes if r.key in here]

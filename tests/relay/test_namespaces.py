@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ambassador.model import Endpoint, Inet, Proto
+from ambassador.sockets import bind, inherited
 from tests.netns import Namespace
 from tests.ports import free_port
 from tests.relay.peers import Peers, is_reset, read_exactly
@@ -173,7 +174,8 @@ def test_the_kernel_drops_no_connection_of_a_thousand_at_once(isolated):
 
 
 def test_without_ipv6_a_route_listens_on_ipv4(isolated, monkeypatch):
-    monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: False)
+    for module in (bind, inherited):
+        monkeypatch.setattr(module, "dual_stack", lambda: False)
 
     def work(relay, peers):
         echo, port = peers.echo(), free_port()

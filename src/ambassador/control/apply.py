@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from ambassador import log
+from ambassador.control.stack import PlaneStack
 from ambassador.control.telling import Teller
 from ambassador.core.follow.lead import Lead
 from ambassador.core.merge import check_endpoints
@@ -18,7 +19,7 @@ from ambassador.core.touched import route_as_wanted, touched
 from ambassador.core.wish import Wish, difference, effective, judged
 from ambassador.errors import AmbassadorError, StoreError
 from ambassador.model import Address, Desired, Existing, Health, Route, RouteKey
-from ambassador.ports import Plane, StateStore
+from ambassador.ports import StateStore
 from ambassador.spec import format_address
 from ambassador.spec.moments import format_moment
 
@@ -34,7 +35,7 @@ class Applier:
 
     def __init__(
         self,
-        plane: Plane,
+        plane: PlaneStack,
         store: StateStore | None,
         installed: Callable[[Sequence[Step]], None] = lambda _steps: None,
         admission: Callable[[Route], Route] = lambda route: route,
@@ -153,7 +154,7 @@ class Applier:
         self._forget_verdicts(steps)
         self._installed(steps)
         await asyncio.sleep(0)
-        await self._teller.tell(steps, self._plane.status, who, what)
+        await self._teller.tell(steps, self._plane.ahead, who, what)
         for step in steps:
             if isinstance(step, RemoveRoute):
                 self.leads.pop(step.route.key, None)

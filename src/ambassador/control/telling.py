@@ -36,7 +36,7 @@ class Teller:
         what: str,
     ) -> None:
         """Log what `steps` have done, for `what` reason and on behalf of `who`; `status` returns
-        what the planes know of routes.
+        which plane each of some routes has, and why.
         """
         piece = Slice()
         lines: list[tuple[int, str]] = []  # for people, put together where there are many

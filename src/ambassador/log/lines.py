@@ -66,8 +66,9 @@ class LineWriter:
                 self._size += len(data)
             else:
                 self._drop(1, begins)
-            self._idle = False
-            self._lock.notify_all()
+            if self._idle:  # else the thread looks for more by itself
+                self._idle = False
+                self._lock.notify_all()
         if begins:
             self._full()
 

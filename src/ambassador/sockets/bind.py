@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import resource
 import socket
@@ -14,7 +15,7 @@ from ambassador.sockets.sysctl import sysctl
 from ambassador.sockets.unix import PathSocket, listen, remove
 from ambassador.spec import format_address
 
-__all__ = ["bind", "bind_inet", "close_listener", "explain", "somaxconn"]
+__all__ = ["bind", "bind_inet", "close_listener", "dual_stack", "explain", "somaxconn"]
 
 _UDP_BUFFER = 4 << 20  # the kernel grants at most net.core.rmem_max
 
@@ -39,7 +40,7 @@ def bind(proto: Proto, address: Address, backlog: int, wanted: int = 1) -> socke
 def bind_inet(proto: Proto, address: Inet, backlog: int) -> socket.socket:
     """Do what `bind` does for an IP address. Raises OSError, which `explain` explains."""
     everywhere = address.host in ("", "::")
-    if everywhere and not socket.has_dualstack_ipv6():
+    if everywhere and not dual_stack():
         address = Inet("0.0.0.0", address.port)
         everywhere = False
     host = "::" if everywhere else address.host
@@ -61,6 +62,12 @@ def bind_inet(proto: Proto, address: Inet, backlog: int) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+@functools.cache
+def dual_stack() -> bool:
+    """Tell whether one socket can listen for IPv6 and IPv4; found out once, by making one."""
+    return socket.has_dualstack_ipv6()
 
 
 def close_listener(sock: socket.socket) -> None:

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Collection, Iterable
 
 from ambassador.model import Address, Inet, Proto, Unix
+from ambassador.sockets.bind import dual_stack
 from ambassador.sockets.unix import PathSocket
 
 __all__ = ["Inherited", "LentSocket", "address_of"]
@@ -109,7 +110,7 @@ def _serves(sock: socket.socket, proto: Proto, address: Address) -> bool:
     if address.host not in _EVERYWHERE:
         return bool(name[0] == address.host)
     if sock.family == socket.AF_INET:  # all there is, where the system has no IPv6
-        return name[0] == "0.0.0.0" and not socket.has_dualstack_ipv6()
+        return name[0] == "0.0.0.0" and not dual_stack()
     return name[0] == "::" and not sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
 
 

@@ -166,8 +166,8 @@ class _Document:
         at: Listening = options.pop("listen")
         origin = f"{self._path}, line {line_of(self._lines, path)}"
         alias = name.lower()
-        route = Route(alias, at.listen, endpoints, proto, alias=alias, origin=origin)
-        route = replace(route, **options, **at.options())
+        options.update(at.options(), alias=alias, origin=origin)
+        route = Route(alias, at.listen, endpoints, proto, **options)
         if problems := followed_problems(route, origin):
             raise ConfigError(*(replace(p, example=_line(p.example)) for p in problems))
         return route
@@ -212,7 +212,6 @@ class _Document:
     ) -> tuple[dict[str, Any], list[Problem]]:
         values: dict[str, Any] = {}
         problems: list[Problem] = []
-        known = ("endpoints", *applicable(proto))
         for key, value in table.items():
             if key == "endpoints":
                 continue
@@ -232,6 +231,7 @@ class _Document:
                     example = f'{key} = "{p.example}"' if p.example else another
                     problems.append(replace(p, example=example))
                 if key not in OPTIONS:
+                    known = ("endpoints", *applicable(proto))
                     what = f'the key "{shown(key)}" is unknown{meant(key, known)}'
                     problems[-1] = Problem(where, what, "", f"one of {', '.join(known)}", another)
         return values, problems

@@ -16,7 +16,7 @@ _TOKEN = re.compile(
     r"|(?P<key>\"(?:\\.|[^\"\\\n])*\"|'[^'\n]*'|[A-Za-z0-9_-]+)"
     r"|(?P<comment>\#[^\n]*)"
     r"|(?P<mark>[\[\]{}=.\n])"
-    r"|(?P<other>[\s\S])"
+    r"|(?P<other>[ \t]+|[\s\S])"
 )
 
 

@@ -52,6 +52,7 @@ KINDS: Mapping[str, _Kind] = {
 _EXPECTED = " or ".join(kind.form for kind in KINDS.values())
 _EXAMPLE = "sentinel://s1:26379,s2,s3/mymaster"
 _EXAMPLES = {"sentinel": _EXAMPLE, "patroni": "patroni://n0:8008,n1,n2"}
+_PLAIN = Route("", Inet("", 1), ())
 # Sentinel takes [A-Za-z0-9._-] for a name (sentinel.c, sentinelIsValidName... of SENTINEL MONITOR).
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}", re.ASCII)
 
@@ -245,7 +246,6 @@ def _alone(route: Route) -> str:
 
 def _useless(route: Route, where: str) -> list[Problem]:
     """Return a problem for each option that only a followed route has."""
-    plain = Route(route.name, route.listen, ())
     if route.proto is Proto.UDP:
         return []
     keys = ("user", "password_file", "sentinel_user", "sentinel_password_file", "health_tls")
@@ -257,7 +257,7 @@ def _useless(route: Route, where: str) -> list[Problem]:
             example=f"follow={_EXAMPLE}",
         )
         for key in (*keys, "none", "promote", "failback")
-        if getattr(route, key) != getattr(plain, key)
+        if getattr(route, key) != getattr(_PLAIN, key)
     ]
 
 

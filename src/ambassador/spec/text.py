@@ -23,6 +23,7 @@ _LIKE = 0.6  # 1: the same; twice the letters in common, by the letters of both
 # The value of an option we do not know may be a password (postgres://...?password=), unless it is
 # a short number. No part of the pattern runs over the beginning of the next match: texts come from
 # outside, and a search must not take the square of their length.
+_HIDING = ("@", "?", "&")  # without one of these there is no secret to be hidden
 _UNKNOWN_OPTION = re.compile(r"(?P<key>[?&](?!weight=|proxy=)[^=&,?]*=)(?!\d{1,4}(?:[&,]|$))[^&]+")
 
 
@@ -50,6 +51,8 @@ def shown(text: str) -> str:
 
     Userinfo becomes `***` (RFC 3986 section 3.2.1 asks not to render what follows a colon in it).
     """
+    if len(text) <= LONGEST_SHOWN and not any(map(text.count, _HIDING)):
+        return printable(text)
     # Everything between the scheme and the last "@" may be a name and a password.
     parts = (part.rpartition("@") for part in text.split("://"))
     text = "://".join(f"***@{rest}" if at else rest for _, at, rest in parts)

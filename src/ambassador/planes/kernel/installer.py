@@ -210,11 +210,13 @@ class Installer:
                 continue
             gone = (belonged | kernel_route.judged()) - goal.belongs
             silent = _led_to(ways) - _led_to(goal.ways) - gone
-            for why, some in kernel_route.leaving(gone).items():
-                leaving.append((kernel_route, some, why))
+            if gone:
+                for why, some in kernel_route.leaving(gone).items():
+                    leaving.append((kernel_route, some, why))
             kernel_route.once = None
-            resting[kernel_route] = silent & kernel_route.resting()
-            leaving.append((kernel_route, silent - resting[kernel_route], _SILENT))
+            if silent:
+                resting[kernel_route] = silent & kernel_route.resting()
+                leaving.append((kernel_route, silent - resting[kernel_route], _SILENT))
         leaving += [(one, one.belongs, cause(None, one.route, removed=True)) for one in removed]
         leaving = [one for one in leaving if one[1]]
         if len(leaving) > _MANY:
@@ -236,11 +238,12 @@ def _stops(kernel_route: KernelRoute, belongs: frozenset[Address]) -> set[Stop]:
     """Return which open flows to stop when only `belongs` belongs to the route: those to a primary
     before, which are to be cut at once.
     """
-    if kernel_route.refusal or kernel_route.route.proto is Proto.UDP:
+    gone = kernel_route.belongs - belongs
+    if not gone or kernel_route.refusal or kernel_route.route.proto is Proto.UDP:
         return set()
     return {
         Stop(port, address, upstream)
-        for why, some in kernel_route.leaving(kernel_route.belongs - belongs).items()
+        for why, some in kernel_route.leaving(gone).items()
         if why.reason is Reason.DEMOTED and why.existing.fate is Fate.CUT and not why.existing.rate
         for address, upstream in some
         for _, port in kernel_route.ports

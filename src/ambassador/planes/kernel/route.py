@@ -171,6 +171,8 @@ class KernelRoute:
 
     def judged(self) -> frozenset[Place]:
         """Return where such flows lead, once: as soon as it is known where each endpoint is."""
+        if not self.orphans:
+            return frozenset()
         if self.refusal or any(host not in self.known for host in self.hosts):
             return frozenset()
         orphans, self.orphans = self.orphans, set()
