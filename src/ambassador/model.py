@@ -262,6 +262,7 @@ class Route:
     interval: float = 2.0  # between two answers of one endpoint
     rise: int = 2  # so many good answers in a row make an unhealthy endpoint healthy
     fall: int = 3  # so many bad ones another unhealthy
+    lag: float = 10.0  # a replica that is further behind its primary is unhealthy
     follow: Follow | None = None  # what says which member is the primary
     user: str = ""  # what the probes log in as at an endpoint
     password_file: str = ""  # the path of the file with the password

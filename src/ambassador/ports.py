@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, runtime_checkable
 
 from ambassador.core.follow.lead import Lead
@@ -31,6 +32,7 @@ __all__ = [
     "Holder",
     "LeadReported",
     "ListeningPlane",
+    "LoggingIn",
     "MemoryStore",
     "MetricsPage",
     "Plane",
@@ -148,6 +150,10 @@ EndpointJudged = Callable[[RouteKey, Address, Health, str], Coroutine[Any, Any, 
 
 # Told where the follower of a route leads it; returns when that is in force. Raises PlaneError.
 LeadReported = Callable[[RouteKey, Lead], Coroutine[Any, Any, None]]
+
+# Gives, for as long as an endpoint of a route is asked, what returns why it does not work: nothing
+# where it does. It logs in on a connection that is kept.
+LoggingIn = Callable[[Route, Endpoint], AbstractAsyncContextManager[Callable[[], Awaitable[str]]]]
 
 # Returns the page of /metrics, in pieces.
 MetricsPage = Callable[[], Awaitable[Sequence[bytes]]]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from ambassador.core.follow.memory import Memories, decode, encode
 from ambassador.core.plan import RemoveRoute, Step
 from ambassador.core.wish import Wish
 from ambassador.handover.successor import HISTORY, Successor
-from ambassador.model import RouteKey
+from ambassador.model import Endpoint, Route, RouteKey
 from ambassador.ports import MemoryStore, Resolver
 from ambassador.settings import Settings
 from ambassador.store import FileHistory, FileMemories, FileStore
@@ -20,7 +21,7 @@ from ambassador.store import FileHistory, FileMemories, FileStore
 if TYPE_CHECKING:
     from ambassador.follow.following import Following
 
-__all__ = ["Followers", "HandedMemories", "memories"]
+__all__ = ["Followers", "HandedMemories", "keeping_up", "memories"]
 
 _KEY = "primaries"  # beside the wishes that are handed over
 
@@ -65,6 +66,15 @@ class Followers:
 
     def _asked(self, key: RouteKey) -> tuple[int, int, tuple[str, ...]]:
         return self._following.asked(key) if self._following is not None else (0, 0, ())
+
+
+def keeping_up(
+    resolver: Resolver, route: Route, endpoint: Endpoint
+) -> AbstractAsyncContextManager[Callable[[], Awaitable[str]]]:
+    """Ask whether `endpoint` is a replica that keeps up; see ports.LoggingIn."""
+    from ambassador.follow.replicas import keeping_up as found  # noqa: PLC0415 (as above)
+
+    return found(resolver, route, endpoint)
 
 
 def memories(settings: Settings, successor: Successor | None) -> MemoryStore | None:

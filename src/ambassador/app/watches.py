@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 
-from ambassador.app.follow import Followers
+from ambassador.app.follow import Followers, keeping_up
 from ambassador.app.networks import NetworkFiles
 from ambassador.control.reconciler import Reconciler
 from ambassador.core.plan import ChangeRoute, Step
@@ -33,7 +34,7 @@ class Watches:
     ) -> None:
         self.followers = Followers(resolver, reconciler)
         self._reconciler = reconciler
-        self._checks = HealthChecks(resolver, reconciler.judge)
+        self._checks = HealthChecks(resolver, reconciler.judge, partial(keeping_up, resolver))
         self._networks = networks
         self._forget = forget
         self._fullness = FullnessWatch()

@@ -12,16 +12,20 @@ import hashlib
 import secrets
 import ssl
 import struct
+import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from ambassador.core.follow.claims import Place
+from ambassador.core.follow.replica import UNKNOWN
+from ambassador.core.follow.replica import Fact as Replica
 from ambassador.core.follow.timeline import Fact
 from ambassador.follow.channel import Channel, Denied, Silence
 from ambassador.follow.scram import Scram, UnprovenError
 from ambassador.follow.session import KeptSession
 from ambassador.follow.talk import Terms
 
-__all__ = ["AliveAsker", "PostgresAsker"]
+__all__ = ["AliveAsker", "PostgresAsker", "PostgresReplicaAsker"]
 
 # The timeline of the next record to be written: pg_control_checkpoint() has it only at the next
 # checkpoint. A function that must not be called in recovery is not.
@@ -30,12 +34,21 @@ select pg_is_in_recovery(), (select system_identifier from pg_control_system()),
   case when pg_is_in_recovery() then '0'
        else substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) end
 """
+# How far behind: nothing where all that was received is replayed; without a receiver nobody knows
+# what there is to receive, and the last transaction is as old as it is.
+_REPLICA = """
+select pg_is_in_recovery(), exists (select from pg_stat_wal_receiver),
+  case when exists (select from pg_stat_wal_receiver)
+    and pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() then 0
+    else extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()) end
+"""
 _VERSION = 3 << 16
 _SSL_REQUEST = struct.pack("!II", 8, 80877103)
 _SLOTS_ARE_FULL = "53300"
 _STARTS_OR_STOPS = "57P03"  # cannot_connect_now
 _REFUSED = ("28000", "28P01", "3D000", "42501")  # no such user, password, database; no right
 _LARGEST = 1 << 20
+_Fact = TypeVar("_Fact")
 
 
 class AliveAsker:
@@ -65,7 +78,7 @@ class AliveAsker:
             self._channel.close()
 
 
-class PostgresAsker(KeptSession[Fact]):
+class _Session(KeptSession[_Fact]):
     """One session, in the protocol of PostgreSQL."""
 
     _product = "PostgreSQL"
@@ -122,10 +135,11 @@ class PostgresAsker(KeptSession[Fact]):
             raise Denied(f"it asks for a log-in of kind {asked}, which is not spoken here")
         return scram
 
-    async def _ask(self) -> Fact:
+    async def _row(self, question: str) -> list[str]:
+        """Return the one row that `question` has for an answer."""
         channel = self._channel
         assert channel is not None
-        channel.send(_message(b"Q", _QUESTION.encode() + b"\0"))
+        channel.send(_message(b"Q", question.encode() + b"\0"))
         row: list[str] = []
         while True:
             kind, body = await self._message(channel)
@@ -133,8 +147,7 @@ class PostgresAsker(KeptSession[Fact]):
                 row = _columns(body)
             elif kind == b"Z":
                 break
-        recovery, system, timeline = row
-        return Fact(recovery == "f", system, int(timeline, 16))
+        return row
 
     @staticmethod
     async def _message(channel: Channel) -> tuple[bytes, bytes]:
@@ -159,6 +172,31 @@ class PostgresAsker(KeptSession[Fact]):
                 raise Denied(text)
             raise Silence(text, refused=code == _STARTS_OR_STOPS)
         return kind, body
+
+
+class PostgresAsker(_Session[Fact]):
+    """Implements asking.Asker for what tells the primary."""
+
+    async def _ask(self) -> Fact:
+        recovery, system, timeline = await self._row(_QUESTION)
+        return Fact(recovery == "f", system, int(timeline, 16))
+
+
+class PostgresReplicaAsker(_Session[Replica]):
+    """Implements asking.Asker for what tells a replica. What its primary has written and not sent
+    nobody knows who is cut off from it: then time counts, from when it was heard last.
+    """
+
+    _heard: float | None = None  # when it was linked last
+
+    async def _ask(self) -> Replica:
+        recovery, linked, behind = await self._row(_REPLICA)
+        now, lag = time.monotonic(), float(behind or UNKNOWN)
+        if linked == "t":
+            self._heard = now
+        elif self._heard is not None:
+            lag = now - self._heard
+        return Replica(recovery == "t", linked == "t", max(lag, 0.0))
 
 
 def _message(kind: bytes, body: bytes) -> bytes:

@@ -3,35 +3,42 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from ambassador import log
 from ambassador.core.health import Verdict, after
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
 from ambassador.errors import AmbassadorError, ResolveError
 from ambassador.model import Address, Endpoint, Health, Route, RouteKey
-from ambassador.ports import EndpointJudged, Resolver
+from ambassador.ports import EndpointJudged, LoggingIn, Resolver
 from ambassador.probes.exchange import NoAnswerError, ask, host_of, places
 from ambassador.spec import format_endpoint
+from ambassador.spec.health import REPLICAS
 from ambassador.tasks import spawn
 
 __all__ = ["HealthChecks"]
 
-_What = tuple[RouteKey, Address, str, float, int, int]
+_What = tuple[RouteKey, Address, str, float, int, int, tuple[float, str, str, str]]
 
 _LIMIT = 3.0  # seconds for one answer, where the interval is not shorter
 
 
 class HealthChecks:
-    """One task an endpoint; `change` says which there are, `close` ends them.
+    """One task an endpoint; `change` says which there are, `close` ends them. `logging_in` asks
+    what only who has logged in is told.
 
     An endpoint whose name has several addresses is healthy while one of them answers, since
     sessions try them all.
     """
 
-    def __init__(self, resolver: Resolver, judge: EndpointJudged) -> None:
+    def __init__(
+        self, resolver: Resolver, judge: EndpointJudged, logging_in: LoggingIn | None = None
+    ) -> None:
         self._resolver = resolver
+        self._logging_in = logging_in
         self._judge = judge
         self._tasks: dict[_What, asyncio.Task[None]] = {}
 
@@ -66,10 +73,19 @@ class HealthChecks:
         self._tasks.clear()
 
     async def _ask(self, route: Route, endpoint: Endpoint) -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            answer: Callable[[], Awaitable[str]] = partial(self._answer, route, endpoint)
+            if self._logging_in is not None and route.health in REPLICAS:
+                answer = await stack.enter_async_context(self._logging_in(route, endpoint))
+            await self._ask_on(route, endpoint, answer)
+
+    async def _ask_on(
+        self, route: Route, endpoint: Endpoint, answer: Callable[[], Awaitable[str]]
+    ) -> None:
         verdict = Verdict()
         told = Health.UNKNOWN
         while True:
-            why = await self._answer(route, endpoint)
+            why = await answer()
             verdict = after(verdict, not why, route.rise, route.fall)
             if verdict.health is not told:
                 try:
@@ -88,7 +104,7 @@ class HealthChecks:
         why = ""
         try:
             async with asyncio.timeout(_LIMIT):
-                found = await places(endpoint, self._resolver)
+                found = await places(endpoint, self._resolver, route.health)
         except ResolveError as error:
             return str(error)
         except TimeoutError:
@@ -121,6 +137,7 @@ def _what(route: Route, endpoint: Endpoint) -> _What:
         route.interval,
         route.rise,
         route.fall,
+        (route.lag, route.user, route.password_file, route.health_tls),
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from ambassador.model import Endpoint, Inet, Proto
 from ambassador.ports import Dialogue, Probe, Resolver
 from ambassador.spec import printable
+from ambassador.spec.health import http_of
 
 __all__ = ["NoAnswerError", "Place", "ask", "host_of", "places"]
 
@@ -27,15 +28,17 @@ class NoAnswerError(Exception):
     """It did not answer, or not as it should; the text says which."""
 
 
-async def places(endpoint: Endpoint, resolver: Resolver) -> Sequence[Place]:
-    """Return every address of `endpoint`, of a range its first and its last port each.
+async def places(endpoint: Endpoint, resolver: Resolver, health: str = "") -> Sequence[Place]:
+    """Return every address of `endpoint` that its probe asks: at the port `health` names, or at its
+    own, of a range the first and the last.
 
     Raises ResolveError.
     """
     address = endpoint.address
     if not isinstance(address, Inet):
         return [(socket.AF_UNIX, address.path)]
-    ports = dict.fromkeys((address.ports[0], address.ports[-1]))
+    port, _ = http_of(health)
+    ports = [port] if port else list(dict.fromkeys((address.ports[0], address.ports[-1])))
     return [
         (socket.AF_INET6 if ":" in host else socket.AF_INET, (host, port))
         for host in await resolver.resolve(address.host)

@@ -14,6 +14,7 @@ from ambassador.probes.nats import NatsProbe
 from ambassador.probes.postgres import PostgresProbe
 from ambassador.probes.redis import RedisProbe
 from ambassador.probes.tcp import TcpProbe
+from ambassador.spec.health import http_of
 
 __all__ = ["TABLE", "probe_of"]
 
@@ -33,5 +34,5 @@ def probe_of(health: str, proto: Proto = Proto.TCP) -> Probe:
     """Return the probe that a route's `health` means; without one, that of any protocol."""
     if proto is Proto.UDP:
         return DnsProbe(stream=False)  # the only one there is
-    word, _, path = health.removesuffix("-primary").partition(":")
-    return HttpProbe(path) if path else TABLE[word or "tcp"]()
+    word = health.partition(":")[0].removesuffix("-primary").removesuffix("-replica")
+    return HttpProbe(http_of(health)[1]) if word == "http" else TABLE[word or "tcp"]()

@@ -34,7 +34,7 @@ class ConnectVerifier:
         probe = probe_of(route.health, route.proto)
         for endpoint in endpoints:
             try:
-                found = await places(endpoint, self._resolver)
+                found = await places(endpoint, self._resolver, route.health)
             except ResolveError as error:
                 raise NotVerifiedError(f"{format_endpoint(endpoint)}: {error}") from error
             if endpoint.proto is Proto.UDP and not route.health:

@@ -17,6 +17,7 @@ from ambassador.spec.address import (
     read_ports,
 )
 from ambassador.spec.endpoint import format_endpoint
+from ambassador.spec.health import REPLICAS, http_of
 from ambassador.spec.text import Malformed, meant, refuse_blanks, shown, told
 from ambassador.spec.values import format_duration, parse_duration, parse_word
 
@@ -35,6 +36,7 @@ __all__ = [
     "remarks",
 ]
 
+_PING = 10  # seconds between two signs of life of a Redis primary
 _MOST = 32  # members; more are no set
 
 
@@ -245,25 +247,61 @@ def _alone(route: Route) -> str:
 
 
 def _useless(route: Route, where: str) -> list[Problem]:
-    """Return a problem for each option that only a followed route has."""
+    """Return a problem for each option that says nothing of a route that follows no primary."""
     if route.proto is Proto.UDP:
         return []
-    keys = ("user", "password_file", "sentinel_user", "sentinel_password_file", "health_tls")
-    return [
+    problems = _replica_problems(route, where)
+    keys = ["sentinel_user", "sentinel_password_file", "none", "promote", "failback"]
+    if route.health not in REPLICAS:
+        keys += ["user", "password_file", "health_tls"]
+        if route.lag != _PLAIN.lag:
+            what = "lag is how far a replica may be behind, and nobody is asked for that"
+            expected = " or ".join(f"health={word}" for word in REPLICAS)
+            problems.append(Problem(where, what, "", f"{expected} beside it", "lag=10s"))
+    return problems + [
         Problem(
             where,
             f"{key} is for a route that follows a primary",
             expected="follow beside it",
             example=f"follow={_EXAMPLE}",
         )
-        for key in (*keys, "none", "promote", "failback")
+        for key in keys
         if getattr(route, key) != getattr(_PLAIN, key)
     ]
+
+
+def _replica_problems(route: Route, where: str) -> list[Problem]:
+    """Return what is wrong with how endpoints are asked that have no roles, or are replicas."""
+    if http_of(route.health)[0]:
+        what = f"{route.health} asks another port of the host, and a path has none"
+        return [
+            Problem(where, what, format_endpoint(one), "tcp://HOST:PORT", "health=tcp")
+            for one in route.endpoints
+            if not isinstance(one.address, Inet)
+        ]
+    if route.health not in REPLICAS:
+        return []
+    problems = []
+    if route.health == "postgres-replica" and not route.user:
+        what = "postgres-replica needs a user: without a log-in a replica looks like a primary"
+        problems.append(Problem(where, what, "", "user, and mostly password_file", "user=probe"))
+    problems += [
+        Problem(where, "a replica is asked at one port of a host", format_endpoint(one),
+                "tcp://HOST:PORT", _alone(route))
+        for one in route.endpoints
+        if not isinstance(one.address, Inet) or one.address.last
+    ]  # fmt: skip
+    return problems
 
 
 def remarks(route: Route) -> list[str]:
     """Return what is worth saying of a route that is not wrong."""
     follow = route.follow
+    if route.health == "redis-replica" and route.lag < _PING:
+        text = (
+            f"takes a replica out after {route.lag:g} s of silence, and a primary that has nothing"
+        )
+        return [f"{route.name} {text} to say is heard every {_PING} s (repl-ping-replica-period)"]
     if follow is None:
         return []
     if follow.kind == "patroni":

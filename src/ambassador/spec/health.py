@@ -6,15 +6,28 @@ import re
 
 from ambassador.spec.text import Malformed, meant, shown, told
 
-__all__ = ["OF_UDP", "PRIMARIES", "PROBES", "format_health", "parse_count", "parse_health"]
+__all__ = [
+    "OF_UDP",
+    "PRIMARIES",
+    "PROBES",
+    "REPLICAS",
+    "format_health",
+    "http_of",
+    "parse_count",
+    "parse_health",
+]
 
 PROBES = ("tcp", "redis", "memcached", "postgres", "mysql", "nats", "dns", "http")
 # Which of the endpoints is the primary of a replicated store: the route follows it.
 PRIMARIES = ("redis-primary", "postgres-primary", "mysql-primary")
+# Whether an endpoint is a replica that keeps up with its primary, which a log-in tells.
+REPLICAS = ("redis-replica", "postgres-replica")
 OF_UDP = ("dns",)
-_EXPECTED = f"one of {', '.join((*PROBES, *PRIMARIES))}, http:/PATH, or off"
+_WORDS = (*PROBES, *PRIMARIES, *REPLICAS)
+_EXPECTED = f"one of {', '.join(_WORDS)}, http:/PATH, http:PORT/PATH, or off"
 # RFC 3986 section 3.3, and a query: what stands in a request line as it is.
 _PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/%?-]{0,1000}", re.ASCII)
+_PORT = re.compile(r"\d{1,5}(?=/)", re.ASCII)
 _COUNT = re.compile(r"[1-9]\d{0,2}", re.ASCII)
 
 
@@ -29,6 +42,15 @@ def parse_health(text: str, where: str = "health") -> str:
 def format_health(health: str) -> str:
     """Return the text that means `health`."""
     return health or "off"
+
+
+def http_of(health: str) -> tuple[int, str]:
+    """Return the port and the path that are asked for by a `health` of http; 0: the endpoint's own
+    port.
+    """
+    place = health.partition(":")[2] or "/"
+    port = _PORT.match(place)
+    return (int(port[0]), place[port.end() :]) if port else (0, place)
 
 
 def parse_count(text: str, where: str = "number") -> int:
@@ -46,11 +68,16 @@ def _health(text: str) -> str:
     if text == "off":
         return ""
     word, colon, path = text.partition(":")
-    if word not in (*PROBES, *PRIMARIES):
-        words = (*PROBES, *PRIMARIES, "off")
+    if word not in _WORDS:
+        words = (*_WORDS, "off")
         raise Malformed(f'"{shown(word)}" is no probe{meant(word, words)}', _EXPECTED, "tcp")
     if colon and word != "http":
         raise Malformed(f"{word} takes no value", _EXPECTED, word)
-    if colon and not _PATH.fullmatch(path):
-        raise Malformed(f'"{shown(path)}" is no path', _EXPECTED, "http:/healthz")
+    port = _PORT.match(path) if colon else None
+    if port and not 1 <= int(port[0]) <= 65535:
+        what = f"{port[0]} is no port: 1 to 65535 are"
+        raise Malformed(what, _EXPECTED, "http:8008/healthz")
+    if colon and not _PATH.fullmatch(path, port.end() if port else 0):
+        example = f"http:{path}/" if path.isdecimal() else "http:/healthz"
+        raise Malformed(f'"{shown(path)}" is no path', _EXPECTED, example)
     return "http" if path == "/" else text

@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from ambassador.errors import ConfigError, Problem
-from ambassador.model import Failback, Pick, Promote, Proto, Route
+from ambassador.model import Pick, Proto, Route
 from ambassador.spec.existing import format_existing, parse_existing
-from ambassador.spec.follow import (
-    format_follow,
-    format_none,
-    format_word,
-    parse_failback,
-    parse_follow,
-    parse_none,
-    parse_path,
-    parse_promote,
-    parse_tls,
-    parse_user,
-)
-from ambassador.spec.health import OF_UDP, PROBES, format_health, parse_count, parse_health
+from ambassador.spec.health import OF_UDP
 from ambassador.spec.limits import format_limit, format_rate, parse_limit, parse_rate
 from ambassador.spec.listening import Listening, format_listening, parse_listening, refuse_for_udp
 from ambassador.spec.networks import format_networks, parse_networks
+from ambassador.spec.option import Option
 from ambassador.spec.sources import format_sources, parse_sources
+from ambassador.spec.stores import STORES
 from ambassador.spec.text import meant, shown
 from ambassador.spec.values import (
     format_duration,
     parse_duration,
-    parse_interval,
     parse_keepalive,
     parse_pick,
 )
@@ -38,21 +26,6 @@ from ambassador.spec.values import (
 __all__ = ["OPTIONS", "Option", "format_options", "parse_option"]
 
 _BOTH = (Proto.TCP, Proto.UDP)
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One option: `key` is the field of Route, the key in a file, and in capitals the end of a
-    companion variable. `parse` takes the text and where it stands and raises ConfigError.
-    """
-
-    key: str
-    parse: Callable[[str, str], Any]
-    format: Callable[[Any], str]
-    protos: tuple[Proto, ...]
-    default: str  # as it would be written
-    example: str
-    help: str
 
 
 OPTIONS: Mapping[str, Option] = {
@@ -180,128 +153,7 @@ OPTIONS: Mapping[str, Option] = {
             "10/1m",
             "a client that was refused so often in a time is left out as long",
         ),
-        Option(
-            "health",
-            parse_health,
-            format_health,
-            _BOTH,
-            "off",
-            "dns",
-            f"how endpoints are asked whether they work: {', '.join(PROBES)}, http:/PATH "
-            f"(UDP: {', '.join(OF_UDP)}); one that does not gets no sessions",
-        ),
-        Option(
-            "interval",
-            parse_interval,
-            format_duration,
-            _BOTH,
-            "2s",
-            "500ms",
-            "the time between two questions for health",
-        ),
-        Option(
-            "rise",
-            parse_count,
-            str,
-            _BOTH,
-            "2",
-            "1",
-            "how many good answers in a row make an unhealthy endpoint healthy",
-        ),
-        Option(
-            "fall",
-            parse_count,
-            str,
-            _BOTH,
-            "3",
-            "5",
-            "how many bad answers in a row make an endpoint unhealthy",
-        ),
-        Option(
-            "follow",
-            parse_follow,
-            format_follow,
-            (Proto.TCP,),
-            "off",
-            "sentinel://s1:26379,s2,s3/mymaster",
-            "who says which member of a store is the primary: sentinel://HOST,HOST/NAME",
-        ),
-        Option(
-            "none",
-            parse_none,
-            format_none,
-            (Proto.TCP,),
-            "hold",
-            "hold=10s",
-            "what new clients meet while there is no primary: hold (as long as connect), hold=10s, "
-            "refuse",
-        ),
-        Option(
-            "promote",
-            parse_promote,
-            str,
-            (Proto.TCP,),
-            Promote.CONFIRMED.value,
-            "fast",
-            "when a new primary gets clients: confirmed by the authority, or fast, once it was "
-            "selected and says so itself",
-        ),
-        Option(
-            "failback",
-            parse_failback,
-            str,
-            (Proto.TCP,),
-            Failback.MANUAL.value,
-            "auto",
-            "whether a member that was left gets clients again without an authority saying so: "
-            "manual (never by itself), auto (while no other member claims to be the primary)",
-        ),
-        Option(
-            "user",
-            parse_user,
-            format_word,
-            (Proto.TCP,),
-            "off",
-            "probe",
-            "who logs in at the members to ask them",
-        ),
-        Option(
-            "password_file",
-            parse_path,
-            format_word,
-            (Proto.TCP,),
-            "off",
-            "/run/secrets/redis",
-            "the file with the password of that",
-        ),
-        Option(
-            "sentinel_user",
-            parse_user,
-            format_word,
-            (Proto.TCP,),
-            "off",
-            "probe",
-            "who logs in at the sentinels",
-        ),
-        Option(
-            "sentinel_password_file",
-            parse_path,
-            format_word,
-            (Proto.TCP,),
-            "off",
-            "/run/secrets/sentinel",
-            "the file with the password of that",
-        ),
-        Option(
-            "health_tls",
-            parse_tls,
-            lambda tls: tls or "no",
-            (Proto.TCP,),
-            "no",
-            "/run/secrets/ca.pem",
-            "whether members and sentinels are asked over TLS: yes, or a file with the authorities "
-            "to trust",
-        ),
+        *STORES,
     )
 }
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ambassador.errors import ConfigError
-from ambassador.model import Endpoint, Follow, Inet, Promote, Proto, Route
+from ambassador.model import Endpoint, Follow, Inet, Promote, Proto, Route, Unix
 from ambassador.sources.env import EnvironmentSource
 from ambassador.spec import format_assignments
 from ambassador.spec.follow import (
@@ -121,6 +121,16 @@ FOLLOW = Follow("sentinel", (Inet("s1", 26379),), "m")
                 "endpoints": (Endpoint(Inet("a", 1)), Endpoint(Inet("b", 1))),
             },
             "needs a user",
+        ),
+        ({"follow": None, "health": "redis", "lag": 3.0}, "how far a replica may be behind"),
+        ({"follow": None, "health": "postgres-replica"}, "needs a user"),
+        (
+            {"follow": None, "health": "redis-replica", "endpoints": (Endpoint(Unix("/x")),)},
+            "one port of a host",
+        ),
+        (
+            {"follow": None, "health": "http:8008/x", "endpoints": (Endpoint(Unix("/x")),)},
+            "another port of the host",
         ),
         ({"follow": None, "user": "probe"}, "is for a route that follows"),
         ({"follow": None, "promote": Promote.FAST}, "is for a route that follows"),

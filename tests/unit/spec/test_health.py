@@ -3,10 +3,12 @@
 import pytest
 
 from ambassador.errors import ConfigError
-from ambassador.spec.health import PROBES, format_health, parse_count, parse_health
+from ambassador.spec.health import PROBES, format_health, http_of, parse_count, parse_health
+
+FORMS = [*PROBES, "off", "http:/healthz", "http:/a?b=c%20d", "http:8008/a", "redis-replica"]
 
 
-@pytest.mark.parametrize("text", [*PROBES, "off", "http:/healthz", "http:/a?b=c%20d"])
+@pytest.mark.parametrize("text", FORMS)
 def test_each_form_is_written_back(text):
     assert format_health(parse_health(text)) == text
 
@@ -23,6 +25,9 @@ def test_off_is_none_and_the_root_needs_no_path():
         ("", "is no probe"),
         ("redis:/x", "redis takes no value"),
         ("http:healthz", "is no path"),
+        ("http:8008", "is no path"),
+        ("http:0/a", "is no port"),
+        ("http:99999/a", "is no port"),
         ("http:/a b", "is no path"),
         ("http:/a\r\nHost: b", "is no path"),
     ],
@@ -38,3 +43,8 @@ def test_a_number_is_one_to_999(text):
     assert parse_count("999") == 999
     with pytest.raises(ConfigError):
         parse_count(text)
+
+
+def test_the_port_and_the_path_of_a_probe():
+    found = [http_of(health) for health in ("http", "http:/a", "http:8008/a?b", "tcp")]
+    assert found == [(0, "/"), (0, "/a"), (8008, "/a?b"), (0, "/")]

@@ -31,7 +31,7 @@ def test_which_options_a_protocol_has():
     assert applicable(Proto.TCP) == (
         *("listen", "pick", "connect", "keepalive", "source", "existing"),
         *("allow", "deny", "limit", "limit_client", "rate", "ban"),
-        *("health", "interval", "rise", "fall"),
+        *("health", "interval", "rise", "fall", "lag"),
         *("follow", "none", "promote", "failback", "user", "password_file", "sentinel_user"),
         *("sentinel_password_file", "health_tls"),
     )

@@ -1,0 +1,26 @@
+"""What is known of one option of a route."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ambassador.model import Proto
+
+__all__ = ["Option"]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option: `key` is the field of Route, the key in a file, and in capitals the end of a
+    companion variable. `parse` takes the text and where it stands and raises ConfigError.
+    """
+
+    key: str
+    parse: Callable[[str, str], Any]
+    format: Callable[[Any], str]
+    protos: tuple[Proto, ...]
+    default: str  # as it would be written
+    example: str
+    help: str
