@@ -123,6 +123,12 @@ class Reason(StrEnum):
     LIMIT_CLIENT = "limit_client"  # its client has
     RATE = "rate"  # too many came in a short time
     BANNED = "banned"  # its client was refused too often lately
+    PROXY_SENDER = "proxy_sender"  # who connected is none of those who send a PROXY header here
+    PROXY_MALFORMED = "proxy_malformed"  # what it sent is no PROXY header
+    PROXY_LONG = "proxy_long"  # its header is longer than one may be
+    PROXY_CRC = "proxy_crc"  # the checksum of its header is another
+    PROXY_CUT = "proxy_cut"  # it ended before its header did
+    PROXY_SLOW = "proxy_slow"  # its header took too long
     SHUTDOWN = "shutdown"
     RESET = "reset"  # in the kernel, which does not tell the side
     UNKNOWN = "unknown"  # in the kernel, where nobody watched

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
+from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_pton
 
 from ambassador.model import Admitted, Ranges
-from ambassador.spec.networks import Network
+from ambassador.spec.networks import EVERYBODY, Network, network_of
 
-__all__ = ["admits", "admitted", "host_of", "is_nobody"]
+__all__ = ["admits", "admitted", "host_of", "is_nobody", "senders_of"]
 
 _MAPPED = "::ffff:"
 
@@ -21,6 +22,14 @@ def admitted(allow: Iterable[Network], deny: Iterable[Network]) -> Admitted:
         _without(_joined(allowed, ipv6=ipv6), _joined(denied, ipv6=ipv6)) for ipv6 in (False, True)
     )
     return Admitted(ipv4, ipv6)
+
+
+@lru_cache(256)
+def senders_of(proxy: tuple[str, ...]) -> Admitted | None:
+    """Return who may send a PROXY header where the `proxy` of a route is this; None: whoever
+    connects.
+    """
+    return None if proxy == EVERYBODY else admitted(map(network_of, proxy), ())
 
 
 def is_nobody(who: Admitted) -> bool:

@@ -21,7 +21,7 @@ from ambassador.tasks import spawn
 
 __all__ = ["HealthChecks"]
 
-_What = tuple[RouteKey, Address, str, float, int, int, tuple[float, str, str, str]]
+_What = tuple[RouteKey, Address, int, str, float, int, int, tuple[float, str, str, str]]
 
 _LIMIT = 3.0  # seconds for one answer, where the interval is not shorter
 
@@ -114,7 +114,7 @@ class HealthChecks:
                 from ambassador.probes.table import probe_of  # noqa: PLC0415 (ten modules)
 
                 probe = probe_of(route.health, route.proto)
-                await ask(probe, place, host_of(endpoint), limit, route.proto)
+                await ask(probe, place, endpoint, limit)
             except NoAnswerError as error:
                 why = str(error)
             else:
@@ -133,6 +133,7 @@ def _what(route: Route, endpoint: Endpoint) -> _What:
     return (
         route.key,
         endpoint.address,
+        endpoint.proxy,
         route.health,
         route.interval,
         route.rise,

@@ -46,20 +46,19 @@ async def places(endpoint: Endpoint, resolver: Resolver, health: str = "") -> Se
     ]
 
 
-async def ask(
-    probe: Probe, place: Place, host: str, limit: float, proto: Proto = Proto.TCP
-) -> None:
-    """Return when the answer is what `probe` wants, within `limit` seconds. Raises NoAnswerError.
+async def ask(probe: Probe, place: Place, endpoint: Endpoint, limit: float) -> None:
+    """Return when the answer of `endpoint`, at `place`, is what `probe` wants, within `limit`
+    seconds. Raises NoAnswerError.
 
     The connection is closed as a client that has read everything does it.
     """
     family, to = place
-    kind = socket.SOCK_STREAM if proto is Proto.TCP else socket.SOCK_DGRAM
+    kind = socket.SOCK_STREAM if endpoint.proto is Proto.TCP else socket.SOCK_DGRAM
     sock = socket.socket(family, kind | socket.SOCK_NONBLOCK)
     try:
         async with asyncio.timeout(limit):
-            talk = _ask if proto is Proto.TCP else _ask_datagram
-            why = await talk(probe, sock, to, host)
+            talk = _ask if endpoint.proto is Proto.TCP else _ask_datagram
+            why = await talk(probe, sock, to, endpoint)
     except TimeoutError:
         raise NoAnswerError(f"no answer within {limit:g} s") from None
     except OSError as error:
@@ -72,10 +71,17 @@ async def ask(
         raise NoAnswerError(printable(why, _WORDS))
 
 
-async def _ask(probe: Probe, sock: socket.socket, to: str | tuple[str, int], host: str) -> str:
+async def _ask(
+    probe: Probe, sock: socket.socket, to: str | tuple[str, int], endpoint: Endpoint
+) -> str:
     loop = asyncio.get_running_loop()
     await loop.sock_connect(sock, to)
-    if question := probe.question(host):
+    if version := endpoint.proxy:
+        from ambassador.core.proxy.writing import write_local  # noqa: PLC0415
+
+        header = write_local(version, sock.getsockname(), sock.getpeername())
+        await loop.sock_sendall(sock, header)
+    if question := probe.question(host_of(endpoint)):
         await loop.sock_sendall(sock, question)
     answer = said = b""
     while (why := probe.judge(answer)) is None:
@@ -90,13 +96,13 @@ async def _ask(probe: Probe, sock: socket.socket, to: str | tuple[str, int], hos
 
 
 async def _ask_datagram(
-    probe: Probe, sock: socket.socket, to: str | tuple[str, int], host: str
+    probe: Probe, sock: socket.socket, to: str | tuple[str, int], endpoint: Endpoint
 ) -> str:
     """Ask again each second, since datagrams are lost. Nobody there is an error of the socket."""
     loop = asyncio.get_running_loop()
     await loop.sock_connect(sock, to)
     while True:
-        await loop.sock_sendall(sock, probe.question(host))
+        await loop.sock_sendall(sock, probe.question(host_of(endpoint)))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_AGAIN):
                 answer = await loop.sock_recv(sock, _MOST)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ambassador.errors import NotVerifiedError, ResolveError
 from ambassador.model import Endpoint, Inet, Proto, Route
 from ambassador.ports import Resolver
-from ambassador.probes.exchange import NoAnswerError, Place, ask, host_of, places
+from ambassador.probes.exchange import NoAnswerError, Place, ask, places
 from ambassador.spec import format_address, format_endpoint
 
 __all__ = ["ConnectVerifier"]
@@ -41,7 +41,7 @@ class ConnectVerifier:
                 continue
             for place in found:
                 try:
-                    await ask(probe, place, host_of(endpoint), self._limit, route.proto)
+                    await ask(probe, place, endpoint, self._limit)
                 except NoAnswerError as error:
                     raise _failed(endpoint, place, str(error)) from error
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 
 from ambassador.model import Address, Inet, Proto, Unix
 from ambassador.sockets.bind import dual_stack
 from ambassador.sockets.unix import PathSocket
 
-__all__ = ["Inherited", "LentSocket", "address_of"]
+__all__ = ["Inherited", "LentSocket", "address_of", "end_listening"]
 
 _EVERYWHERE = ("", "::")
 
@@ -138,3 +139,10 @@ def address_of(sock: socket.socket) -> Address | None:
         return None
     dual = name[0] == "::" and not sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
     return Inet("" if dual else name[0], name[1])
+
+
+def end_listening(sock: socket.socket) -> None:
+    """End listening at `sock`, also where a worker that stands still has it."""
+    if not isinstance(sock, LentSocket):  # else others may need it
+        with suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)

@@ -38,7 +38,7 @@ class NetworkLists:
 
     def __call__(self, route: Route) -> Route:
         """Return `route` with who may come in; see ports.Admission."""
-        if isinstance(route.listen, Unix):
+        if _is_without_addresses(route):
             _refuse_without_addresses(route)
             return route
         allow = route.allow or self._allow
@@ -54,7 +54,7 @@ class NetworkLists:
         return frozenset(
             path
             for route in routes
-            if not isinstance(route.listen, Unix)
+            if not _is_without_addresses(route)
             for path in files_of((*(route.allow or self._allow), *route.deny))
         )
 
@@ -122,6 +122,11 @@ def read(path: str) -> list[Network]:
     if len(data) > LARGEST:
         raise ConfigError(Problem(path, f"is larger than {LARGEST >> 20} MiB"))
     return parse_network_lines(data.decode(errors="replace"), path)
+
+
+def _is_without_addresses(route: Route) -> bool:
+    """Tell whether nothing says where its clients come from: at a path, unless a PROXY header."""
+    return isinstance(route.listen, Unix) and not route.proxy
 
 
 def _refuse_without_addresses(route: Route) -> None:

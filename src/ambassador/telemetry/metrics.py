@@ -114,7 +114,9 @@ METRICS: Mapping[str, Metric] = {
             Kind.COUNTER,
             ("route", "reason"),
             "clients that got no session, which are among the refused: `denied` (their address may "
-            "not come in), `limit`, `limit_client`, `rate`, `banned`",
+            "not come in), `limit`, `limit_client`, `rate`, `banned`, and for their PROXY header "
+            "`proxy_sender`, `proxy_malformed`, `proxy_long`, `proxy_crc`, `proxy_cut`, "
+            "`proxy_slow`",
         ),
         Metric(
             "ambassador_sessions_held", Kind.GAUGE, ("route",), "sessions that wait in a hold now"

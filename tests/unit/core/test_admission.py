@@ -1,6 +1,6 @@
 import pytest
 
-from ambassador.core.admission import admits, admitted, host_of, is_nobody
+from ambassador.core.admission import admits, admitted, host_of, is_nobody, senders_of
 from ambassador.spec.networks import EVERYBODY, network_of
 
 
@@ -15,6 +15,16 @@ def test_a_hole_of_the_allow_list_is_left_out():
     assert not admits(who, "10.1.255.255")
     assert admits(who, "10.2.0.0")
     assert not admits(who, "fd00::1")
+
+
+def test_where_a_header_is_required_of_all_whoever_connects_may_send_it():
+    assert senders_of(EVERYBODY) is None
+    senders = senders_of(("10.0.0.0/8", "fd00::1"))
+    assert [admits(senders, host) for host in ("::ffff:10.1.2.3", "fd00::1", "fd00::2")] == [
+        True,
+        True,
+        False,
+    ]
 
 
 def test_a_zone_does_not_count():

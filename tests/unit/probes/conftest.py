@@ -6,6 +6,7 @@ import socket
 
 import pytest
 
+from ambassador.model import Endpoint, Inet
 from ambassador.probes.exchange import NoAnswerError, ask
 from ambassador.probes.table import probe_of
 from tests.loops import LoopThread
@@ -25,7 +26,7 @@ def verdict(looping):
     def asking(health, port, limit=5.0):
         place = (socket.AF_INET, ("127.0.0.1", port)) if isinstance(port, int) else port
         try:
-            looping.do(ask(probe_of(health), place, "localhost", limit))
+            looping.do(ask(probe_of(health), place, Endpoint(Inet("localhost", 1)), limit))
         except NoAnswerError as error:
             return str(error)
         return ""

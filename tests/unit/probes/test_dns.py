@@ -8,7 +8,7 @@ import dns.message
 import dns.rcode
 import pytest
 
-from ambassador.model import Proto
+from ambassador.model import Endpoint, Inet, Proto
 from ambassador.probes.exchange import NoAnswerError, ask
 from ambassador.probes.table import probe_of
 from tests.answering import saying
@@ -29,7 +29,7 @@ def asked(net, proto, address="127.0.0.1", port=53, limit=0.3):
     place = (socket.AF_INET, (address, port))
     run = net.run_loop if net else asyncio.run
     try:
-        run(ask(probe_of("dns", proto), place, "ns", limit, proto))
+        run(ask(probe_of("dns", proto), place, Endpoint(Inet("ns", 53), proto), limit))
     except NoAnswerError as error:
         return str(error)
     return ""

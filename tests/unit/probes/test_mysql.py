@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from ambassador.model import Endpoint, Inet
 from ambassador.probes.exchange import NoAnswerError, ask
 from ambassador.probes.mysql import MysqlProbe
 from ambassador.probes.table import probe_of
@@ -63,7 +64,7 @@ def loop(network):
 
 def asked(loop, host, health="mysql"):
     try:
-        loop.do(ask(probe_of(health), (2, (host, 3306)), host, 5.0))
+        loop.do(ask(probe_of(health), (2, (host, 3306)), Endpoint(Inet(host, 3306)), 5.0))
     except NoAnswerError as error:
         return str(error)
     return ""

@@ -12,7 +12,7 @@ from ambassador.core.describe import describe_endpoint
 from ambassador.core.plan import ChangeRoute
 from ambassador.errors import ConfigError, PlaneError, Problem
 from ambassador.model import Endpoint, Fate, Inet, Pick, Proto, Reason, Route, Unix
-from ambassador.spec import OPTIONS, format_existing, is_ip
+from ambassador.spec import OPTIONS, format_address, format_existing, is_ip
 
 __all__ = ["Abilities", "crowded", "demand", "forwardable", "unable", "unable_to_end", "unsuited"]
 
@@ -33,6 +33,8 @@ def unsuited(route: Route) -> str:
     """Return why `route` by its nature needs the relay; empty when it does not."""
     if isinstance(route.listen, Unix):
         return "it listens on a unix socket"
+    if route.proxy:
+        return "a PROXY header is read, which says who its clients are"
     return _unsuited_listen(route.listen.host) or _unsuited_options(route)
 
 
@@ -46,6 +48,8 @@ def _unsuited_listen(host: str) -> str:
 
 def _unsuited_options(route: Route) -> str:
     for endpoint in route.endpoints:
+        if endpoint.proxy:
+            return f"a PROXY header is sent to {format_address(endpoint.address)}"
         if not _may_be_forwardable(endpoint):
             return f"the kernel does not forward to {describe_endpoint(endpoint)}"
     if route.source:

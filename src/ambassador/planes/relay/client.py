@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["client_name"]
+__all__ = ["client_name", "host_of"]
 
 
 def client_name(address: object) -> str:
@@ -13,3 +13,8 @@ def client_name(address: object) -> str:
     if host[:7] == "::ffff:":  # an IPv4 client of a dual-stack listener
         return f"{host[7:]}:{port}"
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def host_of(address: object) -> str:
+    """Return the IP literal of a client as accept(2) names it; empty for one of a unix socket."""
+    return str(address[0]) if isinstance(address, tuple) else ""

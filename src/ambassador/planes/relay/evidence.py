@@ -90,12 +90,17 @@ class Counters:
         end of who does is to be told to `limits.left` where the route is limited.
         """
         reason: Reason | None = None
-        if route.admitted is not None and not admits(route.admitted, host):
+        # Who comes to a path, and is not introduced by a PROXY header, has no address.
+        if route.admitted is not None and host and not admits(route.admitted, host):
             reason = Reason.DENIED
         elif is_limited(route):
             reason = self.limits.judge(route, host, self.open, now)
         if reason is None:
             return True
-        self.refused += 1
-        self.turned_away.add(route.name, reason, host)
+        self.turn_away(route.name, reason, host)
         return False
+
+    def turn_away(self, route: str, reason: Reason, host: str) -> None:
+        """Count the client at `host`, which the route so named does not take for `reason`."""
+        self.refused += 1
+        self.turned_away.add(route, reason, host)

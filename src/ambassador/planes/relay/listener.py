@@ -8,10 +8,11 @@ import select
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from ambassador.core.limits import is_limited
 from ambassador.model import Reason
+from ambassador.planes.relay.client import host_of
 from ambassador.planes.relay.descriptors import EXHAUSTED
 from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.live import LiveRoute
@@ -23,8 +24,12 @@ from ambassador.planes.relay.surroundings import Surroundings
 from ambassador.planes.relay.worker_messages import Bring, Opened
 from ambassador.ports import SessionStatus
 from ambassador.sockets.bind import close_listener
-from ambassador.sockets.inherited import LentSocket
+from ambassador.sockets.inherited import LentSocket, end_listening
 from ambassador.tasks import Slice
+
+if TYPE_CHECKING:  # only where a PROXY header is read
+    from ambassador.core.proxy.header import Header
+    from ambassador.planes.relay.greeting import Greetings
 
 __all__ = ["StreamListener"]
 
@@ -56,6 +61,7 @@ class StreamListener:
         self._around = around
         self._search = Search(live, port, around)
         self._sessions: set[Session] = set()
+        self.greetings: Greetings | None = None
         self._done = self._sessions.discard
         # Kept: each look at them makes enumerations, half a microsecond each.
         self._kind = int(sock.family), int(sock.type), sock.proto
@@ -162,7 +168,9 @@ class StreamListener:
         if not self._paused:
             self._accept_batch()
         self._close()
-        _refuse(self.sock)
+        if self.greetings is not None:
+            self.greetings.close()
+        end_listening(self.sock)
         close_listener(self.sock)
         self._uncount()
 
@@ -173,6 +181,8 @@ class StreamListener:
 
     def cut(self, reason: Reason) -> None:
         """End all sessions now."""
+        if self.greetings is not None:
+            self.greetings.close()
         for session in list(self._sessions):
             session.cut(reason)
 
@@ -233,15 +243,18 @@ class StreamListener:
             session.broke()
             raise
 
-    def _session(self, client: socket.SocketType, address: object) -> Session:
+    def _session(
+        self, client: socket.SocketType, address: object, header: Header | None = None
+    ) -> Session:
         done = self._left if is_limited(self.live.route) else self._done
         session = Session(self._around, self.live, client, address, search=self._search, done=done)
+        session.header = header
         self._sessions.add(session)
         return session
 
     def _left(self, session: Session) -> None:
         self._sessions.discard(session)
-        self.live.counters.limits.left(_host(session.address))
+        self.live.counters.limits.left(host_of(session.address))
 
     def _look_after(self) -> None:
         if not self.is_open or self._reading:
@@ -282,7 +295,8 @@ class StreamListener:
         accept = self.sock._accept  # type: ignore[attr-defined]
         family, kind, proto = self._kind
         route, counters = self.live.route, self.live.counters
-        each = route.admitted is not None or is_limited(route)  # has to be looked at
+        # Has to be looked at; where a PROXY header comes first, that says who it is.
+        each = (route.admitted is not None or is_limited(route)) and not route.proxy
         for _ in range(count):
             if not descriptors.available():
                 self._pause()
@@ -301,30 +315,34 @@ class StreamListener:
                     continue
                 raise
             descriptors.recovered()
-            if each and not counters.takes(route, _host(address), time.monotonic()):
+            if each and not counters.takes(route, host_of(address), time.monotonic()):
                 os.close(descriptor)  # a reset: SO_LINGER is the listener's
                 continue
             client = socket.SocketType(family, kind, proto, descriptor)
             client.setblocking(False)
             if not self.port:
                 guard(client)  # a TCP socket has it from its listener
-            session = self._session(client, address)
-            self.live.arrived(self.live.route.name, self.port, address)
-            try:
-                session.start()
-            except Exception:
-                session.broke()
-                raise
+            if route.proxy:
+                self._greet(client, address)
+            else:
+                self._begin(client, address)
         return True
 
+    def _begin(
+        self, client: socket.SocketType, address: object, header: Header | None = None
+    ) -> None:
+        session = self._session(client, address, header)
+        self.live.arrived(self.live.route.name, self.port, address)
+        try:
+            session.start()
+        except Exception:
+            session.broke()
+            raise
 
-def _refuse(sock: socket.socket) -> None:
-    """End listening at `sock`, also where a worker that stands still has it."""
-    if not isinstance(sock, LentSocket):  # else others may need it
-        with suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)
+    def _greet(self, client: socket.SocketType, address: object) -> None:
+        """Let `client` say first for whom it comes."""
+        if self.greetings is None:
+            from ambassador.planes.relay.greeting import Greetings  # noqa: PLC0415
 
-
-def _host(address: object) -> str:
-    """Return the IP literal of a client as accept(2) names it; empty for one of a unix socket."""
-    return str(address[0]) if isinstance(address, tuple) else ""
+            self.greetings = Greetings(self._around, self.live, self._begin)
+        self.greetings.add(client, address)

@@ -35,13 +35,13 @@ def plain(
 ) -> Plain | None:
     """Return where clients of a listener of `live` at `port` (0: a path) are led to; None where
     each has to be looked at: not everybody may come in, or they are counted, the route is held,
-    something is in doubt, a name is not known, the source address is chosen, or what all processes
-    have open decides.
+    something is in doubt, a name is not known, the source address is chosen, a PROXY header is read
+    or sent, or what all processes have open decides.
     """
     route, usable = live.route, live.usable_now
     least = route.pick is Pick.LEAST and len(usable) > 1
     each = route.admitted is not None or is_limited(route) or route.hold is not None
-    each = each or bool(route.source)
+    each = each or bool(route.source or route.proxy) or any(one.proxy for one in usable)
     if each or live.in_doubt or not usable or least:
         return None
     places = []

@@ -39,7 +39,10 @@ class RelayRoute:
     @property
     def open(self) -> int:
         """How many sessions there are that can be waited for."""
-        return self.live.counters.open if self.live.route.proto is Proto.TCP else 0
+        if self.live.route.proto is not Proto.TCP:
+            return 0
+        greetings = [o.greetings for o in self.listeners if isinstance(o, StreamListener)]
+        return self.live.counters.open + sum(len(one) for one in greetings if one is not None)
 
     async def change(self, step: ChangeRoute, piece: Slice) -> None:
         """Be as `step` says: listeners and sessions stay, new sessions see the change."""

@@ -10,7 +10,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ambassador.core.retry import attempt_limit
 from ambassador.core.session import TABLE, Action, Event, State
@@ -27,6 +27,9 @@ from ambassador.planes.relay.source_ports import NO_PORT
 from ambassador.planes.relay.surroundings import Surroundings
 from ambassador.planes.relay.trial import Trial
 
+if TYPE_CHECKING:
+    from ambassador.core.proxy.header import Header
+
 __all__ = ["Session"]
 
 _DIAL = Event.DIAL
@@ -36,7 +39,7 @@ class Session(SharedSession):
     """One client of a route, from accept to the close of both sides."""
 
     __slots__ = (
-        "_beside", "_dial", "_failure", "_search", "_since",
+        "_beside", "_dial", "_failure", "_search", "_since", "header",
     )  # fmt: skip
 
     def __init__(
@@ -55,6 +58,7 @@ class Session(SharedSession):
         self._dial: Dial | None = None
         self._beside: tuple[Dial, ...] = ()  # that may answer still, beside `_dial`
         self._search = search
+        self.header: Header | None = None  # that came before what the client says
         self._failure = ""  # the last, of what it has tried itself
 
     @property
@@ -284,4 +288,8 @@ class Session(SharedSession):
             no_delay(upstream.sock)
             self.around.keepalives.add(upstream, self.live.route.keepalive)
         self.counted_in = self.live.opened(candidate)
+        if candidate.endpoint.proxy:
+            from ambassador.planes.relay.introduction import introduce  # noqa: PLC0415
+
+            introduce(self, candidate.endpoint.proxy, upstream)
         self.join(upstream, events)

@@ -25,6 +25,10 @@ class Trial:
     def answered(self, dial: Dial, sock: socket.SocketType, events: int) -> None:
         """See dial.Dialler."""
         self._live.answered(dial.candidate, time.monotonic())
+        if version := dial.candidate.endpoint.proxy:
+            from ambassador.planes.relay.introduction import send_local  # noqa: PLC0415
+
+            send_local(sock, version)
         reset(sock)
         self.poller.close_socket(sock)
         self._around.descriptors.give(1)

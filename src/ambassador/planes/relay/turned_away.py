@@ -21,6 +21,12 @@ _WORDS = {
     Reason.LIMIT_CLIENT: "came while the client had as many sessions as limit_client allows",
     Reason.RATE: "came faster than rate allows",
     Reason.BANNED: "came in the time of a ban",
+    Reason.PROXY_SENDER: "may not send a PROXY header, and without one nobody may come in",
+    Reason.PROXY_MALFORMED: "sent no PROXY header",
+    Reason.PROXY_LONG: "sent a PROXY header that is longer than one may be",
+    Reason.PROXY_CRC: "sent a PROXY header with a wrong checksum",
+    Reason.PROXY_CUT: "ended before the PROXY header did",
+    Reason.PROXY_SLOW: "took too long to send the PROXY header",
 }
 
 

@@ -50,6 +50,11 @@ def test_plain_routes_are_suited(listen, host):
         (route(limit_client=50), "limit_client=50 is counted"),
         (route(rate=Rate(100, 1)), "rate=100/s is counted"),
         (route(ban=Rate(10, 60)), "ban=10/m is counted"),
+        (route(proxy=("10.0.0.0/8",)), "a PROXY header is read"),
+        (
+            Route("a", Inet("", 1), (Endpoint(Inet("db", 1), proxy=2),)),
+            "a PROXY header is sent to db:1",
+        ),
     ],
 )
 def test_what_only_the_relay_can_do_is_named(unfit, reason):

@@ -1,0 +1,151 @@
+"""Clients of one listener whose PROXY header has not come yet: no session, and nothing is read of
+them but the header.
+
+It is looked at where it lies (MSG_PEEK), so that what stands behind it stays in the kernel for the
+session; each look is one read, and a header has at most 4096 bytes.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import time
+from collections.abc import Callable
+
+from ambassador.core.admission import admits, senders_of
+from ambassador.core.proxy.header import MOST, Header
+from ambassador.core.proxy.reading import BadHeaderError, read
+from ambassador.model import Reason
+from ambassador.planes.relay.client import host_of
+from ambassador.planes.relay.live import LiveRoute
+from ambassador.planes.relay.surroundings import Surroundings
+
+__all__ = ["WITHIN", "Greetings"]
+
+# Seconds from the accept to the end of the header: a few, and at least 3, so that a segment that
+# was lost can come again (proxy-protocol.txt, section 2).
+WITHIN = 5.0
+_END = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
+
+
+class Greetings:
+    """Waits for the headers of clients of `live`; who is taken is told to `begin`: the connection,
+    whose it is, and the header.
+    """
+
+    def __init__(
+        self,
+        around: Surroundings,
+        live: LiveRoute,
+        begin: Callable[[socket.SocketType, object, Header], None],
+    ) -> None:
+        self._around = around
+        self._live = live
+        self._begin = begin
+        self._waiting: dict[_Greeting, float] = {}  # until when, by the monotonic clock; in order
+        self._armed = False
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, client: socket.SocketType, address: object) -> None:
+        """Take `client`, at `address` as accept(2) tells it, if it may say for whom it comes."""
+        senders, host = senders_of(self._live.route.proxy), host_of(address)
+        if senders is not None and not admits(senders, host):
+            self._count(Reason.PROXY_SENDER, address)
+            self._around.poller.close_socket(client)
+            return
+        self._around.descriptors.take(1)
+        greeting = _Greeting(self, client, address)
+        self._waiting[greeting] = time.monotonic() + WITHIN
+        if not greeting.look():  # it comes with the connection, nearly always
+            self._around.poller.add(client.fileno(), greeting)
+            self._arm()
+
+    def close(self) -> None:
+        """Reset those who wait."""
+        for greeting in tuple(self._waiting):
+            self.give_up(greeting)
+
+    def read(self, greeting: _Greeting, header: Header, size: int) -> None:
+        """The header of `greeting` is there, and has `size` bytes. Who it names is judged as if it
+        had come itself.
+        """
+        self._leave(greeting)
+        client, whose, live = greeting.client, header.source or greeting.address, self._live
+        if live.counters.takes(live.route, host_of(whose), time.monotonic()):
+            self._around.poller.remove(client.fileno())
+            client.recv(size)
+            self._begin(client, whose, header)
+        else:
+            self._around.poller.close_socket(client)
+
+    def refuse(self, greeting: _Greeting, reason: Reason) -> None:
+        """Close the connection of `greeting`, and say why."""
+        self.give_up(greeting)
+        self._count(reason, greeting.address)
+
+    def give_up(self, greeting: _Greeting) -> None:
+        """Close the connection of `greeting`; a reset, as its listener has it (options.guard)."""
+        self._leave(greeting)
+        self._around.poller.close_socket(greeting.client)
+
+    def _count(self, reason: Reason, address: object) -> None:
+        self._live.counters.turn_away(self._live.route.name, reason, host_of(address))
+
+    def _leave(self, greeting: _Greeting) -> None:
+        if self._waiting.pop(greeting, None) is not None:
+            self._around.descriptors.give(1)
+            self._around.ended.set()
+
+    def _arm(self) -> None:
+        if not self._armed and self._waiting:
+            self._armed = True
+            due = next(iter(self._waiting.values()))
+            self._around.poller.later(max(0.0, due - time.monotonic()), self._due)
+
+    def _due(self) -> None:
+        self._armed = False
+        now = time.monotonic()
+        for greeting, until in tuple(self._waiting.items()):
+            if until > now:
+                break
+            self.refuse(greeting, Reason.PROXY_SLOW)
+        self._arm()
+
+
+class _Greeting:
+    """One client; see poller.Ready."""
+
+    __slots__ = ("_all", "address", "client")
+
+    def __init__(self, greetings: Greetings, client: socket.SocketType, address: object) -> None:
+        self._all = greetings
+        self.client = client
+        self.address = address
+
+    def ready(self, events: int) -> None:
+        """More of the header is there, or the end of the connection."""
+        if not self.look() and events & _END:
+            self._all.refuse(self, Reason.PROXY_CUT)
+
+    def look(self) -> bool:
+        """Tell whether all is done with it."""
+        try:
+            data = self.client.recv(MOST, socket.MSG_PEEK)
+            found = read(data) if data else None
+        except BlockingIOError:
+            return False
+        except OSError:  # reset
+            self._all.refuse(self, Reason.PROXY_CUT)
+            return True
+        except BadHeaderError as error:
+            self._all.refuse(self, error.reason)
+            return True
+        if found is not None:
+            self._all.read(self, *found)
+        return found is not None
+
+    def broke(self) -> None:
+        """Leave nothing half done; see poller.Ready."""
+        self._all.give_up(self)

@@ -1,0 +1,52 @@
+"""The PROXY header that an endpoint is sent before anything a client says."""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ambassador.core.proxy.header import Header
+from ambassador.core.proxy.writing import place_of, write, write_local
+
+if TYPE_CHECKING:
+    from ambassador.planes.relay.pair import Side
+    from ambassador.planes.relay.session import Session
+
+__all__ = ["introduce", "send_local"]
+
+_RUN = os.urandom(8).hex()  # two runs have the same ids of sessions
+
+
+def introduce(session: Session, version: int, upstream: Side) -> None:
+    """Send the header of `version` to `upstream`, which is connected and not joined yet."""
+    data = write(version, header_of(session))
+    try:
+        sent = upstream.sock.send(data)
+    except OSError:  # it is reset, which an event tells; or full, which a new connection never is
+        sent = 0
+    if sent < len(data):
+        upstream.unsent = bytearray(data[sent:])
+        upstream.poller.memory.add(len(data) - sent)
+
+
+def header_of(session: Session) -> Header:
+    """Return what an endpoint is told of `session`: what its client has told, where that came with
+    a header itself; a unique id that the access log ends its own with.
+    """
+    found = session.header or Header()
+    if found.source is None or found.destination is None:
+        own: object = None
+        with suppress(OSError):
+            own = session.client.sock.getsockname()
+        found = replace(found, source=place_of(session.address), destination=place_of(own))
+    return replace(found, unique_id=found.unique_id or f"{_RUN}-{session.id}".encode())
+
+
+def send_local(sock: socket.SocketType, version: int) -> None:
+    """Say on `sock`, which is connected, that the connection is for nobody."""
+    with suppress(OSError):
+        own, peer = sock.getsockname(), sock.getpeername()
+        sock.send(write_local(version, own, peer))
