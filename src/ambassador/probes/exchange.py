@@ -76,10 +76,10 @@ async def _ask(
 ) -> str:
     loop = asyncio.get_running_loop()
     await loop.sock_connect(sock, to)
-    if version := endpoint.proxy:
+    if endpoint.proxy and _is_its_own(endpoint, to):
         from ambassador.core.proxy.writing import write_local  # noqa: PLC0415
 
-        header = write_local(version, sock.getsockname(), sock.getpeername())
+        header = write_local(endpoint.proxy, sock.getsockname(), sock.getpeername())
         await loop.sock_sendall(sock, header)
     if question := probe.question(host_of(endpoint)):
         await loop.sock_sendall(sock, question)
@@ -93,6 +93,12 @@ async def _ask(
         if not piece or len(answer) > _MOST:
             return "ends before it has answered" if not piece else "answers without end"
     return why
+
+
+def _is_its_own(endpoint: Endpoint, to: str | tuple[str, int]) -> bool:
+    """Tell whether clients are led to `to`, and not only a probe, to a port that `health` names."""
+    address = endpoint.address
+    return not isinstance(address, Inet) or isinstance(to, str) or to[1] in address.ports
 
 
 async def _ask_datagram(
