@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
 from ambassador.control.reconciler import Reconciler
-from ambassador.model import Route
+from ambassador.core.plan import Step, before_and_after
 from ambassador.sources.networks import NetworkLists
 from ambassador.sources.watch import FileWatch
 from ambassador.tasks import spawn
@@ -20,16 +21,25 @@ _INTERVAL, _REST = 0.2, 0.3  # seconds; see FileWatch
 
 
 class NetworkFiles:
-    """Has `reconciler` take over each file of `lists` that has changed."""
+    """Has `reconciler` take over each file of `lists` that has changed, as long as a route counts
+    it: how many do is kept, since to ask thousands takes 4 ms of each change.
+    """
 
     def __init__(self, lists: NetworkLists, reconciler: Reconciler) -> None:
         self._lists = lists
         self._reconciler = reconciler
         self._watching: dict[str, asyncio.Task[None]] = {}
+        self._named = Counter[str]()
 
-    def change(self, routes: Iterable[Route]) -> None:
-        """Watch just the files that count for `routes`."""
-        paths = self._lists.files(routes)
+    def change(self, steps: Iterable[Step]) -> None:
+        """Watch just the files that count for the routes there are after `steps`."""
+        for step in steps:
+            gone, come = before_and_after(step)
+            if gone is not None:
+                self._named.subtract(self._lists.files([gone]))
+            if come is not None:
+                self._named.update(self._lists.files([come]))
+        paths = (+self._named).keys()
         for path in self._watching.keys() - paths:
             self._watching.pop(path).cancel()
         self._lists.keep_only(paths)

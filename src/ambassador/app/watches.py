@@ -48,7 +48,7 @@ class Watches:
         """Look after the routes as `steps` have left them."""
         self._checks.change(steps)
         self.followers.change(steps)
-        self._networks.change(self._reconciler.routes)
+        self._networks.change(steps)
         for step in steps:
             if not isinstance(step, ChangeRoute):
                 self._forget(step.route.name)

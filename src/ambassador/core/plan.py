@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ambassador.model import Existing, Route
 
-__all__ = ["AddRoute", "ChangeRoute", "RemoveRoute", "Step", "plan", "undo"]
+__all__ = ["AddRoute", "ChangeRoute", "RemoveRoute", "Step", "before_and_after", "plan", "undo"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,17 @@ def plan(observed: Iterable[Route], desired: Iterable[Route]) -> tuple[Step, ...
         elif old[key] != route:
             steps.append(ChangeRoute(old[key], route))
     return tuple(steps)
+
+
+def before_and_after(step: Step) -> tuple[Route | None, Route | None]:
+    """Return what is there of a route before `step`, and after it."""
+    match step:
+        case AddRoute(route):
+            return None, route
+        case ChangeRoute(old=old, new=new):
+            return old, new
+        case RemoveRoute(route):
+            return route, None
 
 
 def undo(steps: Iterable[Step]) -> tuple[Step, ...]:
