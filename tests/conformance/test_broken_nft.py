@@ -61,7 +61,7 @@ class BrokenNft:
 
 @pytest.fixture
 def broken(tmp_path, monkeypatch):
-    monkeypatch.setattr(nft, "_PATIENCE", 0.5)
+    monkeypatch.setattr(nft, "_PATIENCE", 1.5)  # one that works may take 0.5 s on a busy machine
     return BrokenNft(tmp_path)
 
 
@@ -111,7 +111,7 @@ class Answering:
 
     @staticmethod
     def _first(sockets, comes):
-        end = time.monotonic() + 1.5
+        end = time.monotonic() + 3
         while time.monotonic() < end:
             for where, sock in sockets.items():
                 try:
@@ -155,7 +155,7 @@ def test_what_is_answered_is_what_clients_meet(scene, ambassador, broken, how):
         assert answering.tcp() == "new"
     until(
         lambda: ambassador.status("r6379").plane == ambassador.plane,
-        10,
+        30,
         "the route is in its plane again",
     )
     assert answering.tcp() == "new"
@@ -172,13 +172,13 @@ def test_what_nobody_waits_for_comes_true_when_nft_works_again(scene, ambassador
     ambassador.resolve("db", NEW, NEW6)
     if ambassador.plane == "kernel" and how != "once":
         for name in ("redis", "dns"):
-            until(lambda name=name: "nft" in ambassador.status(name).why, what="it is shown")
+            until(lambda name=name: "nft" in ambassador.status(name).why, 20, "it is shown")
     broken.repair()
     until(
         lambda: all(
             "nft" not in one.why and one.plane == ambassador.plane for one in ambassador.statuses()
         ),
-        10,
+        30,
         "all is as it should be",
     )
     assert answering.everywhere() == {"new"}

@@ -289,12 +289,12 @@ def test_it_uses_no_cpu_while_the_kernel_forwards(network, endpoint, start):
             after = stat.read().rpartition(")")[2].split()
         return int(after[11]) + int(after[12])  # utime and stime, in ticks of 10 ms
 
-    until(lambda: program.said("route_started"))
+    program.wait_for("ready")  # what is left of the start is over
     before = used()
     for _ in range(200):
         for pair in pairs:
             exchange(pair, b"x" * 1000)
-    assert used() - before <= 1
+    assert used() - before <= 5  # what it does once a second; to relay them takes more than 20
     close(pairs)
 
 
