@@ -41,6 +41,9 @@ class StaticResolver:
     def doubt(self, host: str) -> None:
         self.doubted.append(host)
 
+    def wanted(self, host: str) -> float:
+        return 0.0
+
     def watch(self, host: str, changed: _Changed) -> Callable[[], None]:
         watchers = self._watchers.setdefault(host, [])
         watchers.append(changed)

@@ -11,6 +11,7 @@
         │   └── LostRoutesError  it has lost most of its routes, which may not be meant
         ├── ResolveError     a name has no address; the last good answer stands
         │   └── NoSuchNameError  the name server that knows says that it does not exist any longer
+        ├── EngineError      a container engine cannot be asked; what it said last stands
         ├── NotVerifiedError a new endpoint does not answer; nothing has changed (5)
         ├── TimedOutError    it was not begun in time; everything is as it was (6)
         ├── NobodyError      no ambassador is there to be asked, or it does not answer (7)
@@ -27,6 +28,7 @@ __all__ = [
     "AmbassadorError",
     "ConfigError",
     "ConflictError",
+    "EngineError",
     "LostRoutesError",
     "NoSuchNameError",
     "NobodyError",
@@ -130,6 +132,16 @@ class ResolveError(RunError):
 
 class NoSuchNameError(ResolveError):
     """The name does not exist, says the one that made it: its last addresses are not good."""
+
+
+class EngineError(RunError):
+    """A container engine cannot be asked, or says no; what it said last stands. `forbidden`: the
+    path that is not allowed, empty where it is something else.
+    """
+
+    def __init__(self, message: str, forbidden: str = "") -> None:
+        super().__init__(message)
+        self.forbidden = forbidden
 
 
 class NotVerifiedError(RunError):

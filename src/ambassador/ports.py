@@ -15,6 +15,7 @@ from ambassador.core.follow.memory import Memories
 from ambassador.core.history import History
 from ambassador.core.plan import Step
 from ambassador.core.reports import EndpointMet, RouteStatus, SessionRecord, SessionStatus
+from ambassador.core.results import ContainerView, EngineView
 from ambassador.core.wish import Wish
 from ambassador.model import Address, Endpoint, Health, Reason, Route, RouteKey, Snapshot
 
@@ -26,6 +27,7 @@ __all__ = [
     "EndpointJudged",
     "EndpointMet",
     "EndpointNoticed",
+    "Engines",
     "ForwardingPlane",
     "Front",
     "HistoryStore",
@@ -35,6 +37,7 @@ __all__ = [
     "LoggingIn",
     "MemoryStore",
     "MetricsPage",
+    "NameFeed",
     "Plane",
     "Probe",
     "Reloadable",
@@ -112,9 +115,12 @@ class Resolver(Protocol):
     async def resolve(self, host: str) -> Sequence[str]:
         """Return the IP literals of `host`, in order of preference, at least one.
 
-        An IP literal is returned as it is. A fresh answer is served from memory; after its TTL
-        the name is asked again; when asking fails the last good answer stands. Raises
-        ResolveError when there has never been an answer.
+        An IP literal is returned as it is; for a name that a feed follows there may be `#PORT`
+        behind one, which is then the port to connect to (`core.located`). A fresh answer is
+        served from memory; after its TTL the name is asked again; when asking fails the last good
+        answer stands. Raises
+        ResolveError when there has never been an answer, NoSuchNameError where it is known that it
+        is nowhere.
         """
 
     def known(self, host: str) -> Sequence[str]:
@@ -123,10 +129,48 @@ class Resolver(Protocol):
     def doubt(self, host: str) -> None:
         """Say that an address of `host` did not work: the next `resolve` asks again."""
 
+    def wanted(self, host: str) -> float:
+        """Say that a client waits for an address of `host`, which has none: no probe does. Return
+        for how many seconds that is worth waiting, where it is longer than for others: a container
+        is started. Else 0.
+        """
+
     def watch(self, host: str, changed: Callable[[Sequence[str]], None]) -> Callable[[], None]:
         """Keep `host` resolved and call `changed` when its addresses change, until the returned
         function is called. `changed` is called on the loop's thread and must not block.
         """
+
+
+class NameFeed(Protocol):
+    """Says by itself where names of one scheme (`docker://redis:6379`) are, when that changes."""
+
+    def follow(
+        self, host: str, told: Callable[[Sequence[str], str, bool], None]
+    ) -> Callable[[], None]:
+        """Call `told` with the addresses of `host`, now or as soon as that is known, and whenever
+        they change, until the returned function is called. An address is an IP literal, with
+        `#PORT` where it has a port of its own; it is there several times for a greater share. With
+        none comes why, and whether that is known (it is nowhere) or only cannot be asked.
+        """
+
+    def wanted(self, host: str) -> float:
+        """See Resolver.wanted."""
+
+    def doubt(self, host: str) -> None:
+        """See Resolver.doubt."""
+
+    def close(self) -> None:
+        """Tell nothing any longer."""
+
+
+class Engines(Protocol):
+    """What is known of containers, for `status`."""
+
+    def view(self, host: str) -> tuple[Sequence[ContainerView], str]:
+        """Return the containers that the host of an endpoint means; why nobody is led to any."""
+
+    def views(self) -> Sequence[EngineView]:
+        """Return what is known of each engine."""
 
 
 # Told of each session that has ended, on the loop's thread; must not block or raise.

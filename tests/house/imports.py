@@ -22,7 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("sockets",),
     ADAPTERS := (
         *("sources", "resolve", "probes", "store", "telemetry"),
-        *("planes.relay", "planes.kernel", "handover", "follow"),
+        *("planes.relay", "planes.kernel", "handover", "follow", "engine"),
     ),
     ("control",),
     ("admin",),

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from ambassador.core.merge import merge
+from ambassador.core.usual_ports import USUAL_PORTS
 from ambassador.model import Pick
 from ambassador.sources.env import EnvironmentSource
 from ambassador.sources.file import FileSource
-from ambassador.sources.hosts import USUAL_PORTS
 from ambassador.spec import OPTIONS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "routes.md").read_text()

@@ -97,6 +97,11 @@ ENDPOINTS = (
     ),
     *("unix:x.sock", "unix://", "unix://x", "unix:///a%zz", "unix:///a%00", "unix:///a/"),
     *(f"unix:///{'a' * 120}", "tcp://db:1\x01"),
+    *("docker://", "docker://?network=x", "docker://redis?label=a", "docker://-x", "docker://u@x"),
+    *("docker://redis/x", "docker://redis:0", "docker://redis?wake=1"),
+    *("docker://redis?wake&wake", "docker://redis?sleep=15m", "docker://redis?wake&sleep=1ms"),
+    *("docker://redis?wake&sleep=x", "docker://redis?network=", "docker://?label==x"),
+    *("podman://redis?netwrk=x", "srv://redis", "srv://", "srv://_redis._tcp.example.com:6379"),
 )
 OPTIONS = (
     *(("CONNECT", "soon"), ("CONNECT", "0"), ("CONNECT", "9999h"), ("KEEPALIVE", "0.5s")),
@@ -145,6 +150,9 @@ SETTINGS = (
     *(("STATE", "x"), ("METRICS", ":1-2"), ("API", "x"), ("API_TOKEN", "short")),
     *(("CONFIG", "\0"), ("PORTS", "0"), ("PORTS", "1,x"), ("PLANE", "x"), ("GRACE", "-1")),
     *(("GRCE", "1s"), ("XYZ", "1"), ("LOG", "x"), ("LOG_LEVEL", "x"), ("NAME", "a.b")),
+    *(("DOCKER", "x"), ("DOCKER", "unix:///a b"), ("DOCKER_LABELS", "x")),
+    *(("WAKE_COMMAND", "'"), ("WAKE_COMMAND", "''")),
+    *(("GRCE", "1s"), ("XYZ", "1"), ("LOG", "x"), ("LOG_LEVEL", "x")),
 )
 X = "X_PORT_7000_TCP"
 RANGES = (
@@ -171,7 +179,7 @@ HOSTS = [
     "172.17.0.9 1cache 0123456789ab",
 ]
 TRIED = [
-    *(link(url=url) for url in ENDPOINTS),
+    *(link(url=url) for url in (*ENDPOINTS, "docker://redis/udp", "srv://_redis._udp.example.com")),
     *(link(*option) for option in OPTIONS),
     *(Tried({f"AMBASSADOR_{name}": text, R: URL}) for name, text in SETTINGS),
     *map(Tried, RANGES),

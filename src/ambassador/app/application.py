@@ -25,6 +25,7 @@ from ambassador import log
 from ambassador.admin.doors import ONWARD, Doors
 from ambassador.admin.token import Token
 from ambassador.app import assemble
+from ambassador.app.feeds import Feeds
 from ambassador.app.follow import memories
 from ambassador.app.networks import NetworkFiles
 from ambassador.app.ready import tell_cut, tell_ready
@@ -40,7 +41,6 @@ from ambassador.planes.kernel.leftover import outlast
 from ambassador.planes.kernel.tracking import fill
 from ambassador.ports import SessionRecord, Source
 from ambassador.probes.verifier import ConnectVerifier
-from ambassador.resolve.resolver import NameResolver
 from ambassador.settings import Settings
 from ambassador.sockets.inherited import Inherited
 from ambassador.sockets.systemd import Notifier, listening
@@ -83,7 +83,8 @@ class App:
             lasting=successor is None,
         )
         self._token = Token(lambda: assemble.token(settings), settings.api_token_file)
-        self._resolver = resolver = NameResolver()
+        self._feeds = feeds = Feeds(settings, os.environ)
+        resolver = feeds.resolver
         self._durations = Durations()
         self._access = AccessLog(settings.access_log) if settings.access_log else None
         ended = self._session_ended
@@ -109,7 +110,9 @@ class App:
             reloadables=[self._token] if settings.api is not None else [],
             admission=lists,
             of_host=with_fullness,
+            engines=feeds,
         )
+        feeds.serve(self.reconciler)
         self._transfer.routes = lambda: self.reconciler.routes
         networks = NetworkFiles(lists, self.reconciler)
         self._watches = Watches(resolver, self.reconciler, networks, self._durations.forget)
@@ -132,9 +135,8 @@ class App:
         if self._access is not None:
             opened.callback(self._access.close)
             self._access.open()
-        opened.callback(self._inherited.close_rest)
-        opened.callback(self._notifier.close)
-        opened.callback(self._resolver.close)
+        for close in (self._inherited.close_rest, self._notifier.close, self._feeds.close):
+            opened.callback(close)
         self._token.read()
         self._token.take_over()
         opened.push_async_callback(self._doors.stop)
@@ -232,13 +234,11 @@ class App:
         reconciler = self.reconciler
         statuses = await reconciler.look()
         before = self._transfer.before(one.route for one in statuses)
-        ready = reconciler.phase is Phase.READY
         relay = self._relay
         return Facts(
-            *(ready, statuses, reconciler.sources, before),
+            *(reconciler.phase is Phase.READY, statuses, reconciler.sources, before),
             *(len(relay.offload.workers), relay.buffered, log.dropped()),
-            *(fill(), relay.source_ports.missed),
-            reconciler.switches.views(statuses),
+            *(fill(), relay.source_ports.missed, reconciler.switches.views(statuses)),
         )
 
     def _let_go(self, successor: int) -> None:

@@ -14,9 +14,11 @@ from ambassador.cli.running import ask, asking, show
 from ambassador.cli.text import headline, size, table
 from ambassador.core.commands import Status
 from ambassador.core.results import (
+    ContainerView,
     EarlierView,
     EndpointLeft,
     EndpointView,
+    EngineView,
     FollowView,
     RouteView,
     ShortageView,
@@ -29,6 +31,7 @@ __all__ = ["command"]
 _HEAD = ("ROUTE", "LISTEN", "ENDPOINTS", "PLANE", "OPEN", "OPENED", "REFUSED", "UP", "DOWN", "WHY")
 _COUNTERS = ("opened", "refused", "to_upstream", "to_client")
 _PER_SECOND = {"OPENED": "NEW/S", "REFUSED": "REFUSED/S", "UP": "UP/S", "DOWN": "DOWN/S"}
+_CONTAINERS = ("CONTAINER", "ID", "STATE", "ADDRESS", "NETWORK", "REMARK")
 _PARTS = (
     *("ENDPOINT", "ADMIN", "HEALTH", "OPEN", "OPENED", "UP", "DOWN", "FAILURES"),
     *("NEW SESSIONS", "REASON"),
@@ -109,6 +112,7 @@ def _all(view: StatusView, head: Sequence[str] = _HEAD, width: int | None = None
     notes += [f"changes are not kept: {view.unkept}"] if view.unkept else []
     notes += [_short(one) for one in view.source_ports]
     notes += [_before(one) for one in view.earlier]
+    notes += [_engine(one) for one in view.engines if one.error]
     return "\n".join([*lines, *([""] if notes else []), *notes])
 
 
@@ -160,7 +164,21 @@ def _one(one: RouteView, when: str) -> str:
         )
         for part in one.endpoints
     ]
-    return f"{table(('', ''), facts).lstrip()}\n\n{table(_PARTS, rows)}"
+    text = f"{table(('', ''), facts).lstrip()}\n\n{table(_PARTS, rows)}"
+    containers = [_container(each) for part in one.endpoints for each in part.containers]
+    return f"{text}\n\n{table(_CONTAINERS, containers)}" if containers else text
+
+
+def _container(one: ContainerView) -> tuple[str, ...]:
+    where = ", ".join(one.addresses).replace("#", ":") or "-"
+    return one.name, one.id, one.state, where, one.network or "-", one.problem or one.note
+
+
+def _engine(one: EngineView) -> str:
+    age = "nothing is known of its containers"
+    if one.age is not None:
+        age = f"what it said of {one.containers} containers {one.age:.0f} s ago stands"
+    return f"engine {one.error}; {age}"
 
 
 def _followed(follow: FollowView) -> list[tuple[str, str]]:

@@ -49,7 +49,7 @@ from ambassador.errors import (
 )
 from ambassador.garbage import none_collected
 from ambassador.model import Admin, Endpoint, Existing, Fate, Reason, Route, Snapshot
-from ambassador.ports import Verifier
+from ambassador.ports import Engines, Verifier
 from ambassador.spec import format_endpoint
 
 __all__ = ["Executor"]
@@ -78,6 +78,7 @@ class Executor:
         read_assignments: Callable[[Sequence[str]], Snapshot] | None,
         shortages: Callable[[], Sequence[ShortageView]],
         record: Record,
+        engines: Engines | None = None,
     ) -> None:
         self._applier = applier
         self._record = record
@@ -85,7 +86,9 @@ class Executor:
         self._read_assignments = read_assignments
         self._deadlines = Deadlines(plane.sessions, plane.cut)
         self._moves = Moves(applier, plane, verifier)
-        self.showing = Showing(applier, plane, switches, self._deadlines, shortages)
+        self.showing = Showing(
+            applier, plane, switches, self._deadlines, shortages, engines=engines
+        )
 
     def close(self) -> None:
         """Break off a move that has not come far, and end no sessions any longer."""

@@ -46,6 +46,7 @@ from ambassador.model import Address, Health, Route, RouteKey, Snapshot
 from ambassador.ports import (
     Admission,
     Earlier,
+    Engines,
     Front,
     HistoryStore,
     MemoryStore,
@@ -74,7 +75,8 @@ class Reconciler:
     (without it, that is refused), `installed` hears of each change, `reloadables` are read anew
     at each reload,
     `earlier` is what goes on in processes before this one, `admission` says of each route who may
-    come in (without it, everybody), `of_host` adds to `status` what this host does to every route.
+    come in (without it, everybody), `of_host` adds to `status` what this host does to every route,
+    `engines` tells of containers.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class Reconciler:
         shortages: Callable[[], Sequence[ShortageView]] = tuple,
         admission: Admission | None = None,
         of_host: OfHost = same,
+        engines: Engines | None = None,
     ) -> None:
         self.phase = Phase.STARTING
         self.events = Events()
@@ -117,6 +120,7 @@ class Reconciler:
             read_assignments=read_assignments,
             shortages=shortages,
             record=self.record,
+            engines=engines,
         )
         self._lock = asyncio.Lock()
         self._owed = Owed(self._applier, self._lock)

@@ -23,6 +23,7 @@ from ambassador.core.results import (
     EarlierView,
     Place,
     RemovedView,
+    RouteView,
     SessionList,
     ShortageView,
     SourceView,
@@ -30,7 +31,9 @@ from ambassador.core.results import (
 )
 from ambassador.errors import ConfigError, NotFoundError, Problem
 from ambassador.garbage import none_collected
-from ambassador.model import Address, Route, RouteKey
+from ambassador.model import Address, Endpoint, Inet, Route, RouteKey
+from ambassador.ports import Engines
+from ambassador.spec.container import is_asked
 from ambassador.tasks import Slice
 
 __all__ = ["Showing"]
@@ -48,7 +51,10 @@ class Showing:
         switches: Switches,
         deadlines: Deadlines,
         shortages: Callable[[], Sequence[ShortageView]],
+        *,
+        engines: Engines | None = None,
     ) -> None:
+        self._engines = engines
         self.reasons: dict[tuple[RouteKey, Address], str] = {}  # the last word of each probe
         self.place = Place()
         self._applier = applier
@@ -88,7 +94,8 @@ class Showing:
             elif one.route.hold is not None:
                 why = self._applier.held_by(key)
             follow, status = self._switches.view(one.route), replace(one, why=why)
-            views.append(route_view(status, self.reasons, changed, differs, follow))
+            view = route_view(status, self.reasons, changed, differs, follow)
+            views.append(self._with_containers(view, one.route))
         uptime = round(time.monotonic() - self._started, 3)
         earlier = tuple(EarlierView(*one) for one in self._plane.processes)
         removed = () if route is not None else self._removed()
@@ -104,7 +111,25 @@ class Showing:
             self._applier.unkept,
             tuple(self._shortages()),
             self.place,
+            tuple(self._engines.views()) if self._engines is not None else (),
         )
+
+    def _with_containers(self, view: RouteView, route: Route) -> RouteView:
+        """Return `view` with the containers that its endpoints mean."""
+        if self._engines is None or not any(_is_asked(one) for one in route.endpoints):
+            return view
+        endpoints = []
+        for one, endpoint in zip(view.endpoints, route.endpoints, strict=True):
+            if not isinstance(endpoint.address, Inet) or not _is_asked(endpoint):
+                endpoints.append(one)
+                continue
+            containers, problem = self._engines.view(endpoint.address.host)
+            reason = problem or one.reason
+            usable = one.usable and not problem
+            endpoints.append(
+                replace(one, containers=tuple(containers), reason=reason, usable=usable)
+            )
+        return replace(view, endpoints=tuple(endpoints))
 
     def _removed(self) -> tuple[RemovedView, ...]:
         return tuple(
@@ -154,3 +179,7 @@ class Showing:
         what = f"{one.name} is {self._applier.differs(one.key).partition(';')[0]}"
         expected = f"ambassador reset {one.name}, which brings it back"
         return NotFoundError(Problem("route", what, "", expected))
+
+
+def _is_asked(endpoint: Endpoint) -> bool:
+    return isinstance(endpoint.address, Inet) and is_asked(endpoint.address.host)

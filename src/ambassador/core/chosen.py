@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ambassador.core.moving import own_port
 from ambassador.core.names import find
 from ambassador.core.situation import wrong
 from ambassador.errors import NotFoundError, Problem
 from ambassador.model import Address, Endpoint, Proto, Route
 from ambassador.spec import format_address, meant, parse_endpoint, shown
+from ambassador.spec.container import owned
 
 __all__ = ["chosen", "parse_address"]
 
@@ -31,6 +33,8 @@ def chosen(
     addresses = {it: parse_address(endpoint, it) for it in {route.proto for route in among}}
     for route in among:
         address = addresses[route.proto]
+        if address is not None:  # a container without a port has the route's
+            address = owned(Endpoint(address, route.proto), own_port(route)).address
         fitting = tuple(one for one in route.endpoints if one.address == address)
         if fitting:
             found.append((route, fitting))

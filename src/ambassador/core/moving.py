@@ -18,12 +18,14 @@ from ambassador.model import (
     Existing,
     Health,
     Hold,
+    Inet,
     Proto,
     Route,
     RouteKey,
 )
 from ambassador.spec import format_endpoint, parse_endpoint, parse_existing, shown
 from ambassador.spec.address import length
+from ambassador.spec.container import owned
 from ambassador.spec.endpoint import repeated
 from ambassador.spec.moments import format_moment
 
@@ -112,6 +114,7 @@ def _endpoints(
             # As `status` shows it, without the scheme; a path has its own form.
             whole = text if "://" in text or "/" in text else f"{route.proto.value}://{text}"
             endpoint = parse_endpoint(whole, where, route.proto)
+            endpoint = owned(endpoint, own_port(route))
         except ConfigError as error:
             problems += error.problems
             continue
@@ -127,6 +130,13 @@ def _endpoints(
     if problems:
         raise ConfigError(*problems)
     return tuple(found)
+
+
+def own_port(route: Route) -> Inet:
+    """Return the port, or range, that a container of `route` has where none is written."""
+    if isinstance(route.listen, Inet) and (route.listen.last or not route.port):
+        return Inet("", route.listen.port, route.listen.last)
+    return Inet("", route.port)
 
 
 def plain(endpoints: Iterable[Endpoint]) -> tuple[Endpoint, ...]:

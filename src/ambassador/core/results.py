@@ -11,10 +11,12 @@ __all__ = [
     "ChangeList",
     "ChangeView",
     "Changed",
+    "ContainerView",
     "Done",
     "EarlierView",
     "EndpointLeft",
     "EndpointView",
+    "EngineView",
     "FollowView",
     "HoldView",
     "Moved",
@@ -128,10 +130,40 @@ class HoldView:
 
 
 @dataclass(frozen=True, slots=True)
+class ContainerView:
+    """A container that an endpoint means: its state in the engine's word, where clients are led to,
+    in which of its networks; none, and the `problem`. `note`: what is remarkable about it.
+    """
+
+    name: str
+    id: str
+    state: str
+    addresses: tuple[str, ...] = ()
+    network: str = ""
+    problem: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineView:
+    """A container engine that is followed: where it is, what it calls itself, the version of its
+    API that is spoken; how many `containers` it has, and how old that is (`age` in seconds; null:
+    it was never told). `error`: why it cannot be asked now, empty when it can.
+    """
+
+    engine: str
+    server: str
+    api: str
+    containers: int
+    age: float | None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class EndpointView:
     """One endpoint: its URL, `ready`, `drain` or `maint`, and `unknown`, `healthy` or
     `unhealthy`; `reason` is why it is unhealthy, or why clients could not reach it the last time.
-    Open sessions, and whether it gets new ones and they reach it.
+    Open sessions, and whether it gets new ones and they reach it. `containers` are those it means.
 
     What clients have met: `failures` times it could not be reached, the last time at `failed`
     (seconds since 1970; 0: never) for `error`; sessions and bytes of the relay since it is there.
@@ -150,6 +182,7 @@ class EndpointView:
     opened: int = 0
     to_upstream: int = 0
     to_client: int = 0
+    containers: tuple[ContainerView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +302,8 @@ class StatusView:
     """The whole program, or one route of it. `earlier`: where sessions go on after an upgrade;
     `removed`: routes that are not there because the operator does not want them; `unkept`: why the
     operator's changes are not kept as they are, so that a restart would undo some; `source_ports`:
-    where connections have found no source port; `place`: where it is asked.
+    where connections have found no source port; `place`: where it is asked; `engines`: those that
+    are followed.
     """
 
     phase: str
@@ -283,6 +317,7 @@ class StatusView:
     unkept: str = ""
     source_ports: tuple[ShortageView, ...] = ()
     place: Place = Place()
+    engines: tuple[EngineView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,16 +8,17 @@ FIRST_WAIT = 0.05
 # A service that comes back is found at most this long after it listens again; 1,000 waiting
 # clients then make 2,000 attempts a second, which a machine can carry.
 LONGEST_WAIT = 0.5
+_EAGER = 8  # rounds before waits grow: a container listens some 0.3 s after it has its address
 _SHORTEST_ATTEMPT = 0.2
 
 
 def backoff(rounds: int, chance: float) -> float:
     """Return the seconds to wait after `rounds` (from 0) rounds without a success.
 
-    Doubled each round up to LONGEST_WAIT; `chance` in [0, 1) takes away up to half, so that
-    clients who began together do not come back together.
+    After the first rounds it is doubled each time, up to LONGEST_WAIT; `chance` in [0, 1) takes
+    away up to half, so that clients who began together do not come back together.
     """
-    longest = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(rounds, 16))
+    longest = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(max(0, rounds - _EAGER), 16))
     return longest * (1 - chance / 2)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from ambassador.core.follow.lead import Lead
+from ambassador.core.located import at
 from ambassador.errors import AmbassadorError, ResolveError
 from ambassador.follow.channel import Credentials, context
 from ambassador.follow.talk import Terms
@@ -66,9 +67,10 @@ async def allowed(route: Route, place: tuple[str, int], resolver: Resolver) -> b
         return True
     for endpoint in route.endpoints:
         address = endpoint.address
-        if isinstance(address, Inet) and address.port == place[1]:
+        if isinstance(address, Inet):
             try:
-                if place[0] in await resolver.resolve(address.host):
+                found = await resolver.resolve(address.host)
+                if any(at(one, address.port) == place for one in found):
                     return True
             except ResolveError:
                 continue

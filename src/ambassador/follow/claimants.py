@@ -15,6 +15,7 @@ from ambassador.core.follow.claims import Event, Finding, State, stance, step
 from ambassador.core.follow.lead import Lead
 from ambassador.core.follow.memory import Memory, followed
 from ambassador.core.follow.stage import Stage, Stance
+from ambassador.core.located import at
 from ambassador.errors import ResolveError
 from ambassador.follow.base import Report, Telling
 from ambassador.model import Inet, Route
@@ -89,7 +90,7 @@ class ClaimantsFollower(ABC):
             except ResolveError:
                 whole = False
             else:
-                found |= {(host, address.port) for host in hosts}
+                found |= {at(host, address.port) for host in hosts}
         return found, whole
 
     async def _find(self) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from ambassador.core.follow.sentinel import Said
+from ambassador.core.located import at
 from ambassador.errors import ResolveError
 from ambassador.follow.channel import Silence
 from ambassador.follow.resp import Refused, Reply
@@ -124,13 +125,13 @@ class Sentinel:
     async def _place(self, host: str, port: str) -> tuple[str, int] | None:
         """Return the address it names; a set that announces names has them resolved here."""
         try:
-            return (await self._resolver.resolve(host))[0], int(port)
+            return at((await self._resolver.resolve(host))[0], int(port))
         except (ResolveError, ValueError):
             return None
 
     async def _resolved(self) -> tuple[str, int]:
         host = (await self._resolver.resolve(self.member.host))[0]
-        self.place = host, self.member.port
+        self.place = at(host, self.member.port)
         return self.place
 
     async def _listen_on(self) -> None:

@@ -21,6 +21,7 @@ from ambassador.core.follow.sentinel import (
     step,
 )
 from ambassador.core.follow.stage import Stage, Stance
+from ambassador.core.located import at
 from ambassador.follow.base import Report, Telling, allowed, terms
 from ambassador.follow.sentinel import Sentinel
 from ambassador.follow.watch import Role, Watch, Word
@@ -133,7 +134,7 @@ class SentinelFollower:
 
     def _place(self, host: str, port: str) -> Place | None:
         known = self._resolver.known(host)
-        return (known[0], int(port)) if known and port.isdigit() else None
+        return at(known[0], int(port)) if known and port.isdigit() else None
 
     def _note(self, event: Event, place: Place | None) -> None:
         self._events.append((event, place))

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from ambassador.core.departure import Departure, cause, grace
+from ambassador.core.located import at
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
 from ambassador.core.usable import keeps
 from ambassador.errors import ResolveError
@@ -79,7 +80,8 @@ class Departures:
             address = endpoint.address
             if isinstance(address, Inet):
                 for host in await self._resolver.resolve(address.host):
-                    found |= {format_address(Inet(host, port)) for port in address.ports}
+                    places = (at(host, port) for port in address.ports)
+                    found |= {format_address(Inet(*place)) for place in places}
             else:
                 found.add(f"unix://{address.path}")
         return found

@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import Sequence
 
+from ambassador.core.located import at
 from ambassador.model import Endpoint, Inet, Proto
 from ambassador.ports import Dialogue, Probe, Resolver
 from ambassador.spec import printable
@@ -37,11 +38,14 @@ async def places(endpoint: Endpoint, resolver: Resolver, health: str = "") -> Se
     address = endpoint.address
     if not isinstance(address, Inet):
         return [(socket.AF_UNIX, address.path)]
-    port, _ = http_of(health)
-    ports = [port] if port else list(dict.fromkeys((address.ports[0], address.ports[-1])))
+    own, _ = http_of(health)
+    ports = [own] if own else list(dict.fromkeys((address.ports[0], address.ports[-1])))
     return [
-        (socket.AF_INET6 if ":" in host else socket.AF_INET, (host, port))
-        for host in await resolver.resolve(address.host)
+        (
+            socket.AF_INET6 if ":" in host else socket.AF_INET,
+            (at(host, 0)[0], own) if own else at(host, port),
+        )
+        for host in dict.fromkeys(await resolver.resolve(address.host))
         for port in ports
     ]
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import ip_address
 
 from ambassador.resolve.repeat import Repeat
 
-__all__ = ["Answer", "family"]
+__all__ = ["Answer", "family", "is_literal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +41,13 @@ class Answer:
 def family(address: str) -> int:
     """Return 4 or 6 for an IP literal."""
     return 6 if ":" in address else 4
+
+
+@lru_cache(maxsize=4096)  # asked for each session
+def is_literal(host: str) -> bool:
+    """Return whether `host` is an IP literal, perhaps with a zone."""
+    try:
+        ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True

@@ -18,7 +18,7 @@ from ambassador.resolve.system import ask_system
 if TYPE_CHECKING:
     import dns.resolver
 
-__all__ = ["NameServers"]
+__all__ = ["CONTAINER_TTL", "NameServers", "prepare", "ttl_of"]
 
 _SHORTEST_TTL = 1.0
 _LONGEST_TTL = 30.0
@@ -27,7 +27,7 @@ _LONGEST_TTL = 30.0
 # (aardvark-dns 1.0 to 1.4). A server that caches counts down, so a TTL of just that is no cache's.
 DOCKER = "127.0.0.11"
 _DEFAULT_TTLS = (600, 86400)
-_CONTAINER_TTL = 2.0
+CONTAINER_TTL = 1.0
 _WHOLE = 300.0  # seconds after which a name is asked for in full, whatever repeats say
 _FAMILIES = {"A": 4, "AAAA": 6}
 
@@ -45,7 +45,7 @@ class NameServers:
         """
         # 80 ms and 13 MB that a route to an address is spared; in a thread, so as not to stall.
         if self._resolvers is None:
-            await asyncio.to_thread(_import)
+            await asyncio.to_thread(prepare)
         import dns.exception  # noqa: PLC0415
         import dns.resolver  # noqa: PLC0415
 
@@ -61,10 +61,10 @@ class NameServers:
             if isinstance(outcome, dns.resolver.Answer):
                 addresses += [record.to_text() for record in outcome]
                 # of the whole chain of CNAMEs: each may come to point elsewhere
-                ttl = min(ttl, _ttl_of(outcome))
+                ttl = min(ttl, ttl_of(outcome))
         silent = {_FAMILIES[kind] for kind, outcome in outcomes.items() if _is_silent(outcome)}
         if addresses:
-            repeat = _repeat(outcomes) if ttl <= _CONTAINER_TTL and not silent else None
+            repeat = _repeat(outcomes) if ttl <= CONTAINER_TTL and not silent else None
             return Answer.of(addresses, max(ttl, _SHORTEST_TTL), silent, repeat)
         failures = [one for one in outcomes.values() if isinstance(one, Exception)]
         if any(isinstance(failure, dns.exception.Timeout) for failure in failures):
@@ -96,10 +96,11 @@ class NameServers:
         return self._resolvers
 
 
-def _ttl_of(answer: dns.resolver.Answer) -> float:
+def ttl_of(answer: dns.resolver.Answer) -> float:
+    """Return for how many seconds `answer` may be used."""
     ttl = answer.chaining_result.minimum_ttl
     if answer.nameserver == DOCKER or ttl in _DEFAULT_TTLS:
-        return min(ttl, _CONTAINER_TTL)
+        return min(ttl, CONTAINER_TTL)
     return float(ttl)
 
 
@@ -129,7 +130,7 @@ def _is_silent(outcome: Outcome) -> bool:
     return not isinstance(outcome, definite)
 
 
-def _import() -> None:
+def prepare() -> None:
     """Import all that a question and its answer need: dnspython imports some of it on the way,
     which would take 100 ms of the loop.
     """

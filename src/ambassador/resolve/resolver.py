@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import math
 import resource
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from ipaddress import ip_address
 from zlib import crc32
 
 from ambassador import log
 from ambassador.core.shares import shares
 from ambassador.errors import NoSuchNameError, ResolveError, in_words
-from ambassador.resolve.answer import Answer, family
+from ambassador.ports import NameFeed
+from ambassador.resolve.answer import Answer, family, is_literal
 from ambassador.resolve.dns import NameServers
 from ambassador.resolve.hosts import HostsFile
 from ambassador.resolve.repeat import Repeat, Repeater
@@ -30,6 +31,7 @@ _RETRY_LONGEST = 30.0
 _SPREAD = 0.25  # of its time a name is asked for earlier, so that a thousand do not ask at once
 _RETRY_GONE = 1.0  # the same where the name server that knows says that there is no such name
 _GRID = 0.25  # seconds
+_FIRST = 5.0  # seconds to wait for the first word of a feed
 _EARLY = 0.5  # seconds before its end an answer is asked for again where that costs little
 
 _Changed = Callable[[Sequence[str]], None]
@@ -51,14 +53,23 @@ class _Name:
     repeat: Repeat | None = None  # how the last answer is asked for again at little cost
     asked_in_full: float = 0.0
     ttl: float = 0.0  # of the last answer
+    gone: bool = False  # it is known that it is nowhere
+    unfollow: Callable[[], None] | None = None  # of a name that a feed follows
+    first: asyncio.Event | None = None  # of such a name: the feed has told something
 
 
 class NameResolver:
-    """Implements ports.Resolver over /etc/hosts, DNS and the system."""
+    """Implements ports.Resolver over /etc/hosts, DNS and the system; `feed_of` returns who follows
+    a name with a scheme (`docker://redis:6379`).
+    """
 
     def __init__(
-        self, hosts: HostsFile | None = None, name_servers: NameServers | None = None
+        self,
+        hosts: HostsFile | None = None,
+        name_servers: NameServers | None = None,
+        feed_of: Callable[[str], NameFeed] | None = None,
     ) -> None:
+        self._feed_of = feed_of
         self._hosts = hosts or HostsFile()
         self._name_servers = name_servers or NameServers()
         self._names: dict[str, _Name] = {}
@@ -67,8 +78,10 @@ class NameResolver:
 
     async def resolve(self, host: str) -> Sequence[str]:
         """Return the addresses of `host`; see ports.Resolver."""
-        if _is_literal(host):
+        if is_literal(host):
             return (host,)
+        if "://" in host:
+            return await self._resolve_fed(self._fed(host))
         name = self._name(host)
         now = asyncio.get_running_loop().time()
         if name.addresses and now < name.expires:
@@ -77,21 +90,34 @@ class NameResolver:
         if name.addresses and name.failure and not name.doubted:
             return name.addresses  # clients do not wait for name servers that are away
         await asyncio.wait({question}, timeout=_PATIENCE if name.addresses else None)
-        if not name.addresses:
-            raise ResolveError(name.failure)
-        return name.addresses
+        return _addresses(name)
+
+    async def _resolve_fed(self, name: _Name) -> Sequence[str]:
+        if name.first is not None and not name.first.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(name.first.wait(), _FIRST)
+        return _addresses(name)
+
+    def wanted(self, host: str) -> float:
+        """Hear that a client waits for `host`; see ports.Resolver."""
+        if "://" not in host or self._feed_of is None:
+            return 0.0
+        return self._feed_of(host).wanted(host)
 
     def known(self, host: str) -> Sequence[str]:
         """Return the addresses of `host` that are fresh; see ports.Resolver."""
         name = self._names.get(host)
         if name is None:
-            return (host,) if _is_literal(host) else ()
+            return (host,) if is_literal(host) else ()
         return name.addresses if time.monotonic() < name.expires else ()
 
     def doubt(self, host: str) -> None:
         """Ask again at the next `resolve`; see ports.Resolver."""
         name = self._names.get(host)
-        if name is not None:
+        if name is not None and name.unfollow is not None:
+            if self._feed_of is not None:
+                self._feed_of(host).doubt(host)
+        elif name is not None:
             name.expires = 0.0
             name.doubted = True
             if name.watchers:
@@ -99,15 +125,20 @@ class NameResolver:
 
     def watch(self, host: str, changed: _Changed) -> Callable[[], None]:
         """Keep `host` resolved; see ports.Resolver."""
-        if _is_literal(host):
+        if is_literal(host):
             return lambda: None
-        name = self._name(host)
+        is_fed = "://" in host
+        name = self._fed(host) if is_fed else self._name(host)
         name.watchers.append(changed)
-        self._ask(name)
+        if not is_fed:
+            self._ask(name)
 
         def unwatch() -> None:
             if changed in name.watchers:
                 name.watchers.remove(changed)
+            if not name.watchers and name.unfollow is not None:
+                name.unfollow()
+                self._names.pop(host, None)
             if not name.watchers and name.timer is not None:
                 name.timer.cancel()
                 name.timer = None
@@ -117,12 +148,39 @@ class NameResolver:
     def close(self) -> None:
         """Ask nothing any longer."""
         for name in self._names.values():
+            if name.unfollow is not None:
+                name.unfollow()
             name.watchers.clear()
             if name.timer is not None:
                 name.timer.cancel()
             if name.question is not None:
                 name.question.cancel()
         self._repeater.close()
+
+    def _fed(self, host: str) -> _Name:
+        """Return the name `host`, which a feed follows from now on."""
+        name = self._names.get(host)
+        if name is not None:
+            return name
+        if self._feed_of is None:
+            raise ResolveError(f"{host}: nobody here follows such names")
+        name = self._names[host] = _Name(host, first=asyncio.Event())
+
+        def told(addresses: Sequence[str], failure: str, known: bool) -> None:
+            old, name.addresses = name.addresses, tuple(addresses)
+            name.failure, name.gone = failure, known and not addresses
+            name.expires = math.inf if addresses else 0.0
+            if name.first is not None:
+                name.first.set()
+            if old != name.addresses:
+                self._tell(name)
+
+        try:
+            name.unfollow = self._feed_of(host).follow(host, told)
+        except BaseException:
+            del self._names[host]
+            raise
+        return name
 
     def _name(self, host: str) -> _Name:
         return self._names.setdefault(host, _Name(host))
@@ -214,7 +272,7 @@ class NameResolver:
             name.retry = _RETRY
         else:
             self._say_failed(name, failure, now)
-        name.failure = failure
+        name.failure, name.gone = failure, True
         name.doubted = False
         name.expires = now + name.retry
         name.retry = min(name.retry * 2, _RETRY_GONE)
@@ -260,7 +318,7 @@ class NameResolver:
                 addresses=list(answer.addresses),
                 before=list(old),
             )
-        name.failure = ""
+        name.failure, name.gone = "", False
         name.doubted = False
         name.retry = min(name.retry * 2, _RETRY_LONGEST) if kept else _RETRY
         name.answered_at = now
@@ -275,15 +333,13 @@ class NameResolver:
             changed(name.addresses)
 
 
+def _addresses(name: _Name) -> Sequence[str]:
+    if not name.addresses:
+        failure = name.failure or f"{name.host} is not known yet"
+        raise (NoSuchNameError if name.gone else ResolveError)(failure)
+    return name.addresses
+
+
 def _share(host: str) -> float:
     """Return a number from 0 to 1 that is another one for each name, and always the same."""
     return (crc32(host.encode()) & 0xFFFF) / 0x10000
-
-
-@lru_cache(maxsize=4096)  # asked for each session
-def _is_literal(host: str) -> bool:
-    try:
-        ip_address(host.partition("%")[0])
-    except ValueError:
-        return False
-    return True

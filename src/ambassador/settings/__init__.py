@@ -43,6 +43,9 @@ class Settings:
     api_token_file: str = ""
     api_token: str = field(default="", repr=False)
     metrics: Inet | None = None
+    docker: str = ""  # empty: DOCKER_HOST, or a usual socket
+    docker_labels: bool = False
+    wake_command: tuple[str, ...] = ()
     state: str = ""  # empty: changes end with the program
     notes: tuple[str, ...] = field(default=(), compare=False)
 

@@ -237,6 +237,32 @@ SETTINGS: Mapping[str, Setting] = {
             "where /metrics, /healthz and /readyz are served over TCP, to anybody who asks",
         ),
         Setting(
+            "docker",
+            values.engine,
+            "unix:///PATH|tcp://HOST:PORT",
+            "",
+            "unix:///var/run/docker.sock",
+            "the engine that docker:// and podman:// endpoints are asked of "
+            "(docs/containers.md); by default DOCKER_HOST, then the usual sockets",
+        ),
+        Setting(
+            "docker_labels",
+            values.yes,
+            "1|0",
+            "0",
+            "1",
+            "whether the labels of containers make routes, too (docs/containers.md)",
+        ),
+        Setting(
+            "wake_command",
+            values.program,
+            "COMMAND",
+            "",
+            "/usr/local/bin/wake",
+            "what starts a container for clients that wait (`?wake`) instead of the engine's API; "
+            "the name of the container is its last argument, or stands for {name}",
+        ),
+        Setting(
             "state",
             values.folder,
             "DIR",

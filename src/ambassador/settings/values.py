@@ -13,6 +13,7 @@ __all__ = [
     "admin",
     "backlog",
     "door",
+    "engine",
     "folder",
     "grace",
     "memory",
@@ -20,10 +21,12 @@ __all__ = [
     "names",
     "path",
     "ports",
+    "program",
     "size",
     "token",
     "word",
     "workers",
+    "yes",
 ]
 
 # Below, a session would be woken for less than a packet; above, few sessions fill a memory limit.
@@ -133,6 +136,38 @@ def door(text: str, where: str) -> Inet:
         what = "is no address with one port"
         raise ConfigError(Problem(where, what, shown(text), ":PORT or ADDRESS:PORT"))
     return address
+
+
+def engine(text: str, where: str) -> str:
+    """Return where an engine is, which must look like it. Raises ConfigError."""
+    is_path = text.startswith("unix:///") and len(text) > len("unix:///")
+    if not is_path and not (text.startswith("tcp://") and len(text) > len("tcp://")):
+        what = "is no place of an engine"
+        raise ConfigError(Problem(where, what, shown(text), "unix:///PATH or tcp://HOST:PORT"))
+    if "\0" in text or any(char.isspace() for char in text):
+        raise ConfigError(Problem(where, "holds a blank", shown(text)))
+    return text
+
+
+def yes(text: str, where: str) -> bool:
+    """Return whether it is wished: 1 or yes, 0 or no. Raises ConfigError."""
+    return parse_word(text, ("1", "0", "yes", "no"), where) in ("1", "yes")
+
+
+def program(text: str, where: str) -> tuple[str, ...]:
+    """Return the words of a command, quoted as in a shell; none runs it. Raises ConfigError."""
+    import shlex  # noqa: PLC0415 (only where there is such a command)
+
+    try:
+        words = tuple(shlex.split(text))
+    except ValueError as error:
+        what = f"is no command: {str(error).lower()}"
+        raise ConfigError(
+            Problem(where, what, shown(text), "a program and its arguments")
+        ) from None
+    if not words or not words[0]:
+        raise ConfigError(Problem(where, "is empty", shown(text), "a program and its arguments"))
+    return words
 
 
 def token(text: str, where: str) -> str:

@@ -33,6 +33,7 @@ from ambassador.spec import (
     shown,
 )
 from ambassador.spec.address import length, of_length
+from ambassador.spec.container import owned
 from ambassador.spec.endpoint import repeated
 from ambassador.spec.follow import followed_problems, remarks
 from ambassador.spec.instead import instead
@@ -156,6 +157,8 @@ class _Document:
             problems += error.problems
         options, found = self._options(path, table, proto)
         problems += found
+        if isinstance(own := options.get("listen"), Inet):
+            endpoints = tuple(owned(endpoint, own) for endpoint in endpoints)
         if "listen" not in table:
             example = f'listen = "{_listen_like(endpoints)}"'
             problems.append(self._problem(path, "listen is missing", example=example))

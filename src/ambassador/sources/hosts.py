@@ -9,76 +9,20 @@ address that changes is followed.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 
 from ambassador.core.hostsfile import parse_hosts
 from ambassador.core.names import is_called, named
+from ambassador.core.usual_ports import usual_ports
 from ambassador.errors import ConfigError, Problem, SourceError
 from ambassador.model import Endpoint, Inet, Proto, Route, Snapshot
 from ambassador.spec import meant, nearest, parse_host, shown
 from ambassador.spec.variable import NO_ROUTES
 
-__all__ = ["USUAL_PORTS", "HostsSource", "usual_ports"]
-
-# What the official images EXPOSE to their clients, which is what a link variable used to name;
-# where Dokku's plugins link a service, the ports they expose.
-USUAL_PORTS: Mapping[str, tuple[int, ...]] = {
-    "activemq": (61616, 8161),
-    "arangodb": (8529,),
-    "beanstalkd": (11300,),
-    "cassandra": (9042,),
-    "clickhouse": (9000, 8123),
-    "cockroachdb": (26257, 8080),
-    "consul": (8500,),
-    "couchdb": (5984,),
-    "dragonfly": (6379,),
-    "elasticsearch": (9200, 9300),
-    "etcd": (2379,),
-    "graphite": (80, 81, 2003, 8126),
-    "httpd": (80,),
-    "influxdb": (8086,),
-    "kafka": (9092,),
-    "keydb": (6379,),
-    "mariadb": (3306,),
-    "meilisearch": (7700,),
-    "memcached": (11211,),
-    "minio": (9000,),
-    "mongo": (27017,),
-    "mongodb": (27017,),
-    "mosquitto": (1883,),
-    "mssql": (1433,),
-    "mysql": (3306,),
-    "nats": (4222, 8222),
-    "neo4j": (7687, 7474),
-    "nginx": (80,),
-    "openldap": (389, 636),
-    "opensearch": (9200, 9300),
-    "oracle": (1521,),
-    "percona": (3306,),
-    "pg": (5432,),
-    "postgis": (5432,),
-    "postgres": (5432,),
-    "postgresql": (5432,),
-    "pulsar": (6650, 8080),
-    "qdrant": (6333, 6334),
-    "rabbitmq": (5672, 15672),
-    "redis": (6379,),
-    "redpanda": (9092,),
-    "rethinkdb": (28015, 29015, 8080),
-    "scylla": (9042,),
-    "solr": (8983,),
-    "statsd": (8126,),
-    "temporal": (7233,),
-    "timescaledb": (5432,),
-    "typesense": (8108,),
-    "valkey": (6379,),
-    "vault": (8200,),
-    "zookeeper": (2181,),
-}
-USUAL_UDP_PORTS: Mapping[str, tuple[int, ...]] = {"graphite": (8125,), "statsd": (8125,)}
+__all__ = ["HostsSource"]
 
 # Names of the container itself and of its host, which no link made.
 _OURS = re.compile(
@@ -200,15 +144,6 @@ def _outside(problem: Problem) -> Problem:
     """Return `problem` with examples for a shell: `-e` is a flag of docker run."""
     expected, example = (text.replace("-e ", "") for text in (problem.expected, problem.example))
     return replace(problem, expected=expected, example=example)
-
-
-def usual_ports(alias: str) -> list[tuple[int, Proto]]:
-    """Return the ports an alias usually has; redis_1, redis-2 and nginx.1 count as redis, nginx."""
-    name = alias.lower()
-    if name not in USUAL_PORTS:
-        name = re.sub(r"[-_.]?\d+$", "", name)
-    tcp = [(port, Proto.TCP) for port in USUAL_PORTS.get(name, ())]
-    return tcp + [(port, Proto.UDP) for port in USUAL_UDP_PORTS.get(name, ())]
 
 
 def _route(alias: str, port: int, proto: Proto, where: str) -> Route:

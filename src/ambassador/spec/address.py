@@ -106,6 +106,8 @@ def format_address(address: Address) -> str:
     """Return `address` as a listen address is written: `:6379`, `[::1]:6379`, `unix:///x`."""
     if isinstance(address, Unix):
         return "unix://" + quote(address.path, _PATH_SAFE, errors="surrogateescape")
+    if "://" in address.host:  # somebody else is asked for it, and that is all of it
+        return address.host
     host = f"[{_ESCAPED_ZONE.sub('%25', address.host)}]" if ":" in address.host else address.host
     ports = f"{address.port}-{address.last}" if address.last else f"{address.port}"
     return f"{host}:{ports}"

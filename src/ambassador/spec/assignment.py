@@ -9,6 +9,7 @@ from typing import Any
 from ambassador.errors import ConfigError, Problem
 from ambassador.model import Address, Endpoint, Inet, Proto, Route
 from ambassador.spec.address import format_address, length, of_length, parse_ports
+from ambassador.spec.container import owned
 from ambassador.spec.endpoint import format_endpoint, parse_endpoints
 from ambassador.spec.follow import followed_problems
 from ambassador.spec.instead import instead
@@ -101,7 +102,8 @@ def route_of(link: Link) -> Route:
     endpoints: tuple[Endpoint, ...] = ()
     try:
         if main.value:
-            endpoints = parse_endpoints(main.value, main.where, proto, port)
+            written = parse_endpoints(main.value, main.where, proto, port)
+            endpoints = tuple(owned(endpoint, Inet("", port)) for endpoint in written)
     except ConfigError as error:
         problems += [replace(p, example=f"{main.name}={p.example}") for p in error.problems]
     options, found = _options(link, proto)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ambassador.errors import ConfigError, Problem
@@ -16,11 +16,12 @@ from ambassador.spec.address import (
     read_unix,
     salvaged,
 )
+from ambassador.spec.container import ENGINES, KEYS, is_asked, read_container, read_srv
 from ambassador.spec.text import Malformed, meant, refuse_blanks, shown, told
 
 __all__ = ["format_endpoint", "format_endpoints", "parse_endpoint", "parse_endpoints", "repeated"]
 
-SCHEMES = ("tcp", "udp", "unix")
+SCHEMES = ("tcp", "udp", "unix", *ENGINES, "srv")
 HEAVIEST = 1000
 _FORMS = {
     Proto.TCP: "tcp://HOST:PORT or unix:///PATH",
@@ -104,6 +105,7 @@ def repeated(endpoint: Endpoint, seen: set[Address], where: str, text: str) -> P
 
 def _endpoint(text: str, proto: Proto | None) -> Endpoint:
     refuse_blanks(text)
+    address: Address
     before, found, rest = text.partition("://")
     scheme = before.lower()  # RFC 3986 section 3.1: schemes know no case
     if not found and scheme.partition(":")[0] != "unix":
@@ -111,17 +113,21 @@ def _endpoint(text: str, proto: Proto | None) -> Endpoint:
     if found and scheme not in SCHEMES:
         raise Malformed(f'the scheme "{shown(before)}" is unknown{meant(scheme, SCHEMES)}')
     location, question, query = rest.partition("?")
-    if scheme == "unix" or not found:
+    values, others = _options(query, KEYS if scheme in ENGINES else ()) if question else ({}, [])
+    if scheme in ENGINES:
+        address, carries = read_container(scheme, location, others, proto)
+    elif scheme == "srv":
+        address, carries = read_srv(location, proto)
+    elif scheme == "unix" or not found:
         if proto is Proto.UDP:
             raise Malformed("the scheme unix contradicts the protocol UDP")
-        address: Inet | Unix = read_unix(f"unix://{location}" if found else text)
+        address = read_unix(f"unix://{location}" if found else text)
         carries = Proto.TCP
     else:
         carries = Proto(scheme)
         if proto is not None and carries is not proto:
             raise Malformed(f"the scheme {scheme} contradicts the protocol {proto.upper()}")
         address = _inet(location)
-    values = _options(query) if question else {}
     if carries is Proto.UDP and "proxy" in values:
         raise Malformed("?proxy is for TCP: a PROXY header stands before the bytes of a connection")
     return Endpoint(address, carries, **values)
@@ -136,20 +142,27 @@ def _inet(location: str) -> Inet:
     return inet
 
 
-def _options(query: str) -> dict[str, Any]:
-    """Return what `query` says, by the names of the fields of Endpoint."""
+def _options(query: str, known: Sequence[str] = ()) -> tuple[dict[str, Any], list[str]]:
+    """Return what `query` says, by the names of the fields of Endpoint, and the options of `known`,
+    which are the scheme's, as they are written.
+    """
     values: dict[str, Any] = {}
+    others: dict[str, str] = {}
+    expected = f"{_QUERY}; {', '.join(known)}" if known else _QUERY
     for option in query.split("&"):
         key, equals, value = option.partition("=")
         if not key:
-            raise Malformed("an option is empty", _QUERY)
-        if key not in _READ:
-            what = f'the option "{shown(key)}" is unknown{meant(key, _READ)}'
-            raise Malformed(what, _QUERY)
-        if key in values:
-            raise Malformed(f'the option "{key}" is there twice', _QUERY)
-        values[key] = _READ[key](value if equals else None)
-    return values
+            raise Malformed("an option is empty", expected)
+        if key not in _READ and key not in known:
+            what = f'the option "{shown(key)}" is unknown{meant(key, (*_READ, *known))}'
+            raise Malformed(what, expected)
+        if key in values or (key in others.values() and key != "label"):
+            raise Malformed(f'the option "{key}" is there twice', expected)
+        if key in known:
+            others[option] = key
+        else:
+            values[key] = _READ[key](value if equals else None)
+    return values, list(others)
 
 
 def _backup(value: str | None) -> bool:
@@ -179,6 +192,8 @@ _READ: Mapping[str, Callable[[str | None], Any]] = {
 
 def _example(text: str, proto: Proto | None, port: int) -> str:
     before = text.partition("://")[0].lower()
+    if before in ENGINES:
+        return f"{before}://redis:{port}"
     scheme = before if before in ("tcp", "udp") else "tcp"
     return f"{proto or scheme}://{salvaged(text, port)}"
 
@@ -186,13 +201,14 @@ def _example(text: str, proto: Proto | None, port: int) -> str:
 def format_endpoint(endpoint: Endpoint) -> str:
     """Return the URL of `endpoint`; options that have their default are left out."""
     address = format_address(endpoint.address)
-    url = address if isinstance(endpoint.address, Unix) else f"{endpoint.proto}://{address}"
+    whole = isinstance(endpoint.address, Unix) or is_asked(endpoint.address.host)
+    url = address if whole else f"{endpoint.proto}://{address}"
     options = ["backup"] if endpoint.backup else []
     if endpoint.weight != 1:
         options.append(f"weight={endpoint.weight}")
     if endpoint.proxy:
         options.append(f"proxy=v{endpoint.proxy}")
-    return f"{url}?{'&'.join(options)}" if options else url
+    return f"{url}{'&' if '?' in url else '?'}{'&'.join(options)}" if options else url
 
 
 def format_endpoints(endpoints: Iterable[Endpoint]) -> str:

@@ -24,7 +24,9 @@ _LIKE = 0.6  # 1: the same; twice the letters in common, by the letters of both
 # a short number. No part of the pattern runs over the beginning of the next match: texts come from
 # outside, and a search must not take the square of their length.
 _HIDING = ("@", "?", "&")  # without one of these there is no secret to be hidden
-_UNKNOWN_OPTION = re.compile(r"(?P<key>[?&](?!weight=|proxy=)[^=&,?]*=)(?!\d{1,4}(?:[&,]|$))[^&]+")
+_UNKNOWN_OPTION = re.compile(
+    r"(?P<key>[?&](?!(?:weight|proxy|label|network|sleep)=)[^=&,?]*=)(?!\d{1,4}(?:[&,]|$))[^&]+"
+)
 
 
 class Malformed(Exception):  # noqa: N818 - it is the finding; the error is the ConfigError around it

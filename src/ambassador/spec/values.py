@@ -18,6 +18,7 @@ __all__ = [
     "parse_pick",
     "parse_size",
     "parse_word",
+    "read_duration",
 ]
 
 _UNITS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600)}
@@ -63,6 +64,11 @@ def parse_keepalive(text: str, where: str = "keepalive") -> float:
         return seconds
 
     return told(where, text, read)
+
+
+def read_duration(text: str) -> float:
+    """Return seconds, more than none. Raises Malformed."""
+    return _duration(text, zero=False)
 
 
 def _duration(text: str, zero: bool) -> float:

@@ -4,15 +4,16 @@ from ambassador.core.retry import FIRST_WAIT, LONGEST_WAIT, attempt_limit, backo
 
 
 def test_waits_double_up_to_the_longest():
-    waits = [backoff(rounds, 0.0) for rounds in range(6)]
-    assert waits == [0.05, 0.1, 0.2, 0.4, 0.5, 0.5]
+    waits = [backoff(rounds, 0.0) for rounds in range(14)]
+    assert waits[:9] == [0.05] * 9
+    assert waits[8:] == [0.05, 0.1, 0.2, 0.4, 0.5, 0.5]
     assert waits[0] == FIRST_WAIT
     assert waits[-1] == LONGEST_WAIT
 
 
 def test_chance_takes_away_up_to_half():
     assert backoff(0, 0.5) == pytest.approx(FIRST_WAIT * 0.75)
-    assert backoff(9, 0.999999) == pytest.approx(LONGEST_WAIT / 2, rel=1e-3)
+    assert backoff(19, 0.999999) == pytest.approx(LONGEST_WAIT / 2, rel=1e-3)
 
 
 def test_a_million_rounds_are_no_larger_number():

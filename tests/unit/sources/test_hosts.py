@@ -1,8 +1,9 @@
 import pytest
 
+from ambassador.core.usual_ports import USUAL_PORTS, USUAL_UDP_PORTS, usual_ports
 from ambassador.errors import ConfigError, SourceError
 from ambassador.model import Endpoint, Inet, Proto
-from ambassador.sources.hosts import USUAL_PORTS, USUAL_UDP_PORTS, HostsSource, usual_ports
+from ambassador.sources.hosts import HostsSource
 from ambassador.spec import parse_ports
 
 # The file of a container on Docker's default bridge; %s stands for its links.

@@ -69,7 +69,7 @@ def unable(route: Route, abilities: Abilities) -> str:
     if route.proto is Proto.TCP and abilities.no_cut and _ends_sessions(route):
         return f"existing={format_existing(route.existing)} needs more: {abilities.no_cut}"
     hosts = [e.address.host for e in route.endpoints if isinstance(e.address, Inet)]
-    ipv6_only = bool(hosts) and all(":" in host for host in hosts)
+    ipv6_only = bool(hosts) and all(":" in host and is_ip(host) for host in hosts)
     ipv4_only = all(":" not in host and is_ip(host) for host in hosts)
     if abilities.no_ipv4 and not ipv6_only and (ipv4_only or abilities.no_ipv6):
         return abilities.no_ipv4

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ambassador.core.departure import Departure
+from ambassador.core.located import at
 from ambassador.core.usable import keeps, usable
 from ambassador.model import Address, Admin, Endpoint, Existing, Inet, Proto, Route
 from ambassador.planes.kernel.entry import Flow, shown
@@ -198,13 +199,14 @@ class KernelRoute:
         if not isinstance(listen, Inet):
             return ()
         port = self.route.endpoint_port(endpoint, listen.ports[0])
-        return [(one, port) for one in self.known.get(_host(endpoint), ()) if address in ("", one)]
+        known = self.known.get(_host(endpoint), ())
+        return [at(one, port) for one in known if address in ("", one)]
 
     def leads_to(self, upstream: Place, listen_port: int) -> Endpoint | None:
         """Return the endpoint of the route at `upstream`, None when it has none there."""
         for endpoint in self.route.endpoints:
             port = self.route.endpoint_port(endpoint, listen_port)
-            if upstream[1] == port and upstream[0] in self.known.get(_host(endpoint), ()):
+            if any(at(one, port) == upstream for one in self.known.get(_host(endpoint), ())):
                 return endpoint
         return None
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import ceil, gcd, lcm
 
 from ambassador.core.departure import Departure, cause
+from ambassador.core.located import at
 from ambassador.core.usable import keeps, usable
 from ambassador.model import Address, Endpoint, Existing, Inet, Pick, Proto, Ranges, Route
 from ambassador.planes.kernel.eligible import forwardable
@@ -59,7 +60,7 @@ def ways(
         weights = _weights(endpoints, [len(addresses) for addresses in hosts])
         for port in route.listen.ports:
             shares = tuple(
-                Share(address, route.endpoint_port(endpoint, port), weight)
+                Share(*at(address, route.endpoint_port(endpoint, port)), weight)
                 for endpoint, addresses, weight in zip(endpoints, hosts, weights, strict=True)
                 for address in addresses
             )
@@ -99,7 +100,7 @@ def places(route: Route, endpoints: Iterable[Endpoint], known: Known) -> frozens
     if not isinstance(route.listen, Inet):
         return frozenset()
     return frozenset(
-        (address, route.endpoint_port(endpoint, port))
+        at(address, route.endpoint_port(endpoint, port))
         for endpoint in endpoints
         if isinstance(endpoint.address, Inet)
         for address in known.get(endpoint.address.host, ())
@@ -125,7 +126,7 @@ def _addresses(
         address
         for address in known.get(endpoint.address.host, ())
         if (":" in address) == ipv6
-        and forwardable(address)
+        and forwardable(at(address, 0)[0])
         and (not out or Suspect(endpoint, address) not in out)
     ]
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 
 from ambassador.core.departure import STANDING, Departure, Look, Standing, cause, grace
+from ambassador.core.located import at
 from ambassador.core.session import OVER
 from ambassador.core.usable import keeps
-from ambassador.errors import ResolveError
+from ambassador.errors import NoSuchNameError, ResolveError
 from ambassador.model import Address, Existing, Fate, Inet, Route
 from ambassador.pacing import pace, tell_leaving
 from ambassador.planes.relay.live import LiveRoute
@@ -137,8 +139,9 @@ class Departures:
         found = set()
         for endpoint in filter(keeps, self._live.route.endpoints):
             if isinstance(endpoint.address, Inet):
-                for address in await self._resolver.resolve(endpoint.address.host):
-                    found.add((address, endpoint.address.port))
+                with suppress(NoSuchNameError):  # it is nowhere, and nobody is to be led there
+                    for address in await self._resolver.resolve(endpoint.address.host):
+                        found.add(at(address, endpoint.address.port))
             else:
                 found.add((endpoint.address.path, 0))
         return found

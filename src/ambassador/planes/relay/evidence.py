@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from ambassador.core.admission import admits
 from ambassador.core.limits import Limits, is_limited
+from ambassador.core.located import at
 from ambassador.model import Address, Endpoint, Inet, Reason, Route
 from ambassador.planes.relay.turned_away import TurnedAway
 from ambassador.ports import EndpointMet
@@ -50,12 +51,15 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One address a session may connect to. `address` is an IP literal, or a path (port 0)."""
+    """One address a session may connect to. `address` is an IP literal, or a path (port 0);
+    `written` is how the name has it, where it brings its port along.
+    """
 
     endpoint: Endpoint
     address: str
     port: int
     evidence: Evidence | None = field(default=None, repr=False, compare=False)
+    written: str = field(default="", repr=False, compare=False)
     _text: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -66,10 +70,15 @@ class Candidate:
         return self._text
 
     @property
+    def text(self) -> str:
+        """The address as the name has it."""
+        return self.written or self.address
+
+    @property
     def place(self) -> tuple[str, int]:
         """The address with the first port of the endpoint (0 for a path)."""
         where = self.endpoint.address
-        return self.address, where.port if isinstance(where, Inet) else 0
+        return at(self.text, where.port if isinstance(where, Inet) else 0)
 
 
 @dataclass(slots=True)

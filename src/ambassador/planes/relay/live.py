@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from ambassador import log
 from ambassador.core import pick
+from ambassador.core.located import at
 from ambassador.core.usable import usable
 from ambassador.model import Address, Endpoint, Inet, Route
 from ambassador.planes.relay.doubts import DOUBT, Doubts
@@ -155,12 +156,12 @@ class LiveRoute:
         found: list[Candidate] = []
         for endpoint in self.choose(now):
             place = self.usable_now.index(endpoint)
-            addresses = self.known(endpoint, resolver)
+            addresses = dict.fromkeys(self.known(endpoint, resolver))
             if not addresses:
                 if self._evidence[endpoint.address].failing_since is None:
                     return ()
                 continue
-            arranged = self._arrange(place, addresses)
+            arranged = self._arrange(place, tuple(addresses))
             found += [self.candidate(place, listen_port, address) for address in arranged]
         trusted = [one for one in found if (one.address, one.port) not in self._doubts]
         if trusted and self._doubts.claim((found[0].address, found[0].port), now):
@@ -172,7 +173,7 @@ class LiveRoute:
         if not self.in_doubt:
             return False
         return not any(
-            (address, self.route.endpoint_port(endpoint, listen_port)) not in self._doubts
+            at(address, self.route.endpoint_port(endpoint, listen_port)) not in self._doubts
             for endpoint in self.usable_now
             for address in self.known(endpoint, resolver)
         )
@@ -209,7 +210,7 @@ class LiveRoute:
             endpoint = self.usable_now[place]
             port = self.route.endpoint_port(endpoint, listen_port)
             known = self._evidence[endpoint.address]
-            found = Candidate(endpoint, address, port, known)
+            found = Candidate(endpoint, *at(address, port), known, address)
             self._led[place, listen_port, address] = found
         return found
 
@@ -227,14 +228,15 @@ class LiveRoute:
         known = self._evidence.get(endpoint.address)
         if known is not None:
             known.addresses = addresses
-        return [Candidate(endpoint, address, port, known) for address in addresses]
+        once = dict.fromkeys(addresses)
+        return [Candidate(endpoint, *at(address, port), known, address) for address in once]
 
     def turned(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Return `candidates`, the addresses of one endpoint, in the order for the next session."""
         endpoint = candidates[0].endpoint if candidates else None
         if len(candidates) < 2 or endpoint not in self.usable_now:
             return list(candidates)
-        by_address = {one.address: one for one in candidates}
+        by_address = {one.text: one for one in candidates}
         arranged = self._arrange(self.usable_now.index(endpoint), list(by_address))
         return [by_address[address] for address in arranged]
 
@@ -259,7 +261,7 @@ class LiveRoute:
         endpoint = candidate.endpoint
         known = self._evidence.get(endpoint.address)
         addresses = (known.addresses if known else ()) or (candidate.address,)
-        if all((address, candidate.port) in self._doubts for address in addresses):
+        if all(at(address, candidate.port) in self._doubts for address in addresses):
             self.failed(endpoint, reason, now)
 
     def answered(self, candidate: Candidate, now: float) -> None:
@@ -271,12 +273,12 @@ class LiveRoute:
     def address_failed(self, candidate: Candidate, now: float) -> None:
         """Note that `candidate` did not answer."""
         self._doubts.add((candidate.address, candidate.port), now)
-        self.noticed(self.route.name, candidate.endpoint, candidate.address, False)
+        self.noticed(self.route.name, candidate.endpoint, candidate.text, False)
 
     def address_answered(self, candidate: Candidate) -> None:
         """Note that `candidate` answered."""
         if self._doubts.remove((candidate.address, candidate.port)):
-            self.noticed(self.route.name, candidate.endpoint, candidate.address, True)
+            self.noticed(self.route.name, candidate.endpoint, candidate.text, True)
 
     def opened(self, candidate: Candidate) -> Evidence | None:
         """Count a session that was connected to `candidate`; return where, for `closed`."""
@@ -289,8 +291,7 @@ class LiveRoute:
             self._evidence[address] = known
         known.open += 1
         known.opened += 1
-        at, to = known.at, candidate.address
-        at[to] = at.get(to, 0) + 1
+        known.at[candidate.text] = known.at.get(candidate.text, 0) + 1
         return known
 
     def closed(
@@ -300,10 +301,9 @@ class LiveRoute:
         known.open -= 1
         known.to_upstream += to_upstream
         known.to_client += to_client
-        at, address = known.at, candidate.address
-        at[address] -= 1
-        if not at[address]:
-            del at[address]
+        known.at[candidate.text] -= 1
+        if not known.at[candidate.text]:
+            del known.at[candidate.text]
         if not known.open and not known.here:
             self._evidence.pop(known.address, None)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ambassador.model import Endpoint, Inet
 from ambassador.planes.relay.descriptors import EXHAUSTED
@@ -13,7 +13,15 @@ from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.source_ports import NoSourcePortError
 from ambassador.ports import Resolver
 
-__all__ = ["UnreachableError", "doubt", "is_ours", "refuse_itself", "refuse_ourselves", "spoken"]
+__all__ = [
+    "UnreachableError",
+    "doubt",
+    "is_ours",
+    "patience",
+    "refuse_itself",
+    "refuse_ourselves",
+    "spoken",
+]
 
 
 class UnreachableError(Exception):
@@ -57,6 +65,15 @@ def doubt(endpoint: Endpoint, resolver: Resolver) -> None:
     """Have the name of `endpoint` asked for again."""
     if isinstance(endpoint.address, Inet):
         resolver.doubt(endpoint.address.host)
+
+
+def patience(endpoints: Iterable[Endpoint], resolver: Resolver) -> float:
+    """Say that a client waits, and return for how many seconds that is worth it, where that is
+    longer than the route's `connect`: a container is being started.
+    """
+    hosts = [one.address.host for one in endpoints if isinstance(one.address, Inet)]
+    unknown = [host for host in hosts if not resolver.known(host)]
+    return max((resolver.wanted(host) for host in unknown), default=0.0)
 
 
 def is_ours(error: OSError) -> bool:

@@ -26,7 +26,7 @@ from ambassador.planes.relay.dial import Dial
 from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.options import reset
-from ambassador.planes.relay.refusal import doubt, is_ours, refuse_ourselves, spoken
+from ambassador.planes.relay.refusal import doubt, is_ours, patience, refuse_ourselves, spoken
 from ambassador.planes.relay.surroundings import Surroundings
 from ambassador.tasks import spawn
 
@@ -208,6 +208,7 @@ class Search:
                     self._questions[endpoint] = asking
                 else:
                     found[endpoint] = await live.candidates(endpoint, self.port, resolver)
+        patience(endpoints, resolver)  # says that somebody waits
         if not found and not self._reason:
             self._reason = "its name is not resolved in time"
         if self._questions:

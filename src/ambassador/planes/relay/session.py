@@ -20,7 +20,7 @@ from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.options import no_delay, reset
 from ambassador.planes.relay.pair import Side
-from ambassador.planes.relay.refusal import doubt, is_ours, refuse_ourselves, spoken
+from ambassador.planes.relay.refusal import doubt, is_ours, patience, refuse_ourselves, spoken
 from ambassador.planes.relay.search import Search
 from ambassador.planes.relay.shared_session import SharedSession
 from ambassador.planes.relay.source_ports import NO_PORT
@@ -222,7 +222,9 @@ class Session(SharedSession):
             if self._try(candidate):
                 return
         self.happened(Event.SEARCH)
-        self._search.enter(self, self._since + self.live.route.connect, self._failure)
+        live = self.live
+        time_ = max(live.route.connect, patience(live.usable_now, self.around.resolver))
+        self._search.enter(self, self._since + time_, self._failure)
 
     def _missed(self, candidate: Candidate) -> None:
         self.live.missed(candidate, self._failure, time.monotonic())

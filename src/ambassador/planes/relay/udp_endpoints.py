@@ -79,6 +79,8 @@ class UdpEndpoints:
     async def ask(self, endpoint: Endpoint) -> None:
         """Learn the addresses of `endpoint`. Raises UnreachableError when it has none."""
         generation = self.generation
+        if isinstance(endpoint.address, Inet):
+            self._resolver.wanted(endpoint.address.host)
         try:
             found = await self._live.candidates(endpoint, self._port, self._resolver)
         except ResolveError as error:

@@ -1,0 +1,138 @@
+"""Who says where endpoints with a scheme of their own are: engines and SRV records, each imported
+with the first route that needs it.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from ambassador.control.reconciler import Reconciler
+from ambassador.core.results import ContainerView, EngineView
+from ambassador.errors import ConfigError, ResolveError
+from ambassador.model import Endpoint, Inet, Route
+from ambassador.ports import NameFeed
+from ambassador.resolve.resolver import NameResolver
+from ambassador.settings import Settings
+from ambassador.spec.container import is_container
+
+if TYPE_CHECKING:
+    from ambassador.engine.feed import EngineFeed
+    from ambassador.engine.place import Where
+
+__all__ = ["Feeds"]
+
+_PROBE = 1.0  # seconds for one look at a container that was woken
+
+
+class Feeds:
+    """Feeds of names, and the `resolver` that asks them. `seen` hears when containers of an engine
+    change.
+    """
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+        self.resolver = NameResolver(feed_of=self.of)
+        self._reconciler: Reconciler | None = None
+        self._settings = settings
+        self._environ = environ
+        self._engines: dict[Where, EngineFeed] = {}
+        self._schemes: dict[str, EngineFeed] = {}
+        self._srv: NameFeed | None = None
+        self.seen: Callable[[], None] = lambda: None
+
+    def serve(self, reconciler: Reconciler) -> None:
+        """See to the routes of `reconciler`."""
+        self._reconciler = reconciler
+
+    def of(self, host: str) -> NameFeed:
+        """Return who follows `host`. Raises ResolveError."""
+        scheme = host.partition("://")[0]
+        if is_container(host):
+            return self.engine(scheme)
+        if scheme != "srv":
+            raise ResolveError(f"{host}: nobody here follows such names")
+        if self._srv is None:
+            from ambassador.resolve.srv import SrvFeed  # noqa: PLC0415 (only with such a name)
+
+            self._srv = SrvFeed(self.resolver)
+        return self._srv
+
+    def engine(self, scheme: str) -> EngineFeed:
+        """Return the feed of the engine that endpoints with `scheme` are asked of. Raises
+        ResolveError.
+        """
+        if scheme in self._schemes:
+            return self._schemes[scheme]
+        from ambassador.engine.feed import EngineFeed  # noqa: PLC0415 (only with such a name)
+        from ambassador.engine.place import engine_of  # noqa: PLC0415
+
+        try:
+            where = engine_of(scheme, self._settings.docker, self._environ)
+        except ConfigError as error:
+            raise ResolveError(str(error.problems[0])) from error
+        feed = self._engines.get(where)
+        if feed is None:
+            feed = self._engines[where] = EngineFeed(
+                where,
+                answers=self._answers,
+                sessions=self._sessions,
+                command=self._settings.wake_command,
+                seen=lambda: self.seen(),  # noqa: PLW0108 (set later)
+            )
+        self._schemes[scheme] = feed
+        return feed
+
+    def view(self, host: str) -> tuple[tuple[ContainerView, ...], str]:
+        """Return the containers that `host` means, and why there is none to go to."""
+        if not is_container(host):
+            return (), ""
+        feed = self._schemes.get(host.partition("://")[0])
+        return feed.view(host) if feed is not None else ((), "")
+
+    def views(self) -> tuple[EngineView, ...]:
+        """Return what is known of each engine."""
+        return tuple(feed.engine_view() for feed in self._engines.values())
+
+    def close(self) -> None:
+        """Follow nothing any longer, and ask for no name."""
+        self.resolver.close()
+        for feed in (*self._engines.values(), *([self._srv] if self._srv else [])):
+            feed.close()
+
+    def _with(self, host: str) -> list[tuple[Route, Endpoint]]:
+        return [
+            (route, endpoint)
+            for route in (self._reconciler.routes if self._reconciler is not None else ())
+            for endpoint in (*route.endpoints, *route.members)
+            if isinstance(endpoint.address, Inet) and endpoint.address.host == host
+        ]
+
+    async def _answers(self, host: str, address: str, port: int) -> bool:
+        """Tell whether the endpoint at `host` answers at an address: its route's probe, else a
+        connection.
+        """
+        from ambassador.probes.exchange import NoAnswerError, ask  # noqa: PLC0415
+        from ambassador.probes.table import probe_of  # noqa: PLC0415
+        from ambassador.spec.health import http_of  # noqa: PLC0415
+
+        found = self._with(host)
+        probed = next((one for one in found if one[0].health), found[0] if found else None)
+        endpoint = probed[1] if probed is not None else Endpoint(Inet(address, port))
+        health = probed[0].health if probed is not None else ""
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        try:
+            probe = probe_of(health or "tcp", endpoint.proto)
+            place = family, (address, http_of(health)[0] or port)
+            await ask(probe, place, endpoint, _PROBE)
+        except NoAnswerError:
+            return False
+        return True
+
+    async def _sessions(self, host: str) -> int:
+        """Return how many sessions are open, held or waiting at routes with that endpoint."""
+        routes = tuple(dict.fromkeys(route for route, _ in self._with(host)))
+        if self._reconciler is None or not routes:
+            return 0
+        await self._reconciler.measure()
+        return sum(one.open + one.held for one in self._reconciler.status(routes))

@@ -1,0 +1,169 @@
+"""What is known of all containers, and what events and lists change in it. Pure.
+
+A list lags behind events (Docker 20.10 shows a dead container with its address for up to 414 ms,
+Podman 4.3 for 500): what an event has ended stays ended, whatever a list says that was asked for
+within the next second, unless another event has begun it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from ambassador.core.containers.container import Container
+
+__all__ = ["ACTIONS", "Book", "Event", "read_event"]
+
+# Podman 4.3 wants `died` and `remove` in a filter, newer ones and Docker `die` and `destroy`.
+ACTIONS = (
+    *("start", "die", "died", "stop", "kill", "pause", "unpause", "rename", "destroy", "remove"),
+    *("cleanup", "update", "health_status", "connect", "disconnect", "create", "restart"),
+)
+_DEAD = ("die", "died", "cleanup")
+_BORN = ("start", "restart")
+_GONE = ("destroy", "remove")
+LAG = 0.95  # seconds a list may lag behind an event; the second look comes after 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event: of which container, and for a network's event which network (its id)."""
+
+    action: str
+    container: str
+    network: str = ""
+    at: int = 0  # nanoseconds, by the engine's clock; 0: it tells none
+    health: str = ""  # of a HEALTHCHECK: healthy, unhealthy, starting
+
+
+def read_event(entry: object) -> Event | None:
+    """Return the event of one line of GET /events, None where it is about something else."""
+    if not isinstance(entry, dict):
+        return None
+    actor = entry.get("Actor")
+    actor = actor if isinstance(actor, dict) else {}
+    attributes = actor.get("Attributes")
+    attributes = attributes if isinstance(attributes, dict) else {}
+    action, _, health = str(entry.get("Action") or entry.get("status") or "").partition(":")
+    # Docker says `health_status: healthy`, Podman has it beside a bare `health_status`.
+    health = health.strip() or str(
+        entry.get("HealthStatus") or attributes.get("health_status") or ""
+    )
+    at = entry.get("timeNano")
+    at = at if isinstance(at, int) else 0
+    kind = str(entry.get("Type") or "container")
+    id_ = str(actor.get("ID") or entry.get("id") or "")
+    if kind == "network":
+        container = str(attributes.get("container") or "")
+        return Event(action, container, id_, at) if container else None
+    if kind != "container" or not id_ or not action:
+        return None
+    return Event(action, id_, "", at, health if action == "health_status" else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """`containers` by id, as they were listed last. `down`: when (by our clock) and at which moment
+    of the engine's each died since; `born`: when each began, by the engine's; `parted`: when a
+    container left a network; `touched`: when each began or joined a network, by our clock: what was
+    listed before says nothing of where it is now.
+    """
+
+    containers: Mapping[str, Container] = field(default_factory=dict)
+    down: Mapping[str, tuple[float, int]] = field(default_factory=dict)
+    born: Mapping[str, int] = field(default_factory=dict)
+    parted: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    touched: Mapping[str, float] = field(default_factory=dict)
+    health: Mapping[str, str] = field(
+        default_factory=dict
+    )  # as events told; lists of Podman do not
+
+    def heard(self, event: Event, now: float) -> Book:
+        """Return what is known once `event` was heard at `now`, seconds of our clock."""
+        id_ = event.container
+        if event.network:
+            return self._networked(event, now)
+        if event.action in _DEAD:
+            # Podman's file backend may tell of a death after the next start.
+            late = bool(event.at) and self.born.get(id_, 0) > event.at
+            return self if late else replace(self, down={**self.down, id_: (now, event.at)})
+        if event.action in _BORN:
+            return self._begun(event, now)
+        if event.action in _GONE:
+            containers = {one: c for one, c in self.containers.items() if one != id_}
+            return replace(self, containers=containers)
+        if event.health:
+            return replace(self, health={**self.health, id_: event.health})
+        return self
+
+    def _begun(self, event: Event, now: float) -> Book:
+        id_ = event.container
+        if event.at and id_ in self.down and self.down[id_][1] > event.at:
+            return self
+        begun = replace(
+            self,
+            down={one: at for one, at in self.down.items() if one != id_},
+            parted={one: at for one, at in self.parted.items() if one[0] != id_},
+            health={one: word for one, word in self.health.items() if one != id_},
+            born={**self.born, id_: event.at} if event.at else self.born,
+        )
+        return begun._blank(id_, "", now)
+
+    def _networked(self, event: Event, now: float) -> Book:
+        there = (event.container, event.network)
+        if event.action == "disconnect":
+            return replace(self, parted={**self.parted, there: now})
+        if event.action == "connect":
+            parted = {one: at for one, at in self.parted.items() if one != there}
+            return replace(self, parted=parted)._blank(event.container, event.network, now)
+        return self
+
+    def _blank(self, id_: str, network: str, now: float) -> Book:
+        """Return this without the addresses of a container, or those in one network."""
+        touched = {**self.touched, id_: now}
+        one = self.containers.get(id_)
+        if one is None:
+            return replace(self, touched=touched)
+        left = tuple(n for n in one.networks if network and n.id != network)
+        containers = {**self.containers, id_: replace(one, networks=left)}
+        return replace(self, containers=containers, touched=touched)
+
+    def listed(
+        self, found: Iterable[Container], asked: Collection[str] | None, began: float
+    ) -> Book:
+        """Return what is known once a list that was asked for at `began` has come: of all
+        containers, or of those `asked` for.
+        """
+        late = {id_ for id_, at in self.touched.items() if at > began}
+        new = {one.id: self.containers.get(one.id, one) if one.id in late else one for one in found}
+        if asked is not None:
+            kept = {id_: c for id_, c in self.containers.items() if id_ not in asked}
+            new = kept | {id_: c for id_, c in new.items() if id_ in asked}
+        due = None if asked is None else frozenset(asked)
+
+        def past(id_: str, at: float) -> bool:
+            return (due is None or id_ in due) and began >= at + LAG
+
+        return replace(
+            self,
+            containers=new,
+            down={id_: at for id_, at in self.down.items() if not past(id_, at[0])},
+            parted={one: at for one, at in self.parted.items() if not past(one[0], at)},
+            born={id_: at for id_, at in self.born.items() if id_ in new},
+            touched={id_: at for id_, at in self.touched.items() if id_ in late},
+            health={id_: word for id_, word in self.health.items() if id_ in new},
+        )
+
+    def all(self) -> tuple[Container, ...]:
+        """Return every container as it is now, by what lists and events say."""
+        return tuple(self._now(one) for one in self.containers.values())
+
+    def _now(self, one: Container) -> Container:
+        if one.id in self.down and one.state in ("running", "paused"):
+            return replace(one, state="exited", networks=())
+        if one.id in self.health:
+            one = replace(one, sick=self.health[one.id] == "unhealthy")
+        if any(container == one.id for container, _ in self.parted):
+            left = tuple(n for n in one.networks if (one.id, n.id) not in self.parted)
+            return replace(one, networks=left)
+        return one

@@ -1,0 +1,227 @@
+"""Start containers for clients that wait, and stop them again when nobody is there.
+
+Only what was woken here is stopped. A probe wakes nothing: it does not wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import subprocess
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+from ambassador import log
+from ambassador.core.containers.container import Container
+from ambassador.core.containers.found import Found
+from ambassador.core.located import at
+from ambassador.engine.http import EngineHttp
+from ambassador.errors import EngineError
+from ambassador.model import Proto
+from ambassador.spec import container as spec
+from ambassador.spec import printable
+from ambassador.tasks import spawn
+
+__all__ = ["Waker"]
+
+_PATIENCE = 60.0  # seconds a client waits at most for one that is being woken
+_PROBE = 0.01  # seconds between two looks at whether it answers
+_START = 60.0  # seconds the engine, or a command, may take
+_PAUSE = 1.0  # seconds after a start that failed, then twice as long, and so on
+_LONGEST_PAUSE = 30.0
+_LOOK = 5.0  # seconds between two looks at who is there, at most
+
+
+class Waker:
+    """One for an engine. `changed` is called when clients may be let through."""
+
+    def __init__(
+        self,
+        http: EngineHttp,
+        command: Sequence[str],
+        answers: Callable[[str, str, int], Awaitable[bool]],
+        sessions: Callable[[str], Awaitable[int]],
+        changed: Callable[[], None],
+    ) -> None:
+        self.patience = _PATIENCE
+        self.errors: dict[str, str] = {}  # by host
+        self._http = http
+        self._command = tuple(command)
+        self._answers = answers
+        self._sessions = sessions
+        self._changed = changed
+        self._waking: dict[str, asyncio.Task[None]] = {}
+        self._not_before: dict[str, float] = {}
+        self._pauses: dict[str, float] = {}
+        self._held: dict[
+            str, tuple[str, ...]
+        ] = {}  # by host: addresses that are not let through yet
+        self._placed: dict[str, asyncio.Event] = {}
+        self._sleeping: dict[str, asyncio.Task[None]] = {}
+
+    def wake(self, wanted: spec.Container, host: str, found: Found) -> float:
+        """Have what `host` means started, once for all who ask; return for how many seconds that
+        is worth waiting. None (0) where there is nothing to start.
+        """
+        if host in self._waking:
+            return self.patience
+        if not found.asleep:
+            starting = any(r.state in ("restarting", "running") for r in found.replicas)
+            return self.patience if starting else 0.0
+        if time.monotonic() < self._not_before.get(host, 0.0):
+            return 0.0
+        asleep = found.asleep[0]
+        self._held[host] = ()
+        self._placed[host] = asyncio.Event()
+        self._waking[host] = spawn(self._wake(wanted, host, asleep), f"wake {asleep.name}")
+        return self.patience
+
+    def let_through(self, host: str, wanted: spec.Container, found: Found) -> tuple[str, ...]:
+        """Return the addresses of `found` that clients may be led to now."""
+        if host not in self._held:
+            return found.addresses
+        self._held[host] = found.addresses
+        if found.addresses:
+            self._placed[host].set()
+        else:
+            self._placed[host].clear()
+        return ()
+
+    def forget(self, host: str) -> None:
+        """Nobody asks for `host` any longer."""
+        for task in (self._waking.pop(host, None), self._sleeping.pop(host, None)):
+            if task is not None:
+                task.cancel()
+        self._held.pop(host, None)
+        self.errors.pop(host, None)
+
+    def close(self) -> None:
+        """Wake and stop nothing any longer."""
+        for host in (*self._waking, *self._sleeping):
+            self.forget(host)
+
+    async def _wake(self, wanted: spec.Container, host: str, asleep: Container) -> None:
+        began = time.monotonic()
+        try:
+            await self._start(asleep)
+            self.errors.pop(host, None)
+            self._pauses.pop(host, None)
+            async with asyncio.timeout(_PATIENCE):
+                await self._until_it_answers(wanted, host)
+        except EngineError as error:
+            self._failed(host, asleep, str(error))
+        except TimeoutError:
+            self._failed(host, asleep, f"it does not answer within {_PATIENCE:g} s")
+        else:
+            seconds = time.monotonic() - began
+            text = f"{asleep.name} was woken for a client, and answers after {seconds:.3f} s"
+            log.event(log.INFO, "container_woken", text, container=asleep.name, seconds=seconds)
+            if wanted.sleep:
+                self._watch(wanted, host, asleep)
+        finally:
+            self._held.pop(host, None)
+            self._placed.pop(host, None)
+            self._waking.pop(host, None)
+        self._changed()
+
+    def _failed(self, host: str, asleep: Container, why: str) -> None:
+        pause = self._pauses.get(host, _PAUSE)
+        self._pauses[host] = min(_LONGEST_PAUSE, pause * 2)
+        self._not_before[host] = time.monotonic() + pause
+        if self.errors.get(host) != why:
+            text = f"{asleep.name} cannot be woken: {why}"
+            log.event(log.ERROR, "not_woken", text, container=asleep.name, reason=why)
+        self.errors[host] = why
+
+    async def _until_it_answers(self, wanted: spec.Container, host: str) -> None:
+        placed = self._placed[host]
+        while True:
+            await placed.wait()
+            addresses = self._held[host]
+            if wanted.proto is Proto.UDP:
+                return
+            for address in addresses:
+                if await self._answers(host, *at(address, wanted.port)):
+                    return
+            await asyncio.sleep(_PROBE)
+
+    async def _start(self, asleep: Container) -> None:
+        paused = asleep.state == "paused"
+        if self._command:
+            await self._run(asleep.name)
+            return
+        await self._post(asleep, "unpause" if paused else "start")
+
+    async def _post(self, one: Container, what: str) -> None:
+        """Have the engine do `what`. 304: it is so already; 409 (Podman: 500): it is paused."""
+        path = f"/containers/{one.id}/{what}"
+        status, body = await self._http.ask("POST", path, _START)
+        if status in (200, 204, 304):
+            return None
+        if what == "start" and status in (409, 500) and b"pause" in body.lower():
+            return await self._post(one, "unpause")
+        if status in (403, 405):
+            raise EngineError(
+                f"{self._http.where} forbids POST {path}: a proxy has to allow POST "
+                f"/v1.*/containers/{one.name}/{what} (or .../{one.id[:12]}.../{what})",
+                path,
+            )
+        raise EngineError(
+            f"{self._http.where} answers {status}: {printable(body[:160].decode(errors='replace'))}"
+        )
+
+    async def _run(self, name: str) -> None:
+        """Run the command, with the name of the container as its last argument, or for `{name}`."""
+        command = [part.replace("{name}", name) for part in self._command]
+        if command == list(self._command):
+            command.append(name)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+            )
+        except OSError as error:
+            raise EngineError(
+                f"AMBASSADOR_WAKE_COMMAND: {command[0]}: {error.strerror or error}"
+            ) from None
+        try:
+            async with asyncio.timeout(_START):
+                _, said = await process.communicate()
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            raise EngineError(f"AMBASSADOR_WAKE_COMMAND does not end within {_START:g} s") from None
+        if process.returncode:
+            words = printable(said[:160].decode(errors="replace").strip())
+            raise EngineError(f"AMBASSADOR_WAKE_COMMAND ends with {process.returncode}: {words}")
+
+    def _watch(self, wanted: spec.Container, host: str, woken: Container) -> None:
+        if (task := self._sleeping.pop(host, None)) is not None:
+            task.cancel()
+        self._sleeping[host] = spawn(self._sleep(wanted, host, woken), f"see to {woken.name}")
+
+    async def _sleep(self, wanted: spec.Container, host: str, woken: Container) -> None:
+        """Stop what was woken once nothing has been open for long enough."""
+        tick = min(_LOOK, wanted.sleep / 4)
+        idle = time.monotonic()
+        while time.monotonic() - idle < wanted.sleep:
+            await asyncio.sleep(tick)
+            if await self._sessions(host):
+                idle = time.monotonic()
+        try:
+            await self._post(woken, "stop")
+        except EngineError as error:
+            self.errors[host] = str(error)
+            log.event(
+                log.ERROR,
+                "not_stopped",
+                f"{woken.name} cannot be stopped: {error}",
+                container=woken.name,
+            )
+        else:
+            text = f"{woken.name} is stopped: nothing was open for {wanted.sleep:g} s"
+            log.event(log.INFO, "container_asleep", text, container=woken.name)
+        finally:
+            self._sleeping.pop(host, None)

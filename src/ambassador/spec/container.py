@@ -1,0 +1,187 @@
+"""Endpoints that others are asked for: a container by its name or labels, an SRV record.
+
+    docker://NAME[:PORT][/udp][?label=KEY[=VALUE]][&network=NAME][&wake][&sleep=DURATION]
+    podman://...                                        the same, another default socket
+    srv://_SERVICE._tcp.DOMAIN
+
+The host of their address is the whole text in one canonical form (without `backup` and `weight`),
+so that it is one name, however it was written. `Inet.port` is 0 where the port is not known yet.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from urllib.parse import quote, unquote
+
+from ambassador.model import Endpoint, Inet, Proto
+from ambassador.spec.address import read_ports
+from ambassador.spec.text import Malformed, shown
+from ambassador.spec.values import format_duration, read_duration
+
+__all__ = [
+    "ENGINES",
+    "KEYS",
+    "Container",
+    "container_of",
+    "format_container",
+    "is_asked",
+    "is_container",
+    "owned",
+    "read_container",
+    "read_srv",
+]
+
+ENGINES = ("docker", "podman")
+KEYS = ("label", "network", "sleep", "wake")
+_FORM = "docker://NAME[:PORT], docker://SERVICE.PROJECT[:PORT] or docker://?label=KEY=VALUE"
+_SRV = "srv://_SERVICE._tcp.DOMAIN or srv://_SERVICE._udp.DOMAIN"
+# What engines take for a name (moby, daemon/names/names.go: RestrictedNameChars); an id fits, too.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
+_SRV_NAME = re.compile(r"(_[A-Za-z0-9-]{1,62})\.(_tcp|_udp)((\.[A-Za-z0-9_-]{1,63})+)\.?", re.ASCII)
+_SAFE = "/._-~=:@"  # of a label or network, unescaped in a URL
+_SHORTEST_SLEEP = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """What an endpoint says of the containers it means. `port` is 0 where it says none; each of
+    `labels` is `KEY` or `KEY=VALUE`. `sleep`: seconds without a session until one that was woken is
+    stopped again; 0: it is not.
+    """
+
+    scheme: str = "docker"
+    name: str = ""
+    port: int = 0
+    last: int = 0
+    proto: Proto = Proto.TCP
+    labels: tuple[str, ...] = ()
+    network: str = ""
+    wake: bool = False
+    sleep: float = 0.0
+
+
+def is_asked(host: str) -> bool:
+    """Return whether `host` is no name for DNS, but one of this module."""
+    return "://" in host
+
+
+def is_container(host: str) -> bool:
+    """Return whether `host` means containers."""
+    return host.startswith(("docker://", "podman://"))
+
+
+def format_container(one: Container) -> str:
+    """Return the canonical text, which is the host of its address."""
+    ports = f":{one.port}" if one.port else ""
+    ports += f"-{one.last}" if one.last else ""
+    proto = "/udp" if one.proto is Proto.UDP else ""
+    options = [f"label={quote(label, _SAFE)}" for label in one.labels]
+    options += [f"network={quote(one.network, _SAFE)}"] if one.network else []
+    options += ["wake"] if one.wake else []
+    options += [f"sleep={format_duration(one.sleep)}"] if one.sleep else []
+    query = f"?{'&'.join(options)}" if options else ""
+    return f"{one.scheme}://{one.name}{ports}{proto}{query}"
+
+
+def container_of(host: str) -> Container:
+    """Return what the canonical text `host` says. Raises Malformed."""
+    scheme, _, rest = host.partition("://")
+    location, _, query = rest.partition("?")
+    return _read(scheme, location, [one for one in query.split("&") if one], None)
+
+
+def read_container(
+    scheme: str, location: str, options: list[str], proto: Proto | None
+) -> tuple[Inet, Proto]:
+    """Return the address of an endpoint and what it carries; `options` are those of `KEYS`. Raises
+    Malformed.
+    """
+    one = _read(scheme, location, options, proto)
+    return Inet(format_container(one), one.port, one.last), one.proto
+
+
+def read_srv(location: str, proto: Proto | None) -> tuple[Inet, Proto]:
+    """Return the address of an SRV record (RFC 2782) and what it carries. Raises Malformed."""
+    example = f"srv://_redis._{proto or 'tcp'}.example.com"
+    if ":" in location:
+        raise Malformed("the port is in the SRV record", _SRV, example)
+    location = location.lower()
+    found = _SRV_NAME.fullmatch(location)
+    if not found or len(location) > 253:
+        what = (
+            f'"{shown(location)}" is no name of an SRV record'
+            if location
+            else "the name is missing"
+        )
+        raise Malformed(what, _SRV, example)
+    carries = Proto.UDP if found[2] == "_udp" else Proto.TCP
+    if proto is not None and carries is not proto:
+        what = f"{found[2]} contradicts the protocol {proto.upper()}"
+        raise Malformed(what, _SRV, f"srv://{found[1]}._{proto}{found[3]}")
+    return Inet(f"srv://{location.removesuffix('.')}", 0), carries
+
+
+def owned(endpoint: Endpoint, own: Inet) -> Endpoint:
+    """Return `endpoint` of a route whose port (or range) is that of `own`: a container that is
+    written without a port has the route's.
+    """
+    address = endpoint.address
+    if not isinstance(address, Inet) or address.port or not is_container(address.host):
+        return endpoint
+    one = replace(container_of(address.host), port=own.port, last=own.last)
+    return replace(endpoint, address=Inet(format_container(one), own.port, own.last))
+
+
+def _read(scheme: str, location: str, options: list[str], proto: Proto | None) -> Container:
+    place, slash, carried = location.partition("/")
+    if slash:
+        if carried not in ("tcp", "udp"):
+            raise Malformed(f'"{shown(f"/{carried}")}" follows the container', _FORM)
+        if proto is not None and proto != carried:
+            raise Malformed(f"/{carried} contradicts the protocol {proto.upper()}", _FORM)
+        proto = Proto(carried)
+    if "@" in place:
+        raise Malformed("holds a user name or password, which an ambassador does not use", _FORM)
+    name, colon, ports = place.partition(":")
+    if name and not _NAME.fullmatch(name):
+        raise Malformed(f'"{shown(name)}" is not the name of a container', _FORM)
+    port, last = read_ports(ports) if colon else (0, 0)
+    one = Container(scheme, name, port, last, proto or Proto.TCP)
+    for option in options:
+        one = _with(one, *option.partition("="))
+    if one.sleep and not one.wake:
+        what = "sleep without wake: only what was woken is stopped again"
+        raise Malformed(what, "?wake&sleep=15m")
+    if not name and not one.labels:
+        raise Malformed("the name of the container is missing", _FORM)
+    if name and one.labels:
+        raise Malformed("a container has either a name or labels here", _FORM)
+    return one
+
+
+def _with(one: Container, key: str, equals: str, value: str) -> Container:
+    """Return `one` with one of its options."""
+    text = unquote(value)
+    if key == "wake":
+        if equals:
+            raise Malformed('the option "wake" has no value', "?wake")
+        return replace(one, wake=True)
+    if not text:
+        raise Malformed(f'the option "{key}" has no value', f"?{key}={_EXAMPLES[key]}")
+    if key == "label":
+        if text.startswith("="):
+            raise Malformed(f'"{shown(text)}" is no label', "?label=KEY=VALUE")
+        return replace(one, labels=tuple(dict.fromkeys((*one.labels, text))))
+    if key == "network":
+        return replace(one, network=text)
+    try:
+        sleep = read_duration(text)
+    except Malformed as found:
+        raise Malformed(f'sleep "{shown(text)}" {found.what}', "?wake&sleep=15m") from None
+    if sleep < _SHORTEST_SLEEP:
+        raise Malformed(f'"{shown(text)}" is too short', "?wake&sleep=15m")
+    return replace(one, sleep=sleep)
+
+
+_EXAMPLES = {"label": "ambassador.name=db", "network": "back", "sleep": "15m"}

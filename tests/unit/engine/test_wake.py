@@ -1,0 +1,143 @@
+import asyncio
+
+from tests.fake_engine import entry
+
+from .conftest import until
+from .test_feed import feed
+
+HOST = "docker://db:6379?wake"
+
+
+def posts(engine):
+    return [path for method, path in engine.asked if method == "POST"]
+
+
+async def begun(one, host=HOST):
+    told = []
+    one.follow(host, lambda *said: told.append(said))
+    await until(lambda: told)
+    return told
+
+
+def starts(engine, paused=False):
+    """Have the engine do what a real one does when it is asked to start."""
+
+    def answer(method, path):
+        if method == "POST":
+            (container,) = engine.containers
+            engine.containers = [entry("db", "127.0.0.2")]
+            engine.tell("start", container["Id"])
+            return 204, None
+        return None
+
+    engine.answer = answer
+
+
+def test_many_who_wait_are_one_start_and_are_let_through_when_it_answers(play):
+    async def story(engine):
+        engine.containers = [entry("db", state="exited")]
+        starts(engine)
+        ready = asyncio.Event()
+
+        async def answers(*_):
+            return ready.is_set()
+
+        one = feed(engine, answers=answers)
+        told = await begun(one)
+        await until(lambda: engine.streams)
+        assert {one.wanted(HOST) for _ in range(100)} == {60.0}
+        await until(lambda: posts(engine))
+        await until(lambda: one.follower.containers[0].networks)
+        assert told[-1][0] == ()  # it does not answer yet
+        one.wanted(HOST)
+        ready.set()
+        await until(lambda: told[-1][0] == ("127.0.0.2",))
+        assert len(posts(engine)) == 1
+        assert posts(engine)[0].endswith("/start")
+        one.close()
+
+    play(story)
+
+
+def test_without_wake_nothing_is_started(play):
+    async def story(engine):
+        engine.containers = [entry("db", state="exited")]
+        one = feed(engine)
+        await begun(one, "docker://db:6379")
+        assert one.wanted("docker://db:6379") == 0.0
+        assert not posts(engine)
+        one.close()
+
+    play(story)
+
+
+def test_a_paused_one_is_unpaused(play):
+    async def story(engine):
+        engine.containers = [entry("db", "127.0.0.2", state="paused")]
+        starts(engine)
+        one = feed(engine)
+        await begun(one)
+        one.wanted(HOST)
+        await until(lambda: posts(engine))
+        assert posts(engine)[0].endswith("/unpause")
+        one.close()
+
+    play(story)
+
+
+def test_a_proxy_that_forbids_post_is_told_with_the_path_to_allow_and_not_asked_on_and_on(play):
+    async def story(engine):
+        engine.containers = [entry("db", state="exited")]
+        engine.answer = lambda method, _: (403, b"no") if method == "POST" else None
+        one = feed(engine)
+        await begun(one)
+        one.wanted(HOST)
+        await until(lambda: "forbids POST" in one.view(HOST)[1])
+        assert "allow POST /v1.*/containers/db/start" in one.view(HOST)[1]
+        assert one.wanted(HOST) == 0.0
+        assert len(posts(engine)) == 1
+        one.close()
+
+    play(story)
+
+
+def test_a_command_wakes_instead_of_the_engine(play, tmp_path):
+    async def story(engine):
+        engine.containers = [entry("db", state="exited")]
+        log = tmp_path / "log"
+        script = tmp_path / "wake"
+        script.write_text(f'#!/bin/sh\necho "$1" >>{log}\n')
+        script.chmod(0o755)
+        one = feed(engine, command=(str(script),))
+        await begun(one)
+        one.wanted(HOST)
+        await until(log.exists)
+        await until(lambda: log.read_text() == "db\n")
+        assert not posts(engine)
+        one.close()
+
+    play(story)
+
+
+def test_what_was_woken_is_stopped_when_nothing_is_open_for_long_enough(play):
+    async def story(engine):
+        host = f"{HOST}&sleep=1s"
+        engine.containers = [entry("db", state="exited")]
+        starts(engine)
+        count = 1
+
+        async def sessions(_host):
+            return count
+
+        one = feed(engine, sessions=sessions)
+        await begun(one, host)
+        await until(lambda: engine.streams)
+        one.wanted(host)
+        await until(lambda: one.follower.containers[0].state == "running" and posts(engine))
+        await asyncio.sleep(1.5)
+        assert not any(path.endswith("/stop") for path in posts(engine))
+        count = 0
+        await until(lambda: any(path.endswith("/stop") for path in posts(engine)))
+        one.close()
+
+    play(story)
