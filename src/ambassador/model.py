@@ -22,6 +22,7 @@ __all__ = [
     "Health",
     "Hold",
     "Inet",
+    "Limit",
     "Pick",
     "Promote",
     "Proto",
@@ -182,11 +183,20 @@ class Unix:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `count`; who is one more waits for a place so many seconds, 0: is refused."""
+
+    count: int
+    wait: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Rate:
-    """`count` in `seconds`."""
+    """`count` in `seconds`; `wait` as of a limit."""
 
     count: int
     seconds: float
+    wait: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,8 +270,8 @@ class Route:
     allow: tuple[str, ...] = ()  # networks and @files of who may come in; none: nothing is said
     deny: tuple[str, ...] = ()  # of who may not, though allowed
     proxy: tuple[str, ...] = ()  # networks of who sends a PROXY header; none: nobody does
-    limit: int = 0  # open sessions; 0: any number
-    limit_client: int = 0  # the same of one client, which is the /64 of an IPv6 address
+    limit: Limit | None = None  # open sessions
+    limit_client: Limit | None = None  # the same of one client, which is the /64 of an IPv6 address
     rate: Rate | None = None  # new sessions
     ban: Rate | None = None  # a client that is refused so often gets no session for so long
     health: str = ""  # the probe of its endpoints; empty: none

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from ambassador.model import Existing, Fate, Proto, Rate, Reason
+from ambassador.model import Existing, Fate, Limit, Proto, Rate, Reason
 from tests.conformance.ambassador import route
 from tests.conformance.scene import IPV6, ends_with_reset, works
 from tests.wait import until
@@ -190,7 +190,7 @@ def test_who_is_refused_again_and_again_is_left_out_and_nobody_else(scene, plane
     if plane == "kernel":
         return
     old = scene.endpoint("old")
-    scene.ambassador.set(route(6379, OLD, limit_client=1, ban=Rate(2, 60.0)))
+    scene.ambassador.set(route(6379, OLD, limit_client=Limit(1), ban=Rate(2, 60.0)))
     client, upstream = scene.session(old)
     assert is_refused(scene)
     assert is_refused(scene)
@@ -208,7 +208,7 @@ def test_datagrams_are_limited_by_flows(scene, plane):
     upstream = scene.datagrams("old")
     upstream.settimeout(20)
     here = {"name": "dns", "proto": Proto.UDP}
-    scene.ambassador.set(route(5353, "10.77.0.4:7053", limit_client=1, **here))
+    scene.ambassador.set(route(5353, "10.77.0.4:7053", limit_client=Limit(1), **here))
     scene.dial("bridge", 5353, kind=socket.SOCK_DGRAM).send(b"first")
     assert upstream.recv(100) == b"first"
     scene.dial("bridge", 5353, kind=socket.SOCK_DGRAM).send(b"second")

@@ -28,6 +28,7 @@ ELSEWHERE: dict[str, str] = {
     "core.chosen": "unit/core/test_decide.py",
     "core.moving": "unit/core/test_decide.py",
     "core.proxy.header": "unit/core/proxy/test_reading.py",
+    "planes.relay.limit_queue": "relay/test_limits.py",
     "planes.relay.greeting": "relay/test_proxy.py",
     "planes.relay.introduction": "relay/test_proxy.py",
     "core.situation": "unit/core/test_decide.py",

@@ -11,7 +11,7 @@ from ambassador.core.proxy.crc32c import crc32c
 from ambassador.core.proxy.header import SIGNATURE, Header
 from ambassador.core.proxy.reading import read
 from ambassador.core.proxy.writing import write
-from ambassador.model import Inet, Rate, Reason, Unix
+from ambassador.model import Inet, Limit, Rate, Reason, Unix
 from ambassador.planes.relay import greeting
 from ambassador.sources.networks import NetworkLists
 from tests.ports import free_port
@@ -171,7 +171,7 @@ def test_limits_count_the_clients_behind_one_sender(relay, peers):
             port := free_port(),
             echo.port,
             proxy=EVERYBODY,
-            limit_client=1,
+            limit_client=Limit(1),
             ban=Rate(2, 60),
         )
     )

@@ -7,7 +7,7 @@ from socket import AF_INET6, inet_pton
 
 from ambassador.model import Rate, Reason, Route
 
-__all__ = ["Limits", "client_of", "is_limited"]
+__all__ = ["Limits", "client_of", "is_limited", "until_next", "wait_of"]
 
 _MOST = 65_536  # clients that are remembered as refused; a flood from everywhere forgets the oldest
 _MAPPED = "::ffff:"
@@ -16,6 +16,24 @@ _MAPPED = "::ffff:"
 def is_limited(route: Route) -> bool:
     """Tell whether each client of `route` has to be counted."""
     return bool(route.limit or route.limit_client or route.rate or route.ban)
+
+
+def wait_of(route: Route, reason: Reason) -> float:
+    """Return how many seconds who is refused for `reason` may wait for a place instead."""
+    if reason is Reason.RATE:
+        return route.rate.wait if route.rate is not None else 0.0
+    limits = {Reason.LIMIT: route.limit, Reason.LIMIT_CLIENT: route.limit_client}
+    limit = limits.get(reason)
+    return limit.wait if limit is not None else 0.0
+
+
+def until_next(limits: Limits, route: Route, now: float) -> float:
+    """Return the seconds until the rate of `route` has room for the next session."""
+    if route.rate is None:
+        return 0.0
+    missing = 1.0 - limits.tokens(route.rate, now)
+    # A hair more than that: a clock that is asked too early would be asked again at once.
+    return max(0.0, missing * route.rate.seconds / route.rate.count) + 0.001
 
 
 def client_of(host: str) -> str:
@@ -41,7 +59,8 @@ class Limits:
 
     def judge(self, route: Route, host: str, opened: int, now: float) -> Reason | None:
         """Return why the client at `host` is not taken by `route`, which has `opened` sessions;
-        None, and it is counted, where it is. Each one that is taken has to be told by `left`.
+        None, and it is counted, where it is. Each one that is taken has to be told by `left`. Who
+        may wait for a place counts for a ban only once it has waited in vain (`refused`).
         """
         client = client_of(host)
         if route.ban is not None and (until := self._banned.get(client)) is not None:
@@ -51,9 +70,19 @@ class Limits:
         reason = self._beyond(route, client, opened, now)
         if reason is None:
             self._here[client] += 1
-        elif route.ban is not None:
-            self._note(route.ban, client, now)
+        elif not wait_of(route, reason):
+            self.refused(route, host, now)
         return reason
+
+    def refused(self, route: Route, host: str, now: float) -> None:
+        """Note that the client at `host` was refused."""
+        if route.ban is not None:
+            self._note(route.ban, client_of(host), now)
+
+    def tokens(self, rate: Rate, now: float) -> float:
+        """Return how many new sessions may come at once."""
+        tokens = float(rate.count) if self._tokens is None else self._tokens
+        return min(float(rate.count), tokens + (now - self._filled) * rate.count / rate.seconds)
 
     def left(self, host: str) -> None:
         """Note that a session of the client at `host` has ended; one that was never counted, since
@@ -66,9 +95,10 @@ class Limits:
             self._here[client] -= 1
 
     def _beyond(self, route: Route, client: str, opened: int, now: float) -> Reason | None:
-        if route.limit and opened >= route.limit:
+        if route.limit is not None and opened >= route.limit.count:
             return Reason.LIMIT
-        if route.limit_client and self._here.get(client, 0) >= route.limit_client:
+        most = route.limit_client
+        if most is not None and self._here.get(client, 0) >= most.count:
             return Reason.LIMIT_CLIENT
         return None if route.rate is None or self._take(route.rate, now) else Reason.RATE
 
@@ -76,10 +106,8 @@ class Limits:
         """Take a token, of which `rate.count` come in `rate.seconds`, and as many are there at
         most.
         """
-        tokens = float(rate.count) if self._tokens is None else self._tokens
-        tokens += (now - self._filled) * rate.count / rate.seconds
+        self._tokens = self.tokens(rate, now)
         self._filled = now
-        self._tokens = min(float(rate.count), tokens)
         if self._tokens < 1:
             return False
         self._tokens -= 1

@@ -1,26 +1,37 @@
-"""How many sessions a route and a client may have, as it is written: `1000`, `100/s`, `10/1m`."""
+"""How many sessions a route and a client may have, as it is written: `1000`, `50,wait=2s`,
+`100/s,wait=2s`, `10/1m`.
+"""
 
 from __future__ import annotations
 
-from ambassador.errors import ConfigError
-from ambassador.model import Rate
-from ambassador.spec.text import Malformed, shown, told
+from dataclasses import replace
+
+from ambassador.errors import ConfigError, Problem
+from ambassador.model import Limit, Rate
+from ambassador.spec.text import Malformed, meant, shown, told
 from ambassador.spec.values import format_duration, parse_duration
 
-__all__ = ["format_limit", "format_rate", "parse_limit", "parse_rate"]
+__all__ = [
+    "format_limit",
+    "format_rate",
+    "parse_ban",
+    "parse_limit",
+    "parse_rate",
+    "refuse_wait",
+]
 
 _MOST = 1_000_000
 _UNITS = {"s": "1s", "m": "1m", "h": "1h"}
 
 
-def parse_limit(text: str, where: str = "limit") -> int:
-    """Return the number that `text` means, 0 for `off`. Raises ConfigError."""
+def parse_limit(text: str, where: str = "limit") -> Limit | None:
+    """Return the limit that `text` means, None for `off`. Raises ConfigError."""
     return told(where, text, _limit)
 
 
-def format_limit(limit: int) -> str:
+def format_limit(limit: Limit | None) -> str:
     """Return the text that means `limit`."""
-    return str(limit) if limit else "off"
+    return f"{limit.count}{_format_wait(limit.wait)}" if limit is not None else "off"
 
 
 def parse_rate(text: str, where: str = "rate") -> Rate | None:
@@ -28,19 +39,71 @@ def parse_rate(text: str, where: str = "rate") -> Rate | None:
     return told(where, text, _rate)
 
 
+def parse_ban(text: str, where: str = "ban") -> Rate | None:
+    """Return the rate that `text` means, at which nobody waits, None for `off`. Raises
+    ConfigError.
+    """
+    return told(where, text, _plain_rate)
+
+
 def format_rate(rate: Rate | None) -> str:
     """Return the text that means `rate`."""
     if rate is None:
         return "off"
     seconds = format_duration(rate.seconds)
-    return f"{rate.count}/{next((u for u, one in _UNITS.items() if one == seconds), seconds)}"
+    unit = next((u for u, one in _UNITS.items() if one == seconds), seconds)
+    return f"{rate.count}/{unit}{_format_wait(rate.wait)}"
 
 
-def _limit(text: str) -> int:
-    return 0 if text == "off" else _number(text, "1000")
+def refuse_wait(value: Limit | Rate | None, text: str, where: str) -> None:
+    """Raise ConfigError where the limit of a UDP route says `wait`."""
+    if value is not None and value.wait:
+        what = "wait is for TCP: who misses an answer to a datagram sends it again"
+        example = text.partition(",")[0]
+        raise ConfigError(Problem(where, what, shown(text), example, example))
+
+
+def _limit(text: str) -> Limit | None:
+    if text == "off":
+        return None
+    number, comma, beyond = text.partition(",")
+    return Limit(_number(number, "1000"), _wait(number, beyond) if comma else 0.0)
 
 
 def _rate(text: str) -> Rate | None:
+    rate, comma, beyond = text.partition(",")
+    found = _plain_rate(rate)
+    if not comma:
+        return found
+    if found is None:
+        raise Malformed(
+            f'"{shown(text)}" is off, so that nobody waits',
+            "off, or NUMBER/TIME,wait=TIME",
+            "100/s,wait=2s",
+        )
+    return replace(found, wait=_wait(rate, beyond))
+
+
+def _wait(before: str, text: str) -> float:
+    """Return how long who is too many waits, by what stands behind the comma."""
+    if text == "refuse":
+        return 0.0
+    word, equals, seconds = text.partition("=")
+    expected, example = "wait=TIME or refuse behind the comma", f"{shown(before)},wait=2s"
+    if word != "wait" or not equals:
+        what = f'"{shown(text)}" is neither wait=TIME nor refuse{meant(word, ("wait", "refuse"))}'
+        raise Malformed(what, expected, example)
+    try:
+        return parse_duration(seconds)
+    except ConfigError as error:
+        raise Malformed(f"wait {error.problems[0].what}", expected, example) from None
+
+
+def _format_wait(seconds: float) -> str:
+    return f",wait={format_duration(seconds)}" if seconds else ""
+
+
+def _plain_rate(text: str) -> Rate | None:
     if text == "off":
         return None
     number, slash, seconds = text.partition("/")

@@ -6,10 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from ambassador.errors import ConfigError, Problem
-from ambassador.model import Pick, Proto, Route
+from ambassador.model import Limit, Pick, Proto, Rate, Route
 from ambassador.spec.existing import format_existing, parse_existing
 from ambassador.spec.health import OF_UDP
-from ambassador.spec.limits import format_limit, format_rate, parse_limit, parse_rate
+from ambassador.spec.limits import (
+    format_limit,
+    format_rate,
+    parse_ban,
+    parse_limit,
+    parse_rate,
+    refuse_wait,
+)
 from ambassador.spec.listening import Listening, format_listening, parse_listening, refuse_for_udp
 from ambassador.spec.networks import format_networks, parse_networks
 from ambassador.spec.option import Option
@@ -123,7 +130,7 @@ OPTIONS: Mapping[str, Option] = {
             _BOTH,
             "off",
             "1000",
-            "how many sessions may be open; more are refused",
+            "how many sessions may be open; more are refused, or wait: 1000,wait=2s",
         ),
         Option(
             "limit_client",
@@ -146,7 +153,7 @@ OPTIONS: Mapping[str, Option] = {
         ),
         Option(
             "ban",
-            parse_rate,
+            parse_ban,
             format_rate,
             _BOTH,
             "off",
@@ -181,6 +188,8 @@ def parse_option(key: str, text: str, proto: Proto, where: str = "option") -> An
         ) from None
     if proto is Proto.UDP and isinstance(value, Listening):
         refuse_for_udp(value, text, where)
+    if proto is Proto.UDP and isinstance(value, Limit | Rate):
+        refuse_wait(value, text, where)
     if proto is Proto.UDP and key == "health" and value and value not in OF_UDP:
         what = f"a UDP endpoint cannot be asked by {value}"
         raise ConfigError(Problem(where, what, shown(text), f"{', '.join(OF_UDP)}, or off", "dns"))

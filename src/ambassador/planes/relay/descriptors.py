@@ -20,10 +20,17 @@ from ambassador import log
 if TYPE_CHECKING:
     from ambassador.planes.relay.udp_flows import UdpFlows
 
-__all__ = ["EXHAUSTED", "Descriptors", "raise_limit"]
+__all__ = ["EXHAUSTED", "PASSING", "Descriptors", "raise_limit"]
 
 # accept(2), socket(2): the process's limit, the system's limit, and no kernel memory.
 EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+# accept(2): the connection died in the backlog, or a network error is pending on it; go on.
+PASSING = frozenset(
+    {
+        errno.ECONNABORTED, errno.EPROTO, errno.ENETDOWN, errno.ENOPROTOOPT, errno.EHOSTDOWN,
+        errno.ENONET, errno.EHOSTUNREACH, errno.EOPNOTSUPP, errno.ENETUNREACH, errno.EPERM,
+    }
+)  # fmt: skip
 
 # Beside sessions: log, admin socket and its clients, DNS queries, files read at a reload.
 _RESERVE = 16

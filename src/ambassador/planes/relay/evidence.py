@@ -10,6 +10,7 @@ from ambassador.core.admission import admits
 from ambassador.core.limits import Limits, is_limited
 from ambassador.core.located import at
 from ambassador.model import Address, Endpoint, Inet, Reason, Route
+from ambassador.planes.relay.limit_queue import LimitQueue
 from ambassador.planes.relay.turned_away import TurnedAway
 from ambassador.ports import EndpointMet
 from ambassador.spec import format_address
@@ -93,19 +94,35 @@ class Counters:
     closed: Counter[Reason] = field(default_factory=Counter)
     turned_away: TurnedAway = field(default_factory=TurnedAway)  # who are refused, too
     limits: Limits = field(default_factory=Limits)
+    queue: LimitQueue = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.queue = LimitQueue(self)
 
     def takes(self, route: Route, host: str, now: float) -> bool:
-        """Tell whether the client at `host` gets a session of `route`, and count who does not. The
-        end of who does is to be told to `limits.left` where the route is limited.
+        """Tell whether the client at `host` gets a session of `route` at once, and count who does
+        not; see `judge`.
+        """
+        return self.judge(route, host, now) is True
+
+    def judge(self, route: Route, host: str, now: float) -> bool | Reason:
+        """Tell whether the client at `host` gets a session of `route`, and count who does not; a
+        reason where it has to wait for a place first, in the `queue`. The end of who gets one is to
+        be told to `limits.left` where the route is limited.
         """
         reason: Reason | None = None
         # Who comes to a path, and is not introduced by a PROXY header, has no address.
         if route.admitted is not None and host and not admits(route.admitted, host):
             reason = Reason.DENIED
         elif is_limited(route):
-            reason = self.limits.judge(route, host, self.open, now)
+            if self.queue.waits_for(Reason.RATE):
+                reason = Reason.RATE
+            else:
+                reason = self.limits.judge(route, host, self.open - len(self.queue), now)
         if reason is None:
             return True
+        if self.queue.takes(route, reason):
+            return reason
         self.turn_away(route.name, reason, host)
         return False
 

@@ -30,14 +30,14 @@ _END = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 
 class Greetings:
     """Waits for the headers of clients of `live`; who is taken is told to `begin`: the connection,
-    whose it is, and the header.
+    whose it is, what it may have to wait for, and the header.
     """
 
     def __init__(
         self,
         around: Surroundings,
         live: LiveRoute,
-        begin: Callable[[socket.SocketType, object, Header], None],
+        begin: Callable[[socket.SocketType, object, bool | Reason, Header], None],
     ) -> None:
         self._around = around
         self._live = live
@@ -73,10 +73,10 @@ class Greetings:
         """
         self._leave(greeting)
         client, whose, live = greeting.client, header.source or greeting.address, self._live
-        if live.counters.takes(live.route, host_of(whose), time.monotonic()):
+        if taken := live.counters.judge(live.route, host_of(whose), time.monotonic()):
             self._around.poller.remove(client.fileno())
             client.recv(size)
-            self._begin(client, whose, header)
+            self._begin(client, whose, taken, header)
         else:
             self._around.poller.close_socket(client)
 

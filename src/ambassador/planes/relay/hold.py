@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from typing import Any
 
 from ambassador.core.hold import admits, next_overdue, overdue
 from ambassador.model import Hold
@@ -59,6 +60,10 @@ class HoldQueue:
     def leave(self, who: Hashable) -> None:
         """Let `who`, a session or flow, wait no longer, if it does."""
         self._waiting.pop(who, None)
+
+    def first(self, count: int) -> list[Any]:
+        """Return those who have waited longest, `count` at most."""
+        return list(itertools.islice(self._waiting, count))
 
     def change(self, hold: Hold | None) -> None:
         """Go by `hold` from now on; None lets all sessions go, in the order in which they came."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import select
 import socket
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 from ambassador.core.limits import is_limited
 from ambassador.model import Reason
 from ambassador.planes.relay.client import host_of
-from ambassador.planes.relay.descriptors import EXHAUSTED
+from ambassador.planes.relay.descriptors import EXHAUSTED, PASSING
 from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.options import UNACKED, guard, tune
@@ -41,13 +40,6 @@ _OVERLOOKED = 0.02  # seconds in which a worker accepts who waits, unless none i
 _CLOSED = socket.SocketType()  # of sessions that workers have
 _CLOSED.close()
 _BACKLOG_OF_PATH = 4096  # nothing tells how many wait at a unix socket
-# accept(2): the connection died in the backlog, or a network error is pending on it; go on.
-_PASSING = frozenset(
-    {
-        errno.ECONNABORTED, errno.EPROTO, errno.ENETDOWN, errno.ENOPROTOOPT, errno.EHOSTDOWN,
-        errno.ENONET, errno.EHOSTUNREACH, errno.EOPNOTSUPP, errno.ENETUNREACH, errno.EPERM,
-    }
-)  # fmt: skip
 
 
 class StreamListener:
@@ -243,18 +235,18 @@ class StreamListener:
             session.broke()
             raise
 
-    def _session(
-        self, client: socket.SocketType, address: object, header: Header | None = None
-    ) -> Session:
+    def _session(self, client: socket.SocketType, address: object) -> Session:
         done = self._left if is_limited(self.live.route) else self._done
         session = Session(self._around, self.live, client, address, search=self._search, done=done)
-        session.header = header
         self._sessions.add(session)
         return session
 
     def _left(self, session: Session) -> None:
         self._sessions.discard(session)
-        self.live.counters.limits.left(host_of(session.address))
+        counters = self.live.counters
+        if session.waits is None:
+            counters.limits.left(session.host)
+        counters.queue.look(lambda: self.live.route, session.host)
 
     def _look_after(self) -> None:
         if not self.is_open or self._reading:
@@ -311,11 +303,12 @@ class StreamListener:
                     self._pause()
                     descriptors.wait(self.start, os.strerror(error.errno).lower())
                     return False
-                if error.errno in _PASSING:
+                if error.errno in PASSING:
                     continue
                 raise
             descriptors.recovered()
-            if each and not counters.takes(route, host_of(address), time.monotonic()):
+            taken = not each or counters.judge(route, host_of(address), time.monotonic())
+            if not taken:
                 os.close(descriptor)  # a reset: SO_LINGER is the listener's
                 continue
             client = socket.SocketType(family, kind, proto, descriptor)
@@ -325,13 +318,20 @@ class StreamListener:
             if route.proxy:
                 self._greet(client, address)
             else:
-                self._begin(client, address)
+                self._begin(client, address, taken)
         return True
 
     def _begin(
-        self, client: socket.SocketType, address: object, header: Header | None = None
+        self,
+        client: socket.SocketType,
+        address: object,
+        taken: bool | Reason,
+        header: Header | None = None,
     ) -> None:
-        session = self._session(client, address, header)
+        """Begin the session of `client`, which is taken, or waits for a place before."""
+        session = self._session(client, address)
+        session.header = header
+        session.waits = taken if isinstance(taken, Reason) else None
         self.live.arrived(self.live.route.name, self.port, address)
         try:
             session.start()

@@ -55,6 +55,7 @@ class RelayRoute:
                 await piece.end()
         for listener in self.listeners:
             listener.retune()
+        self.live.counters.queue.look_at_all(lambda: self.live.route)
         if step.new.hold != step.old.hold:
             self.live.hold_queue.change(step.new.hold)
 
@@ -79,7 +80,7 @@ class RelayRoute:
             refused=counters.refused,
             to_upstream=counters.to_upstream + sum(session.to_upstream for session in sessions),
             to_client=counters.to_client + sum(session.to_client for session in sessions),
-            held=len(self.live.hold_queue),
+            held=len(self.live.hold_queue) + len(counters.queue),
             held_total=self.live.hold_queue.entered,
             closed=dict(counters.closed),
             turned_away=dict(counters.turned_away.by),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ambassador.core.retry import attempt_limit
 from ambassador.core.session import TABLE, Action, Event, State
 from ambassador.model import Reason
+from ambassador.planes.relay.client import host_of
 from ambassador.planes.relay.dial import Dial
 from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.live import LiveRoute
@@ -39,7 +40,7 @@ class Session(SharedSession):
     """One client of a route, from accept to the close of both sides."""
 
     __slots__ = (
-        "_beside", "_dial", "_failure", "_search", "_since", "header",
+        "_beside", "_dial", "_failure", "_search", "_since", "header", "waits",
     )  # fmt: skip
 
     def __init__(
@@ -58,6 +59,7 @@ class Session(SharedSession):
         self._dial: Dial | None = None
         self._beside: tuple[Dial, ...] = ()  # that may answer still, beside `_dial`
         self._search = search
+        self.waits: Reason | None = None  # for a place that a limit has not
         self.header: Header | None = None  # that came before what the client says
         self._failure = ""  # the last, of what it has tried itself
 
@@ -73,7 +75,11 @@ class Session(SharedSession):
         counters.opened += 1
         counters.open += 1
         self.poller.add(self.client.sock.fileno(), self.client)
-        self._seek()
+        if self.waits is None:
+            self._seek()
+            return
+        self.live.counters.queue.enter(self, self.waits, lambda: self.live.route)
+        self._hold()
 
     def go_on(
         self, candidate: Candidate | None, sock: socket.SocketType | None, error: int
@@ -130,6 +136,7 @@ class Session(SharedSession):
             self._search.leave(self)
         elif action is Action.LEAVE_HOLD:
             self.live.hold_queue.leave(self)
+            self.live.counters.queue.leave(self)
 
     def broke(self) -> None:
         """See Pair."""
@@ -178,9 +185,30 @@ class Session(SharedSession):
         elif not self.live.hold_queue.enter(self, hold, self._released, self._late):
             self._refuse(Reason.REFUSED, f"{hold.limit} sessions are held already")
         else:
-            self.happened(Event.HOLD)
-            if self.client.ending:  # which was told while it looked for its upstream
-                self.ended_early()
+            self._hold()
+
+    def _hold(self) -> None:
+        self.happened(Event.HOLD)
+        if self.client.ending:  # which was told while it looked for its upstream
+            self.ended_early()
+
+    @property
+    def host(self) -> str:
+        """The address of its client, as limits know it."""
+        return host_of(self.address)
+
+    def placed(self) -> None:
+        """There is a place for it; see LimitQueue."""
+        self.waits = None
+        self._released()
+
+    def too_late(self) -> None:
+        """It has waited in vain; see LimitQueue."""
+        counters, route, reason = self.live.counters, self.live.route, self.waits or Reason.LIMIT
+        counters.limits.refused(route, self.host, time.monotonic())
+        counters.turn_away(route.name, reason, self.host)
+        self.because(reason, "waited for a place for longer than the limit allows")
+        self.happened(Event.FAILED)
 
     def _released(self) -> None:
         self.happened(Event.RELEASED)

@@ -3,7 +3,7 @@
 import pytest
 
 from ambassador.core.plan import ChangeRoute
-from ambassador.model import Endpoint, Existing, Fate, Inet, Pick, Proto, Rate, Route, Unix
+from ambassador.model import Endpoint, Existing, Fate, Inet, Limit, Pick, Proto, Rate, Route, Unix
 from ambassador.planes.kernel.eligible import (
     Abilities,
     forwardable,
@@ -46,8 +46,8 @@ def test_plain_routes_are_suited(listen, host):
         (route("10.0.0.1", "10.0.0.2", pick=Pick.LEAST), "pick=least"),
         (route("several-addresses", pick=Pick.LEAST), "pick=least"),
         (route(source=("10.0.0.5",)), "source addresses"),
-        (route(limit=1000), "limit=1000 is counted by the relay"),
-        (route(limit_client=50), "limit_client=50 is counted"),
+        (route(limit=Limit(1000)), "limit=1000 is counted by the relay"),
+        (route(limit_client=Limit(50)), "limit_client=50 is counted"),
         (route(rate=Rate(100, 1)), "rate=100/s is counted"),
         (route(ban=Rate(10, 60)), "ban=10/m is counted"),
         (route(proxy=("10.0.0.0/8",)), "a PROXY header is read"),
