@@ -47,6 +47,8 @@ RUN set -eu; \
       /opt/ambassador/lib
 
 FROM runtime
+# Seconds since 1970: useradd writes it for today, so that builds of one commit are alike.
+ARG SOURCE_DATE_EPOCH
 LABEL org.opencontainers.image.title="ambassador" \
       org.opencontainers.image.description="A small, fast, observable go-between in front of a network service" \
       org.opencontainers.image.licenses="MIT"

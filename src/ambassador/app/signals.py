@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from ambassador import log
 from ambassador.app.application import App
+from ambassador.app.replacement import Replacement
 from ambassador.errors import ConfigError, NobodyError, Problem
 from ambassador.garbage import none_collected, seldom
 from ambassador.handover.successor import Successor
@@ -35,7 +36,8 @@ _NO_WAY = Problem(
 
 
 async def serve(settings: Settings, sources: Sequence[Source]) -> None:
-    """Run until SIGTERM or SIGINT; SIGHUP reloads; a second signal ends the grace.
+    """Run until SIGTERM or SIGINT; SIGHUP reloads; SIGUSR2 starts a successor; a second signal
+    to stop ends the grace.
 
     Raises ConfigError and RunError when it cannot start, with nothing left running.
     """
@@ -55,6 +57,8 @@ async def serve(settings: Settings, sources: Sequence[Source]) -> None:
     reloads = Coalesced(reload, "reload on SIGHUP")
     loop.add_signal_handler(signal.SIGHUP, reloads.ask)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGHUP,))  # see cli.main
+    replacement = Replacement(os.environ)
+    loop.add_signal_handler(signal.SIGUSR2, replacement.ask)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ask_to_stop, number.name)
     if os.getpid() == 1:

@@ -30,7 +30,8 @@ def command(assignments: tuple[str, ...], **flags: str | None) -> int:
     ambassador run DB_PORT_5432_TCP=tcp://db1:5432,tcp://db2:5432?backup
     ambassador run 172.17.0.4 80
 
-    SIGTERM and SIGINT stop it, letting open sessions end; SIGHUP reads the sources again.
+    SIGTERM and SIGINT stop it, letting open sessions end; SIGHUP reads the sources again; SIGUSR2
+    starts the version on disk, which takes over.
     """
     wanted = flags["log"] or os.environ.get(SETTINGS["log"].variable, "")
     as_json = wanted.strip() == "json"  # before the rest is known to be right: errors are lines too

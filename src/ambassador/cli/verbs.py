@@ -14,7 +14,7 @@ from ambassador.cli.terminal import complain
 from ambassador.errors import AmbassadorError, ConfigError, Problem
 from ambassador.spec import meant
 
-__all__ = ["VERBS", "invoke"]
+__all__ = ["VERBS", "invoke", "program"]
 
 # The verb, where it is (attribute `command`), and its line in --help, so that --help imports none.
 VERBS = {
@@ -112,7 +112,7 @@ def _refuse_mistyped_verb(args: Sequence[str]) -> None:
     "6 not begun in time; 7 no ambassador answers. With any but 0 nothing has changed.",
 )
 @click.version_option(__version__, prog_name="ambassador", message="%(prog)s %(version)s")
-def _group() -> None:
+def program() -> None:
     """A small, fast go-between in front of a network service."""
 
 
@@ -122,7 +122,7 @@ def invoke(arguments: Sequence[str]) -> int:
     Raises BrokenPipeError when nobody reads stdout any longer.
     """
     try:
-        result = _group.main(list(arguments), prog_name="ambassador", standalone_mode=False)
+        result = program.main(list(arguments), prog_name="ambassador", standalone_mode=False)
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "ambassador"
         complain(f"{error.format_message()}\n  help:     {where} --help")

@@ -85,6 +85,11 @@ def compose() -> Path:
     return kept("compose", f"{_slim_key()} {COMPOSE}", lambda to: _extend(debian(), COMPOSE, to))
 
 
+def host(script: str) -> Path:
+    """Return the tar file of a Debian host that `script` has made of `debian`."""
+    return kept("host", f"{_slim_key()} {script}", lambda to: _extend(debian(), script, to))
+
+
 def _slim_key() -> str:
     """Return what makes an old file system useless: this recipe, or other certificates."""
     recipe = Path(__file__).read_bytes()

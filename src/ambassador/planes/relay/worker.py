@@ -114,7 +114,7 @@ class Worker:
         descriptor = theirs.fileno()
         shared = doors.shared.descriptors
         try:
-            # -P: what lies in the current folder is no module of ours.
+            # -P: no module of the current folder. PYTHONPATH: so one executable file finds itself.
             self.process = subprocess.Popen(  # noqa: S603 (our own program)
                 [
                     *(sys.executable, "-P", "-m", _MODULE),
@@ -123,6 +123,7 @@ class Worker:
                 ],
                 stdin=subprocess.DEVNULL,
                 pass_fds=[descriptor, *shared],
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             )
         except BaseException:
             ours.close()
