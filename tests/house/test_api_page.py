@@ -9,9 +9,9 @@ from ambassador.core import results
 from ambassador.core.commands import VERBS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
-TOLD = ("ChangeList", "ChangeView", "Changed", "Undone",
-        "EndpointView", "EarlierView", "HoldView", "Moved", "Place", "RemovedView", "RouteView",
-        "SessionList", "SessionView", "SourceView", "StatusView")  # fmt: skip
+TOLD = ("Bucket", "ChangeList", "ChangeView", "Changed", "Counted", "EarlierView", "EndpointView",
+        "HoldView", "Moved", "NumbersView", "Place", "RemovedView", "RouteView", "SessionList",
+        "SessionView", "SourceView", "StatusView", "Undone")  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", TOLD)

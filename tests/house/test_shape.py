@@ -98,7 +98,10 @@ ELSEWHERE: dict[str, str] = {
     "sockets.systemd": "deploy/test_systemd.py",
 }
 # Files above 350 lines, each with the reason.
-LARGE: dict[str, str] = {"ports": "every seam in one file, so that they are found"}
+LARGE: dict[str, str] = {
+    "core.results": "all that is answered stands in one file, as the API has it",
+    "ports": "every seam in one file, so that they are found",
+}
 
 
 def has_code(path: Path) -> bool:

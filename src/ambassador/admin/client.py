@@ -19,10 +19,11 @@ from ambassador.admin.plain import decode, keys_of
 from ambassador.core.commands import Command, Move, Undo
 from ambassador.errors import ConfigError, NobodyError, RunError
 
-__all__ = ["ask", "events", "find", "get", "ready"]
+__all__ = ["ask", "events", "find", "forward", "get", "ready"]
 
 # What a command may take besides its own `timeout`; planes with thousands of routes have time.
 _PATIENCE = 30.0
+_LONGEST = 600.0  # seconds for what a page asks, which has a limit of its own
 _AGAIN = 0.02
 
 
@@ -84,6 +85,14 @@ def get(path: Path, where: str, timeout: float) -> tuple[int, str, bytes]:
         return response.status, response.getheader("Content-Type", "text/plain"), response.read()
 
 
+def forward(path: Path, method: str, where: str, body: bytes, asked: str) -> tuple[int, str, bytes]:
+    """Have the ambassador answer a request as it is, given at the time `asked` (see ASKED); return
+    status, type and body. Raises RunError.
+    """
+    with _exchange(path, method, where, body or None, timeout=_LONGEST, asked=asked) as response:
+        return response.status, response.getheader("Content-Type", "text/plain"), response.read()
+
+
 def events(path: Path, wanted: Events) -> Iterator[bytes]:
     """Yield what has happened, each event as a line of JSON. Raises RunError."""
     query = urlencode({"after": wanted.after, "follow": str(wanted.follow).lower()})
@@ -116,11 +125,17 @@ def _strange(path: Path) -> RunError:
 
 @contextmanager
 def _exchange(
-    path: Path, method: str, url: str, body: bytes | None = None, *, timeout: float | None
+    path: Path,
+    method: str,
+    url: str,
+    body: bytes | None = None,
+    *,
+    timeout: float | None,
+    asked: str = "",
 ) -> Iterator[http.client.HTTPResponse]:
     connection = _Connection(path, timeout)
     # What has not begun in time is not wanted any longer, also where the program stood still.
-    headers = {ASKED: f"{time.time():.3f}"}
+    headers = {ASKED: asked or f"{time.time():.3f}"}
     if body is not None:
         headers["Content-Type"] = "application/json"
     try:

@@ -19,6 +19,7 @@ from ambassador.admin.place import called, candidates, of_our_own, usable
 from ambassador.admin.server import AdminServer
 from ambassador.admin.tcp import api_door, monitor_door
 from ambassador.control.reconciler import Reconciler
+from ambassador.core.results import Place
 from ambassador.errors import RunError
 from ambassador.model import Inet
 from ambassador.sockets.inherited import Inherited
@@ -41,6 +42,7 @@ class Doors:
     def __init__(self, reconciler: Reconciler, metrics: MetricsPage | None = None) -> None:
         self._reconciler = reconciler
         self._metrics = metrics
+        self._name = ""
         self._doors: list[Door | AdminServer] = []
 
     def bind(
@@ -60,6 +62,7 @@ class Doors:
         TCP comes from `inherited` where that has it. Raises RunError when a place cannot be had;
         `stop` gives back those that could.
         """
+        self._name = name
         if admin and admin != "off":
             self._doors.append(self._socket(Path(admin)))
         elif not admin:
@@ -109,7 +112,9 @@ class Doors:
         return [door.sock for door in self._doors if isinstance(door, Door)]
 
     async def start(self) -> None:
-        """Begin to answer."""
+        """Begin to answer, and let `status` say where."""
+        if self.path is not None:
+            self._reconciler.asked_at(Place(self._name, str(self.path)))
         for door in self._doors:
             await door.start()
 

@@ -8,9 +8,11 @@ from collections.abc import Iterable
 from typing import Any, get_args, get_origin
 
 from ambassador.admin.faults import FAULTS, MANNERS, FaultView
+from ambassador.admin.look import Look
 from ambassador.admin.operations import OPERATIONS, Events, Operation, described
 from ambassador.admin.plain import Key, keys_of
 from ambassador.control.events import Event
+from ambassador.core.results import RouteView, StatusView
 
 __all__ = ["document", "schema_of"]
 
@@ -33,6 +35,7 @@ def document(version: str, *, token: bool, metrics: bool) -> dict[str, Any]:
         row.path: {row.method.lower(): _operation(row, schemas)} for row in OPERATIONS
     }
     paths["/v1/events"] = {"get": _events(schemas)}
+    paths["/v1/look"] = {"get": _look(schemas)}
     plain = {"/healthz": "Whether it lives", "/readyz": "Whether it takes clients; 503: not now"}
     if metrics:
         plain["/metrics"] = "Counters and gauges for Prometheus"
@@ -130,6 +133,25 @@ def _events(schemas: dict[str, Any]) -> dict[str, Any]:
                 "content": {"application/x-ndjson": {"schema": {"type": "string"}, "x-line": line}},
             },
             **_failures((401, 405, 422, 500), schemas),
+        },
+    }
+
+
+def _look(schemas: dict[str, Any]) -> dict[str, Any]:
+    numbers = {"number": "integer", "every": "number", "whole": "boolean", "event": "integer"}
+    fields: dict[str, Any] = {name: {"type": kind} for name, kind in numbers.items()}
+    fields["gone"] = {"type": "array", "items": {"type": "string"}}
+    fields["program"] = schema_of(StatusView, schemas)
+    fields["routes"] = {"type": "array", "items": schema_of(RouteView, schemas)}
+    told = {"type": "object", "properties": fields, "required": list(fields)}
+    return {
+        "operationId": "look",
+        "summary": "What has changed since the last look of a page",
+        "description": described(Look),
+        "parameters": _parameters(Look),
+        "responses": {
+            "200": {"description": described(Look), "content": _json(told)},
+            **_failures((401, 405, 422, 500, 503), schemas),
         },
     }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -14,14 +13,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from ambassador import __version__, log
-from ambassador.admin.bounds import Bounds, Followers, Pace, Shared
+from ambassador.admin.bounds import Bounds, Followers, Shared
 from ambassador.admin.examples import curl_of, explained, with_example
 from ambassador.admin.faults import MANNERS, fault_of, view_of
+from ambassador.admin.guards import Guarded, OfThisHost, Paced, Token, told
 from ambassador.admin.lines import lines_of
 from ambassador.admin.operations import ASKED, OPERATIONS, Events, Operation
+from ambassador.admin.page import page_routes
 from ambassador.admin.pieces import Pieces, in_pieces
 from ambassador.admin.plain import decode, encode, from_query, parse_json
 from ambassador.admin.token import shell_word
@@ -35,14 +36,11 @@ __all__ = ["BODY_LIMIT", "BODY_TIME", "Onward", "Token", "api", "monitor"]
 # Room for 2,000 assignments to `add`; larger ones are a slip or an attack.
 BODY_LIMIT = 256 << 10
 _PARAMETERS = 20  # of a query; commands have three
-RATE = 200.0  # requests a second over TCP; a busy monitor asks once a second
 BODY_TIME = 10.0  # seconds; a body comes from the same machine or its neighbour
 # So much of a body too large is read and dropped: closed earlier, our reset could reach the
 # client before our answer does (RFC 9112 section 9.6).
 _DROPPED = 8 << 20
 
-# The token, or what returns the one of the moment.
-Token = str | Callable[[], str]
 # Asks the successor for a path with its query; returns status, type and body. Raises RunError.
 Onward = Callable[[str], Awaitable[tuple[int, str, bytes]]]
 _Answer = Callable[[Request], Awaitable[Response]]
@@ -77,15 +75,20 @@ def api(
     ]
     routes.append(Route("/v1/events", _safely(partial(_events, reconciler, Followers()))))
     routes.append(Route("/openapi.json", openapi))
+    routes += page_routes(
+        reconciler,
+        "token" if token else "open",
+        lambda it: _safely(_of_now(reconciler, onward, it)),
+    )
     app = _application([*routes, *_monitoring(reconciler, metrics, onward)])
-    return _Paced(_Guarded(app, token)) if token else app
+    return Paced(Guarded(app, token)) if token else OfThisHost(app)
 
 
 def monitor(
     reconciler: Reconciler, metrics: MetricsPage | None = None, onward: Onward | None = None
 ) -> ASGIApp:
     """Return what may be asked by anybody: /healthz, /readyz, and /metrics if there are any."""
-    return _Paced(_application(_monitoring(reconciler, metrics, onward)))
+    return Paced(_application(_monitoring(reconciler, metrics, onward)))
 
 
 def _application(routes: list[Route]) -> Starlette:
@@ -126,7 +129,7 @@ async def _execute(
     place, token = here
     curl = curl_of(request.scope.get("server"), str(request.base_url), token)
     if row.method == "POST" and bounds.full:
-        return _told(429, MANNERS[429][1])
+        return told(429, MANNERS[429][1])
     if row.method == "GET":
         with with_example(row, curl, reconciler.routes):
             command = from_query(_query(request), row.command)
@@ -139,7 +142,7 @@ async def _execute(
             with with_example(row, curl, reconciler.routes):
                 value = await asyncio.to_thread(parse_json, body) if body else {}
         except ConfigError as error:
-            return _told(400, str(error))
+            return told(400, str(error))
         with with_example(row, curl, reconciler.routes):
             command = await asyncio.to_thread(decode, value, row.command)
     who = f"{request.client.host if request.client else 'somebody'} {place}"
@@ -230,7 +233,7 @@ def _safely(answer: _Answer) -> _Answer:
         except Exception as error:
             what = f"{request.method} {request.url.path}: {type(error).__name__}"
             log.event(log.ERROR, "bug", f"a bug in the admin API: {what}", traced=_traced(error))
-            return _told(500, MANNERS[500][1])
+            return told(500, MANNERS[500][1])
         finally:
             if task is not None:
                 reads.discard(task)
@@ -277,57 +280,7 @@ def _traced(error: BaseException) -> str:
 async def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     detail = error.detail
-    return _told(error.status_code, detail, error.headers)
+    return told(error.status_code, detail, error.headers)
 
 
-def _told(status: int, detail: str, headers: Any = None) -> JSONResponse:
-    kind, meaning = MANNERS.get(status, ("path", "there is no such path"))
-    if status == 404 or detail in _PHRASES:
-        detail = meaning
-    view = {"kind": kind, "message": detail, "problems": [], "notes": []}
-    return JSONResponse(view, status, headers)
-
-
-_ALWAYS = ("/healthz", "/readyz")
 _SERVED = (Phase.READY, Phase.LEAVING)
-# What Starlette says where nothing is given; our own words are longer.
-_PHRASES = (
-    "Method Not Allowed",
-    "Request Timeout",
-    "Request Entity Too Large",
-    "Content Too Large",
-)
-
-
-class _Paced:
-    """Answers strangers only so many requests a second. Whether the program lives and is ready is
-    told all the same.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-        self._pace = Pace(RATE)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] not in _ALWAYS:
-            await self._pace.turn()
-        await self._app(scope, receive, send)
-
-
-class _Guarded:
-    """Lets only callers with the token in; all others learn nothing."""
-
-    def __init__(self, app: ASGIApp, token: Token) -> None:
-        self._app = app
-        self._token = token
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        given = [value for name, value in scope["headers"] if name == b"authorization"]
-        scheme, _, token = (given[0] if len(given) == 1 else b"").partition(b" ")
-        presented = scheme.lower().capitalize() + b" " + token.strip()
-        expected = self._token() if callable(self._token) else self._token
-        if hmac.compare_digest(presented, f"Bearer {expected}".encode()):
-            await self._app(scope, receive, send)
-        else:
-            headers = {"WWW-Authenticate": "Bearer"}
-            await _told(401, MANNERS[401][1], headers)(scope, receive, send)

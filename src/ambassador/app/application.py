@@ -33,7 +33,6 @@ from ambassador.app.watches import Watches
 from ambassador.control.reconciler import Reconciler
 from ambassador.control.views import in_a_line
 from ambassador.core.phase import Phase
-from ambassador.core.results import Place
 from ambassador.handover.successor import Successor
 from ambassador.handover.transfer import Transfer
 from ambassador.planes.kernel.fullness import with_fullness
@@ -107,6 +106,7 @@ class App:
             installed=lambda steps: self._watches.change(steps),  # noqa: PLW0108 (made below)
             earlier=self._transfer.earlier,
             shortages=lambda: relay.source_ports.shortages,
+            counted=self._durations.numbers,
             reloadables=[self._token] if settings.api is not None else [],
             admission=lists,
             of_host=with_fullness,
@@ -168,7 +168,6 @@ class App:
         elif self._kernel is None or not self._kernel.opened:
             await outlast(assemble.ports_of(self.reconciler.routes))
         if self._doors.path is not None:
-            self.reconciler.asked_at(Place(self._settings.name, str(self._doors.path)))
             await self._transfer.offer(
                 self._doors.path,
                 lambda: self._doors.sockets,

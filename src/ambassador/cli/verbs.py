@@ -23,6 +23,7 @@ VERBS = {
     "status": ("ambassador.cli.status", "Show what the running ambassador does."),
     "list": ("ambassador.cli.list", "List the ambassadors of this host."),
     "top": ("ambassador.cli.top", "The same, live, with small plots."),
+    "page": ("ambassador.cli.page", "The same in a browser, with all that the verbs do."),
     "move": ("ambassador.cli.move", "Point a route at other endpoints."),
     "undo": ("ambassador.cli.undo", "Take back the last change of a route."),
     "history": ("ambassador.cli.history", "List who has changed what."),

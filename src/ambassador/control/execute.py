@@ -23,6 +23,7 @@ from ambassador.core.commands import (
     Drain,
     History,
     Move,
+    Numbers,
     Ready,
     Release,
     Reload,
@@ -36,7 +37,7 @@ from ambassador.core.decide import add, decide
 from ambassador.core.examples import typed
 from ambassador.core.meant import meant
 from ambassador.core.names import find
-from ambassador.core.results import Done, ShortageView, Undone
+from ambassador.core.results import Done, NumbersView, ShortageView, Undone
 from ambassador.core.situation import Decision, Situation
 from ambassador.core.undoing import UndoPlan, undo
 from ambassador.errors import (
@@ -49,7 +50,7 @@ from ambassador.errors import (
 )
 from ambassador.garbage import none_collected
 from ambassador.model import Admin, Endpoint, Existing, Fate, Reason, Route, Snapshot
-from ambassador.ports import Engines, Verifier
+from ambassador.ports import Engines, RouteStatus, Verifier
 from ambassador.spec import format_endpoint
 
 __all__ = ["Executor"]
@@ -77,6 +78,7 @@ class Executor:
         verifier: Verifier | None,
         read_assignments: Callable[[Sequence[str]], Snapshot] | None,
         shortages: Callable[[], Sequence[ShortageView]],
+        counted: Callable[[RouteStatus], NumbersView],
         record: Record,
         engines: Engines | None = None,
     ) -> None:
@@ -87,7 +89,13 @@ class Executor:
         self._deadlines = Deadlines(plane.sessions, plane.cut)
         self._moves = Moves(applier, plane, verifier)
         self.showing = Showing(
-            applier, plane, switches, self._deadlines, shortages, engines=engines
+            applier,
+            plane,
+            switches,
+            self._deadlines,
+            shortages=shortages,
+            counted=counted,
+            engines=engines,
         )
 
     def close(self) -> None:
@@ -131,7 +139,7 @@ class Executor:
             case Add():
                 with none_collected():
                     result = await self._ask(await to_thread(self._add, now, command), who)
-            case Status() | Sessions() | History() | Reload():
+            case Status() | Sessions() | History() | Numbers() | Reload():
                 raise AssertionError(command)
             case _:
                 with none_collected():

@@ -25,21 +25,12 @@ from ambassador.control.reloads import Reloads
 from ambassador.control.snapshots import SnapshotReader, read
 from ambassador.control.stack import OfHost, PlaneStack, same
 from ambassador.control.switches import Switches
-from ambassador.core.commands import (
-    Command,
-    History,
-    Move,
-    Reload,
-    Result,
-    Sessions,
-    Status,
-    Undo,
-    word,
-)
+from ambassador.control.views import numbers
+from ambassador.core.commands import Command, Move, Reload, Result, Undo, word
 from ambassador.core.follow.lead import Lead
 from ambassador.core.phase import PHASES, Phase, Turn
 from ambassador.core.plan import Step
-from ambassador.core.results import Place, ShortageView, SourceView
+from ambassador.core.results import NumbersView, Place, ShortageView, SourceView
 from ambassador.core.wish import Wish
 from ambassador.errors import AmbassadorError, PlaneError, RunError, TimedOutError
 from ambassador.model import Address, Health, Route, RouteKey, Snapshot
@@ -93,6 +84,7 @@ class Reconciler:
         reloadables: Sequence[Reloadable] = (),
         earlier: Earlier | None = None,
         shortages: Callable[[], Sequence[ShortageView]] = tuple,
+        counted: Callable[[RouteStatus], NumbersView] = numbers,
         admission: Admission | None = None,
         of_host: OfHost = same,
         engines: Engines | None = None,
@@ -119,6 +111,7 @@ class Reconciler:
             verifier=verifier,
             read_assignments=read_assignments,
             shortages=shortages,
+            counted=counted,
             record=self.record,
             engines=engines,
         )
@@ -235,14 +228,9 @@ class Reconciler:
         Commands whose `changes` is false neither wait for others nor are kept waiting by them.
         A caller that is cancelled does not stop what has begun.
         """
-        match command:
-            case Status():
-                views = self._snapshots.views
-                return await self._executor.showing.status(command, self.phase.value, views)
-            case Sessions():
-                return await self._executor.showing.sessions(command)
-            case History():
-                return await self._executor.showing.history(command, self.record)
+        if not command.changes:
+            showing, sources = self._executor.showing, self._snapshots.views
+            return await showing.answer(command, self.phase.value, sources, self.record)
         late = 0.0 if since is None else max(0.0, time.time() - since)
         outcome = await asyncio.shield(spawn(self._outcome(command, who, late, gone), "command"))
         if isinstance(outcome, AmbassadorError):

@@ -15,12 +15,13 @@ from ambassador.control.record import Record
 from ambassador.control.stack import PlaneStack
 from ambassador.control.switches import Switches
 from ambassador.control.views import route_view, session_list
-from ambassador.core.commands import History, Sessions, Status
+from ambassador.core.commands import Command, History, Numbers, Result, Sessions, Status
 from ambassador.core.describe import describe_listen
 from ambassador.core.names import find
 from ambassador.core.results import (
     ChangeList,
     EarlierView,
+    NumbersView,
     Place,
     RemovedView,
     RouteView,
@@ -32,7 +33,7 @@ from ambassador.core.results import (
 from ambassador.errors import ConfigError, NotFoundError, Problem
 from ambassador.garbage import none_collected
 from ambassador.model import Address, Endpoint, Inet, Route, RouteKey
-from ambassador.ports import Engines
+from ambassador.ports import Engines, RouteStatus
 from ambassador.spec.container import is_asked
 from ambassador.tasks import Slice
 
@@ -50,10 +51,12 @@ class Showing:
         plane: PlaneStack,
         switches: Switches,
         deadlines: Deadlines,
-        shortages: Callable[[], Sequence[ShortageView]],
         *,
+        shortages: Callable[[], Sequence[ShortageView]],
+        counted: Callable[[RouteStatus], NumbersView],
         engines: Engines | None = None,
     ) -> None:
+        self._counted = counted
         self._engines = engines
         self.reasons: dict[tuple[RouteKey, Address], str] = {}  # the last word of each probe
         self.place = Place()
@@ -63,6 +66,22 @@ class Showing:
         self._deadlines = deadlines
         self._shortages = shortages
         self._started = time.monotonic()
+
+    async def answer(
+        self, command: Command, phase: str, sources: tuple[SourceView, ...], record: Record
+    ) -> Result:
+        """Answer a command that changes nothing."""
+        match command:
+            case Status():
+                return await self.status(command, phase, sources)
+            case Sessions():
+                return await self.sessions(command)
+            case Numbers():
+                return await self.numbers(command)
+            case History():
+                return await self.history(command, record)
+            case _:
+                raise AssertionError(command)
 
     async def status(
         self, command: Status, phase: str, sources: tuple[SourceView, ...]
@@ -161,6 +180,16 @@ class Showing:
             known = {one.key: one for one in (*gone, *self._applier.gone, *self._applier.routes)}
             key = (await to_thread(find, tuple(known.values()), command.route)).key
         return await to_thread(record.told, key, command.limit)
+
+    async def numbers(self, command: Numbers) -> NumbersView:
+        """Return what is counted of a route."""
+        route = await self._find(command.route)
+        await self._plane.measure()
+        for _ in range(_ANEW):
+            if statuses := await self._plane.look([route]):
+                break
+            route = await self._find(route.name)  # removed meanwhile, and perhaps back
+        return self._counted(statuses[0])
 
     async def _find(self, name: str) -> Route:
         """Return the route called `name`. Raises NotFoundError that knows of one removed."""

@@ -11,6 +11,7 @@ from ambassador.core.results import (
     EndpointView,
     FollowView,
     HoldView,
+    NumbersView,
     RouteView,
     SessionList,
     SessionView,
@@ -20,7 +21,7 @@ from ambassador.model import Address, Endpoint, Health, Route, RouteKey
 from ambassador.ports import EndpointMet, RouteStatus, SessionStatus
 from ambassador.spec import format_endpoint, format_existing
 
-__all__ = ["in_a_line", "route_view", "session_list"]
+__all__ = ["in_a_line", "numbers", "route_view", "session_list"]
 
 
 def route_view(
@@ -86,6 +87,13 @@ def _left(status: RouteStatus) -> tuple[EndpointLeft, ...]:
         for address, count in status.open_by_endpoint.items()
         if count > 0 and address not in here
     )
+
+
+def numbers(status: RouteStatus) -> NumbersView:
+    """Return what a plane has counted of a route, where nobody has counted more."""
+    counts = (status.opened, status.refused, status.held_total)
+    amounts = (status.to_upstream, status.to_client)
+    return NumbersView(status.route.name, *counts, *amounts, (), (), ())
 
 
 def session_list(sessions: Iterable[SessionStatus], limit: int) -> SessionList:

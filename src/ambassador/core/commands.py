@@ -10,7 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ambassador.core.results import ChangeList, Done, Moved, SessionList, StatusView, Undone
+from ambassador.core.results import (
+    ChangeList,
+    Done,
+    Moved,
+    NumbersView,
+    SessionList,
+    StatusView,
+    Undone,
+)
 
 __all__ = [
     "VERBS",
@@ -22,6 +30,7 @@ __all__ = [
     "Hold",
     "Maint",
     "Move",
+    "Numbers",
     "Ready",
     "Release",
     "Reload",
@@ -54,6 +63,16 @@ class Sessions:
 
     route: str = ""
     limit: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Say what has been counted of one route, as the metrics have it."""
+
+    result: ClassVar[type] = NumbersView
+    changes: ClassVar[bool] = False
+
+    route: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +254,7 @@ Command = (
     Status
     | Sessions
     | History
+    | Numbers
     | Move
     | Undo
     | Hold
@@ -248,12 +268,13 @@ Command = (
     | Reset
     | Reload
 )
-Result = StatusView | SessionList | ChangeList | Moved | Undone | Done
+Result = StatusView | SessionList | ChangeList | NumbersView | Moved | Undone | Done
 
 VERBS: dict[str, type[Command]] = {
     "status": Status,
     "sessions": Sessions,
     "history": History,
+    "numbers": Numbers,
     "move": Move,
     "undo": Undo,
     "hold": Hold,

@@ -8,10 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 __all__ = [
+    "Bucket",
     "ChangeList",
     "ChangeView",
     "Changed",
     "ContainerView",
+    "Counted",
     "Done",
     "EarlierView",
     "EndpointLeft",
@@ -20,6 +22,7 @@ __all__ = [
     "FollowView",
     "HoldView",
     "Moved",
+    "NumbersView",
     "Place",
     "RemovedView",
     "RouteView",
@@ -318,6 +321,40 @@ class StatusView:
     source_ports: tuple[ShortageView, ...] = ()
     place: Place = Place()
     engines: tuple[EngineView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """So many, for this reason."""
+
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """So many took `at_most` these seconds and longer than the bucket before; null: any longer."""
+
+    at_most: float | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class NumbersView:
+    """What has been counted of a route: clients `turned_away` and sessions `ended`, by the reason,
+    those in the kernel among them as far as somebody watched; `connects`: how long sessions of the
+    relay that have ended took to connect.
+    """
+
+    route: str
+    opened: int
+    refused: int
+    ever_held: int
+    to_upstream: int
+    to_client: int
+    ended: tuple[Counted, ...]
+    turned_away: tuple[Counted, ...]
+    connects: tuple[Bucket, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 
+from ambassador.core.results import Bucket, Counted, NumbersView
 from ambassador.model import Reason
-from ambassador.ports import SessionRecord
+from ambassador.ports import RouteStatus, SessionRecord
 from ambassador.telemetry.metrics import METRICS
 
 __all__ = ["Durations", "Histogram", "Times"]
@@ -111,9 +112,30 @@ class Durations:
         for gone in self._routes.keys() - routes:
             del self._routes[gone]
 
+    def numbers(self, status: RouteStatus) -> NumbersView:
+        """Return what is counted of the route of `status`, together with what that tells."""
+        times = self.of(status.route.name)
+        bounds = (*times.connecting.bounds, None)
+        ended = Counter(status.closed) + times.in_kernel
+        return NumbersView(
+            status.route.name,
+            status.opened,
+            status.refused,
+            status.held_total,
+            status.to_upstream,
+            status.to_client,
+            _counted(ended),
+            _counted(status.turned_away),
+            tuple(map(Bucket, bounds, times.connecting.counts)),
+        )
+
     def of(self, route: str) -> Times:
         """Return what is known of `route` now."""
         known = self._routes.get(route)
         if known is None:
             return Times()
         return Times(known.connecting.copy(), known.session.copy(), Counter(known.in_kernel))
+
+
+def _counted(numbers: Mapping[Reason, int]) -> tuple[Counted, ...]:
+    return tuple(Counted(reason.value, count) for reason, count in sorted(numbers.items()))

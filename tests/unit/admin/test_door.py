@@ -29,7 +29,7 @@ def path(serve, tmp_path):
         b"*1\r\n$4\r\nPING\r\n",
         b"SSH-2.0-x\r\n",
         b"GET\r\n\r\n",
-        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET /nothing HTTP/9.9\r\n\r\n",
         b"GET / HTTP/1.1\r\n\r\n",  # no Host
         b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost x\r\n\r\n",

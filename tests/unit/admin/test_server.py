@@ -55,7 +55,7 @@ def test_health_readiness_and_status(serve, path, looping, reconciler):
 
 def test_nothing_else_is_answered(serve, path):
     serve(path)
-    assert request(path, "/")[0] == 404
+    assert request(path, "/nothing")[0] == 404
     assert request(path, "/v1/status", "POST")[0] == 405
 
 

@@ -39,7 +39,15 @@ async def numbers() -> list[bytes]:
     return [b"numbers ", b"1\n"]
 
 
-PATHS = ["/v1/status", "/v1/nothing", "/openapi.json", "/healthz", "/readyz", "/metrics", "/"]
+PATHS = [
+    "/v1/status",
+    "/v1/nothing",
+    "/openapi.json",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/v1/look",
+]
 
 
 @pytest.mark.parametrize("url", PATHS)
@@ -80,7 +88,7 @@ def test_who_bears_it_is_let_in(port, scheme):
 
 
 def test_two_tokens_are_none(port):
-    raw = f"GET / HTTP/1.1\r\nHost: x\r\n{f'Authorization: Bearer {TOKEN}' * 1}\r\n"
+    raw = f"GET /v1/status HTTP/1.1\r\nHost: x\r\n{f'Authorization: Bearer {TOKEN}' * 1}\r\n"
     twice = raw + f"Authorization: Bearer {TOKEN}\r\n\r\n"
     with socket.create_connection(("127.0.0.1", port), 5) as sock:
         sock.sendall(twice.encode())

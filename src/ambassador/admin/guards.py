@@ -1,0 +1,95 @@
+"""Who is let in, how often, and what all others are told."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from typing import Any
+
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ambassador.admin.bounds import Pace
+from ambassador.admin.faults import MANNERS
+from ambassador.admin.page import is_file, is_foreign
+
+__all__ = ["RATE", "Guarded", "OfThisHost", "Paced", "Token", "told"]
+
+RATE = 200.0  # requests a second over TCP; a busy monitor asks once a second
+# The token, or what returns the one of the moment.
+Token = str | Callable[[], str]
+
+
+def told(status: int, detail: str, headers: Any = None) -> JSONResponse:
+    """Return the answer of a request that is no command: `detail`, or what `status` means."""
+    kind, meaning = MANNERS.get(status, ("path", "there is no such path"))
+    if status == 404 or detail in _PHRASES:
+        detail = meaning
+    view = {"kind": kind, "message": detail, "problems": [], "notes": []}
+    return JSONResponse(view, status, headers)
+
+
+_ALWAYS = ("/healthz", "/readyz")
+# What Starlette says where nothing is given; our own words are longer.
+_PHRASES = (
+    "Method Not Allowed",
+    "Request Timeout",
+    "Request Entity Too Large",
+    "Content Too Large",
+)
+
+
+class Paced:
+    """Answers strangers only so many requests a second. Whether the program lives and is ready is
+    told all the same.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._pace = Pace(RATE)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer; see ASGI."""
+        if scope["path"] not in _ALWAYS:
+            await self._pace.turn()
+        await self._app(scope, receive, send)
+
+
+class Guarded:
+    """Lets only callers with the token in; all others learn nothing."""
+
+    def __init__(self, app: ASGIApp, token: Token) -> None:
+        self._app = app
+        self._token = token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer; see ASGI."""
+        if is_file(scope):  # which asks for the token itself
+            await self._app(scope, receive, send)
+            return
+        given = [value for name, value in scope["headers"] if name == b"authorization"]
+        scheme, _, token = (given[0] if len(given) == 1 else b"").partition(b" ")
+        presented = scheme.lower().capitalize() + b" " + token.strip()
+        expected = self._token() if callable(self._token) else self._token
+        if hmac.compare_digest(presented, f"Bearer {expected}".encode()):
+            await self._app(scope, receive, send)
+        else:
+            headers = {"WWW-Authenticate": "Bearer"}
+            await told(401, MANNERS[401][1], headers)(scope, receive, send)
+
+
+class OfThisHost:
+    """Keeps out what pages of others have a browser ask, where a port of this host leads to the
+    admin socket (ssh -L): programs say nothing of an origin.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer; see ASGI."""
+        if is_foreign(scope):
+            what = "a page of another origin asks; open it at http://localhost or http://127.0.0.1"
+            await told(403, what)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
