@@ -320,12 +320,14 @@ class Snapshot:
     """All that one source says at one moment: complete, never a delta.
 
     `notes` are remarks for the user that are no errors ("REDIS_PORT_6379_TCP is empty: counted
-    as not set").
+    as not set"). A source that `yields` may come and go as it likes, and gives way where others
+    listen already.
     """
 
     source: str
     routes: tuple[Route, ...]
     notes: tuple[str, ...] = ()
+    yields: bool = False
 
 
 @dataclass(frozen=True, slots=True)

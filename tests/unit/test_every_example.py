@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 import ambassador
-from ambassador.app import assemble, signals
+from ambassador.app import assemble, examine, signals
 from ambassador.app.assemble import token
 from ambassador.cli.verbs import invoke
 from ambassador.control.reconciler import read
@@ -49,7 +49,11 @@ PLAIN = {
     "is no regular file": "what stands there is not ours to replace",
 }
 # Places nothing leads to yet, by their text, each with the reason.
-UNREACHED = {"has no name after the members": "each authority there is has a name"}
+UNREACHED = {
+    "has no name after the members": "each authority there is has a name",
+    "Problem(where, problem, written": "an engine says it; tests/unit/app/test_examine.py",
+    "found.problem + more": "an engine says it; it needs one",
+}
 # Modules whose errors are about what another program has written, with the reason.
 FOREIGN = {"sockets/systemd.py": "systemd sets these variables, nobody types them"}
 
@@ -440,7 +444,10 @@ def test_every_place_that_makes_an_error_is_reached_here(problems, tmp_path, mon
     with pytest.raises(ConfigError):
         FileStore(store, assemble.assigned).load()
     importlib.reload(signals)  # has one that is made once
-    for verb in (["stat"], ["top"], ["status", "--name", "web", "--admin", "/run/a.sock"]):
+    examine(Settings(docker="unix:///none"), {}, assemble.assigned([f"{R}=docker://db"]).routes)
+    publish = (["publish", "db"], ["publish", "db", "x"], ["publish", "db", "1-2"])
+    status = ["status", "--name", "web", "--admin", "/run/a.sock"]
+    for verb in (["stat"], ["top"], status, *publish, ["publish", "db", "80/sctp"]):
         assert invoke(verb) == 2
     missing = [
         f"{path.relative_to(ROOT)}:{first}"

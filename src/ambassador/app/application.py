@@ -82,7 +82,7 @@ class App:
             lasting=successor is None,
         )
         self._token = Token(lambda: assemble.token(settings), settings.api_token_file)
-        self._feeds = feeds = Feeds(settings, os.environ)
+        self._feeds = feeds = Feeds(settings, os.environ, sources)
         resolver = feeds.resolver
         self._durations = Durations()
         self._access = AccessLog(settings.access_log) if settings.access_log else None
@@ -112,7 +112,6 @@ class App:
             of_host=with_fullness,
             engines=feeds,
         )
-        feeds.serve(self.reconciler)
         self._transfer.routes = lambda: self.reconciler.routes
         networks = NetworkFiles(lists, self.reconciler)
         self._watches = Watches(resolver, self.reconciler, networks, self._durations.forget)
@@ -160,6 +159,7 @@ class App:
         opened.push_async_callback(self._transfer.close)
         if self._successor is not None:
             opened.callback(self._successor.close)
+        await self._feeds.serve(self.reconciler)
         await self.reconciler.start()
         if self._successor is not None:
             self._doors.replace(self._successor.admin)

@@ -52,6 +52,7 @@ __all__ = [
     "new_loop",
     "placed",
     "ports_of",
+    "published",
     "relay_plane",
     "retire_rules",
     "say_unused",
@@ -91,6 +92,11 @@ def sources(
 ) -> tuple[Source, ...]:
     """Return where routes come from, the plainest word first."""
     file: tuple[Source, ...] = ()
+    labels: tuple[Source, ...] = ()
+    if settings.docker_labels:
+        from ambassador.engine.labels import LabelsSource  # noqa: PLC0415 (only where wished)
+
+        labels = (LabelsSource(settings.docker, environ),)
     if settings.config:
         from ambassador.sources.file import FileSource  # noqa: PLC0415 (only where there is one)
 
@@ -105,12 +111,17 @@ def sources(
             hosts=_hosts(),
         ),
         *file,
-        HostsSource(
-            hostname=socket.gethostname(),
-            ports=settings.ports,
-            routes=settings.routes,
-            in_container=any(path.exists() for path in _OF_CONTAINERS),
-        ),
+        # Where labels are asked for there may be none for now, and no link is guessed at.
+        *(labels or (_links(settings),)),
+    )
+
+
+def _links(settings: Settings) -> HostsSource:
+    return HostsSource(
+        hostname=socket.gethostname(),
+        ports=settings.ports,
+        routes=settings.routes,
+        in_container=any(path.exists() for path in _OF_CONTAINERS),
     )
 
 
@@ -132,6 +143,11 @@ def placed(sources: Sequence[Source], given: Sequence[tuple[str, LentSocket]]) -
 def assigned(assignments: Sequence[str]) -> Snapshot:
     """Return the routes of `assignments`, read like arguments of `run`."""
     return EnvironmentSource({}, assignments).read()
+
+
+def published(assignment: str) -> tuple[Source, ...]:
+    """Return what says that `assignment` is the only route."""
+    return (EnvironmentSource({}, (assignment,)),)
 
 
 def store(settings: Settings, successor: Successor | None) -> StateStore | None:

@@ -4,34 +4,50 @@ with the first route that needs it.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ambassador.control.reconciler import Reconciler
+from ambassador.core.phase import Phase
 from ambassador.core.results import ContainerView, EngineView
 from ambassador.errors import ConfigError, ResolveError
 from ambassador.model import Endpoint, Inet, Route
-from ambassador.ports import NameFeed
+from ambassador.ports import NameFeed, Source
 from ambassador.resolve.resolver import NameResolver
 from ambassador.settings import Settings
 from ambassador.spec.container import is_container
+from ambassador.tasks import spawn
 
 if TYPE_CHECKING:
     from ambassador.engine.feed import EngineFeed
+    from ambassador.engine.labels import LabelsSource
     from ambassador.engine.place import Where
 
 __all__ = ["Feeds"]
 
+_FIRST = 5.0  # seconds to wait for the first answer of an engine whose labels make routes
+_STARTING = 0.05  # seconds between two looks whether the start is over
 _PROBE = 1.0  # seconds for one look at a container that was woken
 
 
 class Feeds:
-    """Feeds of names, and the `resolver` that asks them. `seen` hears when containers of an engine
-    change.
+    """Feeds of names, and the `resolver` that asks them; those of `sources` that are labels are
+    read from what is followed.
     """
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, settings: Settings, environ: Mapping[str, str], sources: Sequence[Source] = ()
+    ) -> None:
+        self._labels: Sequence[LabelsSource] = ()
+        if settings.docker_labels:
+            from ambassador.engine.labels import LabelsSource  # noqa: PLC0415 (see `engine`)
+
+            self._labels = [one for one in sources if isinstance(one, LabelsSource)]
+        self._reloading: asyncio.Task[bool] | None = None
         self.resolver = NameResolver(feed_of=self.of)
         self._reconciler: Reconciler | None = None
         self._settings = settings
@@ -39,11 +55,33 @@ class Feeds:
         self._engines: dict[Where, EngineFeed] = {}
         self._schemes: dict[str, EngineFeed] = {}
         self._srv: NameFeed | None = None
-        self.seen: Callable[[], None] = lambda: None
 
-    def serve(self, reconciler: Reconciler) -> None:
-        """See to the routes of `reconciler`."""
+    async def serve(self, reconciler: Reconciler) -> None:
+        """See to the routes of `reconciler`, which is about to start: labels are read, if their
+        engine answers soon, and make other routes whenever they change.
+        """
         self._reconciler = reconciler
+        for labels in self._labels:
+            feed = self.engine("docker")
+            labels.attach(feed)
+            feed.follower.start()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(feed.follower.first.wait(), _FIRST)
+            feed.seen = labels.watch(self._reload)
+
+    def _reload(self) -> None:
+        """Have the routes of labels taken over, once more where that is under way."""
+        before = self._reloading
+
+        async def reload() -> bool:
+            if before is not None:
+                await asyncio.wait({before})
+            assert self._reconciler is not None
+            while self._reconciler.phase is Phase.STARTING:  # noqa: ASYNC110 (for a moment)
+                await asyncio.sleep(_STARTING)
+            return await self._reconciler.reload(by_operator=False)
+
+        self._reloading = spawn(reload(), "take over labels")
 
     def of(self, host: str) -> NameFeed:
         """Return who follows `host`. Raises ResolveError."""
@@ -78,7 +116,6 @@ class Feeds:
                 answers=self._answers,
                 sessions=self._sessions,
                 command=self._settings.wake_command,
-                seen=lambda: self.seen(),  # noqa: PLW0108 (set later)
             )
         self._schemes[scheme] = feed
         return feed
@@ -92,10 +129,17 @@ class Feeds:
 
     def views(self) -> tuple[EngineView, ...]:
         """Return what is known of each engine."""
-        return tuple(feed.engine_view() for feed in self._engines.values())
+        problems = tuple(problem for labels in self._labels for problem in labels.problems)
+        mine = self._schemes.get("docker")
+        return tuple(
+            replace(feed.engine_view(), problems=problems if feed is mine else ())
+            for feed in self._engines.values()
+        )
 
     def close(self) -> None:
         """Follow nothing any longer, and ask for no name."""
+        if self._reloading is not None:
+            self._reloading.cancel()
         self.resolver.close()
         for feed in (*self._engines.values(), *([self._srv] if self._srv else [])):
             feed.close()

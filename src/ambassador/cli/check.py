@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from ambassador.app import lists, sources, token
+from ambassador.app import examine, lists, sources, token
 from ambassador.cli.flags import setting_flags
 from ambassador.cli.text import safe, table
 from ambassador.control.reconciler import read
@@ -28,9 +28,10 @@ __all__ = ["command"]
 @setting_flags(*SETTINGS)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, errors included.")
 def command(assignments: tuple[str, ...], as_json: bool, **flags: str | None) -> int:
-    """Read everything that `run` would read, show the routes, start nothing.
+    """Read everything that `run` would read, show the routes, start nothing. Engines are asked
+    for the containers that endpoints mean.
 
-    Exit 0 when `run` would start, 2 when something is wrong.
+    Exit 0 when `run` would start and clients would reach containers, 2 when something is wrong.
     """
     try:
         settings = Settings.from_environ(os.environ, flags)
@@ -38,6 +39,8 @@ def command(assignments: tuple[str, ...], as_json: bool, **flags: str | None) ->
         desired, snapshots = read(
             sources(settings, os.environ, assignments), admission=lists(settings)
         )
+        if problems := examine(settings, os.environ, desired.routes):
+            raise ConfigError(*problems)
     except ConfigError as error:
         if not as_json:
             raise

@@ -113,6 +113,7 @@ def _all(view: StatusView, head: Sequence[str] = _HEAD, width: int | None = None
     notes += [_short(one) for one in view.source_ports]
     notes += [_before(one) for one in view.earlier]
     notes += [_engine(one) for one in view.engines if one.error]
+    notes += [problem for one in view.engines for problem in one.problems]
     return "\n".join([*lines, *([""] if notes else []), *notes])
 
 

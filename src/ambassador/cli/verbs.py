@@ -36,6 +36,7 @@ VERBS = {
     "sessions": ("ambassador.cli.sessions", "List open sessions."),
     "events": ("ambassador.cli.events", "Show what has happened, and follow it."),
     "add": ("ambassador.cli.add", "Begin routes at run time."),
+    "publish": ("ambassador.cli.publish", "Give a running container a port of this host."),
     "remove": ("ambassador.cli.remove", "End a route at run time."),
     "reset": ("ambassador.cli.reset", "Go back to what the sources say of a route."),
     "reload": ("ambassador.cli.reload", "Read the sources again."),

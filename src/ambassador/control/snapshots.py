@@ -141,7 +141,11 @@ class SnapshotReader:
 
     def _take_with_care(self, snapshot: Snapshot) -> None:
         good = self._good.get(snapshot.source)
-        if good is not None and (lost := most_lost(good.routes, snapshot.routes)):
+        if (
+            good is not None
+            and not snapshot.yields
+            and (lost := most_lost(good.routes, snapshot.routes))
+        ):
             names = ", ".join(lost[:_SHOWN]) + (", ..." if len(lost) > _SHOWN else "")
             raise LostRoutesError(
                 f"{snapshot.source}: {len(lost)} of its {len(good.routes)} routes are gone at "

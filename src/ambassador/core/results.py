@@ -151,7 +151,8 @@ class ContainerView:
 class EngineView:
     """A container engine that is followed: where it is, what it calls itself, the version of its
     API that is spoken; how many `containers` it has, and how old that is (`age` in seconds; null:
-    it was never told). `error`: why it cannot be asked now, empty when it can.
+    it was never told). `error`: why it cannot be asked now, empty when it can. `problems`: what
+    is wrong with labels.
     """
 
     engine: str
@@ -160,6 +161,7 @@ class EngineView:
     containers: int
     age: float | None
     error: str = ""
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from ambassador import log
@@ -29,14 +28,20 @@ Answers = Callable[[str, str, int], Awaitable[bool]]
 Open = Callable[[str], Awaitable[int]]
 
 
-@dataclass(slots=True, eq=False)
+_RECREATED = 15.0  # seconds a client waits at least for one that restarts or is recreated
+
+
 class _Name:
-    host: str
-    wanted: Container
-    told: list[_Told] = field(default_factory=list)
-    found: Found | None = None
-    said: str = ""
-    addresses: tuple[str, ...] = ()
+    """A host that is followed, and who is told of it."""
+
+    def __init__(self, host: str, wanted: Container) -> None:
+        self.host = host
+        self.wanted = wanted
+        self.told: list[_Told] = []
+        self.found: Found | None = None
+        self.said = ""
+        self.addresses: tuple[str, ...] = ()
+        self.left = 0.0  # when it had an address last (monotonic)
 
 
 class EngineFeed:
@@ -51,7 +56,6 @@ class EngineFeed:
         answers: Answers,
         sessions: Open,
         command: Sequence[str] = (),
-        seen: Callable[[], None] = lambda: None,
     ) -> None:
         self.http = EngineHttp(where)
         self.follower = Follower(self.http, self._changed)
@@ -59,7 +63,7 @@ class EngineFeed:
         self._names: dict[str, _Name] = {}
         self._details: dict[str, Details] = {}
         self._asked: set[str] = set()
-        self._seen = seen
+        self.seen: Callable[[], None] = lambda: None
         self._waker = Waker(self.http, command, answers, sessions, self._changed)
 
     def follow(self, host: str, told: _Told) -> Callable[[], None]:
@@ -84,8 +88,10 @@ class EngineFeed:
     def wanted(self, host: str) -> float:
         """Hear that a client waits for `host`; see ports.NameFeed."""
         name = self._names.get(host)
-        if name is None or not name.wanted.wake or name.addresses:
+        if name is None or name.addresses:
             return 0.0
+        if not name.wanted.wake:
+            return max(0.0, name.left + _RECREATED - time.monotonic()) if name.left else 0.0
         found = name.found
         return (
             self._waker.wake(name.wanted, host, found)
@@ -134,7 +140,7 @@ class EngineFeed:
         if self.follower.first.is_set():
             for name in tuple(self._names.values()):
                 self._look(name)
-        self._seen()
+        self.seen()
 
     def _look(self, name: _Name, tell: _Told | None = None) -> None:
         follower = self.follower
@@ -155,6 +161,8 @@ class EngineFeed:
         self, name: _Name, addresses: tuple[str, ...], why: str, known: bool, new: _Told | None
     ) -> None:
         before, name.addresses = name.addresses, addresses
+        if before and not addresses:
+            name.left = time.monotonic()
         if why != name.said or before != addresses:
             self._say(name, before, why, known)
         name.said = why

@@ -32,7 +32,8 @@ _TOGETHER = 0.01  # events come in groups
 _MANY = 8  # containers that are asked for by their ids; more: all
 _LATE = 2.0  # seconds: an event that is older was not read in time, and others may be lost
 _HEAD = 1.0  # Podman may send the head of the stream with its first event
-_LONGEST_PAUSE = 5.0
+_LONGEST_PAUSE = 5.0  # seconds between two attempts,
+_LONGEST_AWAY = 0.8  # and where nobody is there, which costs little
 _UNSAID = 5.0  # seconds of failures that nobody needs to hear of
 _BUFFER = 1 << 20  # characters of one event
 _FAILURES = (EngineError, OSError, asyncio.IncompleteReadError, TimeoutError, ValueError)
@@ -100,7 +101,8 @@ class Follower:
                 pause = 0.0  # it was there: a proxy cuts what is idle
             self._changed()
             await asyncio.sleep(pause * random.uniform(0.75, 1.0))
-            pause = min(_LONGEST_PAUSE, max(0.1, pause * 2))
+            longest = _LONGEST_PAUSE if self._deaf or not self.error else _LONGEST_AWAY
+            pause = min(longest, max(0.1, pause * 2))
 
     async def _follow(self) -> None:
         """Follow until the stream ends or something fails."""

@@ -19,7 +19,7 @@ _ROUTES = Path("/proc/net/route")
 # Docker and Podman bring /etc/hosts and /etc/resolv.conf from a folder with the container's id:
 # with cgroup v1 and v2, another hostname, and the host's network, too. With `--network container:x`
 # it is that of x, which is what is wanted.
-_OWN = re.compile(r"/([0-9a-f]{64})/(?:\S*/)?(?:hosts|hostname|resolv\.conf)(?:\s|$)")
+_OWN = r"/([0-9a-f]{64})/(?:\S*/)?(?:hosts|hostname|resolv\.conf)(?:\s|$)"
 _FILES = ("/etc/hosts", "/etc/resolv.conf", "/etc/hostname")
 _DISCARD = 9  # a port; to connect a UDP socket sends nothing
 
@@ -47,7 +47,7 @@ def own_id(mounts: Path = _MOUNTS) -> str:
         return ""
     for line in lines:
         fields = line.split(" ")
-        if len(fields) > 4 and fields[4] in _FILES and (found := _OWN.search(fields[3] + " ")):
+        if len(fields) > 4 and fields[4] in _FILES and (found := re.search(_OWN, fields[3] + " ")):
             return found[1]
     return ""
 

@@ -28,8 +28,8 @@ _CONNECT = 5.0
 _HEAD = 64 << 10
 _LONGEST = 64 << 20  # bytes of an answer; a thousand containers are 3 MB
 _SHOWN = 160
-_STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})(?: |\r|$)")
-_VERSION = re.compile(r"(Maximum|Minimum) supported API version is (\d+\.\d+)", re.IGNORECASE)
+_STATUS = rb"HTTP/1\.[01] (\d{3})(?: |\r|$)"
+_VERSION = r"(Maximum|Minimum) supported API version is (\d+\.\d+)"
 _FIRST = "1.44"  # asked for first; 20.10 answers with its maximum, 29 with its minimum
 _OLDEST = (1, 24)  # what we ask for is the same from there on
 
@@ -123,7 +123,7 @@ class EngineHttp:
         Raises EngineError where none will do.
         """
         text = body.decode(errors="replace")
-        found = _VERSION.search(text)
+        found = re.search(_VERSION, text, re.IGNORECASE)
         if found is None:
             return False
         version = found[2]
@@ -153,7 +153,7 @@ class EngineHttp:
             )
             writer.write("\r\n".join(lines).encode())
             head = await reader.readuntil(b"\r\n\r\n")
-            found = _STATUS.match(head)
+            found = re.match(_STATUS, head)
             if found is None:
                 raise EngineError(f"{self.where}: speaks no HTTP: {head[:40]!r}")
             fields = {

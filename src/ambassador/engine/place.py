@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ambassador.errors import ConfigError, Problem
 from ambassador.spec import parse_ports, shown
@@ -18,8 +18,7 @@ _TLS = 2376  # the usual port with TLS; 2375 is the one without
 _PLAIN = 2375
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
+class Where(NamedTuple):
     """An engine's socket: a path, or a host and port, with the folder of ca.pem, cert.pem and
     key.pem where it speaks TLS. `said`: by which variable it was chosen.
     """

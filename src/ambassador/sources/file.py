@@ -157,7 +157,7 @@ class _Document:
             problems += error.problems
         options, found = self._options(path, table, proto)
         problems += found
-        if isinstance(own := options.get("listen"), Inet):
+        if "listen" in options and isinstance(own := options["listen"].listen, Inet):
             endpoints = tuple(owned(endpoint, own) for endpoint in endpoints)
         if "listen" not in table:
             example = f'listen = "{_listen_like(endpoints)}"'

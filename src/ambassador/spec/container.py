@@ -11,7 +11,8 @@ so that it is one name, however it was written. `Inet.port` is 0 where the port 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from ambassador.model import Endpoint, Inet, Proto
@@ -37,14 +38,13 @@ KEYS = ("label", "network", "sleep", "wake")
 _FORM = "docker://NAME[:PORT], docker://SERVICE.PROJECT[:PORT] or docker://?label=KEY=VALUE"
 _SRV = "srv://_SERVICE._tcp.DOMAIN or srv://_SERVICE._udp.DOMAIN"
 # What engines take for a name (moby, daemon/names/names.go: RestrictedNameChars); an id fits, too.
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
-_SRV_NAME = re.compile(r"(_[A-Za-z0-9-]{1,62})\.(_tcp|_udp)((\.[A-Za-z0-9_-]{1,63})+)\.?", re.ASCII)
+_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
+_SRV_NAME = r"(_[A-Za-z0-9-]{1,62})\.(_tcp|_udp)((\.[A-Za-z0-9_-]{1,63})+)\.?"
 _SAFE = "/._-~=:@"  # of a label or network, unescaped in a URL
 _SHORTEST_SLEEP = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(NamedTuple):
     """What an endpoint says of the containers it means. `port` is 0 where it says none; each of
     `labels` is `KEY` or `KEY=VALUE`. `sleep`: seconds without a session until one that was woken is
     stopped again; 0: it is not.
@@ -107,7 +107,7 @@ def read_srv(location: str, proto: Proto | None) -> tuple[Inet, Proto]:
     if ":" in location:
         raise Malformed("the port is in the SRV record", _SRV, example)
     location = location.lower()
-    found = _SRV_NAME.fullmatch(location)
+    found = re.fullmatch(_SRV_NAME, location, re.ASCII)
     if not found or len(location) > 253:
         what = (
             f'"{shown(location)}" is no name of an SRV record'
@@ -129,7 +129,7 @@ def owned(endpoint: Endpoint, own: Inet) -> Endpoint:
     address = endpoint.address
     if not isinstance(address, Inet) or address.port or not is_container(address.host):
         return endpoint
-    one = replace(container_of(address.host), port=own.port, last=own.last)
+    one = container_of(address.host)._replace(port=own.port, last=own.last)
     return replace(endpoint, address=Inet(format_container(one), own.port, own.last))
 
 
@@ -144,7 +144,7 @@ def _read(scheme: str, location: str, options: list[str], proto: Proto | None) -
     if "@" in place:
         raise Malformed("holds a user name or password, which an ambassador does not use", _FORM)
     name, colon, ports = place.partition(":")
-    if name and not _NAME.fullmatch(name):
+    if name and not re.fullmatch(_NAME, name, re.ASCII):
         raise Malformed(f'"{shown(name)}" is not the name of a container', _FORM)
     port, last = read_ports(ports) if colon else (0, 0)
     one = Container(scheme, name, port, last, proto or Proto.TCP)
@@ -166,22 +166,22 @@ def _with(one: Container, key: str, equals: str, value: str) -> Container:
     if key == "wake":
         if equals:
             raise Malformed('the option "wake" has no value', "?wake")
-        return replace(one, wake=True)
+        return one._replace(wake=True)
     if not text:
         raise Malformed(f'the option "{key}" has no value', f"?{key}={_EXAMPLES[key]}")
     if key == "label":
         if text.startswith("="):
             raise Malformed(f'"{shown(text)}" is no label', "?label=KEY=VALUE")
-        return replace(one, labels=tuple(dict.fromkeys((*one.labels, text))))
+        return one._replace(labels=tuple(dict.fromkeys((*one.labels, text))))
     if key == "network":
-        return replace(one, network=text)
+        return one._replace(network=text)
     try:
         sleep = read_duration(text)
     except Malformed as found:
         raise Malformed(f'sleep "{shown(text)}" {found.what}', "?wake&sleep=15m") from None
     if sleep < _SHORTEST_SLEEP:
         raise Malformed(f'"{shown(text)}" is too short', "?wake&sleep=15m")
-    return replace(one, sleep=sleep)
+    return one._replace(sleep=sleep)
 
 
 _EXAMPLES = {"label": "ambassador.name=db", "network": "back", "sleep": "15m"}

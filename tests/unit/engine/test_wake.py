@@ -71,6 +71,21 @@ def test_without_wake_nothing_is_started(play):
     play(story)
 
 
+def test_one_that_has_just_left_is_waited_for_since_it_may_be_recreated(play):
+    async def story(engine):
+        engine.containers = [entry("db", "127.0.0.2")]
+        one = feed(engine)
+        told = await begun(one, "docker://db:6379")
+        await until(lambda: told[-1][0] and engine.streams)
+        engine.tell("die", engine.containers[0]["Id"])
+        await until(lambda: not told[-1][0])
+        assert 10 < one.wanted("docker://db:6379") <= 15
+        assert not posts(engine)
+        one.close()
+
+    play(story)
+
+
 def test_a_paused_one_is_unpaused(play):
     async def story(engine):
         engine.containers = [entry("db", "127.0.0.2", state="paused")]

@@ -9,7 +9,7 @@ container, in the host's network, on the host) but for macvlan from its own host
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ambassador.core.containers.container import Attachment, Container
 from ambassador.spec import container as spec
@@ -19,8 +19,7 @@ __all__ = ["Here", "Place", "place_of"]
 _NAMES_OF_HOST = ("", "0.0.0.0", "::")
 
 
-@dataclass(frozen=True, slots=True)
-class Here:
+class Here(NamedTuple):
     """Where we are. `shared` tells of an address and the length of its prefix whether we are in
     its network, `routed` whether there is a way to it at all. `host`: we are in the network of the
     engine's host; `own`: the container we are, if we are one it has; `gateway`: the default gateway
@@ -38,8 +37,7 @@ class Here:
     isolated: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a container is: addresses, each with a `#PORT` where that is not the endpoint's; none
     and the `problem`, where it is nowhere for us. `network`: in which network; `note`: what is
     remarkable about it.
@@ -68,8 +66,8 @@ def place_of(
         other, problem = _other(container, mode.partition(":")[2], everything)
         if other is None:
             return Place(problem=problem)
-        found = place_of(replace(other, sick=False), wanted, here, everything, port)
-        return replace(found, note=f"in the network of {other.name}") if found.addresses else found
+        found = place_of(other._replace(sick=False), wanted, here, everything, port)
+        return found._replace(note=f"in the network of {other.name}") if found.addresses else found
     if here.remote:
         return _published(container, here.remote, port, wanted.proto)
     if mode == "host" or any(n.network == "host" for n in container.networks):

@@ -8,7 +8,8 @@ within the next second, unless another event has begun it again.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import NamedTuple
 
 from ambassador.core.containers.container import Container
 
@@ -25,8 +26,7 @@ _GONE = ("destroy", "remove")
 LAG = 0.95  # seconds a list may lag behind an event; the second look comes after 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One event: of which container, and for a network's event which network (its id)."""
 
     action: str
@@ -61,22 +61,19 @@ def read_event(entry: object) -> Event | None:
     return Event(action, id_, "", at, health if action == "health_status" else "")
 
 
-@dataclass(frozen=True, slots=True)
-class Book:
+class Book(NamedTuple):
     """`containers` by id, as they were listed last. `down`: when (by our clock) and at which moment
     of the engine's each died since; `born`: when each began, by the engine's; `parted`: when a
     container left a network; `touched`: when each began or joined a network, by our clock: what was
     listed before says nothing of where it is now.
     """
 
-    containers: Mapping[str, Container] = field(default_factory=dict)
-    down: Mapping[str, tuple[float, int]] = field(default_factory=dict)
-    born: Mapping[str, int] = field(default_factory=dict)
-    parted: Mapping[tuple[str, str], float] = field(default_factory=dict)
-    touched: Mapping[str, float] = field(default_factory=dict)
-    health: Mapping[str, str] = field(
-        default_factory=dict
-    )  # as events told; lists of Podman do not
+    containers: Mapping[str, Container] = MappingProxyType({})
+    down: Mapping[str, tuple[float, int]] = MappingProxyType({})
+    born: Mapping[str, int] = MappingProxyType({})
+    parted: Mapping[tuple[str, str], float] = MappingProxyType({})
+    touched: Mapping[str, float] = MappingProxyType({})
+    health: Mapping[str, str] = MappingProxyType({})  # as events told; lists of Podman do not
 
     def heard(self, event: Event, now: float) -> Book:
         """Return what is known once `event` was heard at `now`, seconds of our clock."""
@@ -86,22 +83,21 @@ class Book:
         if event.action in _DEAD:
             # Podman's file backend may tell of a death after the next start.
             late = bool(event.at) and self.born.get(id_, 0) > event.at
-            return self if late else replace(self, down={**self.down, id_: (now, event.at)})
+            return self if late else self._replace(down={**self.down, id_: (now, event.at)})
         if event.action in _BORN:
             return self._begun(event, now)
         if event.action in _GONE:
             containers = {one: c for one, c in self.containers.items() if one != id_}
-            return replace(self, containers=containers)
+            return self._replace(containers=containers)
         if event.health:
-            return replace(self, health={**self.health, id_: event.health})
+            return self._replace(health={**self.health, id_: event.health})
         return self
 
     def _begun(self, event: Event, now: float) -> Book:
         id_ = event.container
         if event.at and id_ in self.down and self.down[id_][1] > event.at:
             return self
-        begun = replace(
-            self,
+        begun = self._replace(
             down={one: at for one, at in self.down.items() if one != id_},
             parted={one: at for one, at in self.parted.items() if one[0] != id_},
             health={one: word for one, word in self.health.items() if one != id_},
@@ -112,10 +108,10 @@ class Book:
     def _networked(self, event: Event, now: float) -> Book:
         there = (event.container, event.network)
         if event.action == "disconnect":
-            return replace(self, parted={**self.parted, there: now})
+            return self._replace(parted={**self.parted, there: now})
         if event.action == "connect":
             parted = {one: at for one, at in self.parted.items() if one != there}
-            return replace(self, parted=parted)._blank(event.container, event.network, now)
+            return self._replace(parted=parted)._blank(event.container, event.network, now)
         return self
 
     def _blank(self, id_: str, network: str, now: float) -> Book:
@@ -123,10 +119,10 @@ class Book:
         touched = {**self.touched, id_: now}
         one = self.containers.get(id_)
         if one is None:
-            return replace(self, touched=touched)
+            return self._replace(touched=touched)
         left = tuple(n for n in one.networks if network and n.id != network)
-        containers = {**self.containers, id_: replace(one, networks=left)}
-        return replace(self, containers=containers, touched=touched)
+        containers = {**self.containers, id_: one._replace(networks=left)}
+        return self._replace(containers=containers, touched=touched)
 
     def listed(
         self, found: Iterable[Container], asked: Collection[str] | None, began: float
@@ -144,8 +140,7 @@ class Book:
         def past(id_: str, at: float) -> bool:
             return (due is None or id_ in due) and began >= at + LAG
 
-        return replace(
-            self,
+        return self._replace(
             containers=new,
             down={id_: at for id_, at in self.down.items() if not past(id_, at[0])},
             parted={one: at for one, at in self.parted.items() if not past(one[0], at)},
@@ -160,10 +155,10 @@ class Book:
 
     def _now(self, one: Container) -> Container:
         if one.id in self.down and one.state in ("running", "paused"):
-            return replace(one, state="exited", networks=())
+            return one._replace(state="exited", networks=())
         if one.id in self.health:
-            one = replace(one, sick=self.health[one.id] == "unhealthy")
+            one = one._replace(sick=self.health[one.id] == "unhealthy")
         if any(container == one.id for container, _ in self.parted):
             left = tuple(n for n in one.networks if (one.id, n.id) not in self.parted)
-            return replace(one, networks=left)
+            return one._replace(networks=left)
         return one

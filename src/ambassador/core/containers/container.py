@@ -7,8 +7,8 @@ GET /containers/json, https://docs.docker.com/reference/api/engine/.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 __all__ = ["Attachment", "Container", "Published", "read_containers"]
 
@@ -18,8 +18,7 @@ NUMBER = "com.docker.compose.container-number"
 ONEOFF = "com.docker.compose.oneoff"
 
 
-@dataclass(frozen=True, slots=True)
-class Attachment:
+class Attachment(NamedTuple):
     """One network of a container: its name and id, and each address with the length of its prefix;
     an address is empty where it has none.
     """
@@ -38,8 +37,7 @@ class Attachment:
         return tuple((address, length) for address, length in both if address)
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(NamedTuple):
     """A port of the host that leads to a port of the container; `host` is where it listens."""
 
     port: int
@@ -48,8 +46,7 @@ class Published:
     host: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(NamedTuple):
     """What is known of one container. `state` is the engine's word (running, exited, paused, ...);
     `sick`: its HEALTHCHECK says that it is unhealthy. `mode` is its network mode where the engine
     tells it: "host", "container:ID", or the name of a network.
@@ -61,7 +58,7 @@ class Container:
     state: str = ""
     sick: bool = False
     mode: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+    labels: Mapping[str, str] = MappingProxyType({})
     networks: tuple[Attachment, ...] = ()
     exposed: tuple[tuple[int, str], ...] = ()
     published: tuple[Published, ...] = ()

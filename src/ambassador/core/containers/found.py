@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ambassador.core.containers.address import Here, place_of
 from ambassador.core.containers.container import Container
@@ -15,8 +15,7 @@ from ambassador.spec import container as spec
 __all__ = ["Details", "Found", "Replica", "find"]
 
 
-@dataclass(frozen=True, slots=True)
-class Details:
+class Details(NamedTuple):
     """What only GET /containers/ID/json tells: Podman's list has no network mode, and exposed ports
     are in that of Docker's running containers only.
     """
@@ -29,8 +28,7 @@ class Details:
 Detailed = Callable[[str], Details | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Replica:
+class Replica(NamedTuple):
     """One container that is meant, and where it is; `problem`: why no client is led to it."""
 
     name: str
@@ -42,8 +40,7 @@ class Replica:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """`addresses` of all replicas; where there is none, the `problem`. `wrong`: it is what was
     written that has to be changed. `asleep` are containers that could be started or unpaused;
     `unknown` those whose exposed ports have to be asked for.
@@ -78,7 +75,7 @@ def find(
             if (known := details(one.id)) is None:
                 unknown.append(one.id)
             said = known or said
-            one = replace(one, mode=one.mode or said.mode)
+            one = one._replace(mode=one.mode or said.mode)
             everything[one.id] = one
         if not port and one.state == "running":
             ports = one.exposed or said.exposed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ambassador.core.containers.container import Container
 from ambassador.spec import container as spec
@@ -12,12 +12,11 @@ from ambassador.spec.text import meant
 
 __all__ = ["Meaning", "meaning"]
 
-_ID = re.compile(r"[0-9a-f]{12,64}")
+_ID = r"[0-9a-f]{12,64}"
 _LISTED = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
+class Meaning(NamedTuple):
     """The containers that are meant; none, and the `problem`, where that cannot be told. `wrong`:
     what was written has to be changed; else the container may come.
     """
@@ -55,7 +54,7 @@ def meaning(one: spec.Container, containers: Iterable[Container]) -> Meaning:
 
 def _exactly(name: str, containers: Sequence[Container]) -> Container | None:
     named = [c for c in containers if name in c.names]
-    if not named and _ID.fullmatch(name):
+    if not named and re.fullmatch(_ID, name):
         named = [c for c in containers if c.id.startswith(name)]
     return named[0] if len(named) == 1 else None
 

@@ -53,3 +53,7 @@ def here(*shared: str, **more: object) -> Here:
 
 def published(port: int, public: int, host: str = "0.0.0.0", proto: str = "tcp") -> Published:
     return Published(port, proto, public, host)
+
+
+def replace(one, **more):  # type: ignore[no-untyped-def]
+    return one._replace(**more)

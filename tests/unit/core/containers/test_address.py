@@ -1,9 +1,7 @@
-from dataclasses import replace
-
 from ambassador.core.containers.address import place_of
 from ambassador.core.containers.container import Attachment
 
-from .scene import container, here, published, wanted
+from .scene import container, here, published, replace, wanted
 
 REDIS = wanted("docker://redis:6379")
 

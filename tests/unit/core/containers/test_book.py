@@ -1,8 +1,6 @@
-from dataclasses import replace
-
 from ambassador.core.containers.book import Book, Event, read_event
 
-from .scene import container
+from .scene import container, replace
 
 REDIS = container("redis", "10.0.0.2")
 NET = "id-net"

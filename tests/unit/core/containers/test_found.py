@@ -1,8 +1,6 @@
-from dataclasses import replace
-
 from ambassador.core.containers.found import Details, find
 
-from .scene import container, here, replica, wanted
+from .scene import container, here, replace, replica, wanted
 
 WEB = [replica("shop", "web", n, f"10.0.0.{n}") for n in (1, 2, 3)]
 HERE = here("10.0.0.1", "10.0.0.2", "10.0.0.3")

@@ -1,10 +1,8 @@
-from dataclasses import replace
-
 import pytest
 
 from ambassador.core.containers.meaning import meaning
 
-from .scene import container, replica, wanted
+from .scene import container, replace, replica, wanted
 
 SHOP = [replica("shop", "web", number) for number in (1, 2, 10)]
 OTHER = replica("blog", "web", 1)
