@@ -251,6 +251,7 @@ class Endpoint:
     proxy: int = 0  # the version of the PROXY header it is sent, 1 or 2; 0: none
     admin: Admin = Admin.READY  # the operator's; no part of the grammar
     health: Health = Health.UNKNOWN  # the probes'; neither
+    spared: bool = False  # unhealthy as all of its route are, and used all the same; neither
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +279,7 @@ class Route:
     interval: float = 2.0  # between two answers of one endpoint
     rise: int = 2  # so many good answers in a row make an unhealthy endpoint healthy
     fall: int = 3  # so many bad ones another unhealthy
+    panic: bool = False  # where all endpoints are unhealthy, they are used all the same
     lag: float = 10.0  # a replica that is further behind its primary is unhealthy
     follow: Follow | None = None  # what says which member is the primary
     user: str = ""  # what the probes log in as at an endpoint

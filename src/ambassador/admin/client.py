@@ -47,9 +47,12 @@ class _Connection(http.client.HTTPConnection):
                 return
 
 
-def ready(path: Path, timeout: float) -> tuple[bool, str]:
-    """Return whether the ambassador takes clients, and its phase. Raises RunError."""
-    with _exchange(path, "GET", "/readyz", timeout=timeout) as response:
+def ready(path: Path, timeout: float, *, endpoints: bool = False) -> tuple[bool, str]:
+    """Return whether the ambassador takes clients, and its phase; with `endpoints` whether each
+    route has one that works, or which has none. Raises RunError.
+    """
+    url = "/readyz?endpoints" if endpoints else "/readyz"
+    with _exchange(path, "GET", url, timeout=timeout) as response:
         return response.status == http.client.OK, response.read().decode(errors="replace").strip()
 
 

@@ -50,7 +50,7 @@ class Paced:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer; see ASGI."""
-        if scope["path"] not in _ALWAYS:
+        if scope["path"] not in _ALWAYS or scope["query_string"]:
             await self._pace.turn()
         await self._app(scope, receive, send)
 

@@ -28,6 +28,7 @@ from ambassador.admin.plain import decode, encode, from_query, parse_json
 from ambassador.admin.token import shell_word
 from ambassador.control.reconciler import Reconciler
 from ambassador.core.phase import Phase
+from ambassador.core.working import not_working
 from ambassador.errors import AmbassadorError, ConfigError, RunError
 from ambassador.ports import MetricsPage
 
@@ -103,9 +104,15 @@ def _monitoring(
     async def healthz(_: Request) -> Response:
         return PlainTextResponse("ok\n")
 
-    async def readyz(_: Request) -> Response:
+    async def readyz(request: Request) -> Response:
         phase = reconciler.phase
-        return PlainTextResponse(f"{phase}\n", 200 if phase in _SERVED else 503)
+        text, good = str(phase), phase in _SERVED
+        if good and reconciler.waits_for:
+            text, good = f"waits for endpoints: {reconciler.waits_for}", False
+        elif good and "endpoints" in request.query_params:
+            lost = not_working(await reconciler.look())
+            text, good = (lost, False) if lost else (text, good)
+        return PlainTextResponse(f"{text}\n", 200 if good else 503)
 
     routes = [Route("/healthz", healthz), Route("/readyz", readyz)]
     if metrics is not None:

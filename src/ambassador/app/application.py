@@ -28,7 +28,7 @@ from ambassador.app import assemble
 from ambassador.app.feeds import Feeds
 from ambassador.app.follow import memories
 from ambassador.app.networks import NetworkFiles
-from ambassador.app.ready import tell_cut, tell_ready
+from ambassador.app.ready import tell_cut, tell_ready, until_working
 from ambassador.app.watches import Watches
 from ambassador.control.reconciler import Reconciler
 from ambassador.control.views import in_a_line
@@ -177,9 +177,21 @@ class App:
             )
         if watch is not None:
             self._watches.watch(watch, str(config))
-        self._notifier.ready(in_a_line(self.reconciler.routes, self.reconciler.status))
         assemble.say_unused(self._inherited)
+        if self._settings.wait_healthy:
+            self.reconciler.waits_for = "they are asked"
+            waiting = spawn(self._when_healthy(), "wait for endpoints")
+            opened.callback(waiting.cancel)
+            await self._doors.start()
+            return
+        self._notifier.ready(in_a_line(self.reconciler.routes, self.reconciler.status))
         await self._doors.start()
+        tell_ready(self._settings, len(self.reconciler.routes), self._doors.path)
+
+    async def _when_healthy(self) -> None:
+        """Be ready once each route has an endpoint that works."""
+        await until_working(self.reconciler)
+        self._notifier.ready(in_a_line(self.reconciler.routes, self.reconciler.status))
         tell_ready(self._settings, len(self.reconciler.routes), self._doors.path)
 
     async def leave(self, stop: asyncio.Event) -> None:
@@ -233,9 +245,10 @@ class App:
         reconciler = self.reconciler
         statuses = await reconciler.look()
         before = self._transfer.before(one.route for one in statuses)
+        ready = reconciler.phase is Phase.READY and not reconciler.waits_for
         relay = self._relay
         return Facts(
-            *(reconciler.phase is Phase.READY, statuses, reconciler.sources, before),
+            *(ready, statuses, reconciler.sources, before),
             *(len(relay.offload.workers), relay.buffered, log.dropped()),
             *(fill(), relay.source_ports.missed, reconciler.switches.views(statuses)),
         )

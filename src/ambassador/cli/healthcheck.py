@@ -26,10 +26,11 @@ __all__ = ["command"]
     help="How long to wait for the answer.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, also where nobody answers.")
-def command(admin: str | None, timeout: float, *, as_json: bool) -> int:
+@click.option("--endpoints", is_flag=True, help="Each route has an endpoint that works, too.")
+def command(admin: str | None, timeout: float, *, as_json: bool, endpoints: bool) -> int:
     """Exit 0 when the running ambassador listens on all its routes, else 1."""
     try:
-        good, phase = client.ready(admin_socket(admin), timeout)
+        good, phase = client.ready(admin_socket(admin), timeout, endpoints=endpoints)
     except NobodyError as error:
         if as_json:
             print(json.dumps({"ready": False, "error": str(error)}, indent=2))

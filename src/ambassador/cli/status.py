@@ -221,6 +221,8 @@ def _brief(part: EndpointView) -> str:
 
 def _notes(one: RouteView) -> list[str]:
     notes = [_held(one)] if one.hold else []
+    if any(part.health == "unhealthy" and part.usable for part in one.endpoints):
+        notes.append("all endpoints fail their probes, and get clients all the same (panic=yes)")
     if one.follow:
         notes += one.follow.problems
     notes += [_gone(part) for part in one.left]

@@ -90,6 +90,7 @@ class Reconciler:
         engines: Engines | None = None,
     ) -> None:
         self.phase = Phase.STARTING
+        self.waits_for = ""  # which routes have no endpoint that works, where a start waits for it
         self.events = Events()
         self._admission = admission
         admit = admission or (lambda route: route)

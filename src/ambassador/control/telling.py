@@ -80,6 +80,7 @@ class Teller:
     def _say(self, step: Step, line: str, status: RouteStatus | None, *, many: bool) -> str:
         """Log what a step has done; with `many`, return the sentence for people instead."""
         route = route_of(step)
+        _tell_panic(step)
         plane, why = (status.plane, status.why) if status else ("", "")
         end = f"plane {plane} ({why})" if why else f"plane {plane}"
         if self._is_told(step, line, plane, why):
@@ -105,10 +106,24 @@ class Teller:
         return text if many else ""
 
 
+def _tell_panic(step: Step) -> None:
+    """Log that a route goes to endpoints whose probes all fail, and that it does no longer."""
+    route = route_of(step)
+    before = isinstance(step, ChangeRoute) and any(one.spared for one in step.old.endpoints)
+    now = not isinstance(step, RemoveRoute) and any(one.spared for one in route.endpoints)
+    if now and not before:
+        text = f"{route.name}  all endpoints fail their probes, and get clients all the same: panic"
+        log.event(log.ERROR, "panic", text, route=route.name)
+    elif before and not now:
+        text = f"{route.name}  goes to endpoints that answer their probes again"
+        log.event(log.WARNING, "panic_over", text, route=route.name)
+
+
 def _as_said(route: Route) -> Route:
     """Return `route` without what the operator and the probes say of it."""
     endpoints = tuple(
-        replace(endpoint, admin=Admin.READY, health=Health.UNKNOWN) for endpoint in route.endpoints
+        replace(endpoint, admin=Admin.READY, health=Health.UNKNOWN, spared=False)
+        for endpoint in route.endpoints
     )
     return replace(route, endpoints=() if route.led else endpoints, hold=None)
 

@@ -6,18 +6,39 @@ follows from them is said here, once, for every plane.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from ambassador.model import Admin, Endpoint, Health
 
-__all__ = ["keeps", "usable"]
+__all__ = ["keeps", "spared", "usable"]
 
 
 def usable(endpoint: Endpoint) -> bool:
     """Return whether an endpoint of a route may get new sessions."""
-    return endpoint.admin is Admin.READY and endpoint.health is not Health.UNHEALTHY
+    return endpoint.admin is Admin.READY and _well(endpoint)
 
 
 def keeps(endpoint: Endpoint) -> bool:
     """Return whether an endpoint of a route keeps its open sessions; else they follow the
     route's `existing`, as those of an endpoint that is no longer there.
     """
-    return endpoint.admin is not Admin.MAINT and endpoint.health is not Health.UNHEALTHY
+    return endpoint.admin is not Admin.MAINT and _well(endpoint)
+
+
+def spared(endpoints: Sequence[Endpoint], panic: bool) -> tuple[Endpoint, ...]:
+    """Return `endpoints` of a route, with `panic` those that are unhealthy as all are spared: what
+    has every probe fail may be the probe, or the way there.
+    """
+    ready = [one for one in endpoints if one.admin is Admin.READY]
+    lost = panic and bool(ready) and all(one.health is Health.UNHEALTHY for one in ready)
+    return tuple(
+        one
+        if one.spared is (new := lost and one.health is Health.UNHEALTHY)
+        else replace(one, spared=new)
+        for one in endpoints
+    )
+
+
+def _well(endpoint: Endpoint) -> bool:
+    return endpoint.health is not Health.UNHEALTHY or endpoint.spared

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from ambassador.core.follow.lead import Lead, led
 from ambassador.core.merge import merge
+from ambassador.core.usable import spared
 from ambassador.model import (
     Address,
     Admin,
@@ -127,6 +128,7 @@ def judged_route(route: Route, verdicts: Verdicts) -> Route:
         replace(endpoint, health=verdicts.get((key, endpoint.address), Health.UNKNOWN))
         for endpoint in route.endpoints
     )
+    endpoints = spared(endpoints, route.panic)
     return replace(route, endpoints=endpoints) if endpoints != route.endpoints else route
 
 

@@ -31,6 +31,7 @@ class Settings:
     plane: str = "auto"
     keep_rules: bool = False
     forward: str = "leave"
+    wait_healthy: bool = False
     upgrade: bool = False
     loop: str = "uvloop"
     buffer: int = 256 << 10

@@ -135,6 +135,15 @@ SETTINGS: Mapping[str, Setting] = {
             "the relay, or add a rule of ours to their chain (docs/firewalls.md)",
         ),
         Setting(
+            "wait_healthy",
+            lambda text, where: parse_word(text, ("yes", "no"), where) == "yes",
+            "yes|no",
+            "no",
+            "yes",
+            "whether, after a start, it counts as ready (healthcheck, /readyz, systemd) only once "
+            "each route has an endpoint that works",
+        ),
+        Setting(
             "upgrade",
             lambda text, where: parse_word(text, ("yes", "no"), where) == "yes",
             "yes|no",

@@ -17,7 +17,7 @@ from ambassador.spec.follow import (
 )
 from ambassador.spec.health import OF_UDP, PROBES, format_health, parse_count, parse_health
 from ambassador.spec.option import Option
-from ambassador.spec.values import format_duration, parse_duration, parse_interval
+from ambassador.spec.values import format_duration, parse_duration, parse_interval, parse_word
 
 __all__ = ["STORES"]
 
@@ -61,6 +61,15 @@ STORES: tuple[Option, ...] = (
         "3",
         "5",
         "how many bad answers in a row make an endpoint unhealthy",
+    ),
+    Option(
+        "panic",
+        lambda text, where: parse_word(text, ("yes", "no"), where) == "yes",
+        lambda panic: "yes" if panic else "no",
+        _BOTH,
+        "no",
+        "yes",
+        "whether endpoints get sessions all the same where every probe fails",
     ),
     Option(
         "lag",

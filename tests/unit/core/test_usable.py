@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from ambassador.core.usable import keeps, usable
+from ambassador.core.usable import keeps, spared, usable
 from ambassador.model import Admin, Endpoint, Health, Inet
 
 # (admin, health): gets new sessions, keeps those it has
@@ -29,3 +29,15 @@ def test_the_table_is_whole():
 def test_each_cell(admin, health):
     endpoint = Endpoint(Inet("db", 1), admin=admin, health=health)
     assert (usable(endpoint), keeps(endpoint)) == TABLE[admin, health]
+
+
+def test_where_all_are_unhealthy_panic_spares_them_and_no_other():
+    bad = Endpoint(Inet("a", 1), health=Health.UNHEALTHY)
+    good = Endpoint(Inet("b", 1), health=Health.HEALTHY)
+    away = Endpoint(Inet("c", 1), admin=Admin.MAINT, health=Health.UNHEALTHY)
+    assert spared((bad, good), True) == (bad, good)
+    assert spared((bad, bad), False) == (bad, bad)
+    lost = spared((bad, away), True)
+    assert [(usable(one), keeps(one)) for one in lost] == [(True, True), (False, False)]
+    assert spared((*lost, good), True) == (bad, away, good)
+    assert spared((), True) == ()

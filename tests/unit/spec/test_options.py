@@ -31,14 +31,14 @@ def test_which_options_a_protocol_has():
     assert applicable(Proto.TCP) == (
         *("listen", "pick", "connect", "keepalive", "source", "existing"),
         *("allow", "deny", "limit", "limit_client", "rate", "ban"),
-        *("health", "interval", "rise", "fall", "lag"),
+        *("health", "interval", "rise", "fall", "panic", "lag"),
         *("follow", "none", "promote", "failback", "user", "password_file", "sentinel_user"),
         *("sentinel_password_file", "health_tls"),
     )
     assert applicable(Proto.UDP) == (
         *("listen", "pick", "idle", "source"),
         *("allow", "deny", "limit", "limit_client", "rate", "ban"),
-        *("health", "interval", "rise", "fall"),
+        *("health", "interval", "rise", "fall", "panic"),
     )
 
 
