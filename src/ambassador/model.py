@@ -50,6 +50,14 @@ class Pick(StrEnum):
     LEAST = "least"  # the fewest open sessions for its weight
     FIRST = "first"  # the first that works, in the order written
     RANDOM = "random"  # by weight
+    HASH = "hash"  # by the address of the client: the same one, while it works
+
+
+class Resolve(StrEnum):
+    """Which addresses of a name get sessions."""
+
+    ALL = "all"
+    FIRST = "first"  # the others only where it does not answer
 
 
 class Fate(StrEnum):
@@ -279,6 +287,8 @@ class Route:
     interval: float = 2.0  # between two answers of one endpoint
     rise: int = 2  # so many good answers in a row make an unhealthy endpoint healthy
     fall: int = 3  # so many bad ones another unhealthy
+    slow_start: float = 0.0  # seconds until one that comes gets all of its part
+    resolve: Resolve = Resolve.ALL
     panic: bool = False  # where all endpoints are unhealthy, they are used all the same
     lag: float = 10.0  # a replica that is further behind its primary is unhealthy
     follow: Follow | None = None  # what says which member is the primary

@@ -28,7 +28,7 @@ from ambassador.app import assemble
 from ambassador.app.feeds import Feeds
 from ambassador.app.follow import memories
 from ambassador.app.networks import NetworkFiles
-from ambassador.app.ready import tell_cut, tell_ready, until_working
+from ambassador.app.ready import Readiness, tell_cut
 from ambassador.app.watches import Watches
 from ambassador.control.reconciler import Reconciler
 from ambassador.control.views import in_a_line
@@ -178,21 +178,9 @@ class App:
         if watch is not None:
             self._watches.watch(watch, str(config))
         assemble.say_unused(self._inherited)
-        if self._settings.wait_healthy:
-            self.reconciler.waits_for = "they are asked"
-            waiting = spawn(self._when_healthy(), "wait for endpoints")
-            opened.callback(waiting.cancel)
-            await self._doors.start()
-            return
-        self._notifier.ready(in_a_line(self.reconciler.routes, self.reconciler.status))
-        await self._doors.start()
-        tell_ready(self._settings, len(self.reconciler.routes), self._doors.path)
-
-    async def _when_healthy(self) -> None:
-        """Be ready once each route has an endpoint that works."""
-        await until_working(self.reconciler)
-        self._notifier.ready(in_a_line(self.reconciler.routes, self.reconciler.status))
-        tell_ready(self._settings, len(self.reconciler.routes), self._doors.path)
+        readiness = Readiness(self._settings, self._notifier, self.reconciler, self._doors.path)
+        opened.callback(readiness.close)
+        await readiness.begin(self._doors.start)
 
     async def leave(self, stop: asyncio.Event) -> None:
         """Another has the routes: let open sessions end until `stop`, and answer as long as it does

@@ -5,16 +5,19 @@ line that says that the end was not in time.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from ambassador import __version__, log
 from ambassador.control.reconciler import Reconciler
-from ambassador.core.phase import Phase
+from ambassador.control.views import in_a_line
 from ambassador.core.working import not_working
 from ambassador.settings import Settings
+from ambassador.sockets.systemd import Notifier
 from ambassador.spec import format_address
+from ambassador.tasks import spawn
 
-__all__ = ["tell_cut", "tell_ready", "until_working"]
+__all__ = ["Readiness", "tell_cut", "tell_ready"]
 
 _LOOK = 0.1  # seconds between two looks whether endpoints work
 
@@ -35,20 +38,48 @@ def tell_ready(settings: Settings, routes: int, admin: Path | None) -> None:
     log.event(log.INFO, "ready", text, version=__version__, routes=routes, **facts)
 
 
-async def until_working(reconciler: Reconciler) -> None:
-    """Return when each route has an endpoint that works; meanwhile `waits_for` says which has
-    none, and the log when that is another.
+class Readiness:
+    """Says that all is there: at once, or with `wait_healthy` when each route has an endpoint that
+    works. Until then `reconciler.waits_for` says which has none, and the log when that is another.
     """
-    told = ""
-    while reconciler.phase is not Phase.STOPPING:
-        found = not_working(await reconciler.look())
-        reconciler.waits_for = found
-        if not found:
-            return
-        if found != told:
-            log.event(log.WARNING, "waits_for_endpoints", f"not ready yet: {found}")
-            told = found
-        await asyncio.sleep(_LOOK)
+
+    def __init__(
+        self, settings: Settings, notifier: Notifier, reconciler: Reconciler, admin: Path | None
+    ) -> None:
+        self._settings, self._notifier, self._reconciler = settings, notifier, reconciler
+        self._admin = admin
+        self._waiting: asyncio.Task[None] | None = None
+        if settings.wait_healthy:
+            reconciler.waits_for = "they are asked"
+
+    async def begin(self, answer: Callable[[], Awaitable[None]]) -> None:
+        """Have it answer what is asked of it; then say that it is there, or begin to wait."""
+        await answer()
+        if self._settings.wait_healthy:
+            self._waiting = spawn(self._wait(), "wait for endpoints")
+        else:
+            self._say()
+
+    def close(self) -> None:
+        """Wait no longer."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    def _say(self) -> None:
+        routes = self._reconciler.routes
+        self._notifier.ready(in_a_line(routes, self._reconciler.status))
+        tell_ready(self._settings, len(routes), self._admin)
+
+    async def _wait(self) -> None:
+        told = ""
+        while found := not_working(await self._reconciler.look()):
+            self._reconciler.waits_for = found
+            if found != told:
+                log.event(log.WARNING, "waits_for_endpoints", f"not ready yet: {found}")
+                told = found
+            await asyncio.sleep(_LOOK)
+        self._reconciler.waits_for = ""
+        self._say()
 
 
 def tell_cut(sessions: int, grace: float) -> None:

@@ -7,9 +7,11 @@ and a backup only after those that are none. Among equals the route's `pick` dec
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import gcd
+from hashlib import blake2b
+from math import gcd, log
 
 from ambassador.model import Endpoint, Pick
+from ambassador.spec import format_address
 
 __all__ = ["arrange", "cycle", "order"]
 
@@ -44,15 +46,19 @@ def order(
     open_sessions: Sequence[int],
     failed: Sequence[bool],
     chance: float,
+    client: str = "",
 ) -> tuple[int, ...]:
     """Return every index of `endpoints`, the first to try first.
 
     `turn` counts the sessions of the route, `places` is `cycle` of the weights, `open_sessions`
-    and `failed` have one entry an endpoint, `chance` is in [0, 1).
+    and `failed` have one entry an endpoint, `chance` is in [0, 1), `client` the address of the
+    client, by which `hash` chooses.
     """
     indexes = range(len(endpoints))
     if pick is Pick.FIRST:
         liked = list(indexes)
+    elif pick is Pick.HASH:
+        liked = sorted(indexes, key=lambda i: -_affinity(client, *_named(endpoints[i])))
     elif pick is Pick.LEAST:
         liked = sorted(indexes, key=lambda i: open_sessions[i] / endpoints[i].weight)
     else:
@@ -68,6 +74,7 @@ def arrange(
     turn: int,
     open_sessions: Mapping[str, int],
     chance: float,
+    client: str = "",
 ) -> tuple[str, ...]:
     """Return `addresses` of one endpoint's name, the first to try first: each has the same part
     of the endpoint's sessions.
@@ -80,9 +87,24 @@ def arrange(
     ipv6 = ":" in addresses[0]
     family = [one for one in addresses if (":" in one) == ipv6]
     others = [one for one in addresses if (":" in one) != ipv6]
-    if pick is Pick.LEAST:
+    if pick is Pick.HASH:
+        family.sort(key=lambda one: -_affinity(client, one, 1))
+    elif pick is Pick.LEAST:
         family.sort(key=lambda one: open_sessions.get(one, 0))
     elif pick is not Pick.FIRST:
         start = turn % len(family) if pick is Pick.ROUNDROBIN else int(chance * len(family))
         family = [*family[start:], *family[:start]]
     return (*family, *others)
+
+
+def _named(endpoint: Endpoint) -> tuple[str, int]:
+    return format_address(endpoint.address), endpoint.weight
+
+
+def _affinity(client: str, name: str, weight: int) -> float:
+    """Return how much `client` belongs to what is called `name`: whoever has most gets it, by
+    weight, and who comes or goes moves no other clients than its own (rendezvous hashing, Thaler
+    and Ravishankar 1998).
+    """
+    digest = blake2b(f"{client}\n{name}".encode(), digest_size=8).digest()
+    return -weight / log((int.from_bytes(digest, "big") + 1) / (2**64 + 2))

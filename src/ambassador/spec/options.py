@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ambassador.errors import ConfigError, Problem
-from ambassador.model import Limit, Pick, Proto, Rate, Route
+from ambassador.model import Limit, Pick, Proto, Rate, Resolve, Route
 from ambassador.spec.existing import format_existing, parse_existing
 from ambassador.spec.health import OF_UDP
 from ambassador.spec.limits import (
@@ -27,7 +27,9 @@ from ambassador.spec.values import (
     format_duration,
     parse_duration,
     parse_keepalive,
+    parse_pause,
     parse_pick,
+    parse_word,
 )
 
 __all__ = ["OPTIONS", "Option", "format_options", "parse_option"]
@@ -56,6 +58,24 @@ OPTIONS: Mapping[str, Option] = {
             Pick.ROUNDROBIN.value,
             "least",
             "how an endpoint is chosen for a new session: " + ", ".join(p.value for p in Pick),
+        ),
+        Option(
+            "resolve",
+            lambda text, where: Resolve(parse_word(text, [one.value for one in Resolve], where)),
+            str,
+            _BOTH,
+            Resolve.ALL.value,
+            "first",
+            "which addresses of a name get sessions: all, or the first while it answers",
+        ),
+        Option(
+            "slow_start",
+            parse_pause,
+            format_duration,
+            _BOTH,
+            "off",
+            "30s",
+            "how long until an endpoint that comes, or comes back, gets all of its part",
         ),
         Option(
             "connect",

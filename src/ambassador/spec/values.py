@@ -15,6 +15,7 @@ __all__ = [
     "parse_duration",
     "parse_interval",
     "parse_keepalive",
+    "parse_pause",
     "parse_pick",
     "parse_size",
     "parse_word",
@@ -64,6 +65,11 @@ def parse_keepalive(text: str, where: str = "keepalive") -> float:
         return seconds
 
     return told(where, text, read)
+
+
+def parse_pause(text: str, where: str = "duration") -> float:
+    """Return seconds, or 0 for `off`. Raises ConfigError."""
+    return told(where, text, lambda text: _duration(text, zero=True))
 
 
 def read_duration(text: str) -> float:

@@ -1,6 +1,6 @@
 import pytest
 
-from ambassador.core.pick import cycle, order
+from ambassador.core.pick import arrange, cycle, order
 from ambassador.model import Endpoint, Inet, Pick
 
 A, B, C = (Endpoint(Inet("10.0.0.1", port)) for port in (1, 2, 3))
@@ -16,6 +16,7 @@ def pick(kind, endpoints=(A, B, C), **facts):
         open_sessions=facts.get("open_sessions", [0] * count),
         failed=facts.get("failed", [False] * count),
         chance=facts.get("chance", 0.0),
+        client=facts.get("client", ""),
     )
 
 
@@ -83,3 +84,22 @@ def test_a_backup_comes_last_but_before_those_that_failed(kind):
     assert pick(kind, (backup, A, B))[-1] == 0
     assert pick(kind, (backup, A, B), failed=[False, True, True])[0] == 0
     assert pick(kind, (backup, A, B), failed=[True, True, True])[-1] == 0
+
+
+def test_hash_moves_only_the_clients_of_one_that_goes_and_goes_by_weight():
+    heavy = Endpoint(Inet("10.0.0.4", 9), weight=4)
+    clients = [f"10.1.{n // 250}.{n % 250}" for n in range(1000)]
+    all_of_them, left = (A, B, heavy), (A, heavy)
+    before = {one: all_of_them[pick(Pick.HASH, all_of_them, client=one)[0]] for one in clients}
+    after = {one: left[pick(Pick.HASH, left, client=one)[0]] for one in clients}
+    assert all(after[one] == before[one] for one in clients if before[one] != B)
+    assert 550 < sum(one == heavy for one in before.values()) < 780  # of 1000, two thirds
+
+
+def test_hash_keeps_a_client_at_an_address_of_a_name():
+    addresses = ["10.0.0.1", "10.0.0.2", "10.0.0.3"]
+    firsts = [
+        arrange(addresses, Pick.HASH, turn=turn, open_sessions={}, chance=0.5, client="c")[0]
+        for turn in range(5)
+    ]
+    assert len(set(firsts)) == 1

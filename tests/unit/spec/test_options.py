@@ -29,14 +29,14 @@ def test_each_default_of_the_table_is_the_default_of_the_route(key):
 
 def test_which_options_a_protocol_has():
     assert applicable(Proto.TCP) == (
-        *("listen", "pick", "connect", "keepalive", "source", "existing"),
+        *("listen", "pick", "resolve", "slow_start", "connect", "keepalive", "source", "existing"),
         *("allow", "deny", "limit", "limit_client", "rate", "ban"),
         *("health", "interval", "rise", "fall", "panic", "lag"),
         *("follow", "none", "promote", "failback", "user", "password_file", "sentinel_user"),
         *("sentinel_password_file", "health_tls"),
     )
     assert applicable(Proto.UDP) == (
-        *("listen", "pick", "idle", "source"),
+        *("listen", "pick", "resolve", "slow_start", "idle", "source"),
         *("allow", "deny", "limit", "limit_client", "rate", "ban"),
         *("health", "interval", "rise", "fall", "panic"),
     )

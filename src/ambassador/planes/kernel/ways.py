@@ -9,7 +9,7 @@ from math import ceil, gcd, lcm
 from ambassador.core.departure import Departure, cause
 from ambassador.core.located import at
 from ambassador.core.usable import keeps, usable
-from ambassador.model import Address, Endpoint, Existing, Inet, Pick, Proto, Ranges, Route
+from ambassador.model import Address, Endpoint, Existing, Inet, Pick, Proto, Ranges, Resolve, Route
 from ambassador.planes.kernel.eligible import forwardable
 from ambassador.planes.kernel.evidence import Suspect
 from ambassador.planes.kernel.ruleset import Share, Way
@@ -55,8 +55,8 @@ def ways(
         hosts = [_addresses(endpoint, known, out, ipv6) for endpoint in endpoints]
         if host is None or not hosts or not all(hosts):
             continue
-        if route.pick is Pick.FIRST:
-            hosts = [hosts[0][:1]]
+        if route.pick is Pick.FIRST or route.resolve is Resolve.FIRST:
+            hosts = [addresses[:1] for addresses in hosts]
         weights = _weights(endpoints, [len(addresses) for addresses in hosts])
         for port in route.listen.ports:
             shares = tuple(

@@ -8,14 +8,17 @@ listener back where each client has to be looked at (`plain.py`).
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
+from ambassador.core.session import Event
 from ambassador.model import Reason
 from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.facts import REASONS
 from ambassador.planes.relay.plain import Plain, plain
+from ambassador.planes.relay.resets import lasted, was_reset
 from ambassador.planes.relay.shared import ABSENT, COLUMNS, DOOR, DOORS, LOAD, TURN, VERSION, Shared
 from ambassador.planes.relay.worker_messages import Bring, Door, Opened, Shut, Sum, Way
 from ambassador.ports import Resolver, SessionsSummed
@@ -195,6 +198,10 @@ class Doors:
             known.opened += count
             known.to_upstream += item.to_upstream
             known.to_client += item.to_client
+            if item.event is Event.UPSTREAM_RESET and not item.to_client:
+                was_reset(live, candidate, time.monotonic(), count)
+            elif item.to_client and live.resets.counts:
+                lasted(live, candidate)
         if self._summed is not None:
             self._summed(live.route.name, item.connects, item.totals)
 

@@ -8,8 +8,9 @@ from typing import TypeAlias
 __all__ = ["DOUBT", "Doubts", "Place"]
 
 # Seconds for which an address that failed is tried last; long enough to spare most clients the
-# wait for it, short enough to come back soon after a restart.
+# wait for it, short enough to come back soon after a restart. Each trial that fails doubles it.
 DOUBT = 5.0
+_LONGEST = 30.0  # seconds
 
 Place: TypeAlias = tuple[str, int]  # an IP literal and a port, or a path and 0
 
@@ -22,6 +23,7 @@ class Doubts:
     def __init__(self, turned: Callable[[], None] = lambda: None) -> None:
         self._turned = turned
         self.until: dict[Place, float] = {}  # empty: nothing is in doubt
+        self._pause: dict[Place, float] = {}  # after the next trial, of those that were tried
 
     def __len__(self) -> int:
         return len(self.until)
@@ -33,13 +35,14 @@ class Doubts:
         """Doubt `place` from `now` on, or anew."""
         self.forget(now)
         first = not self.until
-        self.until[place] = now + DOUBT
+        self.until[place] = max(now + DOUBT, self.until.get(place, now))
         if first:
             self._turned()
 
     def remove(self, place: Place) -> bool:
         """Doubt `place` no longer; tell whether it was doubted."""
         removed = self.until.pop(place, None) is not None
+        self._pause.pop(place, None)
         if removed and not self.until:
             self._turned()
         return removed
@@ -55,12 +58,14 @@ class Doubts:
         until = self.until.get(place)
         if until is None or until > now:
             return False
-        self.until[place] = now + DOUBT
+        pause = self._pause[place] = min(2 * self._pause.get(place, DOUBT), _LONGEST)
+        self.until[place] = now + pause
         return True
 
     def forget(self, now: float) -> None:
         """Doubt no longer what nobody has tried for a while."""
         if self.until:
             self.until = {p: until for p, until in self.until.items() if until + DOUBT > now}
+            self._pause = {p: pause for p, pause in self._pause.items() if p in self.until}
             if not self.until:
                 self._turned()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import random
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -14,9 +13,12 @@ from ambassador.core import pick
 from ambassador.core.located import at
 from ambassador.core.usable import usable
 from ambassador.model import Address, Endpoint, Inet, Route
-from ambassador.planes.relay.doubts import DOUBT, Doubts
+from ambassador.planes.relay import choice
+from ambassador.planes.relay.choice import Warming
+from ambassador.planes.relay.doubts import Doubts
 from ambassador.planes.relay.evidence import Candidate, Counters, Evidence
 from ambassador.planes.relay.hold import HoldQueue
+from ambassador.planes.relay.resets import EarlyResets
 from ambassador.ports import ClientArrived, EndpointMet, EndpointNoticed, Resolver
 from ambassador.spec import format_endpoint
 
@@ -41,17 +43,24 @@ class LiveRoute:
     usable_now: tuple[Endpoint, ...] = ()
     places: tuple[int, ...] = ()
     # By address as it is written: admin, health and weight may change, it is the same endpoint.
-    _evidence: dict[Address, Evidence] = field(default_factory=dict)
+    evidence: dict[Address, Evidence] = field(default_factory=dict)
     _serial: int = field(default_factory=lambda: next(_serials))
     _number: int = 0
     _failing: bool = False  # some endpoint of the route
     # Where clients were led: by the place of the endpoint, the port they came to, the address.
     _led: dict[tuple[int, int, str], Candidate] = field(default_factory=dict)
     _doubts: Doubts = field(init=False)
+    resets: EarlyResets = field(init=False)
+    warming: Warming = field(default_factory=Warming)
 
     def __post_init__(self) -> None:
         own = weakref.ref(self)  # no cycle: what is frozen is freed only by its references
-        self._doubts = Doubts(lambda: None if (live := own()) is None else live.look_again())
+
+        def turned() -> None:
+            if (live := own()) is not None:
+                live.look_again()
+
+        self._doubts, self.resets = Doubts(turned), EarlyResets(turned)
         self.change(self.route)
 
     def new_number(self) -> int:
@@ -71,21 +80,22 @@ class LiveRoute:
         """Use `route` for new sessions; what is known of endpoints that stay is kept."""
         self.route = route
         self._led.clear()
-        self.usable_now = tuple(filter(usable, route.endpoints))
+        before, self.usable_now = self.usable_now, tuple(filter(usable, route.endpoints))
+        self.warming.change(before, self.usable_now, route.slow_start)
         self.places = pick.cycle([endpoint.weight for endpoint in self.usable_now])
         # Of one that left, its open sessions: it may come back before they end.
-        busy = {address: known for address, known in self._evidence.items() if known.open}
+        busy = {address: known for address, known in self.evidence.items() if known.open}
         here = dict.fromkeys(endpoint.address for endpoint in route.endpoints)
-        for known in self._evidence.values():  # those that are forgotten, too: see `opened`
+        for known in self.evidence.values():  # those that are forgotten, too: see `opened`
             known.here = known.address in here
-        self._evidence = busy | {a: self._evidence.get(a) or Evidence(a) for a in here}
+        self.evidence = busy | {a: self.evidence.get(a) or Evidence(a) for a in here}
         self._look_for_failures()
         self.look_again()
 
     @property
     def open_by_endpoint(self) -> dict[Address, int]:
         """The open sessions of each endpoint, also of endpoints that have left the route."""
-        return {address: known.open for address, known in self._evidence.items()}
+        return {address: known.open for address, known in self.evidence.items()}
 
     def met(self, carried: Mapping[Address, tuple[int, int]]) -> dict[Address, EndpointMet]:
         """Return what clients have met at each endpoint; `carried` are the bytes of sessions that
@@ -93,80 +103,78 @@ class LiveRoute:
         """
         return {
             address: known.met(*carried.get(address, (0, 0)))
-            for address, known in self._evidence.items()
+            for address, known in self.evidence.items()
         }
 
-    def choose(self, now: float) -> list[Endpoint]:
-        """Return every endpoint that gets new sessions, the first to try first. `now` in seconds.
+    def choose(self, now: float, client: str = "") -> list[Endpoint]:
+        """Return every endpoint that gets new sessions, the first to try first. `now` in seconds;
+        `client` is the address of who is led there.
 
         None, where all of them are drained, in maintenance or unhealthy.
         """
-        endpoints = self.usable_now
-        if len(endpoints) <= 1:
-            return list(endpoints)
-        evidence = [self._evidence[endpoint.address] for endpoint in endpoints]
-        indexes = pick.order(
-            endpoints,
-            self.route.pick,
-            turn=self._turn,
-            places=self.places,
-            open_sessions=[known.open for known in evidence],
-            failed=[
-                known.failed_at is not None and now < known.failed_at + DOUBT for known in evidence
-            ],
-            chance=random.random(),
-        )
+        if len(self.usable_now) <= 1:
+            return list(self.usable_now)
         self._turn += 1
-        return [endpoints[index] for index in indexes]
+        return choice.choose(self, self._turn - 1, now, client)
 
     @property
     def in_doubt(self) -> bool:
         """Whether some endpoint, or an address of one, did not answer lately."""
-        return self._failing or bool(self._doubts.until)
+        return self._failing or bool(self._doubts.until or self.resets.out.until)
 
-    def sure(self, listen_port: int, resolver: Resolver) -> Candidate | None:
+    def sure(self, listen_port: int, resolver: Resolver, client: str = "") -> Candidate | None:
         """Return where to connect a client of `listen_port`, when that is known without asking and
         nothing that has not worked lately is in the way; None when it has to be looked for.
         """
         usable = self.usable_now
-        if self._failing or self._doubts.until or not usable:  # `in_doubt`, for each client
-            return None
+        if self._failing or self._doubts.until or self.resets.out.until or not usable:
+            return None  # `in_doubt`, for each client
         place = 0
         if len(usable) > 1:
             for endpoint in usable:
                 if isinstance(endpoint.address, Inet) and not resolver.known(endpoint.address.host):
                     return None
-            place = usable.index(self.choose(0.0)[0])
+            place = usable.index(self.choose(0.0, client)[0])
         where = usable[place].address
         addresses = resolver.known(where.host) if isinstance(where, Inet) else (where.path,)
         if not addresses:
             return None
-        address = addresses[0] if len(addresses) == 1 else self._arrange(place, addresses)[0]
+        address = (
+            addresses[0]
+            if len(addresses) == 1
+            else choice.arrange(self, usable[place], addresses, client)[0]
+        )
         found = self.candidate(place, listen_port, address)
         if found.evidence is not None:
             found.evidence.addresses = addresses
         return found
 
-    def order(self, listen_port: int, resolver: Resolver, now: float) -> Sequence[Candidate]:
+    def order(
+        self, listen_port: int, resolver: Resolver, now: float, client: str = ""
+    ) -> Sequence[Candidate]:
         """Return where to try to connect a client of `listen_port` at once, in this order: what has
         answered lately, and first of all perhaps one that has not, which nobody else tries now.
         Nothing where all is in doubt, or a name has to be asked for first.
         """
         self._doubts.forget(now)
+        ejected = self.resets.out
+        ejected.forget(now)
         found: list[Candidate] = []
-        for endpoint in self.choose(now):
+        for endpoint in self.choose(now, client):
             place = self.usable_now.index(endpoint)
             addresses = dict.fromkeys(self.known(endpoint, resolver))
             if not addresses:
-                if self._evidence[endpoint.address].failing_since is None:
+                if self.evidence[endpoint.address].failing_since is None:
                     return ()
                 continue
-            arranged = self._arrange(place, tuple(addresses))
+            arranged = choice.arrange(self, endpoint, tuple(addresses), client)
             found += [self.candidate(place, listen_port, address) for address in arranged]
-        trusted = [one for one in found if (one.address, one.port) not in self._doubts]
-        if trusted and self._doubts.claim((found[0].address, found[0].port), now):
+        answering = [one for one in found if (one.address, one.port) not in self._doubts]
+        trusted = [one for one in answering if (one.address, one.port) not in ejected]
+        first = (found[0].address, found[0].port) if found else ("", 0)
+        if trusted and (self._doubts.claim(first, now) or ejected.claim(first, now)):
             return [found[0], *trusted]
-        return trusted
+        return [*trusted, *(one for one in answering if one not in trusted)] if ejected else trusted
 
     def is_hopeless(self, listen_port: int, resolver: Resolver) -> bool:
         """Tell whether there is nothing a client could try at once."""
@@ -185,21 +193,8 @@ class LiveRoute:
             return (where.path,)
         addresses = resolver.known(where.host)
         if addresses:
-            self._evidence[where].addresses = addresses
+            self.evidence[where].addresses = addresses
         return addresses
-
-    def _arrange(self, place: int, addresses: Sequence[str]) -> Sequence[str]:
-        if len(addresses) == 1:
-            return addresses
-        known = self._evidence[self.usable_now[place].address]
-        known.turn += 1
-        return pick.arrange(
-            addresses,
-            self.route.pick,
-            turn=known.turn - 1,
-            open_sessions=known.at,
-            chance=random.random(),
-        )
 
     def candidate(self, place: int, listen_port: int, address: str) -> Candidate:
         """Return `address` of a usable endpoint as what clients of `listen_port` are led to."""
@@ -209,7 +204,7 @@ class LiveRoute:
                 self._led.clear()
             endpoint = self.usable_now[place]
             port = self.route.endpoint_port(endpoint, listen_port)
-            known = self._evidence[endpoint.address]
+            known = self.evidence[endpoint.address]
             found = Candidate(endpoint, *at(address, port), known, address)
             self._led[place, listen_port, address] = found
         return found
@@ -225,7 +220,7 @@ class LiveRoute:
             return [Candidate(endpoint, endpoint.address.path, 0)]
         port = self.route.endpoint_port(endpoint, listen_port)
         addresses = await resolver.resolve(endpoint.address.host)
-        known = self._evidence.get(endpoint.address)
+        known = self.evidence.get(endpoint.address)
         if known is not None:
             known.addresses = addresses
         once = dict.fromkeys(addresses)
@@ -234,10 +229,10 @@ class LiveRoute:
     def turned(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Return `candidates`, the addresses of one endpoint, in the order for the next session."""
         endpoint = candidates[0].endpoint if candidates else None
-        if len(candidates) < 2 or endpoint not in self.usable_now:
+        if endpoint is None or len(candidates) < 2 or endpoint not in self.usable_now:
             return list(candidates)
         by_address = {one.text: one for one in candidates}
-        arranged = self._arrange(self.usable_now.index(endpoint), list(by_address))
+        arranged = choice.arrange(self, endpoint, list(by_address), "")
         return [by_address[address] for address in arranged]
 
     def trusted_first(self, candidates: Sequence[Candidate], now: float) -> list[Candidate]:
@@ -259,7 +254,7 @@ class LiveRoute:
         """Note that `candidate` did not answer, and its endpoint, when no address of it does."""
         self.address_failed(candidate, now)
         endpoint = candidate.endpoint
-        known = self._evidence.get(endpoint.address)
+        known = self.evidence.get(endpoint.address)
         addresses = (known.addresses if known else ()) or (candidate.address,)
         if all(at(address, candidate.port) in self._doubts for address in addresses):
             self.failed(endpoint, reason, now)
@@ -285,10 +280,10 @@ class LiveRoute:
         known = candidate.evidence
         if known is None or not known.here:  # it left in the meantime, and may be back
             address = candidate.endpoint.address
-            known = self._evidence.get(address) or known
+            known = self.evidence.get(address) or known
             if known is None:
                 return None
-            self._evidence[address] = known
+            self.evidence[address] = known
         known.open += 1
         known.opened += 1
         known.at[candidate.text] = known.at.get(candidate.text, 0) + 1
@@ -305,11 +300,11 @@ class LiveRoute:
         if not known.at[candidate.text]:
             del known.at[candidate.text]
         if not known.open and not known.here:
-            self._evidence.pop(known.address, None)
+            self.evidence.pop(known.address, None)
 
     def failed(self, endpoint: Endpoint, reason: str, now: float) -> None:
         """Note that `endpoint` could not be reached; the first time is logged."""
-        known = self._evidence.get(endpoint.address)
+        known = self.evidence.get(endpoint.address)
         if known is None or not known.here:  # changed away meanwhile
             return
         written = (where := format_endpoint(endpoint)).partition("://")[2]
@@ -325,26 +320,29 @@ class LiveRoute:
             self._failing = True
             self.look_again()
             text = f"cannot reach {where}: {reason}"
-            self._say(log.WARNING, "endpoint_unreachable", where, text, reason=reason)
+            self.say(log.WARNING, "endpoint_unreachable", where, text, reason=reason)
 
     def reached(self, endpoint: Endpoint, now: float) -> None:
         """Note that `endpoint` answered; the first time after failures is logged."""
-        known = self._evidence.get(endpoint.address)
+        known = self.evidence.get(endpoint.address)
         if known is None or known.failing_since is None:
             return
         seconds, known.failed_at, known.failing_since = now - known.failing_since, None, None
+        others = [one for one in self.usable_now if one.address != endpoint.address]
+        self.warming.change(others, self.usable_now, self.route.slow_start)
         self._look_for_failures()
         self.look_again()
         self.noticed(self.route.name, endpoint, "", True)
         where = format_endpoint(endpoint)
         text = f"reaches {where} again, {seconds:.1f} s after it first failed"
-        self._say(log.INFO, "endpoint_reachable", where, text, seconds=round(seconds, 3))
+        self.say(log.INFO, "endpoint_reachable", where, text, seconds=round(seconds, 3))
 
-    def _say(self, level: int, name: str, where: str, text: str, **fields: object) -> None:
+    def say(self, level: int, name: str, where: str, text: str, **fields: object) -> None:
+        """Log what has become of an endpoint."""
         route = self.route.name
         log.event(level, name, f"{route}  {text}", route=route, endpoint=where, **fields)
 
     def _look_for_failures(self) -> None:
         self._failing = any(
-            known.here and known.failing_since is not None for known in self._evidence.values()
+            known.here and known.failing_since is not None for known in self.evidence.values()
         )

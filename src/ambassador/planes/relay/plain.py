@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ambassador.core.limits import is_limited
-from ambassador.model import Inet, Pick
+from ambassador.model import Inet, Pick, Resolve
 from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.refusal import refuse_ourselves
@@ -35,13 +35,15 @@ def plain(
 ) -> Plain | None:
     """Return where clients of a listener of `live` at `port` (0: a path) are led to; None where
     each has to be looked at: not everybody may come in, or they are counted, the route is held,
-    something is in doubt, a name is not known, the source address is chosen, a PROXY header is read
-    or sent, or what all processes have open decides.
+    something is in doubt or gets only a part yet, a name is not known, the source address is
+    chosen, a PROXY header is read or sent, or who the client is, or what all processes have open,
+    decides.
     """
     route, usable = live.route, live.usable_now
-    least = route.pick is Pick.LEAST and len(usable) > 1
+    least = route.pick in (Pick.LEAST, Pick.HASH) and len(usable) > 1
     each = route.admitted is not None or is_limited(route) or route.hold is not None
-    each = each or bool(route.source or route.proxy) or any(one.proxy for one in usable)
+    each = each or bool(route.source or route.proxy or live.warming.since)
+    each = each or any(one.proxy for one in usable)
     if each or live.in_doubt or not usable or least:
         return None
     places = []
@@ -53,10 +55,11 @@ def plain(
         count += len(addresses)
         # Those of the other family are other ways to the same hosts (see pick.arrange).
         family = [one for one in addresses if (":" in one) == (":" in addresses[0])]
-        if not isinstance(endpoint.address, Inet) or route.pick is Pick.FIRST:
+        one = route.pick is Pick.FIRST or route.resolve is Resolve.FIRST
+        if one or not isinstance(endpoint.address, Inet):
             family = family[:1]
         places.append(tuple(live.candidate(place, port, address) for address in family))
-    if route.pick is Pick.LEAST and len(places[0]) > 1:
+    if route.pick in (Pick.LEAST, Pick.HASH) and len(places[0]) > 1:
         return None
     try:
         for candidate in (one for some in places for one in some):

@@ -6,15 +6,18 @@ at once, without a task; else, and when that fails, `connect` searches.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ambassador.core.ejection import EARLY
 from ambassador.core.retry import attempt_limit
 from ambassador.core.session import TABLE, Action, Event, State
 from ambassador.model import Reason
+from ambassador.planes.relay.choice import affinity
 from ambassador.planes.relay.client import host_of
 from ambassador.planes.relay.dial import Dial
 from ambassador.planes.relay.evidence import Candidate
@@ -22,6 +25,7 @@ from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.options import no_delay, reset
 from ambassador.planes.relay.pair import Side
 from ambassador.planes.relay.refusal import doubt, is_ours, patience, refuse_ourselves, spoken
+from ambassador.planes.relay.resets import lasted, was_reset
 from ambassador.planes.relay.search import Search
 from ambassador.planes.relay.shared_session import SharedSession
 from ambassador.planes.relay.source_ports import NO_PORT
@@ -168,6 +172,13 @@ class Session(SharedSession):
         counters.to_client += to_client
         if self.counted_in is not None and self.candidate is not None:
             self.live.closed(self.counted_in, self.candidate, to_upstream, to_client)
+            if to_client:
+                if self.live.resets.counts:
+                    lasted(self.live, self.candidate)
+            elif self.reason is Reason.UPSTREAM_RESET:
+                now = time.monotonic()
+                if self.connected is not None and now - self.connected < EARLY:
+                    was_reset(self.live, self.candidate, now)
         self.done(self)
         self.around.ended.set()
         reason = self.reason or Reason.CUT
@@ -179,7 +190,7 @@ class Session(SharedSession):
         """Look for an upstream, or wait where the route is held."""
         hold = self.live.route.hold
         if hold is None:
-            sure = self.live.sure(self._search.port, self.around.resolver)
+            sure = self.live.sure(self._search.port, self.around.resolver, self._host)
             if sure is None or not self._try(sure):
                 self._look_further()
         elif not self.live.hold_queue.enter(self, hold, self._released, self._late):
@@ -246,7 +257,7 @@ class Session(SharedSession):
     def _look_further(self) -> None:
         """Try what answered lately, else wait for the search."""
         now = time.monotonic()
-        for candidate in self.live.order(self._search.port, self.around.resolver, now):
+        for candidate in self.live.order(self._search.port, self.around.resolver, now, self._host):
             if self._try(candidate):
                 return
         self.happened(Event.SEARCH)
@@ -264,7 +275,7 @@ class Session(SharedSession):
             return
         now, port = time.monotonic(), self._search.port
         tried = {one.candidate for one in (dial, *self._beside)}
-        for candidate in self.live.order(port, self.around.resolver, now):
+        for candidate in self.live.order(port, self.around.resolver, now, self._host):
             if candidate not in tried:
                 self.live.overtaken(dial.candidate, now)
                 if self._try(candidate):
@@ -318,8 +329,18 @@ class Session(SharedSession):
             no_delay(upstream.sock)
             self.around.keepalives.add(upstream, self.live.route.keepalive)
         self.counted_in = self.live.opened(candidate)
+        if self.live.resets.out.until:  # one that is tried may last, and show it before its end
+            asyncio.get_running_loop().call_later(EARLY, self._proves)
         if candidate.endpoint.proxy:
             from ambassador.planes.relay.introduction import introduce  # noqa: PLC0415
 
             introduce(self, candidate.endpoint.proxy, upstream)
         self.join(upstream, events)
+
+    def _proves(self) -> None:
+        if self.reason is None and self.candidate is not None:
+            lasted(self.live, self.candidate)
+
+    @property
+    def _host(self) -> str:
+        return affinity(self.live.route, self.address)

@@ -243,7 +243,7 @@ class UdpListener:
             if self._hold(flow, hold):
                 flow.dropped += not flow.hold(bytes(datagram))
             return
-        order = self._endpoints.order()
+        order = self._endpoints.order(flow.client)
         try:
             self._settle(flow, order)
         except NameUnknownError as unknown:
@@ -295,7 +295,7 @@ class UdpListener:
                     self._refuse(flow, error)
                     return
             if generation != self._endpoints.generation:
-                order = self._endpoints.order()
+                order = self._endpoints.order(flow.client)
             try:
                 self._settle(flow, order)
                 break

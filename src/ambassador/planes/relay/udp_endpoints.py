@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from ambassador.core.usable import keeps, usable
 from ambassador.errors import ResolveError
 from ambassador.model import Endpoint, Inet
+from ambassador.planes.relay.choice import affinity
 from ambassador.planes.relay.descriptors import EXHAUSTED
 from ambassador.planes.relay.doubts import DOUBT
 from ambassador.planes.relay.evidence import Candidate
@@ -72,9 +73,9 @@ class UdpEndpoints:
             unwatch()
         self._unwatch = []
 
-    def order(self) -> list[Endpoint]:
-        """Return the endpoints for one flow, the first to try first."""
-        return self._live.choose(self._loop.time())
+    def order(self, client: object) -> list[Endpoint]:
+        """Return the endpoints for one flow of `client`, as recvmsg(2) names it, in order."""
+        return self._live.choose(self._loop.time(), affinity(self._live.route, client))
 
     async def ask(self, endpoint: Endpoint) -> None:
         """Learn the addresses of `endpoint`. Raises UnreachableError when it has none."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ambassador.model import Endpoint, Inet, Pick, Proto, Route, Unix
+from ambassador.model import Endpoint, Inet, Pick, Proto, Resolve, Route, Unix
 from ambassador.planes.kernel.evidence import Suspect
 from ambassador.planes.kernel.ruleset import Share, Way
 from ambassador.planes.kernel.ways import active, belonging, ways
@@ -141,3 +141,12 @@ def test_a_unix_socket_has_neither():
     listening = Route("a", Unix("/a"), (to("10.0.0.1"),))
     assert ways(listening, KNOWN, (), BOTH) == ()
     assert belonging(listening, KNOWN) == frozenset()
+
+
+def test_with_first_a_name_has_the_first_address_that_answers():
+    one, other = to("db"), to("10.0.0.1")
+    (way,) = ways(route(one, other, resolve=Resolve.FIRST), KNOWN, (), (False,))
+    assert way.shares == (Share("10.0.1.1", 7000), Share("10.0.0.1", 7000))
+    out = {Suspect(one, "10.0.1.1")}
+    (way,) = ways(route(one, resolve=Resolve.FIRST), KNOWN, out, (False,))
+    assert way.shares == (Share("10.0.1.2", 7000),)

@@ -21,7 +21,8 @@ def test_one_client_at_a_time_tries_what_is_doubted():
     assert not doubts.is_doubted(A, 10.0 + DOUBT)
     assert [doubts.claim(A, 10.0 + DOUBT) for _ in range(3)] == [True, False, False]
     assert doubts.is_doubted(A, 10.0 + DOUBT)
-    assert doubts.claim(A, 10.0 + 2 * DOUBT)
+    assert not doubts.claim(A, 10.0 + 3 * DOUBT - 0.1)  # one that failed is tried half as often
+    assert doubts.claim(A, 10.0 + 3 * DOUBT)
 
 
 def test_what_has_answered_is_doubted_no_longer():

@@ -1,0 +1,61 @@
+"""Addresses that take connections and reset them before they have said anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ambassador import log
+from ambassador.core.ejection import ejects
+from ambassador.planes.relay.doubts import Doubts, Place
+
+if TYPE_CHECKING:
+    from ambassador.planes.relay.evidence import Candidate
+    from ambassador.planes.relay.live import LiveRoute
+
+__all__ = ["EarlyResets", "lasted", "was_reset"]
+
+
+class EarlyResets:
+    """Counts them. `out` are those that are ejected, for a growing time; then one client after the
+    other may try, until a session shows that it works. `turned` as in Doubts.
+    """
+
+    def __init__(self, turned: Callable[[], None] = lambda: None) -> None:
+        self.counts: dict[Place, int] = {}  # in a row; empty: nothing to look after
+        self.out = Doubts(turned)
+
+    def reset(self, place: Place, number: int, addresses: int, now: float) -> bool:
+        """Note `number` early resets at `place`, of a route with so many `addresses`; tell whether
+        it is ejected by that.
+        """
+        count = self.counts[place] = self.counts.get(place, 0) + number
+        if place in self.out:
+            self.out.add(place, now)
+            return False
+        if not ejects(count, len(self.out), addresses):
+            return False
+        self.out.add(place, now)
+        return True
+
+    def good(self, place: Place) -> bool:
+        """Note a session that was none; tell whether `place` was ejected."""
+        self.counts.pop(place, None)
+        return self.out.remove(place)
+
+
+def was_reset(live: LiveRoute, candidate: Candidate, now: float, number: int = 1) -> None:
+    """Note that so many sessions at `candidate` were reset early: before anything was said to their
+    clients.
+    """
+    addresses = sum(len(live.evidence[one.address].addresses) or 1 for one in live.usable_now)
+    if live.resets.reset((candidate.address, candidate.port), number, addresses, now):
+        text = f"{candidate} resets sessions at once, and is left out for a while"
+        live.say(log.WARNING, "endpoint_ejected", str(candidate), text)
+
+
+def lasted(live: LiveRoute, candidate: Candidate) -> None:
+    """Note that a session at `candidate` was no such one."""
+    if live.resets.good((candidate.address, candidate.port)):
+        text = f"{candidate} carries sessions again"
+        live.say(log.INFO, "endpoint_back", str(candidate), text)
