@@ -56,7 +56,7 @@ def test_random_reaches_all(relay, peers):
 
 
 def test_a_backup_serves_only_while_the_others_are_away(relay, peers, monkeypatch):
-    for module in ("live", "doubts"):
+    for module in ("choice", "doubts"):
         monkeypatch.setattr(f"ambassador.planes.relay.{module}.DOUBT", 0.5)
     backup, port, away = peers.echo(), free_port(), free_port()
     relay.add(route(port, at(backup, backup=True), away))

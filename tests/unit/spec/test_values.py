@@ -111,7 +111,7 @@ def test_a_word_that_is_none_names_the_nearest():
         parse_pick("leest", "here")
     (problem,) = raised.value.problems
     assert problem.what == '"leest" is none of the words, did you mean "least"?'
-    assert problem.expected == "one of roundrobin, least, first, random"
+    assert problem.expected == "one of roundrobin, least, first, random, hash"
 
 
 def test_a_word_far_from_all_gets_no_guess():

@@ -14,6 +14,7 @@ import random
 import socket
 from collections.abc import Iterable
 from enum import Enum
+from functools import lru_cache
 from itertools import product
 from struct import Struct
 
@@ -31,6 +32,7 @@ _SYN, _ACK = 0x02, 0x10  # RFC 9293, section 3.1
 _IP4 = Struct(">BBHHHBBH4s4s")  # RFC 791, section 3.1
 _IP6 = Struct(">LHBB16s16s")  # RFC 8200, section 3
 _TCP = Struct(">HHLLBBHHH")
+_PSEUDO = Struct(">LL").pack(_TCP.size, socket.IPPROTO_TCP)
 _HOPS = 64
 _MARKS = (MARK, FIRST_MARK, TRACKED_MARK, ENTERED_MARK)
 
@@ -83,26 +85,25 @@ class Poker:
         ENTERED_MARK for those that stand for a cut.
         """
         turn = Slice(_SLICE)
+        to_client, to_upstream = poke.value
         for flow in flows:
-            raw = self._sockets.get((flow.family, mark))
-            to_client, to_upstream = poke.value
-            self._send(raw, flow.listen, flow.client, to_client)
-            self._send(raw, flow.nat, flow.upstream, to_upstream)
+            if raw := self._sockets.get((flow.family, mark)):
+                _send(raw, flow.family, flow.listen, flow.client, to_client)
+                _send(raw, flow.family, flow.nat, flow.upstream, to_upstream)
             await turn.end()
 
-    def _send(
-        self,
-        raw: socket.socket | None,
-        source: tuple[str, int],
-        destination: tuple[str, int],
-        flags: int,
-    ) -> None:
-        if raw is None:
-            return
-        # A full device queue, or no route any longer: the repetition, or the peer's own next
-        # segment, does the rest.
-        with contextlib.suppress(OSError):
-            raw.sendto(segment(raw.family, source, destination, flags), (destination[0], 0))
+
+def _send(
+    raw: socket.socket,
+    family: int,
+    source: tuple[str, int],
+    destination: tuple[str, int],
+    flags: int,
+) -> None:
+    # A full device queue, or no route any longer: the repetition, or the peer's own next segment,
+    # does the rest.
+    with contextlib.suppress(OSError):
+        raw.sendto(segment(family, source, destination, flags), (destination[0], 0))
 
 
 def segment(
@@ -115,13 +116,12 @@ def segment(
     """Return an IP packet with an empty TCP segment, of these sequence and acknowledgment numbers,
     or of some that are drawn by lot.
     """
-    addresses = socket.inet_pton(family, source[0]), socket.inet_pton(family, destination[0])
+    addresses = _packed(family, source[0]), _packed(family, destination[0])
     sequence, acknowledged = numbers or (random.getrandbits(32), random.getrandbits(32))
     if not flags & _ACK:
         acknowledged = 0
     fields = (source[1], destination[1], sequence, acknowledged, _TCP.size << 2, flags, 1024)
-    pseudo = b"".join(addresses) + Struct(">LL").pack(_TCP.size, socket.IPPROTO_TCP)
-    checksum = _checksum(pseudo + _TCP.pack(*fields, 0, 0))
+    checksum = _checksum(b"".join((*addresses, _PSEUDO, _TCP.pack(*fields, 0, 0))))
     tcp = _TCP.pack(*fields, checksum, 0)
     if family == socket.AF_INET6:
         return _IP6.pack(6 << 28, len(tcp), socket.IPPROTO_TCP, _HOPS, *addresses) + tcp
@@ -132,6 +132,10 @@ def segment(
 
 def _checksum(data: bytes) -> int:
     """Return the Internet checksum of an even number of bytes (RFC 1071)."""
-    total: int = sum(Struct(f">{len(data) // 2}H").unpack(data))
-    total = (total & 0xFFFF) + (total >> 16)
-    return ~(total + (total >> 16)) & 0xFFFF
+    # The sum of the digits to the base 65536, modulo 65535, is the number itself modulo that.
+    return 0xFFFF - int.from_bytes(data, "big") % 0xFFFF
+
+
+@lru_cache(1024)
+def _packed(family: int, address: str) -> bytes:
+    return socket.inet_pton(family, address)
