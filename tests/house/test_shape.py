@@ -46,7 +46,6 @@ ELSEWHERE: dict[str, str] = {
     "core.follow.stage": "unit/core/follow/test_sentinel.py",
     "follow.asking": "scenario/test_lineage.py",
     "follow.base": "scenario/test_follow.py",
-    "follow.channel": "scenario/test_follow.py",
     "follow.claimants": "scenario/test_lineage.py",
     "follow.patronis": "scenario/test_patroni.py",
     "follow.replicas": "scenario/test_replicas.py",

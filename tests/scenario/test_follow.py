@@ -240,14 +240,12 @@ def test_an_ambassador_that_is_killed_in_the_middle_follows_on_when_it_is_back(
         program.process.send_signal(signal.SIGKILL)
         program.process.wait()
     with following(net, tmp_path) as program:
-        program.wait_for("primary")
         writers = write()
-        since = time.monotonic()
         promoted(redis, before)
-        writers.wait_for_one(since)
-        until(lambda: status(tmp_path)["follow"]["primary"] != f"{HOST}:{before}", 20)
         since = time.monotonic()
-        writers.wait_for_one(since)
+        program.wait_for("primary")
+        until(lambda: status(tmp_path)["follow"]["primary"] != f"{HOST}:{before}", 20)
+        writers.wait_for_one(time.monotonic())
         writers.stop()
         assert lost(redis, writers, since) == []
         assert writers.readonly == 0
@@ -267,6 +265,26 @@ def test_an_upgrade_leads_on_and_cuts_no_session(net, redis, tmp_path):
             assert ask(net, LISTEN, "PING") == "PONG"
             kept.close()
             program.process.wait(20)
+
+
+def test_an_upgrade_in_the_middle_of_a_failover_loses_nothing(net, redis, write, tmp_path):
+    before = primary_of(redis)
+    with following(net, tmp_path) as program:
+        program.wait_for("primary")
+        writers = write()
+        writers.wait_for_one(0.0)
+        assert ask(net, SENTINELS[0], "SENTINEL", "FAILOVER", NAME) == "OK"
+        program.wait_for("primary_lost")
+        with following(net, tmp_path, arguments=("--upgrade",)) as successor:
+            promoted(redis, before)
+            since = time.monotonic()
+            successor.wait_for("primary")
+            writers.wait_for_one(since)
+            successor.wait_for("ready")
+            writers.wait_for_one(time.monotonic())
+            writers.stop()
+            assert lost(redis, writers, since) == []
+            assert (writers.readonly, writers.refused) == (0, 0)
 
 
 def test_an_upgrade_goes_on_without_a_primary_where_nobody_waits(net, redis, tmp_path):

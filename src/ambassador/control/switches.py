@@ -88,8 +88,10 @@ class Switches:
         routes = self._applier.installed(key)
         if not routes:
             return
-        if lead.memory is not None and self._memories.get(key) != lead.memory:
+        news = lead.memory is not None and self._memories.get(key) != lead.memory
+        if lead.memory is not None:
             self._memories[key] = lead.memory
+        if news and lead.stance is not Stance.CUT:  # a cut waits for no disk
             await self._remember()
         route, began = routes[0], time.monotonic()
         try:
@@ -100,6 +102,8 @@ class Switches:
             raise
         cut = await self._cut(route) if _cuts(route, lead) else 0
         self._note(route, key, lead, cut, time.monotonic() - began)
+        if news and lead.stance is Stance.CUT:
+            await self._remember()
 
     async def settled(self) -> None:
         """Wait a while for routes that are between two primaries, where clients wait."""

@@ -89,10 +89,13 @@ class Channel(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._waiting: asyncio.Future[None] | None = None
         self._why = "it hung up"
+        self._heard = False  # anything at all
+        self._tls = False
 
     async def open(self, host: str, port: int, tls: ssl.SSLContext | None, name: str = "") -> None:
         """Connect to an IP literal; `name` is what TLS asks for. Raises Silence."""
         loop = asyncio.get_running_loop()
+        self._tls = tls is not None
         try:
             await loop.create_connection(
                 lambda: self, host, port, ssl=tls, server_hostname=(name or host) if tls else None
@@ -125,7 +128,9 @@ class Channel(asyncio.Protocol):
         """
         while (found := read(bytes(self.data))) is None:
             if self.closed:
-                raise Silence(self._why, refused=True)
+                wordless = not (self._heard or self._tls)
+                hint = "; where it speaks TLS: health_tls" if wordless else ""
+                raise Silence(f"{self._why}{hint}", refused=True)
             if len(self.data) > _MOST:
                 raise Silence("it speaks without end")
             self._waiting = asyncio.get_running_loop().create_future()
@@ -134,6 +139,12 @@ class Channel(asyncio.Protocol):
             finally:
                 self._waiting = None
         return found
+
+    def late(self, limit: float) -> str:
+        """Return what to say where there was no answer within `limit` seconds."""
+        shaking = self._tls and self._transport is None
+        hint = " to a TLS handshake; where it speaks no TLS: health_tls=no" if shaking else ""
+        return f"no answer within {limit:g} s{hint}"
 
     def close(self) -> None:
         """Hang up; nobody is told."""
@@ -150,6 +161,7 @@ class Channel(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
         self.data += data
+        self._heard = True
         self._wake()
         if self._more is not None:
             self._more()

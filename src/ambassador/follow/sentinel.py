@@ -114,7 +114,8 @@ class Sentinel:
             return None, f"names {address[0]}:{address[1]}, which has no address here"
         if isinstance(master, Refused):
             return Said(place), _explained(master, "sentinel|master")
-        return Said(place, _epoch(master)), ""
+        failover = "failover_in_progress" in _field(master, "flags").split(",")
+        return Said(place, _epoch(master), failover), ""
 
     async def _unknown(self, talk: Talk) -> str:
         (known,) = await talk.ask(("SENTINEL", "masters"), limit=_LIMIT)

@@ -16,6 +16,8 @@ from ambassador.core.follow.sentinel import (
     Place,
     Said,
     State,
+    awaited,
+    frozen,
     named,
     stance,
     step,
@@ -287,7 +289,10 @@ class SentinelFollower:
         primary = Inet(*state.place) if state.place and meets is not Stance.CUT else None
         memory = None
         if state.place is not None:
-            memory = Memory(self._of, Inet(*state.place), json.dumps({"epoch": state.epoch}))
+            data: dict[str, object] = {"epoch": state.epoch}
+            if (aim := awaited(state)) is not None:
+                data["awaited"] = aim
+            memory = Memory(self._of, Inet(*state.place), json.dumps(data))
         return Lead(primary, meets, self._cause, self._why, memory)
 
     async def _tell(self) -> None:
@@ -299,6 +304,10 @@ def _remembered(memory: Memory | None) -> State:
         return State()
     place = memory.primary.host, memory.primary.port
     try:
-        return State(place=place, epoch=int(json.loads(memory.data)["epoch"]))
+        found = json.loads(memory.data)
+        state = State(place=place, epoch=int(found["epoch"]))
+        if aim := found.get("awaited"):
+            return frozen(state, (str(aim[0]), int(aim[1])), time.monotonic())
+        return state
     except (ValueError, LookupError, TypeError):
         return State()

@@ -57,8 +57,9 @@ class Talk:
                 channel.send(b"".join(command(*words) for words in commands))
                 return await self._replies(channel, len(commands))
         except TimeoutError:
+            late = self._channel.late(limit) if self._channel else f"no answer within {limit:g} s"
             self.close()
-            raise Silence(f"no answer within {limit:g} s") from None
+            raise Silence(late) from None
         except Unreadable as error:
             self.close()
             raise Silence(str(error)) from None

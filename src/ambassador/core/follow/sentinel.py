@@ -22,6 +22,8 @@ __all__ = [
     "Place",
     "Said",
     "State",
+    "awaited",
+    "frozen",
     "named",
     "stance",
     "step",
@@ -108,11 +110,12 @@ TABLE: Mapping[tuple[Stage, Event], Stage] = {
 @dataclass(frozen=True, slots=True)
 class Said:
     """What a sentinel answers: whom it takes for the primary (None: it knows no such name), of
-    which config-epoch (None: we have no right to ask).
+    which config-epoch (None: we have no right to ask), and whether it leads a failover right now.
     """
 
     place: Place | None
     epoch: int | None = None
+    failover: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +165,9 @@ def named(state: State, said: Mapping[str, Said | None], *, unwell: bool = False
     place, count = votes.most_common(1)[0]
     if state.stage is Stage.NONE and believed in votes and believed is not None:
         by_epoch = any(one.place == believed and one.epoch == known for one in answers)
-        if by_epoch or votes[believed] >= majority:
-            return Named(believed, known, votes[believed])
+        under_way = any(one.failover for one in answers)  # another may be the primary already
+        if under_way or by_epoch or votes[believed] >= majority:
+            return None if under_way else Named(believed, known, votes[believed])
     if count < majority or place == believed:
         return None
     if all(one.epoch is None for one in answers):  # nobody lets us ask for it
@@ -216,6 +220,19 @@ def step(state: State, event: Event, now: float, news: Named | Place | None = No
         case Event.SPARED if stage is Stage.USING:
             after = replace(after, aim=None)
     return after
+
+
+def awaited(state: State) -> Place | None:
+    """Return who is about to take over: what has to be known after a restart, lest the one before
+    is believed again while sentinels still name it.
+    """
+    between = state.stage in {Stage.FROZEN, Stage.SWITCHING} and state.aim != state.place
+    return state.aim if between and state.place is not None else None
+
+
+def frozen(state: State, aim: Place, now: float) -> State:
+    """Return `state`, as it is remembered, where `aim` was about to take over."""
+    return replace(state, stage=Stage.FROZEN, aim=aim, since=now)
 
 
 def stance(state: State) -> Stance:

@@ -6,7 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ambassador.core.follow.sentinel import TABLE, Event, Named, Said, State, named, stance, step
+from ambassador.core.follow.sentinel import (
+    TABLE,
+    Event,
+    Named,
+    Said,
+    State,
+    awaited,
+    frozen,
+    named,
+    stance,
+    step,
+)
 from ambassador.core.follow.stage import STANCES, Stage, Stance
 
 X, Y, Z = ("10.0.0.1", 6379), ("10.0.0.2", 6379), ("10.0.0.3", 6379)
@@ -163,3 +174,26 @@ def test_who_is_named_has_evidence(heard):
         assert sum(one is not None for one in heard) >= 2
         assert any(one is not None and one.place == found.place for one in heard)
         assert found.epoch > 6 or all(one is None or one.epoch is None for one in heard)
+
+
+def test_what_was_awaited_when_it_ended_is_awaited_after_a_restart():
+    using = State(Stage.USING, X, 6)
+    assert awaited(using) is None
+    between = step(using, Event.SELECTED, 1.0, Y)
+    assert awaited(between) == Y
+    switching = step(using, Event.NAMED, 1.0, Named(Y, 7, 2))
+    assert awaited(switching) == Y
+    again = frozen(State(place=X, epoch=6), Y, 9.0)
+    assert stance(again) is Stance.CUT
+    lagging = {"a": Said(X, 6), "b": Said(X, 6), "c": None}
+    assert named(again, lagging) is None
+    ahead = {**lagging, "c": Said(Y, 7)}
+    assert named(again, ahead) == Named(Y, 7, 1)
+
+
+def test_after_a_restart_a_failover_that_is_under_way_is_waited_for():
+    remembered = State(place=X, epoch=6)
+    calm = {"a": Said(X, 6), "b": Said(X, 6), "c": Said(X, 6)}
+    assert named(remembered, calm) == Named(X, 6, 3)
+    assert named(remembered, {**calm, "c": Said(X, 6, failover=True)}) is None
+    assert named(remembered, {**calm, "c": Said(Y, 7, failover=True)}) == Named(Y, 7, 1)
