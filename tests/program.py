@@ -18,17 +18,31 @@ from ambassador.errors import RunError
 from tests.netns import Namespace
 from tests.wait import until
 
-__all__ = ["COMMAND", "Program", "clean_environ", "is_ready", "unmeasured", "with_etc"]
+__all__ = [
+    "COMMAND",
+    "WITHOUT_SESSIONS",
+    "Program",
+    "clean_environ",
+    "is_ready",
+    "unmeasured",
+    "with_etc",
+]
 
 COMMAND = (sys.executable, "-m", "ambassador")
+# One that takes over no open sessions, like 0.1: they stay where they are.
+WITHOUT_SESSIONS = (
+    *(sys.executable, "-c"),
+    "import ambassador.app.signals as it; it.VERSION = 0; from ambassador.cli import main; main()",
+)
 _WITHIN = 15.0
 
 
 class Program:
     """Runs with `arguments` and the variables `environ`, in namespace `net` if there is one.
 
-    `before` is a command that is put before it. It logs JSON; the lines are in `events`. Where it
-    matters how fast it is, it is not `measured`: coverage makes every line slower.
+    `before` is a command that is put before it, `command` another in its place. It logs JSON; the
+    lines are in `events`. Where it matters how fast it is, it is not `measured`: coverage makes
+    every line slower.
     """
 
     def __init__(
@@ -37,6 +51,7 @@ class Program:
         net: Namespace | None = None,
         before: tuple[str, ...] = (),
         measured: bool = True,
+        command: tuple[str, ...] = COMMAND,
         **environ: str,
     ) -> None:
         self.events: list[dict[str, Any]] = []
@@ -44,7 +59,7 @@ class Program:
         start = net.start if net else _start
         inherited = clean_environ(AMBASSADOR_LOG="json", **{"AMBASSADOR_ADMIN": "off", **environ})
         self.process = start(
-            *(*before, *COMMAND, "run", *arguments),
+            *(*before, *command, "run", *arguments),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -6,9 +6,9 @@ runs one suite a seam against each implementation. What planes tell of routes an
 from __future__ import annotations
 
 import socket
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from ambassador.core.follow.lead import Lead
 from ambassador.core.follow.memory import Memories
@@ -38,6 +38,8 @@ __all__ = [
     "MemoryStore",
     "MetricsPage",
     "NameFeed",
+    "Passing",
+    "Piece",
     "Plane",
     "Probe",
     "Reloadable",
@@ -353,11 +355,56 @@ class Transferable(Protocol):
         """Let go of what the successor has; open sessions go on."""
 
 
-class ListeningPlane(Plane, Transferable, Protocol):
-    """The plane that listens for every route, and hands its listeners over."""
+class Piece(NamedTuple):
+    """Some of the sessions that are passed: what is known of them, and their sockets."""
+
+    text: bytes
+    sockets: Sequence[socket.SocketType]
+
+
+class Passing(Protocol):
+    """Whoever has sessions that another process can go on with. First copies of what stays as it is
+    are handed over, while all are carried on; then, at one moment, the rest.
+    """
+
+    @property
+    def passing(self) -> int:
+        """The version of what is handed over."""
+
+    async def gather(self) -> None:
+        """Have them all here; `take_back` follows where they stay."""
+
+    def copies(self) -> Iterator[Piece]:
+        """Yield what has not been yielded yet."""
+
+    def freeze(self) -> tuple[Sequence[Piece], bytes]:
+        """Accept nothing any longer; return the rest, and the state of all, which counts while
+        nothing else is done. `gone` or `take_back` follows.
+        """
+
+    def gone(self) -> int:
+        """Another process has them: let go; return how many they were."""
+
+    def returned(self) -> None:
+        """The other process has no copies any longer, though it has not taken over."""
+
+
+class ListeningPlane(Plane, Transferable, Passing, Protocol):
+    """The plane that listens for every route, and hands its listeners and sessions over."""
+
+    def take(self, text: bytes, descriptors: Sequence[int]) -> None:
+        """Take a piece of what another process hands over: it goes on there still. Raises RunError,
+        with all of `descriptors` closed.
+        """
+
+    def settle(self, state: bytes) -> None:
+        """Be ready to go on as the other process says. Raises RunError."""
+
+    def disown(self) -> None:
+        """Forget what was taken: it goes on in the other process."""
 
     def begin(self) -> None:
-        """Accept, where that has waited for the predecessor to let go."""
+        """Accept and go on, where that has waited for the predecessor to let go."""
 
     async def ended(self) -> None:
         """Return when every open session has ended."""
@@ -367,11 +414,12 @@ class ForwardingPlane(Plane, Transferable, Protocol):
     """A plane in front of it, whose rules go on in the successor."""
 
 
-class Holder(Protocol):
+class Holder(Passing, Protocol):
     """All that can be handed over, as the predecessor offers it."""
 
-    async def lend(self) -> tuple[Sequence[socket.socket], bytes]:
-        """Let nothing change from now on; return every socket and the operator's wishes.
+    async def lend(self, passes: bool) -> tuple[Sequence[socket.socket], bytes]:
+        """Let nothing change from now on; return every socket and the operator's wishes. `passes`:
+        open sessions will go along.
 
         Raises RunError when this is not the time for it, with nothing changed.
         """

@@ -1,4 +1,6 @@
-"""What ports.Holder promises, of the one the program offers and of the one that tests use."""
+"""What ports.Holder promises, and with it ports.Passing, of the one the program offers and of the
+one that tests use.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,7 @@ class Part:
 
 def lending(refuses):
     @asynccontextmanager
-    async def still():
+    async def still(_passes):
         if refuses:
             raise RunError(refuses)
         yield ()
@@ -45,7 +47,12 @@ def lending(refuses):
 
     parts = [Part(), Part()]
     sockets = [part.sock for part in parts]
-    return Lending(parts, list, still, lambda _: "", lambda _: None, counters=counters), sockets
+    made = Lending(
+        *(parts, list, still, lambda _: "", lambda _pid, _count: None),
+        passing=FakeHolder(count=0),
+        counters=counters,
+    )
+    return made, sockets
 
 
 def fake(refuses):
@@ -69,13 +76,18 @@ def run(request):
 def test_all_is_lent_and_stays_open_until_it_is_given_up(run):
     async def test(holder, sockets):
         for _ in range(2):
-            lent, wishes = await holder.lend()
+            lent, wishes = await holder.lend(True)
             assert list(lent) == sockets
             assert isinstance(wishes, bytes)
             holder.pause()
             await holder.take_back()
-        await holder.lend()
-        holder.pause()
+            holder.returned()
+        await holder.lend(True)
+        await holder.gather()
+        assert list(holder.copies()) == []
+        late, state = holder.freeze()
+        assert [one.text for one in late] == [b"late"]
+        assert isinstance(state, bytes)
         await holder.give_up(7)
         text, connections = await holder.counters()
         assert (isinstance(text, bytes), list(connections)) == (True, [])
@@ -86,6 +98,6 @@ def test_all_is_lent_and_stays_open_until_it_is_given_up(run):
 def test_a_refusal_says_why(run):
     async def test(holder, _sockets):
         with pytest.raises(RunError, match="redis is held"):
-            await holder.lend()
+            await holder.lend(True)
 
     run(test, refuses="redis is held")

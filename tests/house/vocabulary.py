@@ -84,7 +84,8 @@ TERMS: Mapping[str, Mapping[str, str]] = {
         "predecessor": "the process that has the routes and gives them away",
         "successor": "the process that takes them",
         "transfer": "all that goes from one to the other",
-        "earlier process": "a predecessor whose last sessions have not ended yet",
+        "earlier process": "a predecessor that has sessions still, which could not go along",
+        "piece": "copies of some sessions, on their way while they are carried on",
     },
 }
 

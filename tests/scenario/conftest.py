@@ -12,6 +12,7 @@ from tests.dnsmasq import NameServer
 from tests.netns import Namespace
 from tests.program import Program, with_etc
 from tests.relay.peers import Peers
+from tests.scenario.upgrading import Run
 
 OLD, NEW, OLD6 = "10.9.0.1", "10.9.0.2", "fd09::1"
 SILENT = "10.9.0.3"  # takes what it is sent and never says a word
@@ -22,6 +23,16 @@ def peers() -> Iterator[Peers]:
     peers = Peers()
     yield peers
     peers.close()
+
+
+@pytest.fixture
+def run(peers: Peers, tmp_path: Path) -> Iterator[Run]:
+    """Start ambassadors at one admin socket, in front of one endpoint; all end."""
+    run = Run(peers, tmp_path)
+    yield run
+    for program in run.programs:
+        with program:
+            pass
 
 
 @pytest.fixture(scope="package")

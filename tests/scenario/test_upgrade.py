@@ -11,82 +11,41 @@ import threading
 import pytest
 
 from ambassador.admin import client
-from ambassador.core.commands import Cut, Drain, Hold, Move, Release, Sessions, Status, Undo
+from ambassador.core.commands import Cut, Drain, Hold, Move, Release, Sessions, Undo
 from ambassador.handover.protocol import beside
 from tests.conformance.scene import ends_with_reset
 from tests.ports import free_port
-from tests.program import Program, is_ready
+from tests.program import WITHOUT_SESSIONS, Program, is_ready
 from tests.relay.peers import port_of
+from tests.scenario.upgrading import asks, works
 from tests.wait import until
 
 
 @pytest.fixture
-def run(peers, tmp_path):
-    """Start ambassadors at one admin socket, in front of one endpoint."""
-
-    class Run:
-        def __init__(self) -> None:
-            self.programs: list[Program] = []
-            self.port = free_port()
-            self.admin = tmp_path / "admin.sock"
-            self.echo = peers.echo()
-            self.route = f"DB_PORT_{self.port}_TCP=tcp://127.0.0.1:{self.echo.port}"
-
-        def __call__(self, *assignments: str, **environ: str | bool) -> Program:
-            program = Program(
-                *(assignments or (self.route,)), AMBASSADOR_ADMIN=str(self.admin), **environ
-            )
-            self.programs.append(program)
-            return program
-
-        def first(self, *assignments: str, **environ: str) -> Program:
-            program = self(*assignments, **environ).started()
-            until(lambda: is_ready(self.admin), what="it is ready")
-            return program
-
-        def next(self, *assignments: str, **environ: str) -> Program:
-            program = self(*assignments, AMBASSADOR_UPGRADE="yes", **environ)
-            program.wait_for("taken_over")
-            return program
-
-        def status(self):
-            return client.ask(self.admin, Status())
-
-    run = Run()
-    yield run
-    for program in run.programs:
-        with program:
-            pass
+def stay(run):
+    """Start ambassadors that take over no open sessions: they stay in the ones before."""
+    run.command = WITHOUT_SESSIONS
+    return run
 
 
-def asks(sock: socket.socket) -> None:
-    sock.sendall(b"question")
-    assert sock.recv(8, socket.MSG_WAITALL) == b"question"
-
-
-def works(sock: socket.socket) -> None:
-    with sock:
-        asks(sock)
-
-
-def test_the_new_one_serves_and_the_old_one_ends_with_its_last_session(run, peers):
-    old = run.first(AMBASSADOR_GRACE="0")
-    kept = peers.connect(run.port)
+def test_the_new_one_serves_and_the_old_one_ends_with_its_last_session(stay, peers):
+    old = stay.first(AMBASSADOR_GRACE="0")
+    kept = peers.connect(stay.port)
     asks(kept)
-    new = run.next()
+    new = stay.next()
     old.wait_for("handed_over")
     asks(kept)  # still by the old one
     assert old.process.poll() is None
-    works(peers.connect(run.port))
-    assert run.status().pid == new.process.pid
+    works(peers.connect(stay.port))
+    assert stay.status().pid == new.process.pid
     kept.close()
     assert old.exit_code() == 0
     assert old.said("sessions_cut") == []
-    works(peers.connect(run.port))
-    assert is_ready(run.admin)
+    works(peers.connect(stay.port))
+    assert is_ready(stay.admin)
     assert new.stop() == 0
-    assert not run.admin.exists()
-    assert not beside(run.admin).exists()
+    assert not stay.admin.exists()
+    assert not beside(stay.admin).exists()
 
 
 def test_nobody_is_refused_or_reset_while_five_take_over_in_turn(run):
@@ -201,14 +160,14 @@ def test_what_was_changed_before_it_can_be_taken_back(run, peers):
     assert client.ask(run.admin, Undo("db")).endpoints == (old,)
 
 
-def test_while_a_route_is_held_nothing_is_handed_over(run, peers):
-    run.first()
-    client.ask(run.admin, Hold("db"))
-    waiting = peers.connect(run.port)
-    refused = run(AMBASSADOR_UPGRADE="yes")
+def test_while_a_route_is_held_nothing_is_handed_over_to_one_that_takes_no_sessions(stay, peers):
+    stay.first()
+    client.ask(stay.admin, Hold("db"))
+    waiting = peers.connect(stay.port)
+    refused = stay(AMBASSADOR_UPGRADE="yes")
     assert refused.exit_code() == 1
     assert "ambassador release db" in refused.said("not_started")[0]
-    client.ask(run.admin, Release("db"))
+    client.ask(stay.admin, Release("db"))
     works(waiting)
 
 
@@ -263,27 +222,27 @@ def test_datagrams_go_on_and_late_answers_arrive(run, peers):
     assert old.exit_code() == 0
 
 
-def test_a_signal_ends_the_old_one_after_its_grace(run, peers):
-    old = run.first(AMBASSADOR_GRACE="100ms")
-    asks(peers.connect(run.port))
-    run.next()
+def test_a_signal_ends_the_old_one_after_its_grace(stay, peers):
+    old = stay.first(AMBASSADOR_GRACE="100ms")
+    asks(peers.connect(stay.port))
+    stay.next()
     old.wait_for("handed_over")
     assert old.stop(signal.SIGTERM) == 0
     assert old.said("sessions_cut") == ["1 session was still open after 0.1 s and cut"]
 
 
-def test_sessions_in_the_old_ones_are_counted_listed_and_cut(run, peers):
-    first = run.first()
-    one, other = peers.connect(run.port), peers.connect(run.port)
+def test_sessions_in_the_old_ones_are_counted_listed_and_cut(stay, peers):
+    first = stay.first()
+    one, other = peers.connect(stay.port), peers.connect(stay.port)
     asks(one)
     asks(other)
-    works(peers.connect(run.port))
-    second = run.next()
-    third = peers.connect(run.port)
+    works(peers.connect(stay.port))
+    second = stay.next()
+    third = peers.connect(stay.port)
     asks(third)
-    run.next()
-    works(peers.connect(run.port))
-    status = run.status()
+    stay.next()
+    works(peers.connect(stay.port))
+    status = stay.status()
     assert {(one.pid, one.open) for one in status.earlier} == {
         (first.process.pid, 2),
         (second.process.pid, 1),
@@ -291,24 +250,24 @@ def test_sessions_in_the_old_ones_are_counted_listed_and_cut(run, peers):
     (route,) = status.routes
     assert (route.open, route.opened, route.endpoints[0].open) == (3, 5, 3)
     assert route.to_upstream == 5 * len(b"question")
-    listed = client.ask(run.admin, Sessions("db"))
+    listed = client.ask(stay.admin, Sessions("db"))
     assert listed.total == 3
     ids = {session.client.rpartition(":")[2]: session.id for session in listed.sessions}
     cut = ids[str(one.getsockname()[1])]
     assert cut.endswith(f"@{first.process.pid}")
-    assert client.ask(run.admin, Cut(session=cut)).sessions == 1
+    assert client.ask(stay.admin, Cut(session=cut)).sessions == 1
     assert ends_with_reset(one)
     asks(other)
-    assert client.ask(run.admin, Cut("db")).sessions == 2
+    assert client.ask(stay.admin, Cut("db")).sessions == 2
     assert ends_with_reset(other)
     assert ends_with_reset(third)
     assert [first.exit_code(), second.exit_code()] == [0, 0]
-    until(lambda: not run.status().earlier, what="nobody is left")
-    (route,) = run.status().routes
+    until(lambda: not stay.status().earlier, what="nobody is left")
+    (route,) = stay.status().routes
     assert (route.open, route.opened) == (0, 5)
 
 
-def test_no_counter_sinks_and_every_end_is_counted(run, peers):
+def test_no_counter_sinks_and_every_end_is_counted(stay, peers):
     def numbers():
         connection = http.client.HTTPConnection("127.0.0.1", metrics, timeout=10)
         connection.request("GET", "/metrics")
@@ -336,21 +295,21 @@ def test_no_counter_sinks_and_every_end_is_counted(run, peers):
         ]
 
     metrics = free_port()
-    run.first(AMBASSADOR_METRICS=f"127.0.0.1:{metrics}")
+    stay.first(AMBASSADOR_METRICS=f"127.0.0.1:{metrics}")
     kept, before = [], {}
     for _ in range(4):
-        works(peers.connect(run.port))
-        kept.append(peers.connect(run.port))
+        works(peers.connect(stay.port))
+        kept.append(peers.connect(stay.port))
         asks(kept[-1])
         now = numbers()
         assert sunk(before, now) == []
         before = now
-        run.next(AMBASSADOR_METRICS=f"127.0.0.1:{metrics}")
+        stay.next(AMBASSADOR_METRICS=f"127.0.0.1:{metrics}")
         assert sunk(before, numbers()) == []
     for sock in kept:
         sock.close()
-    assert [program.exit_code() for program in run.programs[:-1]] == [0] * 4
-    until(lambda: not run.status().earlier)
+    assert [program.exit_code() for program in stay.programs[:-1]] == [0] * 4
+    until(lambda: not stay.status().earlier)
     now = numbers()
     assert sunk(before, now) == []
     name = '{reason="client",route="db"}'
@@ -362,60 +321,60 @@ def test_no_counter_sinks_and_every_end_is_counted(run, peers):
 @pytest.mark.parametrize(
     ("existing", "reason"), [("keep", ""), ("cut", "moved"), ("drain=300ms", "moved")]
 )
-def test_sessions_of_the_old_one_follow_the_policy_of_a_move(run, peers, existing, reason):
-    old = run.first(AMBASSADOR_ACCESS_LOG=str(run.admin.with_name("access")))
-    kept = peers.connect(run.port)
+def test_sessions_of_the_old_one_follow_the_policy_of_a_move(stay, peers, existing, reason):
+    old = stay.first(AMBASSADOR_ACCESS_LOG=str(stay.admin.with_name("access")))
+    kept = peers.connect(stay.port)
     asks(kept)
-    run.next()
+    stay.next()
     other = peers.echo()
     there = f"tcp://127.0.0.1:{other.port}"
-    client.ask(run.admin, Move("db", (there,), existing=existing))
-    (session,) = client.ask(run.admin, Sessions()).sessions or [None]
+    client.ask(stay.admin, Move("db", (there,), existing=existing))
+    (session,) = client.ask(stay.admin, Sessions()).sessions or [None]
     if reason:
         assert ends_with_reset(kept)
         assert old.exit_code() == 0
-        assert f'"reason": "{reason}"' in run.admin.with_name("access").read_text()
+        assert f'"reason": "{reason}"' in stay.admin.with_name("access").read_text()
         return
     assert session.state == "open"
     asks(kept)
-    client.ask(run.admin, Move("db", (f"tcp://127.0.0.1:{run.echo.port}",), existing="cut"))
+    client.ask(stay.admin, Move("db", (f"tcp://127.0.0.1:{stay.echo.port}",), existing="cut"))
     asks(kept)  # its endpoint is there again
 
 
-def test_a_drain_of_the_old_ones_sessions_ends_at_its_deadline(run, peers):
-    old = run.first()
-    kept = peers.connect(run.port)
+def test_a_drain_of_the_old_ones_sessions_ends_at_its_deadline(stay, peers):
+    old = stay.first()
+    kept = peers.connect(stay.port)
     asks(kept)
-    run.next()
-    client.ask(run.admin, Drain("db", deadline=0.3))
+    stay.next()
+    client.ask(stay.admin, Drain("db", deadline=0.3))
     assert ends_with_reset(kept)
     assert old.exit_code() == 0
 
 
-def test_one_that_is_killed_leaves_what_it_had_counted(run, peers):
-    old = run.first()
-    kept = peers.connect(run.port)
+def test_one_that_is_killed_leaves_what_it_had_counted(stay, peers):
+    old = stay.first()
+    kept = peers.connect(stay.port)
     asks(kept)
-    run.next()
-    assert run.status().earlier[0].open == 1
+    stay.next()
+    assert stay.status().earlier[0].open == 1
     old.process.kill()
-    until(lambda: not run.status().earlier)
-    (route,) = run.status().routes
+    until(lambda: not stay.status().earlier)
+    (route,) = stay.status().routes
     assert (route.open, route.opened) == (0, 1)
 
 
-def test_one_that_ends_late_takes_nothing_of_those_after_it_away(run, peers):
+def test_one_that_ends_late_takes_nothing_of_those_after_it_away(stay, peers):
     kept = []
     for number in range(4):
-        run.next() if number else run.first()
-        kept.append(peers.connect(run.port))
+        stay.next() if number else stay.first()
+        kept.append(peers.connect(stay.port))
         asks(kept[-1])
-    for program, sock in zip(run.programs, kept, strict=True):
+    for program, sock in zip(stay.programs, kept, strict=True):
         sock.close()
-        if program is not run.programs[-1]:
+        if program is not stay.programs[-1]:
             assert program.exit_code() == 0
-        assert is_ready(run.admin)
-        assert beside(run.admin).exists()
+        assert is_ready(stay.admin)
+        assert beside(stay.admin).exists()
 
 
 def test_only_the_same_user_may_ask(run):
@@ -423,11 +382,11 @@ def test_only_the_same_user_may_ask(run):
     assert stat.S_IMODE(os.stat(beside(run.admin)).st_mode) == 0o600  # noqa: PTH116
 
 
-def test_an_earlier_process_that_is_killed_resets_its_sessions(run, peers):
-    first = run.first()
-    sock = peers.connect(run.port)
+def test_an_earlier_process_that_is_killed_resets_its_sessions(stay, peers):
+    first = stay.first()
+    sock = peers.connect(stay.port)
     asks(sock)
-    run.next()
+    stay.next()
     asks(sock)
     first.process.kill()
     assert ends_with_reset(sock)

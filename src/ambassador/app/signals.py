@@ -16,6 +16,7 @@ from ambassador.errors import ConfigError, NobodyError, Problem
 from ambassador.garbage import none_collected, seldom
 from ambassador.handover.successor import Successor
 from ambassador.planes.relay.descriptors import raise_limit
+from ambassador.planes.relay.passing import VERSION
 from ambassador.ports import Source
 from ambassador.settings import Settings
 from ambassador.tasks import Coalesced, spawn
@@ -72,7 +73,8 @@ async def serve(settings: Settings, sources: Sequence[Source]) -> None:
         from ambassador.admin.client import find  # noqa: PLC0415 (only an upgrade needs it)
 
         try:
-            successor = await Successor.ask(find(os.environ, settings.admin, settings.name))
+            place = find(os.environ, settings.admin, settings.name)
+            successor = await Successor.ask(place, VERSION)
         except NobodyError:
             # What a unit wants: take over, or start.
             text = "no ambassador is there to take over from: this one starts anew"

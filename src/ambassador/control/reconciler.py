@@ -251,24 +251,17 @@ class Reconciler:
         await self._plane.measure()
 
     @asynccontextmanager
-    async def still(self) -> AsyncIterator[tuple[Wish, ...]]:
+    async def still(self, passes: bool = False) -> AsyncIterator[tuple[Wish, ...]]:
         """Let nothing be changed inside; give the operator's wishes. Raises RunError when this is
-        not the time for it.
+        not the time for it: also where clients wait, unless what is open `passes` to whoever asks.
         """
-        await self.switches.settled()
+        if not passes:
+            await self.switches.settled()
         async with self._lock, self._applier.lock:
             if self.phase is not Phase.READY:
                 raise RunError(f"the ambassador is {self.phase}")
-            if held := [one.name for one in self.routes if one.hold is not None and not one.led]:
-                raise RunError(
-                    f"{', '.join(held)} held, and clients that wait cannot be handed over: "
-                    f"ambassador release {held[0]}"
-                )
-            if waiting := self.switches.waiting():
-                raise RunError(
-                    f"{', '.join(waiting)} without a primary, and clients that wait for it "
-                    "cannot be handed over: try again"
-                )
+            if not passes:
+                self.switches.refuse_waiting()
             yield tuple(self._applier.wishes.values())
 
     def leave(self) -> None:

@@ -19,7 +19,7 @@ from ambassador.core.follow.lead import Lead
 from ambassador.core.follow.memory import Memories, Memory, followed
 from ambassador.core.follow.stage import Stance
 from ambassador.core.results import FollowView, SwitchCount
-from ambassador.errors import AmbassadorError, StoreError
+from ambassador.errors import AmbassadorError, RunError, StoreError
 from ambassador.model import Desired, Fate, Inet, Reason, Route, RouteKey
 from ambassador.ports import MemoryStore, RouteStatus
 from ambassador.spec import format_address
@@ -119,6 +119,22 @@ class Switches:
         if not between:
             return []
         return [one.route.name for one in self._plane.status(between) if one.held]
+
+    def refuse_waiting(self) -> None:
+        """Raise RunError where clients wait at a route, or may: a process that takes no open
+        sessions could not release them.
+        """
+        routes = self._applier.routes
+        if held := [one.name for one in routes if one.hold is not None and not one.led]:
+            raise RunError(
+                f"{', '.join(held)} held, and clients that wait cannot be handed over: "
+                f"ambassador release {held[0]}"
+            )
+        if waiting := self.waiting():
+            raise RunError(
+                f"{', '.join(waiting)} without a primary, and clients that wait for it "
+                "cannot be handed over: try again"
+            )
 
     def view(self, route: Route) -> FollowView | None:
         """Return what is told of a followed route in `status`."""

@@ -6,13 +6,23 @@ have a time of grace; then what is left is ended one by one, evenly spaced.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from ambassador.core.usable import keeps
 from ambassador.model import Address, Admin, Existing, Fate, Reason, Route
 
-__all__ = ["LAST_PART", "STANDING", "Departure", "Look", "Standing", "cause", "due", "grace"]
+__all__ = [
+    "LAST_PART",
+    "STANDING",
+    "Departure",
+    "Look",
+    "Standing",
+    "cause",
+    "due",
+    "grace",
+    "rest",
+]
 
 # The share of a drain over which what is left is cut: clients that reconnect come spread out.
 LAST_PART = 0.2
@@ -96,6 +106,16 @@ def grace(existing: Existing) -> float | None:
             return existing.seconds * (1 - LAST_PART)
         case Fate.CUT:
             return 0.0
+
+
+def rest(existing: Existing, elapsed: float) -> tuple[float, Existing]:
+    """Return what is left of a departure `elapsed` seconds after it began: for how many seconds all
+    may go on still, and the policy by which what is left after that ends (see `due`).
+    """
+    wait = (grace(existing) or 0.0) - elapsed
+    if wait >= 0 or existing.fate is not Fate.DRAIN:
+        return max(0.0, wait), existing
+    return 0.0, replace(existing, seconds=max(0.0, existing.seconds - elapsed) / LAST_PART)
 
 
 def due(existing: Existing, count: int, elapsed: float) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from socket import AF_INET6, inet_pton
+from typing import Any
 
 from ambassador.model import Rate, Reason, Route
 
@@ -83,6 +84,23 @@ class Limits:
         """Return how many new sessions may come at once."""
         tokens = float(rate.count) if self._tokens is None else self._tokens
         return min(float(rate.count), tokens + (now - self._filled) * rate.count / rate.seconds)
+
+    def told(self) -> list[Any]:
+        """Return what counts beside open sessions, for another process of this host."""
+        attempts = [[who, *found] for who, found in self._attempts.items()]
+        return [self._tokens, self._filled, attempts, list(self._banned.items())]
+
+    def heard(self, said: list[Any]) -> None:
+        """Go on with what another process has `told`. Raises TypeError and ValueError."""
+        tokens, filled, attempts, banned = said
+        self._tokens = None if tokens is None else float(tokens)
+        self._filled = float(filled)
+        self._attempts = {str(who): (int(count), float(at)) for who, count, at in attempts}
+        self._banned = {str(who): float(until) for who, until in banned}
+
+    def here(self, host: str) -> None:
+        """Count a session of the client at `host` that another process has taken."""
+        self._here[client_of(host)] += 1
 
     def left(self, host: str) -> None:
         """Note that a session of the client at `host` has ended; one that was never counted, since

@@ -9,12 +9,14 @@ import contextlib
 import json
 import os
 import socket
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ambassador import log
 from ambassador.errors import AmbassadorError, RunError, in_words
+from ambassador.garbage import none_collected
 from ambassador.handover.counters import Counters, HandedCounters
 from ambassador.handover.protocol import (
     MOST,
@@ -23,7 +25,9 @@ from ambassador.handover.protocol import (
     beside,
     may_hand_over,
     receive,
+    receive_now,
     send,
+    send_now,
     send_text,
     text_of,
 )
@@ -36,6 +40,10 @@ from ambassador.tasks import spawn
 __all__ = ["Answers", "Predecessor"]
 
 _COUNTING = 5.0  # seconds for the counters of all there is
+_ROUNDS = 4  # of copies, before the moment in which nothing is done
+# Seconds of that moment at most: then the successor stands still, and all goes on here. It takes
+# 10 ms for 3,000 sessions.
+_FROZEN = 2.0
 
 
 class Predecessor:
@@ -105,23 +113,29 @@ class Predecessor:
         """Hand over to the process at the other end; tell whether it has taken over."""
         try:
             async with asyncio.timeout(PATIENCE):
-                if (await self._receive(sock, "hello")).get("protocol") != PROTOCOL:
+                hello = await self._receive(sock, "hello")
+                if hello.get("protocol") != PROTOCOL:
                     raise RunError(f"this ambassador speaks version {PROTOCOL} of the handover")
-                sockets, wishes = await self._holder.lend()
+                passes = bool(hello.get("sessions") == self._holder.passing)
+                sockets, wishes = await self._holder.lend(passes)
         except Exception as error:
             await self._refuse(sock, error)
             return False
         log.event(log.INFO, "upgrade_asked", f"process {pid} asks to take over", pid=pid)
         try:
             async with asyncio.timeout(PATIENCE):
-                await self._give(sock, sockets, wishes)
+                await self._give(sock, sockets, wishes, passes)
                 await self._receive(sock, "ready")
-                self._holder.pause()
-                await send(sock, "yours")
-                await self._receive(sock, "done")
+                if passes:
+                    await self._copy(sock)
+                    self._hand(sock)
+                else:
+                    self._holder.pause()
+                    await send(sock, "yours")
+                    await self._receive(sock, "done")
         except Exception as error:  # also what is a bug: clients are waiting
             await self._refuse(sock, error)
-            await self._holder.take_back()
+            await self._take_back(sock, passes)
             why = _why(error)
             log.event(
                 log.WARNING,
@@ -132,14 +146,16 @@ class Predecessor:
             )
             return False
         except asyncio.CancelledError:
-            await self._holder.take_back()
+            await self._take_back(sock, passes)
             raise
         await self._holder.give_up(pid)
+        if not passes:
+            self._say_they_stay(hello)
         text, earlier = await self._counters()
         with contextlib.suppress(OSError):
             first, rest = earlier[: MOST - 1], earlier[MOST - 1 :]
-            count = len(earlier)
-            await send_text(sock, "bye", text, [one.fileno() for one in first], earlier=count)
+            count, say = len(earlier), "counted" if passes else "bye"
+            await send_text(sock, say, text, [one.fileno() for one in first], earlier=count)
             for start in range(0, len(rest), MOST):
                 piece = [one.fileno() for one in rest[start : start + MOST]]
                 await send(sock, "earlier", piece)
@@ -147,6 +163,60 @@ class Predecessor:
             one.close()
         self._successor = sock.dup()
         return True
+
+    def _say_they_stay(self, hello: dict[str, Any]) -> None:
+        theirs, ours = hello.get("sessions"), self._holder.passing
+        takes = "none" if theirs is None else f"those of version {theirs}"
+        log.event(
+            log.WARNING,
+            "sessions_stay",
+            f"ambassador {hello.get('version') or 'of another version'} can take over no open "
+            f"sessions from this one, which has those of version {ours} (it takes {takes}): they "
+            "stay here until they end",
+            theirs=theirs,
+            ours=ours,
+        )
+
+    async def _copy(self, sock: socket.socket) -> None:
+        """Give copies of all sessions, which go on here."""
+        await self._holder.gather()
+        for _ in range(_ROUNDS):
+            count = 0
+            for one in self._holder.copies():
+                count += 1
+                sockets = [sock.fileno() for sock in one.sockets]
+                await send_text(sock, "piece", one.text, sockets)
+                await self._receive(sock, "more")
+            if count < 2:
+                return
+
+    def _hand(self, sock: socket.socket) -> None:
+        """Give what is left. Nothing else is done here meanwhile, so that it counts; what fails has
+        changed nothing.
+        """
+        deadline = time.monotonic() + _FROZEN
+        with none_collected():
+            pieces, state = self._holder.freeze()
+            for one in pieces:
+                sockets = [sock.fileno() for sock in one.sockets]
+                send_now(sock, deadline, "piece", one.text, sockets)
+                _expected(*receive_now(sock, deadline), "more")
+            send_now(sock, deadline, "yours", state)
+            _expected(*receive_now(sock, deadline), "done")
+            send_now(sock, deadline, "bye")
+
+    async def _take_back(self, sock: socket.socket, passes: bool) -> None:
+        """All goes on here; the other process may have copies for as long as it lives."""
+        await self._holder.take_back()
+        if passes:
+            gone = self._until_gone(sock.dup())
+            spawn(gone, "end of a process that did not take over")
+
+    async def _until_gone(self, sock: socket.socket) -> None:
+        with sock, contextlib.suppress(OSError, RunError):
+            while (await receive(sock))[0]:
+                pass
+        self._holder.returned()
 
     async def _counters(self) -> tuple[bytes, Sequence[socket.socket]]:
         """Return what was counted, and the connections to earlier processes. The routes are given
@@ -169,8 +239,11 @@ class Predecessor:
         return sock
 
     @staticmethod
-    async def _give(sock: socket.socket, sockets: Sequence[socket.socket], wishes: bytes) -> None:
-        await send_text(sock, "welcome", wishes, sockets=len(sockets), pid=os.getpid())
+    async def _give(
+        sock: socket.socket, sockets: Sequence[socket.socket], wishes: bytes, passes: bool
+    ) -> None:
+        count, pid = len(sockets), os.getpid()
+        await send_text(sock, "welcome", wishes, sockets=count, pid=pid, sessions=passes)
         for first in range(0, len(sockets), MOST):
             await Predecessor._receive(sock, "more")
             piece = sockets[first : first + MOST]
@@ -179,19 +252,22 @@ class Predecessor:
 
     @staticmethod
     async def _receive(sock: socket.socket, expected: str) -> dict[str, Any]:
-        message, descriptors = await receive(sock)
-        for descriptor in descriptors:
-            os.close(descriptor)
-        if not message:
-            raise RunError("it ended")
-        if message["say"] != expected:
-            raise RunError(f"it said {message['say']} instead of {expected}")
-        return message
+        return _expected(*await receive(sock), expected)
 
     @staticmethod
     async def _refuse(sock: socket.socket, error: BaseException) -> None:
         with contextlib.suppress(OSError):
             await send(sock, "no", why=_why(error))
+
+
+def _expected(message: dict[str, Any], descriptors: list[int], say: str) -> dict[str, Any]:
+    for descriptor in descriptors:
+        os.close(descriptor)
+    if not message:
+        raise RunError("it ended")
+    if message["say"] != say:
+        raise RunError(f"it said {message['say']} instead of {say}")
+    return message
 
 
 def _why(error: BaseException) -> str:

@@ -1,16 +1,23 @@
 """What the two processes of a handover say to each other: JSON messages, some with descriptors.
 
     successor                        predecessor
-    hello (protocol, version)   ─▶
+    hello (protocol, version, sessions) ─▶
                                 ◀─   welcome (how many), a file with the operator's wishes
     more                        ─▶
                                 ◀─   sockets, as many as fit (unix(7) SCM_RIGHTS)
     ready                       ─▶                       it listens, but accepts nothing yet
-                                ◀─   yours               the predecessor accepts nothing any longer
-    done                        ─▶                       it is ready to accept
-                                ◀─   bye (how many), a file with what was counted, and connections
-                                     to earlier processes that still have sessions: no way back
+                                ◀─   piece, a file and the sockets of sessions, which go on there
+    more                        ─▶
+                                ◀─   yours, a file       the predecessor does nothing any longer
+    done                        ─▶                       it is ready to accept, and to go on
+                                ◀─   bye: no way back
+                                ◀─   counted (how many), a file with what was counted, and
+                                     connections to earlier processes that still have sessions
                                 ◀─   earlier, more of these, as many as fit
+
+`sessions` is the version in which the successor can read sessions. Where it says none (0.1), or
+one that the predecessor does not write, there is no piece and no `counted`: `bye` has what that
+would have, and the sessions stay where they are until they end.
 
 Only then the successor takes the place of the admin socket: one that stands still before has taken
 nothing away.
@@ -34,8 +41,12 @@ import array
 import asyncio
 import json
 import os
+import resource
+import select
 import socket
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +59,9 @@ __all__ = [
     "beside",
     "may_hand_over",
     "receive",
+    "receive_now",
     "send",
+    "send_now",
     "send_text",
     "text_of",
 ]
@@ -88,11 +101,60 @@ async def send_text(
 
     Raises OSError.
     """
-    file = os.memfd_create(say)
+    with _file(say, text) as file:
+        await send(sock, say, [file, *descriptors], **more)
+
+
+def send_now(
+    sock: socket.socket,
+    deadline: float,
+    say: str,
+    text: bytes | None = None,
+    descriptors: Sequence[int] = (),
+) -> None:
+    """Send one message, as `send_text` where there is a `text`; nothing else is done meanwhile,
+    until `deadline` by the monotonic clock. Raises OSError, also when it is over.
+    """
+    if text is not None:
+        with _file(say, text) as file:
+            send_now(sock, deadline, say, descriptors=[file, *descriptors])
+        return
+    data = json.dumps({"say": say}).encode()
+    while True:
+        try:
+            socket.send_fds(sock, [data], list(descriptors), socket.MSG_NOSIGNAL)
+        except BlockingIOError:
+            _wait(sock, deadline, select.POLLOUT)
+        else:
+            return
+
+
+def receive_now(sock: socket.socket, deadline: float) -> tuple[dict[str, Any], list[int]]:
+    """Return the next message as `receive`; nothing else is done meanwhile, until `deadline` by the
+    monotonic clock. Raises TimeoutError, OSError and RunError.
+    """
+    while True:
+        try:
+            return _receive(sock)
+        except BlockingIOError:
+            _wait(sock, deadline, select.POLLIN)
+
+
+def _wait(sock: socket.socket, deadline: float, event: int) -> None:
+    poll = select.poll()
+    poll.register(sock, event)
+    if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+        raise TimeoutError
+
+
+@contextmanager
+def _file(name: str, text: bytes) -> Iterator[int]:
+    """Yield an unnamed file with `text`."""
+    file = os.memfd_create(name, os.MFD_CLOEXEC)
     try:
         with os.fdopen(os.dup(file), "wb") as writing:
             writing.write(text)
-        await send(sock, say, [file, *descriptors], **more)
+        yield file
     finally:
         os.close(file)
 
@@ -111,15 +173,21 @@ def text_of(descriptors: Sequence[int]) -> bytes:
 async def receive(sock: socket.socket) -> tuple[dict[str, Any], list[int]]:
     """Return the next message and its descriptors; ({}, []) at the end of the connection.
 
-    Raises RunError when it makes no sense.
+    Raises RunError when it makes no sense, or when not all of its descriptors could be had.
     """
+    while True:
+        try:
+            return _receive(sock)
+        except BlockingIOError:
+            await _until(sock, writable=False)
+
+
+def _receive(sock: socket.socket) -> tuple[dict[str, Any], list[int]]:
     space = socket.CMSG_SPACE(MOST * array.array("i").itemsize)
     while True:
         try:
             data, ancillary, flags, _ = sock.recvmsg(_LARGEST, space, socket.MSG_CMSG_CLOEXEC)
             break
-        except BlockingIOError:
-            await _until(sock, writable=False)
         except ConnectionResetError:
             # It closed without having read all we said. What it said last is still to be read:
             # the error comes first, and once (unix_release_sock in net/unix/af_unix.c).
@@ -132,16 +200,29 @@ async def receive(sock: socket.socket) -> tuple[dict[str, Any], list[int]]:
     if not data:
         return {}, descriptors
     try:
+        if flags & socket.MSG_CTRUNC:
+            raise _short(len(descriptors))
         message = json.loads(data)
-        if flags & (socket.MSG_CTRUNC | socket.MSG_TRUNC) or not isinstance(message["say"], str):
+        if flags & socket.MSG_TRUNC or not isinstance(message["say"], str):
             raise ValueError
-    except (KeyError, TypeError, ValueError) as error:
+    except (RunError, KeyError, TypeError, ValueError) as error:
         for descriptor in descriptors:
             socket.close(descriptor)
+        if isinstance(error, RunError):
+            raise
         raise RunError(
             "the other side of the handover does not speak like an ambassador"
         ) from error
     return message, descriptors
+
+
+def _short(had: int) -> RunError:
+    """Return what to say where the kernel has left descriptors out (unix(7))."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return RunError(
+        f"file descriptors are short here: {limit} are allowed (ulimit -n) and {had} of those that "
+        "were handed over last fitted; a session needs two"
+    )
 
 
 async def _until(sock: socket.socket, *, writable: bool) -> None:

@@ -24,7 +24,7 @@ from ambassador.handover.protocol import (
     send,
     text_of,
 )
-from ambassador.ports import HistoryStore, StateStore
+from ambassador.ports import HistoryStore, ListeningPlane, StateStore
 from ambassador.sockets.inherited import LentSocket
 from ambassador.sockets.unix import peer
 
@@ -36,8 +36,10 @@ HISTORY = "history"  # the key of what was changed, beside the wishes that are h
 class Successor:
     """A handover under way; `close` before `done` leaves everything to the predecessor."""
 
-    def __init__(self, sock: socket.socket, admin: Path) -> None:
+    def __init__(self, sock: socket.socket, admin: Path, sessions: int = 0) -> None:
         self.admin = admin
+        self._sessions = sessions
+        self._passes = False
         self.pid = peer(sock)[0]
         self.sockets: list[LentSocket] = []
         self.wishes = b""
@@ -45,11 +47,14 @@ class Successor:
         # From `done` on: what was counted, and connections to processes before the predecessor.
         self.counters = b""
         self.earlier: list[socket.socket] = []
+        self._said: tuple[dict[str, Any], list[int]] = {}, []
         self._sock = sock
 
     @classmethod
-    async def ask(cls, admin: Path) -> Successor:
-        """Ask the ambassador of the admin socket `admin` for all it has. Raises RunError."""
+    async def ask(cls, admin: Path, sessions: int = 0) -> Successor:
+        """Ask the ambassador of the admin socket `admin` for all it has, with open sessions where
+        it writes those of this version (0: without). Raises RunError.
+        """
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
         path = beside(admin)
         try:
@@ -65,7 +70,7 @@ class Successor:
         if not may_hand_over(user, os.geteuid()):
             sock.close()
             raise RunError(f"{path} belongs to user {user}; nothing is taken over from there")
-        successor = cls(sock, admin)
+        successor = cls(sock, admin, sessions)
         try:
             async with asyncio.timeout(PATIENCE):
                 await successor._begin()
@@ -79,12 +84,20 @@ class Successor:
             raise RunError(f"the ambassador at {path} does not hand over: {why}") from error
         return successor
 
-    async def ready(self) -> None:
-        """Say that everything is installed; when it returns, all of it is ours.
-
-        Raises RunError when the predecessor has changed its mind.
+    async def ready(self, plane: ListeningPlane | None = None) -> None:
+        """Say that everything is installed; when it returns, all of it is about to be ours, and
+        `plane` has the sessions. Raises RunError when the predecessor has changed its mind, or when
+        they cannot be taken.
         """
-        await self._say("ready", "yours")
+        message, descriptors = await self._say("ready")
+        while plane is not None and message.get("say") == "piece":
+            plane.take(text_of(descriptors[:1]), descriptors[1:])
+            message, descriptors = await self._say("more")
+        if message:  # else it has died: whatever there was is ours
+            _expect(message, "yours")
+        state = text_of(descriptors)
+        if plane is not None and self._passes and state:
+            plane.settle(state)
 
     async def done(self) -> None:
         """Say that we serve; when it returns, the predecessor has let go.
@@ -92,13 +105,22 @@ class Successor:
         Raises RunError when it has changed its mind.
         """
         # Longer than it waits itself: while it may yet give up, we must not.
-        message, descriptors = await self._say("done", "bye", 3 * PATIENCE)
+        message, descriptors = await self._say("done", 3 * PATIENCE)
+        if message:
+            _expect(message, "bye")
         # All is ours from now on, whatever else it says.
+        self._said = message, descriptors
+
+    async def counted(self) -> None:
+        """Hear, after `done`, what was counted, and of earlier processes."""
+        message, descriptors = self._said
         try:
-            self.counters = text_of(descriptors[:1])
-            count = int(message.get("earlier", len(descriptors) - 1))
-            self._take_earlier(descriptors[1:])
             async with asyncio.timeout(PATIENCE):
+                if self._passes and message:
+                    message, descriptors = await receive(self._sock)
+                self.counters = text_of(descriptors[:1])
+                count = int(message.get("earlier", len(descriptors) - 1))
+                self._take_earlier(descriptors[1:])
                 while len(self.earlier) < count:
                     message, descriptors = await receive(self._sock)
                     self._take_earlier(descriptors)
@@ -118,31 +140,27 @@ class Successor:
         self.close()
         return connection
 
-    async def _say(
-        self, say: str, answer: str, patience: float = PATIENCE
-    ) -> tuple[dict[str, Any], list[int]]:
-        message: dict[str, Any] = {}
-        descriptors: list[int] = []
+    async def _say(self, say: str, patience: float = PATIENCE) -> tuple[dict[str, Any], list[int]]:
+        """Say it, and return the answer; nothing where the other has died."""
         try:
             async with asyncio.timeout(patience):
                 with contextlib.suppress(OSError):  # it has gone, perhaps with a last word
                     await send(self._sock, say)
-                message, descriptors = await receive(self._sock)
+                return await receive(self._sock)
         except TimeoutError as error:
             raise RunError("the ambassador to take over from does not answer") from error
-        if message:  # else it has died: whatever there was is ours
-            _expect(message, answer)
-        return message, descriptors
 
     def close(self) -> None:
         """Speak no longer."""
         self._sock.close()
 
     async def _begin(self) -> None:
-        await send(self._sock, "hello", protocol=PROTOCOL, version=__version__)
+        more: dict[str, Any] = {"sessions": self._sessions} if self._sessions else {}
+        await send(self._sock, "hello", protocol=PROTOCOL, version=__version__, **more)
         message, descriptors = await receive(self._sock)
         self.wishes = text_of(descriptors)
         count = _expect(message, "welcome")["sockets"]
+        self._passes = bool(message.get("sessions"))
         while len(self.sockets) < count:
             await send(self._sock, "more")
             message, descriptors = await receive(self._sock)

@@ -6,9 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from functools import partial
 from pathlib import Path
 
 from ambassador import log
@@ -30,6 +29,8 @@ from ambassador.ports import (
     ForwardingPlane,
     Holder,
     ListeningPlane,
+    Passing,
+    Piece,
     Resolver,
     RouteStatus,
     Transferable,
@@ -47,20 +48,23 @@ class Lending:
     """Implements ports.Holder over `parts`, the `sockets` of the API and the operator's wishes.
 
     `still` lets nothing be changed and gives the wishes, `encode` writes them down, `gone` is told
-    of the successor, `counters` has what was counted and the connections to earlier processes.
+    of the successor and how many sessions it has got, `counters` has what was counted and the
+    connections to earlier processes, `passing` the sessions.
     """
 
     def __init__(
         self,
         parts: Sequence[Transferable],
         sockets: Callable[[], Sequence[socket.socket]],
-        still: Callable[[], AbstractAsyncContextManager[tuple[Wish, ...]]],
+        still: Callable[[bool], AbstractAsyncContextManager[tuple[Wish, ...]]],
         encode: Callable[[Collection[Wish]], str],
-        gone: Callable[[int], None],
+        gone: Callable[[int, int], None],
         *,
+        passing: Passing,
         counters: Callable[[], Awaitable[tuple[bytes, Sequence[socket.socket]]]],
     ) -> None:
         self._parts = parts
+        self._passing = passing
         self._sockets = sockets
         self._still = still
         self._encode = encode
@@ -69,10 +73,15 @@ class Lending:
         self._lent: list[Transferable] = []
         self._stillness = AsyncExitStack()
 
-    async def lend(self) -> tuple[Sequence[socket.socket], bytes]:
+    @property
+    def passing(self) -> int:
+        """See ports.Holder."""
+        return self._passing.passing
+
+    async def lend(self, passes: bool) -> tuple[Sequence[socket.socket], bytes]:
         """Lend all parts or none; see ports.Holder."""
         try:
-            wishes = await self._stillness.enter_async_context(self._still())
+            wishes = await self._stillness.enter_async_context(self._still(passes))
             text = self._encode(wishes).encode()
             sockets = list(self._sockets())
             for part in self._parts:
@@ -88,6 +97,27 @@ class Lending:
         for part in self._lent:
             part.pause()
 
+    async def gather(self) -> None:
+        """See ports.Passing."""
+        await self._passing.gather()
+
+    def copies(self) -> Iterator[Piece]:
+        """See ports.Passing."""
+        return self._passing.copies()
+
+    def freeze(self) -> tuple[Sequence[Piece], bytes]:
+        """See ports.Passing."""
+        self.pause()
+        return self._passing.freeze()
+
+    def gone(self) -> int:
+        """See ports.Passing."""
+        return self._passing.gone()
+
+    def returned(self) -> None:
+        """See ports.Passing."""
+        self._passing.returned()
+
     async def take_back(self) -> None:
         """See ports.Holder."""
         lent, self._lent = self._lent, []
@@ -98,8 +128,13 @@ class Lending:
     async def give_up(self, successor: int) -> None:
         """See ports.Holder."""
         # The successor has all of it: what fails here must not keep it waiting.
-        steps: list[Callable[[], None]] = [part.give_up for part in self._lent]
-        steps.append(partial(self._gone, successor))
+        went = [0]
+
+        def let_go() -> None:
+            went[0] = self.gone()
+
+        steps: list[Callable[[], None]] = [let_go, *(part.give_up for part in self._lent)]
+        steps.append(lambda: self._gone(successor, went[0]))
         for step in steps:
             try:
                 step()
@@ -140,11 +175,16 @@ class Transfer:
         """All is installed: have the predecessor let go and accept in its place. `serve` takes the
         place of its admin socket, once it has promised that all is ours. Raises RunError.
         """
-        await successor.ready()
-        await successor.done()
-        # All is ours from now on, and nothing may fail any longer.
-        inherited.own(successor.kept)
+        try:
+            await successor.ready(self._relay)
+            await successor.done()
+        except BaseException:
+            self._relay.disown()
+            raise
+        # All is ours from now on, and nothing may fail any longer. Clients have waited.
         self._relay.begin()
+        inherited.own(successor.kept)
+        await successor.counted()
         try:
             self.count_on(successor)
         except Exception as error:
@@ -180,7 +220,7 @@ class Transfer:
         self,
         admin: Path,
         sockets: Callable[[], Sequence[socket.socket]],
-        still: Callable[[], AbstractAsyncContextManager[tuple[Wish, ...]]],
+        still: Callable[[bool], AbstractAsyncContextManager[tuple[Wish, ...]]],
         encode: Callable[[Collection[Wish]], str],
         gone: Callable[[int], None],
     ) -> None:
@@ -189,11 +229,15 @@ class Transfer:
         if self._kernel is not None:
             parts += [self.kernel_counters, self._kernel]
 
-        def let_go(successor: int) -> None:
+        def let_go(successor: int, went: int) -> None:
             gone(successor)
-            spawn(self._say_gone(successor), "say who has taken over")
+            spawn(self._say_gone(successor, went), "say who has taken over")
 
-        holder: Holder = Lending(parts, sockets, still, encode, let_go, counters=self.hand_over)
+        holder: Holder = Lending(
+            *(parts, sockets, still, encode, let_go),
+            passing=self._relay,
+            counters=self.hand_over,
+        )
         self._predecessor = Predecessor(admin, holder)
         await self._predecessor.start()
 
@@ -267,16 +311,20 @@ class Transfer:
             await piece.end()
         return found
 
-    async def _say_gone(self, successor: int) -> None:
+    async def _say_gone(self, successor: int, went: int) -> None:
         left = sum(status.open for status in await self._statuses())
         goes_on = ""
+        if went:
+            count = "1 open session" if went == 1 else f"{went} open sessions"
+            goes_on = f", with {count}"
         if left:
             count = "1 open session goes" if left == 1 else f"{left} open sessions go"
-            goes_on = f"; {count} on here until the end (SIGTERM gives it the grace)"
+            goes_on += f"; {count} on here until the end (SIGTERM gives it the grace)"
         log.event(
             log.INFO,
             "handed_over",
             f"process {successor} has taken over{goes_on}",
             pid=successor,
             sessions=left,
+            passed=went,
         )

@@ -149,8 +149,8 @@ SETTINGS: Mapping[str, Setting] = {
             "yes|no",
             "no",
             "yes",
-            "whether to take listeners and rules over from the ambassador that runs at the same "
-            "admin socket, which then lets its sessions end and leaves",
+            "whether to take listeners, open sessions and rules over from the ambassador that runs "
+            "at the same admin socket, which then ends",
         ),
         Setting(
             "loop",

@@ -10,7 +10,7 @@ from ambassador.handover.counters import counters_of
 from ambassador.handover.plane import EarlierPlane
 from ambassador.handover.predecessor import Answers
 from ambassador.model import Endpoint, Inet, Reason, Route
-from ambassador.ports import SessionStatus
+from ambassador.ports import Piece, SessionStatus
 from tests.names import StaticResolver
 from tests.planes import FakePlane
 
@@ -30,9 +30,30 @@ class FakeHolder:
         self.refuses = refuses
         self.told = []
         self.others = []
-        self.over = asyncio.Event()
+        self.sessions = []
+        self.over, self.alone = asyncio.Event(), asyncio.Event()
 
-    async def lend(self):
+    passing = 1
+
+    async def gather(self):
+        self.told.append("gather")
+
+    def copies(self):
+        given, self.sessions = self.sessions, []
+        return iter(given)
+
+    def freeze(self):
+        self.told.append("freeze")
+        return (Piece(b"late", ()),), b"state" * 100_000
+
+    def gone(self):
+        return 0
+
+    def returned(self):
+        self.told.append("returned")
+        self.alone.set()
+
+    async def lend(self, passes):
         if self.refuses:
             raise RunError(self.refuses)
         self.told.append("lend")

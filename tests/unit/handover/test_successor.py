@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import time
 
 import pytest
 import pytest_asyncio
@@ -13,6 +14,7 @@ from ambassador.handover.counters import HandedCounters
 from ambassador.handover.predecessor import Predecessor
 from ambassador.handover.protocol import MOST, beside
 from ambassador.handover.successor import HandedStore, Successor
+from ambassador.ports import Piece
 from tests.unit.handover.earlier_scene import FakeHolder
 
 
@@ -49,6 +51,7 @@ async def test_thousands_of_sockets_change_hands(admin, waiting):
     await successor.ready()
     assert holder.told == ["lend", "pause"]
     await successor.done()
+    await successor.counted()
     await asyncio.wait_for(holder.over.wait(), 5)
     assert holder.told == ["lend", "pause", f"give up to {os.getpid()}"]
     assert successor.counters == b"numbers"
@@ -67,6 +70,7 @@ async def test_the_connection_stays_and_those_to_earlier_processes_change_hands(
     successor = await Successor.ask(admin)
     await successor.ready()
     await successor.done()
+    await successor.counted()
     theirs, mine = await predecessor.connection(), successor.connection()
     (handed,) = successor.earlier
     with one, other, theirs, mine, handed:
@@ -204,6 +208,7 @@ async def test_hundreds_of_earlier_processes_change_hands(admin):
     successor = await Successor.ask(admin)
     await successor.ready()
     await successor.done()
+    await successor.counted()
     assert len(successor.earlier) == count
     successor.earlier[-1].send(b"hello")
     assert pairs[-1][1].recv(100) == b"hello"
@@ -225,7 +230,91 @@ async def test_counters_that_cannot_be_had_keep_no_successor_waiting(admin, wait
     successor = await Successor.ask(admin)
     await successor.ready()
     await asyncio.wait_for(successor.done(), 5)
+    await successor.counted()
     assert HandedCounters.decode(successor.counters, kernel=True) == HandedCounters()
     assert "no counters go along: KeyError" in caplog.text
     successor.sockets[0].close()
     successor.close()
+
+
+class Plane:
+    """Takes pieces and the state, and notes what it was told."""
+
+    def __init__(self, fails=""):
+        self.told, self.fails = [], fails
+
+    def take(self, text, descriptors):
+        self.told.append((text, len(descriptors)))
+        for descriptor in descriptors:
+            os.close(descriptor)
+        if self.fails:
+            raise RunError(self.fails)
+
+    def settle(self, state):
+        self.told.append(state)
+
+
+async def taken(admin, plane):
+    """Take over in a thread of its own, as the predecessor does nothing else at one moment."""
+
+    async def take():
+        successor = await Successor.ask(admin, FakeHolder.passing)
+        try:
+            await successor.ready(plane)
+            await successor.done()
+            await successor.counted()
+            return successor.counters
+        finally:
+            successor.close()
+            for sock in successor.sockets:
+                sock.close()
+
+    return await asyncio.wait_for(asyncio.to_thread(asyncio.run, take()), 10)
+
+
+@pytest.mark.asyncio
+async def test_sessions_come_in_pieces_and_then_the_state_of_all(admin, waiting):
+    holder = await waiting()
+    holder.sessions = [Piece(b"one", holder.sockets), Piece(b"two" * 100_000, ())]
+    plane = Plane()
+    assert await taken(admin, plane) == b"numbers"
+    assert plane.told == [(b"one", 1), (b"two" * 100_000, 0), (b"late", 0), b"state" * 100_000]
+    assert holder.told == ["lend", "gather", "freeze", f"give up to {os.getpid()}"]
+
+
+@pytest.mark.asyncio
+async def test_one_that_cannot_take_them_has_changed_nothing(admin, waiting, caplog):
+    holder = await waiting()
+    holder.sessions = [Piece(b"one", ())]
+    with pytest.raises(RunError, match="no room"):
+        await taken(admin, Plane("no room"))
+    await asyncio.wait_for(holder.over.wait(), 5)
+    await asyncio.wait_for(holder.alone.wait(), 5)
+    assert holder.told == ["lend", "gather", "take back", "returned"]
+
+
+@pytest.mark.asyncio
+async def test_one_that_stands_still_at_that_moment_has_lost_it(admin, waiting, monkeypatch):
+    monkeypatch.setattr(predecessor, "_FROZEN", 0.1)
+    holder = await waiting()
+
+    class Still(Plane):
+        def settle(self, state):
+            time.sleep(1)
+
+    with pytest.raises(RunError, match="it took too long"):
+        await taken(admin, Still())
+    assert holder.told[:4] == ["lend", "gather", "freeze", "take back"]
+
+
+@pytest.mark.asyncio
+async def test_to_one_that_reads_other_sessions_none_are_given(admin, waiting, caplog):
+    holder = await waiting()
+    successor = await Successor.ask(admin, 99)
+    await successor.ready(Plane())
+    await successor.done()
+    await successor.counted()
+    successor.close()
+    successor.sockets[0].close()
+    assert holder.told == ["lend", "pause", f"give up to {os.getpid()}"]
+    assert "it takes those of version 99" in caplog.text

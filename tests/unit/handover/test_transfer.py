@@ -39,7 +39,7 @@ class Transferable:
 
 def lending(told, *parts):
     @asynccontextmanager
-    async def still():
+    async def still(passes):
         told.append("still")
         yield ("wish",)
         told.append("moves again")
@@ -47,22 +47,31 @@ def lending(told, *parts):
     async def counters():
         return b"numbers", ()
 
-    def gone(pid):
-        told.append(f"gone {pid}")
+    def gone(pid, sessions):
+        told.append(f"gone {pid}, {sessions}")
 
-    return Lending(parts, lambda: ["api"], still, "+".join, gone, counters=counters)
+    class Sessions:
+        passing = 1
+
+        def gone(self):
+            told.append("sessions go")
+            return 3
+
+    return Lending(
+        *(parts, lambda: ["api"], still, "+".join, gone), passing=Sessions(), counters=counters
+    )
 
 
 @pytest.mark.asyncio
 async def test_it_goes_in_this_order():
     told = []
     it = lending(told, Transferable("relay", told), Transferable("kernel", told))
-    assert await it.lend() == (["api", "relay", "kernel"], b"wish")
+    assert await it.lend(True) == (["api", "relay", "kernel"], b"wish")
     it.pause()
     await it.give_up(7)
     assert told == [
         *("still", "relay lends", "kernel lends", "relay pauses", "kernel pauses"),
-        *("relay gives up", "kernel gives up", "gone 7", "moves again"),
+        *("sessions go", "relay gives up", "kernel gives up", "gone 7, 3", "moves again"),
     ]
 
 
@@ -71,7 +80,7 @@ async def test_it_is_taken_back_and_can_be_lent_again():
     told = []
     it = lending(told, Transferable("relay", told))
     for _ in range(2):
-        await it.lend()
+        await it.lend(True)
         await it.take_back()
     assert told == ["still", "relay lends", "relay takes back", "moves again"] * 2
 
@@ -82,7 +91,7 @@ async def test_where_one_part_cannot_none_is_lent():
     with pytest.raises(RunError):
         await lending(
             told, Transferable("relay", told), Transferable("kernel", told, fails=True)
-        ).lend()
+        ).lend(True)
     assert told == ["still", "relay lends", "relay takes back", "moves again"]
 
 
@@ -220,8 +229,9 @@ async def test_the_place_of_the_admin_socket_is_taken_after_the_promise_and_not_
         told.append(word)
 
     successor = SimpleNamespace(
-        ready=lambda: says("ready"),
+        ready=lambda _relay: says("ready"),
         done=lambda: says("done"),
+        counted=lambda: says("counted"),
         kept=[],
         connection=lambda: None,
         pid=1,
@@ -229,7 +239,7 @@ async def test_the_place_of_the_admin_socket_is_taken_after_the_promise_and_not_
     )
     inherited = SimpleNamespace(own=lambda _: told.append("own"), close_rest=list)
     await it.transfer.take_over(successor, inherited, lambda: says("serve"))
-    assert told == ["ready", "done", "own", "begin", "serve"]
+    assert told == ["ready", "done", "begin", "own", "counted", "serve"]
 
     async def cannot():
         raise OSError(28, "No space left on device")
@@ -248,7 +258,7 @@ async def test_a_part_that_fails_when_it_is_given_up_keeps_no_successor_waiting(
 
     broken.give_up = fails
     it = lending(told, broken, Transferable("kernel", told))
-    await it.lend()
+    await it.lend(True)
     await it.give_up(7)
-    assert told[-3:] == ["kernel gives up", "gone 7", "moves again"]
+    assert told[-3:] == ["kernel gives up", "gone 7, 3", "moves again"]
     assert "KeyError" in caplog.text

@@ -223,8 +223,8 @@ def step(state: State, event: Event, now: float, news: Named | Place | None = No
 
 
 def awaited(state: State) -> Place | None:
-    """Return who is about to take over: what has to be known after a restart, lest the one before
-    is believed again while sentinels still name it.
+    """Return who is about to take over: what has to be known after a restart, or the one before
+    would be believed again while sentinels still name it.
     """
     between = state.stage in {Stage.FROZEN, Stage.SWITCHING} and state.aim != state.place
     return state.aim if between and state.place is not None else None

@@ -8,11 +8,13 @@ session is connected to, not what it was called.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from typing import NamedTuple
 
-from ambassador.core.departure import STANDING, Departure, Look, Standing, cause, grace
+from ambassador.core.departure import STANDING, Departure, Look, Standing, cause, rest
 from ambassador.core.located import at
 from ambassador.core.session import OVER
 from ambassador.core.usable import keeps
@@ -24,9 +26,17 @@ from ambassador.planes.relay.session import Session
 from ambassador.ports import Resolver
 from ambassador.tasks import Slice, spawn
 
-__all__ = ["Departures"]
+__all__ = ["Departures", "Leaving"]
 
 _TICK = 0.02  # seconds between two looks at what is due
+
+
+class Leaving(NamedTuple):
+    """Sessions that end by a policy, since `began`, by the monotonic clock."""
+
+    why: Departure
+    began: float
+    sessions: Sequence[Session]
 
 
 class Departures:
@@ -49,7 +59,7 @@ class Departures:
         self._unwatch: list[Callable[[], None]] = []
         self._look: asyncio.Task[None] | None = None
         self._again = False
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], Leaving] = {}
         # The policy of the change an endpoint left with, where that was not the route's.
         self._once: dict[Address, Existing] = {}
 
@@ -160,14 +170,27 @@ class Departures:
             if why.existing.fate is not Fate.KEEP:
                 self._see_off(sessions, why)
 
-    def _see_off(self, sessions: set[Session], why: Departure) -> None:
-        name = self._live.route.name
-        tell_leaving(name, len(sessions), why)
-        task = spawn(self._end(sessions, why), f"departures of {name}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    @property
+    def under_way(self) -> list[Leaving]:
+        """What is being ended."""
+        return [
+            one._replace(sessions=list(filter(_is_leaving, one.sessions)))
+            for one in self._tasks.values()
+        ]
 
-    async def _end(self, sessions: set[Session], why: Departure) -> None:
+    def go_on(self, leaving: Leaving) -> None:
+        """Go on with what another process has begun to end."""
+        task = spawn(self._end(leaving), f"departures of {self._live.route.name}")
+        self._tasks[task] = leaving
+        task.add_done_callback(lambda done: self._tasks.pop(done, None))
+
+    def _see_off(self, sessions: set[Session], why: Departure) -> None:
+        tell_leaving(self._live.route.name, len(sessions), why)
+        self.go_on(Leaving(why, time.monotonic(), list(sessions)))
+
+    async def _end(self, leaving: Leaving) -> None:
+        why = leaving.why
+
         async def cut(piece: Sequence[Session]) -> int:
             ended, turn = 0, Slice()
             for session in piece:
@@ -177,8 +200,9 @@ class Departures:
                 await turn.end()
             return ended
 
-        await asyncio.sleep(grace(why.existing) or 0)
-        await pace(list(filter(_is_leaving, sessions)), why.existing, cut, tick=_TICK)
+        wait, policy = rest(why.existing, time.monotonic() - leaving.began)
+        await asyncio.sleep(wait)
+        await pace(list(filter(_is_leaving, leaving.sessions)), policy, cut, tick=_TICK)
 
 
 def _is_leaving(session: Session) -> bool:

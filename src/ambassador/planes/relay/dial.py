@@ -191,6 +191,17 @@ class Dial:
             reset(self._sock)  # it may be connected since
         self.dialler.poller.close_socket(self._sock)
 
+    @property
+    def sock(self) -> socket.SocketType:
+        """What is being connected."""
+        return self._sock
+
+    def taken(self) -> None:
+        """Another process goes on with it."""
+        self._patience.remove(self)
+        self.dialler.poller.remove(self._sock.fileno())
+        self._sock.close()
+
 
 def _connect_path(path: str) -> socket.SocketType:
     sock = socket.SocketType(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK, 0)

@@ -2,20 +2,26 @@
 
 A connection ends when the last process closes it, and one that is stopped closes nothing. But its
 parent may take a descriptor out of it (pidfd_getfd(2), Linux 5.6; in a container only with
-CAP_SYS_PTRACE), and connect(2) to AF_UNSPEC resets a connection whoever else has it.
+CAP_SYS_PTRACE), and connect(2) to AF_UNSPEC resets a connection whoever else has it. So it is with
+sessions of which a successor has copies already.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
-from collections.abc import Collection
-from pathlib import Path
+import struct
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["disconnect", "inode"]
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+__all__ = ["disconnect", "inode", "sever"]
 
 _PIDFD_GETFD = 438  # the same number in every architecture (unistd.h)
 _UNSPEC = bytes(16)  # struct sockaddr of AF_UNSPEC
+_LINGER = struct.Struct("ii")  # struct linger, socket(7)
 
 
 def inode(descriptor: int) -> int:
@@ -28,8 +34,9 @@ def disconnect(pid: int, inodes: Collection[int]) -> None:
     where that is not allowed.
     """
     import ctypes  # noqa: PLC0415 (10 ms and 0.6 MB that nobody pays whose workers move)
+    from pathlib import Path  # noqa: PLC0415 (5 ms of the start of a worker)
 
-    libc = ctypes.CDLL(None, use_errno=True)
+    libc = _libc()
     names = {f"socket:[{number}]" for number in inodes}
     process = os.pidfd_open(pid)
     try:
@@ -44,3 +51,21 @@ def disconnect(pid: int, inodes: Collection[int]) -> None:
                         sock.shutdown(socket.SHUT_RDWR)  # of a unix socket
     finally:
         os.close(process)
+
+
+def sever(sock: socket.SocketType) -> None:
+    """End the connection of `sock`, which is about to be closed, as that close would: also where
+    another process has it, too.
+    """
+    with contextlib.suppress(OSError):  # it is closed, or was never connected
+        linger = sock.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER.size)
+        if sock.family == socket.AF_UNIX or not _LINGER.unpack(linger)[0]:
+            sock.shutdown(socket.SHUT_RDWR)
+        else:
+            _libc().connect(sock.fileno(), _UNSPEC, len(_UNSPEC))
+
+
+def _libc() -> Any:
+    import ctypes  # noqa: PLC0415 (as above)
+
+    return ctypes.CDLL(None, use_errno=True)

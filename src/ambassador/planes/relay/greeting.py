@@ -20,7 +20,7 @@ from ambassador.planes.relay.client import host_of
 from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.surroundings import Surroundings
 
-__all__ = ["WITHIN", "Greetings"]
+__all__ = ["WITHIN", "Greeting", "Greetings"]
 
 # Seconds from the accept to the end of the header: a few, and at least 3, so that a segment that
 # was lost can come again (proxy-protocol.txt, section 2).
@@ -42,22 +42,35 @@ class Greetings:
         self._around = around
         self._live = live
         self._begin = begin
-        self._waiting: dict[_Greeting, float] = {}  # until when, by the monotonic clock; in order
+        self._waiting: dict[Greeting, float] = {}  # until when, by the monotonic clock; in order
         self._armed = False
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def add(self, client: socket.SocketType, address: object) -> None:
-        """Take `client`, at `address` as accept(2) tells it, if it may say for whom it comes."""
+    @property
+    def waiting(self) -> dict[Greeting, float]:
+        """Who waits, and until when, by the monotonic clock."""
+        return dict(self._waiting)
+
+    def taken(self, greeting: Greeting) -> None:
+        """Another process waits for its header: let go, without an end."""
+        self._leave(greeting)
+        self._around.poller.remove(greeting.client.fileno())
+        greeting.client.close()
+
+    def add(self, client: socket.SocketType, address: object, until: float | None = None) -> None:
+        """Take `client`, at `address` as accept(2) tells it, if it may say for whom it comes;
+        `until`: where it waits already, see `waiting`.
+        """
         senders, host = senders_of(self._live.route.proxy), host_of(address)
         if senders is not None and not admits(senders, host):
             self._count(Reason.PROXY_SENDER, address)
             self._around.poller.close_socket(client)
             return
         self._around.descriptors.take(1)
-        greeting = _Greeting(self, client, address)
-        self._waiting[greeting] = time.monotonic() + WITHIN
+        greeting = Greeting(self, client, address)
+        self._waiting[greeting] = until or time.monotonic() + WITHIN
         if not greeting.look():  # it comes with the connection, nearly always
             self._around.poller.add(client.fileno(), greeting)
             self._arm()
@@ -67,7 +80,7 @@ class Greetings:
         for greeting in tuple(self._waiting):
             self.give_up(greeting)
 
-    def read(self, greeting: _Greeting, header: Header, size: int) -> None:
+    def read(self, greeting: Greeting, header: Header, size: int) -> None:
         """The header of `greeting` is there, and has `size` bytes. Who it names is judged as if it
         had come itself.
         """
@@ -80,12 +93,12 @@ class Greetings:
         else:
             self._around.poller.close_socket(client)
 
-    def refuse(self, greeting: _Greeting, reason: Reason) -> None:
+    def refuse(self, greeting: Greeting, reason: Reason) -> None:
         """Close the connection of `greeting`, and say why."""
         self.give_up(greeting)
         self._count(reason, greeting.address)
 
-    def give_up(self, greeting: _Greeting) -> None:
+    def give_up(self, greeting: Greeting) -> None:
         """Close the connection of `greeting`; a reset, as its listener has it (options.guard)."""
         self._leave(greeting)
         self._around.poller.close_socket(greeting.client)
@@ -93,7 +106,7 @@ class Greetings:
     def _count(self, reason: Reason, address: object) -> None:
         self._live.counters.turn_away(self._live.route.name, reason, host_of(address))
 
-    def _leave(self, greeting: _Greeting) -> None:
+    def _leave(self, greeting: Greeting) -> None:
         if self._waiting.pop(greeting, None) is not None:
             self._around.descriptors.give(1)
             self._around.ended.set()
@@ -114,7 +127,7 @@ class Greetings:
         self._arm()
 
 
-class _Greeting:
+class Greeting:
     """One client; see poller.Ready."""
 
     __slots__ = ("_all", "address", "client")

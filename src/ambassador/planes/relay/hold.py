@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,22 +37,34 @@ class HoldQueue:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def __iter__(self) -> Iterator[Hashable]:
+        return iter(tuple(self._waiting))
+
     def __contains__(self, who: Hashable) -> bool:
         return who in self._waiting
 
+    def since(self, who: Hashable) -> float:
+        """Return since when `who` waits, by the loop's clock."""
+        return self._waiting[who].since
+
     def enter(
-        self, who: Hashable, hold: Hold, opened: Callable[[], None], late: Callable[[], None]
+        self,
+        who: Hashable,
+        hold: Hold,
+        opened: Callable[[], None],
+        late: Callable[[], None],
+        since: float | None = None,
     ) -> bool:
         """Let `who`, a session or flow, wait, if there is room: `opened` is called when the route
         is released, `late` when it has waited too long; either ends the wait. Return whether it may
-        wait.
+        wait. One that has waited `since` then in another process is counted there.
         """
         self._hold = hold
         if not admits(hold, len(self._waiting)):
             return False
-        self.entered += 1
+        self.entered += since is None
         loop = asyncio.get_running_loop()
-        self._waiting[who] = _Waiting(loop.time(), opened, late)
+        self._waiting[who] = _Waiting(loop.time() if since is None else since, opened, late)
         if self._timer is None:
             self._arm(loop)
         return True

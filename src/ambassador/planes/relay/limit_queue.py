@@ -47,8 +47,21 @@ class LimitQueue:
         """Tell whether somebody waits for `reason`, who came before whoever comes now."""
         return (reason, "") in self._queues
 
-    def enter(self, who: Session, reason: Reason, route: Callable[[], Route]) -> None:
-        """Let `who` wait; see `takes`."""
+    def __contains__(self, who: Session) -> bool:
+        return who in self._where
+
+    def since(self, who: Session) -> float:
+        """Return since when `who` waits; see HoldQueue."""
+        return self._queues[self._where[who]].since(who)
+
+    def enter(
+        self,
+        who: Session,
+        reason: Reason,
+        route: Callable[[], Route],
+        since: float | None = None,
+    ) -> None:
+        """Let `who` wait; see `takes`. `since`: see HoldQueue."""
         key = reason, client_of(who.host) if reason is Reason.LIMIT_CLIENT else ""
         queue = self._queues.setdefault(key, HoldQueue())
         hold = Hold(wait_of(route(), reason), _MOST)
@@ -58,7 +71,7 @@ class LimitQueue:
             who.too_late()
 
         self._where[who] = key
-        queue.enter(who, hold, who.placed, late)
+        queue.enter(who, hold, who.placed, late, since)
         if reason is Reason.RATE:
             self._arm(route)
 

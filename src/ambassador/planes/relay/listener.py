@@ -197,7 +197,7 @@ class StreamListener:
 
     def begun_elsewhere(self, item: Opened) -> Session:
         """Return the session that a worker has begun."""
-        session = self._session(_CLOSED, item.client)
+        session = self.session(_CLOSED, item.client)
         session.started = item.started
         self.live.arrived(self.live.route.name, self.port, item.client)
         return session
@@ -222,7 +222,7 @@ class StreamListener:
                 known.ended(None, 0, 0)
             return
         client, *dials = socks
-        session = self._session(client, message.client)
+        session = self.session(client, message.client)
         session.started = message.started
         if known is not None:
             session.number = known.number
@@ -235,7 +235,8 @@ class StreamListener:
             session.broke()
             raise
 
-    def _session(self, client: socket.SocketType, address: object) -> Session:
+    def session(self, client: socket.SocketType, address: object) -> Session:
+        """Return a session that has not begun."""
         done = self._left if is_limited(self.live.route) else self._done
         session = Session(self._around, self.live, client, address, search=self._search, done=done)
         self._sessions.add(session)
@@ -316,12 +317,12 @@ class StreamListener:
             if not self.port:
                 guard(client)  # a TCP socket has it from its listener
             if route.proxy:
-                self._greet(client, address)
+                self.greet(client, address)
             else:
-                self._begin(client, address, taken)
+                self.begin(client, address, taken)
         return True
 
-    def _begin(
+    def begin(
         self,
         client: socket.SocketType,
         address: object,
@@ -329,7 +330,7 @@ class StreamListener:
         header: Header | None = None,
     ) -> None:
         """Begin the session of `client`, which is taken, or waits for a place before."""
-        session = self._session(client, address)
+        session = self.session(client, address)
         session.header = header
         session.waits = taken if isinstance(taken, Reason) else None
         self.live.arrived(self.live.route.name, self.port, address)
@@ -339,10 +340,10 @@ class StreamListener:
             session.broke()
             raise
 
-    def _greet(self, client: socket.SocketType, address: object) -> None:
+    def greet(self, client: socket.SocketType, address: object, until: float | None = None) -> None:
         """Let `client` say first for whom it comes."""
         if self.greetings is None:
             from ambassador.planes.relay.greeting import Greetings  # noqa: PLC0415
 
-            self.greetings = Greetings(self._around, self.live, self._begin)
-        self.greetings.add(client, address)
+            self.greetings = Greetings(self._around, self.live, self.begin)
+        self.greetings.add(client, address, until)

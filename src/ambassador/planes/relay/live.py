@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -19,14 +18,13 @@ from ambassador.planes.relay.doubts import Doubts
 from ambassador.planes.relay.evidence import Candidate, Counters, Evidence
 from ambassador.planes.relay.hold import HoldQueue
 from ambassador.planes.relay.resets import EarlyResets
+from ambassador.planes.relay.serials import serials
 from ambassador.ports import ClientArrived, EndpointMet, EndpointNoticed, Resolver
 from ambassador.spec import format_endpoint
 
 __all__ = ["LiveRoute"]
 
 _MOST_LED = 4096  # places kept of one route; 200 bytes each
-
-_serials = itertools.count(1)
 
 
 @dataclass(slots=True, weakref_slot=True)
@@ -44,8 +42,8 @@ class LiveRoute:
     places: tuple[int, ...] = ()
     # By address as it is written: admin, health and weight may change, it is the same endpoint.
     evidence: dict[Address, Evidence] = field(default_factory=dict)
-    _serial: int = field(default_factory=lambda: next(_serials))
-    _number: int = 0
+    serial: int = field(default_factory=serials)
+    number: int = 0  # of its last session
     _failing: bool = False  # some endpoint of the route
     # Where clients were led: by the place of the endpoint, the port they came to, the address.
     _led: dict[tuple[int, int, str], Candidate] = field(default_factory=dict)
@@ -65,16 +63,16 @@ class LiveRoute:
 
     def new_number(self) -> int:
         """Return what no other session of the route is called."""
-        self._number += 1
-        return self._number
+        self.number += 1
+        return self.number
 
     def new_id(self) -> str:
         """Return what no other session of the relay is called."""
         return self.id_of(self.new_number())
 
     def id_of(self, number: int) -> str:
-        """Return what no other session of the relay is called."""
-        return f"r{self._serial}.{number}"
+        """Return what its session of this `number` is called."""
+        return f"r{self.serial}.{number}"
 
     def change(self, route: Route) -> None:
         """Use `route` for new sessions; what is known of endpoints that stay is kept."""
@@ -275,17 +273,19 @@ class LiveRoute:
         if self._doubts.remove((candidate.address, candidate.port)):
             self.noticed(self.route.name, candidate.endpoint, candidate.text, True)
 
-    def opened(self, candidate: Candidate) -> Evidence | None:
-        """Count a session that was connected to `candidate`; return where, for `closed`."""
+    def opened(self, candidate: Candidate, *, elsewhere: bool = False) -> Evidence | None:
+        """Count a session that was connected to `candidate`; return where, for `closed`. One that
+        was opened `elsewhere`, in another process, is counted as opened there.
+        """
         known = candidate.evidence
         if known is None or not known.here:  # it left in the meantime, and may be back
             address = candidate.endpoint.address
             known = self.evidence.get(address) or known
-            if known is None:
+            if known is None and not elsewhere:
                 return None
-            self.evidence[address] = known
+            known = self.evidence[address] = known or Evidence(address, here=False)
         known.open += 1
-        known.opened += 1
+        known.opened += not elsewhere
         known.at[candidate.text] = known.at.get(candidate.text, 0) + 1
         return known
 

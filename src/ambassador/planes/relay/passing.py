@@ -21,7 +21,7 @@ from ambassador.planes.relay.worker_messages import Passed, PassedSide
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["VERSION", "arrive", "file_of", "pack", "received", "take_out"]
+__all__ = ["VERSION", "arrive", "file_of", "pack", "received", "restore", "take_out"]
 
 VERSION = 1
 _PASSABLE = frozenset(
@@ -61,6 +61,17 @@ def arrive(pair: Pair, passed: Passed, upstream: Side, unsent: bytes) -> None:
     """Go on with what was `passed`: the client of `pair` and `upstream` have its sockets. Raises
     OSError where they cannot be watched.
     """
+    restore(pair, passed, upstream, unsent)
+    for side, known in ((pair.client, passed.client), (upstream, passed.upstream)):
+        if not side.closed:
+            side.poller.add(side.sock.fileno(), side)  # which tells all that is so by now
+        if known.delivers and not side.closed:
+            side.delivery = Delivery(side)
+            side.delivery.look()
+
+
+def restore(pair: Pair, passed: Passed, upstream: Side, unsent: bytes) -> None:
+    """Bring `pair` to where it has come to, and do nothing else yet; see `arrive`."""
     client = pair.client
     pair.upstream = upstream
     pair.state = passed.state
@@ -75,12 +86,6 @@ def arrive(pair: Pair, passed: Passed, upstream: Side, unsent: bytes) -> None:
             side.unsent = bytearray(unsent[place : place + known.unsent])
             side.poller.memory.add(known.unsent)
             place += known.unsent
-    for side, known in ((client, passed.client), (upstream, passed.upstream)):
-        if not side.closed:
-            side.poller.add(side.sock.fileno(), side)  # which tells all that is so by now
-        if known.delivers and not side.closed:
-            side.delivery = Delivery(side)
-            side.delivery.look()
 
 
 def file_of(unsent: bytes) -> io.FileIO:

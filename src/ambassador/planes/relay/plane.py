@@ -23,10 +23,10 @@ from ambassador.planes.relay.keepalive import Keepalives
 from ambassador.planes.relay.listener import StreamListener
 from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.offload import Offload
+from ambassador.planes.relay.onward import Onward
 from ambassador.planes.relay.own import OwnAddresses
 from ambassador.planes.relay.poller import Poller
 from ambassador.planes.relay.route import RelayRoute, StreamOrUdp, addresses, sessions_of
-from ambassador.planes.relay.silence import SilenceWatch
 from ambassador.planes.relay.source_ports import SourcePorts
 from ambassador.planes.relay.surroundings import Surroundings
 from ambassador.ports import (
@@ -49,7 +49,7 @@ _LATE = 1.0  # seconds that an answer to a datagram may take when another has th
 _AT_LAST = 3.0  # seconds that sessions which are cut may take
 
 
-class RelayPlane:
+class RelayPlane(Onward):
     """Carries TCP, UDP and unix sockets in user space.
 
     `buffer` is how many bytes one direction of a session may hold unsent before its sender is
@@ -111,8 +111,8 @@ class RelayPlane:
             closed,
             self._doors,
         )
-        self._loop.add_reader(poller.fileno(), poller.turn)
-        SilenceWatch(poller)
+        if not self._inherited.provisional:
+            self._turn_on()
         self.offload = Offload(poller, self._doors, self._descriptors, workers, eager=eager)
 
     async def prepare(self, steps: Sequence[Step]) -> None:
@@ -230,42 +230,20 @@ class RelayPlane:
                 await self._until_ended(everything)  # the resets are on their way out
         return left
 
-    def begin(self) -> None:
-        """Accept, where that has waited for the predecessor to let go."""
-        for listener in self._listeners():
-            listener.resume()
-
-    async def lend(self) -> Sequence[socket.socket]:
-        """Return the sockets a successor needs; see ports.Transferable."""
-        return [one.sock for one in self._listeners() if one.sock.fileno() >= 0]
-
-    def pause(self) -> None:
-        """Accept nothing for the time being."""
-        for listener in self._listeners():
-            listener.pause()
-
-    async def take_back(self) -> None:
-        """Accept again, if it was paused."""
-        for listener in self._listeners():
-            listener.resume()
-
-    def give_up(self) -> None:
-        """Leave the listeners to another process; open sessions go on."""
-        for listener in self._listeners():
-            listener.give_up()
-
     async def ended(self) -> None:
         """Return when all open sessions have ended, and late answers of UDP have had their time."""
         await self._until_ended((*self._routes.values(), *self._leaving))
-        if any(one.live.route.proto is Proto.UDP for one in self._routes.values()):
+        routes = (one.live for one in self._routes.values())
+        if any(one.route.proto is Proto.UDP and one.counters.open for one in routes):
             await asyncio.sleep(_LATE)
 
     def _some(self, routes: Sequence[Route]) -> list[RelayRoute]:
         """Return what is here of `routes`."""
         return [one for route in routes if (one := self._routes.get(route.key)) is not None]
 
-    def _listeners(self) -> list[StreamOrUdp]:
-        return [one for relay_route in self._routes.values() for one in relay_route.listeners]
+    def _departures(self, live: LiveRoute, listeners: Sequence[StreamOrUdp]) -> Departures:
+        shared = partial(self._doors.has_any, listeners), self.offload.measure
+        return Departures(live, self._around.resolver, partial(sessions_of, listeners), shared)
 
     async def _until_ended(self, routes: Sequence[RelayRoute]) -> None:
         while any(relay_route.open for relay_route in routes):
@@ -274,6 +252,7 @@ class RelayPlane:
 
     def close(self) -> None:
         """Cut everything and release all descriptors."""
+        self.disown()
         for relay_route in self._routes.values():
             for listener in relay_route.listeners:
                 listener.stop()
@@ -293,9 +272,7 @@ class RelayPlane:
     def _add(self, route: Route, sockets: Sequence[socket.socket]) -> None:
         listeners = list[StreamOrUdp]()
         live = LiveRoute(route, self._noticed, self._arrived, partial(self._look_at, listeners))
-        shared = partial(self._doors.has_any, listeners), self.offload.measure
-        known = partial(sessions_of, listeners)
-        departures = Departures(live, self._around.resolver, known, shared)
+        departures = self._departures(live, listeners)
         relay_route = self._routes[route.key] = RelayRoute(live, listeners, departures)
         departures.follow()
         self._open_listeners(relay_route, sockets)

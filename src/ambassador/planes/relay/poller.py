@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ambassador.core.memory import Memory
+from ambassador.planes.relay.disconnect import sever
 
 __all__ = ["EDGES", "LEVEL", "Pausing", "Poller", "Ready"]
 
@@ -96,6 +97,7 @@ class Poller:
         self._closing: list[socket.SocketType] = []
         self._turning = False
         self.seen: set[int] | None = None  # descriptors that were ready, where somebody asks
+        self.is_lent = False  # another process may have the sockets, too
         self._left = 0
         self._lap: Callable[[], None] = _nothing
 
@@ -161,6 +163,11 @@ class Poller:
             self._patient.discard(fd)
             if self._more:
                 self._forget(fd)
+            if self.is_lent:
+                with contextlib.suppress(OSError):
+                    self._epoll.unregister(fd)
+        if self.is_lent:
+            sever(sock)
         if self._turning:
             self._closing.append(sock)
         else:

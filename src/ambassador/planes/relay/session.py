@@ -25,7 +25,7 @@ from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.options import no_delay, reset
 from ambassador.planes.relay.pair import Side
 from ambassador.planes.relay.refusal import doubt, is_ours, patience, refuse_ourselves, spoken
-from ambassador.planes.relay.resets import lasted, was_reset
+from ambassador.planes.relay.resets import lasted
 from ambassador.planes.relay.search import Search
 from ambassador.planes.relay.shared_session import SharedSession
 from ambassador.planes.relay.source_ports import NO_PORT
@@ -44,7 +44,7 @@ class Session(SharedSession):
     """One client of a route, from accept to the close of both sides."""
 
     __slots__ = (
-        "_beside", "_dial", "_failure", "_search", "_since", "header", "waits",
+        "_beside", "_dial", "_search", "failure", "header", "since", "waits",
     )  # fmt: skip
 
     def __init__(
@@ -58,14 +58,14 @@ class Session(SharedSession):
         done: Callable[[Any], None],
     ) -> None:
         super().__init__(around, live, client, address, done)
-        self._since = self.started
+        self.since = self.started  # when it began to look for its upstream
         # What the states DIALLING and SEARCHING have in hand.
         self._dial: Dial | None = None
         self._beside: tuple[Dial, ...] = ()  # that may answer still, beside `_dial`
         self._search = search
         self.waits: Reason | None = None  # for a place that a limit has not
         self.header: Header | None = None  # that came before what the client says
-        self._failure = ""  # the last, of what it has tried itself
+        self.failure = ""  # the last, of what it has tried itself
 
     @property
     def aim(self) -> tuple[str, int] | None:
@@ -79,11 +79,7 @@ class Session(SharedSession):
         counters.opened += 1
         counters.open += 1
         self.poller.add(self.client.sock.fileno(), self.client)
-        if self.waits is None:
-            self._seek()
-            return
-        self.live.counters.queue.enter(self, self.waits, lambda: self.live.route)
-        self._hold()
+        self._seek() if self.waits is None else self._wait(self.waits)
 
     def go_on(
         self, candidate: Candidate | None, sock: socket.SocketType | None, error: int
@@ -96,23 +92,66 @@ class Session(SharedSession):
         counters.opened += 1
         counters.open += 1
         self.poller.add(self.client.sock.fileno(), self.client)
-        self._since = self.started
+        self.since = self.started
         if sock is not None and (candidate is None or self.live.route.hold is not None):
             reset(sock)
             sock.close()
         elif sock is not None and candidate is not None:
-            limit = attempt_limit(self._since + self.live.route.connect - time.monotonic(), 1)
+            limit = attempt_limit(self.since + self.live.route.connect - time.monotonic(), 1)
             self._dial = Dial.go_on(candidate, limit, sock, self, self.around.patience)
             self.state, _ = TABLE[self.state, _DIAL]
             return
         if error and candidate is not None and self.live.route.hold is None:
-            failure = OSError(error, os.strerror(error))
-            self._failure = f"{candidate}: {spoken(failure)}"
-            if not is_ours(failure) and error not in NO_PORT:
+            failed = OSError(error, os.strerror(error))
+            self.failure = f"{candidate}: {spoken(failed)}"
+            if not is_ours(failed) and error not in NO_PORT:
                 self._missed(candidate)
                 self._look_further()
                 return
         self._seek()
+
+    @property
+    def dial(self) -> Dial | None:
+        """The connection that is being made for it, if there is one."""
+        return self._dial
+
+    def let_go(self) -> None:
+        """See SharedSession.taken."""
+        self.live.hold_queue.leave(self)
+        self.live.counters.queue.leave(self)
+        self._search.leave(self)
+        if self._dial is not None:
+            self._dial.taken()
+            for dial in self._beside:
+                dial.drop()
+            self.around.descriptors.give(len(self._beside))
+            self._dial, self._beside = None, ()
+
+    def resume(
+        self,
+        since: float,
+        held: float | None = None,
+        failure: str = "",
+        dial: tuple[Candidate, socket.SocketType] | None = None,
+    ) -> None:
+        """Go on looking for an upstream, as another process has `since` then: it was `held` since,
+        had a `failure`, or was connecting.
+        """
+        self.poller.add(self.client.sock.fileno(), self.client)
+        self.since, self.failure = since, failure
+        if dial is not None and self.live.route.hold is None:
+            candidate, sock = dial
+            limit = attempt_limit(since + self.live.route.connect - time.monotonic(), 1)
+            self._dial = Dial.go_on(candidate, limit, sock, self, self.around.patience)
+            self.state, _ = TABLE[self.state, _DIAL]
+            return
+        if dial is not None:
+            dial[1].close()
+        if self.waits is not None and self.live.counters.queue.takes(self.live.route, self.waits):
+            self._wait(self.waits, held)
+        else:
+            self.waits = None
+            self._seek(held)
 
     def reconnect(self) -> None:
         """Look for an upstream anew, in the time that is left, if none has been found yet."""
@@ -122,11 +161,6 @@ class Session(SharedSession):
         self.happened(Event.ANEW)
         if self.state is State.ACCEPTED:
             self._seek()
-
-    def cut(self, reason: Reason, detail: str = "") -> None:
-        """End the session now; both peers see a reset."""
-        self.because(reason, detail)
-        self.happened(Event.CUT)
 
     def give_up(self, action: Action) -> None:
         """See Pair."""
@@ -142,58 +176,21 @@ class Session(SharedSession):
             self.live.hold_queue.leave(self)
             self.live.counters.queue.leave(self)
 
-    def broke(self) -> None:
-        """See Pair."""
-        self.cut(Reason.CUT, "an error of the relay, which is in its log")
+    def _wait(self, reason: Reason, since: float | None = None) -> None:
+        """Wait for a place that a limit has not."""
+        self.live.counters.queue.enter(self, reason, lambda: self.live.route, since)
+        self._hold()
 
-    def ended_early(self) -> None:
-        """See Pair. Who is held and has asked for nothing leaves its place to others; behind a
-        question an end is a half-close, and the question counts.
+    def _seek(self, held: float | None = None) -> None:
+        """Look for an upstream, or wait where the route is held: since `held`, where that was so in
+        another process.
         """
-        if self.state is not State.HELD:
-            return
-        try:
-            asked = self.client.sock.recv(1, socket.MSG_PEEK)
-        except BlockingIOError:
-            return
-        except OSError:
-            self.client.lose()
-            return
-        if not asked:
-            self.happened(Event.CLIENT_END)
-
-    def finish(self) -> None:
-        """See Pair."""
-        self.around.descriptors.give(2)
-        counters, upstream = self.live.counters, self.upstream
-        to_upstream, to_client = self.client.received, upstream.received if upstream else 0
-        counters.open -= 1
-        counters.to_upstream += to_upstream
-        counters.to_client += to_client
-        if self.counted_in is not None and self.candidate is not None:
-            self.live.closed(self.counted_in, self.candidate, to_upstream, to_client)
-            if to_client:
-                if self.live.resets.counts:
-                    lasted(self.live, self.candidate)
-            elif self.reason is Reason.UPSTREAM_RESET:
-                now = time.monotonic()
-                if self.connected is not None and now - self.connected < EARLY:
-                    was_reset(self.live, self.candidate, now)
-        self.done(self)
-        self.around.ended.set()
-        reason = self.reason or Reason.CUT
-        counters.closed[reason] += 1
-        self.around.closed(self.record(reason))
-        self.part()
-
-    def _seek(self) -> None:
-        """Look for an upstream, or wait where the route is held."""
         hold = self.live.route.hold
         if hold is None:
             sure = self.live.sure(self._search.port, self.around.resolver, self._host)
             if sure is None or not self._try(sure):
                 self._look_further()
-        elif not self.live.hold_queue.enter(self, hold, self._released, self._late):
+        elif not self.live.hold_queue.enter(self, hold, self._released, self._late, held):
             self._refuse(Reason.REFUSED, f"{hold.limit} sessions are held already")
         else:
             self._hold()
@@ -223,7 +220,7 @@ class Session(SharedSession):
 
     def _released(self) -> None:
         self.happened(Event.RELEASED)
-        self._since = time.monotonic()
+        self.since = time.monotonic()
         self._seek()
 
     def _late(self) -> None:
@@ -237,7 +234,7 @@ class Session(SharedSession):
     def _try(self, candidate: Candidate) -> bool:
         """Begin to connect to `candidate`; tell whether that may still succeed."""
         around, route = self.around, self.live.route
-        limit = attempt_limit(self._since + route.connect - time.monotonic(), 1)
+        limit = attempt_limit(self.since + route.connect - time.monotonic(), 1)
         if limit <= 0:
             return False
         try:
@@ -246,7 +243,7 @@ class Session(SharedSession):
                 candidate, limit, self, around.patience, around.ports, sources=route.source
             )
         except OSError as error:
-            self._failure = f"{candidate}: {spoken(error)}"
+            self.failure = f"{candidate}: {spoken(error)}"
             if not is_ours(error):
                 self._missed(candidate)
             return False
@@ -263,10 +260,10 @@ class Session(SharedSession):
         self.happened(Event.SEARCH)
         live = self.live
         time_ = max(live.route.connect, patience(live.usable_now, self.around.resolver))
-        self._search.enter(self, self._since + time_, self._failure)
+        self._search.enter(self, self.since + time_, self.failure)
 
     def _missed(self, candidate: Candidate) -> None:
-        self.live.missed(candidate, self._failure, time.monotonic())
+        self.live.missed(candidate, self.failure, time.monotonic())
         doubt(candidate.endpoint, self.around.resolver)
 
     def overdue(self, dial: Dial) -> None:
@@ -303,7 +300,7 @@ class Session(SharedSession):
 
     def failed(self, dial: Dial, reason: str) -> None:
         """`dial` has failed; see dial.Dialler."""
-        self._failure = reason
+        self.failure = reason
         others = [one for one in (*self._beside, self._dial) if one not in (dial, None)]
         self._dial = others.pop() if others else None
         self._beside = tuple(one for one in others if one is not None)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from ambassador.core.ejection import EARLY
 from ambassador.core.session import Action, Event, State
 from ambassador.model import Reason
 from ambassador.planes.relay.channel import Attached
@@ -16,6 +18,7 @@ from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.options import keep_alive
 from ambassador.planes.relay.pair import Side
 from ambassador.planes.relay.passing import arrive, file_of, pack, take_out
+from ambassador.planes.relay.resets import lasted, was_reset
 from ambassador.planes.relay.surroundings import Surroundings
 from ambassador.planes.relay.worker import Worker
 from ambassador.planes.relay.worker_messages import Passed
@@ -91,6 +94,42 @@ class SharedSession(SessionFacts):
             self.happened(Event.CUT)
 
     @property
+    def is_passable(self) -> bool:
+        """Whether another process could go on with it; what cannot be passed stays where it is
+        until it ends.
+        """
+        return self._worker is None and self.state is not State.CLOSED
+
+    def taken(self) -> None:
+        """Another process goes on with it: let go of it, without an end that is counted or that its
+        peers would see.
+        """
+        self.live.counters.open -= 1
+        if self.counted_in is not None and self.candidate is not None:
+            self.live.closed(self.counted_in, self.candidate)
+        self.let_go()
+        take_out(self)
+        self.state = State.CLOSED
+        for side in (self.client, self.upstream):
+            if side is not None and not side.closed:
+                side.closed = True
+                side.sock.close()
+        self.around.descriptors.give(2)
+        self.done(self)
+        self.around.ended.set()
+        self.part()
+
+    def let_go(self) -> None:
+        """Look for no upstream any longer: a subclass looks for one."""
+
+    def adopt(self) -> None:
+        """Count it as open: another process has begun it, and has counted it as opened."""
+        self.around.descriptors.take(2)
+        self.live.counters.open += 1
+        if self.candidate is not None:
+            self.counted_in = self.live.opened(self.candidate, elsewhere=True)
+
+    @property
     def is_handed(self) -> bool:
         """Whether a worker carries it, or did."""
         return self._worker is not None
@@ -134,6 +173,55 @@ class SharedSession(SessionFacts):
         counters.open -= 1
         self.state = State.CLOSED
         self.done(self)
+        self.part()
+
+    def cut(self, reason: Reason, detail: str = "") -> None:
+        """End the session now; both peers see a reset."""
+        self.because(reason, detail)
+        self.happened(Event.CUT)
+
+    def broke(self) -> None:
+        """See Pair."""
+        self.cut(Reason.CUT, "an error of the relay, which is in its log")
+
+    def ended_early(self) -> None:
+        """See Pair. Who is held and has asked for nothing leaves its place to others; behind a
+        question an end is a half-close, and the question counts.
+        """
+        if self.state is not State.HELD:
+            return
+        try:
+            asked = self.client.sock.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.client.lose()
+            return
+        if not asked:
+            self.happened(Event.CLIENT_END)
+
+    def finish(self) -> None:
+        """See Pair."""
+        self.around.descriptors.give(2)
+        counters, upstream = self.live.counters, self.upstream
+        to_upstream, to_client = self.client.received, upstream.received if upstream else 0
+        counters.open -= 1
+        counters.to_upstream += to_upstream
+        counters.to_client += to_client
+        if self.counted_in is not None and self.candidate is not None:
+            self.live.closed(self.counted_in, self.candidate, to_upstream, to_client)
+            if to_client:
+                if self.live.resets.counts:
+                    lasted(self.live, self.candidate)
+            elif self.reason is Reason.UPSTREAM_RESET:
+                now = time.monotonic()
+                if self.connected is not None and now - self.connected < EARLY:
+                    was_reset(self.live, self.candidate, now)
+        self.done(self)
+        self.around.ended.set()
+        reason = self.reason or Reason.CUT
+        counters.closed[reason] += 1
+        self.around.closed(self.record(reason))
         self.part()
 
     def elsewhere(self, action: Action) -> None:

@@ -64,7 +64,7 @@ class UdpListener:
         # uvloop polls a descriptor no longer after its first error, and here every refusal is
         # one; the poller's set is one descriptor without errors, and cheaper to change.
         self._poller = around.poller
-        self._port = port
+        self.port = port
         self._endpoints = UdpEndpoints(live, port, around.resolver, is_own, around.ports)
         self._loop = asyncio.get_running_loop()
         self._space = pktinfo.ask(sock)
@@ -89,9 +89,20 @@ class UdpListener:
             yield flow.view(route, now, held=flow in queue)
 
     @property
-    def flows(self) -> Iterator[UdpFlow]:
+    def flows(self) -> UdpFlows:
         """Its open flows."""
-        return iter(self._flows)
+        return self._flows
+
+    def resume_flow(self, flow: UdpFlow, datagrams: Sequence[bytes], held: float | None) -> None:
+        """Go on with `flow`, where some `datagrams` wait; it is `held` since then."""
+        self._flows.heed(flow)
+        for datagram in datagrams:
+            flow.hold(datagram)
+        hold = self._live.route.hold
+        if held is not None and hold is not None:
+            self._hold(flow, hold, held)
+        elif datagrams:
+            self._released(flow)
 
     def cuts(self) -> Iterator[tuple[str, Callable[[Reason], None]]]:
         """Yield the id of each of its flows with what ends it."""
@@ -163,7 +174,7 @@ class UdpListener:
             return None
         if not self._live.counters.takes(self._live.route, key[0][0], now):
             return None
-        self._live.arrived(self._live.route.name, self._port, key[0])
+        self._live.arrived(self._live.route.name, self.port, key[0])
         return self._flows.begin(key, now)
 
     def _from_clients(self, count: int, now: float) -> None:
@@ -254,12 +265,12 @@ class UdpListener:
         else:
             self._to_upstream(flow, datagram)
 
-    def _hold(self, flow: UdpFlow, hold: Hold) -> bool:
-        """Let `flow` wait for the release, or end it; tell which."""
+    def _hold(self, flow: UdpFlow, hold: Hold, since: float | None = None) -> bool:
+        """Let `flow` wait for the release, or end it; tell which. `since`: see HoldQueue.enter."""
         late = partial(
             self._flows.end, flow, Reason.TIMEOUT, "held for longer than the hold allows"
         )
-        if self._live.hold_queue.enter(flow, hold, partial(self._released, flow), late):
+        if self._live.hold_queue.enter(flow, hold, partial(self._released, flow), late, since):
             return True
         self._live.counters.refused += 1
         self._flows.end(flow, Reason.REFUSED, f"{hold.limit} are held already")

@@ -94,13 +94,46 @@ class UdpFlows(ByLastUse[UdpFlow]):
         counters = self._live.counters
         counters.open -= 1
         counters.closed[reason] += 1
+        self._let_go(flow)
+        self._closed(record)
+
+    def _let_go(self, flow: UdpFlow) -> None:
         if is_limited(self._live.route):
-            counters.limits.left(flow.client[0])
+            self._live.counters.limits.left(flow.client[0])
         self._descriptors.give(1)
         self._descriptors.flow_count -= 1
         if not len(self):
             self._descriptors.tables.discard(self)
-        self._closed(record)
+
+    def taken(self, flow: UdpFlow) -> None:
+        """Another process goes on with `flow`: let go of it, without an end."""
+        if flow.task is not None:
+            flow.task.cancel()
+        self.remove(flow)
+        flow.release()
+        self._live.hold_queue.leave(flow)
+        self._part(flow)
+        self._live.counters.open -= 1
+        self._let_go(flow)
+
+    def adopt(self, flow: UdpFlow) -> None:
+        """Go on with `flow`, which another process has begun, and has counted as opened."""
+        self._descriptors.take(1)
+        self._descriptors.flow_count += 1
+        self._descriptors.tables.add(self)
+        self.add(flow)
+        self._live.counters.open += 1
+        if is_limited(self._live.route):
+            self._live.counters.limits.here(flow.client[0])
+        if flow.candidate is not None:
+            flow.counted = self._live.opened(flow.candidate, elsewhere=True)
+
+    def heed(self, flow: UdpFlow) -> None:
+        """Pass on from now on what its endpoint says."""
+        if flow.upstream is not None:
+            self._poller.add(flow.upstream.fileno(), _Upstream(flow, self._heard), LEVEL)
+        if self._timer is None:
+            self.sweep()
 
     def displace(self) -> None:
         """End the flow that has been silent longest; see descriptors.FlowTable."""

@@ -148,9 +148,12 @@ class Worker:
         self._inodes[key] = numbers[0], numbers[-1]
         return key
 
-    def recall(self) -> None:
-        """Have all its sessions that are connected returned."""
-        self._send(Back())
+    async def recall(self, most: int) -> None:
+        """Have so many of its connected sessions returned; return when they are here."""
+        back = asyncio.get_running_loop().create_future()
+        self._send(Back(most))
+        self.when_it_answers(lambda: _set(back))
+        await back
 
     def when_it_answers(self, then: Callable[[], None]) -> None:
         """Call `then` as soon as it has answered that it is at work; a process that stands still
@@ -205,10 +208,8 @@ class Worker:
 
     async def measure(self) -> None:
         """Have the numbers of all sessions told. Returns when they are, or the worker is gone."""
-        told = asyncio.get_running_loop().create_future()
-        self._waiting.append(told)
-        if self._pinged is None:
-            self._pinged = time.monotonic()
+        self._waiting.append(told := asyncio.get_running_loop().create_future())
+        self._pinged = self._pinged or time.monotonic()
         self._send(Ask())
         await told
 
@@ -340,11 +341,10 @@ class Worker:
             self._poller.later(0.0, self._end_piece)
 
     def _release(self) -> None:
-        for told in self._waiting:
-            _set(told)
-        self._waiting.clear()
+        while self._waiting:
+            _set(self._waiting.pop())
 
 
 def _set(told: asyncio.Future[None]) -> None:
-    if not told.done():  # the task that waited may have been cancelled
+    if not told.done():  # else the task that waited was cancelled
         told.set_result(None)

@@ -210,7 +210,7 @@ class WorkerLoop:
         if isinstance(message, Adopt):
             self._adopt(message, descriptors)
         elif isinstance(message, Back):
-            self._return_all()
+            self._return_some(message.most)
         elif isinstance(message, Door):
             self.reports.flush()
             self._open(message, [socket.socket(fileno=one) for one in descriptors])
@@ -290,13 +290,16 @@ class WorkerLoop:
             pair.broke()
             raise
 
-    def _return_all(self) -> None:
-        """Give back what is connected, as it is."""
+    def _return_some(self, most: int) -> None:
+        """Give back so much of what is connected, as it is."""
         self.reports.flush()
         for key, pair in list(self.carried.items()):
             packed = pack(pair, pair.event)
             if packed is None:
                 continue
+            if not most:
+                return
+            most -= 1
             passed, socks, unsent = packed
             try:
                 attached: list[Attached] = [*socks, *([file_of(unsent)] if unsent else [])]

@@ -128,7 +128,9 @@ class Adopt:
 
 @dataclass(frozen=True, slots=True)
 class Back:
-    """Return all sessions that are connected."""
+    """Return at most so many sessions that are connected."""
+
+    most: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ share.
                       SHUT   version, door: accept there no longer, and bring who is not connected
                       ADOPT  key, a session as `passing` has it; attached are its sockets, and the
                              file of what is unsent
-                      BACK   return what is connected
+                      BACK   return so many sessions that are connected
                       CUT    key
                       ASK
                       PING
@@ -63,7 +63,7 @@ LARGEST = 32768  # bytes of a message
 _ADOPT = struct.Struct("<BQBBB QQ??B QQ??B")
 _DOOR = struct.Struct("<BQ")
 _SHUT = struct.Struct("<BQI")
-_CUT = _HEARD = _DOOR
+_CUT = _HEARD = _BACK = _DOOR
 _BRING = struct.Struct("<BQ?IIdi?")
 _OPENED = struct.Struct("<BQIIddQQ")
 _JOINED = struct.Struct("<BQIdQ")
@@ -85,7 +85,6 @@ _BARE: dict[type[Message], Message] = {
     Ask: Ask(),
     Hello: Hello(),
     Ping: Ping(),
-    Back: Back(),
 }
 
 
@@ -97,7 +96,7 @@ def encode(message: Message) -> bytes:  # noqa: PLR0911 (one a kind)
             version, state, event, client, upstream = passed
             numbers = version, _STATES.index(state), _EVENTS.index(event)
             return _ADOPT.pack(kind, key, *numbers, *client, *upstream)
-        case Cut(number) | Heard(number):
+        case Cut(number) | Heard(number) | Back(number):
             return _CUT.pack(kind, number)
         case News(items):
             return bytes([kind]) + b"".join(map(_encode_item, items))
@@ -113,7 +112,7 @@ def encode(message: Message) -> bytes:  # noqa: PLR0911 (one a kind)
         case Bring(key, known, door, way, started, error, under_way, client):
             found = _BRING.pack(kind, key, known, door, way, started, error, under_way)
             return found + _client(client)
-        case Ask() | Hello() | Ping() | Back():
+        case Ask() | Hello() | Ping():
             return bytes([kind])
 
 
@@ -132,6 +131,8 @@ def decode(data: bytes) -> Message:  # noqa: PLR0911 (one a kind)
             return Cut(*_CUT.unpack(data)[1:])
         if kind is Heard:
             return Heard(*_HEARD.unpack(data)[1:])
+        if kind is Back:
+            return Back(*_BACK.unpack(data)[1:])
         if kind is Told:
             _, more, held = _TOLD.unpack_from(data)
             return Told(more, held, tuple(_NUMBERS.iter_unpack(data[_TOLD.size :])))

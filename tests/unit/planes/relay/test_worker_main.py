@@ -151,7 +151,7 @@ def test_what_it_carries_is_returned_when_that_is_asked_for(process):
     assert upstream.recv(10) == b"question"
     client.shutdown(socket.SHUT_WR)
     assert upstream.recv(10) == b""
-    process.channel.send(Back())
+    process.channel.send(Back(9))
     returned = process.hear()
     assert isinstance(returned, Return)
     assert (returned.key, returned.passed.state) == (7, State.CLIENT_ENDED)

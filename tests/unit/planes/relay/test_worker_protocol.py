@@ -62,7 +62,7 @@ SIDES = st.builds(PassedSide, COUNTS, COUNTS, FLAGS, FLAGS, st.integers(0, 255))
 PASSED = st.builds(Passed, st.integers(0, 255), st.sampled_from(State), EVENTS, SIDES, SIDES)
 MESSAGES = st.one_of(
     st.builds(Return, COUNTS, PASSED),
-    st.builds(Back),
+    st.builds(Back, COUNTS),
     DOORS,
     st.builds(Shut, COUNTS, SMALL),
     st.builds(Heard, COUNTS),

@@ -1,0 +1,301 @@
+"""All sessions and flows of a relay on their way to the process that takes over.
+
+First copies of their sockets go, with what stays as it is, while all are carried on here. Then, in
+one moment in which this process does nothing else, what has changed: bytes that are unsent, how far
+each side has come, who waits, who leaves and when. So the pause is short however many they are, and
+until it is over nothing has been given away: who hears that the other has failed just goes on.
+
+What is written is JSON, and behind a newline the bytes that are unsent; `incoming` reads it:
+
+    a piece   routes    serial -> protocol, listen address, name, policy, whether it has left
+              parcels   [key, sockets, kind, what is known], in the order of the sockets
+    the state serials   [protocol, listen address, serial, last number of a session]
+              plain     [key, bytes to upstream, bytes to client] of sessions that are just open
+              odd       [key, reason, detail, what `passing` has of it]
+              waiting, greetings, flows, leaving, left, limits
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from ambassador.core.departure import Standing
+from ambassador.core.limits import is_limited
+from ambassador.core.session import Event, State
+from ambassador.planes.relay.listener import StreamListener
+from ambassador.planes.relay.pair import Side
+from ambassador.planes.relay.parcels import written
+from ambassador.planes.relay.passing import VERSION, pack
+from ambassador.planes.relay.session import Session
+from ambassador.ports import Piece
+from ambassador.spec import format_address, format_endpoint, format_existing
+
+if TYPE_CHECKING:
+    import socket
+
+    from ambassador.planes.relay.evidence import Candidate
+    from ambassador.planes.relay.flow import UdpFlow
+    from ambassador.planes.relay.greeting import Greeting, Greetings
+    from ambassador.planes.relay.live import LiveRoute
+    from ambassador.planes.relay.route import RelayRoute
+    from ambassador.planes.relay.udp_flows import UdpFlows
+
+    Passable: TypeAlias = Session | UdpFlow | Greeting
+
+__all__ = ["Outgoing"]
+
+_SOCKETS = 190  # of one piece; SCM_MAX_FD of Linux is 253
+_LOOKING = frozenset({State.ACCEPTED, State.HELD, State.SEARCHING})
+_LONGEST = 200  # characters of a reason
+
+
+class _Copy(NamedTuple):
+    key: int
+    token: object  # what has to be the same still
+
+
+class _Parcel(NamedTuple):
+    live: LiveRoute
+    has_left: bool
+    fields: list[Any]
+    socks: list[socket.SocketType]
+
+
+class Outgoing:
+    """`routes` yields each route, and whether it has left."""
+
+    def __init__(self, routes: Callable[[], Iterable[tuple[RelayRoute, bool]]]) -> None:
+        self._routes = routes
+        self._keys = itertools.count(1)
+        self._copies: dict[Passable, _Copy] = {}
+        self._final: list[Callable[[], None]] = []
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yield copies of what has come since this was called last; all may be carried on and end
+        in between.
+        """
+        return _pieces(self._fresh(last=False))
+
+    def freeze(self) -> tuple[list[Piece], bytes]:
+        """Return the rest, and the state of everything. It counts for as long as this process does
+        nothing else.
+        """
+        late = list(_pieces(self._fresh(last=True)))
+        return late, self._state()
+
+    def gone(self) -> int:
+        """Let go of all that another process has by now; return how many they were."""
+        for let_go in self._final:
+            let_go()
+        return len(self._final)
+
+    def _sessions(self) -> Iterator[tuple[LiveRoute, bool, int, Session]]:
+        for route, has_left in tuple(self._routes()):
+            for listener in route.listeners:
+                if isinstance(listener, StreamListener):
+                    for session in listener.sessions:
+                        if session.is_passable:
+                            yield route.live, has_left, listener.port, session
+
+    def _greetings(self) -> Iterator[tuple[LiveRoute, Greetings, int, Greeting, float]]:
+        for route, has_left in self._routes():
+            for listener in route.listeners:
+                if not has_left and isinstance(listener, StreamListener) and listener.greetings:
+                    for greeting, until in listener.greetings.waiting.items():
+                        yield route.live, listener.greetings, listener.port, greeting, until
+
+    def _flows(self) -> Iterator[tuple[LiveRoute, UdpFlows, int, UdpFlow]]:
+        for route, has_left in tuple(self._routes()):
+            for listener in route.listeners:
+                if not (has_left or isinstance(listener, StreamListener)):
+                    for flow in listener.flows:
+                        if flow in listener.flows:
+                            yield route.live, listener.flows, listener.port, flow
+
+    def _is_copied(self, who: Passable, token: object) -> bool:
+        copy = self._copies.get(who)
+        return copy is not None and copy.token is token
+
+    def _fresh(self, *, last: bool) -> Iterator[_Parcel]:
+        for live, has_left, port, session in self._sessions():
+            kind = _kind(session)
+            if (last or kind is not _OTHER) and not self._is_copied(session, kind):
+                key = next(self._keys)
+                self._copies[session] = _Copy(key, kind)
+                yield _Parcel(live, has_left, *_session(key, port, session))
+        for live, _, port, flow in self._flows():
+            if not self._is_copied(flow, flow.upstream):
+                key = next(self._keys)
+                self._copies[flow] = _Copy(key, flow.upstream)
+                yield _Parcel(live, False, *_flow(key, port, flow))
+
+        for live, _, port, greeting, until in self._greetings() if last else ():
+            key = next(self._keys)
+            self._copies[greeting] = _Copy(key, None)
+            known = [port, greeting.address, until]
+            yield _Parcel(live, False, [key, 1, "greeting", known], [greeting.client])
+
+    def _state(self) -> bytes:
+        plain, odd, left = list[Any](), list[Any](), list[int]()
+        waiting: list[tuple[float, int, list[Any]]] = []
+        unsent: list[bytes] = []
+        self._final = []
+        for _, _, _, session in self._sessions():
+            key = self._copies[session].key
+            if session.standing is Standing.LEAVING:
+                left.append(key)
+            client, upstream = session.client, session.upstream
+            if upstream is None:
+                self._final.insert(0, session.taken)  # before a place is free for it
+                known = [key, *_waiting(session)]
+                # Who is held longest is let in first.
+                waiting.append((known[2] or 0.0, session.number, known))
+                continue
+            self._final.append(session.taken)
+            if _is_plain(session, client, upstream):
+                plain.append([key, client.received, upstream.received])
+            elif (packed := pack(session, Event.CUT)) is not None:
+                passed, _, data = packed
+                reason = session.reason
+                unsent.append(data)
+                odd.append([key, reason and reason.value, session.detail, *_plain(passed)])
+        for _, greetings, _, greeting, _ in self._greetings():
+            self._final.append(partial(greetings.taken, greeting))
+        text = {
+            "version": VERSION,
+            "serials": [
+                [*_place(route.live), route.live.serial, route.live.number]
+                for route, has_left in self._routes()
+                if not has_left
+            ],
+            "plain": plain,
+            "odd": odd,
+            "waiting": [known for _, _, known in sorted(waiting)],
+            "greetings": [self._copies[one[3]].key for one in self._greetings()],
+            "flows": list(self._flow_states(unsent)),
+            "leaving": list(self._leaving()),
+            "left": left,
+            "limits": [
+                [route.live.serial, route.live.counters.limits.told()]
+                for route, _ in self._routes()
+                if is_limited(route.live.route)
+            ],
+        }
+        return b"\n".join((json.dumps(text).encode(), b"".join(unsent)))
+
+    def _flow_states(self, unsent: list[bytes]) -> Iterator[list[Any]]:
+        for live, flows, _, flow in self._flows():
+            self._final.append(partial(flows.taken, flow))
+            datagrams = tuple(flow.held or ())
+            unsent.extend(datagrams)
+            queue = live.hold_queue
+            yield [
+                *(self._copies[flow].key, flow.used, flow.refused, flow.answered),
+                *(flow.to_upstream, flow.to_client, flow.dropped, list(map(len, datagrams))),
+                queue.since(flow) if flow in queue else None,
+            ]
+
+    def _leaving(self) -> Iterator[list[Any]]:
+        for route, _ in self._routes():
+            for why, began, sessions in route.departures.under_way:
+                policy = format_existing(why.existing)
+                keys = [self._copies[one].key for one in sessions if one.is_passable]
+                yield [route.live.serial, why.reason.value, policy, began, keys]
+
+
+_OPEN, _WAITING, _OTHER = "open", "waiting", "other"
+
+
+def _kind(session: Session) -> str:
+    """Return how stable it is: what sockets it has does not change while it is open, or waits."""
+    if session.upstream is None:
+        return _WAITING if session.state in _LOOKING else _OTHER
+    whole = not session.client.closed and not session.upstream.closed
+    return _OPEN if whole else _OTHER
+
+
+def _is_plain(session: Session, client: Side, upstream: Side) -> bool:
+    return (
+        session.state is State.OPEN
+        and client.unsent is None
+        and upstream.unsent is None
+        and not (client.lost or upstream.lost or client.closed or upstream.closed)
+    )
+
+
+def _session(key: int, port: int, session: Session) -> tuple[list[Any], list[socket.SocketType]]:
+    client = session.address
+    known = [port, session.number, client, session.started]
+    if session.upstream is not None and session.candidate is not None:
+        socks = [one.sock for one in (session.client, session.upstream) if not one.closed]
+        where = _candidate(session.candidate)
+        closed = [session.client.closed, session.upstream.closed]
+        return [key, len(socks), "open", [*known, session.connected, where, closed]], socks
+    socks = [session.client.sock]
+    aim = None
+    if session.dial is not None:
+        aim = _candidate(session.dial.candidate)
+        socks.append(session.dial.sock)
+    header = session.header and written(session.header)
+    return [key, len(socks), "waiting", [*known, aim, header, session.waits]], socks
+
+
+def _flow(key: int, port: int, flow: UdpFlow) -> tuple[list[Any], list[socket.SocketType]]:
+    socks = [] if flow.upstream is None else [flow.upstream]
+    ancillary = [[level, kind, data.hex()] for level, kind, data in flow.ancillary]
+    where = _candidate(flow.candidate) if flow.candidate else None
+    number = int(flow.id.rpartition(".")[2])
+    origin = [[level, kind, data.hex()] for level, kind, data in flow.key[1]]  # type: ignore[index]
+    known = [port, number, flow.client, ancillary, origin, flow.began, where, flow.told]
+    return [key, len(socks), "flow", known], socks
+
+
+def _waiting(session: Session) -> list[Any]:
+    live = session.live
+    queues = (live.hold_queue, live.counters.queue)
+    held = next((queue.since(session) for queue in queues if session in queue), None)
+    return [session.since, held, session.failure[:_LONGEST]]
+
+
+def _plain(passed: Any) -> list[Any]:
+    version, state, event, client, upstream = passed
+    return [version, state.name, event.name, list(client), list(upstream)]
+
+
+def _candidate(candidate: Candidate) -> list[Any]:
+    where = candidate.address, candidate.port, candidate.written
+    return [format_endpoint(candidate.endpoint), *where]
+
+
+def _place(live: LiveRoute) -> tuple[str, str]:
+    return live.route.proto.value, format_address(live.route.listen)
+
+
+def _pieces(parcels: Iterable[_Parcel]) -> Iterator[Piece]:
+    routes: dict[int, list[Any]] = {}
+    fields: list[list[Any]] = []
+    socks: list[socket.SocketType] = []
+    for parcel in parcels:
+        if len(socks) + len(parcel.socks) > _SOCKETS:
+            yield _piece(routes, fields, socks)
+            routes, fields, socks = {}, [], []
+        live = parcel.live
+        if live.serial not in routes:
+            route = live.route
+            policy = format_existing(route.existing)
+            routes[live.serial] = [*_place(live), route.name, policy, parcel.has_left]
+        fields.append([live.serial, *parcel.fields])
+        socks += parcel.socks
+    if fields:
+        yield _piece(routes, fields, socks)
+
+
+def _piece(
+    routes: dict[int, list[Any]], fields: list[list[Any]], socks: Sequence[socket.SocketType]
+) -> Piece:
+    text = json.dumps({"version": VERSION, "routes": routes, "parcels": fields})
+    return Piece(text.encode(), tuple(socks))

@@ -1,0 +1,23 @@
+"""Numbers of the routes of a relay, for the ids of their sessions: no two ever have the same."""
+
+from __future__ import annotations
+
+import itertools
+
+__all__ = ["serials"]
+
+
+class _Serials:
+    def __init__(self) -> None:
+        self._counting = itertools.count(1)
+
+    def __call__(self) -> int:
+        """Return the next number."""
+        return next(self._counting)
+
+    def go_on(self, serial: int) -> None:
+        """Begin with `serial`, at least: those below are another process's."""
+        self._counting = itertools.count(max(serial, self()))
+
+
+serials = _Serials()

@@ -1,0 +1,61 @@
+"""What was taken from another process, which carries it still."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+from ambassador.planes.relay.evidence import Candidate
+from ambassador.planes.relay.flow import UdpFlow
+from ambassador.planes.relay.listener import StreamListener
+from ambassador.planes.relay.pair import Side
+from ambassador.planes.relay.session import Session
+from ambassador.planes.relay.udp import UdpListener
+
+__all__ = ["Anything", "Taken", "TakenFlow", "TakenGreeting", "drop"]
+
+
+@dataclass(slots=True, eq=False)
+class Taken:
+    """A session; `dial` is what is being connected for it, if it has no upstream."""
+
+    session: Session
+    upstream: Side | None = None
+    dial: tuple[Candidate, socket.SocketType] | None = None
+
+
+class TakenFlow(NamedTuple):
+    """A flow of UDP."""
+
+    flow: UdpFlow
+    listener: UdpListener
+
+
+class TakenGreeting(NamedTuple):
+    """A client whose PROXY header has not come yet."""
+
+    listener: StreamListener
+    client: socket.SocketType
+    address: object
+    until: float
+
+
+Anything: TypeAlias = Taken | TakenFlow | TakenGreeting
+
+
+def drop(one: Anything) -> None:
+    """Forget it, so that its peer cannot tell."""
+    if isinstance(one, Taken):
+        one.session.taken()
+        if one.dial is not None:
+            one.dial[1].close()
+        return
+    if isinstance(one, TakenGreeting):
+        one.client.close()
+        return
+    flow, listener = one
+    if flow in listener.flows:
+        listener.flows.taken(flow)
+    elif flow.upstream is not None:
+        flow.upstream.close()
