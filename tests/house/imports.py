@@ -72,7 +72,7 @@ PURE_MODULES = (
     "follow.resp",
     "follow.scram",
     *("telemetry.exposition", "telemetry.metrics"),
-    *("cli.frame", "cli.plot", "cli.text"),
+    *("cli.board", "cli.frame", "cli.plot", "cli.rows", "cli.text"),
 )
 # Names of worldly modules that touch nothing: numbers, and the shape of addresses.
 HARMLESS = {

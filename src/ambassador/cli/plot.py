@@ -9,14 +9,15 @@ __all__ = ["rate", "spark"]
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
-def spark(values: Sequence[float], width: int) -> str:
-    """Return the last `width` of `values` as blocks, the largest of them as high as can be.
+def spark(values: Sequence[float], width: int, top: float = 0.0) -> str:
+    """Return the last `width` of `values` as blocks: as high as can be is `top`, or where that is
+    not given the largest of them.
 
     Nothing is the lowest block, and what is more than nothing never is. Values that are not there
     yet are blanks on the left.
     """
     visible = values[-width:] if width > 0 else ()
-    largest = max(visible, default=0)
+    largest = top or max(visible, default=0)
     blocks = "".join(_block(value / largest if largest > 0 else 0) for value in visible)
     return blocks.rjust(width)
 

@@ -40,11 +40,13 @@ _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
     callback=duration("--interval"),
     help="How long from one look to the next.",
 )
+@click.option("--plain", is_flag=True, help="Only look: a table, without keys but q.")
 @click.option("--once", is_flag=True, help="Look twice, print the difference, and end.")
 @click.option("--json", "as_json", is_flag=True, help="Print one look as JSON, as `status` does.")
-def command(admin: str | None, interval: float, *, once: bool, as_json: bool) -> None:
-    """Show every route with its rates, and the last two minutes as small plots: sessions opened a
-    second, and bytes a second in both directions. q or Ctrl-C ends it.
+def command(admin: str | None, interval: float, *, plain: bool, once: bool, as_json: bool) -> None:
+    """Show every route and endpoint with state, rates and the last two minutes as small plots, the
+    totals and the last events; sort, filter, look into a route, and act on it. `?` lists the keys,
+    q ends it. It waits for an ambassador that comes back.
     """
     if not (as_json or once or (sys.stdin.isatty() and sys.stdout.isatty())):
         expected, example = "a terminal, or --once", "ambassador top --once"
@@ -56,11 +58,41 @@ def command(admin: str | None, interval: float, *, once: bool, as_json: bool) ->
     if once:
         _print_once(path, interval)
         return
+    if not plain and _has_screen():
+        from ambassador.cli.console import run  # noqa: PLC0415 (curses: only here)
+
+        context = click.get_current_context()
+
+        def find() -> Path:
+            with context.scope(cleanup=False):  # in a thread, which has none
+                return admin_socket(admin)
+
+        run(find, interval)
+        return
     film = Film()
     film.add(client.ask(path, Status()), time.monotonic())
     with _screen():
         while not _draw(film, interval):
             film.add(client.ask(path, Status()), time.monotonic())
+
+
+def _has_screen() -> bool:
+    """Return whether curses can use this terminal; where not, the plain view is told of."""
+    try:
+        import curses  # noqa: PLC0415 (only here)
+
+        curses.setupterm()
+        usable = bool(curses.tigetstr("cup"))  # the cursor can be put somewhere
+    except (ImportError, ValueError, OSError):
+        usable = False
+    except Exception as error:
+        if type(error).__name__ != "error":  # curses.error: no such terminal is known
+            raise
+        usable = False
+    if not usable:
+        name = os.environ.get("TERM") or "nothing"
+        print(f"TERM={name} is no terminal for keys: the plain view", file=sys.stderr)
+    return usable
 
 
 def _print_once(path: Path, interval: float) -> None:

@@ -8,7 +8,7 @@ from tests.terminal import Terminal
 
 @pytest.fixture
 def top(operated):
-    arguments = [*COMMAND, "top", "--interval", "50ms", "--admin", str(operated.admin)]
+    arguments = [*COMMAND, "top", "--plain", "--interval", "50ms", "--admin", str(operated.admin)]
     environ = clean_environ(TERM="xterm", COLUMNS="120", LINES="24")
     with Terminal(arguments, environ) as terminal:
         yield terminal
@@ -46,3 +46,13 @@ def test_a_signal_gives_the_screen_back_too(top, number):
     top.process.send_signal(number)
     assert top.read_to_end().rstrip().endswith("\x1b[?25h\x1b[?1049l")
     assert top.process.returncode == 130
+
+
+def test_a_terminal_that_cannot_do_it_gets_the_plain_view(operated):
+    arguments = [*COMMAND, "top", "--interval", "50ms", "--admin", str(operated.admin)]
+    with Terminal(arguments, clean_environ(TERM="dumb")) as terminal:
+        terminal.read_until(lambda seen: "TERM=dumb is no terminal for keys: the plain" in seen)
+        terminal.read_until(lambda seen: "ROUTE" in seen)
+        terminal.type("q")
+        terminal.read_to_end()
+        assert terminal.process.returncode == 0
