@@ -14,7 +14,7 @@ from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
 from ambassador.errors import AmbassadorError, ResolveError
 from ambassador.model import Address, Endpoint, Health, Route, RouteKey
 from ambassador.ports import EndpointJudged, LoggingIn, Resolver
-from ambassador.probes.exchange import NoAnswerError, ask, host_of, places
+from ambassador.probes.exchange import NoAnswerError, ask, host_of, known_places, places
 from ambassador.spec import format_endpoint
 from ambassador.spec.health import REPLICAS
 from ambassador.tasks import spawn
@@ -23,6 +23,7 @@ __all__ = ["HealthChecks"]
 
 _What = tuple[RouteKey, Address, int, str, float, int, int, tuple[float, str, str, str]]
 
+_MANY = 50  # endpoints that come at one moment; more are asked one after the other at first
 _LIMIT = 3.0  # seconds for one answer, where the interval is not shorter
 
 
@@ -61,10 +62,12 @@ class HealthChecks:
                 task.cancel()
             if what[:2] not in places:  # it may still be there, and not be asked
                 spawn(self._judge(*what[:2], Health.UNKNOWN, ""), "health no longer asked for")
-        for what in wanted.keys() - self._tasks.keys():
+        coming = wanted.keys() - self._tasks.keys()
+        for number, what in enumerate(coming):
             route, endpoint = wanted[what]
             name = f"health of {route.name} {format_endpoint(endpoint)}"
-            self._tasks[what] = spawn(self._ask(route, endpoint), name)
+            wait = route.interval * number / len(coming) if len(coming) > _MANY else 0.0
+            self._tasks[what] = spawn(self._ask(route, endpoint, wait), name)
 
     def close(self) -> None:
         """Ask no longer."""
@@ -72,7 +75,8 @@ class HealthChecks:
             task.cancel()
         self._tasks.clear()
 
-    async def _ask(self, route: Route, endpoint: Endpoint) -> None:
+    async def _ask(self, route: Route, endpoint: Endpoint, wait: float) -> None:
+        await asyncio.sleep(wait)
         async with contextlib.AsyncExitStack() as stack:
             answer: Callable[[], Awaitable[str]] = partial(self._answer, route, endpoint)
             if self._logging_in is not None and route.health in REPLICAS:
@@ -102,13 +106,15 @@ class HealthChecks:
         """Return why `endpoint` does not work, nothing when it does."""
         limit = min(route.interval, _LIMIT)
         why = ""
-        try:
-            async with asyncio.timeout(_LIMIT):
-                found = await places(endpoint, self._resolver, route.health)
-        except ResolveError as error:
-            return str(error)
-        except TimeoutError:
-            return "its name is not resolved in time"
+        found = known_places(endpoint, self._resolver, route.health)
+        if not found:
+            try:
+                async with asyncio.timeout(_LIMIT):
+                    found = await places(endpoint, self._resolver, route.health)
+            except ResolveError as error:
+                return str(error)
+            except TimeoutError:
+                return "its name is not resolved in time"
         for place in found:
             try:
                 from ambassador.probes.table import probe_of  # noqa: PLC0415 (ten modules)

@@ -14,7 +14,7 @@ from ambassador.ports import Dialogue, Probe, Resolver
 from ambassador.spec import printable
 from ambassador.spec.health import http_of
 
-__all__ = ["NoAnswerError", "Place", "ask", "host_of", "places"]
+__all__ = ["NoAnswerError", "Place", "ask", "host_of", "known_places", "places"]
 
 # Where to connect: the family and what socket.connect takes.
 Place = tuple[socket.AddressFamily, str | tuple[str, int]]
@@ -38,6 +38,18 @@ async def places(endpoint: Endpoint, resolver: Resolver, health: str = "") -> Se
     address = endpoint.address
     if not isinstance(address, Inet):
         return [(socket.AF_UNIX, address.path)]
+    return _at(address, await resolver.resolve(address.host), health)
+
+
+def known_places(endpoint: Endpoint, resolver: Resolver, health: str = "") -> Sequence[Place]:
+    """Return what `places` would return without asking; nothing where it would have to."""
+    address = endpoint.address
+    if not isinstance(address, Inet):
+        return [(socket.AF_UNIX, address.path)]
+    return _at(address, resolver.known(address.host), health)
+
+
+def _at(address: Inet, hosts: Sequence[str], health: str) -> list[Place]:
     own, _ = http_of(health)
     ports = [own] if own else list(dict.fromkeys((address.ports[0], address.ports[-1])))
     return [
@@ -45,7 +57,7 @@ async def places(endpoint: Endpoint, resolver: Resolver, health: str = "") -> Se
             socket.AF_INET6 if ":" in host else socket.AF_INET,
             (at(host, 0)[0], own) if own else at(host, port),
         )
-        for host in dict.fromkeys(await resolver.resolve(address.host))
+        for host in dict.fromkeys(hosts)
         for port in ports
     ]
 

@@ -129,3 +129,13 @@ def test_a_name_is_healthy_while_one_of_its_addresses_is(checked, peers):
     assert told["db"] == (HEALTHY, "")
     assert told["none"][0] is UNHEALTHY
     assert "has no address" in told["none"][1]
+
+
+def test_many_that_come_at_one_moment_are_asked_one_after_the_other(checked, peers):
+    it, echo = checked(), peers.echo()
+    hosts = [f"127.0.1.{number}" for number in range(1, 101)]
+    endpoints = tuple(Endpoint(Inet(host, echo.port)) for host in hosts)
+    it.follow(Route("a", Inet("", 1), endpoints, health="tcp", interval=3.0, fall=1))
+    until(lambda: it.told, 10)
+    assert len(it.told) < 60  # in the first of three seconds
+    until(lambda: len(it.told) == 100, 15)
