@@ -32,7 +32,8 @@ WORKDIR /source
 COPY pyproject.toml ./
 RUN set -eu; \
     python3 -c 'import tomllib; \
-      print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' \
+      project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+      print(*project["dependencies"], *project["optional-dependencies"]["etcd"], sep="\n")' \
       >requirements.txt; \
     /pip/bin/pip --python /opt/ambassador/bin/python3 install --no-cache-dir --no-compile \
       --requirement requirements.txt

@@ -303,6 +303,8 @@ class Route:
     hold: Hold | None = None  # the operator's, or the follower's; no part of the grammar
     members: tuple[Endpoint, ...] = ()  # `endpoints` as they are written, where a follower leads
     led: bool = False  # `endpoints` are the primary, found by a follower
+    service: str = ""  # what its endpoints are called in etcd; empty: they are as they are written
+    placed: bool = False  # `endpoints` are those that stand there now
     admitted: Admitted | None = None  # what allow and deny come to; None: everybody may come in
     alias: str = ""  # the name the user gave, before a port was added to tell routes apart
     port: int = 0  # the port in the name of the link variable, wherever it listens; 0: none

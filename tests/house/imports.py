@@ -22,7 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("sockets",),
     ADAPTERS := (
         *("sources", "resolve", "probes", "store", "telemetry"),
-        *("planes.relay", "planes.kernel", "handover", "follow", "engine"),
+        *("planes.relay", "planes.kernel", "handover", "follow", "engine", "fleet"),
     ),
     ("control",),
     ("admin",),
@@ -71,6 +71,7 @@ PURE_MODULES = (
     ),
     "follow.resp",
     "follow.scram",
+    "fleet.requests",
     *("telemetry.exposition", "telemetry.metrics"),
     *("cli.board", "cli.frame", "cli.plot", "cli.rows", "cli.text"),
 )

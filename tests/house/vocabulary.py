@@ -67,6 +67,14 @@ TERMS: Mapping[str, Mapping[str, str]] = {
         "failback": "to go back to a member that was left",
         "lead": "what a follower says of a route: where clients go, and whether they wait",
     },
+    "What many ambassadors share": {
+        "fleet": "ambassadors that go by the same keys in etcd (docs/fleet.md)",
+        "service": "a name in etcd that endpoints have: `etcd://redis`",
+        "word": "where an operator wants a service to lead, for all",
+        "trial": "a move that is tried, or held, before it is the word",
+        "announce": "to put an endpoint into etcd as long as it works",
+        "canary": "an ambassador that goes first",
+    },
     "What an operator does": {
         "hold": "to accept clients and not forward them yet",
         "release": "to forward the clients that are held",
@@ -92,7 +100,7 @@ TERMS: Mapping[str, Mapping[str, str]] = {
 # Words that are no names of modules, classes, functions or arguments: word -> the better one.
 WORDS: Mapping[str, str] = {
     **dict.fromkeys(("backend", "backends", "target", "targets"), "endpoint"),
-    **dict.fromkeys(("server", "servers", "service", "services"), "endpoint, or what it serves"),
+    **dict.fromkeys(("server", "servers"), "endpoint, or what it serves"),
     **dict.fromkeys(("pool", "cluster"), "endpoints"),
     **dict.fromkeys(("manager", "handler", "helper", "helpers", "util", "utils"), "what it does"),
     **dict.fromkeys(("former", "leavers", "estate", "heritage", "legacy"), "earlier, transfer"),

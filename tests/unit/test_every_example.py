@@ -19,6 +19,7 @@ import pytest
 
 import ambassador
 from ambassador.app import assemble, examine, signals
+from ambassador.app.alone import in_fleet
 from ambassador.app.assemble import token
 from ambassador.cli.verbs import invoke
 from ambassador.control.reconciler import read
@@ -55,7 +56,10 @@ UNREACHED = {
     "found.problem + more": "an engine says it; it needs one",
 }
 # Modules whose errors are about what another program has written, with the reason.
-FOREIGN = {"sockets/systemd.py": "systemd sets these variables, nobody types them"}
+FOREIGN = {
+    "sockets/systemd.py": "systemd sets these variables, nobody types them",
+    "app/fleet.py": "what stands in etcd; tests/unit/app/test_fleet.py reaches them",
+}
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,7 @@ ENDPOINTS = (
         "tcp://db:1,",
         "tcp://db:1,tcp://db:1",
     ),
+    *("etcd://", "etcd://a/b", "etcd://a,tcp://b:1", "etcd://redis"),
     *("unix:x.sock", "unix://", "unix://x", "unix:///a%zz", "unix:///a%00", "unix:///a/"),
     *(f"unix:///{'a' * 120}", "tcp://db:1\x01"),
     *("docker://", "docker://?network=x", "docker://redis?label=a", "docker://-x", "docker://u@x"),
@@ -156,6 +161,11 @@ SETTINGS = (
     *(("BACKLOG", "0"), ("WORKERS", "x"), ("ADMIN", "x"), ("ADMIN", f"/{'a' * 120}")),
     *(("STATE", "x"), ("METRICS", ":1-2"), ("API", "x"), ("API_TOKEN", "short")),
     *(("CONFIG", "\0"), ("PORTS", "0"), ("PORTS", "1,x"), ("PLANE", "x"), ("GRACE", "-1")),
+    *(("ETCD", "etcd1:2379"), ("ETCD", "http://u:p@h:1"), ("ETCD", "http://h:1-2")),
+    *(("ETCD", "http://:1"), ("ETCD", "http://h:1,http://h:1"), ("ETCD_USER", "@x")),
+    *(("ETCD_CA", "\0"), ("FLEET", "ambassador"), ("FLEET", "/a b"), ("FLEET", "/a")),
+    *(("FLEET_ALLOW", "redis,,db"), ("FLEET_ALLOW", "10.0.0.1/8"), ("ANNOUNCE", "redis")),
+    *(("ANNOUNCE", "redis=x"), ("ANNOUNCE", "redis=tcp://h:1")),
     *(("GRCE", "1s"), ("XYZ", "1"), ("LOG", "x"), ("LOG_LEVEL", "x"), ("NAME", "a.b")),
     *(("DOCKER", "x"), ("DOCKER", "unix:///a b"), ("DOCKER_LABELS", "x")),
     *(("WAKE_COMMAND", "'"), ("WAKE_COMMAND", "''")),
@@ -322,7 +332,8 @@ def problems(tmp_path, monkeypatch):
                 environ, tried.arguments, routes=names, in_pod=tried.in_pod, others=bool(sources)
             )
             given = [env, *sources, HostsSource(hosts, routes=names, ports=ports)]
-            read(given, admission=assemble.lists(settings))
+            admit, fleet = assemble.lists(settings), in_fleet(settings, given, None)
+            read(given, admission=lambda route: admit(fleet.placed(route)))
         except ConfigError as error:
             return error.problems
         return ()
@@ -447,7 +458,17 @@ def test_every_place_that_makes_an_error_is_reached_here(problems, tmp_path, mon
     examine(Settings(docker="unix:///none"), {}, assemble.assigned([f"{R}=docker://db"]).routes)
     publish = (["publish", "db"], ["publish", "db", "x"], ["publish", "db", "1-2"])
     status = ["status", "--name", "web", "--admin", "/run/a.sock"]
-    for verb in (["stat"], ["top"], status, *publish, ["publish", "db", "80/sctp"]):
+    move, announce = ["fleet", "move", "redis", URL], ["announce", "redis", URL]
+    of_a_fleet = (
+        [*move, "--canary", "0%"],
+        [*move[:2], "a/b", URL],
+        ["fleet", "status"],
+        ["announce", "a/b", URL],
+        [*announce, "--health", "postgres-primary"],
+        announce,
+        ["announce", "a", "unix:///x", "--health", "redis-primary", "--etcd", "http://h:1"],
+    )
+    for verb in (["stat"], ["top"], status, *publish, ["publish", "db", "80/sctp"], *of_a_fleet):
         assert invoke(verb) == 2
     missing = [
         f"{path.relative_to(ROOT)}:{first}"

@@ -18,16 +18,14 @@ import asyncio
 import os
 from collections.abc import MutableMapping, Sequence
 from contextlib import AsyncExitStack
-from functools import partial
-from pathlib import Path
 
 from ambassador import log
 from ambassador.admin.doors import ONWARD, Doors
 from ambassador.admin.token import Token
 from ambassador.app import assemble
+from ambassador.app.alone import in_fleet
 from ambassador.app.feeds import Feeds
 from ambassador.app.follow import memories
-from ambassador.app.networks import NetworkFiles
 from ambassador.app.ready import Readiness, tell_cut
 from ambassador.app.watches import Watches
 from ambassador.control.reconciler import Reconciler
@@ -43,7 +41,6 @@ from ambassador.probes.verifier import ConnectVerifier
 from ambassador.settings import Settings
 from ambassador.sockets.inherited import Inherited
 from ambassador.sockets.systemd import Notifier, listening
-from ambassador.sources.watch import FileWatch
 from ambassador.tasks import spawn
 from ambassador.telemetry import debug_log
 from ambassador.telemetry.access_log import AccessLog
@@ -94,6 +91,7 @@ class App:
         )
         self._transfer = Transfer(resolver, relay, self._kernel, self._durations.counters)
         lists = assemble.lists(settings)
+        self._fleet = in_fleet(settings, sources, resolver)
         self.reconciler = Reconciler(
             assemble.placed(sources, given),
             self._relay,
@@ -111,10 +109,11 @@ class App:
             admission=lists,
             of_host=with_fullness,
             engines=feeds,
+            placed=self._fleet.placed,
         )
         self._transfer.routes = lambda: self.reconciler.routes
-        networks = NetworkFiles(lists, self.reconciler)
-        self._watches = Watches(resolver, self.reconciler, networks, self._durations.forget)
+        forget = self._durations.forget
+        self._watches = Watches(resolver, self.reconciler, lists, forget, self._fleet)
         self._doors = Doors(self.reconciler, MetricsText(self._facts, self._durations))
 
     async def start(self) -> None:
@@ -128,9 +127,7 @@ class App:
 
     async def _open(self, opened: AsyncExitStack) -> None:
         """Start part by part; `opened` gets what closes each, so that the last closes first."""
-        config = self._settings.config
-        reload = partial(self.reconciler.reload, by_operator=False)
-        watch = FileWatch(Path(config), reload) if config else None
+        watch = self._watches.of_file(self._settings.config)
         if self._access is not None:
             opened.callback(self._access.close)
             self._access.open()
@@ -160,7 +157,9 @@ class App:
         if self._successor is not None:
             opened.callback(self._successor.close)
         await self._feeds.serve(self.reconciler)
+        await self._fleet.start()
         await self.reconciler.start()
+        self._fleet.begin(self.reconciler)
         if self._successor is not None:
             self._doors.replace(self._successor.admin)
             await self._transfer.take_over(self._successor, self._inherited, self._doors.take_place)
@@ -176,7 +175,7 @@ class App:
                 self._let_go,
             )
         if watch is not None:
-            self._watches.watch(watch, str(config))
+            self._watches.watch(watch, self._settings.config)
         assemble.say_unused(self._inherited)
         readiness = Readiness(self._settings, self._notifier, self.reconciler, self._doors.path)
         opened.callback(readiness.close)
@@ -200,6 +199,7 @@ class App:
         """Stop as the numbered list above says; `hurry`, when set, ends line 3."""
         grace = self._settings.grace
         self._notifier.stopping(f"open sessions may end for {grace:g} s")  # 1
+        await self._fleet.close()  # nobody shall be sent here any longer
         draining = spawn(self.reconciler.stop(grace), "drain")  # 1 to 4
         hurried = spawn((hurry or asyncio.Event()).wait(), "hurry")
         await asyncio.wait({draining, hurried}, return_when=asyncio.FIRST_COMPLETED)

@@ -101,16 +101,22 @@ def sources(
         from ambassador.sources.file import FileSource  # noqa: PLC0415 (only where there is one)
 
         file = (FileSource(Path(settings.config)),)
+    fleet: tuple[Source, ...] = ()
+    if settings.fleet:
+        from ambassador.fleet.source import FleetSource  # noqa: PLC0415 (the same)
+
+        fleet = (FleetSource(),)
     return (
         EnvironmentSource(
             environ,
             arguments,
             routes=settings.routes,
             in_pod=_SERVICE_ACCOUNT.is_dir(),
-            others=bool(file),
+            others=bool(file or fleet),
             hosts=_hosts(),
         ),
         *file,
+        *fleet,
         # Where labels are asked for there may be none for now, and no link is guessed at.
         *(labels or (_links(settings),)),
     )

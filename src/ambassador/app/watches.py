@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 
+from ambassador.app.alone import Alone
 from ambassador.app.follow import Followers, keeping_up
 from ambassador.app.networks import NetworkFiles
 from ambassador.control.reconciler import Reconciler
@@ -13,6 +15,7 @@ from ambassador.core.plan import ChangeRoute, Step
 from ambassador.planes.kernel.fullness import FullnessWatch
 from ambassador.ports import Resolver
 from ambassador.probes.checks import HealthChecks
+from ambassador.sources.networks import NetworkLists
 from ambassador.sources.watch import FileWatch
 from ambassador.tasks import spawn
 
@@ -29,13 +32,15 @@ class Watches:
         self,
         resolver: Resolver,
         reconciler: Reconciler,
-        networks: NetworkFiles,
+        lists: NetworkLists,
         forget: Callable[[str], None],
+        fleet: Alone,
     ) -> None:
+        self._fleet = fleet
         self.followers = Followers(resolver, reconciler)
         self._reconciler = reconciler
         self._checks = HealthChecks(resolver, reconciler.judge, partial(keeping_up, resolver))
-        self._networks = networks
+        self._networks = NetworkFiles(lists, reconciler)
         self._forget = forget
         self._fullness = FullnessWatch()
         self._watching: asyncio.Task[None] | None = None
@@ -48,10 +53,16 @@ class Watches:
         """Look after the routes as `steps` have left them."""
         self._checks.change(steps)
         self.followers.change(steps)
+        self._fleet.change(steps)
         self._networks.change(steps)
         for step in steps:
             if not isinstance(step, ChangeRoute):
                 self._forget(step.route.name)
+
+    def of_file(self, path: str) -> FileWatch | None:
+        """Return what sees that the file at `path` is another than now; nothing without a path."""
+        reload = partial(self._reconciler.reload, by_operator=False)
+        return FileWatch(Path(path), reload) if path else None
 
     def watch(self, file: FileWatch, name: str) -> None:
         """Reload when `file` changes; `name` is what it is called."""
@@ -59,6 +70,7 @@ class Watches:
 
     def close(self) -> None:
         """Look after nothing any longer."""
+        spawn(self._fleet.close(), "leave the fleet")
         self._checks.close()
         self.followers.close()
         self._networks.close()

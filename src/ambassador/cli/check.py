@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from ambassador.app import examine, lists, sources, token
+from ambassador.app import examine, lists, seen, sources, token
 from ambassador.cli.flags import setting_flags
 from ambassador.cli.text import safe, table
 from ambassador.control.reconciler import read
@@ -36,9 +36,9 @@ def command(assignments: tuple[str, ...], as_json: bool, **flags: str | None) ->
     try:
         settings = Settings.from_environ(os.environ, flags)
         token(settings)
-        desired, snapshots = read(
-            sources(settings, os.environ, assignments), admission=lists(settings)
-        )
+        found, admit = sources(settings, os.environ, assignments), lists(settings)
+        placed = seen(settings, found)
+        desired, snapshots = read(found, admission=lambda route: admit(placed(route)))
         if problems := examine(settings, os.environ, desired.routes):
             raise ConfigError(*problems)
     except ConfigError as error:
@@ -76,7 +76,7 @@ def _text(routes: Sequence[Route], notes: Sequence[str]) -> str:
         (
             route.name,
             describe_listening(route),
-            ", ".join(map(describe_endpoint, route.endpoints)) or "its primary",
+            ", ".join(map(describe_endpoint, route.endpoints)) or _led(route),
             " ".join(f"{key}={value}" for key, value in _options(route).items()) or "-",
             route.origin,
         )
@@ -85,3 +85,7 @@ def _text(routes: Sequence[Route], notes: Sequence[str]) -> str:
     lines = [table(("ROUTE", "LISTEN", "ENDPOINTS", "OPTIONS", "FROM"), rows)]
     lines += [f"note: {note}" for note in notes]
     return "\n".join(lines)
+
+
+def _led(route: Route) -> str:
+    return f"etcd://{route.service}" if route.service else "its primary"

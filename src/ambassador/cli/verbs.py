@@ -41,6 +41,8 @@ VERBS = {
     "reset": ("ambassador.cli.reset", "Go back to what the sources say of a route."),
     "reload": ("ambassador.cli.reload", "Read the sources again."),
     "healthcheck": ("ambassador.cli.healthcheck", "Exit 0 when the running one takes clients."),
+    "fleet": ("ambassador.cli.fleet", "Move a service for all ambassadors that go by an etcd."),
+    "announce": ("ambassador.cli.announce", "Put an endpoint into etcd as long as it works."),
     "demo": ("ambassador.cli.demo", "Watch a service move while its consumer goes on."),
     "completion": ("ambassador.cli.completion", "Print the completion script of a shell."),
 }

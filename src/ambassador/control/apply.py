@@ -16,7 +16,7 @@ from ambassador.core.follow.lead import Lead
 from ambassador.core.merge import check_endpoints
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step, plan
 from ambassador.core.touched import route_as_wanted, touched
-from ambassador.core.wish import Wish, difference, effective, judged
+from ambassador.core.wish import Placed, Wish, difference, effective, judged
 from ambassador.errors import AmbassadorError, StoreError
 from ambassador.model import Address, Desired, Existing, Health, Route, RouteKey
 from ambassador.ports import StateStore
@@ -30,7 +30,8 @@ _FEW = 20  # routes that are worked out on the loop
 
 class Applier:
     """Brings `plane` to what sources, operator and probes want together; `installed` hears of each
-    change, `admission` says of each route who may come in.
+    change, `admission` says of each route who may come in, `placed` which endpoints it has where a
+    source that it names says so.
     """
 
     def __init__(
@@ -39,8 +40,10 @@ class Applier:
         store: StateStore | None,
         installed: Callable[[Sequence[Step]], None] = lambda _steps: None,
         admission: Callable[[Route], Route] = lambda route: route,
+        placed: Placed = lambda route: route,
     ) -> None:
         self._admission = admission
+        self._placed = placed
         self.desired = Desired()  # as the sources say
         self.wishes: Mapping[RouteKey, Wish] = {}
         self.verdicts: dict[tuple[RouteKey, Address], Health] = {}
@@ -86,6 +89,16 @@ class Applier:
     async def admit(self, keys: Collection[RouteKey]) -> Sequence[Step]:
         """Go to what files of networks say anew, of the routes `keys`. Raises PlaneError."""
         return await self.apply(self.desired, self.wishes, "networks", judged=keys)
+
+    async def place(
+        self, service: str, who: str, what: str, existing: Existing | None = None
+    ) -> Sequence[Step]:
+        """Go to where `service` is placed now, with all of its routes in one step; the sessions of
+        endpoints that leave follow `existing` (None: the route's own). Raises PlaneError.
+        """
+        keys = [route.key for route in self.routes if route.service == service]
+        once = dict.fromkeys(keys, existing) if existing is not None else None
+        return await self.apply(self.desired, self.wishes, who, what, once, judged=keys)
 
     async def lead(self, key: RouteKey, lead: Lead) -> None:
         """Go where the follower of route `key` leads. Raises PlaneError; then all is as before."""
@@ -164,6 +177,8 @@ class Applier:
         """Return the operator that holds a route, and since when."""
         wish = self.wishes.get(key)
         if wish is None or wish.hold is None:
+            if any(route.placed for route in self.installed(key)):
+                return "waits for what stands in etcd"
             return f"waits for its primary: {lead.why}" if (lead := self.leads.get(key)) else "held"
         return f"held by {wish.who or 'operator'}, last changed at {format_moment(wish.when)}"
 
@@ -209,7 +224,7 @@ class Applier:
     def _whole(
         self, desired: Desired, wishes: Mapping[RouteKey, Wish]
     ) -> tuple[tuple[Route, ...], tuple[Step, ...]]:
-        wanted = judged(effective(desired, wishes, self.leads), self.verdicts)
+        wanted = judged(effective(desired, wishes, self.leads, self._placed), self.verdicts)
         routes = tuple(map(self._admission, wanted.routes))
         return routes, plan(self.routes, routes)
 
@@ -221,7 +236,8 @@ class Applier:
             old = routes[place]
             key = old.key
             said, wish = self._said.get(key), wishes.get(key)
-            new = route_as_wanted(old, said, wish, self.verdicts, self.leads.get(key))
+            lead = self.leads.get(key)
+            new = route_as_wanted(old, said, wish, self.verdicts, lead, placed=self._placed)
             new = self._admission(new)
             if new != old:
                 routes[place] = new

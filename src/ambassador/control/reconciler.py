@@ -22,6 +22,7 @@ from ambassador.control.networks import renew
 from ambassador.control.owed import Owed
 from ambassador.control.record import Record
 from ambassador.control.reloads import Reloads
+from ambassador.control.remote import Remote
 from ambassador.control.snapshots import SnapshotReader, read
 from ambassador.control.stack import OfHost, PlaneStack, same
 from ambassador.control.switches import Switches
@@ -31,7 +32,7 @@ from ambassador.core.follow.lead import Lead
 from ambassador.core.phase import PHASES, Phase, Turn
 from ambassador.core.plan import Step
 from ambassador.core.results import NumbersView, Place, ShortageView, SourceView
-from ambassador.core.wish import Wish
+from ambassador.core.wish import Placed, Wish
 from ambassador.errors import AmbassadorError, PlaneError, RunError, TimedOutError
 from ambassador.model import Address, Health, Route, RouteKey, Snapshot
 from ambassador.ports import (
@@ -59,15 +60,14 @@ _PATIENCE = 30.0
 class Reconciler:
     """Owns the routes: reads the sources, plans, has the planes apply, and says what happened.
 
-    `plane` listens for every route; each of `fronts` stands in front of those before it.
-    `verifier` is asked before and after a move (without one, nobody is), `store` keeps the
-    operator's wishes, `memories` what followers decided and `history` what was changed (without
-    one, they end with the program), `read_assignments` returns the routes of what `Add` brings
-    (without it, that is refused), `installed` hears of each change, `reloadables` are read anew
-    at each reload,
+    `plane` listens for every route; each of `fronts` stands in front of those before it. `verifier`
+    is asked before and after a move (without one, nobody is), `store` keeps the operator's wishes,
+    `memories` what followers decided and `history` what was changed (without one, they end with the
+    program), `read_assignments` returns the routes of what `Add` brings (without it, that is
+    refused), `installed` hears of each change, `reloadables` are read anew at each reload,
     `earlier` is what goes on in processes before this one, `admission` says of each route who may
     come in (without it, everybody), `of_host` adds to `status` what this host does to every route,
-    `engines` tells of containers.
+    `placed` which endpoints a service has, `engines` tells of containers.
     """
 
     def __init__(
@@ -88,6 +88,7 @@ class Reconciler:
         admission: Admission | None = None,
         of_host: OfHost = same,
         engines: Engines | None = None,
+        placed: Placed = lambda route: route,
     ) -> None:
         self.phase = Phase.STARTING
         self.waits_for = ""  # which routes have no endpoint that works, where a start waits for it
@@ -102,7 +103,7 @@ class Reconciler:
             self._denied.changed(steps)
             installed(steps)
 
-        self._applier = Applier(self._plane, store, tell, admit)
+        self._applier = Applier(self._plane, store, tell, admit, placed)
         self.switches = Switches(self._applier, self._plane, memories)
         self.record = Record(history)
         self._executor = Executor(
@@ -119,6 +120,7 @@ class Reconciler:
         self._lock = asyncio.Lock()
         self._owed = Owed(self._applier, self._lock)
         self._reloads = Reloads(self._snapshots, reloadables, self._applier)
+        self.remote = Remote(self._reloads, self._lock, lambda: self.phase)
 
     @property
     def routes(self) -> tuple[Route, ...]:

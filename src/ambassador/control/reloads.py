@@ -25,24 +25,37 @@ class Reloads:
     def __init__(
         self, snapshots: SnapshotReader, reloadables: Sequence[Reloadable], applier: Applier
     ) -> None:
-        self._snapshots = snapshots
+        self.snapshots = snapshots
         self._reloadables = reloadables
-        self._applier = applier
+        self.applier = applier
+
+    async def renew(self, name: str) -> None:
+        """Read the source called `name` anew. Raises whatever was wrong, after it was said."""
+        try:
+            desired, snapshots = await asyncio.to_thread(self.snapshots.read, only=name)
+            await self.applier.source(desired, name)
+        except Exception as error:
+            self.snapshots.bad(error, name)
+            text = (await asyncio.to_thread(in_a_line, error))[:_LONGEST]
+            what = f"{name}: everything stays as it was: {text}"
+            log.event(log.ERROR, "renew_failed", what, source=name, error=text)
+            raise
+        self.snapshots.good(snapshots)
 
     async def do(self, who: str, *, loss: bool = True) -> Done:
         """Reload; without `loss`, not where most routes would go. Raises whatever was wrong."""
         failing = ""  # what was read last, where that is no source
         try:
             with none_collected():
-                desired, snapshots = await asyncio.to_thread(self._snapshots.read, loss=loss)
+                desired, snapshots = await asyncio.to_thread(self.snapshots.read, loss=loss)
                 for one in self._reloadables:
                     failing = one.name
                     one.read()
                 failing = ""
-                steps = await self._applier.source(desired, who)
+                steps = await self.applier.source(desired, who)
         except Exception as error:
             # Also what is a bug, or a thread that could not be started: it is said and shown.
-            self._snapshots.bad(error, failing)
+            self.snapshots.bad(error, failing)
             text = await asyncio.to_thread(in_a_line, error)
             if len(text) > _LONGEST:  # thousands of findings; `check` shows them all
                 text = f"{text[:_LONGEST]}..."
@@ -50,7 +63,7 @@ class Reloads:
             what = "not reloaded" if lost else "reload failed, everything stays as it was"
             log.event(log.ERROR, "reload_failed", f"{what}: {text}", error=text)
             raise
-        self._snapshots.good(snapshots)
+        self.snapshots.good(snapshots)
         for one in self._reloadables:
             one.take_over()
         count = f"{len(steps)} change{'' if len(steps) == 1 else 's'}"

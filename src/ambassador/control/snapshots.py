@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from ambassador.core.loss import most_lost
 from ambassador.core.merge import merge
-from ambassador.core.precedence import settled
+from ambassador.core.precedence import settled, yielded
 from ambassador.core.results import SourceView
 from ambassador.errors import ConfigError, LostRoutesError, Problem, in_words
 from ambassador.model import Desired, Route, Snapshot
@@ -45,7 +45,7 @@ def read(
             raise ConfigError(*error.problems, notes=(*notes, *error.notes)) from None
         said(snapshots[-1])
     asking(_TOGETHER)
-    together = settled(snapshots)
+    together = yielded(settled(snapshots))
     merged = merge(together)
     return admitted(merged, admission), together
 
@@ -63,6 +63,20 @@ def admitted(desired: Desired, admission: Callable[[Route], Route]) -> Desired:
     return Desired(tuple(routes))
 
 
+class _Said:
+    """Implements ports.Source: says what was said before."""
+
+    guess = False
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.name = snapshot.source
+        self._snapshot = snapshot
+
+    def read(self) -> Snapshot:
+        """Return it; see ports.Source."""
+        return self._snapshot
+
+
 class SnapshotReader:
     """Reads the same sources again and again, and remembers how that went."""
 
@@ -72,25 +86,60 @@ class SnapshotReader:
         admission: Callable[[Route], Route] = lambda route: route,
     ) -> None:
         self._admission = admission
-        self.views: tuple[SourceView, ...] = ()
+        self._views: tuple[SourceView, ...] = ()
+        self._stale: dict[str, SourceView] = {}
         self._sources = sources
         self._current = _TOGETHER
         self._said: list[Snapshot] = []  # the last time
         self._good: dict[str, Snapshot] = {}
+        self._raw: dict[str, Snapshot] = {}  # before some gave way to others
 
-    def read(self, *, loss: bool = True) -> tuple[Desired, tuple[Snapshot, ...]]:
+    @property
+    def views(self) -> tuple[SourceView, ...]:
+        """What is told of each source."""
+        if not self._stale:
+            return self._views
+        known = {view.name for view in self._views}
+        return (
+            *(self._with_staleness(view) for view in self._views),
+            *(view for name, view in self._stale.items() if name not in known),
+        )
+
+    def _with_staleness(self, view: SourceView) -> SourceView:
+        found = self._stale.get(view.name)
+        if found is None:
+            return view
+        error = "; ".join(text for text in (view.error, found.error) if text)
+        return replace(view, error=error, stale=found.stale, read=found.read or view.read)
+
+    def stale(self, name: str, why: str, since: float, read: float) -> None:
+        """Note what is wrong with what the source called `name` goes by; empty: nothing is."""
+        if why:
+            self._stale[name] = SourceView(name, read, why, since)
+        else:
+            self._stale.pop(name, None)
+
+    def read(self, *, loss: bool = True, only: str = "") -> tuple[Desired, tuple[Snapshot, ...]]:
         """Return what `read` returns, and raise what it raises; and unless `loss` is meant,
-        LostRoutesError where a source has lost most of its routes since it was good.
+        LostRoutesError where a source has lost most of its routes since it was good. With `only`
+        no other source is asked: what it said last stands.
         """
         self._said = []
         take = self._take if loss else self._take_with_care
-        return read(self._sources, self._ask, take, self._admission)
+        sources = self._sources
+        if only:
+            sources = [
+                one if one.name == only or one.name not in self._raw else _Said(self._raw[one.name])
+                for one in sources
+            ]
+        return read(sources, self._ask, take, self._admission)
 
     def good(self, snapshots: Sequence[Snapshot]) -> None:
         """Note that `snapshots` are what stands now."""
         now = time.time()
         self._good = {snapshot.source: snapshot for snapshot in snapshots}
-        self.views = tuple(SourceView(snapshot.source, now) for snapshot in snapshots)
+        self._raw = {snapshot.source: snapshot for snapshot in self._said}
+        self._views = tuple(SourceView(snapshot.source, now) for snapshot in snapshots)
 
     def bad(self, error: Exception, name: str = "") -> None:
         """Note that what was read last could not be used; what was good before stands.
@@ -102,17 +151,17 @@ class SnapshotReader:
         over = {snapshot.source for snapshot in self._said}
         views = [
             replace(view, error="") if view.name in over else view
-            for view in self.views
+            for view in self._views
             if view.name not in (name, _TOGETHER)
         ]
-        known = [view.read for view in self.views if view.name == name]
-        place = next((i for i, view in enumerate(self.views) if view.name == name), len(views))
+        known = [view.read for view in self._views if view.name == name]
+        place = next((i for i, view in enumerate(self._views) if view.name == name), len(views))
         views.insert(place, SourceView(name, known[0] if known else 0.0, in_words(error, 10_000)))
-        self.views = tuple(views)
+        self._views = tuple(views)
 
     def well(self, name: str) -> None:
         """Note that what is called `name`, which `bad` has told of, is as it should be."""
-        self.views = tuple(view for view in self.views if view.name != name or view.read)
+        self._views = tuple(view for view in self._views if view.name != name or view.read)
 
     def _culprit(self, error: Exception) -> str:
         """Return the name of the source that `error` is about."""

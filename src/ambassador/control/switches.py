@@ -115,7 +115,9 @@ class Switches:
         """Return the names of routes at which clients wait for a primary: a process that takes over
         cannot have them.
         """
-        between = [one for one in self._applier.routes if one.led and one.hold is not None]
+        between = [
+            one for one in self._applier.routes if (one.led or one.placed) and one.hold is not None
+        ]
         if not between:
             return []
         return [one.route.name for one in self._plane.status(between) if one.held]
@@ -124,15 +126,15 @@ class Switches:
         """Raise RunError where clients wait at a route, or may: a process that takes no open
         sessions could not release them.
         """
-        routes = self._applier.routes
-        if held := [one.name for one in routes if one.hold is not None and not one.led]:
+        routes = [one for one in self._applier.routes if not one.led and not one.placed]
+        if held := [one.name for one in routes if one.hold is not None]:
             raise RunError(
                 f"{', '.join(held)} held, and clients that wait cannot be handed over: "
                 f"ambassador release {held[0]}"
             )
         if waiting := self.waiting():
             raise RunError(
-                f"{', '.join(waiting)} without a primary, and clients that wait for it "
+                f"{', '.join(waiting)} without an endpoint, and clients that wait for one "
                 "cannot be handed over: try again"
             )
 

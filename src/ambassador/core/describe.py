@@ -17,6 +17,8 @@ def describe(route: Route) -> str:
     endpoints = ", ".join(describe_endpoint(endpoint) for endpoint in route.endpoints)
     if not endpoints and route.follows:
         endpoints = "its primary"
+    elif not endpoints and route.service:
+        endpoints = f"etcd://{route.service}"
     return f"{route.name}  {describe_listening(route)} -> {endpoints}"
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ambassador.core.merge import overlap
+from ambassador.core.merge import check_endpoints, overlap
 from ambassador.core.names import is_called
-from ambassador.model import Inet, Route, Snapshot
+from ambassador.errors import ConfigError
+from ambassador.model import Address, Inet, Route, Snapshot
 
-__all__ = ["settled"]
+__all__ = ["settled", "yielded"]
 
 
 def settled(snapshots: Iterable[Snapshot]) -> tuple[Snapshot, ...]:
@@ -44,3 +45,63 @@ def _same(route: Route, other: Route) -> bool:
         return False
     port = other.port or (other.listen.port if isinstance(other.listen, Inet) else 0)
     return is_called(route.name, other.alias or other.name, port, other.proto)
+
+
+def yielded(snapshots: Iterable[Snapshot]) -> tuple[Snapshot, ...]:
+    """Return `snapshots`, of which those that yield give way to all others, and to their own first
+    ones: a route that would listen where another does, or lead to itself, is left out, and a note
+    says so. Somebody far away wrote it, and the others are not to suffer from it.
+    """
+    found = tuple(snapshots)
+    taken = _Taken()
+    for snapshot in found:
+        for route in snapshot.routes if not snapshot.yields else ():
+            taken.add(route)
+    result = []
+    for snapshot in found:
+        if not snapshot.yields:
+            result.append(snapshot)
+            continue
+        routes, notes = [], list(snapshot.notes)
+        for route in snapshot.routes:
+            if why := taken.hindrance(route):
+                notes.append(f"{route.origin} is not used: {why}")
+            else:
+                routes.append(route)
+                taken.add(route)
+        result.append(replace(snapshot, routes=tuple(routes), notes=tuple(notes)))
+    return tuple(result)
+
+
+class _Taken:
+    """Where routes listen: those of one port by it, since there may be thousands."""
+
+    def __init__(self) -> None:
+        self._by_port: dict[int, list[Route]] = {}
+        self._others: list[Route] = []  # ranges and paths
+
+    def add(self, route: Route) -> None:
+        """Take note of `route`."""
+        listen = route.listen
+        if isinstance(listen, Inet) and not listen.last:
+            self._by_port.setdefault(listen.port, []).append(route)
+        else:
+            self._others.append(route)
+
+    def hindrance(self, route: Route) -> str:
+        """Return why `route` cannot be beside the others; empty where it can."""
+        for other in (*self._others, *self._near(route.listen)):
+            if other.proto is route.proto and overlap(other.listen, route.listen):
+                return f"{other.origin or other.name} listens there already"
+        try:
+            check_endpoints([route], [route])
+        except ConfigError as error:
+            return error.problems[0].what
+        return ""
+
+    def _near(self, listen: Address) -> Iterable[Route]:
+        if not isinstance(listen, Inet):
+            return ()
+        if not listen.last:
+            return self._by_port.get(listen.port, ())
+        return (one for port in listen.ports for one in self._by_port.get(port, ()))

@@ -256,12 +256,14 @@ class RouteView:
 @dataclass(frozen=True, slots=True)
 class SourceView:
     """A source: when its last good snapshot was read (seconds since 1970), and what has been
-    wrong since, empty when nothing.
+    wrong since, empty when nothing. `stale`: since when it cannot be asked, so that what it said
+    stands though it may say something else by now (0: it can be asked).
     """
 
     name: str
     read: float
     error: str = ""
+    stale: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ambassador.core.follow.lead import Lead, led
-from ambassador.core.wish import Verdicts, Wish, altered, judged_route
+from ambassador.core.wish import Placed, Verdicts, Wish, altered, judged_route
 from ambassador.model import Route, RouteKey
 
 __all__ = ["route_as_wanted", "touched"]
@@ -30,14 +30,17 @@ def route_as_wanted(
     wish: Wish | None,
     verdicts: Verdicts,
     lead: Lead | None = None,
+    *,
+    placed: Placed = lambda route: route,
 ) -> Route:
     """Return what becomes of the route that is `installed`: as `source` says it (None: the route
-    was added by `wish`), with where a follower leads it, what the operator wants and probes say.
+    was added by `wish`), with where a follower leads it or its service is `placed`, what the
+    operator wants and probes say.
     """
     said = source or (wish.added if wish is not None else None)
     if said is None:  # as it was written, were it led
         said = replace(installed, endpoints=installed.members or installed.endpoints)
-    route = altered(led(said, lead), wish) or installed
+    route = altered(placed(led(said, lead)), wish) or installed
     return judged_route(replace(route, name=installed.name), verdicts)
 
 

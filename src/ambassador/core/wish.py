@@ -7,7 +7,7 @@ route does that outlives a change (see `plan`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ambassador.core.follow.lead import Lead, led
@@ -30,6 +30,7 @@ from ambassador.spec.moments import format_moment
 
 __all__ = [
     "Leads",
+    "Placed",
     "Verdicts",
     "Wish",
     "altered",
@@ -44,6 +45,8 @@ __all__ = [
 # Where followers lead routes.
 Leads = Mapping[RouteKey, Lead]
 _NONE: Leads = {}
+# Says of a route, as it is written, which endpoints a source that it names has for it now.
+Placed = Callable[[Route], Route]
 # What probes say of an endpoint of a route, by its address as it is written.
 Verdicts = Mapping[tuple[RouteKey, Address], Health]
 
@@ -77,8 +80,18 @@ class Wish:
         )
 
 
-def effective(desired: Desired, wishes: Mapping[RouteKey, Wish], leads: Leads = _NONE) -> Desired:
-    """Return what the planes shall be led to: `desired` as followers lead it and `wishes` alter it.
+def _as_written(route: Route) -> Route:
+    return route
+
+
+def effective(
+    desired: Desired,
+    wishes: Mapping[RouteKey, Wish],
+    leads: Leads = _NONE,
+    placed: Placed = _as_written,
+) -> Desired:
+    """Return what the planes shall be led to: `desired` as followers lead it, `placed` gives it
+    endpoints and `wishes` alter it.
 
     A route that was added listens where no source's route does; where one does by now, that one
     stands. A wish for a route that is not there waits for it. Raises ConfigError where routes
@@ -93,7 +106,8 @@ def effective(desired: Desired, wishes: Mapping[RouteKey, Wish], leads: Leads = 
     routes = [
         one
         for route in (*desired.routes, *added)
-        if (one := altered(led(route, leads.get(route.key)), wishes.get(route.key))) is not None
+        if (one := altered(placed(led(route, leads.get(route.key))), wishes.get(route.key)))
+        is not None
     ]
     return merge([Snapshot("sources and operator", tuple(routes))])
 
@@ -110,7 +124,7 @@ def altered(route: Route, wish: Wish | None) -> Route | None:
         replace(endpoint, admin=admin.get(endpoint.address, Admin.READY)) for endpoint in endpoints
     )
     if wish.endpoints is not None:  # the operator leads, and nobody beside
-        return replace(route, endpoints=endpoints, hold=wish.hold, led=False)
+        return replace(route, endpoints=endpoints, hold=wish.hold, led=False, placed=False)
     return replace(route, endpoints=endpoints, hold=wish.hold or route.hold)
 
 
@@ -133,8 +147,10 @@ def judged_route(route: Route, verdicts: Verdicts) -> Route:
 
 
 def held_by_operator(route: Route, wish: Wish | None) -> Hold | None:
-    """Return how the operator holds `route`; that it waits for its primary is no hold of theirs."""
-    if not route.led:
+    """Return how the operator holds `route`; that it waits for its primary, or for an endpoint of
+    its service, is no hold of theirs.
+    """
+    if not route.led and not route.placed:
         return route.hold
     return None if wish is None else wish.hold
 

@@ -20,10 +20,10 @@ from ambassador.follow.sentinels import SentinelFollower
 from ambassador.model import Route, RouteKey
 from ambassador.ports import LeadReported, Resolver
 
-__all__ = ["Following"]
+__all__ = ["RULES", "Following"]
 
 
-_RULES: Mapping[str, Rule] = {
+RULES: Mapping[str, Rule] = {
     "redis-primary": Rule(lineage.look, RedisAsker),
     "postgres-primary": Rule(timeline.look, PostgresAsker),
     "mysql-primary": Rule(readonly.look, MysqlAsker),
@@ -87,7 +87,7 @@ class Following:
         report, memory = partial(self._report, route.key), self._memories.get(route.key)
         if route.follow is not None:
             return _AUTHORITIES[route.follow.kind](route, self._resolver, report, memory)
-        return MembersFollower(route, self._resolver, report, memory, _RULES[route.health])
+        return MembersFollower(route, self._resolver, report, memory, RULES[route.health])
 
     def _end(self, key: RouteKey) -> None:
         if key in self._followers:

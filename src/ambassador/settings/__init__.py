@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ambassador.core.fleet.allow import ANY, Allowed
 from ambassador.errors import ConfigError, Problem
-from ambassador.model import Inet
+from ambassador.model import Endpoint, Inet
 from ambassador.settings.table import PREFIX, SETTINGS, Setting, as_markdown
 from ambassador.spec import meant, nearest, shown
 from ambassador.spec.networks import EVERYBODY
@@ -48,6 +49,15 @@ class Settings:
     docker_labels: bool = False
     wake_command: tuple[str, ...] = ()
     state: str = ""  # empty: changes end with the program
+    etcd: tuple[tuple[str, int, bool], ...] = ()  # host, port, whether TLS is spoken
+    etcd_ca: str = ""
+    etcd_cert: str = ""
+    etcd_key: str = ""
+    etcd_user: str = ""
+    etcd_password_file: str = ""
+    fleet: str = ""  # empty: no routes come from etcd
+    fleet_allow: Allowed = ANY
+    announce: tuple[tuple[str, Endpoint], ...] = ()
     notes: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod

@@ -2,43 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
 
 from ambassador.settings import values
+from ambassador.settings.fleet import FLEET
+from ambassador.settings.setting import PREFIX, Setting
 from ambassador.spec import parse_word
 from ambassador.spec.networks import parse_networks
 
 __all__ = ["PREFIX", "SETTINGS", "Setting", "as_markdown"]
-
-PREFIX = "AMBASSADOR_"
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One row of the table. `parse` takes the text and where it stands and raises ConfigError;
-    `default` is written as a user would write it, empty where there is none.
-    """
-
-    name: str
-    parse: Callable[[str, str], Any]
-    form: str
-    default: str
-    example: str
-    help: str
-    secret: bool = False  # never shown, and no flag: every user sees the arguments of a process
-
-    @property
-    def variable(self) -> str:
-        """The name of the environment variable."""
-        return PREFIX + self.name.upper()
-
-    @property
-    def flag(self) -> str:
-        """The name of the flag."""
-        return f"--{self.name.replace('_', '-')}"
-
 
 SETTINGS: Mapping[str, Setting] = {
     setting.name: setting
@@ -280,6 +252,7 @@ SETTINGS: Mapping[str, Setting] = {
             "the folder in which changes made at run time are kept, so that they outlive a "
             "restart; without it they end with the program",
         ),
+        *FLEET,
     )
 }
 

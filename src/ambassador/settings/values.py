@@ -5,15 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ambassador.admin.place import LONGEST, is_name
+from ambassador.core.fleet.keys import NAME
 from ambassador.errors import ConfigError, Problem
-from ambassador.model import Inet
-from ambassador.spec import parse_duration, parse_listen, parse_ports, parse_size, parse_word, shown
+from ambassador.model import Endpoint, Inet
+from ambassador.spec import (
+    parse_duration,
+    parse_endpoint,
+    parse_listen,
+    parse_ports,
+    parse_size,
+    parse_word,
+    shown,
+)
 
 __all__ = [
     "admin",
+    "announced",
     "backlog",
     "door",
     "engine",
+    "etcd",
     "folder",
     "grace",
     "memory",
@@ -21,9 +32,11 @@ __all__ = [
     "names",
     "path",
     "ports",
+    "prefix",
     "program",
     "size",
     "token",
+    "user",
     "word",
     "workers",
     "yes",
@@ -190,3 +203,65 @@ def path(text: str, where: str) -> str:
 def grace(text: str, where: str) -> float:
     """Return seconds; 0 is a time, too. Raises ConfigError."""
     return parse_duration(text, where, zero=True)
+
+
+def etcd(text: str, where: str) -> tuple[tuple[str, int, bool], ...]:
+    """Return the members of an etcd: host, port, whether TLS is spoken. Raises ConfigError."""
+    found: list[tuple[str, int, bool]] = []
+    expected = "http://HOST:PORT or https://HOST:PORT, with commas between them"
+    for part in (one.strip() for one in text.split(",")):
+        scheme, mark, rest = part.partition("://")
+        if scheme not in ("http", "https") or not mark:
+            what = f'"{shown(part)}" is no URL of a member of etcd'
+            raise ConfigError(Problem(where, what, shown(text), expected))
+        if "@" in rest:  # not shown: it may hold a password
+            what = "a URL of etcd holds no user: AMBASSADOR_ETCD_USER and _PASSWORD_FILE do"
+            raise ConfigError(Problem(where, what, "***", expected))
+        rest = rest.removesuffix("/")
+        has_port = not rest.endswith("]") and ":" in rest.rpartition("]")[2]
+        try:
+            endpoint = parse_endpoint(f"tcp://{rest if has_port else f'{rest}:2379'}", where)
+        except ConfigError as error:
+            raise ConfigError(
+                Problem(where, error.problems[0].what, shown(text), expected)
+            ) from None
+        address = endpoint.address
+        if not isinstance(address, Inet) or address.last or "?" in rest:
+            raise ConfigError(Problem(where, "a member has one port", shown(text), expected))
+        member = (address.host, address.port, scheme == "https")
+        if member in found:
+            raise ConfigError(Problem(where, f"{shown(part)} is there twice", shown(text)))
+        found.append(member)
+    return tuple(found)
+
+
+def user(text: str, where: str) -> str:
+    """Return the name of a user, or `@` and the path of the file with it. Raises ConfigError."""
+    plain = text.removeprefix("@")
+    if not plain or not plain.isprintable() or (text.startswith("@") and plain[:1] != "/"):
+        what = "is neither a name nor @ and an absolute path"
+        raise ConfigError(Problem(where, what, shown(text), "NAME or @/PATH"))
+    return text
+
+
+def prefix(text: str, where: str) -> str:
+    """Return the prefix of the keys of a fleet, without a slash at its end. Raises ConfigError."""
+    plain = text.rstrip("/")
+    parts = plain.split("/")[1:]
+    if not plain.startswith("/") or not all(NAME.fullmatch(part) for part in parts):
+        what = "is no prefix of keys"
+        expected = "/NAME or /NAME/NAME: letters, digits, -, _ and ."
+        raise ConfigError(Problem(where, what, shown(text), expected))
+    return plain
+
+
+def announced(text: str, where: str) -> tuple[tuple[str, Endpoint], ...]:
+    """Return what is announced under which names. Raises ConfigError."""
+    found: list[tuple[str, Endpoint]] = []
+    for part in (one.strip() for one in text.split(",")):
+        name, equals, url = part.partition("=")
+        if not equals or not NAME.fullmatch(name):
+            what = f'"{shown(part)}" is no NAME=URL'
+            raise ConfigError(Problem(where, what, shown(text), "NAME=URL"))
+        found.append((name, parse_endpoint(url, where)))
+    return tuple(found)

@@ -39,6 +39,7 @@ from ambassador.spec.follow import followed_problems, remarks
 from ambassador.spec.instead import instead
 from ambassador.spec.listening import Listening
 from ambassador.spec.options import applicable
+from ambassador.spec.service import is_service, parse_service
 
 __all__ = ["FileSource"]
 
@@ -151,8 +152,10 @@ class _Document:
             problems.append(self._problem(path, what, example=_HEADER))
         proto = Proto.TCP
         endpoints: tuple[Endpoint, ...] = ()
+        service = ""
         try:
-            proto, endpoints = self._endpoints(path, table)
+            if (service := self._service(path, table)) == "":
+                proto, endpoints = self._endpoints(path, table)
         except ConfigError as error:
             problems += error.problems
         options, found = self._options(path, table, proto)
@@ -169,11 +172,24 @@ class _Document:
         at: Listening = options.pop("listen")
         origin = f"{self._path}, line {line_of(self._lines, path)}"
         alias = name.lower()
-        options.update(at.options(), alias=alias, origin=origin)
+        options.update(at.options(), alias=alias, origin=origin, service=service)
         route = Route(alias, at.listen, endpoints, proto, **options)
         if problems := followed_problems(route, origin):
             raise ConfigError(*(replace(p, example=_line(p.example)) for p in problems))
         return route
+
+    def _service(self, path: tuple[str, ...], table: Mapping[str, Any]) -> str:
+        """Return the service in etcd that has the endpoints, nothing where they are written."""
+        texts = table.get("endpoints", "")
+        text = ",".join(map(str, texts)) if isinstance(texts, list) else str(texts)
+        if not is_service(text):
+            return ""
+        try:
+            return parse_service(text, self._where((*path, "endpoints")))
+        except ConfigError as error:
+            raise ConfigError(
+                *(replace(p, example=f'endpoints = ["{p.example}"]') for p in error.problems)
+            ) from None
 
     def _endpoints(
         self, path: tuple[str, ...], table: Mapping[str, Any]

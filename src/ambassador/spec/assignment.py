@@ -15,6 +15,7 @@ from ambassador.spec.follow import followed_problems
 from ambassador.spec.instead import instead
 from ambassador.spec.listening import Listening
 from ambassador.spec.options import OPTIONS, applicable, parse_option
+from ambassador.spec.service import is_service, parse_service
 from ambassador.spec.text import meant, shown
 from ambassador.spec.variable import DOCKER, Variable, default_listen
 
@@ -100,8 +101,11 @@ def route_of(link: Link) -> Route:
         raise ConfigError(*problems)
     proto, port = Proto(link.proto.lower()), int(link.port)
     endpoints: tuple[Endpoint, ...] = ()
+    service = ""
     try:
-        if main.value:
+        if is_service(main.value):
+            service = parse_service(main.value, main.where)
+        elif main.value:
             written = parse_endpoints(main.value, main.where, proto, port)
             endpoints = tuple(owned(endpoint, Inet("", port)) for endpoint in written)
     except ConfigError as error:
@@ -109,7 +113,7 @@ def route_of(link: Link) -> Route:
     options, found = _options(link, proto)
     problems += found
     at: Listening | None = options.pop("listen", None)
-    if (endpoints or not main.value) and not ("LISTEN" in link.options and at is None):
+    if (endpoints or service or not main.value) and not ("LISTEN" in link.options and at is None):
         at = at or Listening(default_listen(port, endpoints))
         problems += _range_problems(main, at.listen, endpoints)
     if problems or at is None:
@@ -121,6 +125,7 @@ def route_of(link: Link) -> Route:
     route = Route(
         alias, at.listen, endpoints, proto, alias=alias, port=port, origin=origin, **options
     )
+    route = replace(route, service=service)
     if problems := followed_problems(route, main.where):
         raise ConfigError(*(replace(p, example=_assigned(main, p.example)) for p in problems))
     return route

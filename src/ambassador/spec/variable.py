@@ -14,6 +14,7 @@ from ambassador.model import Endpoint, Inet, Route
 from ambassador.spec.address import format_address, length
 from ambassador.spec.endpoint import format_endpoints
 from ambassador.spec.options import format_options
+from ambassador.spec.service import SCHEME
 
 __all__ = [
     "DOCKER",
@@ -141,5 +142,7 @@ def format_assignments(route: Route) -> tuple[str, ...]:
     if options["listen"] == format_address(default_listen(_port_of(route), route.endpoints)):
         del options["listen"]
     pairs = {name: format_endpoints(route.endpoints)} if route.endpoints else {}
+    if route.service:
+        pairs = {name: f"{SCHEME}{route.service}"}
     pairs |= {f"{name}_{key.upper()}": value for key, value in options.items()}
     return tuple(f"{key}={value}" for key, value in pairs.items())

@@ -1,0 +1,92 @@
+"""Where in etcd what stands, under the prefix of a fleet:
+
+    PREFIX/routes/NAME                    a route                          by hand
+    PREFIX/services/NAME/word             where a service leads            `fleet move`, or by hand
+    PREFIX/services/NAME/trial            a move that is tried             under its mover's
+    PREFIX/services/NAME/announced/ID     an endpoint that is there        under its announcer's
+    PREFIX/applied/NAME/ID                what an ambassador has applied   under its own
+    PREFIX/history/NAME/NUMBER            who did what and when
+
+What ambassadors watch is one range, from `routes/` to the end of `services/`; what they report
+lies outside of it, so that the reports of thousands are no events for thousands.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+__all__ = ["NAME", "Keys", "Place", "after"]
+
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", re.ASCII)
+_DIGITS = 12  # of a number in the history, so that keys sort as numbers do
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a watched key speaks of: `kind` is route, word, trial or announced."""
+
+    kind: str
+    name: str
+    id: str = ""
+
+
+def after(key: str) -> str:
+    """Return the end of the range of all keys that begin with `key` (etcd's range_end)."""
+    return key[:-1] + chr(ord(key[-1]) + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of one fleet; `prefix` has no slash at its end."""
+
+    prefix: str
+
+    @property
+    def watched(self) -> tuple[str, str]:
+        """The range of all that ambassadors watch."""
+        return f"{self.prefix}/routes/", after(f"{self.prefix}/services/")
+
+    def route(self, name: str) -> str:
+        """Return the key of a route."""
+        return f"{self.prefix}/routes/{name}"
+
+    def word(self, name: str) -> str:
+        """Return the key of where a service leads."""
+        return f"{self.prefix}/services/{name}/word"
+
+    def trial(self, name: str) -> str:
+        """Return the key of a move of a service that is tried."""
+        return f"{self.prefix}/services/{name}/trial"
+
+    def announced(self, name: str, who: str = "") -> str:
+        """Return the key of what `who` announces, or what all such keys begin with."""
+        return f"{self.prefix}/services/{name}/announced/{who}"
+
+    def applied(self, name: str = "", who: str = "") -> str:
+        """Return the key of what `who` has applied of a service, or what all such begin with."""
+        return f"{self.prefix}/applied/{name}/{who}" if name else f"{self.prefix}/applied/"
+
+    def history(self, name: str, number: int | None = None) -> str:
+        """Return the key of an entry of the history of a service, or what all begin with."""
+        text = "" if number is None else f"{number:0{_DIGITS}d}"
+        return f"{self.prefix}/history/{name}/{text}"
+
+    def place(self, key: str) -> Place | None:
+        """Return what a watched `key` speaks of; None where it is none of ours."""
+        parts = key.removeprefix(f"{self.prefix}/").split("/")
+        if not all(map(NAME.fullmatch, parts[1:])):
+            return None
+        match parts:
+            case ["routes", name]:
+                return Place("route", name)
+            case ["services", name, ("word" | "trial") as kind]:
+                return Place(kind, name)
+            case ["services", name, "announced", who]:
+                return Place("announced", name, who)
+        return None
+
+    def part_of_applied(self, key: str) -> tuple[str, str]:
+        """Return of which service and whose the report at `key` is."""
+        name, _, who = key.removeprefix(self.applied()).partition("/")
+        return name, who

@@ -1,0 +1,20 @@
+"""What the history of a service says, and what an undo goes back to. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ambassador.core.fleet.records import Entry
+
+__all__ = ["MOST", "to_undo"]
+
+MOST = 100  # entries that are kept of a service; the oldest goes with the next
+
+
+def to_undo(history: Mapping[int, Entry]) -> int | None:
+    """Return the number of the last move that stands; None where there is none to take back. What
+    was undone or aborted stands no longer, and an undo is no move.
+    """
+    gone = {entry.of for entry in history.values() if entry.of}
+    standing = (n for n, entry in history.items() if entry.what == "move" and n not in gone)
+    return max(standing, default=None)

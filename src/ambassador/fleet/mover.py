@@ -1,0 +1,323 @@
+"""A move of a service for all ambassadors that follow it, as one operator makes it.
+
+    word     compare-and-swap: whoever was first, the other is told whose word stands
+    trial    under a lease of the mover: when it goes away, so does what it has tried
+
+A canary goes first, then (with `hold`) all wait, then comes the word; where more than a stated
+share cannot verify, the word before comes back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from ambassador.core.fleet.destination import canaries
+from ambassador.core.fleet.keys import Keys, after
+from ambassador.core.fleet.past import MOST, to_undo
+from ambassador.core.fleet.progress import Next, Progress, next_step, progress
+from ambassador.core.fleet.records import Applied, Entry, Kind, State, Trial, Word, written
+from ambassador.errors import ConflictError, NotFoundError, Problem, RunError
+from ambassador.fleet.etcd import Etcd
+from ambassador.fleet.faults import NoLeaseError
+from ambassador.fleet.requests import absent, delete, put, since
+from ambassador.fleet.standing import Standing, followed, standing, update
+from ambassador.model import Endpoint
+from ambassador.spec import format_endpoint, meant
+from ambassador.tasks import spawn
+
+__all__ = ["Mover", "Outcome", "Plan"]
+
+_TTL = 10  # seconds that a trial outlives a mover that has crashed
+
+Say = Callable[[str, Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is wanted: shares in percent (canary 0: none goes first), times in seconds."""
+
+    service: str
+    endpoints: tuple[Endpoint, ...]
+    hold: bool = False
+    existing: str = ""
+    canary: float = 0.0
+    wait: float = 0.0
+    abort: float = 10.0
+    timeout: float = 30.0
+    what: str = "move"
+    of: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What has become of it: `done` when all have applied it; `aborted`: why it was taken back."""
+
+    done: bool
+    progress: Progress
+    seconds: float
+    aborted: str = ""
+
+
+class Mover:
+    """Moves for `who`; `say` hears how far each stage has come."""
+
+    def __init__(
+        self, etcd: Etcd, keys: Keys, who: str, say: Say = lambda _stage, _now: None
+    ) -> None:
+        self._etcd = etcd
+        self._keys = keys
+        self._who = who
+        self._say = say
+        self._lease = 0
+
+    async def move(self, plan: Plan) -> Outcome:
+        """Do it. Raises NotFoundError where nobody follows the service, ConflictError where it
+        leads there already or another's word came first, AwayError.
+        """
+        began = time.monotonic()
+        here = await standing(self._etcd, self._keys, plan.service)
+        await self._check(plan, here)
+        asked = tuple(sorted(here.reports))
+        async with self._tried():
+            trial = 0
+            if plan.canary:
+                trial, aborted = await self._canary(plan, here, asked)
+                if aborted is not None:
+                    return replace(aborted, seconds=time.monotonic() - began)
+            if plan.hold:
+                trial, aborted = await self._hold(plan, here, asked, trial)
+                if aborted is not None:
+                    return replace(aborted, seconds=time.monotonic() - began)
+            revision, number = await self._commit(plan, here, trial)
+        then, now = await self._follow(
+            "move", plan, asked, revision=revision, wanted=State.APPLIED, seconds=plan.timeout
+        )
+        if then is Next.ABORT:
+            aborted = await self._take_back(plan, here, asked, (revision, number), now)
+            return replace(aborted, seconds=time.monotonic() - began)
+        return Outcome(then is Next.DONE, now, time.monotonic() - began)
+
+    async def undo(self, service: str, plan: Plan) -> tuple[Plan, Outcome]:
+        """Take back the last move of `service` that stands, as `plan` says. Raises NotFoundError
+        where there is none.
+        """
+        here = await standing(self._etcd, self._keys, service)
+        number = to_undo(here.history)
+        if number is None:
+            what = f"there is no move of {service} to take back"
+            raise NotFoundError(Problem("service", what, "", "a service that was moved"))
+        back = replace(plan, endpoints=here.history[number].before, what="undo", of=number)
+        return back, await self.move(back)
+
+    async def _check(self, plan: Plan, here: Standing) -> None:
+        name = plan.service
+        if not here.reports:
+            names = await followed(self._etcd, self._keys)
+            what = f"no ambassador follows {name} under {self._keys.prefix}{meant(name, names)}"
+            expected = f"one of {', '.join(names[:20])}" if names else "a service that is followed"
+            raise NotFoundError(Problem("service", what, name, expected))
+        if here.trial is not None:
+            what = f"a move of {name} by {here.trial.who or 'somebody'} is under way"
+            raise ConflictError(Problem("service", what, name, "one move at a time"))
+        if plan.endpoints == here.word.endpoints and here.revision:
+            where = ", ".join(map(format_endpoint, plan.endpoints)) or "what is announced"
+            by = f", by the word of {here.word.who}" if here.word.who else ""
+            raise ConflictError(Problem("endpoints", f"{name} leads to {where} already{by}"))
+
+    @contextlib.asynccontextmanager
+    async def _tried(self) -> AsyncIterator[None]:
+        """What is tried inside is gone with the end, whatever the end is."""
+        keeping = spawn(self._keep(), "keep the lease of a trial")
+        try:
+            yield
+        finally:
+            keeping.cancel()
+            await asyncio.wait({keeping})
+            if self._lease:
+                lease, self._lease = self._lease, 0
+                with contextlib.suppress(RunError, NoLeaseError):
+                    await self._etcd.revoke(lease)
+
+    async def _keep(self) -> None:
+        while True:
+            await asyncio.sleep(_TTL / 4)
+            if self._lease:
+                with contextlib.suppress(RunError, NoLeaseError):
+                    await self._etcd.renew(self._lease)
+
+    async def _canary(
+        self, plan: Plan, here: Standing, asked: Sequence[str]
+    ) -> tuple[int, Outcome | None]:
+        """Have some go first, and look at them for a while; None: go on."""
+        up_to, chosen = canaries(asked, plan.canary)
+        trial = Trial(plan.endpoints, Kind.CANARY, up_to, None, self._who)
+        revision = await self._try(plan, here, trial, 0)
+        then, now = await self._follow(
+            "canary", plan, chosen, revision=revision, wanted=State.APPLIED, seconds=plan.timeout
+        )
+        if then is Next.DONE and plan.wait:
+            then, now = await self._follow(
+                "wait",
+                plan,
+                chosen,
+                revision=revision,
+                wanted=State.APPLIED,
+                seconds=plan.wait,
+                stay=True,
+            )
+        if then is Next.DONE:
+            return revision, None
+        why = _why(now, f"{len(now.applied)} of {now.total} canaries have applied it")
+        return revision, Outcome(False, now, 0.0, why)
+
+    async def _hold(
+        self, plan: Plan, here: Standing, asked: Sequence[str], before: int
+    ) -> tuple[int, Outcome | None]:
+        """Have all verify, and let new sessions wait; None: go on."""
+        trial = Trial(plan.endpoints, Kind.HOLD, "", None, self._who)
+        revision = await self._try(plan, here, trial, before)
+        then, now = await self._follow(
+            "hold", plan, asked, revision=revision, wanted=State.HELD, seconds=plan.timeout
+        )
+        enough = 100 * (len(now.refused) + len(now.waiting)) <= plan.abort * now.total
+        if then is Next.DONE or (then is Next.LATE and enough):
+            return revision, None
+        why = _why(now, f"{len(now.applied)} of {now.total} hold")
+        return revision, Outcome(False, now, 0.0, why)
+
+    async def _try(self, plan: Plan, here: Standing, trial: Trial, before: int) -> int:
+        if not self._lease:
+            self._lease, _ = await self._etcd.grant(_TTL)
+        key, word = self._keys.trial(plan.service), self._keys.word(plan.service)
+        conditions = [since(word, here.revision), since(key, before)]
+        trial = replace(trial, existing=None)
+        change = put(key, written(trial, plan.existing), self._lease)
+        done, revision = await self._etcd.change(conditions, [change], key)
+        if not done:
+            raise await self._other(plan.service)
+        return revision
+
+    async def _commit(self, plan: Plan, here: Standing, trial: int) -> tuple[int, int]:
+        """Make it the word; return its revision and its number in the history."""
+        number = max(here.history, default=0) + 1
+        word = Word(plan.endpoints, None, self._who, round(time.time(), 3))
+        entry = Entry(plan.what, plan.endpoints, here.word.endpoints, self._who, word.when, plan.of)
+        done, revision = await self._swap(plan, here.revision, trial, word, (number, entry))
+        if not done:
+            raise await self._other(plan.service)
+        return revision, number
+
+    async def _swap(
+        self, plan: Plan, before: int, trial: int, word: Word, line: tuple[int, Entry]
+    ) -> tuple[bool, int]:
+        name, keys = plan.service, self._keys
+        number, entry = line
+        key = keys.history(name, number)
+        conditions = [
+            since(keys.word(name), before),
+            since(keys.trial(name), trial),
+            absent(key),
+        ]
+        changes = [put(keys.word(name), written(word, plan.existing)), put(key, written(entry))]
+        if trial:
+            changes.append(delete(keys.trial(name)))
+        if number > MOST:
+            changes.append(delete(keys.history(name), keys.history(name, number - MOST + 1)))
+        return await self._etcd.change(conditions, changes, keys.word(name))
+
+    async def _take_back(
+        self,
+        plan: Plan,
+        here: Standing,
+        asked: Sequence[str],
+        made: tuple[int, int],
+        why: Progress,
+    ) -> Outcome:
+        """Have the word before again, and wait until all are there; `made` is the revision of ours
+        and its number in the history.
+        """
+        revision, number = made
+        text = _why(why, "")
+        word = Word(here.word.endpoints, None, self._who, round(time.time(), 3))
+        entry = Entry("abort", word.endpoints, plan.endpoints, self._who, word.when, number, text)
+        done, again = await self._swap(plan, revision, 0, word, (number + 1, entry))
+        if not done:
+            raise await self._other(plan.service)
+        _, now = await self._follow(
+            "back",
+            replace(plan, abort=100),
+            asked,
+            revision=again,
+            wanted=State.APPLIED,
+            seconds=plan.timeout,
+        )
+        return Outcome(False, now, 0.0, text)
+
+    async def _other(self, service: str) -> ConflictError:
+        """Return whose word, or trial, stands in place of ours."""
+        here = await standing(self._etcd, self._keys, service)
+        where = ", ".join(map(format_endpoint, here.word.endpoints)) or "what is announced"
+        what = f"another was first: the word of {here.word.who or 'somebody'} stands, {service} "
+        what += f"leads to {where}"
+        if here.trial is not None:
+            what = f"another was first: a move of {service} by {here.trial.who} is under way"
+        return ConflictError(Problem("service", f"{what}; nothing of yours has changed", service))
+
+    async def _follow(
+        self,
+        stage: str,
+        plan: Plan,
+        asked: Sequence[str],
+        *,
+        revision: int,
+        wanted: str,
+        seconds: float,
+        stay: bool = False,
+    ) -> tuple[Next, Progress]:
+        """Watch the reports of `asked` until something follows, `seconds` at most; with `stay` all
+        of that time, unless it is to be aborted.
+        """
+        beginning = self._keys.applied(plan.service)
+        reports: dict[str, Applied] = {}
+        found = await self._etcd.get(beginning, after(beginning))
+        update(reports, beginning, found.values)
+        now = progress(asked, reports, revision, wanted)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        self._say(stage, now)
+
+        def then(*, late: bool = False) -> Next:
+            step = next_step(now, plan.abort, late=late)
+            return Next.WAIT if stay and step is Next.DONE and not late else step
+
+        step, at = then(), found.revision
+        while step is Next.WAIT:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    async for batch in self._etcd.watch(beginning, after(beginning), at + 1):
+                        at = max(at, batch.revision) if batch.changes else at
+                        update(reports, beginning, batch.changes)
+                        now = progress(asked, reports, revision, wanted)
+                        self._say(stage, now)
+                        if (step := then()) is not Next.WAIT:
+                            break
+            except TimeoutError:
+                step = then(late=True)
+            except RunError:
+                await asyncio.sleep(0.2)  # another member has it
+                if loop.time() > deadline:
+                    step = then(late=True)
+        return step, now
+
+
+def _why(now: Progress, otherwise: str) -> str:
+    if not now.refused:
+        return otherwise
+    who, why = now.refused[0]
+    more = len(now.refused) - 1
+    others = f" and {more} more" if more else ""
+    return f"{len(now.refused)} of {now.total} cannot: {who}: {why}{others}"

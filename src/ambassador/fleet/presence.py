@@ -1,0 +1,118 @@
+"""What an ambassador reports to its fleet, under a lease of its own: gone when it is."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable
+
+from ambassador import log
+from ambassador.core.fleet.keys import Keys
+from ambassador.core.fleet.records import Applied, written
+from ambassador.errors import AmbassadorError, in_a_line
+from ambassador.fleet.etcd import Etcd
+from ambassador.fleet.faults import NoLeaseError
+from ambassador.fleet.requests import delete, put
+from ambassador.fleet.watching import pause
+
+__all__ = ["TTL", "Presence"]
+
+TTL = 30  # seconds
+_AT_ONCE = 100  # operations of one transaction; etcd's --max-txn-ops is 128
+_FAREWELL = 1.0  # seconds
+
+
+class Presence:
+    """Keeps the reports of `who`; `state` is called when `problem` has changed."""
+
+    def __init__(
+        self, etcd: Etcd, keys: Keys, who: str, state: Callable[[], None] = lambda: None
+    ) -> None:
+        self.problem = ""
+        self._etcd = etcd
+        self._keys = keys
+        self._who = who
+        self._state = state
+        self._reports: dict[str, Applied] = {}
+        self._unsaid: set[str] = set()  # services whose report is not there yet
+        self._more = asyncio.Event()
+        self._lease = 0
+
+    def report(self, service: str, applied: Applied | None) -> None:
+        """Say what has been applied of `service`; None: it is followed no longer."""
+        if applied is None:
+            if self._reports.pop(service, None) is None:
+                return
+        elif self._reports.get(service) == applied:
+            return
+        else:
+            self._reports[service] = applied
+        self._unsaid.add(service)
+        self._more.set()
+
+    async def run(self) -> None:
+        """Keep the lease and the reports, until cancelled."""
+        failures, loop, due = 0, asyncio.get_running_loop(), 0.0
+        while True:
+            try:
+                if not self._lease:
+                    self._lease, _ = await self._etcd.grant(TTL)
+                    due = loop.time() + _next()
+                    self._unsaid |= self._reports.keys()
+                while self._unsaid:
+                    await self._say(list(self._unsaid)[:_AT_ONCE])
+                self._tell("")
+                failures = 0
+                if await self._woken(due - loop.time()):
+                    continue
+                await self._etcd.renew(self._lease)
+                due = loop.time() + _next()
+            except NoLeaseError:
+                self._lease = 0
+            except AmbassadorError as error:
+                failures += 1
+                self._tell(in_a_line(error))
+                await asyncio.sleep(pause(failures))
+
+    async def leave(self) -> None:
+        """Take everything back."""
+        lease, self._lease = self._lease, 0
+        if lease:
+            with contextlib.suppress(AmbassadorError, TimeoutError):
+                async with asyncio.timeout(_FAREWELL):
+                    await self._etcd.revoke(lease)
+
+    async def _woken(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._more.wait()
+        except TimeoutError:
+            return False
+        self._more.clear()
+        return True
+
+    async def _say(self, services: list[str]) -> None:
+        said = {service: self._reports.get(service) for service in services}
+        changes = [
+            delete(self._keys.applied(service, self._who))
+            if applied is None
+            else put(self._keys.applied(service, self._who), written(applied), self._lease)
+            for service, applied in said.items()
+        ]
+        await self._etcd.change((), changes, self._keys.applied(services[0], self._who))
+        self._unsaid -= {s for s, applied in said.items() if self._reports.get(s) == applied}
+
+    def _tell(self, problem: str) -> None:
+        if problem == self.problem:
+            return
+        if problem:
+            what = f"the fleet cannot be told what was applied here: {problem}"
+            log.event(log.WARNING, "fleet_untold", what, error=problem)
+        self.problem = problem
+        self._state()
+
+
+def _next() -> float:
+    """Return when the lease is renewed next: after a third of it, and not all in one moment."""
+    return TTL / 3 * random.uniform(0.8, 1.2)

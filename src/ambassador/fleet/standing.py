@@ -1,0 +1,106 @@
+"""What stands in etcd of a service: the word, who follows it, and what has been done."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from ambassador.core.fleet.keys import Keys, after
+from ambassador.core.fleet.past import MOST
+from ambassador.core.fleet.picture import Value
+from ambassador.core.fleet.records import (
+    Announced,
+    Applied,
+    Entry,
+    Trial,
+    Word,
+    parse_announced,
+    parse_applied,
+    parse_entry,
+    parse_trial,
+    parse_word,
+)
+from ambassador.errors import ConfigError
+from ambassador.fleet.etcd import Etcd
+
+__all__ = ["Standing", "followed", "named", "standing", "update"]
+
+_T = TypeVar("_T")
+_Parse = Callable[[str, str], _T]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What stands there of one service. What makes no sense is as if it were not there."""
+
+    word: Word
+    revision: int  # of the word; 0: there is none
+    trial: Trial | None
+    trial_revision: int
+    announced: Mapping[str, Announced]
+    reports: Mapping[str, Applied]
+    history: Mapping[int, Entry]
+
+
+async def standing(etcd: Etcd, keys: Keys, service: str) -> Standing:
+    """Return what stands there of `service`. Raises AwayError and ConfigError."""
+    word_key, trial_key = keys.word(service), keys.trial(service)
+    beginning = word_key.removesuffix("word")
+    there = (await etcd.get(beginning, after(beginning))).values
+    reports = (await etcd.get(begin := keys.applied(service), after(begin))).values
+    entries = (await etcd.get(past := keys.history(service), after(past), limit=MOST)).values
+    stands, tried = there.get(word_key), there.get(trial_key)
+    announced = keys.announced(service)
+    offers = {key: one for key, one in there.items() if key.startswith(announced)}
+    return Standing(
+        (_understood(parse_word, word_key, stands) or Word()),
+        0 if stands is None else stands.revision,
+        _understood(parse_trial, trial_key, tried),
+        0 if tried is None else tried.revision,
+        dict(_each(parse_announced, offers)),
+        dict(_each(parse_applied, reports)),
+        {int(number): one for number, one in _each(parse_entry, entries) if number.isdigit()},
+    )
+
+
+async def followed(etcd: Etcd, keys: Keys) -> list[str]:
+    """Return the names of all services that somebody follows."""
+    found = await etcd.get(beginning := keys.applied(), after(beginning))
+    return sorted({keys.part_of_applied(key)[0] for key in found.values})
+
+
+async def named(etcd: Etcd, keys: Keys) -> list[str]:
+    """Return the names of all services and routes, and of those that somebody follows."""
+    found = await etcd.get(*keys.watched)
+    places = (keys.place(key) for key in found.values)
+    names = {place.name for place in places if place is not None}
+    return sorted(names | set(await followed(etcd, keys)))
+
+
+def update(
+    reports: dict[str, Applied], beginning: str, changes: Mapping[str, Value | None]
+) -> None:
+    """Bring `reports` to what has changed under the keys that begin with `beginning`."""
+    for key, value in changes.items():
+        who = key.removeprefix(beginning)
+        report = _understood(parse_applied, key, value)
+        if report is None:
+            reports.pop(who, None)
+        else:
+            reports[who] = report
+
+
+def _understood(parse: _Parse[_T], key: str, value: Value | None) -> _T | None:
+    if value is not None:
+        with contextlib.suppress(ConfigError):
+            return parse(key, value.text)
+    return None
+
+
+def _each(parse: _Parse[_T], values: Mapping[str, Value]) -> Iterator[tuple[str, _T]]:
+    """Yield what is understood, by the last part of its key."""
+    for key, value in values.items():
+        if (one := _understood(parse, key, value)) is not None:
+            yield key.rpartition("/")[2], one

@@ -1,0 +1,145 @@
+"""What stands in a range of etcd, kept up to date: read once, then watched from there on.
+
+A watch that ends begins again behind the last revision that was seen, at any member, after a while
+that chance decides: thousands whose member has gone do not come back in one moment. Where what
+lies between is gone (compaction), or the store is another or older one, all is read anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping
+
+from ambassador import log
+from ambassador.core.fleet.keys import Keys
+from ambassador.core.fleet.picture import Value, kept
+from ambassador.errors import AmbassadorError, in_a_line
+from ambassador.fleet.etcd import Etcd
+from ambassador.fleet.faults import CompactedError
+from ambassador.fleet.requests import Batch
+
+__all__ = ["Watching", "pause"]
+
+SHORTEST, LONGEST = 0.05, 5.0  # seconds
+_SILENT = 3.0  # seconds without etcd that the log says nothing of
+_GONE = "everything in etcd is gone at once: what stood there stays, until something is there again"
+
+Told = Callable[[Mapping[str, Value]], Awaitable[None]]
+
+
+def pause(failures: int, chance: Callable[[float, float], float] = random.uniform) -> float:
+    """Return after how many seconds to try again, after so many `failures` in a row: anything up
+    to a bound that doubles (full jitter; M. Brooker, "Exponential Backoff And Jitter").
+    """
+    return chance(SHORTEST, min(LONGEST, 0.5 * 2 ** min(failures, 10)))
+
+
+class Watching:
+    """Watches all that `keys` says is to be watched; `told` gets it each time it has changed, and
+    `state` is called when what is wrong has changed: see `problem` and `since`.
+    """
+
+    def __init__(
+        self, etcd: Etcd, keys: Keys, told: Told, state: Callable[[], None] = lambda: None
+    ) -> None:
+        self.values: dict[str, Value] = {}
+        self.revision = 0
+        self.problem = ""  # why etcd cannot be asked; empty: it can
+        self.since = 0.0  # seconds since 1970
+        self.read = 0.0  # when it was known last that all is up to date
+        self.held = ""  # why what was known stands, though etcd says otherwise
+        self.fresh = 0  # how often all was read
+        self._etcd = etcd
+        self._range = keys.watched
+        self._told = told
+        self._state = state
+        self._store = ""
+        self._anew = True
+        self._failures = 0
+        self._began = 0.0
+        self._logged = False
+
+    async def start(self) -> None:
+        """Read all at one revision. Raises AwayError and ConfigError."""
+        found = await self._etcd.get(*self._range)
+        self.revision, self._store, self._anew = found.revision, found.store, False
+        self.fresh += 1
+        self.read = time.time()
+        self._take(found.values, anew=True)
+
+    def remember(self, values: Mapping[str, Value]) -> None:
+        """Begin with what was known in an earlier life."""
+        self.values = dict(values)
+
+    async def run(self) -> None:
+        """Watch, until cancelled."""
+        while True:
+            try:
+                if self._anew:
+                    await self.start()
+                    await self._told(self.values)
+                async for batch in self._etcd.watch(*self._range, self.revision + 1):
+                    await self._heard(batch)
+            except CompactedError:
+                self._anew = True
+            except AmbassadorError as error:
+                self._bad(error)
+                await asyncio.sleep(pause(self._failures))
+            except TimeoutError:
+                self._bad(None)
+                await asyncio.sleep(pause(self._failures))
+
+    async def _heard(self, batch: Batch) -> None:
+        if not batch.changes:
+            other = self._store and batch.store and batch.store != self._store
+            if other or batch.revision < self.revision:
+                raise CompactedError("another store")
+            self._good()
+            return
+        values = dict(self.values)
+        for key, value in batch.changes.items():
+            if value is None:
+                values.pop(key, None)
+            else:
+                values[key] = value
+        self.revision, self.read = max(self.revision, batch.revision), time.time()
+        self._take(values, anew=False)
+        await self._told(self.values)
+
+    def _take(self, values: Mapping[str, Value], *, anew: bool) -> None:
+        held = kept(self.values, values, anew=anew) or (
+            bool(self.held) and not any(not one.lease for one in values.values())
+        )
+        if held:
+            stays = {key: one for key, one in self.values.items() if not one.lease}
+            values = stays | {key: one for key, one in values.items() if one.lease}
+        self.values = dict(values)
+        if bool(self.held) is not held:
+            self.held = _GONE if held else ""
+            if held:
+                log.event(log.ERROR, "etcd_emptied", _GONE)
+            self._state()
+
+    def _good(self) -> None:
+        self._failures, self.read = 0, time.time()
+        if self.problem:
+            if self._logged:
+                log.event(log.INFO, "etcd_back", "etcd can be asked again, and all is up to date")
+            self.problem, self.since, self._logged = "", 0.0, False
+            self._state()
+
+    def _bad(self, error: AmbassadorError | None) -> None:
+        self._failures += 1
+        text = "etcd cannot be asked: no answer in time" if error is None else in_a_line(error)
+        now = time.monotonic()
+        if not self.problem:
+            self.since, self._began = time.time(), now
+        if not self._logged and now - self._began >= _SILENT:
+            self._logged = True
+            what = f"everything stays as it was, since etcd cannot be asked: {text}"
+            log.event(log.WARNING, "etcd_stale", what, error=text)
+        changed, self.problem = self.problem != text, text
+        if changed:
+            self._state()

@@ -1,0 +1,86 @@
+"""The settings of a fleet, a part of the table."""
+
+from __future__ import annotations
+
+from ambassador.core.fleet.allow import parse_allowed
+from ambassador.settings import values
+from ambassador.settings.setting import Setting
+
+__all__ = ["FLEET"]
+
+FLEET = (
+    Setting(
+        "etcd",
+        values.etcd,
+        "URL,...",
+        "",
+        "https://etcd1:2379,https://etcd2:2379",
+        "the members of the etcd that a fleet goes by (docs/fleet.md)",
+    ),
+    Setting(
+        "etcd_ca",
+        values.path,
+        "PATH",
+        "",
+        "/etc/etcd/ca.pem",
+        "the authorities that have signed the certificates of etcd; without it those of this host",
+    ),
+    Setting(
+        "etcd_cert",
+        values.path,
+        "PATH",
+        "",
+        "/etc/etcd/client.pem",
+        "the certificate that is shown to etcd",
+    ),
+    Setting(
+        "etcd_key",
+        values.path,
+        "PATH",
+        "",
+        "/etc/etcd/client.key",
+        "its key, where the file of the certificate does not have it, too",
+    ),
+    Setting(
+        "etcd_user",
+        values.user,
+        "NAME|@PATH",
+        "",
+        "ambassador",
+        "the user that logs in to etcd, or the file with its name",
+    ),
+    Setting(
+        "etcd_password_file",
+        values.path,
+        "PATH",
+        "",
+        "/run/secrets/etcd",
+        "the file with its password; read again with each log-in",
+    ),
+    Setting(
+        "fleet",
+        values.prefix,
+        "PREFIX",
+        "",
+        "/ambassador",
+        "take whole routes from etcd, those under this prefix; without it only the endpoints "
+        "of etcd://NAME are taken, from under /ambassador",
+    ),
+    Setting(
+        "fleet_allow",
+        parse_allowed,
+        "NAME|NETWORK,...",
+        "",
+        "redis,db,10.0.0.0/8",
+        "the only names that are taken from etcd, and the only networks their endpoints may be "
+        "in; without it any: whoever writes to etcd moves traffic",
+    ),
+    Setting(
+        "announce",
+        values.announced,
+        "NAME=URL,...",
+        "",
+        "redis=tcp://10.0.0.5:6379",
+        "put these endpoints into etcd while the route NAME here has an endpoint that works",
+    ),
+)

@@ -1,0 +1,36 @@
+"""What a setting is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["PREFIX", "Setting"]
+
+PREFIX = "AMBASSADOR_"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table. `parse` takes the text and where it stands and raises ConfigError;
+    `default` is written as a user would write it, empty where there is none.
+    """
+
+    name: str
+    parse: Callable[[str, str], Any]
+    form: str
+    default: str
+    example: str
+    help: str
+    secret: bool = False  # never shown, and no flag: every user sees the arguments of a process
+
+    @property
+    def variable(self) -> str:
+        """The name of the environment variable."""
+        return PREFIX + self.name.upper()
+
+    @property
+    def flag(self) -> str:
+        """The name of the flag."""
+        return f"--{self.name.replace('_', '-')}"
