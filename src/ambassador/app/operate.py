@@ -10,13 +10,16 @@ from typing import TypeVar
 from ambassador.app.fleet import access, keys_of
 from ambassador.core.fleet.keys import Keys
 from ambassador.core.fleet.progress import Progress
+from ambassador.core.fleet.records import Word, written
 from ambassador.errors import ConfigError, Problem
 from ambassador.fleet.etcd import Etcd
 from ambassador.fleet.mover import Mover, Outcome, Plan
+from ambassador.fleet.requests import put
 from ambassador.fleet.standing import Standing, named, standing
 from ambassador.settings import Settings
+from ambassador.spec import parse_endpoint
 
-__all__ = ["Outcome", "Plan", "Standing", "move", "stands", "undo"]
+__all__ = ["Outcome", "Plan", "Standing", "move", "say_first", "stands", "undo"]
 
 _T = TypeVar("_T")
 Say = Callable[[str, Progress], None]
@@ -30,6 +33,15 @@ def move(settings: Settings, plan: Plan, who: str, say: Say) -> Outcome:
 def undo(settings: Settings, plan: Plan, who: str, say: Say) -> tuple[Plan, Outcome]:
     """Take back the last move; see fleet.mover.Mover."""
     return _run(settings, lambda etcd, keys: Mover(etcd, keys, who, say).undo(plan.service, plan))
+
+
+async def say_first(url: str, service: str, endpoint: str) -> None:
+    """Write the word of a service nobody follows yet, in the etcd at `url`. Raises RunError."""
+    settings = Settings.from_environ({"AMBASSADOR_ETCD": url})
+    async with _asked(settings) as etcd:
+        key = keys_of(settings).word(service)
+        text = written(Word((parse_endpoint(endpoint),)))
+        await etcd.change((), (put(key, text),), key)
 
 
 def stands(settings: Settings, service: str = "") -> dict[str, Standing]:

@@ -6,13 +6,16 @@ import asyncio
 import shutil
 import signal
 import sys
+from collections.abc import Coroutine
 from functools import partial
+from typing import Any, TypeVar
 
 import click
 
 from ambassador.app import App, new_loop, sources
 from ambassador.cli.terminal import wants_colour
 from ambassador.demo.consumer import Tally
+from ambassador.demo.fleet import tell_fleet
 from ambassador.demo.screen import Screen
 from ambassador.demo.stage import staged
 from ambassador.demo.story import Start, tell
@@ -20,6 +23,7 @@ from ambassador.settings import Settings
 
 __all__ = ["command"]
 
+_T = TypeVar("_T")
 _NEXT = (
     ("check REDIS_PORT_6379_TCP=tcp://192.168.1.52:6379", "what that would do"),
     ("run REDIS_PORT_6379_TCP=tcp://192.168.1.52:6379", "do it"),
@@ -28,10 +32,13 @@ _NEXT = (
 
 
 @click.command("demo")
+@click.argument("story", default="move", type=click.Choice(["move", "fleet"]), metavar="[fleet]")
 @click.option("--seconds", default=10.0, show_default=True, type=click.FloatRange(min=1))
-def command(seconds: float) -> int:
+def command(story: str, seconds: float) -> int:
     """Start a Valkey, an ambassador in front of it and a consumer; move the service to a second
     Valkey while the consumer goes on; exit 0 when the consumer saw no error and lost no count.
+
+    With `fleet`: an etcd, ten ambassadors with a consumer each, and one move for all.
 
     It uses free ports of 127.0.0.1, asks nothing, and leaves nothing behind.
     """
@@ -45,6 +52,8 @@ def command(seconds: float) -> int:
     )
     try:
         with asyncio.Runner(loop_factory=lambda: new_loop(settings)) as runner:
+            if story == "fleet":
+                return 0 if runner.run(_until_told(tell_fleet(screen, seconds))) else 1
             tally = runner.run(_tell(screen, start, seconds))
     except asyncio.CancelledError:  # by SIGTERM or SIGHUP; what Ctrl-C does, Runner does itself
         raise KeyboardInterrupt from None
@@ -63,13 +72,18 @@ def _program() -> str:
     return sys.argv[0] if sys.argv[0].endswith("/ambassador") else "python3 -m ambassador"
 
 
-async def _tell(screen: Screen, start: Start, seconds: float) -> Tally:
+async def _until_told(story: Coroutine[Any, Any, _T]) -> _T:
+    """Return what `story` does, unless a signal ends it."""
     task = asyncio.current_task()
     for number in (signal.SIGTERM, signal.SIGHUP):
         if task is not None:
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    return await story
+
+
+async def _tell(screen: Screen, start: Start, seconds: float) -> Tally:
     try:
-        return await tell(screen, start, seconds)
+        return await _until_told(tell(screen, start, seconds))
     except asyncio.CancelledError:
         screen.say("consumer", "stopped before the end; nothing is left running", "bad")
         raise
