@@ -1,7 +1,6 @@
 """The nouns of the product, as frozen values: no behaviour beyond what follows from their fields.
 
-A route has a listen address and endpoints. A source yields snapshots of routes; merged they are
-the desired state; a plan of steps leads from the observed state to it.
+A source yields snapshots of routes; merged they are the desired state; a plan leads there.
 """
 
 from __future__ import annotations
