@@ -20,6 +20,7 @@ from ambassador.handover.successor import HandedHistory, HandedStore, Successor
 from ambassador.model import Address, Inet, Proto, Route, Snapshot
 from ambassador.planes.kernel.leftover import flows_unseen
 from ambassador.planes.kernel.privilege import acquire, look
+from ambassador.planes.kernel.standing import anything_stands
 from ambassador.planes.relay.allowance import allowance
 from ambassador.planes.relay.cores import cores
 from ambassador.planes.relay.plane import RelayPlane
@@ -235,13 +236,14 @@ def _rules_left() -> bool:
     """Return whether an ambassador has left rules that we may change, or that may lead connections
     past us.
     """
-    from ambassador.planes.kernel.nft import Nft  # noqa: PLC0415 (see kernel_plane)
-
     acquire()
     abilities = look()
     if abilities.missing:
         return bool(flows_unseen())
-    from ambassador.planes.kernel.allowance import anything_left  # noqa: PLC0415
+    if not anything_stands():
+        return False
+    from ambassador.planes.kernel.allowance import anything_left  # noqa: PLC0415 (see kernel_plane)
+    from ambassador.planes.kernel.nft import Nft  # noqa: PLC0415
 
     return anything_left(Nft(abilities.nft))
 
@@ -250,7 +252,7 @@ async def retire_rules() -> None:
     """Remove the rules that an ambassador with a kernel plane has left, where we may."""
     acquire()
     abilities = look()
-    if not abilities.missing:
+    if not abilities.missing and anything_stands():
         from ambassador.planes.kernel.nft import Nft  # noqa: PLC0415 (see kernel_plane)
         from ambassador.planes.kernel.table import retire  # noqa: PLC0415
 

@@ -14,13 +14,15 @@ import errno
 import socket
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from ambassador import log
 from ambassador.errors import PlaneError
-from ambassador.planes.kernel.layout import GRACE, TABLE
+from ambassador.planes.kernel.layout import GRACE, LOCK, TABLE
 from ambassador.planes.kernel.questions import QUESTIONS, STANDS
-from ambassador.planes.kernel.ruleset import Port
-from ambassador.planes.kernel.table import LOCK
+
+if TYPE_CHECKING:
+    from ambassador.planes.kernel.ruleset import Port
 
 __all__ = ["flows_unseen", "led_past", "outlast"]
 

@@ -25,6 +25,7 @@ from ambassador.planes.kernel.flows import Flows
 from ambassador.planes.kernel.healing import Healing
 from ambassador.planes.kernel.host import Host
 from ambassador.planes.kernel.installer import Installer
+from ambassador.planes.kernel.layout import LOCK
 from ambassador.planes.kernel.leftover import flows_unseen
 from ambassador.planes.kernel.life import Event
 from ambassador.planes.kernel.listing import ID, open_flows
@@ -35,7 +36,7 @@ from ambassador.planes.kernel.registry import Registry
 from ambassador.planes.kernel.removed import RemovedRoutes
 from ambassador.planes.kernel.route import KernelRoute
 from ambassador.planes.kernel.steps import take
-from ambassador.planes.kernel.table import LOCK, Table
+from ambassador.planes.kernel.table import Table
 from ambassador.planes.kernel.watch import RulesetWatch
 from ambassador.ports import Resolver, RouteStatus, SessionEnded, SessionStatus, unheard
 from ambassador.sockets.inherited import Inherited

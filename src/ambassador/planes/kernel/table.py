@@ -16,6 +16,7 @@ from ambassador.planes.kernel.layout import (
     CHAINS,
     COUNTERS,
     LAYOUT,
+    LOCK,
     TABLE,
     mended,
     skeleton,
@@ -28,12 +29,9 @@ from ambassador.planes.kernel.tracking import takes_up
 from ambassador.planes.kernel.transaction import Change
 from ambassador.planes.kernel.watch import RulesetWatch
 
-__all__ = ["LOCK", "Table", "counted", "foreign", "inherit", "retire"]
+__all__ = ["Table", "counted", "foreign", "inherit", "retire"]
 
 _LEAST, _MOST = 0.5, 2.0  # seconds that one nft may take while we stop
-# A name in the abstract namespace of unix(7), which every network namespace has for itself, and
-# which is free again when its process is gone, however it went.
-LOCK = "\0ambassador/kernel"
 
 
 class Table:
