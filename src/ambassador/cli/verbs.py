@@ -70,7 +70,7 @@ class _Verbs(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if args and args[0] in _OTHER_WORDS:
-            args = [*args[1:2], "--help"] if args[0] == "help" else [_OTHER_WORDS[args[0]]]
+            args = _as_flags(args)
         if not ctx.resilient_parsing and (not args or args[0] not in (*VERBS, *_OWN_FLAGS)):
             _refuse_mistyped_verb(args)
             args = ["run", *args]
@@ -83,6 +83,16 @@ class _Verbs(click.Group):
             return super().invoke(ctx)
         except BrokenPipeError as error:
             raise _ReaderGoneError from error  # click itself would exit with 1
+
+
+def _as_flags(args: Sequence[str]) -> list[str]:
+    """Return what `help`, `help VERB` and `version` are as flags; `version --json` is done here."""
+    if args[0] == "help":
+        return [*args[1:2], "--help"]
+    if args[1:] == ["--json"]:
+        click.echo(f'{{"version": "{__version__}"}}')
+        raise click.exceptions.Exit
+    return [_OTHER_WORDS[args[0]], *args[1:]]
 
 
 class _ReaderGoneError(Exception):

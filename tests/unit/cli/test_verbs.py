@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -105,6 +106,10 @@ def test_a_reader_that_is_gone_is_told_to_the_caller(monkeypatch):
 def test_words_that_people_type(capsys):
     assert invoke(["version"]) == 0
     assert "ambassador" in capsys.readouterr().out
+    assert invoke(["version", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"version": __version__}
+    assert invoke(["version", "--jsno"]) == 2
+    assert "No such option" in capsys.readouterr().err
     for words, told in ((["help"], "Verbs"), (["help", "move"], "Point ROUTE at other")):
         assert invoke(words) == 0
         assert told in capsys.readouterr().out

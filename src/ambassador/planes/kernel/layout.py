@@ -81,7 +81,6 @@ __all__ = [
     "GRACE",
     "LABEL",
     "LAYOUT",
-    "LOCK",
     "TABLE",
     "UP",
     "dnat_by_map",
@@ -91,9 +90,6 @@ __all__ = [
 ]
 
 TABLE = "inet ambassador"
-# Whose the table is: a name in the abstract namespace of unix(7), which every network namespace has
-# for itself, and which is free again when its process is gone, however it went.
-LOCK = "\0ambassador/kernel"
 # The table's comment. Other chains, sets or meanings need another number.
 LAYOUT = "ambassador 8"
 

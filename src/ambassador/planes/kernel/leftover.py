@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 from ambassador import log
 from ambassador.errors import PlaneError
-from ambassador.planes.kernel.layout import GRACE, LOCK, TABLE
-from ambassador.planes.kernel.questions import QUESTIONS, STANDS
+from ambassador.planes.kernel.layout import GRACE, TABLE
+from ambassador.planes.kernel.questions import LOCK, QUESTIONS, STANDS
 
 if TYPE_CHECKING:
     from ambassador.planes.kernel.ruleset import Port

@@ -25,13 +25,13 @@ from ambassador.planes.kernel.flows import Flows
 from ambassador.planes.kernel.healing import Healing
 from ambassador.planes.kernel.host import Host
 from ambassador.planes.kernel.installer import Installer
-from ambassador.planes.kernel.layout import LOCK
 from ambassador.planes.kernel.leftover import flows_unseen
 from ambassador.planes.kernel.life import Event
 from ambassador.planes.kernel.listing import ID, open_flows
 from ambassador.planes.kernel.names import Names
 from ambassador.planes.kernel.nft import Nft
 from ambassador.planes.kernel.orphans import Orphans
+from ambassador.planes.kernel.questions import LOCK
 from ambassador.planes.kernel.registry import Registry
 from ambassador.planes.kernel.removed import RemovedRoutes
 from ambassador.planes.kernel.route import KernelRoute

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from ambassador.model import Proto
 
-__all__ = ["QUESTIONS", "STANDS"]
+__all__ = ["LOCK", "QUESTIONS", "STANDS"]
+
+# Whose the table is: a name in the abstract namespace of unix(7), which every network namespace has
+# for itself, and which is free again when its process is gone, however it went.
+LOCK = "\0ambassador/kernel"
 
 # A datagram to one of these and the port of a route is refused (EPERM) while the rules lead its
 # clients on, which anybody may ask without a privilege; see leftover.py. Multicast of the link to

@@ -18,10 +18,10 @@ __all__ = ["anything_stands"]
 
 _NEW_TABLE, _GET_TABLE = 10 << 8, 10 << 8 | 1  # NFNL_SUBSYS_NFTABLES, NFT_MSG_*
 # Tables of the older iptables, by family; there is no such file where its module is not loaded.
-_LEGACY = tuple(Path(f"/proc/thread-self/net/{family}_tables_names") for family in ("ip", "ip6"))
+_OLDER = tuple(Path(f"/proc/thread-self/net/{family}_tables_names") for family in ("ip", "ip6"))
 
 
-def anything_stands(legacy: Iterable[Path] = _LEGACY) -> bool:
+def anything_stands(older: Iterable[Path] = _OLDER) -> bool:
     """Return whether there is a table of nftables, or of the older iptables. Blocks for a moment;
     where it cannot be found out, there may be one.
     """
@@ -35,7 +35,7 @@ def anything_stands(legacy: Iterable[Path] = _LEGACY) -> bool:
         return True
     if any(kind == _NEW_TABLE for data in pieces for kind, _, _, _ in messages(data)):
         return True
-    return any(map(_names, legacy))
+    return any(map(_names, older))
 
 
 def _names(path: Path) -> str:

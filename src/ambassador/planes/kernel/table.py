@@ -16,7 +16,6 @@ from ambassador.planes.kernel.layout import (
     CHAINS,
     COUNTERS,
     LAYOUT,
-    LOCK,
     TABLE,
     mended,
     skeleton,
@@ -24,6 +23,7 @@ from ambassador.planes.kernel.layout import (
 )
 from ambassador.planes.kernel.nft import ABSENT, Counter, Found, Nft
 from ambassador.planes.kernel.owner import Owner
+from ambassador.planes.kernel.questions import LOCK
 from ambassador.planes.kernel.ruleset import Key, Port, Way
 from ambassador.planes.kernel.tracking import takes_up
 from ambassador.planes.kernel.transaction import Change
