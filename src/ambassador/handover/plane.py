@@ -28,7 +28,7 @@ from ambassador.handover.process import EarlierProcess
 from ambassador.handover.sessions import own_id
 from ambassador.model import Reason, Route, RouteKey
 from ambassador.ports import Resolver, RouteStatus, SessionStatus
-from ambassador.tasks import spawn
+from ambassador.tasks import Slice, spawn
 
 __all__ = ["EarlierPlane"]
 
@@ -95,7 +95,10 @@ class EarlierPlane:
     async def apply(self, steps: Sequence[Step]) -> None:
         """Take note of `steps`; see ports.Plane."""
         async with self._lock:
-            self._note(steps)
+            piece = Slice()
+            for step in steps:
+                self._note(step)
+                await piece.end()
             if self._processes:
                 await self._departures.look(steps)
 
@@ -104,18 +107,17 @@ class EarlierPlane:
         async with self._lock:
             await self._departures.look([ChangeRoute(one, one) for one in self._routes.values()])
 
-    def _note(self, steps: Sequence[Step]) -> None:
-        for step in steps:
-            route = step.new if isinstance(step, ChangeRoute) else step.route
-            key = route.key
-            if isinstance(step, RemoveRoute):
-                self._routes.pop(key, None)
-                # A route that comes back counts from nothing.
-                self._past.pop(key, None)
-                if gone := lasting(self.counters(route)):
-                    self._past[key] = {name: -value for name, value in gone.items()}
-            else:
-                self._routes[key] = route
+    def _note(self, step: Step) -> None:
+        route = step.new if isinstance(step, ChangeRoute) else step.route
+        key = route.key
+        if isinstance(step, RemoveRoute):
+            self._routes.pop(key, None)
+            # A route that comes back counts from nothing.
+            self._past.pop(key, None)
+            if gone := lasting(self.counters(route)):
+                self._past[key] = {name: -value for name, value in gone.items()}
+        else:
+            self._routes[key] = route
 
     async def measure(self, routes: Sequence[Route] | None = None) -> None:
         """Ask all of them; see ports.Plane."""

@@ -26,7 +26,7 @@ from ambassador.planes.relay.offload import Offload
 from ambassador.planes.relay.onward import Onward
 from ambassador.planes.relay.own import OwnAddresses
 from ambassador.planes.relay.poller import Poller
-from ambassador.planes.relay.route import RelayRoute, StreamOrUdp, addresses, sessions_of
+from ambassador.planes.relay.route import RelayRoute, StreamOrUdp, addresses, let_go, sessions_of
 from ambassador.planes.relay.source_ports import SourcePorts
 from ambassador.planes.relay.surroundings import Surroundings
 from ambassador.ports import (
@@ -151,10 +151,7 @@ class RelayPlane(Onward):
                 await piece.end()
         self._own.change(self._doors)
         await self._doors.settle()
-        for relay_route in self._leaving:
-            if not relay_route.open:
-                relay_route.departures.close()
-        self._leaving = [relay_route for relay_route in self._leaving if relay_route.open]
+        await let_go(self._leaving, piece)
 
     @property
     def buffered(self) -> tuple[int, int]:

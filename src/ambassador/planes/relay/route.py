@@ -18,7 +18,7 @@ from ambassador.tasks import Slice
 if TYPE_CHECKING:  # 0.2 MB that only a route of datagrams needs
     from ambassador.planes.relay.udp import UdpListener
 
-__all__ = ["RelayRoute", "StreamOrUdp", "addresses", "sessions_of"]
+__all__ = ["RelayRoute", "StreamOrUdp", "addresses", "let_go", "sessions_of"]
 
 StreamOrUdp: TypeAlias = "StreamListener | UdpListener"
 
@@ -130,3 +130,16 @@ def sessions_of(listeners: Sequence[StreamOrUdp]) -> list[Session]:
         if isinstance(listener, StreamListener)
         for session in listener.sessions
     ]
+
+
+async def let_go(leaving: list[RelayRoute], piece: Slice) -> None:
+    """Forget those of `leaving` that have no session any longer; one by one, since to free 3,000
+    routes takes 20 ms.
+    """
+    place = 0
+    while place < len(leaving):
+        if leaving[place].open:
+            place += 1
+        else:
+            leaving.pop(place).departures.close()
+        await piece.end()
