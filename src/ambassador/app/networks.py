@@ -35,10 +35,10 @@ class NetworkFiles:
         """Watch just the files that count for the routes there are after `steps`."""
         for step in steps:
             gone, come = before_and_after(step)
-            if gone is not None:
-                self._named.subtract(self._lists.files([gone]))
-            if come is not None:
-                self._named.update(self._lists.files([come]))
+            if gone is not None and (files := self._lists.files([gone])):
+                self._named.subtract(files)
+            if come is not None and (files := self._lists.files([come])):
+                self._named.update(files)
         paths = (+self._named).keys()
         for path in self._watching.keys() - paths:
             self._watching.pop(path).cancel()
