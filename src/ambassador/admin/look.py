@@ -20,9 +20,11 @@ from ambassador.tasks import spawn
 
 __all__ = ["Look", "Looks"]
 
-_FRESH = 0.9  # seconds for which a look is good for every page that asks
-_EVERY = 2.0  # seconds from one look of a page to the next
-_SHARE = 50.0  # a look that took long is asked for so many times as seldom
+_EVERY = 3.0  # seconds from one look of a page to the next
+_FRESH = 2.9  # seconds for which a look is good for every page, unless something has happened
+_SOON = 0.2  # seconds for which it is good although something has
+_SHARE = 20.0  # a look that took long is asked for so many times as seldom,
+_SELDOM = 10.0  # but that often at least, in seconds
 _FORGET = 30.0  # seconds after the last look until all is forgotten
 _GONE = 1000  # routes that have gone, and are remembered
 
@@ -56,7 +58,7 @@ class Looks:
     def _forget(self) -> None:
         self._known: dict[str, _Known] = {}
         self._gone: dict[str, int] = {}
-        self._program = ""
+        self._program, self._event = "", -1
         self._number = self._first = int(time.time() * 1000)
         self._made, self._every = float("-inf"), _EVERY
 
@@ -66,7 +68,8 @@ class Looks:
         if self._forgetting is not None:
             self._forgetting.cancel()
         self._forgetting = loop.call_later(_FORGET, self._forget)
-        if loop.time() - self._made > _FRESH:
+        happened = self._reconciler.events.last != self._event
+        if loop.time() - self._made > (_SOON if happened else _FRESH):
             if self._making is None or self._making.done():
                 self._making = spawn(self._make(), "look for pages")
             await asyncio.shield(self._making)
@@ -74,12 +77,12 @@ class Looks:
 
     async def _make(self) -> None:
         loop = asyncio.get_running_loop()
-        began = loop.time()
+        began, self._event = loop.time(), self._reconciler.events.last
         view = await self._reconciler.execute(Status())
         assert isinstance(view, StatusView)
         await asyncio.to_thread(self._take, view)
         self._made = loop.time()
-        self._every = max(_EVERY, round((self._made - began) * _SHARE, 1))
+        self._every = min(_SELDOM, max(_EVERY, round((self._made - began) * _SHARE, 1)))
 
     def _take(self, view: StatusView) -> None:
         """Find what is otherwise than before."""

@@ -19,7 +19,7 @@ const fresh = async (name) => (await ask(`v1/status?${query({ route: name })}`))
 
 const seconds = (value) => el("input", { type: "number", min: "0", step: "any", value });
 
-// What is open is asked for when the question is: a number of two seconds ago is a guess.
+// What is open is asked for when the question is: a number of three seconds ago is a guess.
 async function open(name, endpoint = "") {
   const route = await fresh(name);
   return endpoint ? route.endpoints.find((one) => one.endpoint === endpoint)?.open ?? 0 : route.open;
