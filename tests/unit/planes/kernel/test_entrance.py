@@ -13,7 +13,7 @@ def way(port, who):
 def test_a_set_has_addresses_and_ranges_and_its_chain_leads_to_that_of_the_way():
     one = Entrance(False, Ranges((1, 0x0A000000), (1, 0x0AFFFFFF)), "one4")
     assert "typeof ip saddr; flags interval;" in one.elements()
-    assert one.elements().endswith("{ 0.0.0.1, 10.0.0.0-10.255.255.255 }; }\n")
+    assert one.elements().endswith("{ 0.0.0.1, 10.0.0.0/8 }; }\n")
     assert one.rules().endswith(f"ip saddr @{one.set} goto one4")
     six = Entrance(True, Ranges((1,), (2,)), "one6")
     assert six.elements().endswith("{ ::1-::2 }; }\n")
