@@ -12,12 +12,13 @@ from ambassador import __version__, log
 from ambassador.control.reconciler import Reconciler
 from ambassador.control.views import in_a_line
 from ambassador.core.working import not_working
+from ambassador.planes.relay.gateway import rootless_gateway
 from ambassador.settings import Settings
 from ambassador.sockets.systemd import Notifier
 from ambassador.spec import format_address
 from ambassador.tasks import spawn
 
-__all__ = ["Readiness", "tell_cut", "tell_ready"]
+__all__ = ["Readiness", "tell_cut", "tell_ready", "tell_rootless"]
 
 _LOOK = 0.1  # seconds between two looks whether endpoints work
 
@@ -36,6 +37,19 @@ def tell_ready(settings: Settings, routes: int, admin: Path | None) -> None:
     text = f"ambassador {__version__} is ready: {routes} route{'' if routes == 1 else 's'}"
     text = f"{text}; {told}" if told else text
     log.event(log.INFO, "ready", text, version=__version__, routes=routes, **facts)
+    tell_rootless(rootless_gateway())
+
+
+def tell_rootless(gateway: str) -> None:
+    """Log that all clients may look like `gateway`; nothing where it is empty."""
+    if gateway:
+        log.event(
+            log.WARNING,
+            "clients_may_be_alike",
+            "the engine of this container runs without root: clients of published ports may all "
+            f"look like {gateway}, the gateway of its network (docs/routes.md, who may come in)",
+            gateway=gateway,
+        )
 
 
 class Readiness:

@@ -223,6 +223,7 @@ def _notes(one: RouteView) -> list[str]:
     notes = [_held(one)] if one.hold else []
     if any(part.health == "unhealthy" and part.usable for part in one.endpoints):
         notes.append("all endpoints fail their probes, and get clients all the same (panic=yes)")
+    notes += [one.alike] if one.alike else []
     if one.follow:
         notes += one.follow.problems
     notes += [_gone(part) for part in one.left]

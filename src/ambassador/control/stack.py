@@ -227,6 +227,7 @@ def _joined(behind: RouteStatus, ahead: RouteStatus) -> RouteStatus:
         **_sums(behind, ahead, _NUMBERS),
         closed=_sum(behind.closed, ahead.closed),
         turned_away=_sum(behind.turned_away, ahead.turned_away),
+        alike=behind.alike,
         open_by_endpoint=_sum(behind.open_by_endpoint, ahead.open_by_endpoint),
         ways_out=_sum(behind.ways_out, ahead.ways_out),
         met={

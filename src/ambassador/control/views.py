@@ -77,6 +77,7 @@ def route_view(
         differs=differs,
         left=_left(status),
         follow=follow,
+        alike=status.alike,
     )
 
 

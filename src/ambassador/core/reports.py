@@ -43,6 +43,7 @@ class RouteStatus:
     closed: Mapping[Reason, int] = field(default_factory=dict)  # sessions that ended, and why
     # Clients that got no session, which are among the refused, and why.
     turned_away: Mapping[Reason, int] = field(default_factory=dict)
+    alike: str = ""  # that all clients look like the gateway of the network; empty: they do not
     # How often the relay has had to take over what the kernel leads, by the kind of fault.
     ways_out: Mapping[str, int] = field(default_factory=dict)
     open_by_endpoint: Mapping[Address, int] = field(default_factory=dict)  # as they are written

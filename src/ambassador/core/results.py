@@ -251,6 +251,7 @@ class RouteView:
     differs: str = ""
     left: tuple[EndpointLeft, ...] = ()
     follow: FollowView | None = None
+    alike: str = ""  # that all clients look like the gateway, whose lists and limits see
 
 
 @dataclass(frozen=True, slots=True)

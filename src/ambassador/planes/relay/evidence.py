@@ -10,8 +10,9 @@ from ambassador.core.admission import admits
 from ambassador.core.limits import Limits, is_limited
 from ambassador.core.located import at
 from ambassador.model import Address, Endpoint, Inet, Reason, Route
+from ambassador.planes.relay.gateway import Alike
 from ambassador.planes.relay.limit_queue import LimitQueue
-from ambassador.planes.relay.turned_away import TurnedAway
+from ambassador.planes.relay.turned_away import TurnedAway, tell_alike
 from ambassador.ports import EndpointMet
 from ambassador.spec import format_address
 
@@ -94,10 +95,18 @@ class Counters:
     closed: Counter[Reason] = field(default_factory=Counter)
     turned_away: TurnedAway = field(default_factory=TurnedAway)  # who are refused, too
     limits: Limits = field(default_factory=Limits)
+    alike: Alike = field(default_factory=Alike)
     queue: LimitQueue = field(init=False)
 
     def __post_init__(self) -> None:
         self.queue = LimitQueue(self)
+
+    def meet(self, route: Route, host: str) -> None:
+        """Note the client of `route` at `host` (empty: of a path), whether it gets a session or
+        not.
+        """
+        if not self.alike.varied and host and self.alike.meet(host):
+            tell_alike(route.name, self.alike.words())
 
     def takes(self, route: Route, host: str, now: float) -> bool:
         """Tell whether the client at `host` gets a session of `route` at once, and count who does

@@ -199,6 +199,7 @@ class StreamListener:
         """Return the session that a worker has begun."""
         session = self.session(_CLOSED, item.client)
         session.started = item.started
+        self.live.counters.meet(self.live.route, session.host)
         self.live.arrived(self.live.route.name, self.port, item.client)
         return session
 
@@ -308,6 +309,7 @@ class StreamListener:
                     continue
                 raise
             descriptors.recovered()
+            counters.meet(route, host_of(address))
             taken = not each or counters.judge(route, host_of(address), time.monotonic())
             if not taken:
                 os.close(descriptor)  # a reset: SO_LINGER is the listener's

@@ -84,6 +84,7 @@ class RelayRoute:
             held_total=self.live.hold_queue.entered,
             closed=dict(counters.closed),
             turned_away=dict(counters.turned_away.by),
+            alike="" if self.live.route.proxy else counters.alike.words(),
             open_by_endpoint=self.live.open_by_endpoint,
             met=self.live.met(self._carried(sessions)),
         )

@@ -8,7 +8,7 @@ from ambassador import log
 from ambassador.model import Reason
 from ambassador.planes.relay.gateway import is_gateway
 
-__all__ = ["TurnedAway"]
+__all__ = ["TurnedAway", "tell_alike"]
 
 _EACH = 1.0  # seconds between two lines about one reason
 _HIDDEN = (
@@ -63,3 +63,8 @@ class TurnedAway:
     def _due(self, route: str, reason: Reason) -> None:
         if untold := self._untold.pop(reason):
             self._tell(route, reason, untold, self._latest)
+
+
+def tell_alike(route: str, words: str) -> None:
+    """Log that all clients of the route so named look like the gateway, in `words`."""
+    log.event(log.WARNING, "clients_alike", f"{route}  {words}", route=route)
