@@ -206,6 +206,7 @@ TRIED = [
         for one in (("KEEPALIVE", "30s"), ("HEALTH", "redis"))
     ),
     link("LISTEN", "unix:///x", url="udp://h:53", name=DNS),
+    followed(url=f"{URL},tcp://db2:6379?proxy=v2"),
     link("LISTEN", ":53?proxy=required", url="udp://h:53", name=DNS),
     link("LIMIT", "5,wait=2s", url="udp://h:53", name=DNS),
     link(url="udp://h:53?proxy=v2", name=DNS),

@@ -229,6 +229,10 @@ def followed_problems(route: Route, where: str) -> list[Problem]:
             what = "a followed route has one endpoint at a time: no weight, no backup"
             read = format_endpoint(endpoint)
             problems.append(Problem(where, what, read, "the address alone", _alone(route)))
+        elif endpoint.proxy:
+            what = "a followed route sends no PROXY header: its members are asked without one"
+            read = format_endpoint(endpoint)
+            problems.append(Problem(where, what, read, "the address alone", _alone(route)))
         elif not isinstance(endpoint.address, Inet) or endpoint.address.last:
             what = "a followed route leads to one port of a host"
             read = format_endpoint(endpoint)
