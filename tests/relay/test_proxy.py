@@ -10,9 +10,10 @@ import pytest
 from ambassador.core.proxy.crc32c import crc32c
 from ambassador.core.proxy.header import SIGNATURE, Header
 from ambassador.core.proxy.reading import read
-from ambassador.core.proxy.writing import write
+from ambassador.core.proxy.writing import tls_value, write
 from ambassador.model import Inet, Limit, Rate, Reason, Unix
 from ambassador.planes.relay import greeting
+from ambassador.planes.relay.introduction import header_of
 from ambassador.sources.networks import NetworkLists
 from tests.ports import free_port
 from tests.relay.peers import is_reset, port_of, read_all, read_exactly
@@ -320,6 +321,33 @@ def test_what_may_come_changes_with_the_route(relay, peers):
     again = peers.connect(port)
     again.sendall(b"PING")
     assert read_exactly(again, 4) == b"PING"
+
+
+def test_what_a_client_has_shown_over_tls_is_told():
+    class Names:
+        all = ("client-server",)
+
+        def __str__(self):
+            return self.all[0]
+
+    class Sock:
+        version, names, alpn, asked_for = "TLSv1.3", Names(), "ambassador/1", "db.example"
+
+        def getsockname(self):
+            return ("10.0.0.1", 6379)
+
+    class Session:
+        header, address, id = None, ("10.0.0.9", 40312), "r1.17"
+
+        class client:  # noqa: N801
+            sock = Sock()
+
+    header = header_of(Session())
+    assert (header.alpn, header.authority) == (b"ambassador/1", b"db.example")
+    assert header.tls == tls_value("TLSv1.3", "client-server")
+    assert header.unique_id.endswith(b"-r1.17")
+    Names.all = ()
+    assert header_of(Session()).tls == tls_value("TLSv1.3")
 
 
 def _answers(client):

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ambassador.core.proxy.header import Header
-from ambassador.core.proxy.writing import place_of, write, write_local
+from ambassador.core.proxy.writing import place_of, tls_value, write, write_local
 
 if TYPE_CHECKING:
     from ambassador.planes.relay.pair import Side
@@ -42,7 +42,23 @@ def header_of(session: Session) -> Header:
         with suppress(OSError):
             own = session.client.sock.getsockname()
         found = replace(found, source=place_of(session.address), destination=place_of(own))
-    return replace(found, unique_id=found.unique_id or f"{_RUN}-{session.id}".encode())
+    sock = session.client.sock
+    return replace(
+        found,
+        alpn=found.alpn or getattr(sock, "alpn", "").encode(),
+        authority=found.authority or getattr(sock, "asked_for", "").encode(),
+        unique_id=found.unique_id or f"{_RUN}-{session.id}".encode(),
+        tls=found.tls or _shown(sock),
+    )
+
+
+def _shown(sock: socket.SocketType) -> bytes:
+    """Return what the client at `sock` has shown over TLS; nothing where it does not speak it."""
+    version = getattr(sock, "version", "")
+    if not version:
+        return b""
+    names = getattr(sock, "names", None)
+    return tls_value(version, str(names) if names is not None and names.all else "")
 
 
 def send_local(sock: socket.SocketType, version: int) -> None:
