@@ -185,6 +185,21 @@ def test_limits_count_the_clients_behind_one_sender(relay, peers):
     until(lambda: turned_away(relay) == {Reason.LIMIT_CLIENT: 2, Reason.BANNED: 1})
 
 
+def test_pick_goes_by_the_address_in_the_header(relay, peers):
+    first, second = peers.echo(), peers.echo()
+    there = route(port := free_port(), first.port, second.port, proxy=EVERYBODY, pick="hash")
+    relay.add(there)
+    for number in range(20):
+        before = first.accepted
+        for _ in range(2):
+            client = peers.connect(port)
+            client.sendall(LINE.replace(b"10.1.2.3", f"10.1.2.{number}".encode()) + b"PING")
+            assert read_exactly(client, 4) == b"PING"
+        assert first.accepted - before in (0, 2)  # each client to one of them
+    assert first.accepted
+    assert second.accepted
+
+
 def test_a_path_takes_headers_and_its_lists_count_then(relay, peers, tmp_path):
     echo = peers.echo()
     path = str(tmp_path / "in.sock")
