@@ -11,7 +11,7 @@ from ambassador.core.proxy.reading import BadHeaderError, read
 from ambassador.core.proxy.writing import write
 from tests.property import texts
 
-FUZZED = int(os.environ.get("AMBASSADOR_FUZZ", "5000"))  # inputs
+FUZZED = int(os.environ.get("AMBASSADOR_FUZZED", "5000"))  # inputs
 _SEEDS = (
     b"PROXY TCP4 10.1.2.3 192.168.0.11 40312 443\r\n",
     b"PROXY TCP6 fd00::9 2001:db8::1 1 65535\r\n",
