@@ -218,14 +218,10 @@ class Ranges:
     digest: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        from array import array  # noqa: PLC0415 (as the next)
         from hashlib import blake2s  # noqa: PLC0415 (2 ms; only where there are networks)
 
-        try:  # 0.4 ms for 5,000 networks of IPv4, where their text takes 4
-            said = array("Q", (*self.firsts, *self.lasts)).tobytes()
-        except OverflowError:
-            said = repr((self.firsts, self.lasts)).encode()
-        found = blake2s(said, digest_size=8)
+        ends = b"".join([end.to_bytes(16) for end in (*self.firsts, *self.lasts)])
+        found = blake2s(ends, digest_size=8)
         object.__setattr__(self, "digest", found.hexdigest())
 
 

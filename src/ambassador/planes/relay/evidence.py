@@ -138,4 +138,6 @@ class Counters:
     def turn_away(self, route: str, reason: Reason, host: str) -> None:
         """Count the client at `host`, which the route so named does not take for `reason`."""
         self.refused += 1
+        if not self.alike.varied:
+            self.alike.meet(host)  # the line about who is refused says the same
         self.turned_away.add(route, reason, host)

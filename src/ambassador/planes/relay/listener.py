@@ -199,7 +199,6 @@ class StreamListener:
         """Return the session that a worker has begun."""
         session = self.session(_CLOSED, item.client)
         session.started = item.started
-        self.live.counters.meet(self.live.route, session.host)
         self.live.arrived(self.live.route.name, self.port, item.client)
         return session
 
@@ -241,6 +240,7 @@ class StreamListener:
         done = self._left if is_limited(self.live.route) else self._done
         session = Session(self._around, self.live, client, address, search=self._search, done=done)
         self._sessions.add(session)
+        self.live.counters.meet(self.live.route, session.host)
         return session
 
     def _left(self, session: Session) -> None:
@@ -309,7 +309,6 @@ class StreamListener:
                     continue
                 raise
             descriptors.recovered()
-            counters.meet(route, host_of(address))
             taken = not each or counters.judge(route, host_of(address), time.monotonic())
             if not taken:
                 os.close(descriptor)  # a reset: SO_LINGER is the listener's
