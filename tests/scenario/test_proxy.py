@@ -149,7 +149,6 @@ def test_they_see_whose_address_it_was(serve, peers, tmp_path, receiver, version
     with Program(
         f"WEB_PORT_{at}_TCP=tcp://127.0.0.1:{to}?proxy={version}",
         f"WEB_PORT_{at}_TCP_HEALTH=http:/",
-        f"WEB_PORT_{at}_TCP_INTERVAL=200ms",
         AMBASSADOR_ADMIN=str(admin),
     ) as program:
         program.started()
