@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import time
 from pathlib import Path
 
 import pytest
 
+from ambassador.core.fleet.records import Applied
 from ambassador.fleet.access import Access
 from ambassador.fleet.etcd import Etcd
+from ambassador.fleet.presence import Presence
 from ambassador.fleet.requests import delete, put
 from ambassador.fleet.watching import LONGEST, SHORTEST, Watching, pause
 from ambassador.fleet.wire import Url
@@ -119,6 +122,28 @@ async def test_a_store_that_was_emptied_takes_nothing_away(keys, tmp_path: Path)
             await watcher.until(lambda w: w.values[key].text == "2" and not w.held)
     finally:
         before.stop()
+
+
+@pytest.mark.parametrize("jump", [3600.0, -3600.0])
+async def test_a_clock_that_jumps_by_an_hour_moves_nothing(member, keys, monkeypatch, jump):
+    client, key, now = member.client(), keys.word("a"), time.time
+    await client.change((), (put(key, "1"),), key)
+    presence = Presence(client, keys, "me")
+    presence.report("a", Applied(1, "applied"))
+    keeping = asyncio.get_running_loop().create_task(presence.run())
+    async with Watcher(member, keys) as watcher:
+        await watcher.until(lambda w: presence._lease and not presence._unsaid)
+        lease = presence._lease
+        monkeypatch.setattr(time, "time", lambda: now() + jump)
+        await client.change((), (put(key, "2"),), key)
+        await watcher.until(lambda w: w.values[key].text == "2")
+        await client.renew(lease)
+        assert (presence._lease, watcher.watching.fresh, watcher.watching.problem) == (lease, 1, "")
+    keeping.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await keeping
+    await presence.leave()
+    client.close()
 
 
 async def test_all_that_is_deleted_in_one_moment_stays(member, keys):
