@@ -88,6 +88,23 @@ def switched_over(net, patroni, folder, **options):
         return rows.gap(began)
 
 
+def test_what_is_wrong_is_said(net, patroni, tmp_path):
+    leader = patroni.leader()
+    with following(net, tmp_path, FOLLOW=f"{AUTHORITY},127.0.0.1:{POSTGRES[1 - leader]}"):
+        until(lambda: "does not answer like a Patroni" in str(followed(tmp_path)), 15)
+        leader_at = f"primary='127.0.0.1:{POSTGRES[leader]}'"
+        until(lambda: leader_at in str(followed(tmp_path)), 15, leader_at)
+    other = tmp_path / "other"
+    other.mkdir()
+    with Program(
+        net=net,
+        DB_PORT_5432_TCP=f"tcp://127.0.0.1:{POSTGRES[1 - leader]}",
+        DB_PORT_5432_TCP_FOLLOW=AUTHORITY,
+        AMBASSADOR_ADMIN=str(other / "admin"),
+    ):
+        until(lambda: "no endpoint of the route" in str(followed(other)), 15)
+
+
 @pytest.mark.parametrize("user", ["admin", ""])
 def test_a_switchover_loses_nothing_and_nobody_meets_a_read_only_server(
     net, patroni, tmp_path, user
@@ -149,23 +166,6 @@ def test_while_etcd_is_out_nobody_meets_a_read_only_server(net, patroni, tmp_pat
         rows.stop()
         everywhere(patroni, rows, back)
         assert rows.readonly == 0, program.events
-
-
-def test_what_is_wrong_is_said(net, patroni, tmp_path):
-    leader = patroni.leader()
-    with following(net, tmp_path, FOLLOW=f"{AUTHORITY},127.0.0.1:{POSTGRES[1 - leader]}"):
-        until(lambda: "does not answer like a Patroni" in str(followed(tmp_path)), 15)
-        leader_at = f"primary='127.0.0.1:{POSTGRES[leader]}'"
-        until(lambda: leader_at in str(followed(tmp_path)), 15, leader_at)
-    other = tmp_path / "other"
-    other.mkdir()
-    with Program(
-        net=net,
-        DB_PORT_5432_TCP=f"tcp://127.0.0.1:{POSTGRES[1 - leader]}",
-        DB_PORT_5432_TCP_FOLLOW=AUTHORITY,
-        AMBASSADOR_ADMIN=str(other / "admin"),
-    ):
-        until(lambda: "no endpoint of the route" in str(followed(other)), 15)
 
 
 def followed(folder):
