@@ -6,7 +6,7 @@ FROM ${BASE} AS runtime
 # compiled: a read-only container would compile what it imports at every start.
 RUN set -eu; \
     apt-get update -q; \
-    apt-get install -qy --no-install-recommends nftables tini; \
+    apt-get install -qy --no-install-recommends ca-certificates nftables tini; \
     command -v python3 || apt-get install -qy --no-install-recommends python3; \
     rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/*; \
     stdlib=$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))'); \
@@ -33,7 +33,8 @@ COPY pyproject.toml ./
 RUN set -eu; \
     python3 -c 'import tomllib; \
       project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
-      print(*project["dependencies"], *project["optional-dependencies"]["etcd"], sep="\n")' \
+      extra = project["optional-dependencies"]; \
+      print(*project["dependencies"], *extra["etcd"], *extra["pair"], sep="\n")' \
       >requirements.txt; \
     /pip/bin/pip --python /opt/ambassador/bin/python3 install --no-cache-dir --no-compile \
       --requirement requirements.txt

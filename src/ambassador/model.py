@@ -31,7 +31,9 @@ __all__ = [
     "Route",
     "RouteKey",
     "Snapshot",
+    "Tls",
     "Unix",
+    "Verify",
 ]
 
 
@@ -57,6 +59,14 @@ class Resolve(StrEnum):
 
     ALL = "all"
     FIRST = "first"  # the others only where it does not answer
+
+
+class Verify(StrEnum):
+    """Who proves to be who it is over TLS."""
+
+    BOTH = "both"  # both, where there is an authority to do it by
+    SERVER = "server"
+    NONE = "none"
 
 
 class Fate(StrEnum):
@@ -130,6 +140,8 @@ class Reason(StrEnum):
     LIMIT = "limit"  # the route has as many sessions as it may
     LIMIT_CLIENT = "limit_client"  # its client has
     RATE = "rate"  # too many came in a short time
+    HANDSHAKE = "handshake"  # its TLS handshake failed
+    IDENTITY = "identity"  # its identity may not come in
     BANNED = "banned"  # its client was refused too often lately
     PROXY_SENDER = "proxy_sender"  # who connected is none of those who send a PROXY header here
     PROXY_MALFORMED = "proxy_malformed"  # what it sent is no PROXY header
@@ -248,6 +260,15 @@ class Follow:
 
 
 @dataclass(frozen=True, slots=True)
+class Tls:
+    """TLS at an endpoint, or where a route listens."""
+
+    verify: Verify = Verify.BOTH
+    oldest: str = "1.3"  # the oldest version that is spoken: 1.2 or 1.3
+    starttls: str = ""  # postgres, mysql, smtp: how the endpoint is asked for it; empty: at once
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """One address traffic may go to. A range of ports maps one to one onto the listen range."""
 
@@ -256,6 +277,7 @@ class Endpoint:
     weight: int = 1  # share of new sessions among endpoints of one route; at least 1
     backup: bool = False  # picked only while no endpoint without `backup` works
     proxy: int = 0  # the version of the PROXY header it is sent, 1 or 2; 0: none
+    tls: Tls | None = None  # how it is spoken to over TLS; None: in clear
     admin: Admin = Admin.READY  # the operator's; no part of the grammar
     health: Health = Health.UNKNOWN  # the probes'; neither
     spared: bool = False  # unhealthy as all of its route are, and used all the same; neither
@@ -305,6 +327,8 @@ class Route:
     service: str = ""  # what its endpoints are called in etcd; empty: they are as they are written
     placed: bool = False  # `endpoints` are those that stand there now
     admitted: Admitted | None = None  # what allow and deny come to; None: everybody may come in
+    tls: Tls | None = None  # how clients speak TLS; None: in clear
+    peers: tuple[str, ...] = ()  # identities of clients that may come in; none: everybody's
     alias: str = ""  # the name the user gave, before a port was added to tell routes apart
     port: int = 0  # the port in the name of the link variable, wherever it listens; 0: none
     origin: str = field(default="", compare=False)  # "environment variable REDIS_PORT_6379_TCP"

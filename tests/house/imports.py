@@ -19,7 +19,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("spec",),
     ("core",),
     ("ports", "tasks", "garbage", "log", "pacing", "files"),
-    ("sockets",),
+    ("sockets", "tls"),
     ADAPTERS := (
         *("sources", "resolve", "probes", "store", "telemetry"),
         *("planes.relay", "planes.kernel", "handover", "follow", "engine", "fleet"),

@@ -30,6 +30,17 @@ ELSEWHERE: dict[str, str] = {
     "core.proxy.header": "unit/core/proxy/test_reading.py",
     "planes.relay.limit_queue": "relay/test_limits.py",
     "planes.relay.greeting": "relay/test_proxy.py",
+    "planes.relay.handshake": "relay/test_secret.py",
+    "probes.secret": "scenario/test_identity.py",
+    "planes.relay.tls_side": "relay/test_secret.py",
+    "tls.contexts": "relay/test_secret.py",
+    "tls.dialect": "unit/tls/test_starttls.py",
+    "tls.dialects": "unit/tls/test_starttls.py",
+    "tls.keyring": "relay/test_secret.py",
+    "tls.opening": "relay/test_secret.py",
+    "tls.stream": "relay/test_secret.py",
+    "tls.words": "relay/test_secret.py",
+    "tls.authority": "unit/cli/test_pair.py",
     "planes.relay.introduction": "relay/test_proxy.py",
     "core.situation": "unit/core/test_decide.py",
     "control.moves": "unit/control/test_execute.py",
@@ -40,6 +51,7 @@ ELSEWHERE: dict[str, str] = {
     "core.usual_ports": "unit/sources/test_hosts.py",
     "resolve.srv": "contract/test_name_feed.py",
     "app.follow": "scenario/test_follow.py",
+    "app.identity": "scenario/test_identity.py",
     "app.watches": "unit/app/test_application.py",
     "control.switches": "scenario/test_follow.py",
     "control.telling": "unit/control/test_apply.py",
@@ -114,6 +126,12 @@ ELSEWHERE: dict[str, str] = {
 LARGE: dict[str, str] = {
     "core.results": "all that is answered stands in one file, as the API has it",
     "ports": "every seam in one file, so that they are found",
+    "model": "every noun in one file, so that they are found",
+    "planes.relay.listener": "who is accepted, and each of the three things that may come before",
+    "planes.relay.pair": "what happens to bytes in one place, where each call costs",
+    "planes.relay.plane": "one method for each promise of a plane",
+    "planes.relay.session": "what a session has in hand in each state, which hangs together",
+    "tls.stream": "a socket: what is read, written and ended hangs together",
 }
 
 

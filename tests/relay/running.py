@@ -12,6 +12,7 @@ from ambassador.model import Address, Endpoint, Inet, Pick, Proto, Route, Unix
 from ambassador.planes.relay.plane import RelayPlane
 from ambassador.ports import RouteStatus, SessionsSummed
 from ambassador.telemetry import debug_log
+from ambassador.tls.keyring import Keyring
 from tests.loops import LoopThread
 from tests.names import StaticResolver
 from tests.wait import until
@@ -69,6 +70,7 @@ class RunningRelay:
         eager: bool = True,
         summed: SessionsSummed | None = None,
         each: bool = True,
+        keyring: Keyring | None = None,
     ) -> None:
         self.resolver = resolver or StaticResolver()
         self._looping = LoopThread(factory=loop_factory)
@@ -84,6 +86,7 @@ class RunningRelay:
                 workers=workers,
                 eager=eager,
                 summed=None if each else summed,
+                keyring=keyring,
             )
         )
         if eager:

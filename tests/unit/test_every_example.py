@@ -100,6 +100,10 @@ ENDPOINTS = (
         "tcp://db:1?weight=0",
         "tcp://db:1?proxy=v3",
         "tcp://db:1?proxy",
+        "tcp://db:1?verify=none",
+        "tls://db:1?verify=x",
+        "tls://db:1?tls=1.1",
+        "tls://db:1?starttls=redis",
         "tcp://db:1,",
         "tcp://db:1,tcp://db:1",
     ),
@@ -124,6 +128,8 @@ OPTIONS = (
     *(("LISTEN", ":1?proxy"), ("LISTEN", ":1?proxy=from:"), ("LISTEN", ":1?proxy=from:10.0.0.1/8")),
     *(("LISTEN", ":1?"), ("LISTEN", ":1?proxy=required&proxy=required"), ("LISTEN", ":x?proxy=a")),
     ("LISTEN", "unix:///run/x?proxy=from:10.0.0.0/8"),
+    *(("LISTEN", "tls://unix:///run/x"), ("LISTEN", ":1?verify=none"), ("LISTEN", "tls://:1")),
+    *(("PEERS", "a b"), ("PEERS", "a"), ("PEERS", ",".join(map(str, range(1001))))),
     *(("LISTEN", "host:1"), ("SOURCE", "x"), ("SOURCE", "10.0.0.1,10.0.0.1"), ("IDLE", "5s")),
     *(("CONECT", "5s"), ("FOLLOW", "x"), ("FOLLOW", "sentinel://10.0.0.1:0")),
     *(("FOLLOW", "sentinel://10.0.0.1:1/a!b"), ("FOLLOW", "sentinel:///m")),
@@ -352,7 +358,8 @@ def typed(tried: Tried, problem: Problem, tmp_path: Path) -> Tried:
     if example.startswith(("head ", "echo ")):
         subprocess.run(example, shell=True, check=True)
         return tried
-    if tried.lines and (at := re.search(r", line (\d+)", problem.where)):
+    setting = example.startswith("AMBASSADOR_IDENTITY=")
+    if tried.lines and not setting and (at := re.search(r", line (\d+)", problem.where)):
         return replace(tried, lines=written(tried.lines, int(at[1]), example))
     words = shlex.split(example)
     name = problem.where.removeprefix("environment variable ").removeprefix("argument ")
@@ -434,6 +441,27 @@ def constructions(path: Path):
             yield node.lineno, node.end_lineno or node.lineno
 
 
+def refuse_pairs(folder: Path) -> None:
+    """Have each error of `pair` made."""
+    out = ("--out", str(folder))
+    for words in (["a"], ["a", "a"], ["a b", "c"], ["a", "b", "--days", "0"], ["--renew"]):
+        assert invoke(["pair", *words, *out]) == 2
+    assert invoke(["pair", "a", "b", "--out", str(folder / "nowhere")]) == 2
+    assert invoke(["pair", "a", "b", *out]) == 0
+    assert invoke(["pair", "a", "b", *out]) == 2
+    (folder / "c.pem").write_text("nothing")
+    assert invoke(["pair", "--renew", "c", *out]) == 2
+    bundles = [folder / "a.pem", folder / "b.pem"]
+    (folder / "ambassador-authority.pem").unlink()
+    assert invoke(["pair", "d", "e", *out]) == 0
+    assert invoke(["pair", "--renew", "a", *out]) == 2
+    for path in (*bundles, folder / "d.pem", folder / "e.pem"):
+        path.unlink()
+    assert invoke(["pair", "--renew", *out]) == 2
+    (folder / "ambassador-authority.pem").write_text("nothing")
+    assert invoke(["pair", "--renew", *out]) == 2
+
+
 def test_every_place_that_makes_an_error_is_reached_here(problems, tmp_path, monkeypatch, capsys):
     reached = set()
     for made in (Problem, Malformed):
@@ -471,6 +499,7 @@ def test_every_place_that_makes_an_error_is_reached_here(problems, tmp_path, mon
     )
     for verb in (["stat"], ["top"], status, *publish, ["publish", "db", "80/sctp"], *of_a_fleet):
         assert invoke(verb) == 2
+    refuse_pairs(tmp_path)
     missing = [
         f"{path.relative_to(ROOT)}:{first}"
         for room in (*ROOMS, *ALSO)

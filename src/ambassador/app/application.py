@@ -83,20 +83,19 @@ class App:
         resolver = feeds.resolver
         self._durations = Durations()
         self._access = AccessLog(settings.access_log) if settings.access_log else None
-        ended = self._session_ended
-        self._kernel = assemble.kernel_plane(settings, resolver, inherited, ended)
-        told = ended, self._durations.add
+        self._kernel = assemble.kernel_plane(settings, resolver, inherited, self._session_ended)
+        told = self._session_ended, self._durations.add
+        self._keys = assemble.keyring(settings)
         self._relay = relay = assemble.relay_plane(
-            settings, resolver, inherited, told, self._kernel
+            settings, resolver, inherited, told, self._kernel, keys=self._keys
         )
         self._transfer = Transfer(resolver, relay, self._kernel, self._durations.counters)
-        lists = assemble.lists(settings)
         self._fleet = in_fleet(settings, sources, resolver)
         self.reconciler = Reconciler(
             assemble.placed(sources, given),
             self._relay,
             *([self._kernel] if self._kernel else []),
-            verifier=ConnectVerifier(resolver),
+            verifier=ConnectVerifier(resolver, keyring=self._keys),
             store=assemble.store(settings, successor),
             memories=memories(settings, successor),
             history=assemble.history(settings, successor),
@@ -106,14 +105,16 @@ class App:
             shortages=lambda: relay.source_ports.shortages,
             counted=self._durations.numbers,
             reloadables=[self._token] if settings.api is not None else [],
-            admission=lists,
+            admission=(lists := assemble.lists(settings, self._keys)),
             of_host=with_fullness,
             engines=feeds,
             placed=self._fleet.placed,
         )
         self._transfer.routes = lambda: self.reconciler.routes
         forget = self._durations.forget
-        self._watches = Watches(resolver, self.reconciler, lists, forget, self._fleet)
+        self._watches = Watches(
+            resolver, self.reconciler, lists, forget, self._fleet, keyring=self._keys
+        )
         self._doors = Doors(self.reconciler, MetricsText(self._facts, self._durations))
 
     async def start(self) -> None:
@@ -150,8 +151,8 @@ class App:
             await assemble.retire_rules()
         else:
             opened.push_async_callback(self._kernel.close)
-        opened.callback(self.reconciler.events.close)
-        opened.callback(self._watches.close)
+        for close in (self.reconciler.events.close, self._watches.close):
+            opened.callback(close)
         self._watches.open()
         opened.push_async_callback(self._transfer.close)
         if self._successor is not None:
@@ -230,15 +231,15 @@ class App:
             self._access(record)
 
     async def _facts(self) -> Facts:
-        reconciler = self.reconciler
+        reconciler, relay = self.reconciler, self._relay
         statuses = await reconciler.look()
         before = self._transfer.before(one.route for one in statuses)
         ready = reconciler.phase is Phase.READY and not reconciler.waits_for
-        relay = self._relay
         return Facts(
             *(ready, statuses, reconciler.sources, before),
             *(len(relay.offload.workers), relay.buffered, log.dropped()),
-            *(fill(), relay.source_ports.missed, reconciler.switches.views(statuses)),
+            *(fill(), relay.source_ports.missed),
+            *(reconciler.switches.views(statuses), reconciler.identity),
         )
 
     def _let_go(self, successor: int) -> None:

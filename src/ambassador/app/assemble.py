@@ -41,6 +41,7 @@ from ambassador.sources.given import GivenSource
 from ambassador.sources.hosts import HostsSource
 from ambassador.sources.networks import NetworkLists
 from ambassador.store import FileHistory, FileStore
+from ambassador.tls.keyring import Keyring
 
 if TYPE_CHECKING:
     from ambassador.planes.kernel.plane import KernelPlane
@@ -49,6 +50,7 @@ __all__ = [
     "assigned",
     "history",
     "kernel_plane",
+    "keyring",
     "lists",
     "new_loop",
     "placed",
@@ -132,9 +134,19 @@ def _links(settings: Settings) -> HostsSource:
     )
 
 
-def lists(settings: Settings) -> NetworkLists:
-    """Return who may come in, as the settings say."""
-    return NetworkLists(settings.allow)
+def lists(settings: Settings, keys: Keyring | None = None) -> NetworkLists:
+    """Return who may come in, as the settings say; a route that wants an identity we do not have
+    is refused. Raises ConfigError.
+    """
+    return NetworkLists(settings.allow, (keys or keyring(settings)).demand)
+
+
+def keyring(settings: Settings) -> Keyring:
+    """Return what TLS is spoken with. Raises ConfigError where the identity makes no sense."""
+    found = Keyring(settings.identity)
+    if settings.identity:
+        found.use(found.read())
+    return found
 
 
 def placed(sources: Sequence[Source], given: Sequence[tuple[str, LentSocket]]) -> Sequence[Source]:
@@ -181,6 +193,8 @@ def relay_plane(
     inherited: Inherited,
     told: tuple[SessionEnded, SessionsSummed],
     kernel: KernelPlane | None,
+    *,
+    keys: Keyring,
 ) -> RelayPlane:
     """Return the relay, which tells `kernel` what it meets. The second of the two functions `told`
     hears of short sessions, where nobody wants to know of each.
@@ -200,6 +214,7 @@ def relay_plane(
         inherited=inherited,
         closed=closed,
         summed=None if each else summed,
+        keyring=keys,
         reserve=shares(resource.getrlimit(resource.RLIMIT_NOFILE)[0]).reserve(
             sum((settings.admin != "off", settings.api is not None, settings.metrics is not None))
         ),

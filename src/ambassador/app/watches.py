@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ambassador.app.alone import Alone
 from ambassador.app.follow import Followers, keeping_up
+from ambassador.app.identity import IdentityFiles
 from ambassador.app.networks import NetworkFiles
 from ambassador.control.reconciler import Reconciler
 from ambassador.core.plan import ChangeRoute, Step
@@ -18,6 +19,7 @@ from ambassador.probes.checks import HealthChecks
 from ambassador.sources.networks import NetworkLists
 from ambassador.sources.watch import FileWatch
 from ambassador.tasks import spawn
+from ambassador.tls.keyring import Keyring
 
 __all__ = ["Watches"]
 
@@ -35,19 +37,26 @@ class Watches:
         lists: NetworkLists,
         forget: Callable[[str], None],
         fleet: Alone,
+        *,
+        keyring: Keyring,
     ) -> None:
         self._fleet = fleet
         self.followers = Followers(resolver, reconciler)
         self._reconciler = reconciler
-        self._checks = HealthChecks(resolver, reconciler.judge, partial(keeping_up, resolver))
+        self._checks = HealthChecks(
+            resolver, reconciler.judge, partial(keeping_up, resolver), keyring
+        )
         self._networks = NetworkFiles(lists, reconciler)
         self._forget = forget
         self._fullness = FullnessWatch()
+        self._identity = IdentityFiles(keyring)
+        reconciler.known_as(lambda: self._identity.view)
         self._watching: asyncio.Task[None] | None = None
 
     def open(self) -> None:
         """Look after what is there without any route."""
         self._fullness.open()
+        self._identity.open()
 
     def change(self, steps: Sequence[Step]) -> None:
         """Look after the routes as `steps` have left them."""
@@ -55,6 +64,7 @@ class Watches:
         self.followers.change(steps)
         self._fleet.change(steps)
         self._networks.change(steps)
+        self._identity.change(self._reconciler.routes)
         for step in steps:
             if not isinstance(step, ChangeRoute):
                 self._forget(step.route.name)
@@ -75,5 +85,6 @@ class Watches:
         self.followers.close()
         self._networks.close()
         self._fullness.close()
+        self._identity.close()
         if self._watching is not None:
             self._watching.cancel()

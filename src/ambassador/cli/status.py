@@ -20,6 +20,7 @@ from ambassador.core.results import (
     EndpointView,
     EngineView,
     FollowView,
+    IdentityView,
     RouteView,
     ShortageView,
     StatusView,
@@ -114,6 +115,7 @@ def _all(view: StatusView, head: Sequence[str] = _HEAD, width: int | None = None
     notes += [_before(one) for one in view.earlier]
     notes += [_engine(one) for one in view.engines if one.error]
     notes += [problem for one in view.engines for problem in one.problems]
+    notes += _identity(view.identity)
     return "\n".join([*lines, *([""] if notes else []), *notes])
 
 
@@ -240,6 +242,19 @@ def _short(one: ShortageView) -> str:
     return (
         f"no source port was free for {one.place}, {times}, the last time at "
         f"{format_moment(one.last)}; no failure of the endpoint, the log says what helps"
+    )
+
+
+def _identity(identity: IdentityView | None) -> list[str]:
+    if identity is None:
+        return []
+    names = ", ".join(identity.names) or "nobody: authorities alone"
+    until = f", good until {format_moment(identity.expires)}" if identity.expires else ""
+    notes = [f"identity: {names}{until}"]
+    return (
+        [*notes, f"identity: newer files do not count: {identity.error}"]
+        if identity.error
+        else notes
     )
 
 

@@ -43,6 +43,7 @@ VERBS = {
     "healthcheck": ("ambassador.cli.healthcheck", "Exit 0 when the running one takes clients."),
     "fleet": ("ambassador.cli.fleet", "Move a service for all ambassadors that go by an etcd."),
     "announce": ("ambassador.cli.announce", "Put an endpoint into etcd as long as it works."),
+    "pair": ("ambassador.cli.pair", "Make the bundles of a secret hop between two hosts."),
     "demo": ("ambassador.cli.demo", "Watch a service move while its consumer goes on."),
     "completion": ("ambassador.cli.completion", "Print the completion script of a shell."),
 }

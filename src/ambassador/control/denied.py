@@ -10,6 +10,7 @@ from ambassador import log
 from ambassador.control.stack import PlaneStack
 from ambassador.core.admission import admits, host_of
 from ambassador.core.departure import Departure, grace
+from ambassador.core.identity import may_come_in
 from ambassador.core.plan import AddRoute, ChangeRoute, Step
 from ambassador.errors import PlaneError
 from ambassador.model import Fate, Reason, Route, RouteKey
@@ -38,7 +39,9 @@ class Denied:
             match step:
                 case AddRoute(route):
                     self.look([route])
-                case ChangeRoute(old, new) if old.admitted != new.admitted:
+                case ChangeRoute(old, new) if (
+                    old.admitted != new.admitted or old.peers != new.peers
+                ):
                     self.look([new])
 
     def look(self, routes: Iterable[Route]) -> None:
@@ -46,7 +49,7 @@ class Denied:
         for route in routes:
             if earlier := self._tasks.pop(route.key, None):
                 earlier.cancel()
-            if route.admitted is not None:
+            if route.admitted is not None or route.peers:
                 task = spawn(self._look(route), f"who may stay at {route.name}")
                 self._tasks[route.key] = task
                 task.add_done_callback(partial(self._forget, route.key))
@@ -85,5 +88,7 @@ class Denied:
 
 
 def _is_denied(session: SessionStatus, route: Route) -> bool:
+    if session.names and not may_come_in(session.names, route.peers):
+        return True
     host = host_of(session.client)
     return bool(host) and route.admitted is not None and not admits(route.admitted, host)

@@ -31,7 +31,7 @@ from ambassador.core.commands import Command, Move, Reload, Result, Undo, word
 from ambassador.core.follow.lead import Lead
 from ambassador.core.phase import PHASES, Phase, Turn
 from ambassador.core.plan import Step
-from ambassador.core.results import NumbersView, Place, ShortageView, SourceView
+from ambassador.core.results import IdentityView, NumbersView, Place, ShortageView, SourceView
 from ambassador.core.wish import Placed, Wish
 from ambassador.errors import AmbassadorError, PlaneError, RunError, TimedOutError
 from ambassador.model import Address, Health, Route, RouteKey, Snapshot
@@ -131,6 +131,15 @@ class Reconciler:
     def sources(self) -> tuple[SourceView, ...]:
         """When each source was last read, and what has been wrong with it since."""
         return self._snapshots.views
+
+    @property
+    def identity(self) -> IdentityView | None:
+        """Who we are over TLS."""
+        return self._executor.showing.identity()
+
+    def known_as(self, identity: Callable[[], IdentityView | None]) -> None:
+        """Have `status` tell what `identity` returns."""
+        self._executor.showing.identity = identity
 
     def asked_at(self, place: Place) -> None:
         """Let `status` say where the program is asked."""

@@ -21,6 +21,7 @@ from ambassador.core.names import find
 from ambassador.core.results import (
     ChangeList,
     EarlierView,
+    IdentityView,
     NumbersView,
     Place,
     RemovedView,
@@ -60,6 +61,7 @@ class Showing:
         self._engines = engines
         self.reasons: dict[tuple[RouteKey, Address], str] = {}  # the last word of each probe
         self.place = Place()
+        self.identity: Callable[[], IdentityView | None] = lambda: None
         self._applier = applier
         self._plane = plane
         self._switches = switches
@@ -131,6 +133,7 @@ class Showing:
             tuple(self._shortages()),
             self.place,
             tuple(self._engines.views()) if self._engines is not None else (),
+            self.identity(),
         )
 
     def _with_containers(self, view: RouteView, route: Route) -> RouteView:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ambassador.model import Endpoint, Proto, Route
 from ambassador.spec import format_address, format_listening
+from ambassador.spec.tls import format_tls
 
 __all__ = ["describe", "describe_endpoint", "describe_listen", "describe_listening", "listed"]
 
@@ -36,9 +37,12 @@ def describe_listen(route: Route) -> str:
 def describe_endpoint(endpoint: Endpoint) -> str:
     """Return `db1:5432`, with what makes it unlike the others: `db2:5432 (backup)`."""
     text = format_address(endpoint.address)
+    if endpoint.tls is not None:
+        text = f"tls://{text}"
     marks = [f"weight {endpoint.weight}"] if endpoint.weight != 1 else []
     marks += ["backup"] if endpoint.backup else []
     marks += [f"proxy v{endpoint.proxy}"] if endpoint.proxy else []
+    marks += [one.replace("=", " ") for one in format_tls(endpoint.tls)]
     return f"{text} ({', '.join(marks)})" if marks else text
 
 

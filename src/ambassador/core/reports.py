@@ -64,6 +64,7 @@ class SessionStatus:
     to_client: int
     plane: str
     state: str  # held, waiting, open, leaving
+    names: tuple[str, ...] = ()  # of its client's certificate, where it came over TLS
 
 
 class SessionRecord(NamedTuple):

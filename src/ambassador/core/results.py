@@ -21,6 +21,7 @@ __all__ = [
     "EngineView",
     "FollowView",
     "HoldView",
+    "IdentityView",
     "Moved",
     "NumbersView",
     "Place",
@@ -306,12 +307,24 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class IdentityView:
+    """Who we are over TLS: the files, the names in the certificate, when it `expires` (seconds
+    since 1970; 0: there is none), and why newer files do not count, empty when they do.
+    """
+
+    files: str
+    names: tuple[str, ...]
+    expires: float
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StatusView:
     """The whole program, or one route of it. `earlier`: where sessions go on after an upgrade;
     `removed`: routes that are not there because the operator does not want them; `unkept`: why the
     operator's changes are not kept as they are, so that a restart would undo some; `source_ports`:
     where connections have found no source port; `place`: where it is asked; `engines`: those that
-    are followed.
+    are followed; `identity`: who we are over TLS.
     """
 
     phase: str
@@ -326,6 +339,7 @@ class StatusView:
     source_ports: tuple[ShortageView, ...] = ()
     place: Place = Place()
     engines: tuple[EngineView, ...] = ()
+    identity: IdentityView | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ def encode_sessions(sessions: Iterable[SessionStatus]) -> bytes:
                 "to_client": one.to_client,
                 "plane": one.plane,
                 "state": one.state,
+                "names": one.names,
             }
             for one in sessions
         ]
@@ -75,4 +76,5 @@ def _session(one: Any, pid: int, route_of: Callable[[RouteKey], Route | None]) -
         one["to_client"],
         one["plane"],
         one["state"],
+        tuple(map(str, one.get("names", ()))),
     )

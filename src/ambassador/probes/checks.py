@@ -18,6 +18,7 @@ from ambassador.probes.exchange import NoAnswerError, ask, host_of, known_places
 from ambassador.spec import format_endpoint
 from ambassador.spec.health import REPLICAS
 from ambassador.tasks import spawn
+from ambassador.tls.keyring import Keyring
 
 __all__ = ["HealthChecks"]
 
@@ -36,8 +37,13 @@ class HealthChecks:
     """
 
     def __init__(
-        self, resolver: Resolver, judge: EndpointJudged, logging_in: LoggingIn | None = None
+        self,
+        resolver: Resolver,
+        judge: EndpointJudged,
+        logging_in: LoggingIn | None = None,
+        keyring: Keyring | None = None,
     ) -> None:
+        self._keyring = keyring
         self._resolver = resolver
         self._logging_in = logging_in
         self._judge = judge
@@ -120,7 +126,7 @@ class HealthChecks:
                 from ambassador.probes.table import probe_of  # noqa: PLC0415 (ten modules)
 
                 probe = probe_of(route.health, route.proto)
-                await ask(probe, place, endpoint, limit)
+                await ask(probe, place, endpoint, limit, self._keyring)
             except NoAnswerError as error:
                 why = str(error)
             else:

@@ -13,6 +13,7 @@ from ambassador.model import Endpoint, Inet, Proto
 from ambassador.ports import Dialogue, Probe, Resolver
 from ambassador.spec import printable
 from ambassador.spec.health import http_of
+from ambassador.tls.keyring import Keyring
 
 __all__ = ["NoAnswerError", "Place", "ask", "host_of", "known_places", "places"]
 
@@ -62,9 +63,11 @@ def _at(address: Inet, hosts: Sequence[str], health: str) -> list[Place]:
     ]
 
 
-async def ask(probe: Probe, place: Place, endpoint: Endpoint, limit: float) -> None:
+async def ask(
+    probe: Probe, place: Place, endpoint: Endpoint, limit: float, keyring: Keyring | None = None
+) -> None:
     """Return when the answer of `endpoint`, at `place`, is what `probe` wants, within `limit`
-    seconds. Raises NoAnswerError.
+    seconds; over TLS, with what `keyring` has, where it is spoken to so. Raises NoAnswerError.
 
     The connection is closed as a client that has read everything does it.
     """
@@ -73,13 +76,17 @@ async def ask(probe: Probe, place: Place, endpoint: Endpoint, limit: float) -> N
     sock = socket.socket(family, kind | socket.SOCK_NONBLOCK)
     try:
         async with asyncio.timeout(limit):
-            talk = _ask if endpoint.proto is Proto.TCP else _ask_datagram
-            why = await talk(probe, sock, to, endpoint)
+            if endpoint.tls is not None and _is_its_own(endpoint, to):
+                why = await _ask_secretly(probe, sock, to, endpoint, keyring or Keyring())
+            else:
+                talk = _ask if endpoint.proto is Proto.TCP else _ask_datagram
+                why = await talk(probe, sock, to, endpoint)
     except TimeoutError:
         raise NoAnswerError(f"no answer within {limit:g} s") from None
     except OSError as error:
-        # uvloop's errors carry only the number.
-        text = os.strerror(error.errno).lower() if error.errno else str(error)
+        # uvloop's errors carry only the number, and what TLS says is in the text.
+        said = isinstance(error, ConnectionAbortedError) and error.strerror
+        text = said or os.strerror(error.errno).lower() if error.errno else str(error)
         raise NoAnswerError(text) from error
     finally:
         sock.close()
@@ -115,6 +122,41 @@ def _is_its_own(endpoint: Endpoint, to: str | tuple[str, int]) -> bool:
     """Tell whether clients are led to `to`, and not only a probe, to a port that `health` names."""
     address = endpoint.address
     return not isinstance(address, Inet) or isinstance(to, str) or to[1] in address.ports
+
+
+async def _ask_secretly(
+    probe: Probe,
+    sock: socket.socket,
+    to: str | tuple[str, int],
+    endpoint: Endpoint,
+    keyring: Keyring,
+) -> str:
+    """See `_ask`; a PROXY header is inside, as a session's."""
+    from ambassador.probes.secret import Secret  # noqa: PLC0415 (only where TLS is spoken)
+
+    await asyncio.get_running_loop().sock_connect(sock, to)
+    header = b""
+    if endpoint.proxy:
+        from ambassador.core.proxy.writing import write_local  # noqa: PLC0415
+
+        header = write_local(endpoint.proxy, sock.getsockname(), sock.getpeername())
+    secret = Secret(keyring, sock, endpoint, str(to[0]))
+    try:
+        await secret.open()
+        if said := header + probe.question(host_of(endpoint)):
+            await secret.send(said)
+        answer = replied = b""
+        while (why := probe.judge(answer)) is None:
+            if isinstance(probe, Dialogue) and (more := probe.reply(answer)[len(replied) :]):
+                await secret.send(more)
+                replied += more
+            piece = await secret.receive(_PIECE)
+            answer += piece
+            if not piece or len(answer) > _MOST:
+                return "ends before it has answered" if not piece else "answers without end"
+        return why
+    finally:
+        secret.close()
 
 
 async def _ask_datagram(

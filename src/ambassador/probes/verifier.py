@@ -9,6 +9,7 @@ from ambassador.model import Endpoint, Inet, Proto, Route
 from ambassador.ports import Resolver
 from ambassador.probes.exchange import NoAnswerError, Place, ask, places
 from ambassador.spec import format_address, format_endpoint
+from ambassador.tls.keyring import Keyring
 
 __all__ = ["ConnectVerifier"]
 
@@ -23,7 +24,10 @@ class ConnectVerifier:
     datagram that means nothing may do harm.
     """
 
-    def __init__(self, resolver: Resolver, limit: float = _LIMIT) -> None:
+    def __init__(
+        self, resolver: Resolver, limit: float = _LIMIT, keyring: Keyring | None = None
+    ) -> None:
+        self._keyring = keyring
         self._resolver = resolver
         self._limit = limit
 
@@ -41,7 +45,7 @@ class ConnectVerifier:
                 continue
             for place in found:
                 try:
-                    await ask(probe, place, endpoint, self._limit)
+                    await ask(probe, place, endpoint, self._limit, self._keyring)
                 except NoAnswerError as error:
                     raise _failed(endpoint, place, str(error)) from error
 

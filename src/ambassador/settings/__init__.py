@@ -28,6 +28,7 @@ class Settings:
     level: str = "info"
     access_log: str = ""
     allow: tuple[str, ...] = EVERYBODY
+    identity: str = ""
     grace: float = 8.0
     plane: str = "auto"
     keep_rules: bool = False

@@ -72,6 +72,15 @@ SETTINGS: Mapping[str, Setting] = {
             "who may come in at routes that do not say so themselves (docs/routes.md)",
         ),
         Setting(
+            "identity",
+            values.path,
+            "PATH",
+            "",
+            "/run/secrets/ambassador.pem",
+            "who we are over TLS: a bundle with certificate, key and authority, a folder, "
+            "or CERTIFICATE,KEY,AUTHORITY (docs/secret-hop.md); used anew when it changes",
+        ),
+        Setting(
             "grace",
             values.grace,
             "DURATION",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import stat
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,15 +29,23 @@ _Lists = dict[str, list[Network]]
 
 
 class NetworkLists:
-    """Implements ports.Admission; `allow` is for routes that say nothing of it."""
+    """Implements ports.Admission; `allow` is for routes that say nothing of it, `demand` raises
+    ConfigError where a route wants something else that is not there.
+    """
 
-    def __init__(self, allow: tuple[str, ...] = EVERYBODY) -> None:
+    def __init__(
+        self,
+        allow: tuple[str, ...] = EVERYBODY,
+        demand: Callable[[Route], None] = lambda _route: None,
+    ) -> None:
+        self._demand = demand
         self._allow = allow
         self._files: _Lists = {}  # by path, as they were last good
         self._known: dict[tuple[tuple[str, ...], tuple[str, ...]], Admitted] = {}
 
     def __call__(self, route: Route) -> Route:
         """Return `route` with who may come in; see ports.Admission."""
+        self._demand(route)
         if _is_without_addresses(route):
             _refuse_without_addresses(route)
             return route

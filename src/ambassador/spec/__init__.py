@@ -4,11 +4,13 @@
                 ALIAS_PORT_<port>_<TCP|UDP>_<OPTION>=value  REDIS_PORT_6379_TCP_CONNECT=2s
     endpoints   endpoint[,endpoint...]
     endpoint    tcp://HOST:PORTS[?option[&option]]   HOST is a name, an IPv4 address or [IPV6]
+                tls://HOST:PORTS[?option[&option]]
                 udp://HOST:PORTS[?option[&option]]
                 unix:///PATH[?option[&option]]       %XX in PATH stands for a byte
-                option: backup, weight=1..1000, proxy=v1, proxy=v2
+                option: backup, weight=1..1000, proxy=v1, proxy=v2; with tls://
+                verify=server, verify=none, tls=1.2, starttls=postgres (mysql, smtp)
     listen      PORTS, :PORTS, ADDRESS:PORTS, [IPV6]:PORTS, localhost:PORTS, unix:///PATH
-    listening   listen[?option[&option]]             option: proxy=required, proxy=from:networks
+    listening   [tls://]listen[?option[&option]]     option: proxy=required, proxy=from:networks
     PORTS       PORT or PORT-PORT, 1..65535, both ends included
     duration    500ms, 5s, 2m, 1h, a plain number of seconds, off where 0 makes sense
     health      off, tcp, redis, memcached, postgres, http, http:/PATH

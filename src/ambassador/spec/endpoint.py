@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ambassador.errors import ConfigError, Problem
-from ambassador.model import Address, Endpoint, Inet, Proto, Unix
+from ambassador.model import Address, Endpoint, Inet, Proto, Tls, Unix
 from ambassador.spec.address import (
     format_address,
     read_authority,
@@ -18,15 +18,16 @@ from ambassador.spec.address import (
 )
 from ambassador.spec.container import ENGINES, KEYS, is_asked, read_container, read_srv
 from ambassador.spec.text import Malformed, meant, refuse_blanks, shown, told
+from ambassador.spec.tls import READ_ENDPOINT, format_tls, tls_of
 
 __all__ = ["format_endpoint", "format_endpoints", "parse_endpoint", "parse_endpoints", "repeated"]
 
-SCHEMES = ("tcp", "udp", "unix", *ENGINES, "srv")
+SCHEMES = ("tcp", "tls", "udp", "unix", *ENGINES, "srv")
 HEAVIEST = 1000
 _FORMS = {
-    Proto.TCP: "tcp://HOST:PORT or unix:///PATH",
+    Proto.TCP: "tcp://HOST:PORT, tls://HOST:PORT or unix:///PATH",
     Proto.UDP: "udp://HOST:PORT",
-    None: "tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH",
+    None: "tcp://HOST:PORT, tls://HOST:PORT, udp://HOST:PORT or unix:///PATH",
 }
 _QUERY = f"?backup, ?weight=1 to {HEAVIEST}, ?proxy=v1 or v2, or several: ?backup&weight=2"
 _WEIGHT = re.compile(r"[1-9]\d{0,3}", re.ASCII)
@@ -124,13 +125,14 @@ def _endpoint(text: str, proto: Proto | None) -> Endpoint:
         address = read_unix(f"unix://{location}" if found else text)
         carries = Proto.TCP
     else:
-        carries = Proto(scheme)
+        carries = Proto.TCP if scheme == "tls" else Proto(scheme)
         if proto is not None and carries is not proto:
             raise Malformed(f"the scheme {scheme} contradicts the protocol {proto.upper()}")
         address = _inet(location)
+    tls = _tls(values, scheme, f"{location}?{query}")
     if carries is Proto.UDP and "proxy" in values:
         raise Malformed("?proxy is for TCP: a PROXY header stands before the bytes of a connection")
-    return Endpoint(address, carries, **values)
+    return Endpoint(address, carries, tls=tls, **values)
 
 
 def _inet(location: str) -> Inet:
@@ -161,8 +163,21 @@ def _options(query: str, known: Sequence[str] = ()) -> tuple[dict[str, Any], lis
         if key in known:
             others[option] = key
         else:
-            values[key] = _READ[key](value if equals else None)
+            try:
+                values[key] = _READ[key](value if equals else None)
+            except Malformed as found:
+                example = found.example and f"tls://192.168.1.52:6379?{found.example}"
+                raise Malformed(found.what, found.expected, example) from None
     return values, list(others)
+
+
+def _tls(values: dict[str, Any], scheme: str, rest: str) -> Tls | None:
+    """Take what is said of TLS out of `values`."""
+    try:
+        return tls_of(values, scheme == "tls")
+    except Malformed as found:
+        example = f"tls://{rest}" if scheme == "tcp" else ""
+        raise Malformed(found.what, found.expected, example) from None
 
 
 def _backup(value: str | None) -> bool:
@@ -187,6 +202,7 @@ _READ: Mapping[str, Callable[[str | None], Any]] = {
     "backup": _backup,
     "weight": _weight,
     "proxy": _proxy,
+    **READ_ENDPOINT,
 }
 
 
@@ -194,20 +210,24 @@ def _example(text: str, proto: Proto | None, port: int) -> str:
     before = text.partition("://")[0].lower()
     if before in ENGINES:
         return f"{before}://redis:{port}"
-    scheme = before if before in ("tcp", "udp") else "tcp"
-    return f"{proto or scheme}://{salvaged(text, port)}"
+    scheme = before if before in ("tcp", "tls", "udp") else "tcp"
+    if proto is not None and not (scheme == "tls" and proto is Proto.TCP):
+        scheme = proto.value
+    return f"{scheme}://{salvaged(text, port)}"
 
 
 def format_endpoint(endpoint: Endpoint) -> str:
     """Return the URL of `endpoint`; options that have their default are left out."""
     address = format_address(endpoint.address)
+    scheme = "tls" if endpoint.tls is not None else endpoint.proto.value
     whole = isinstance(endpoint.address, Unix) or is_asked(endpoint.address.host)
-    url = address if whole else f"{endpoint.proto}://{address}"
+    url = address if whole else f"{scheme}://{address}"
     options = ["backup"] if endpoint.backup else []
     if endpoint.weight != 1:
         options.append(f"weight={endpoint.weight}")
     if endpoint.proxy:
         options.append(f"proxy=v{endpoint.proxy}")
+    options += format_tls(endpoint.tls)
     return f"{url}{'&' if '?' in url else '?'}{'&'.join(options)}" if options else url
 
 

@@ -13,15 +13,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from ambassador.errors import ConfigError, Problem
-from ambassador.model import Address, Route, Unix
+from ambassador.model import Address, Route, Tls, Unix
 from ambassador.spec.address import LISTEN, format_address, parse_listen
 from ambassador.spec.networks import EVERYBODY, FILE, format_networks, parse_networks
 from ambassador.spec.text import Malformed, meant, refuse_blanks, shown, told
+from ambassador.spec.tls import READ_LISTENING, SCHEME, format_tls, tls_of
 
 __all__ = ["Listening", "format_listening", "parse_listening", "refuse_for_udp"]
 
 _PROXY = "proxy=required, or proxy=from: and the networks of who sends the header"
-_FORM = f"{LISTEN}, and ?{_PROXY}"
+_FORM = f"{LISTEN}, with tls:// before it or without, and ?{_PROXY}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +31,11 @@ class Listening:
 
     listen: Address
     proxy: tuple[str, ...] = ()
+    tls: Tls | None = None
 
     def options(self) -> dict[str, Any]:
         """Return all but the address, by the names of the fields of Route."""
-        return {key: getattr(self, key) for key in _READ}
+        return {"proxy": self.proxy, "tls": self.tls}
 
 
 def parse_listening(text: str, where: str = "listen") -> Listening:
@@ -44,7 +46,8 @@ def parse_listening(text: str, where: str = "listen") -> Listening:
 def format_listening(of: Listening | Route) -> str:
     """Return the listen address of `of` with the options that differ from the defaults."""
     options = [f"{key}={value}" for key, write in _WRITE.items() if (value := write(of))]
-    address = format_address(of.listen)
+    options += format_tls(of.tls)
+    address = f"{SCHEME if of.tls is not None else ''}{format_address(of.listen)}"
     return f"{address}?{'&'.join(options)}" if options else address
 
 
@@ -55,6 +58,8 @@ def refuse_for_udp(listening: Listening, text: str, where: str) -> None:
         what = "a UDP route cannot listen on a unix socket"
     elif listening.proxy:
         what = "?proxy is for TCP: a PROXY header stands before the bytes of a connection"
+    elif listening.tls is not None:
+        what = "tls:// is for TCP: datagrams are carried in clear"
     if what:
         example = ":5353" if isinstance(listen, Unix) else format_address(listen)
         raise ConfigError(Problem(where, what, shown(text), "ADDRESS:PORT", example))
@@ -62,21 +67,30 @@ def refuse_for_udp(listening: Listening, text: str, where: str) -> None:
 
 def _listening(text: str) -> Listening:
     where, question, query = text.partition("?")
+    secret = where.lower().startswith(SCHEME)
+    before = SCHEME if secret else ""
     try:
-        listen = parse_listen(where)
+        listen = parse_listen(where[len(before) :])
     except ConfigError as error:
         found = error.problems[0]
-        raise Malformed(found.what, found.expected, found.example) from None
+        raise Malformed(found.what, found.expected, f"{before}{found.example}") from None
+    if secret and isinstance(listen, Unix):
+        raise Malformed(
+            "tls:// is for a port: who may use a path, its mode says", _FORM, "tls://:6379"
+        )
     if not question:
-        return Listening(listen)
+        return Listening(listen, tls=tls_of({}, secret))
     try:
         refuse_blanks(text)
         values = _options(query)
+        values["tls"] = tls_of(values, secret)
         if isinstance(listen, Unix) and values.get("proxy", EVERYBODY) != EVERYBODY:
             raise Malformed("who connects to a path has no address: proxy=required is meant")
         return Listening(listen, **values)
     except Malformed as found:
-        example = f"{format_address(listen)}?{found.example or 'proxy=required'}"
+        if found.expected.startswith("tls://"):  # an option of TLS without it
+            raise Malformed(found.what, _FORM, f"{SCHEME}{text}") from None
+        example = f"{before}{format_address(listen)}?{found.example or 'proxy=required'}"
         raise Malformed(found.what, found.expected or _FORM, example) from None
 
 
@@ -119,5 +133,5 @@ def _format_proxy(of: Listening | Route) -> str:
     return f"from:{format_networks(of.proxy)}" if of.proxy else ""
 
 
-_READ: Mapping[str, Callable[[str], Any]] = {"proxy": _proxy}
+_READ: Mapping[str, Callable[[str], Any]] = {"proxy": _proxy, **READ_LISTENING}
 _WRITE: Mapping[str, Callable[[Listening | Route], str]] = {"proxy": _format_proxy}

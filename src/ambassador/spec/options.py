@@ -23,6 +23,7 @@ from ambassador.spec.option import Option
 from ambassador.spec.sources import format_sources, parse_sources
 from ambassador.spec.stores import STORES
 from ambassador.spec.text import meant, shown
+from ambassador.spec.tls import format_peers, parse_peers
 from ambassador.spec.values import (
     format_duration,
     parse_duration,
@@ -48,7 +49,17 @@ OPTIONS: Mapping[str, Option] = {
             "the port of the variable, on all addresses",
             "127.0.0.1:7000",
             "where clients connect; with ?proxy=required or ?proxy=from:10.0.0.0/8 a PROXY header "
-            "says whose address it was",
+            "says whose address it was; tls://:6379 takes clients over TLS (secret-hop.md)",
+        ),
+        Option(
+            "peers",
+            parse_peers,
+            format_peers,
+            (Proto.TCP,),
+            "off",
+            "client-server,spiffe://example.org/*",
+            "which identities may come in where it listens with tls://: names in certificates, * "
+            "for any characters; off: any of the authority",
         ),
         Option(
             "pick",

@@ -25,7 +25,8 @@ _LIKE = 0.6  # 1: the same; twice the letters in common, by the letters of both
 # outside, and a search must not take the square of their length.
 _HIDING = ("@", "?", "&")  # without one of these there is no secret to be hidden
 _UNKNOWN_OPTION = re.compile(
-    r"(?P<key>[?&](?!(?:weight|proxy|label|network|sleep)=)[^=&,?]*=)(?!\d{1,4}(?:[&,]|$))[^&]+"
+    r"(?P<key>[?&](?!(?:weight|proxy|label|network|sleep|verify|tls|starttls)=)[^=&,?]*=)"
+    r"(?!\d{1,4}(?:[&,]|$))[^&]+"
 )
 
 

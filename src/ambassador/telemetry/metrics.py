@@ -77,6 +77,12 @@ METRICS: Mapping[str, Metric] = {
             "lines of the log that were not read in time, or that could not be written",
         ),
         Metric(
+            "ambassador_certificate_expires_seconds",
+            Kind.GAUGE,
+            ("identity",),
+            "until the certificate in force expires (`AMBASSADOR_IDENTITY`); below 0 afterwards",
+        ),
+        Metric(
             "ambassador_source_ports_short_total",
             Kind.COUNTER,
             (),
@@ -114,8 +120,9 @@ METRICS: Mapping[str, Metric] = {
             Kind.COUNTER,
             ("route", "reason"),
             "clients that got no session, which are among the refused: `denied` (their address may "
-            "not come in), `limit`, `limit_client`, `rate`, `banned`, and for their PROXY header "
-            "`proxy_sender`, `proxy_malformed`, `proxy_long`, `proxy_crc`, `proxy_cut`, "
+            "not come in), `limit`, `limit_client`, `rate`, `banned`, "
+            "`handshake` (of TLS), `identity` (its identity may not come in), and for their PROXY "
+            "header `proxy_sender`, `proxy_malformed`, `proxy_long`, `proxy_crc`, `proxy_cut`, "
             "`proxy_slow`",
         ),
         Metric(

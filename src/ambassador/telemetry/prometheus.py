@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import asyncio
 import platform
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ambassador import __version__
 from ambassador.core.describe import describe_listen
-from ambassador.core.results import FollowView, SourceView
+from ambassador.core.results import FollowView, IdentityView, SourceView
 from ambassador.core.usable import usable
 from ambassador.garbage import none_collected
 from ambassador.model import Admin, Endpoint, Health, Reason
@@ -43,6 +44,7 @@ class Facts:
     conntrack: tuple[int, int] | None = None  # entries, and how many there can be
     missed: int = 0  # source ports
     followed: Mapping[str, FollowView] = field(default_factory=dict)  # by the name of the route
+    identity: IdentityView | None = None  # who we are over TLS
 
 
 class MetricsText:
@@ -105,6 +107,10 @@ def _add_whole(page: Page, facts: Facts) -> None:
     add("ambassador_buffered_bytes", facts.buffered[0])
     add("ambassador_buffered_limit_bytes", facts.buffered[1])
     add("ambassador_log_lines_dropped_total", facts.dropped)
+    if facts.identity is not None and facts.identity.expires:
+        who = labelled(identity=facts.identity.names[0] if facts.identity.names else "")
+        left = round(facts.identity.expires - time.time(), 3)
+        add("ambassador_certificate_expires_seconds", left, who)
     add("ambassador_source_ports_short_total", facts.missed)
     if facts.conntrack is not None:
         for word, value in zip(("entries", "limit"), facts.conntrack, strict=True):

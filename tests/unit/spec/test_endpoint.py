@@ -45,7 +45,7 @@ MALFORMED = [
     ("tpc://h:80", 'the scheme "tpc" is unknown, did you mean "tcp"?', "tcp://h:80"),
     ("sctp://h:80", 'the scheme "sctp" is unknown', "tcp://h:80"),
     ("://h:80", 'the scheme "" is unknown', "tcp://h:80"),
-    ("tls://h:80", 'the scheme "tls" is unknown', "tcp://h:80"),
+    ("ssl://h:80", 'the scheme "ssl" is unknown', "tcp://h:80"),
     ("tcp://", "the port is missing", "tcp://192.168.1.52:6379"),
     ("tcp://h", "the port is missing", "tcp://h:6379"),
     ("tcp://h:", "the port is missing", "tcp://h:6379"),

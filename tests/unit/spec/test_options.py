@@ -29,7 +29,17 @@ def test_each_default_of_the_table_is_the_default_of_the_route(key):
 
 def test_which_options_a_protocol_has():
     assert applicable(Proto.TCP) == (
-        *("listen", "pick", "resolve", "slow_start", "connect", "keepalive", "source", "existing"),
+        *(
+            "listen",
+            "peers",
+            "pick",
+            "resolve",
+            "slow_start",
+            "connect",
+            "keepalive",
+            "source",
+            "existing",
+        ),
         *("allow", "deny", "limit", "limit_client", "rate", "ban"),
         *("health", "interval", "rise", "fall", "panic", "lag"),
         *("follow", "none", "promote", "failback", "user", "password_file", "sentinel_user"),

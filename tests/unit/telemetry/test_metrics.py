@@ -24,4 +24,5 @@ def test_no_label_comes_from_a_client():
     assert labels == {
         *("version", "python", "route", "proto", "listen", "plane", "reason", "flow"),
         *("endpoint", "health", "admin", "kind", "cause"),
+        "identity",  # our own
     }

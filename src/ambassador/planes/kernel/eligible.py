@@ -47,11 +47,11 @@ def _unsuited_listen(host: str) -> str:
 
 
 def _unsuited_options(route: Route) -> str:
+    if route.tls is not None:
+        return "it listens with tls://, which the relay speaks"
     for endpoint in route.endpoints:
-        if endpoint.proxy:
-            return f"a PROXY header is sent to {format_address(endpoint.address)}"
-        if not _may_be_forwardable(endpoint):
-            return f"the kernel does not forward to {describe_endpoint(endpoint)}"
+        if why := _unsuited_endpoint(endpoint):
+            return why
     if route.source:
         return "its source addresses are chosen by the relay"
     for key in ("limit", "limit_client", "rate", "ban"):
@@ -67,6 +67,16 @@ def _unsuited_choice(route: Route) -> str:
         return "pick=hash is reckoned by the relay"
     if route.slow_start and len(route.endpoints) > 1:
         return "slow_start shifts clients little by little, which the relay does"
+    return ""
+
+
+def _unsuited_endpoint(endpoint: Endpoint) -> str:
+    if endpoint.tls is not None:
+        return f"the relay speaks TLS to {describe_endpoint(endpoint)}"
+    if endpoint.proxy:
+        return f"a PROXY header is sent to {format_address(endpoint.address)}"
+    if not _may_be_forwardable(endpoint):
+        return f"the kernel does not forward to {describe_endpoint(endpoint)}"
     return ""
 
 

@@ -9,13 +9,18 @@ import select
 import socket
 import time
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from ambassador.errors import AmbassadorError, in_a_line
 from ambassador.planes.relay.evidence import Candidate
-from ambassador.planes.relay.options import guard, reset
+from ambassador.planes.relay.options import guard, no_delay, reset
 from ambassador.planes.relay.poller import Poller
 from ambassador.planes.relay.refusal import refuse_itself, spoken
 from ambassador.planes.relay.source_ports import SourcePorts, port_range
+from ambassador.tls.keyring import Keyring
+
+if TYPE_CHECKING:
+    from ambassador.tls.opening import Opening
 
 __all__ = ["BESIDE", "Dial", "Dialler", "Patience"]
 
@@ -45,9 +50,12 @@ class Dialler(Protocol):
 
 
 class Patience:
-    """Ends dials whose time is over: one timer for all, and none while there is no dial."""
+    """Ends dials whose time is over: one timer for all, and none while there is no dial. `keyring`
+    has what endpoints are spoken to with over TLS.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, keyring: Keyring) -> None:
+        self.keyring = keyring
         # The first port that the kernel itself gives to a socket (ip(7)): only there one can be
         # connected to itself.
         self.ephemeral = port_range()[0]
@@ -85,7 +93,9 @@ class Patience:
 class Dial:
     """A socket that is being connected to `candidate`."""
 
-    __slots__ = ("_began", "_limit", "_overdue", "_patience", "_sock", "candidate", "dialler")
+    __slots__ = (
+        "_began", "_limit", "_opening", "_overdue", "_patience", "_sock", "candidate", "dialler",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -96,6 +106,7 @@ class Dial:
         patience: Patience,
     ) -> None:
         self.candidate = candidate
+        self._opening: Opening | None = None  # it is connected, and TLS is not spoken yet
         self._began = time.monotonic()
         self._limit = limit
         self._sock = sock
@@ -150,6 +161,9 @@ class Dial:
 
     def ready(self, events: int) -> None:
         """The connection is made, or has failed; see poller.Ready."""
+        if self._opening is not None:
+            self._open(events)
+            return
         try:
             if events & (select.EPOLLERR | select.EPOLLHUP):
                 error = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -162,8 +176,35 @@ class Dial:
         except OSError as error:
             self.fail(f"{self.candidate}: {spoken(error)}")
             return
+        if self.candidate.endpoint.tls is not None:
+            self._open(events)
+            return
         self._patience.remove(self)
         self.dialler.answered(self, self._sock, events)
+
+    def _open(self, events: int) -> None:
+        """Go on with what comes before the first byte over TLS."""
+        opening, candidate = self._opening, self.candidate
+        try:
+            if opening is None:
+                no_delay(self._sock)
+                opening = self._patience.keyring.open(
+                    self._sock, candidate.endpoint, candidate.address
+                )
+                self._opening = opening
+            found = opening.go_on()
+        except (OSError, AmbassadorError) as error:
+            self._sock = opening.sock if opening is not None else self._sock
+            self._patience.keyring.forget(candidate.endpoint)
+            why = in_a_line(error) if isinstance(error, AmbassadorError) else _why(error)
+            self.fail(f"{candidate}: {why}")
+            return
+        self._sock = opening.sock
+        if found is not None:
+            from ambassador.planes.relay.tls_side import carried  # noqa: PLC0415 (ssl)
+
+            self._patience.remove(self)
+            self.dialler.answered(self, carried(found), events)
 
     def look(self, now: float) -> None:
         """Do what is due at `now`, by the monotonic clock."""
@@ -201,6 +242,12 @@ class Dial:
         self._patience.remove(self)
         self.dialler.poller.remove(self._sock.fileno())
         self._sock.close()
+
+
+def _why(error: OSError) -> str:
+    """Return what TLS says of it, or the kernel."""
+    said = isinstance(error, ConnectionAbortedError) and error.strerror
+    return said or spoken(error)
 
 
 def _connect_path(path: str) -> socket.SocketType:

@@ -81,6 +81,15 @@ class SessionFacts(Pair):
         """
         return self.candidate.place if self.candidate else None
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The identities of its client; none where it came in clear."""
+        sock = self.client.sock
+        if type(sock) is socket.SocketType:
+            return ()
+        found: tuple[str, ...] = sock.names.all  # type: ignore[attr-defined]
+        return found
+
     def view(self, now: float) -> SessionStatus:
         """Return what is seen from outside; `now` by the monotonic clock."""
         waits = self.state is State.HANDED and self.connected is None
@@ -96,6 +105,7 @@ class SessionFacts(Pair):
             self.to_client,
             "relay",
             shown(state, self.standing is Standing.LEAVING),
+            self.names,
         )
 
     def grown_to(self, now: float) -> float:

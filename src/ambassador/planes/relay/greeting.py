@@ -25,12 +25,14 @@ __all__ = ["WITHIN", "Greeting", "Greetings"]
 # Seconds from the accept to the end of the header: a few, and at least 3, so that a segment that
 # was lost can come again (proxy-protocol.txt, section 2).
 WITHIN = 5.0
+_HANDSHAKE = 22  # the first byte of TLS (RFC 8446, section 5.1)
 _END = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 
 
 class Greetings:
     """Waits for the headers of clients of `live`; who is taken is told to `begin`: the connection,
-    whose it is, what it may have to wait for, and the header.
+    whose it is, what it may have to wait for, and the header. `secret` has who
+    speaks TLS first: the header is inside.
     """
 
     def __init__(
@@ -38,10 +40,12 @@ class Greetings:
         around: Surroundings,
         live: LiveRoute,
         begin: Callable[[socket.SocketType, object, bool | Reason, Header], None],
+        secret: Callable[[socket.SocketType, object], None],
     ) -> None:
         self._around = around
         self._live = live
         self._begin = begin
+        self._secret = secret
         self._waiting: dict[Greeting, float] = {}  # until when, by the monotonic clock; in order
         self._armed = False
 
@@ -50,8 +54,10 @@ class Greetings:
 
     @property
     def waiting(self) -> dict[Greeting, float]:
-        """Who waits, and until when, by the monotonic clock."""
-        return dict(self._waiting)
+        """Who waits, and until when, by the monotonic clock; without those who speak TLS already,
+        which no other process can go on with.
+        """
+        return {one: until for one, until in self._waiting.items() if not _speaks_tls(one.client)}
 
     def taken(self, greeting: Greeting) -> None:
         """Another process waits for its header: let go, without an end."""
@@ -93,6 +99,18 @@ class Greetings:
         else:
             self._around.poller.close_socket(client)
 
+    def is_secret(self, greeting: Greeting, data: bytes) -> bool:
+        """Tell whether `greeting` begins with TLS and not with a header: as another ambassador
+        does, whose header is for nobody between. It is seen to here no longer, then.
+        """
+        client = greeting.client
+        if self._live.route.tls is None or data[0] != _HANDSHAKE or _speaks_tls(client):
+            return False
+        self._leave(greeting)
+        self._around.poller.remove(client.fileno())
+        self._secret(client, greeting.address)
+        return True
+
     def refuse(self, greeting: Greeting, reason: Reason) -> None:
         """Close the connection of `greeting`, and say why."""
         self.give_up(greeting)
@@ -127,6 +145,10 @@ class Greetings:
         self._arm()
 
 
+def _speaks_tls(client: socket.SocketType) -> bool:
+    return type(client) is not socket.SocketType
+
+
 class Greeting:
     """One client; see poller.Ready."""
 
@@ -146,6 +168,8 @@ class Greeting:
         """Tell whether all is done with it."""
         try:
             data = self.client.recv(MOST, socket.MSG_PEEK)
+            if data and self._all.is_secret(self, data):
+                return True
             found = read(data) if data else None
         except BlockingIOError:
             return False

@@ -29,6 +29,7 @@ from ambassador.tasks import Slice
 if TYPE_CHECKING:  # only where a PROXY header is read
     from ambassador.core.proxy.header import Header
     from ambassador.planes.relay.greeting import Greetings
+    from ambassador.planes.relay.handshake import Handshakes
 
 __all__ = ["StreamListener"]
 
@@ -55,6 +56,7 @@ class StreamListener:
         self._sessions: set[Session] = set()
         self.greetings: Greetings | None = None
         self._done = self._sessions.discard
+        self.handshakes: Handshakes | None = None  # where it listens with tls://
         # Kept: each look at them makes enumerations, half a microsecond each.
         self._kind = int(sock.family), int(sock.type), sock.proto
         self._reading = False
@@ -160,8 +162,9 @@ class StreamListener:
         if not self._paused:
             self._accept_batch()
         self._close()
-        if self.greetings is not None:
-            self.greetings.close()
+        for waiting in (self.greetings, self.handshakes):
+            if waiting is not None:
+                waiting.close()
         end_listening(self.sock)
         close_listener(self.sock)
         self._uncount()
@@ -173,8 +176,9 @@ class StreamListener:
 
     def cut(self, reason: Reason) -> None:
         """End all sessions now."""
-        if self.greetings is not None:
-            self.greetings.close()
+        for waiting in (self.greetings, self.handshakes):
+            if waiting is not None:
+                waiting.close()
         for session in list(self._sessions):
             session.cut(reason)
 
@@ -320,8 +324,46 @@ class StreamListener:
             if route.proxy:
                 self.greet(client, address)
             else:
-                self.begin(client, address, taken)
+                self._let_in(client, address, taken)
         return True
+
+    def _let_in(
+        self,
+        client: socket.SocketType,
+        address: object,
+        taken: bool | Reason,
+        header: Header | None = None,
+    ) -> None:
+        """Begin the session of `client`, once it has proved who it is where it has to."""
+        if self.live.route.tls is None or type(client) is not socket.SocketType:
+            self.begin(client, address, taken, header)
+        else:
+            self._prove(client, address, taken, header)
+
+    def _prove(
+        self,
+        client: socket.SocketType,
+        address: object,
+        taken: bool | Reason = True,
+        header: Header | None = None,
+    ) -> None:
+        if self.handshakes is None:
+            from ambassador.planes.relay.handshake import Handshakes  # noqa: PLC0415 (ssl)
+
+            self.handshakes = Handshakes(self._around, self.live, self._proved)
+        self.handshakes.begin(client, address, taken, header)
+
+    def _proved(
+        self,
+        client: socket.SocketType,
+        address: object,
+        taken: bool | Reason,
+        header: Header | None,
+    ) -> None:
+        if self.live.route.proxy and header is None:
+            self.greet(client, address)
+        else:
+            self.begin(client, address, taken, header)
 
     def begin(
         self,
@@ -346,5 +388,5 @@ class StreamListener:
         if self.greetings is None:
             from ambassador.planes.relay.greeting import Greetings  # noqa: PLC0415
 
-            self.greetings = Greetings(self._around, self.live, self.begin)
+            self.greetings = Greetings(self._around, self.live, self._let_in, self._prove)
         self.greetings.add(client, address, until)

@@ -11,16 +11,18 @@ from __future__ import annotations
 
 import select
 import socket
+from collections.abc import Callable
 
 from ambassador.core.session import TABLE, Action, Event, State
 from ambassador.planes.relay.delivery import Delivery
 from ambassador.planes.relay.options import END_ON_CLOSE, is_over, reset, unacknowledged
 from ambassador.planes.relay.poller import Poller
 
-__all__ = ["Pair", "Side"]
+__all__ = ["Pair", "Side", "side_of"]
 
 _PLAIN = select.EPOLLIN | select.EPOLLOUT  # data, and room to write: told with every edge
 _WRITING = socket.SHUT_WR
+_PLAIN_SOCKET = socket.SocketType
 _OUT = select.EPOLLOUT
 _ERROR = select.EPOLLERR
 _ODD = _ERROR | select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLPRI
@@ -32,6 +34,14 @@ _RESET_CLIENT, _CLOSE = Action.RESET_CLIENT, Action.CLOSE
 _END_CLIENT, _END_UPSTREAM = Action.END_CLIENT, Action.END_UPSTREAM
 
 
+def side_of(pair: Pair, sock: socket.SocketType) -> Side:
+    """Return what carries `sock`: a socket that speaks TLS brings its own."""
+    if type(sock) is _PLAIN_SOCKET:  # nearly always
+        return Side(pair, sock)
+    side: Callable[[Pair, socket.SocketType], Side] = getattr(sock, "side", None) or Side
+    return side(pair, sock)
+
+
 class Side:
     """One of the two connections. It reads from its socket and writes to its peer's."""
 
@@ -39,6 +49,7 @@ class Side:
         "closed", "delivery", "ended", "ending", "finishing", "lost", "pair", "peer", "poller",
         "readable", "received", "shut", "sock", "to", "unsent",
     )  # fmt: skip
+    passable = True  # another process could go on with it
 
     def __init__(self, pair: Pair, sock: socket.SocketType) -> None:
         self.pair = pair
@@ -265,7 +276,7 @@ class Pair:
     def __init__(self, poller: Poller, client: socket.SocketType) -> None:
         self.poller = poller
         self.state = State.ACCEPTED
-        self.client = Side(self, client)
+        self.client = side_of(self, client)
         self.upstream: Side | None = None
 
     def join(self, upstream: Side, events: int = 0) -> None:
@@ -296,6 +307,9 @@ class Pair:
     def broke(self) -> None:
         """An error of ours: go no further, so that no bytes are missing in between."""
         self.happened(Event.CUT)
+
+    def side_failed(self, side: Side, why: str) -> None:
+        """`side` is about to be lost, for `why`: a subclass may want to know."""
 
     def ended_early(self) -> None:
         """The client has ended while there is no upstream: a subclass may not let it wait."""

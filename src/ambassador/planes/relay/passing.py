@@ -35,10 +35,13 @@ _FLAGS = ("ending", "ended", "finishing", "shut", "lost", "closed")
 
 def pack(pair: Pair, event: Event) -> tuple[Passed, list[socket.SocketType], bytes] | None:
     """Return what is to be passed of `pair`: what is known, its sockets, those of the client first,
-    and what is unsent, that for the client first. None in a state that has nothing to pass.
+    and what is unsent, that for the client first. None in a state that has nothing to pass, and
+    where one side speaks TLS: what OpenSSL knows stays in its process.
     """
     client, upstream = pair.client, pair.upstream
     if upstream is None or pair.state not in _PASSABLE:
+        return None
+    if not (client.passable and upstream.passable):
         return None
     sides = client, upstream
     unsent = b"".join(bytes(side.unsent) for side in sides if side.unsent is not None)

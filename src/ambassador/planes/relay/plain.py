@@ -36,14 +36,14 @@ def plain(
     """Return where clients of a listener of `live` at `port` (0: a path) are led to; None where
     each has to be looked at: not everybody may come in, or they are counted, the route is held,
     something is in doubt or gets only a part yet, a name is not known, the source address is
-    chosen, a PROXY header is read or sent, or who the client is, or what all processes have open,
-    decides.
+    chosen, a PROXY header is read or sent, TLS is spoken, or who the client is, or what all
+    processes have open, decides.
     """
     route, usable = live.route, live.usable_now
     least = route.pick in (Pick.LEAST, Pick.HASH) and len(usable) > 1
     each = route.admitted is not None or is_limited(route) or route.hold is not None
-    each = each or bool(route.source or route.proxy or live.warming.since)
-    each = each or any(one.proxy for one in usable)
+    each = each or bool(route.source or route.proxy or live.warming.since) or route.tls is not None
+    each = each or any(one.proxy or one.tls is not None for one in usable)
     if each or live.in_doubt or not usable or least:
         return None
     places = []

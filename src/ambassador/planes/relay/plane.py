@@ -42,6 +42,7 @@ from ambassador.ports import (
 from ambassador.sockets.bind import close_listener
 from ambassador.sockets.inherited import Inherited
 from ambassador.tasks import Slice
+from ambassador.tls.keyring import Keyring
 
 __all__ = ["RelayPlane"]
 
@@ -60,7 +61,7 @@ class RelayPlane(Onward):
     those that were over in a moment in a worker. Listeners are taken from `inherited`, where it has
     them; while it is provisional nothing is accepted, until `begin`. At most `workers`
     processes do the same beside this one while there is much to do; `eager`: always. `reserve`
-    descriptors are left to what is no session.
+    descriptors are left to what is no session; `keyring` has what TLS is spoken with.
     """
 
     name = "relay"
@@ -80,6 +81,7 @@ class RelayPlane(Onward):
         workers: int = 0,
         eager: bool = False,
         reserve: int = 16,
+        keyring: Keyring | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._descriptors = Descriptors(reserve=reserve)
@@ -103,13 +105,14 @@ class RelayPlane(Onward):
                 self._loop.call_later,
                 memory=memory // (workers + 1),
             ),
-            Patience(),
+            Patience(keyring := keyring or Keyring()),
             self.source_ports,
             Keepalives(),
             partial(own, Proto.TCP),
             asyncio.Event(),
             closed,
             self._doors,
+            keyring,
         )
         if not self._inherited.provisional:
             self._turn_on()

@@ -41,7 +41,8 @@ class RelayRoute:
         """How many sessions there are that can be waited for."""
         if self.live.route.proto is not Proto.TCP:
             return 0
-        greetings = [o.greetings for o in self.listeners if isinstance(o, StreamListener)]
+        streams = [one for one in self.listeners if isinstance(one, StreamListener)]
+        greetings = [who for one in streams for who in (one.greetings, one.handshakes)]
         return self.live.counters.open + sum(len(one) for one in greetings if one is not None)
 
     async def change(self, step: ChangeRoute, piece: Slice) -> None:

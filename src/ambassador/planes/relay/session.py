@@ -23,7 +23,7 @@ from ambassador.planes.relay.dial import Dial
 from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.options import no_delay, reset
-from ambassador.planes.relay.pair import Side
+from ambassador.planes.relay.pair import Side, side_of
 from ambassador.planes.relay.refusal import doubt, is_ours, patience, refuse_ourselves, spoken
 from ambassador.planes.relay.resets import lasted
 from ambassador.planes.relay.search import Search
@@ -181,6 +181,23 @@ class Session(SharedSession):
         self.live.counters.queue.enter(self, reason, lambda: self.live.route, since)
         self._hold()
 
+    @property
+    def is_passable(self) -> bool:
+        """See SharedSession. A handshake that has begun cannot be passed either."""
+        dials = (self._dial, *self._beside)
+        if any(one is not None and one.candidate.endpoint.tls is not None for one in dials):
+            return False
+        return super().is_passable
+
+    def side_failed(self, side: Side, why: str) -> None:
+        """See Pair. An endpoint that ends TLS before it has said anything does not want us."""
+        if not self.detail:
+            self.detail = why
+        if side is self.upstream and not side.received and self.candidate is not None:
+            endpoint = self.candidate.endpoint
+            self.around.keyring.forget(endpoint)
+            self.live.failed(endpoint, why, time.monotonic())
+
     def _seek(self, held: float | None = None) -> None:
         """Look for an upstream, or wait where the route is held: since `held`, where that was so in
         another process.
@@ -287,7 +304,7 @@ class Session(SharedSession):
         if self._beside:
             self._pass_on(dial)
         self._dial = None
-        upstream = Side(self, sock)
+        upstream = side_of(self, sock)
         self.poller.give(sock.fileno(), upstream)
         self._join(dial.candidate, upstream, events)
 

@@ -96,9 +96,11 @@ class SharedSession(SessionFacts):
     @property
     def is_passable(self) -> bool:
         """Whether another process could go on with it; what cannot be passed stays where it is
-        until it ends.
+        until it ends. What OpenSSL knows of a connection cannot.
         """
-        return self._worker is None and self.state is not State.CLOSED
+        if self._worker is not None or self.state is State.CLOSED or not self.client.passable:
+            return False
+        return self.upstream is None or self.upstream.passable
 
     def taken(self) -> None:
         """Another process goes on with it: let go of it, without an end that is counted or that its

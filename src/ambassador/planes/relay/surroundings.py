@@ -13,6 +13,7 @@ from ambassador.planes.relay.keepalive import Keepalives
 from ambassador.planes.relay.poller import Poller
 from ambassador.planes.relay.source_ports import SourcePorts
 from ambassador.ports import Resolver, SessionEnded
+from ambassador.tls.keyring import Keyring
 
 __all__ = ["Surroundings"]
 
@@ -35,4 +36,5 @@ class Surroundings:
     ended: asyncio.Event
     closed: SessionEnded
     doors: Doors
+    keyring: Keyring = field(default_factory=Keyring)
     datagram: memoryview = field(default_factory=lambda: memoryview(bytearray(_LARGEST)))

@@ -19,6 +19,8 @@ _WORDS = {
     Reason.DENIED: "may not come in",
     Reason.LIMIT: "came while as many sessions were open as limit allows",
     Reason.LIMIT_CLIENT: "came while the client had as many sessions as limit_client allows",
+    Reason.HANDSHAKE: "could not be spoken to over TLS",
+    Reason.IDENTITY: "may not come in by its identity",
     Reason.RATE: "came faster than rate allows",
     Reason.BANNED: "came in the time of a ban",
     Reason.PROXY_SENDER: "may not send a PROXY header, and without one nobody may come in",
@@ -36,16 +38,19 @@ class TurnedAway:
     def __init__(self) -> None:
         self.by: Counter[Reason] = Counter()
         self._untold: dict[Reason, int] = {}  # since the last line, while the next may not come yet
-        self._latest = ""
+        self._latest = self._detail = ""
 
-    def add(self, route: str, reason: Reason, host: str) -> None:
-        """Count the client at `host`, which the route so named does not take for `reason`."""
+    def add(self, route: str, reason: Reason, host: str, detail: str = "") -> None:
+        """Count the client at `host`, which the route so named does not take for `reason`, of which
+        `detail` says more.
+        """
         self.by[reason] += 1
         host = host.removeprefix("::ffff:")  # an IPv4 client of a dual-stack listener
         if reason in self._untold:
             self._untold[reason] += 1
-            self._latest = host
+            self._latest, self._detail = host, detail
         else:
+            self._detail = detail
             self._tell(route, reason, 1, host)
 
     def _tell(self, route: str, reason: Reason, clients: int, host: str) -> None:
@@ -57,6 +62,8 @@ class TurnedAway:
         text = f"{route}  {who or f'{host} was refused: it'} {_WORDS[reason]}"
         if reason is Reason.DENIED and is_gateway(host):
             text = f"{text}; {_HIDDEN}"
+        if self._detail and reason in (Reason.HANDSHAKE, Reason.IDENTITY):
+            text = f"{text}: {self._detail}"
         fields = {"route": route, "reason": reason.value, "clients": clients, "latest": host}
         log.event(log.WARNING, "clients_refused", text, **fields)
 

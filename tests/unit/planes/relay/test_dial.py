@@ -11,6 +11,7 @@ from ambassador.planes.relay.dial import BESIDE, Dial, Patience
 from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.poller import Poller
 from ambassador.planes.relay.source_ports import SourcePorts
+from ambassador.tls.keyring import Keyring
 from tests.ports import free_port
 
 
@@ -44,7 +45,7 @@ def run(request):
             poller = Poller(4096, lambda error: None)
             loop = asyncio.get_running_loop()
             loop.add_reader(poller.fileno(), poller.turn)
-            patience = Patience()
+            patience = Patience(Keyring())
             dialler = Dialler(poller)
             try:
                 return await trial(dialler, patience)

@@ -1,0 +1,123 @@
+"""Who we are over TLS while we run: files that change, and a certificate that expires."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from ambassador import log
+from ambassador.core.results import IdentityView
+from ambassador.errors import AmbassadorError, in_a_line
+from ambassador.model import Route, Verify
+from ambassador.sources.watch import FileWatch
+from ambassador.tasks import spawn
+from ambassador.tls.keyring import Keyring
+
+__all__ = ["IdentityFiles"]
+
+_INTERVAL, _REST = 0.5, 0.3  # seconds; see FileWatch
+_SOON = 14 * 86400.0  # seconds before the end in which it is said, once a day
+_DAY = 86400.0
+_LOOK = 60.0  # seconds between two looks at the clock
+
+
+class IdentityFiles:
+    """Has `keyring` take over its files when they change, and says how long they are good."""
+
+    def __init__(self, keyring: Keyring) -> None:
+        self._keyring = keyring
+        self._problem = ""
+        self._tasks: list[asyncio.Task[None]] = []
+        self._warned = 0.0
+        self._loud: set[str] = set()  # routes that verify nobody, and were told of
+
+    @property
+    def view(self) -> IdentityView | None:
+        """What is told of it; nothing without an identity."""
+        if not self._keyring.where:
+            return None
+        bundle = self._keyring.bundle
+        return IdentityView(
+            self._keyring.where, bundle.names.all, round(bundle.expires, 3), self._problem
+        )
+
+    def open(self) -> None:
+        """Watch."""
+        if self._keyring.where:
+            self._say_exposed()
+            self._tasks = [self._watch(path) for path in self._keyring.files]
+            self._tasks.append(spawn(self._look(), "the time of the certificate"))
+
+    def change(self, routes: Iterable[Route]) -> None:
+        """Say of each of `routes` that is new where nobody proves who it is."""
+        for route in routes:
+            said = [route.tls, *(endpoint.tls for endpoint in route.endpoints)]
+            nobody = any(one is not None and one.verify is Verify.NONE for one in said)
+            if nobody and route.name not in self._loud:
+                text = (
+                    f"{route.name}  verify=none: NOBODY proves who it is; who stands between can "
+                    "read and change everything"
+                )
+                log.event(log.WARNING, "not_verified", text, route=route.name)
+                self._loud.add(route.name)
+
+    def close(self) -> None:
+        """Watch no longer."""
+        for task in self._tasks:
+            task.cancel()
+        self._tasks.clear()
+
+    async def renew(self) -> None:
+        """Take over what the files say now, or say why that stays as it was."""
+        keyring = self._keyring
+        try:
+            bundle = await asyncio.to_thread(keyring.read)
+        except AmbassadorError as error:
+            text = in_a_line(error)
+            if text != self._problem:
+                self._problem = text
+                log.event(log.ERROR, "identity_failed", f"the identity stays as it was: {text}")
+            return
+        self._problem, self._warned = "", 0.0
+        if bundle != keyring.bundle:
+            keyring.use(bundle)
+            until = time.strftime("%Y-%m-%d", time.gmtime(bundle.expires))
+            text = f"the identity {bundle.names} is used anew from {keyring.where}, until {until}"
+            log.event(log.INFO, "identity_renewed", text, expires=bundle.expires)
+            self._say_exposed()
+
+    def _watch(self, path: Path) -> asyncio.Task[None]:
+        return spawn(FileWatch(path, self.renew, _INTERVAL, _REST).run(), f"watch {path}")
+
+    async def _look(self) -> None:
+        while True:
+            self._say_when_it_ends(time.time())
+            await asyncio.sleep(_LOOK)
+
+    def _say_when_it_ends(self, now: float) -> None:
+        bundle = self._keyring.bundle
+        left = bundle.expires - now
+        if not bundle.proves or left > _SOON or now - self._warned < _DAY:
+            return
+        self._warned = now
+        where = self._keyring.where
+        if left <= 0:
+            text = f"the certificate of {bundle.names} HAS EXPIRED, nobody lets us in by it"
+            level = log.ERROR
+        else:
+            text = f"the certificate of {bundle.names} expires in {_days(left)}"
+            level = log.WARNING
+        text = f"{text}: ambassador pair --renew, or put a new one at {where}"
+        log.event(level, "identity_expires", text, seconds=round(left))
+
+    def _say_exposed(self) -> None:
+        for path in self._keyring.bundle.exposed:
+            text = f"{path} has a private key and may be read by others than its owner: chmod 600"
+            log.event(log.WARNING, "identity_exposed", text, path=path)
+
+
+def _days(seconds: float) -> str:
+    days = int(seconds // _DAY)
+    return f"{days} days" if days > 1 else f"{max(int(seconds // 3600), 0)} hours"

@@ -1,0 +1,72 @@
+"""Who a certificate says its holder is, and whether that is somebody who may come in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import ip_address
+
+__all__ = ["Names", "is_at", "may_come_in", "names_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What stands in a certificate. `subject` is its common name, which counts only where no other
+    name is there (RFC 9525, section 2.3, does without it).
+    """
+
+    subject: str = ""
+    hosts: tuple[str, ...] = ()  # DNS names, lower case
+    addresses: tuple[str, ...] = ()  # IP literals as `ipaddress` writes them
+    uris: tuple[str, ...] = ()  # SPIFFE IDs, for one
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every name of it."""
+        found = (*self.uris, *self.hosts, *self.addresses)
+        return found or ((self.subject,) if self.subject else ())
+
+    def __str__(self) -> str:
+        """The first of its names, by which logs and `sessions` call its holder."""
+        return self.all[0] if self.all else "nobody"
+
+
+def names_of(decoded: Iterable[tuple[str, str]], subject: str) -> Names:
+    """Return the names among `decoded`, pairs as ssl.SSLSocket.getpeercert has them."""
+    hosts, addresses, uris = [], [], []
+    for kind, name in decoded:
+        if kind == "DNS":
+            hosts.append(name.lower())
+        elif kind == "URI":
+            uris.append(name)
+        elif kind == "IP Address":
+            try:
+                addresses.append(str(ip_address(name.strip())))
+            except ValueError:  # OpenSSL says so of one it cannot read
+                continue
+    return Names(subject, tuple(hosts), tuple(addresses), tuple(uris))
+
+
+def may_come_in(names: Collection[str], peers: Iterable[str]) -> bool:
+    """Return whether one of `names` is among `peers`, where `*` stands for any characters; case
+    does not count. Where `peers` is empty, everybody may.
+    """
+    patterns = tuple(peers)
+    return not patterns or any(_pattern(one).fullmatch(name) for one in patterns for name in names)
+
+
+@lru_cache(1024)
+def _pattern(peer: str) -> re.Pattern[str]:
+    return re.compile(".*".join(map(re.escape, peer.split("*"))), re.DOTALL | re.IGNORECASE)
+
+
+def is_at(host: str, names: Names, peer: str = "") -> bool:
+    """Return whether the holder of a certificate with `names` may be at the IP literal `host`.
+    `peer` is who the own bundle says the other side is: that counts where the certificate says
+    nothing of addresses.
+    """
+    if names.addresses:
+        return str(ip_address(host.partition("%")[0])) in names.addresses
+    return bool(peer) and peer.lower() in map(str.lower, names.all)

@@ -1,0 +1,106 @@
+"""One side of a session that speaks TLS: what is different from one in clear.
+
+Its socket takes plain bytes and may keep what it has made of them; that goes out when the kernel
+has room, and before it is gone nothing is closed. Imported where a route speaks TLS.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+from typing import TYPE_CHECKING
+
+from ambassador.planes.relay.pair import Side
+from ambassador.tls.stream import TlsSocket
+
+if TYPE_CHECKING:
+    from ambassador.planes.relay.pair import Pair
+
+__all__ = ["TlsSide", "carried"]
+
+_OUT, _IN = select.EPOLLOUT, select.EPOLLIN
+_GONE = select.EPOLLERR | select.EPOLLHUP
+
+
+def carried(sock: TlsSocket) -> TlsSocket:
+    """Return `sock`, which a session will carry as one that speaks TLS."""
+    sock.side = TlsSide
+    return sock
+
+
+class TlsSide(Side):
+    """See Side."""
+
+    __slots__ = ("closing",)
+    sock: TlsSocket
+    passable = False
+
+    def __init__(self, pair: Pair, sock: socket.SocketType) -> None:
+        super().__init__(pair, sock)
+        self.closing = False  # it closes as soon as the kernel has taken what is behind
+        self.sock.wake = self._wake
+
+    def ready(self, events: int) -> None:
+        """See Side."""
+        sock = self.sock
+        if events & _OUT and sock.behind and self.unsent is None:
+            self._go_on()
+            if self.closed:
+                return
+        if sock.has_more:
+            events |= _IN
+        super().ready(events)
+
+    def pump(self) -> None:
+        """See Side."""
+        super().pump()
+        if self.to is not None and self.sock.has_more and not self.readable:
+            self.poller.go_on(self)  # of which no event tells
+
+    def close(self) -> None:
+        """Close with close_notify and an end, after what is behind."""
+        if self.closed:
+            return
+        sock = self.sock
+        try:
+            sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            sock.behind = b""
+        if sock.behind and not self.lost:
+            self.closing = True
+            return
+        self.shut = True
+        super().close()
+
+    def undelivered(self) -> int | None:
+        """See Side."""
+        found = super().undelivered()
+        return None if found is None else found + len(self.sock.behind)
+
+    def lose(self) -> None:
+        """See Side. Why is known here better than from the event."""
+        if not self.closed and not self.lost and self.sock.failure:
+            self.pair.side_failed(self, self.sock.failure)
+        super().lose()
+        if self.closing and not self.closed:
+            self.sock.behind = b""
+            super().close()
+
+    def _go_on(self) -> None:
+        """The kernel may have room for what is behind."""
+        try:
+            if not self.sock.taken():
+                return
+        except OSError:
+            self.sock.behind = b""
+            self.lose()
+            return
+        if self.closing:
+            self.shut = True
+            super().close()
+        elif self.peer is not None and self.peer.readable:
+            self.peer.pump()
+
+    def _wake(self) -> None:
+        if not self.closed:
+            self.poller.go_on(self)

@@ -1,0 +1,430 @@
+"""A socket that speaks TLS, used as one that does not wait: what a session calls of a socket means
+the same here, on plain bytes.
+
+Ends are exact. close_notify is the end of one direction (RFC 8446, section 6.1), as a FIN is: it is
+sent for `shutdown`, and read as no bytes; the other direction stays open. A FIN without it is a
+truncation, and reads as a reset.
+
+OpenSSL works on memory here (`ssl.MemoryBIO`) and the kernel is asked once for what has come, not
+for each record's head and body.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+from ambassador.core.identity import Names, names_of
+from ambassador.tls.dialect import Dialect
+from ambassador.tls.words import spoken
+
+__all__ = ["TlsSocket"]
+
+_PIECE = 64 << 10  # plain bytes that are made secret before the kernel has taken them
+_LARGEST = 256 << 10  # bytes of one read of the kernel
+_SHUT_WR = socket.SHUT_WR
+_receive, _transmit = socket.SocketType.recv_into, socket.SocketType.send
+_shut = socket.SocketType.shutdown
+
+
+class _Room(threading.local):
+    """What the kernel fills: shared, since it is empty again after each read."""
+
+    def __init__(self) -> None:
+        self.raw = bytearray(_LARGEST)
+        self.view = memoryview(self.raw)
+
+
+_room = _Room()
+
+
+class TlsSocket(socket.SocketType):
+    """Takes over `sock`. `names` are the other side's once `handshake` is over."""
+
+    __slots__ = (
+        "_early", "_ended", "_fresh", "_in", "_kept", "_out", "_ssl", "_told", "behind", "dialect",
+        "failure", "judge", "names", "remember", "resumed", "shaking", "side", "unwanted", "waits",
+        "wake",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        sock: socket.SocketType,
+        context: ssl.SSLContext,
+        *,
+        accepts: bool,
+        host: str | None = None,
+        session: ssl.SSLSession | None = None,
+    ) -> None:
+        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._ssl = context.wrap_bio(
+            self._in, self._out, server_side=accepts, server_hostname=host, session=session
+        )
+        family, kind, proto = sock.family, sock.type, sock.proto
+        super().__init__(family, kind, proto, sock.detach())
+        self.setblocking(False)
+        self._kept = b""  # plain bytes that are read, and not taken yet
+        self._ended = False  # the other side's close_notify was read
+        self._told = False  # ours was sent
+        self.behind: bytes | memoryview = b""  # secret bytes that the kernel has not taken
+        self.shaking = True  # the handshake is not over
+        self.waits = False  # it does not begin before the client has said something
+        self._fresh = False  # what came with the end of the handshake has not been looked at
+        self._early = b""  # plain bytes that follow the handshake
+        self.failure = ""  # why it is over, where that was no end
+        self.names = Names()
+        self.unwanted = False  # it is refused by its names
+        self.resumed = False
+        self.judge: Callable[[TlsSocket], str] | None = None  # why the other side is refused
+        self.remember: Callable[[ssl.SSLSession], None] | None = None  # what to resume by
+        self.dialect: Dialect | None = None
+        self.side: Callable[..., object] | None = None  # what carries it; see planes.relay.pair
+        self.wake: Callable[[], None] = _nothing  # there is something to read that no event tells
+
+    def handshake(self) -> bool:
+        """Go on with it; tell whether it is over. Raises OSError where it fails."""
+        while True:
+            try:
+                self._ssl.do_handshake()
+            except ssl.SSLWantReadError:
+                self.flush()
+                count = self._receive()
+                if count is None:
+                    return False
+                if not count:
+                    text = self.failure = "it hung up in the handshake"
+                    raise ConnectionResetError(errno.ECONNRESET, text) from None
+                continue
+            except (ssl.SSLError, ssl.CertificateError) as error:
+                self.failure = spoken(error)
+                self.flush()  # an alert tells the other side why
+                raise ConnectionAbortedError(errno.ECONNABORTED, self.failure) from error
+            break
+        self._met()
+        return True
+
+    def _met(self) -> None:
+        self.resumed = bool(self._ssl.session_reused)
+        found = self._ssl.getpeercert() or {}
+        if found:
+            subject = [
+                value
+                for part in _pairs(found.get("subject", ()))
+                for key, value in part
+                if key == "commonName"
+            ]
+            names = [(one[0], one[1]) for one in _pairs(found.get("subjectAltName", ()))]
+            self.names = names_of(names, subject[0] if subject else "")
+        if self.judge is not None and (why := self.judge(self)):
+            # Nothing is sent: what OpenSSL has queued would say that all is well.
+            self.failure, self.unwanted = why, True
+            raise ConnectionAbortedError(errno.ECONNABORTED, why)
+        self.shaking = False
+        self._fresh = True
+        if self._early:
+            self._encrypt(self._early, len(self._early))
+            self._early = b""
+        self.flush()
+
+    @property
+    def certificate(self) -> dict[str, object]:
+        """What the other side has shown, as ssl.SSLSocket.getpeercert returns it."""
+        return dict(self._ssl.getpeercert() or {})
+
+    @property
+    def session(self) -> ssl.SSLSession | None:
+        """What another connection may be resumed by; a ticket comes with the first bytes."""
+        found = self._ssl.session
+        return found if found is not None and found.has_ticket else None
+
+    @property
+    def version(self) -> str:
+        """`TLSv1.3`, for one."""
+        return self._ssl.version() or ""
+
+    @property
+    def alpn(self) -> str:
+        """The protocol both have agreed on; empty: none."""
+        return self._ssl.selected_alpn_protocol() or ""
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there is something to read, an end included, that no event will tell."""
+        return bool(self._kept or self._ended or self.failure or self._fresh)
+
+    def recv_into(self, buffer: bytearray | memoryview, most: int = 0) -> int:  # type: ignore[override]
+        """Read plain bytes, as recv(2) does; fewer than `most` are all there are. Raises
+        BlockingIOError where there are none, ConnectionResetError where the other side has hung up
+        without an end.
+        """
+        view = memoryview(buffer)
+        most = most or len(view)
+        if self._kept:
+            count = min(most, len(self._kept))
+            view[:count] = self._kept[:count]
+            self._kept = self._kept[count:]
+            return count
+        if self.shaking and (self.waits or not self.handshake()):
+            if self.waits:
+                self._look()
+            raise BlockingIOError(errno.EAGAIN, "")
+        if self.dialect is not None:
+            return self._through(view, most)
+        count = self._read(view, most)
+        if self.remember is not None and (found := self.session) is not None:
+            self.remember(found)
+            self.remember = None
+        return count
+
+    def _read(self, view: memoryview, most: int) -> int:
+        """Read from OpenSSL all it has, then from the kernel, until neither has more or `view` is
+        full.
+        """
+        pending, inside, read = self._ssl.pending, self._in, self._ssl.read
+        filled, room, drained = 0, min(most, _LARGEST), False
+        self._fresh = False
+        want = (
+            not inside.pending and not pending()
+        )  # OpenSSL has nothing: the kernel has to be asked
+        while filled < most and not self._ended:
+            if want:
+                got = None if drained else self._receive(room)
+                if not got:
+                    if got is not None:
+                        self._lost("the connection was cut off: its end came without close_notify")
+                    break
+                drained = got < room
+            try:
+                with view[filled:most] as rest:
+                    count = int(read(most - filled, rest))
+                if not count:  # its end; where ours was sent, too, that is SSLZeroReturnError
+                    self._ended = True
+                    break
+                filled += count
+                want = not inside.pending and not pending()
+                if want and drained:
+                    break
+            except ssl.SSLWantReadError:  # a part of a record
+                want = True
+            except ssl.SSLZeroReturnError:
+                self._ended = True
+                break
+            except ssl.SSLError as error:
+                self._lost(spoken(error))
+                break
+        if self._out.pending:  # an answer to a change of keys
+            self.flush()
+        return filled or self._nothing_read()
+
+    def _nothing_read(self) -> int:
+        if self.failure:
+            raise ConnectionResetError(errno.ECONNRESET, self.failure)
+        if self._ended:
+            return 0
+        raise BlockingIOError(errno.EAGAIN, "")
+
+    def _look(self) -> None:
+        """Raise ConnectionResetError unless the other side is still there, and says nothing."""
+        try:
+            socket.SocketType.recv(self, 1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return
+        self._lost("it hung up, or spoke, before it was asked for TLS")
+        raise ConnectionResetError(errno.ECONNRESET, self.failure)
+
+    def start(self) -> None:
+        """Begin with the handshake, which has waited."""
+        self.waits = False
+        self.handshake()
+
+    def _through(self, view: memoryview, most: int) -> int:
+        """Read what the dialect has to see first."""
+        assert self.dialect is not None
+        count = self._read(view, most)
+        if not count:
+            return 0
+        self._kept = self.dialect.heard(bytes(view[:count]), self)
+        if self.dialect.over:
+            self.dialect = None
+        if count == most:
+            self.wake()
+        if not self._kept:
+            raise BlockingIOError(errno.EAGAIN, "")
+        count = min(most, len(self._kept))
+        view[:count] = self._kept[:count]
+        self._kept = self._kept[count:]
+        return count
+
+    def keep(self, data: bytes) -> None:
+        """Have `data` read next, as if the other side had said it."""
+        if data:
+            self._kept += data
+            self.wake()
+
+    def recv(self, most: int, flags: int = 0) -> bytes:
+        """Return plain bytes; with MSG_PEEK they stay. See recv_into."""
+        if len(self._kept) < most:
+            before, self._kept = self._kept, b""
+            piece = memoryview(bytearray(max(most, 16 << 10)))
+            try:
+                before += bytes(piece[: self.recv_into(piece)])
+            except OSError:
+                if not before:
+                    raise
+            self._kept = before + self._kept
+        found = self._kept[:most]
+        if not flags & socket.MSG_PEEK:
+            self._kept = self._kept[most:]
+        return found
+
+    def send(self, data: bytes | bytearray | memoryview) -> int:  # type: ignore[override]
+        """Take plain bytes; return how many. Raises BlockingIOError while the kernel has no room
+        for what was taken before.
+        """
+        if self.dialect is not None:
+            taken = len(data)
+            passed = self.dialect.said(bytes(data), self)
+            if self.dialect is not None and self.dialect.over:
+                self.dialect = None
+            self._kept_to_send(passed)
+            return taken
+        if self.behind and not self.flush():
+            raise BlockingIOError(errno.EAGAIN, "")
+        if self.shaking and not self.handshake():
+            raise BlockingIOError(errno.EAGAIN, "")
+        total = len(data)
+        if total <= _PIECE:  # nearly always
+            self._encrypt(data, total)
+            self.flush()
+            return total
+        done = 0
+        with memoryview(data) as view:
+            while done < total:
+                end = min(done + _PIECE, total)
+                with view[done:end] as piece:
+                    self._encrypt(piece, end - done)
+                done = end
+                if not self.flush():
+                    break
+        return done
+
+    def _kept_to_send(self, data: bytes) -> None:
+        """Send all of `data`, which is little; what the kernel does not take stays behind."""
+        if self.shaking:
+            self._early += data
+        elif data:
+            self._encrypt(data, len(data))
+            self.flush()
+
+    def _encrypt(self, data: bytes | bytearray | memoryview, total: int) -> None:
+        write = self._ssl.write
+        try:
+            done = write(data)
+            while done < total:  # a record at a time
+                with memoryview(data) as view, view[done:] as rest:
+                    done += write(rest)
+        except ssl.SSLError as error:
+            raise ConnectionResetError(errno.ECONNRESET, spoken(error)) from error
+
+    def send_raw(self, data: bytes) -> None:
+        """Send `data` in clear, before the handshake."""
+        self.behind = bytes(self.behind) + data
+        self.flush()
+
+    def flush(self) -> bool:
+        """Have the kernel take what is secret already; tell whether it has taken all. Raises
+        OSError.
+        """
+        if self._out.pending:
+            more = self._out.read()
+            self.behind = bytes(self.behind) + more if self.behind else more
+        behind = self.behind
+        if not behind:
+            return True
+        try:
+            count = _transmit(self, behind)
+        except BlockingIOError:
+            return False
+        except OSError:
+            self.behind = b""
+            if self.shaking or self._told:  # what comes before tells why
+                return True
+            raise
+        if count == len(behind):
+            self.behind = b""
+            return True
+        self.behind = memoryview(behind)[count:]
+        return False
+
+    def shutdown(self, how: int) -> None:
+        """Send close_notify, and the FIN behind it once the kernel has taken that."""
+        if self._told or how != _SHUT_WR:
+            return
+        self._told = True
+        if not self.shaking and not self.failure:
+            self._drain()
+            with suppress(OSError):  # ours is queued; the other side's may take its time
+                self._ssl.unwrap()
+        if self.flush():
+            self._end()
+
+    def taken(self) -> bool:
+        """The kernel may have room: go on. Tell whether nothing is behind any longer."""
+        if not self.flush():
+            return False
+        if self._told:
+            self._end()
+        return True
+
+    def _end(self) -> None:
+        _shut(self, _SHUT_WR)
+
+    def _drain(self) -> None:
+        """Make plain what is there: `unwrap` looks for an end, and fails on anything else."""
+        if not self._in.pending and not self._ssl.pending():
+            return
+        pieces = [self._kept]
+        piece = bytearray(16 << 10)
+        try:
+            while count := int(self._ssl.read(len(piece), piece)):
+                pieces.append(bytes(piece[:count]))
+        except ssl.SSLZeroReturnError:
+            self._ended = True
+        except ssl.SSLError as error:
+            if not isinstance(error, ssl.SSLWantReadError):
+                self._lost(spoken(error))
+        self._kept = b"".join(pieces)
+        self.wake()
+
+    def _receive(self, most: int = _LARGEST) -> int | None:
+        """Read from the kernel; return how many bytes, None where there are none now."""
+        try:
+            count = _receive(self, _room.raw, most)
+        except BlockingIOError:
+            return None
+        if count:
+            with _room.view[:count] as view:
+                self._in.write(view)
+        return count
+
+    def _lost(self, why: str) -> None:
+        if not self.failure:
+            self.failure = why
+        if self._out.pending:
+            try:
+                self.flush()  # the alert
+            except OSError:
+                self.behind = b""
+
+
+def _pairs(found: Any) -> Sequence[Any]:
+    return found if isinstance(found, tuple) else ()
+
+
+def _nothing() -> None:
+    pass
