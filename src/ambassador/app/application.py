@@ -112,9 +112,8 @@ class App:
         )
         self._transfer.routes = lambda: self.reconciler.routes
         forget = self._durations.forget
-        self._watches = Watches(
-            resolver, self.reconciler, lists, forget, self._fleet, keyring=self._keys
-        )
+        watches = partial(Watches, resolver, self.reconciler, lists, forget, self._fleet)
+        self._watches = watches(keyring=self._keys)
         self._doors = Doors(self.reconciler, MetricsText(self._facts, self._durations))
 
     async def start(self) -> None:
