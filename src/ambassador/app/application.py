@@ -111,9 +111,9 @@ class App:
             placed=self._fleet.placed,
         )
         self._transfer.routes = lambda: self.reconciler.routes
-        forget = self._durations.forget
-        watches = partial(Watches, resolver, self.reconciler, lists, forget, self._fleet)
-        self._watches = watches(keyring=self._keys)
+        self._watches = Watches(
+            resolver, self.reconciler, lists, self._durations.forget, self._fleet, keys=self._keys
+        )
         self._doors = Doors(self.reconciler, MetricsText(self._facts, self._durations))
 
     async def start(self) -> None:

@@ -38,18 +38,16 @@ class Watches:
         forget: Callable[[str], None],
         fleet: Alone,
         *,
-        keyring: Keyring,
+        keys: Keyring,
     ) -> None:
         self._fleet = fleet
         self.followers = Followers(resolver, reconciler)
         self._reconciler = reconciler
-        self._checks = HealthChecks(
-            resolver, reconciler.judge, partial(keeping_up, resolver), keyring
-        )
+        self._checks = HealthChecks(resolver, reconciler.judge, partial(keeping_up, resolver), keys)
         self._networks = NetworkFiles(lists, reconciler)
         self._forget = forget
         self._fullness = FullnessWatch()
-        self._identity = IdentityFiles(keyring)
+        self._identity = IdentityFiles(keys)
         reconciler.known_as(lambda: self._identity.view)
         self._watching: asyncio.Task[None] | None = None
 
