@@ -41,6 +41,7 @@ _AGAIN = 10.0  # seconds after one died before another is started
 _PATIENCE = 1.0  # seconds for all workers to tell their numbers, or that all has ended
 _TICK = 0.02  # seconds between two looks whether something has ended
 _LATE = 10.0  # seconds for a worker to begin
+_ROUNDS = 3  # in which workers that are slow may say what they have
 _RECALLED = 32  # sessions on their way back at once: 3 ms
 _RESERVE = 32  # descriptors of a worker that are not for sessions
 
@@ -238,8 +239,9 @@ class Offload:
         self._is_suspended = True
         if self._dismissing is not None:
             await asyncio.wait({self._dismissing})
-        if self._workers:
-            await self.dismiss()
+        for _ in range(_ROUNDS):
+            if self._workers:
+                await self.dismiss()
 
     def resume(self) -> None:
         """Have workers again where there is much to do."""
@@ -251,7 +253,9 @@ class Offload:
         await self._doors.settle()
         await asyncio.gather(*map(self._recall, self.workers))
         await self.measure()
-        for worker in [one for one in self._workers if one.is_ready and not len(one)]:
+        # Who has not said everything has sessions, or sums of some, that nobody knows of.
+        done = [one for one in self._workers if one.is_ready and not one.asked]
+        for worker in [one for one in done if not len(one)]:
             self._workers.remove(worker)
             self._ended.append(worker)
             worker.close()

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol, cast
 
 from ambassador.core.session import Event
@@ -106,7 +107,7 @@ class Worker:
         self._poller = poller
         self._sessions: dict[int, Handed] = {}
         self._inodes: dict[int, tuple[int, int]] = {}  # of the sockets of each session
-        self._waiting: list[asyncio.Future[None]] = []
+        self.asked: list[asyncio.Future[None]] = []  # who wait for its numbers
         self._answers: list[Callable[[], None]] = []
         self._pinged: float | None = None  # since when an answer is waited for
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -150,9 +151,8 @@ class Worker:
 
     async def recall(self, most: int) -> None:
         """Have so many of its connected sessions returned; return when they are here."""
-        back = asyncio.get_running_loop().create_future()
         self._send(Back(most))
-        self.when_it_answers(lambda: _set(back))
+        self.when_it_answers(partial(_set, back := asyncio.get_running_loop().create_future()))
         await back
 
     def when_it_answers(self, then: Callable[[], None]) -> None:
@@ -208,7 +208,7 @@ class Worker:
 
     async def measure(self) -> None:
         """Have the numbers of all sessions told. Returns when they are, or the worker is gone."""
-        self._waiting.append(told := asyncio.get_running_loop().create_future())
+        self.asked.append(told := asyncio.get_running_loop().create_future())
         self._pinged = self._pinged or time.monotonic()
         self._send(Ask())
         await told
@@ -294,8 +294,8 @@ class Worker:
                         session.counted(to_upstream, to_client)
                 if not more:
                     self._pinged = None
-                    if self._waiting:
-                        _set(self._waiting.pop(0))
+                    if self.asked:
+                        _set(self.asked.pop(0))
 
     def _learn(self, item: Item) -> None:
         match item:
@@ -341,8 +341,8 @@ class Worker:
             self._poller.later(0.0, self._end_piece)
 
     def _release(self) -> None:
-        while self._waiting:
-            _set(self._waiting.pop())
+        while self.asked:
+            _set(self.asked.pop())
 
 
 def _set(told: asyncio.Future[None]) -> None:
