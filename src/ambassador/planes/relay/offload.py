@@ -42,7 +42,7 @@ _PATIENCE = 1.0  # seconds for all workers to tell their numbers, or that all ha
 _TICK = 0.02  # seconds between two looks whether something has ended
 _LATE = 10.0  # seconds for a worker to begin
 _ROUNDS = 3  # in which workers that are slow may say what they have
-_RECALLED = 32  # sessions on their way back at once: 3 ms
+_RECALLED = 32  # sessions on their way back at once: none waits for all
 _RESERVE = 32  # descriptors of a worker that are not for sessions
 
 
