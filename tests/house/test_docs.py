@@ -67,7 +67,9 @@ def test_every_verb_of_ambassador_exists(document):
     assert commands(document.read_text(), "ambassador") <= set(VERBS)
 
 
-def test_the_readme_shows_every_verb():
+def test_the_readme_and_the_page_of_verbs_show_every_verb():
     text = (ROOT / "README.md").read_text()
     assert {"demo", "test"} <= commands(text, "./dev")
     assert set(VERBS) <= commands(text, "ambassador")
+    page = (ROOT / "docs" / "verbs.md").read_text()
+    assert set(VERBS) <= commands(page, "ambassador")
