@@ -82,6 +82,7 @@ class Doors:
         self._summed = summed
         self.shared: Shared | None = None  # as long as there are workers
         self.workers: Collection[Doorkeeper] = ()
+        self.are_kept = False  # by the relay, as long as workers are let go
         self._resolver = resolver
         self._is_own = is_own
         self._version = 0
@@ -96,7 +97,7 @@ class Doors:
 
     def warm(self, listener: StreamListener) -> None:
         """A client has come to `listener`: let workers have it, if there are some."""
-        if not any(one.is_ready for one in self.workers):
+        if self.are_kept or not any(one.is_ready for one in self.workers):
             return
         if listener not in self._numbers:
             if (number := self._free()) is None:
@@ -112,7 +113,7 @@ class Doors:
             return
         opening = self._open[number]
         found = None
-        if listener.is_open and any(one.is_ready for one in self.workers):
+        if not self.are_kept and listener.is_open and any(one.is_ready for one in self.workers):
             found = plain(listener.live, listener.port, self._resolver, self._is_own)
         if found == opening.plain:
             return

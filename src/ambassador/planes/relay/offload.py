@@ -245,10 +245,18 @@ class Offload:
 
     def resume(self) -> None:
         """Have workers again where there is much to do."""
-        self._is_suspended = False
+        self._is_suspended = self._doors.are_kept = False
 
     async def dismiss(self) -> None:
         """Accept here again, and carry what they have; then let idle workers go."""
+        # A door that a client opened again meanwhile would bring sessions nobody hears of.
+        self._doors.are_kept = True
+        try:
+            await self._dismiss()
+        finally:
+            self._doors.are_kept = self._is_suspended
+
+    async def _dismiss(self) -> None:
         self._doors.shut_all()
         await self._doors.settle()
         await asyncio.gather(*map(self._recall, self.workers))

@@ -3,10 +3,12 @@
 import asyncio
 import os
 import signal
+import threading
 
 import pytest
 import uvloop
 
+from ambassador.model import Reason
 from ambassador.planes.relay import offload as module
 from tests.ports import free_port
 from tests.relay.peers import Peers, is_reset, read_exactly
@@ -184,3 +186,33 @@ def test_who_does_not_tell_its_numbers_is_not_waited_for(relay, peers, monkeypat
     client.sendall(b"question")
     assert read_exactly(client, 8) == b"question"
     assert relay.status().open == 1
+
+
+def test_workers_that_are_let_go_while_clients_come_leave_no_session_untold(relay, peers):
+    stop, made = threading.Event(), []
+
+    def come():
+        count = 0
+        while not stop.is_set():
+            with peers.connect(relay.port) as sock:
+                sock.sendall(b"question")
+                assert read_exactly(sock, 8) == b"question"
+            count += 1
+        made.append(count)
+
+    threads = [threading.Thread(target=come) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(15):
+            until(lambda: any(one.is_ready for one in relay.plane.offload.workers), 20)
+            relay.do(relay.plane.offload.dismiss())
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    until(lambda: relay.status().open == 0)
+    status = relay.status()
+    assert status.opened == sum(made)
+    assert status.to_upstream == status.to_client == 8 * sum(made)
+    assert status.closed.get(Reason.CUT, 0) == 0
