@@ -162,8 +162,8 @@ def test_a_bad_list_leaves_everything_as_it_was(scene, tmp_path):
 @pytest.mark.parametrize(
     ("limit", "reason"),
     [
-        ({"limit": 1}, Reason.LIMIT),
-        ({"limit_client": 1}, Reason.LIMIT_CLIENT),
+        ({"limit": Limit(1)}, Reason.LIMIT),
+        ({"limit_client": Limit(1)}, Reason.LIMIT_CLIENT),
         ({"rate": Rate(1, 60.0)}, Reason.RATE),
     ],
 )

@@ -55,13 +55,13 @@ print(*(p for top in tops for p in top.rglob("*.py")
 
 
 @BOTH
-def test_it_adds_less_than_70_megabytes(
+def test_it_adds_less_than_80_megabytes(
     near: Engine, image: str, figure: Callable[[str], None]
 ) -> None:
     layers = near.docker("history", "--human=false", "--format", "{{.Size}}", image).split()
     size, added = sum(map(int, layers)), sum(map(int, layers[:-1]))
     figure(f"image {image}: {size / 1e6:.0f} MB, of which {added / 1e6:.0f} MB are not its base")
-    assert added < 70e6
+    assert added < 80e6  # 74 with cryptography, by which `pair` makes certificates
 
 
 @pytest.mark.alone
@@ -87,7 +87,7 @@ def test_the_first_pong_comes_within_half_a_second_more_than_true_takes(
     assert min(pongs) - min(trues) < 0.5  # the best of several: what comes between is not ours
 
 
-def test_an_idle_one_needs_less_than_45_megabytes(
+def test_an_idle_one_needs_less_than_48_megabytes(
     near: Engine, figure: Callable[[str], None]
 ) -> None:
     near.docker("run", "-d", "--name", "redis", REDIS)
@@ -96,4 +96,4 @@ def test_an_idle_one_needs_less_than_45_megabytes(
     rows = near.docker("top", "ambassador", "-eo", "pid,rss,args").splitlines()[1:]
     kilobytes = sum(int(row.split()[1]) for row in rows)
     figure(f"resident memory when idle: {kilobytes * 1024 / 1e6:.1f} MB")
-    assert kilobytes * 1024 < 45e6
+    assert kilobytes * 1024 < 48e6

@@ -39,7 +39,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Path]]:
         admin = tmp_path / f"{len(programs)}.sock"
         where = environ.setdefault("AMBASSADOR_ADMIN", str(admin))
         programs.append(Program(*assignments, AMBASSADOR_GRACE="0", **environ))
-        until(lambda: is_ready(Path(where)), 30)
+        until(lambda: is_ready(Path(where)), 90)  # 3,000 routes, beside other tests
         starting.programs = programs
         return Path(where)
 

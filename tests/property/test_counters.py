@@ -105,6 +105,7 @@ def test_every_number_of_a_status_comes_back():
             "plane": "",
             "why": "",
             "held": 0,  # of this moment, and never handed over
+            "alike": "",  # a text: seen anew by whoever takes over
             "closed": {Reason.CUT: 7},
             "turned_away": {Reason.DENIED: 7},
             "ways_out": {"rst": 7},
