@@ -84,7 +84,7 @@ def test_the_first_pong_comes_within_half_a_second_more_than_true_takes(
         near.docker("rm", "-f", "true", "ambassador")
     pong, true = statistics.median(pongs), statistics.median(trues)
     figure(f"docker run to first PONG: {pong:.2f} s; docker run of true: {true:.2f} s")
-    # the best of several: what comes between is not ours; on a slow machine `true` takes longer, too
+    # the best of several: what comes between is not ours; on a slow machine `true` is slow, too
     assert min(pongs) - min(trues) < max(0.5, min(trues))
 
 

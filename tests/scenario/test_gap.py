@@ -21,8 +21,8 @@ pytestmark = [pytest.mark.root, pytest.mark.alone, pytest.mark.timeout(180)]
 
 # Seconds. The goal is for an idle machine, and the best of a few attempts counts. In two runs of
 # the suite on one, seven situations missed it once, by 1 to 29 ms, and not the same ones twice;
-# so the suite only finds the stalls of the kind that were there: up to 540 ms. A machine on which the
-# program takes three times as long to start met 101 to 175 ms in six of them.
+# so the suite only finds the stalls of the kind that were there: up to 540 ms. A machine on which
+# the program takes three times as long to start met 101 to 175 ms in six of them.
 # LONGEST_GAP=0.02 asks for the goal.
 LONGEST = float(os.environ.get("LONGEST_GAP", "0.250"))
 ATTEMPTS = 5
