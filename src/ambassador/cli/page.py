@@ -6,6 +6,7 @@ import contextlib
 import os
 import select
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -59,6 +60,8 @@ def command(*, port: int, no_browser: bool, admin: str | None) -> None:
         print(page.link(), flush=True)
         print(safe(f"the page of the ambassador at {path}"), file=sys.stderr)
         print("the link works once; Enter: another; Ctrl-C ends the page", file=sys.stderr)
+        # The file of a link is taken away at this end, too; see cli.main.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         if not no_browser:
             stack.enter_context(_opened(page.link()))
         _wait(page.link)

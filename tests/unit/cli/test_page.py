@@ -51,7 +51,7 @@ def test_the_browser_is_opened_without_the_link_in_its_arguments(page, tmp_path)
     browser, seen = tmp_path / "browser", tmp_path / "seen"
     browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {seen}.new; mv {seen}.new {seen}\n')
     browser.chmod(0o755)
-    _, link = page(DISPLAY=":0", BROWSER=str(browser))
+    process, link = page(DISPLAY=":0", BROWSER=str(browser))
     until(seen.exists, 10)
     opened = seen.read_text()
     assert opened.startswith("file:///")
@@ -61,6 +61,9 @@ def test_the_browser_is_opened_without_the_link_in_its_arguments(page, tmp_path)
     assert link not in text  # that one is still good
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    process.terminate()
+    assert process.wait(10) == 0
+    assert not file.parent.exists()
 
 
 def test_a_port_that_is_taken_is_1_and_no_ambassador_is_7(running, tmp_path, capsys):
