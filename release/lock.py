@@ -1,5 +1,7 @@
 """Write release/requirements.txt again: each dependency, its newest version and its sums.
 
+Also those of the extras EXTRAS, so that every verb works in what a release makes.
+
     ./dev release lock
 
 Only this reads what the index has by now; a release takes what is written.
@@ -16,8 +18,9 @@ from typing import Any
 from release.source import ROOT, Source, run
 from release.vendor import MACHINES, PINNED, PYTHONS
 
-__all__ = ["write"]
+__all__ = ["wanted", "write"]
 
+EXTRAS = ("etcd", "pair")
 _HEAD = "# What a release depends on: written by `./dev release lock`, used by `./dev release`.\n"
 
 
@@ -39,6 +42,12 @@ def write(source: Source) -> Path:
     return PINNED
 
 
+def wanted(source: Source) -> list[str]:
+    """Return what pyproject.toml asks for: the program's, and that of EXTRAS."""
+    extras = source.project["optional-dependencies"]
+    return [*source.project["dependencies"], *(one for name in EXTRAS for one in extras[name])]
+
+
 def _report(source: Source, machine: str, python: str) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.json")
@@ -48,7 +57,7 @@ def _report(source: Source, machine: str, python: str) -> list[dict[str, Any]]:
             *("--only-binary=:all:", "--implementation", "cp", "--python-version", python),
             *("--platform", f"manylinux2014_{machine}", "--platform", f"manylinux_2_28_{machine}"),
             *("--target", Path(folder, "nowhere"), "--report", report),
-            *source.project["dependencies"],
+            *wanted(source),
             cwd=ROOT,
         )
         installs: list[dict[str, Any]] = json.loads(report.read_text())["install"]
