@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import time
 
 import pytest
 
@@ -12,9 +13,10 @@ from ambassador.planes.kernel.poke import segment
 from ambassador.planes.kernel.vanished import VanishedFlows
 from tests.conformance.ambassador import route
 from tests.conformance.scene import ends_with_reset, works
+from tests.wait import until
 
 FAMILIES = [socket.AF_INET, socket.AF_INET6]
-ACK, PUSH = 0x10, 0x08
+ACK, PUSH, FIN = 0x10, 0x08, 0x01
 
 
 # Of linux/tcp.h; the queues of a socket under repair, whose numbers can be read.
@@ -50,7 +52,7 @@ def plain(name):
 
 
 @pytest.mark.parametrize("loose", [0, 1])
-@pytest.mark.parametrize("flags", [ACK, ACK | PUSH])
+@pytest.mark.parametrize("flags", [ACK, ACK | PUSH, ACK | FIN])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_segment_out_of_the_window_ends_no_connection(scene, ambassador, family, flags, loose):
     scene.network.ambassador.sysctl(net__netfilter__nf_conntrack_tcp_loose=loose)
@@ -64,6 +66,23 @@ def test_a_segment_out_of_the_window_ends_no_connection(scene, ambassador, famil
     for namespace, sock in ((scene.network.client, client), (scene.network.old, upstream)):
         for _ in range(5):  # what is delivered late comes in one go
             stray(namespace, sock, flags)
+        works(client, upstream)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_nor_do_many_that_come_one_after_the_other(scene, ambassador, family):
+    """With strict tracking each looks like one of a connection that nobody has any longer."""
+    scene.network.ambassador.sysctl(net__netfilter__nf_conntrack_tcp_loose=0)
+    scene.network.host.run("nft", "delete", "table", "ip", "published")
+    host = scene.network.address("old", family)
+    ambassador.set(route(Inet("", 6379), f"[{host}]:7000" if ":" in host else f"{host}:7000"))
+    client, upstream = scene.session(scene.endpoint(), family=family)
+    works(client, upstream)
+    for _ in range(6):
+        for namespace, sock in ((scene.network.client, client), (scene.network.old, upstream)):
+            stray(namespace, sock, ACK | PUSH)
+        apart = time.monotonic() + 0.2
+        until(lambda apart=apart: time.monotonic() > apart)
         works(client, upstream)
 
 

@@ -60,7 +60,7 @@ PURE_MODULES = (
                 "stops",
                 "transaction",
             ),
-            *("revival", "ruleset", "sieve", "skim", "timeouts", "ways"),
+            *("revival", "ruleset", "sieve", "skim", "timeouts", "traced", "ways"),
         )
     ),
     "planes.relay.client",

@@ -80,6 +80,7 @@ ELSEWHERE: dict[str, str] = {
     "planes.kernel.hearing": "kernel/test_hearing.py",
     "planes.kernel.host": "kernel/test_host.py",
     "planes.kernel.netconf": "kernel/test_host.py",
+    "planes.kernel.strays": "conformance/test_invalid.py",
     "planes.kernel.vanished": "conformance/test_vanished.py",
     "app.announce": "scenario/test_fleet.py",
     "app.operate": "scenario/test_fleet.py",

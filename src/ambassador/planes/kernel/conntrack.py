@@ -14,10 +14,18 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from ambassador.errors import PlaneError
 from ambassador.model import Proto, Reason
 from ambassador.planes.kernel.cut_entry import Side, entry, name, sides
-from ambassador.planes.kernel.entry import Flow, FlowState, ended_by, naming, parse, wanted
+from ambassador.planes.kernel.entry import (
+    Address,
+    Flow,
+    FlowState,
+    ended_by,
+    naming,
+    parse,
+    wanted,
+)
 from ambassador.planes.kernel.messages import ACK, CREATE, EXCLUSIVE, message, messages
 from ambassador.planes.kernel.netlink import NetlinkSocket
-from ambassador.planes.kernel.revival import Vanished, backwards, request
+from ambassador.planes.kernel.revival import Vanished, backwards, lenient, request, tuple_of
 from ambassador.planes.kernel.skim import Skim
 from ambassador.planes.kernel.tracking import fill
 from ambassador.tasks import Slice
@@ -113,6 +121,20 @@ class Conntrack:
             if found is not None and found.id == flow.id:
                 return found
         return None
+
+    def be_lenient(self, source: Address, destination: Address) -> bool:
+        """Let nothing be out of the window of the open TCP connection of ours to which a segment
+        from `source` to `destination` belongs; tell whether there is one.
+        """
+        netlink, family = self._netlink, socket.AF_INET6 if ":" in source[0] else socket.AF_INET
+        data = netlink.ask(_GET, family, tuple_of(source, destination)) or b""
+        for kind, _, begin, end in messages(data):
+            flow = parse(data, begin, end) if kind == NEW else None
+            if flow is None or not flow.ours or not flow.established:
+                continue
+            number = netlink.sequence()
+            return not netlink.perform([message(NEW, ACK, number, family, flow.key + lenient())])
+        return False
 
     @property
     def port(self) -> int:

@@ -19,6 +19,8 @@ from ambassador.planes.kernel.entry import Address, Flow
 from ambassador.planes.kernel.following import Following, RouteOf
 from ambassador.planes.kernel.poke import Poker
 from ambassador.planes.kernel.ruleset import Port
+from ambassador.planes.kernel.strays import StrayWatch
+from ambassador.planes.kernel.tracking import takes_up
 from ambassador.planes.kernel.vanished import VanishedFlows
 from ambassador.ports import SessionEnded, unheard
 
@@ -50,6 +52,7 @@ class Flows:
         self._departures = Departures(self._conntrack, self._poker, felt)
         self._following: Following | None = None
         self._vanished: VanishedFlows | None = None
+        self._strays = StrayWatch(self._conntrack)
 
     def open(self, route_of: RouteOf, ours: Callable[[Flow], bool] = lambda _flow: False) -> None:
         """Take the sockets; raises PlaneError. `route_of` tells whose a port is, `ours` whether a
@@ -66,11 +69,14 @@ class Flows:
             told = self._following.vanished, self._following.missed
         self._vanished = VanishedFlows(self._conntrack, self._poker, ours, *told)
         self._vanished.open()
+        if not takes_up():
+            self._strays.open()
         if self._following is not None:
             self._following.open()
 
     def close(self) -> None:
         """Release everything; flows go on."""
+        self._strays.close()
         if self._vanished is not None:
             self._vanished.close()
         if self._following is not None:

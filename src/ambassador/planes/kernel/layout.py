@@ -22,14 +22,14 @@ under way at a time, one on each core.)
 Clients at a link-local IPv6 address meet the relay too: no packet is forwarded from there (RFC
 4291, section 2.5.6).
 
-A segment that conntrack finds invalid (out of the window of its connection) belongs to no flow
-and is not translated. Our own TCP would answer it with a reset, and end a connection that lives
-on without us, so `stray` drops it: only segments with ACK alone, since those without an entry are
-taken up as a new connection (nf_conntrack_tcp_loose in nf_conntrack-sysctl.rst), and never those
-with FIN, whose entry may be gone and whose sender has to hear that. Where that setting is 0, a
-segment whose entry is gone is invalid too; its sender, which waits for an answer, repeats it after
-0.2, 0.6 and 1.4 s (RFC 6298), so `again` drops the first two, which may be out of a window, and
-what comes within 150 ms of another: what is delivered late comes in one go.
+A segment that conntrack finds invalid (out of the window of its connection) belongs to no flow and
+is not translated. Our own TCP would answer it with a reset, and end a connection that lives on, so
+`stray` drops it: with ACK alone, since without an entry it is taken up as a new connection
+(nf_conntrack_tcp_loose in nf_conntrack-sysctl.rst). With FIN, or any where that setting is 0, it is
+invalid without an entry, too, and its sender, who has to hear of that, repeats it after 0.2, 0.6
+and 1.4 s (RFC 6298). So `again` drops two, and what comes within 150 ms of another, as what is late
+comes in one go. Where that setting is 0, one with ACK alone is traced, and an entry that is there
+bears the next (strays.py); not one with FIN, which would be the end of its connection to the entry.
 
 The rules are in force while their process lives: a table of its own, which the kernel deletes with
 it, sets a bit of the label of each new flow (owner.py), and each flow with that bit renews `lease`.
@@ -125,7 +125,7 @@ def strict() -> str:
     """Return what the table needs beside where connections are not taken up in the middle: what
     conntrack finds invalid may be of one that has no entry, and its sender has to hear of it.
     """
-    rules = _STRAY.replace(" drop\n", " goto again\n")
+    rules = _STRAY.replace(" drop\n", " meta nftrace set 1 goto again\n")
     return f"flush chain {TABLE} stray\ntable {TABLE} {{\n  chain stray {{\n{rules}  }}\n}}\n"
 
 
@@ -173,12 +173,11 @@ def _of_family(ipv6: bool) -> str:
 """
 
 
-_STRAY = """\
-    tcp flags & (fin | syn | rst | ack) != ack accept
-    tcp dport @opened_tcp drop
-    ip saddr . tcp sport @led4 drop
-    ip6 saddr . tcp sport @led6 drop
-"""
+_LED = ("tcp dport @opened_tcp", "ip saddr . tcp sport @led4", "ip6 saddr . tcp sport @led6")
+_STRAY = "    tcp flags & (syn | rst | ack) != ack accept\n" + "".join(
+    [f"    tcp flags & fin == fin {one} goto again\n" for one in _LED]
+    + [f"    {one} drop\n" for one in _LED]
+)
 UP = """\
     meta l4proto tcp ct original proto-dst @up_tcp accept
     meta l4proto udp ct original proto-dst @up_udp

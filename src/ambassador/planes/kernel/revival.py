@@ -24,9 +24,11 @@ __all__ = [
     "Vanished",
     "backwards",
     "both_ends",
+    "lenient",
     "living",
     "read",
     "request",
+    "tuple_of",
 ]
 
 _ORIG, _REPLY, _NAT_SRC, TIMEOUT, _MARK, _NAT_DST, _LABELS = 1, 2, 6, 7, 8, 13, 22  # CTA_*
@@ -113,6 +115,22 @@ def request(gone: Vanished) -> bytes:
 def backwards(flow: Flow) -> bytes:
     """Return the attributes that name the entry of what its upstream sends of itself."""
     return attribute(NEST | _ORIG, both_ends(PROTOCOLS[flow.proto], flow.upstream, flow.nat))
+
+
+def tuple_of(source: Address, destination: Address) -> bytes:
+    """Return the attributes that name the entry to which a TCP segment belongs, whichever of its
+    two directions this is.
+    """
+    return attribute(NEST | _ORIG, both_ends(PROTOCOLS[Proto.TCP], source, destination))
+
+
+def lenient() -> bytes:
+    """Return the attributes that let nothing be out of the window of a TCP connection whose entry
+    is there, in either direction (IP_CT_TCP_FLAG_BE_LIBERAL).
+    """
+    flag = bytes([LENIENT & 8] * 2)
+    tcp = attribute(4, flag) + attribute(5, flag)
+    return attribute(NEST | PROTOINFO, attribute(NEST | 1, tcp))
 
 
 def both_ends(number: int, source: Address, destination: Address) -> bytes:

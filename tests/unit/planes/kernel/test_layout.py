@@ -66,9 +66,13 @@ def test_with_strict_tracking_a_stray_segment_is_dropped_until_it_comes_again_an
     first, *rules = [line.strip() for line in CHAINS["stray"].strip().splitlines()]
     text = strict()
     assert first in text
-    for rule in rules:
+    ends = [rule for rule in rules if rule.startswith("tcp flags & fin == fin ")]
+    assert [rule.endswith(" goto again") for rule in ends] == [True] * 3  # with any tracking
+    for rule in rules[3:]:
         assert rule.endswith(" drop")
-        assert rule.replace(" drop", " goto again") in text
+        assert rule.replace(" drop", " meta nftrace set 1 goto again") in text
+    assert text.count("nftrace") == 3
+    assert "nftrace" not in TEXT  # it costs every packet something
     assert " drop" not in text
     again = [line.strip() for line in CHAINS["again"].strip().splitlines()]
     assert again[-1] == "drop"
