@@ -23,7 +23,6 @@ __all__ = ["Departures"]
 # When a cut is repeated, in seconds after it: a socket answers one such segment in 500 ms
 # (net.ipv4.tcp_invalid_ratelimit), so a busy one may have spent its answer on another.
 _AGAIN = ((0.6, Poke.PLAIN), (0.6, Poke.HANDSHAKE))
-_PIECE = 100  # flows deleted, then poked, in one go
 _TICK = 0.02  # seconds between two looks at what is due
 # Flows that rest: only those that nobody has answered end.
 _REST = Departure(Reason.UNREACHABLE, Existing())
@@ -107,11 +106,8 @@ class Departures:
         they are asked again, within 1.2 s.
         """
         self.note(flows, reason)
-        ended = 0
-        for first in range(0, len(flows), _PIECE):
-            piece = flows[first : first + _PIECE]
-            ended += await self._conntrack.delete(piece)
-            await self._poker.poke(piece, Poke.HANDSHAKE, FIRST_MARK)
+        ended = await self._conntrack.delete(flows)
+        await self._poker.poke(flows, Poke.HANDSHAKE, FIRST_MARK)
         self.recent.update((flow.id, flow) for flow in flows)
         self.confirming.begin(flows)
         task = spawn(self._repeat(flows), "repeat of a cut")

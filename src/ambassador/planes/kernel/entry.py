@@ -75,6 +75,10 @@ def _usual(family: int, size: int) -> tuple[int, Struct, tuple[int, ...]]:
 
 
 _USUAL = (_usual(AF_INET, 4), _usual(AF_INET6, 16))
+# Two numbers of 64 bits, as attributes 1 and 2: CTA_COUNTERS_PACKETS and _BYTES, or
+# CTA_TIMESTAMP_START and _STOP. And what of the state of a connection comes first.
+_PAIR, _FIRST, _SECOND = Struct(">4sQ4sQ"), Struct("=HH").pack(12, 1), Struct("=HH").pack(12, 2)
+_STATE_FIRST = Struct("=HH").pack(5, 1)  # CTA_PROTOINFO_TCP_STATE
 
 Address = tuple[str, int]
 
@@ -165,9 +169,9 @@ def _parse(data: bytes, begin: int, end: int) -> Flow | None:
         state = FlowState.ESTABLISHED if answered else FlowState.CONNECTING
     else:
         return None
-    packets_up, bytes_up = _counters(data, found.get(_COUNTERS_ORIG))
-    packets_down, bytes_down = _counters(data, found.get(_COUNTERS_REPLY))
-    began, ended = _times(data, found.get(_TIMESTAMP))
+    packets_up, bytes_up = _pair(data, found.get(_COUNTERS_ORIG))
+    packets_down, bytes_down = _pair(data, found.get(_COUNTERS_REPLY))
+    began, ended = _pair(data, found.get(_TIMESTAMP))
     key = data[found[_ORIG][0] - 4 : found[_ORIG][1]]
     if _ZONE in found:
         key += data[found[_ZONE][0] - 4 : found[_ZONE][1]] + bytes(2)
@@ -184,8 +188,8 @@ def _parse(data: bytes, begin: int, end: int) -> Flow | None:
         bytes_up,
         packets_down,
         bytes_down,
-        began,
-        ended,
+        began / 1e9,
+        ended / 1e9,
         _has_label(data, found.get(_LABELS)),
         key,
     )
@@ -230,8 +234,12 @@ def _unusual_ends(data: bytes, begin: int, end: int) -> tuple[int, Address, Addr
 def _tcp_state(data: bytes, found: dict[int, tuple[int, int]]) -> FlowState:
     if PROTOINFO not in found:  # the kernel leaves it out when it tells the end of a flow
         return FlowState.OVER
-    tcp = attributes(data, *attributes(data, *found[PROTOINFO])[1])  # CTA_PROTOINFO_TCP
-    state = data[tcp[1][0]]  # CTA_PROTOINFO_TCP_STATE
+    begin, end = found[PROTOINFO]
+    if end - begin > 8 and data[begin + 4 : begin + 8] == _STATE_FIRST:
+        state = data[begin + 8]
+    else:
+        tcp = attributes(data, *attributes(data, begin, end)[1])  # CTA_PROTOINFO_TCP
+        state = data[tcp[1][0]]  # CTA_PROTOINFO_TCP_STATE
     if state in _TCP_CONNECTING:
         return FlowState.CONNECTING
     return FlowState.OVER if state in TCP_OVER else FlowState.ESTABLISHED
@@ -272,24 +280,21 @@ def _has_label(data: bytes, where: tuple[int, int] | None) -> bool:
     return bool(int.from_bytes(data[begin : begin + _LONG], byteorder) >> bit & 1)
 
 
-def _counters(data: bytes, where: tuple[int, int] | None) -> tuple[int, int]:
+def _pair(data: bytes, where: tuple[int, int] | None) -> tuple[int, int]:
+    """Return the two numbers that are in one attribute, 0 for what is not told: packets and bytes,
+    or the nanoseconds since 1970 of beginning and end.
+    """
     if where is None:
         return 0, 0
+    if where[1] - where[0] == _PAIR.size:
+        head, one, next_head, other = _PAIR.unpack_from(data, where[0])
+        if (head, next_head) == (_FIRST, _SECOND):
+            return one, other
     found = attributes(data, *where)
-    packets, size = (  # CTA_COUNTERS_PACKETS and _BYTES
+    one, other = (
         _U64.unpack_from(data, found[kind][0])[0] if kind in found else 0 for kind in (1, 2)
     )
-    return packets, size
-
-
-def _times(data: bytes, where: tuple[int, int] | None) -> tuple[float, float]:
-    if where is None:
-        return 0.0, 0.0
-    found = attributes(data, *where)
-    began, ended = (  # CTA_TIMESTAMP_START and _STOP, in nanoseconds
-        _U64.unpack_from(data, found[kind][0])[0] / 1e9 if kind in found else 0.0 for kind in (1, 2)
-    )
-    return began, ended
+    return one, other
 
 
 def shown(address: Address) -> str:

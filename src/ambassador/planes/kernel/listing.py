@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from time import time
 
 from ambassador.planes.kernel.entry import Address, Flow
@@ -12,9 +13,41 @@ from ambassador.planes.kernel.route import KernelRoute
 from ambassador.planes.kernel.ruleset import Port
 from ambassador.ports import SessionStatus
 
-__all__ = ["ID", "open_flows"]
+__all__ = ["ID", "Listed", "open_flows"]
 
 ID = "k"  # begins what flows are called
+_FRESH = 1.0  # seconds for which what was listed is kept
+
+
+class Listed:
+    """The flows that were listed last, for a moment: who cuts what was listed just now does not
+    list it again. An entry is named by its own id: one that has ended meanwhile is not there.
+    """
+
+    def __init__(self) -> None:
+        self._flows: dict[str, Flow] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def keep(self, found: Sequence[tuple[SessionStatus, Flow]]) -> None:
+        """`found` is what there is."""
+        self.forget()
+        self._flows = {view.id: flow for view, flow in found}
+        self._timer = asyncio.get_running_loop().call_later(_FRESH, self._flows.clear)
+
+    async def flows(
+        self, ids: Collection[str], anew: Callable[[], Awaitable[object]]
+    ) -> list[Flow]:
+        """Return the flows of `ids`; where one is not listed, all are listed `anew` before."""
+        wanted = [one for one in ids if one.startswith(ID)]
+        if any(one not in self._flows for one in wanted):
+            await anew()
+        return [self._flows[one] for one in wanted if one in self._flows]
+
+    def forget(self) -> None:
+        """Nothing is listed."""
+        self._flows = {}
+        if self._timer is not None:
+            self._timer.cancel()
 
 
 async def open_flows(

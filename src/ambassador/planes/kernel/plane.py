@@ -27,7 +27,7 @@ from ambassador.planes.kernel.host import Host
 from ambassador.planes.kernel.installer import Installer
 from ambassador.planes.kernel.leftover import flows_unseen
 from ambassador.planes.kernel.life import Event
-from ambassador.planes.kernel.listing import ID, open_flows
+from ambassador.planes.kernel.listing import ID, Listed, open_flows
 from ambassador.planes.kernel.names import Names
 from ambassador.planes.kernel.nft import Nft
 from ambassador.planes.kernel.orphans import Orphans
@@ -94,7 +94,7 @@ class KernelPlane:
             self._routes, self._host, self._table, self._changes.change, guards=not demanded
         )
         self._removed = RemovedRoutes(self._routes)
-        self._orphans = Orphans()
+        self._orphans, self._listed = Orphans(), Listed()
 
     @property
     def opened(self) -> bool:
@@ -207,8 +207,7 @@ class KernelPlane:
 
     async def cut(self, ids: Collection[str], reason: Reason) -> int:
         """End flows; see ports.Plane."""
-        found = await self._all_flows() if any(one.startswith(ID) for one in ids) else ()
-        flows = [flow for view, flow in found if view.id in ids]
+        flows = await self._listed.flows(ids, self._all_flows)
         return await self._flows.cut(flows, reason) if flows else 0
 
     async def untold(self, ids: Collection[str]) -> str:
@@ -220,6 +219,7 @@ class KernelPlane:
         departed = () if self._closing else self._removed
         found = await open_flows(self._flows, [*self._counted(), *departed])
         self._removed.forget()
+        self._listed.keep(found)
         return found
 
     def _counted(self, routes: Sequence[Route] | None = None) -> list[KernelRoute]:
@@ -341,6 +341,7 @@ class KernelPlane:
 
     def _stop_following(self) -> None:
         self._closing = True
+        self._listed.forget()
         self._healing.close()
         self._changes.close()
         self._doubts.close()

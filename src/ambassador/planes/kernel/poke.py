@@ -8,6 +8,7 @@ connection that is still translated only sees a segment that does not fit, and g
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import random
@@ -17,16 +18,17 @@ from enum import Enum
 from functools import lru_cache
 from itertools import product
 from struct import Struct
+from typing import NamedTuple
 
 from ambassador.errors import PlaneError
 from ambassador.planes.kernel.entry import Flow
 from ambassador.planes.kernel.marks import ENTERED_MARK, FIRST_MARK, MARK, TRACKED_MARK
-from ambassador.tasks import Slice
 
 __all__ = ["Poke", "Poker", "segment"]
 
-# Seconds of sending before other work of the loop has its turn.
-_SLICE = 0.002
+# The kernel answers for both peers within the call, 50 us each where they are on this host: more
+# flows are seen to in two threads, the clients in one and the upstreams in the other.
+_FEW = 20
 
 _SYN, _ACK = 0x02, 0x10  # RFC 9293, section 3.1
 _IP4 = Struct(">BBHHHBBH4s4s")  # RFC 791, section 3.1
@@ -84,13 +86,27 @@ class Poker:
         the flow's own (a SYN that is tracked too would become a connection of its own),
         ENTERED_MARK for those that stand for a cut.
         """
-        turn = Slice(_SLICE)
+        known = [(one, raw) for one in flows if (raw := self._sockets.get((one.family, mark)))]
         to_client, to_upstream = poke.value
-        for flow in flows:
-            if raw := self._sockets.get((flow.family, mark)):
-                _send(raw, flow.family, flow.listen, flow.client, to_client)
-                _send(raw, flow.family, flow.nat, flow.upstream, to_upstream)
-            await turn.end()
+        clients = [_Segment(raw, one.listen, one.client, to_client) for one, raw in known]
+        upstreams = [_Segment(raw, one.nat, one.upstream, to_upstream) for one, raw in known]
+        if len(known) <= _FEW:
+            _send_all((*clients, *upstreams))
+        else:
+            sides = clients, upstreams
+            await asyncio.gather(*(asyncio.to_thread(_send_all, side) for side in sides))
+
+
+class _Segment(NamedTuple):
+    by: socket.socket
+    source: tuple[str, int]
+    destination: tuple[str, int]
+    flags: int
+
+
+def _send_all(segments: Iterable[_Segment]) -> None:
+    for one in segments:
+        _send(one.by, one.by.family, one.source, one.destination, one.flags)
 
 
 def _send(

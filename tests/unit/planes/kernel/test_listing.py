@@ -6,7 +6,7 @@ import pytest
 
 from ambassador.model import Endpoint, Inet, Proto, Route
 from ambassador.planes.kernel.entry import Flow, FlowState
-from ambassador.planes.kernel.listing import ID, open_flows
+from ambassador.planes.kernel.listing import ID, Listed, open_flows
 from ambassador.planes.kernel.route import KernelRoute
 
 HERE, LEFT, OTHER = ("10.0.0.1", 7000), ("10.0.0.9", 7000), ("10.0.0.7", 7000)
@@ -64,3 +64,25 @@ def test_a_route_that_came_in_place_of_another_has_only_what_leads_where_it_lead
         ("was", "leaving"),
     ]
     assert former.belonged == {LEFT}
+
+
+def test_what_was_listed_just_now_is_not_listed_again(carried):
+    flows, listed = Flows(HERE, HERE), Listed()
+
+    async def anew():
+        listed.keep(await open_flows(flows, [carried]))
+
+    async def asking():
+        await anew()
+        both = await listed.flows(["k0", "r1.4", "k1"], anew)
+        assert len(flows.asked) == 1
+        assert [flow.id for flow in both] == [0, 1]
+        assert [flow.id for flow in await listed.flows(["k1", "k7"], anew)] == [1]  # 7 has ended
+        assert len(flows.asked) == 2
+        assert await listed.flows(["r1.4"], anew) == []  # it is another plane's
+        listed.forget()
+        assert [flow.id for flow in await listed.flows(["k0"], anew)] == [0]
+        assert len(flows.asked) == 3
+        listed.forget()
+
+    asyncio.run(asking())
