@@ -16,9 +16,11 @@ class Wish:
         name: str = "wish",
         notes: tuple[str, ...] = (),
         guess: bool = False,
+        yields: bool = False,
     ) -> None:
         self.name = name
         self.guess = guess
+        self.yields = yields
         self.routes = routes
         self.notes = notes
         self.error: Exception | None = None
@@ -28,4 +30,4 @@ class Wish:
         self.reads += 1
         if self.error:
             raise self.error
-        return Snapshot(self.name, self.routes, self.notes)
+        return Snapshot(self.name, self.routes, self.notes, self.yields)

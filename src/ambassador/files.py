@@ -1,11 +1,15 @@
-"""Whether a file has changed: by its state, without reading it."""
+"""Files: whether one has changed, by its state, without reading it; one replaced as a whole."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 from pathlib import Path
 
-__all__ = ["Stamp", "WatchedFile", "stamp"]
+from ambassador.errors import StoreError
+
+__all__ = ["Stamp", "WatchedFile", "replace_file", "stamp"]
 
 # A file written twice within one tick of the kernel's clock (10 ms at 100 Hz) may have the same
 # times and size both times; until this many ns have passed, it may change unseen.
@@ -43,3 +47,35 @@ class WatchedFile:
         self._settled = not there or time.time_ns() - now[0] > _SETTLED
         self._stamp = now
         return changed
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Have `text` in place of what is at `path`, or leave that as it is. Raises StoreError."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        try:
+            _write(beside, text)
+            beside.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                beside.unlink()
+            raise
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def _write(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -358,13 +358,14 @@ class Snapshot:
 
     `notes` are remarks for the user that are no errors ("REDIS_PORT_6379_TCP is empty: counted
     as not set"). A source that `yields` may come and go as it likes, and gives way where others
-    listen already.
+    listen already; what of it cannot be used is `left_out`, each with its reason.
     """
 
     source: str
     routes: tuple[Route, ...]
     notes: tuple[str, ...] = ()
     yields: bool = False
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ stand there as they are written everywhere.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -20,7 +19,8 @@ from ambassador import log
 from ambassador.core.follow.memory import Memories, decode, encode
 from ambassador.core.history import Change, History
 from ambassador.core.wish import Wish
-from ambassador.errors import AmbassadorError, ConfigError, Problem, StoreError
+from ambassador.errors import AmbassadorError, ConfigError, Problem
+from ambassador.files import replace_file
 from ambassador.model import Admin, Endpoint, Hold, Proto, Snapshot
 from ambassador.spec import (
     format_address,
@@ -88,7 +88,7 @@ class FileStore:
 
     def save(self, wishes: Collection[Wish]) -> None:
         """Keep `wishes`; see ports.StateStore."""
-        _replace(self.path, self.encode(wishes))
+        replace_file(self.path, self.encode(wishes))
 
     def _prepare(self) -> None:
         folder = self.path.parent
@@ -168,7 +168,7 @@ class FileHistory:
 
     def save(self, history: History) -> None:
         """Keep `history`; see ports.HistoryStore."""
-        _replace(self.path, self.encode(history))
+        replace_file(self.path, self.encode(history))
 
     def _change(self, plain: Mapping[str, Any]) -> Change:
         before = plain["before"]
@@ -205,23 +205,7 @@ class FileMemories:
 
     def save(self, memories: Memories) -> None:
         """Keep `memories`; see ports.MemoryStore."""
-        _replace(self.path, encode(memories))
-
-
-def _replace(path: Path, text: str) -> None:
-    """Have `text` in place of what is at `path`, or leave that as it is. Raises StoreError."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        try:
-            _write(beside, text)
-            beside.replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                beside.unlink()
-            raise
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise StoreError(f"{path} cannot be written: {_why(error)}") from error
+        replace_file(self.path, encode(memories))
 
 
 def _plain(wish: Wish) -> dict[str, Any]:
@@ -281,22 +265,6 @@ def _texts(value: object) -> list[str]:
     if not isinstance(value, list) or not value:
         raise TypeError(f"{value!r} is no list of texts")
     return [_text(one) for one in value]
-
-
-def _write(path: Path, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _why(error: Exception) -> str:

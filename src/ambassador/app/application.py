@@ -79,7 +79,7 @@ class App:
             lasting=successor is None,
         )
         self._token = Token(lambda: assemble.token(settings), settings.api_token_file)
-        self._feeds = feeds = Feeds(settings, os.environ, sources)
+        self._feeds = feeds = Feeds(settings, os.environ, sources, successor)
         resolver = feeds.resolver
         self._durations = Durations()
         self._access = AccessLog(settings.access_log) if settings.access_log else None
@@ -171,7 +171,7 @@ class App:
                 self._doors.path,
                 lambda: self._doors.sockets,
                 self.reconciler.still,
-                self._watches.followers.encode,
+                self._feeds.handing_over(self._watches.followers.encode),
                 self._let_go,
             )
         if watch is not None:

@@ -6,15 +6,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ambassador.control.reconciler import Reconciler
 from ambassador.core.phase import Phase
 from ambassador.core.results import ContainerView, EngineView
+from ambassador.core.wish import Wish
 from ambassador.errors import ConfigError, ResolveError
+from ambassador.handover.successor import Successor
 from ambassador.model import Endpoint, Inet, Route
 from ambassador.ports import NameFeed, Source
 from ambassador.resolve.resolver import NameResolver
@@ -26,21 +30,27 @@ if TYPE_CHECKING:
     from ambassador.engine.feed import EngineFeed
     from ambassador.engine.labels import LabelsSource
     from ambassador.engine.place import Where
+    from ambassador.engine.woken import Woken
 
 __all__ = ["Feeds"]
 
 _FIRST = 5.0  # seconds to wait for the first answer of an engine whose labels make routes
 _STARTING = 0.05  # seconds between two looks whether the start is over
+_WOKEN = "woken"  # beside the wishes that are handed over
 _PROBE = 1.0  # seconds for one look at a container that was woken
 
 
 class Feeds:
     """Feeds of names, and the `resolver` that asks them; those of `sources` that are labels are
-    read from what is followed.
+    read from what is followed. `successor` has what a predecessor handed over.
     """
 
     def __init__(
-        self, settings: Settings, environ: Mapping[str, str], sources: Sequence[Source] = ()
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        sources: Sequence[Source] = (),
+        successor: Successor | None = None,
     ) -> None:
         self._labels: Sequence[LabelsSource] = ()
         if settings.docker_labels:
@@ -52,6 +62,8 @@ class Feeds:
         self._reconciler: Reconciler | None = None
         self._settings = settings
         self._environ = environ
+        self._handed = successor.wishes if successor is not None else b""
+        self._woken: Woken | None = None
         self._engines: dict[Where, EngineFeed] = {}
         self._schemes: dict[str, EngineFeed] = {}
         self._srv: NameFeed | None = None
@@ -109,6 +121,12 @@ class Feeds:
             where = engine_of(scheme, self._settings.docker, self._environ)
         except ConfigError as error:
             raise ResolveError(str(error.problems[0])) from error
+        if self._woken is None:
+            from ambassador.engine.woken import Woken  # noqa: PLC0415
+
+            self._woken = Woken(
+                Path(self._settings.state) if self._settings.state else None, self._from_before()
+            )
         feed = self._engines.get(where)
         if feed is None:
             feed = self._engines[where] = EngineFeed(
@@ -116,6 +134,7 @@ class Feeds:
                 answers=self._answers,
                 sessions=self._sessions,
                 command=self._settings.wake_command,
+                woken=self._woken,
             )
         self._schemes[scheme] = feed
         return feed
@@ -135,6 +154,25 @@ class Feeds:
             replace(feed.engine_view(), problems=problems if feed is mine else ())
             for feed in self._engines.values()
         )
+
+    def handing_over(
+        self, encode: Callable[[Collection[Wish]], str]
+    ) -> Callable[[Collection[Wish]], str]:
+        """Return `encode` with what was woken beside what it returns, for a successor."""
+
+        def both(wishes: Collection[Wish]) -> str:
+            text = encode(wishes)
+            woken = self._woken.encode() if self._woken is not None else self._from_before()
+            return json.dumps(json.loads(text) | {_WOKEN: woken}) if woken else text
+
+        return both
+
+    def _from_before(self) -> str:
+        """Return what was woken by a predecessor, as it handed that over."""
+        try:
+            return str(json.loads(self._handed).get(_WOKEN, "")) if self._handed else ""
+        except (ValueError, AttributeError):
+            return ""
 
     def close(self) -> None:
         """Follow nothing any longer, and ask for no name."""

@@ -46,7 +46,7 @@ def command(assignments: tuple[str, ...], as_json: bool, **flags: str | None) ->
             raise
         print(json.dumps({"errors": [asdict(problem) for problem in error.problems]}, indent=2))
         return error.exit_code
-    notes = [*settings.notes, *(note for snapshot in snapshots for note in snapshot.notes)]
+    notes = [*settings.notes, *(note for one in snapshots for note in (*one.notes, *one.left_out))]
     if as_json:
         routes = [_as_json(route) for route in desired.routes]
         print(json.dumps({"routes": routes, "notes": notes}, indent=2))

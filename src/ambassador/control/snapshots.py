@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from ambassador import log
 from ambassador.core.loss import most_lost
 from ambassador.core.merge import merge
 from ambassador.core.precedence import settled, yielded
 from ambassador.core.results import SourceView
-from ambassador.errors import ConfigError, LostRoutesError, Problem, in_words
+from ambassador.errors import ConfigError, LostRoutesError, Problem, in_a_line, in_words
 from ambassador.model import Desired, Route, Snapshot
 from ambassador.ports import Source
 
@@ -31,7 +32,8 @@ def read(
 
     What a source says comes before what those after it say of the same route; a guess is asked
     only while no source before it names one. `asking` hears which is asked, before it is, `said`
-    what it says. `admission` says of each route who may come in. Raises ConfigError, SourceError.
+    what it says. `admission` says of each route who may come in; where that is wrong, a route of a
+    source that yields is left out, and any other an error. Raises ConfigError, SourceError.
     """
     snapshots: list[Snapshot] = []
     for source in sources:
@@ -45,9 +47,24 @@ def read(
             raise ConfigError(*error.problems, notes=(*notes, *error.notes)) from None
         said(snapshots[-1])
     asking(_TOGETHER)
-    together = yielded(settled(snapshots))
+    together = yielded(_usable(one, admission) for one in settled(snapshots))
     merged = merge(together)
     return admitted(merged, admission), together
+
+
+def _usable(snapshot: Snapshot, admission: Callable[[Route], Route]) -> Snapshot:
+    """Return `snapshot`, if it yields without the routes for which `admission` raises."""
+    if not snapshot.yields:
+        return snapshot
+    routes, left_out = list[Route](), list(snapshot.left_out)
+    for route in snapshot.routes:
+        try:
+            admission(route)
+        except ConfigError as error:
+            left_out.append(f"{route.origin} is not used: {in_a_line(error)}")
+        else:
+            routes.append(route)
+    return replace(snapshot, routes=tuple(routes), left_out=tuple(left_out))
 
 
 def admitted(desired: Desired, admission: Callable[[Route], Route]) -> Desired:
@@ -135,11 +152,21 @@ class SnapshotReader:
         return read(sources, self._ask, take, self._admission)
 
     def good(self, snapshots: Sequence[Snapshot]) -> None:
-        """Note that `snapshots` are what stands now."""
+        """Note that `snapshots` are what stands now, and log what is new of what they left out; at
+        the start, notes are told before this.
+        """
         now = time.time()
+        for snapshot in snapshots:
+            before = self._good.get(snapshot.source)
+            notes = [] if before is None else [n for n in snapshot.notes if n not in before.notes]
+            known = before.left_out if before is not None else ()
+            for text in (*notes, *(one for one in snapshot.left_out if one not in known)):
+                log.event(log.WARNING, "note", text, source=snapshot.source)
         self._good = {snapshot.source: snapshot for snapshot in snapshots}
         self._raw = {snapshot.source: snapshot for snapshot in self._said}
-        self._views = tuple(SourceView(snapshot.source, now) for snapshot in snapshots)
+        self._views = tuple(
+            SourceView(snapshot.source, now, "; ".join(snapshot.left_out)) for snapshot in snapshots
+        )
 
     def bad(self, error: Exception, name: str = "") -> None:
         """Note that what was read last could not be used; what was good before stands.

@@ -49,8 +49,8 @@ def _same(route: Route, other: Route) -> bool:
 
 def yielded(snapshots: Iterable[Snapshot]) -> tuple[Snapshot, ...]:
     """Return `snapshots`, of which those that yield give way to all others, and to their own first
-    ones: a route that would listen where another does, or lead to itself, is left out, and a note
-    says so. Somebody far away wrote it, and the others are not to suffer from it.
+    ones: a route that would listen where another does, or lead to itself, is left out, and it is
+    said. Somebody far away wrote it, and the others are not to suffer from it.
     """
     found = tuple(snapshots)
     taken = _Taken()
@@ -62,14 +62,14 @@ def yielded(snapshots: Iterable[Snapshot]) -> tuple[Snapshot, ...]:
         if not snapshot.yields:
             result.append(snapshot)
             continue
-        routes, notes = [], list(snapshot.notes)
+        routes, left_out = [], list(snapshot.left_out)
         for route in snapshot.routes:
             if why := taken.hindrance(route):
-                notes.append(f"{route.origin} is not used: {why}")
+                left_out.append(f"{route.origin} is not used: {why}")
             else:
                 routes.append(route)
                 taken.add(route)
-        result.append(replace(snapshot, routes=tuple(routes), notes=tuple(notes)))
+        result.append(replace(snapshot, routes=tuple(routes), left_out=tuple(left_out)))
     return tuple(result)
 
 

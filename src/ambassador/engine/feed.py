@@ -14,6 +14,7 @@ from ambassador.engine.here import here, own_id
 from ambassador.engine.http import EngineHttp
 from ambassador.engine.place import Where
 from ambassador.engine.wake import Waker
+from ambassador.engine.woken import Woken
 from ambassador.errors import EngineError
 from ambassador.model import Proto
 from ambassador.spec.container import Container, container_of
@@ -46,7 +47,8 @@ class _Name:
 
 class EngineFeed:
     """Implements ports.NameFeed over the engine at `where`. `seen` is called when anything of its
-    containers has changed. `command` is what wakes a container instead of the engine.
+    containers has changed. `command` is what wakes a container instead of the engine, `woken` is
+    what was woken earlier.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class EngineFeed:
         answers: Answers,
         sessions: Open,
         command: Sequence[str] = (),
+        woken: Woken | None = None,
     ) -> None:
         self.http = EngineHttp(where)
         self.follower = Follower(self.http, self._changed)
@@ -64,7 +67,9 @@ class EngineFeed:
         self._details: dict[str, Details] = {}
         self._asked: set[str] = set()
         self.seen: Callable[[], None] = lambda: None
-        self._waker = Waker(self.http, command, answers, sessions, self._changed)
+        self._waker = Waker(
+            self.http, command, answers, sessions, self._changed, woken=woken or Woken()
+        )
 
     def follow(self, host: str, told: _Told) -> Callable[[], None]:
         """Tell where `host` is from now on; see ports.NameFeed."""
@@ -154,6 +159,8 @@ class EngineFeed:
         name.found = found
         for id_ in found.unknown:
             self._ask_details(id_)
+        running = (one.id for one in found.replicas if one.state == "running")
+        self._waker.see_to(name.wanted, name.host, running)
         addresses = self._waker.let_through(name.host, name.wanted, found)
         self._tell(name, addresses, found.problem, True, tell)
 

@@ -1,6 +1,7 @@
 """Start containers for clients that wait, and stop them again when nobody is there.
 
-Only what was woken here is stopped. A probe wakes nothing: it does not wait.
+Only what was woken here is stopped, also after a restart of ours, and nothing that somebody else
+has started since. A probe wakes nothing: it does not wait.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ import asyncio
 import contextlib
 import subprocess
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from ambassador import log
 from ambassador.core.containers.container import Container
 from ambassador.core.containers.found import Found
 from ambassador.core.located import at
 from ambassador.engine.http import EngineHttp
+from ambassador.engine.woken import Woken
 from ambassador.errors import EngineError
 from ambassador.model import Proto
 from ambassador.spec import container as spec
@@ -33,7 +35,9 @@ _LOOK = 5.0  # seconds between two looks at who is there, at most
 
 
 class Waker:
-    """One for an engine. `changed` is called when clients may be let through."""
+    """One for an engine. `changed` is called when clients may be let through; `woken` is what was
+    woken earlier.
+    """
 
     def __init__(
         self,
@@ -42,6 +46,8 @@ class Waker:
         answers: Callable[[str, str, int], Awaitable[bool]],
         sessions: Callable[[str], Awaitable[int]],
         changed: Callable[[], None],
+        *,
+        woken: Woken,
     ) -> None:
         self.patience = _PATIENCE
         self.errors: dict[str, str] = {}  # by host
@@ -50,6 +56,7 @@ class Waker:
         self._answers = answers
         self._sessions = sessions
         self._changed = changed
+        self._woken = woken
         self._waking: dict[str, asyncio.Task[None]] = {}
         self._not_before: dict[str, float] = {}
         self._pauses: dict[str, float] = {}
@@ -117,7 +124,9 @@ class Waker:
             text = f"{asleep.name} was woken for a client, and answers after {seconds:.3f} s"
             log.event(log.INFO, "container_woken", text, container=asleep.name, seconds=seconds)
             if wanted.sleep:
-                self._watch(wanted, host, asleep)
+                with contextlib.suppress(EngineError):
+                    self._woken.add(asleep.id, await self._started(asleep.id))
+                self.see_to(wanted, host, (asleep.id,))
         finally:
             self._held.pop(host, None)
             self._placed.pop(host, None)
@@ -150,20 +159,20 @@ class Waker:
         if self._command:
             await self._run(asleep.name)
             return
-        await self._post(asleep, "unpause" if paused else "start")
+        await self._post(asleep.id, asleep.name, "unpause" if paused else "start")
 
-    async def _post(self, one: Container, what: str) -> None:
+    async def _post(self, id_: str, name: str, what: str) -> None:
         """Have the engine do `what`. 304: it is so already; 409 (Podman: 500): it is paused."""
-        path = f"/containers/{one.id}/{what}"
+        path = f"/containers/{id_}/{what}"
         status, body = await self._http.ask("POST", path, _START)
         if status in (200, 204, 304):
             return None
         if what == "start" and status in (409, 500) and b"pause" in body.lower():
-            return await self._post(one, "unpause")
+            return await self._post(id_, name, "unpause")
         if status in (403, 405):
             raise EngineError(
                 f"{self._http.where} forbids POST {path}: a proxy has to allow POST "
-                f"/v1.*/containers/{one.name}/{what} (or .../{one.id[:12]}.../{what})",
+                f"/v1.*/containers/{name}/{what} (or .../{id_[:12]}.../{what})",
                 path,
             )
         raise EngineError(
@@ -197,12 +206,15 @@ class Waker:
             words = printable(said[:160].decode(errors="replace").strip())
             raise EngineError(f"AMBASSADOR_WAKE_COMMAND ends with {process.returncode}: {words}")
 
-    def _watch(self, wanted: spec.Container, host: str, woken: Container) -> None:
-        if (task := self._sleeping.pop(host, None)) is not None:
-            task.cancel()
-        self._sleeping[host] = spawn(self._sleep(wanted, host, woken), f"see to {woken.name}")
+    def see_to(self, wanted: spec.Container, host: str, ids: Iterable[str]) -> None:
+        """Stop what of `ids` was woken, by now or before a restart, when nobody is there."""
+        if not wanted.sleep or host in self._sleeping:
+            return
+        one = next((id_ for id_ in ids if id_ in self._woken), None)
+        if one is not None:
+            self._sleeping[host] = spawn(self._sleep(wanted, host, one), f"see to {host}")
 
-    async def _sleep(self, wanted: spec.Container, host: str, woken: Container) -> None:
+    async def _sleep(self, wanted: spec.Container, host: str, id_: str) -> None:
         """Stop what was woken once nothing has been open for long enough."""
         tick = min(_LOOK, wanted.sleep / 4)
         idle = time.monotonic()
@@ -210,18 +222,28 @@ class Waker:
             await asyncio.sleep(tick)
             if await self._sessions(host):
                 idle = time.monotonic()
+        name = wanted.name or id_[:12]
         try:
-            await self._post(woken, "stop")
+            theirs = await self._started(id_) != self._woken.started(id_)
+            if not theirs:
+                await self._post(id_, name, "stop")
         except EngineError as error:
             self.errors[host] = str(error)
-            log.event(
-                log.ERROR,
-                "not_stopped",
-                f"{woken.name} cannot be stopped: {error}",
-                container=woken.name,
-            )
+            text = f"{name} cannot be stopped: {error}"
+            log.event(log.ERROR, "not_stopped", text, container=name)
         else:
-            text = f"{woken.name} is stopped: nothing was open for {wanted.sleep:g} s"
-            log.event(log.INFO, "container_asleep", text, container=woken.name)
+            self._woken.discard(id_)
+            if not theirs:
+                text = f"{name} is stopped: nothing was open for {wanted.sleep:g} s"
+                log.event(log.INFO, "container_asleep", text, container=name)
         finally:
             self._sleeping.pop(host, None)
+
+    async def _started(self, id_: str) -> str:
+        """Return since when the container runs, as the engine says it; empty where it does not.
+        Raises EngineError.
+        """
+        entry = await self._http.get(f"/containers/{id_}/json")
+        state = entry.get("State") if isinstance(entry, dict) else None
+        state = state if isinstance(state, dict) else {}
+        return str(state.get("StartedAt", "")) if state.get("Running") else ""

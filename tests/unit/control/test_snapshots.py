@@ -95,3 +95,22 @@ def test_a_later_source_gives_way(sources):
     desired, (_, second) = SnapshotReader(sources).read()
     assert [(one.name, one.listen.port) for one in desired.routes] == [("a", 1), ("b", 2)]
     assert second.notes == ("a is not used: a comes before it",)
+
+
+def test_of_a_source_that_yields_what_cannot_be_used_is_left_out_and_told(caplog):
+    labels = Wish(route("a", 1), route("b", 2), name="labels", yields=True)
+
+    def admission(one):
+        if one.name == "b":
+            raise ConfigError(Problem("/allow", "cannot be read"))
+        return one
+
+    reading = SnapshotReader([labels, Wish(route("c", 3))], admission)
+    desired, snapshots = reading.read()
+    assert [one.name for one in desired.routes] == ["a", "c"]
+    for _ in range(2):
+        reading.good(snapshots)
+        assert errors(reading)["labels"] == "b is not used: /allow: cannot be read"
+    assert caplog.text.count("b is not used") == 1  # logged once
+    labels.yields = False
+    read_badly(reading, ConfigError)

@@ -21,8 +21,12 @@ async def begun(one, host=HOST):
 
 def starts(engine, paused=False):
     """Have the engine do what a real one does when it is asked to start."""
+    engine.started = "2026-11-30T20:00:00.5Z"
 
     def answer(method, path):
+        if method == "GET" and path.endswith("/json") and path.count("/") == 3:
+            running = engine.containers[0]["State"] == "running"
+            return 200, {"State": {"Running": running, "StartedAt": engine.started}}
         if method == "POST":
             (container,) = engine.containers
             engine.containers = [entry("db", "127.0.0.2")]
