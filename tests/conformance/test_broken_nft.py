@@ -90,7 +90,7 @@ class Answering:
         for sock in (*self._tcp.values(), *self._udp.values()):
             sock.settimeout(0.05)
 
-    def tcp(self, family=socket.AF_INET, port=6379):
+    def tcp(self, family=socket.AF_INET, port=6379, within=3.0):
         """Return where a new connection leads; nothing when nowhere."""
         try:
             client = self._scene.dial("bridge", port, family)
@@ -102,16 +102,16 @@ class Answering:
             with listening.accept()[0] as upstream:
                 return upstream.recv(5) == b"hello"  # one that verifies says nothing
 
-        return self._first(self._tcp, comes)
+        return self._first(self._tcp, comes, within)
 
-    def udp(self, family=socket.AF_INET):
-        client = self._scene.dial("bridge", 53, family, socket.SOCK_DGRAM)
+    def udp(self, family=socket.AF_INET, port=53, within=3.0):
+        client = self._scene.dial("bridge", port, family, socket.SOCK_DGRAM)
         client.send(b"hello")
-        return self._first(self._udp, lambda sock: sock.recv(5) == b"hello")
+        return self._first(self._udp, lambda sock: sock.recv(5) == b"hello", within)
 
     @staticmethod
-    def _first(sockets, comes):
-        end = time.monotonic() + 3
+    def _first(sockets, comes, within):
+        end = time.monotonic() + within
         while time.monotonic() < end:
             for where, sock in sockets.items():
                 try:
@@ -125,11 +125,20 @@ class Answering:
         return {kind(family) for kind in (self.tcp, self.udp) for family in FAMILIES}
 
 
+@pytest.mark.parametrize("family", FAMILIES, ids=["IPv4", "IPv6"])
+@pytest.mark.parametrize("proto", Proto)
 @pytest.mark.parametrize("how", HOW)
-def test_what_is_answered_is_what_clients_meet(scene, ambassador, broken, how):
-    ambassador.set(*(route(port, f"{OLD}:7000", name=f"r{port}") for port in (6379, 6380, 6381)))
+def test_what_is_answered_is_what_clients_meet(scene, ambassador, broken, how, proto, family):
+    port = 7000 if proto is Proto.TCP else 7053
+    old, new = (OLD, NEW) if family == socket.AF_INET else (f"[{OLD6}]", f"[{NEW6}]")
+    listen = (6379, 6380, 6381)
+    ambassador.set(*(route(at, f"{old}:{port}", name=f"r{at}", proto=proto) for at in listen))
     answering = Answering(scene)
     broken.break_(how)
+
+    def answers(at, within=3.0):
+        ask = answering.tcp if proto is Proto.TCP else answering.udp
+        return ask(family, at, within)
 
     def done(command):
         try:
@@ -139,26 +148,28 @@ def test_what_is_answered_is_what_clients_meet(scene, ambassador, broken, how):
             return False
         return True
 
-    moved = done(Move("r6379", (f"tcp://{NEW}:7000",)))
-    assert answering.tcp() == ("new" if moved else "old")
+    move = Move("r6379", (f"{proto}://{new}:{port}",))
+    moved = done(move)
+    assert answers(6379) == ("new" if moved else "old")
+    # Where it still leads to the old one, it does at once.
     removed = done(Remove("r6380"))
-    assert answering.tcp(port=6380) == ("" if removed else "old")
+    assert answers(6380, 0.5 if removed else 3.0) == ("" if removed else "old")
     held = done(Hold("r6381"))
-    assert answering.tcp(port=6381) == ("" if held else "old")
+    assert answers(6381, 0.5 if held else 3.0) == ("" if held else "old")
     if ambassador.plane == "relay":
         assert moved
         assert removed
         assert held
     broken.repair()
     if not moved:
-        ambassador.execute(Move("r6379", (f"tcp://{NEW}:7000",)))
-        assert answering.tcp() == "new"
+        ambassador.execute(move)
+        assert answers(6379) == "new"
     until(
         lambda: ambassador.status("r6379").plane == ambassador.plane,
         30,
         "the route is in its plane again",
     )
-    assert answering.tcp() == "new"
+    assert answers(6379) == "new"
 
 
 @pytest.mark.parametrize("how", HOW)

@@ -8,9 +8,9 @@ import socket
 
 import pytest
 
-from ambassador.core.commands import Cut
+from ambassador.core.commands import Cut, Sessions
 from ambassador.errors import PlaneError
-from ambassador.model import Existing, Fate
+from ambassador.model import Existing, Fate, Proto
 from tests.conformance.ambassador import route
 from tests.conformance.scene import ends_with_reset, works
 from tests.kernel.peers import times_of_resets
@@ -77,6 +77,29 @@ def test_a_cut_is_felt_at_once_by_both_sides(scene, ambassador, what, family):
         works(*pair)
     assert ambassador.execute(Cut("redis")).sessions == 5
     times_of_resets(pairs, within=2)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("what", ["strict tracking", "no invalid ones, strict tracking"])
+def test_a_flow_of_datagrams_is_cut_and_its_client_begins_another(scene, ambassador, what, family):
+    guard(scene, *GUARDS[what])
+    ambassador.set(route(53, OLD[family].replace("7000", "7053"), name="dns", proto=Proto.UDP))
+    upstream = scene.datagrams()
+    clients = [scene.dial("bridge", 53, family, socket.SOCK_DGRAM) for _ in range(3)]
+
+    def exchange(client):
+        client.send(b"asked")
+        _, where = upstream.recvfrom(16)
+        upstream.sendto(b"hello", where)
+        assert client.recv(16) == b"hello"
+
+    for client in clients:
+        exchange(client)
+    assert ambassador.execute(Cut("dns")).sessions == 3
+    assert not ambassador.execute(Sessions("dns")).sessions
+    for client in clients:
+        exchange(client)
+    assert ambassador.execute(Sessions("dns")).total == 3
 
 
 # Nothing gets out, whatever it belongs to; neighbours answer.

@@ -378,6 +378,42 @@ def test_a_family_that_leads_nowhere_is_served_by_the_other(network, services, a
         assert all(at_once(network, service) for _ in range(5))
 
 
+def answered(network, service, count=10):
+    """How many of some new flows are answered at once."""
+    return sum(ask(network, *service, 0.5) is not None for _ in range(count))
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, IPV6], ids=["IPv4", "IPv6"])
+def test_of_two_addresses_of_datagrams_the_one_nobody_has_is_found_out(
+    network, services, ambassador, family
+):
+    """The kernel says that there is no such host, after three questions for its neighbour."""
+    alive = network.address("old", family)
+    dead = "10.77.0.200" if family == socket.AF_INET else "fd77::200"
+    ambassador.resolve("db", dead, alive)
+    ambassador.set(route(6379, "db:7053", proto=Proto.UDP))
+    service = (family, socket.SOCK_DGRAM, 6379)
+    until(lambda: answered(network, service) == 10, 15)
+    if ambassador.plane == "kernel":
+        assert ambassador.status().ways_out.keys() == {"unreachable"}
+        until(lambda: ambassador.status().plane == "kernel", 10)
+        assert answered(network, service) == 10
+
+
+@pytest.mark.parametrize("silent", [socket.AF_INET, IPV6], ids=["IPv4", "IPv6"])
+def test_a_family_of_datagrams_that_leads_nowhere_is_served_by_the_other(
+    network, services, ambassador, silent
+):
+    addresses = {socket.AF_INET: "10.77.0.200", IPV6: "fd77::200"}
+    other = IPV6 if silent == socket.AF_INET else socket.AF_INET
+    addresses[other] = network.address("old", other)
+    ambassador.resolve("db", *addresses.values())
+    ambassador.set(route(6379, "db:7053", proto=Proto.UDP))
+    for family in (other, silent):
+        service = (family, socket.SOCK_DGRAM, 6379)
+        until(lambda service=service: answered(network, service) == 10, 15)
+
+
 def test_a_firewall_that_changes_every_second_sends_nobody_into_a_hole(
     network, services, start_program
 ):

@@ -116,7 +116,8 @@ def test_a_rule_of_another_in_our_table_goes(network, ambassador, scene):
     works(*scene.session(old))
 
 
-def test_datagrams_go_on_after_a_flush(network, ambassador, scene):
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_datagrams_go_on_after_a_flush(network, ambassador, scene, damage):
     upstream = scene.datagrams()
     ambassador.set(
         route(53, "10.77.0.4:7053", proto=Proto.UDP),
@@ -133,8 +134,10 @@ def test_datagrams_go_on_after_a_flush(network, ambassador, scene):
         return where
 
     places = [exchange(client, b"before") for client in clients]
-    nft(network, "flush ruleset")
+    whole = rules(network)
+    nft(network, *(DAMAGE[damage] if whole else ("flush ruleset",)))
     assert [exchange(client, b"at once") for client in clients] == places
+    until(lambda: rules(network) == whole, 1.0, "the table is whole")
     until(lambda: {one.plane for one in ambassador.statuses()} == {ambassador.plane}, 1.0)
     assert [exchange(client, b"later") for client in clients] == places
     for one in dialled:

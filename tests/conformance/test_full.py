@@ -74,6 +74,7 @@ def test_what_is_open_goes_on_and_why_nobody_new_is_served_is_told(scene, ambass
         route(6379, "10.77.0.4:7000"),
         route(6380, "[fd77::4]:7000", name="six"),
         route(53, "10.77.0.4:7053", name="dns", proto=Proto.UDP),
+        route(54, "[fd77::4]:7053", name="dns6", proto=Proto.UDP),
     )
     listening, datagrams = scene.endpoint(), scene.datagrams()
     datagrams.settimeout(0.3)
@@ -88,9 +89,10 @@ def test_what_is_open_goes_on_and_why_nobody_new_is_served_is_told(scene, ambass
         works(*pair)
     assert not answered(scene, socket.AF_INET, 6379)
     assert not answered(scene, IPV6, 6380)
-    scene.dial("bridge", 53, kind=socket.SOCK_DGRAM).send(b"asked")
-    with pytest.raises(TimeoutError):
-        datagrams.recv(5)
+    for port, family in ((53, socket.AF_INET), (54, IPV6)):
+        scene.dial("bridge", port, family, socket.SOCK_DGRAM).send(b"asked")
+        with pytest.raises(TimeoutError):
+            datagrams.recv(5)
     until(lambda: "conntrack_full" in {one.event for one in caplog.records}, 10)
     for status in ambassador.statuses():
         assert "the kernel drops new connections before any plane sees them" in status.why

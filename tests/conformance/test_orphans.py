@@ -11,9 +11,10 @@ HOSTS = {socket.AF_INET: ("10.77.0.4", "10.77.0.5"), IPV6: ("[fd77::4]", "[fd77:
 CUT = "REDIS_PORT_6379_TCP_EXISTING=cut"
 
 
+@pytest.mark.parametrize("left", ["killed", "--keep-rules"])
 @pytest.mark.parametrize("family", HOSTS, ids=["IPv4", "IPv6"])
-def test_no_flow_of_a_killed_one_goes_on_to_an_endpoint_that_left(
-    network, plane, start_program, family
+def test_no_flow_of_a_former_one_goes_on_to_an_endpoint_that_left(
+    network, plane, start_program, family, left
 ):
     def routes(host):
         tcp = f"REDIS_PORT_6379_TCP=tcp://{host}:7000"
@@ -33,11 +34,15 @@ def test_no_flow_of_a_killed_one_goes_on_to_an_endpoint_that_left(
     ):
         for sock in (old, new, old_datagrams, new_datagrams):
             sock.settimeout(10)
-        first = start_program(plane, *routes(before))
+        options = ["--keep-rules"] * (left != "killed")
+        first = start_program(plane, *routes(before), *options, "--grace=0s")
         pairs = open_flows(network, old, 6379, 3, family=family)
         client.connect((network.address("ambassador", family), 53))
         ask(client, old_datagrams)
-        first.kill()
+        if left == "killed":
+            first.kill()
+        else:
+            first.stop()
         start_program(plane, *routes(after))
         times_of_resets(pairs)
         ask(client, new_datagrams)

@@ -24,6 +24,7 @@ class Doubts:
         self._turned = turned
         self.until: dict[Place, float] = {}  # empty: nothing is in doubt
         self._pause: dict[Place, float] = {}  # after the next trial, of those that were tried
+        self._tried: set[Place] = set()  # without a failure since
 
     def __len__(self) -> int:
         return len(self.until)
@@ -35,6 +36,7 @@ class Doubts:
         """Doubt `place` from `now` on, or anew."""
         self.forget(now)
         first = not self.until
+        self._tried.discard(place)
         self.until[place] = max(now + DOUBT, self.until.get(place, now))
         if first:
             self._turned()
@@ -43,6 +45,7 @@ class Doubts:
         """Doubt `place` no longer; tell whether it was doubted."""
         removed = self.until.pop(place, None) is not None
         self._pause.pop(place, None)
+        self._tried.discard(place)
         if removed and not self.until:
             self._turned()
         return removed
@@ -60,12 +63,20 @@ class Doubts:
             return False
         pause = self._pause[place] = min(2 * self._pause.get(place, DOUBT), _LONGEST)
         self.until[place] = now + pause
+        self._tried.add(place)
         return True
+
+    def endured(self, place: Place, now: float) -> bool:
+        """Tell whether `place` was tried by a client and did not fail in the time it was given:
+        of what is not connected to, nothing else tells that it is well.
+        """
+        return place in self._tried and not self.is_doubted(place, now)
 
     def forget(self, now: float) -> None:
         """Doubt no longer what nobody has tried for a while."""
         if self.until:
             self.until = {p: until for p, until in self.until.items() if until + DOUBT > now}
             self._pause = {p: pause for p, pause in self._pause.items() if p in self.until}
+            self._tried &= self.until.keys()
             if not self.until:
                 self._turned()

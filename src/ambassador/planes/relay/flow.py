@@ -19,7 +19,13 @@ from ambassador.planes.relay.refusal import refuse_itself, refuse_ourselves
 from ambassador.planes.relay.source_ports import SourcePorts
 from ambassador.ports import SessionRecord, SessionStatus
 
-__all__ = ["UdpFlow", "connect_datagrams"]
+__all__ = ["UdpFlow", "connect_datagrams", "has_heard_errors"]
+
+# IP_RECVERR of ip(7), IPV6_RECVERR of ipv6(7); no names in Python 3.11.
+_HEAR_ERRORS: dict[int, tuple[int, int]] = {
+    socket.AF_INET: (socket.IPPROTO_IP, 11),
+    socket.AF_INET6: (socket.IPPROTO_IPV6, 25),
+}
 
 # What a flow keeps while its endpoint is looked for: a client that hears nothing sends little,
 # and one that sends much must not fill our memory.
@@ -129,7 +135,21 @@ def connect_datagrams(
     sock = ports.connect((candidate.address, candidate.port), socket.SOCK_DGRAM, sources)
     try:
         refuse_itself(sock)
+        # Else Linux tells of a port that is closed, and not of a host that is gone.
+        level, option = _HEAR_ERRORS[sock.family]
+        sock.setsockopt(level, option, 1)
     except BaseException:
         sock.close()
         raise
     return sock
+
+
+def has_heard_errors(sock: socket.SocketType) -> bool:
+    """Forget what ICMP has told `sock`, which made an error of it; tell whether it had."""
+    found = False
+    while True:
+        try:
+            sock.recvmsg(0, 0, socket.MSG_ERRQUEUE)
+        except OSError:  # nothing any more
+            return found
+        found = True

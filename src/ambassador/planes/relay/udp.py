@@ -205,9 +205,7 @@ class UdpListener:
         try:
             flow.upstream.send(datagram)
         except OSError as error:
-            if error.errno in _UNREACHABLE:
-                self._endpoints.refused(flow, error)
-            if error.errno == errno.ECONNREFUSED:
+            if error.errno in _UNREACHABLE and self._endpoints.refused(flow, error):
                 # The answer to an earlier datagram (udp(7)); this one has not been sent.
                 self._aim(flow, datagram)
             else:

@@ -7,17 +7,18 @@ so what a name means is remembered for as long as its watch tells of no change.
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ambassador.core.usable import keeps, usable
 from ambassador.errors import ResolveError
 from ambassador.model import Endpoint, Inet
 from ambassador.planes.relay.choice import affinity
 from ambassador.planes.relay.descriptors import EXHAUSTED
-from ambassador.planes.relay.doubts import DOUBT
+from ambassador.planes.relay.doubts import Doubts, Place
 from ambassador.planes.relay.evidence import Candidate
-from ambassador.planes.relay.flow import UdpFlow, connect_datagrams
+from ambassador.planes.relay.flow import UdpFlow, connect_datagrams, has_heard_errors
 from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.refusal import UnreachableError, spoken
 from ambassador.planes.relay.source_ports import NoSourcePortError, SourcePorts
@@ -25,6 +26,9 @@ from ambassador.ports import Resolver
 from ambassador.spec import is_ip
 
 __all__ = ["NameUnknownError", "UdpEndpoints"]
+
+# What says nothing of an endpoint: a datagram too large for the way, no memory.
+_OF_THE_DATAGRAM = frozenset({errno.EMSGSIZE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class NameUnknownError(Exception):
@@ -58,7 +62,7 @@ class UdpEndpoints:
         self._loop = asyncio.get_running_loop()
         self._unwatch: list[Callable[[], None]] = []
         self._known: dict[Endpoint, list[Candidate]] = {}
-        self._refused_until: dict[str, float] = {}  # by address
+        self._doubts = Doubts()
 
     def follow(self) -> None:
         """Take over the route as it is now and follow the names of its endpoints."""
@@ -102,22 +106,50 @@ class UdpEndpoints:
         if self.stays(flow):
             return None
         reason = "no endpoint takes new sessions"
-        for endpoint in order:
-            for candidate in self._trusted_first(self._live.turned(self._candidates(endpoint))):
-                if candidate == flow.candidate:
-                    return None
-                try:
-                    sources = self._live.route.source
-                    sock = connect_datagrams(candidate, self._is_own, self._ports, sources)
-                    return sock, candidate
-                except NoSourcePortError:
-                    raise
-                except OSError as error:
-                    reason = f"{candidate}: {spoken(error)}"
-                    if error.errno in EXHAUSTED:
-                        raise UnreachableError(reason) from error  # ours to solve
-            self._failed(endpoint, reason)
+        failed: dict[Endpoint, str] = {}
+        for candidate in self._in_turn(order):
+            if candidate == flow.candidate:
+                return None
+            try:
+                sources = self._live.route.source
+                sock = connect_datagrams(candidate, self._is_own, self._ports, sources)
+            except NoSourcePortError:
+                raise
+            except OSError as error:
+                failed[candidate.endpoint] = reason = f"{candidate}: {spoken(error)}"
+                if error.errno in EXHAUSTED:
+                    raise UnreachableError(reason) from error  # ours to solve
+            else:
+                failed.pop(candidate.endpoint, None)
+                self._all_failed(failed)
+                return sock, candidate
+        self._all_failed(failed)
         raise UnreachableError(reason)
+
+    def _in_turn(self, order: Sequence[Endpoint]) -> Iterator[Candidate]:
+        """Yield where a flow may lead, in this order: last what could not be reached lately, but
+        for one flow in a while.
+        """
+        aside = []
+        first = True
+        for endpoint in order:
+            for candidate in self._live.turned(self._candidates(endpoint)):
+                if self._is_aside(_place(candidate), first):
+                    aside.append(candidate)
+                else:
+                    yield candidate
+                first = False
+        yield from aside
+
+    def _is_aside(self, place: Place, first: bool) -> bool:
+        now = self._loop.time()
+        if self._doubts.endured(place, now):
+            self._doubts.remove(place)
+        return place in self._doubts and not (first and self._doubts.claim(place, now))
+
+    def _all_failed(self, failed: dict[Endpoint, str]) -> None:
+        for endpoint, reason in failed.items():
+            self._failed(endpoint, reason)
 
     def stays(self, flow: UdpFlow) -> bool:
         """Tell whether `flow` may stay where it is: its address belongs to the route, to an
@@ -138,19 +170,33 @@ class UdpEndpoints:
                 return any((one.address, one.port) == where for one in candidates)
         return False
 
-    def refused(self, flow: UdpFlow, error: OSError) -> None:
-        """Note that the endpoint of `flow` cannot be reached: its next datagram looks anew."""
-        if flow.candidate is not None:
+    def refused(self, flow: UdpFlow, error: OSError) -> bool:
+        """Note that the endpoint of `flow` cannot be reached: its next datagram looks anew. Tell
+        whether this was about a datagram before (udp(7)), and not the one just being sent.
+        """
+        if flow.upstream is None or flow.candidate is None:
+            return False
+        earlier = has_heard_errors(flow.upstream)
+        if error.errno not in _OF_THE_DATAGRAM:
+            candidate, endpoint = flow.candidate, flow.candidate.endpoint
             flow.refused, flow.answered = True, False
-            self._refused_until[flow.candidate.address] = self._loop.time() + DOUBT
-            self._failed(flow.candidate.endpoint, f"{flow.candidate}: {spoken(error)}")
+            self._doubts.add(_place(candidate), self._loop.time())
+            self._live.noticed(self._live.route.name, endpoint, candidate.text, False)
+            known = self._known.get(endpoint) or [candidate]
+            if all(_place(one) in self._doubts for one in known):
+                self._failed(endpoint, f"{candidate}: {spoken(error)}")
+            elif isinstance(endpoint.address, Inet):
+                self._resolver.doubt(endpoint.address.host)
+        return earlier
 
     def answered(self, flow: UdpFlow) -> None:
         """Note that the endpoint of `flow` is there."""
         if flow.candidate is not None:
             flow.answered, flow.refused = True, False
-            self._refused_until.pop(flow.candidate.address, None)
-            self._live.reached(flow.candidate.endpoint, self._loop.time())
+            endpoint = flow.candidate.endpoint
+            if self._doubts.remove(_place(flow.candidate)):
+                self._live.noticed(self._live.route.name, endpoint, flow.candidate.text, True)
+            self._live.reached(endpoint, self._loop.time())
 
     def _candidates(self, endpoint: Endpoint) -> list[Candidate]:
         known = self._known.get(endpoint)
@@ -162,10 +208,6 @@ class UdpEndpoints:
             known = self._known[endpoint] = [Candidate(endpoint, address.host, port)]
         return known
 
-    def _trusted_first(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        now = self._loop.time()
-        return sorted(candidates, key=lambda c: self._refused_until.get(c.address, now) > now)
-
     def _failed(self, endpoint: Endpoint, reason: str) -> None:
         self._live.failed(endpoint, reason, self._loop.time())
         if isinstance(endpoint.address, Inet):
@@ -174,5 +216,8 @@ class UdpEndpoints:
     def _changed(self, _: Sequence[str] = ()) -> None:
         self.generation += 1
         self._known.clear()
-        now = self._loop.time()
-        self._refused_until = {a: until for a, until in self._refused_until.items() if until > now}
+        self._doubts.forget(self._loop.time())
+
+
+def _place(candidate: Candidate) -> Place:
+    return candidate.address, candidate.port

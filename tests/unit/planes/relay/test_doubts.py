@@ -33,6 +33,17 @@ def test_what_has_answered_is_doubted_no_longer():
     assert A not in doubts
 
 
+def test_what_was_tried_and_did_not_fail_has_endured():
+    doubts = Doubts()
+    doubts.add(A, 10.0)
+    assert not doubts.endured(A, 10.0 + DOUBT)  # nobody has tried it
+    doubts.claim(A, 10.0 + DOUBT)
+    assert not doubts.endured(A, 10.0 + 3 * DOUBT - 0.1)
+    assert doubts.endured(A, 10.0 + 3 * DOUBT)
+    doubts.add(A, 10.0 + 2 * DOUBT)  # it failed meanwhile
+    assert not doubts.endured(A, 10.0 + 3 * DOUBT)
+
+
 def test_what_nobody_tries_is_forgotten():
     doubts = Doubts()
     doubts.add(A, 10.0)
