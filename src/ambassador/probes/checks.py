@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
-from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
-from ambassador import log
-from ambassador.core.health import Verdict, after
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
-from ambassador.errors import AmbassadorError, ResolveError
 from ambassador.model import Address, Endpoint, Health, Route, RouteKey
 from ambassador.ports import EndpointJudged, LoggingIn, Resolver
-from ambassador.probes.exchange import NoAnswerError, ask, host_of, known_places, places
+from ambassador.probes.check import Check
+from ambassador.probes.conversation import Conversations
+from ambassador.probes.heard import Heard
 from ambassador.spec import format_endpoint
 from ambassador.spec.health import REPLICAS
 from ambassador.tasks import spawn
@@ -25,15 +22,11 @@ __all__ = ["HealthChecks"]
 _What = tuple[RouteKey, Address, int, str, float, int, int, tuple[float, str, str, str]]
 
 _MANY = 50  # endpoints that come at one moment; more are asked one after the other at first
-_LIMIT = 3.0  # seconds for one answer, where the interval is not shorter
 
 
 class HealthChecks:
-    """One task an endpoint; `change` says which there are, `close` ends them. `logging_in` asks
-    what only who has logged in is told.
-
-    An endpoint whose name has several addresses is healthy while one of them answers, since
-    sessions try them all.
+    """`change` says which endpoints there are, `close` ends all. `logging_in` asks what only who
+    has logged in is told: a task each, all others are a timer each.
     """
 
     def __init__(
@@ -47,7 +40,9 @@ class HealthChecks:
         self._resolver = resolver
         self._logging_in = logging_in
         self._judge = judge
+        self._conversations: Conversations | None = None  # once there is one
         self._tasks: dict[_What, asyncio.Task[None]] = {}
+        self._checks: dict[_What, Check] = {}
 
     def change(self, steps: Sequence[Step]) -> None:
         """Ask the endpoints of routes as `steps` have left them."""
@@ -66,73 +61,55 @@ class HealthChecks:
         for what in before.keys() - wanted.keys():
             if task := self._tasks.pop(what, None):
                 task.cancel()
+            if check := self._checks.pop(what, None):
+                check.close()
             if what[:2] not in places:  # it may still be there, and not be asked
                 spawn(self._judge(*what[:2], Health.UNKNOWN, ""), "health no longer asked for")
-        coming = wanted.keys() - self._tasks.keys()
+        coming = wanted.keys() - self._tasks.keys() - self._checks.keys()
         for number, what in enumerate(coming):
             route, endpoint = wanted[what]
-            name = f"health of {route.name} {format_endpoint(endpoint)}"
-            wait = route.interval * number / len(coming) if len(coming) > _MANY else 0.0
-            self._tasks[what] = spawn(self._ask(route, endpoint, wait), name)
+            wait = route.interval * number / len(coming) if len(coming) > _MANY else None
+            if self._logging_in is not None and route.health in REPLICAS:
+                name = f"health of {route.name} {format_endpoint(endpoint)}"
+                self._tasks[what] = spawn(self._keep_asking(route, endpoint, wait or 0.0), name)
+            else:
+                self._checks[what] = check = self._check(route, endpoint)
+                check.begin(wait)
 
     def close(self) -> None:
         """Ask no longer."""
         for task in self._tasks.values():
             task.cancel()
+        for check in self._checks.values():
+            check.close()
         self._tasks.clear()
+        self._checks.clear()
+        if self._conversations is not None:
+            self._conversations.close()
 
-    async def _ask(self, route: Route, endpoint: Endpoint, wait: float) -> None:
+    def _check(self, route: Route, endpoint: Endpoint) -> Check:
+        from ambassador.probes.table import probe_of  # noqa: PLC0415 (ten modules)
+
+        if self._conversations is None:
+            self._conversations = Conversations()
+        asked = route, endpoint, probe_of(route.health, route.proto)
+        heard = self._heard(route, endpoint)
+        return Check(self._conversations, self._resolver, self._keyring, heard, asked)
+
+    async def _keep_asking(self, route: Route, endpoint: Endpoint, wait: float) -> None:
+        """Ask what takes a connection that is kept."""
+        assert self._logging_in is not None
         await asyncio.sleep(wait)
-        async with contextlib.AsyncExitStack() as stack:
-            answer: Callable[[], Awaitable[str]] = partial(self._answer, route, endpoint)
-            if self._logging_in is not None and route.health in REPLICAS:
-                answer = await stack.enter_async_context(self._logging_in(route, endpoint))
-            await self._ask_on(route, endpoint, answer)
+        heard = self._heard(route, endpoint)
+        async with self._logging_in(route, endpoint) as answer:
+            while True:
+                if heard.changes(why := await answer()):
+                    await heard.tell(why)
+                # Not all at once, where thousands were added in one moment.
+                await asyncio.sleep(route.interval * random.uniform(0.9, 1.1))
 
-    async def _ask_on(
-        self, route: Route, endpoint: Endpoint, answer: Callable[[], Awaitable[str]]
-    ) -> None:
-        verdict = Verdict()
-        told = Health.UNKNOWN
-        while True:
-            why = await answer()
-            verdict = after(verdict, not why, route.rise, route.fall)
-            if verdict.health is not told:
-                try:
-                    await self._judge(route.key, endpoint.address, verdict.health, why)
-                except AmbassadorError as error:  # told again after the next answer
-                    log.event(log.ERROR, "not_judged", f"{route.name}  {error}", route=route.name)
-                else:
-                    told = verdict.health
-                    _tell(route, endpoint, told, why)
-            # Not all at once, where thousands were added in one moment.
-            await asyncio.sleep(route.interval * random.uniform(0.9, 1.1))
-
-    async def _answer(self, route: Route, endpoint: Endpoint) -> str:
-        """Return why `endpoint` does not work, nothing when it does."""
-        limit = min(route.interval, _LIMIT)
-        why = ""
-        found = known_places(endpoint, self._resolver, route.health)
-        if not found:
-            try:
-                async with asyncio.timeout(_LIMIT):
-                    found = await places(endpoint, self._resolver, route.health)
-            except ResolveError as error:
-                return str(error)
-            except TimeoutError:
-                return "its name is not resolved in time"
-        for place in found:
-            try:
-                from ambassador.probes.table import probe_of  # noqa: PLC0415 (ten modules)
-
-                probe = probe_of(route.health, route.proto)
-                await ask(probe, place, endpoint, limit, self._keyring)
-            except NoAnswerError as error:
-                why = str(error)
-            else:
-                return ""
-        self._resolver.doubt(host_of(endpoint))
-        return why
+    def _heard(self, route: Route, endpoint: Endpoint) -> Heard:
+        return Heard(route, endpoint, self._judge)
 
 
 def _questions(route: Route) -> dict[_What, tuple[Route, Endpoint]]:
@@ -151,17 +128,4 @@ def _what(route: Route, endpoint: Endpoint) -> _What:
         route.rise,
         route.fall,
         (route.lag, route.user, route.password_file, route.health_tls),
-    )
-
-
-def _tell(route: Route, endpoint: Endpoint, health: Health, why: str) -> None:
-    where = format_endpoint(endpoint)
-    log.event(
-        log.WARNING if health is Health.UNHEALTHY else log.INFO,
-        f"endpoint_{health}",
-        f"{route.name}  {where} is {health}" + (f": {why}" if why else ""),
-        route=route.name,
-        endpoint=where,
-        health=health.value,
-        reason=why,
     )

@@ -11,18 +11,24 @@ from collections.abc import Sequence
 from ambassador.core.located import at
 from ambassador.model import Endpoint, Inet, Proto
 from ambassador.ports import Dialogue, Probe, Resolver
+from ambassador.probes.conversation import WORDS, Conversations, Header, Place, Question
 from ambassador.spec import printable
 from ambassador.spec.health import http_of
 from ambassador.tls.keyring import Keyring
 
-__all__ = ["NoAnswerError", "Place", "ask", "host_of", "known_places", "places"]
-
-# Where to connect: the family and what socket.connect takes.
-Place = tuple[socket.AddressFamily, str | tuple[str, int]]
+__all__ = [
+    "NoAnswerError",
+    "Place",
+    "ask",
+    "header_of",
+    "host_of",
+    "in_clear",
+    "known_places",
+    "places",
+]
 
 _MOST = 64 << 10  # bytes of an answer that are looked at
 _PIECE = 4096
-_WORDS = 200  # characters of what an endpoint says that are repeated
 _AGAIN = 1.0  # seconds until a datagram is sent again
 
 
@@ -71,51 +77,60 @@ async def ask(
 
     The connection is closed as a client that has read everything does it.
     """
+    if in_clear(endpoint, place):
+        why = await _ask(probe, place, endpoint, limit)
+    else:
+        why = await _ask_otherwise(probe, place, endpoint, limit, keyring)
+    if why:
+        raise NoAnswerError(why)
+
+
+def in_clear(endpoint: Endpoint, place: Place) -> bool:
+    """Tell whether `endpoint` is asked at `place` over TCP or a unix socket without TLS."""
+    return endpoint.proto is Proto.TCP and not (endpoint.tls and _is_its_own(endpoint, place[1]))
+
+
+def header_of(endpoint: Endpoint, place: Place) -> Header | None:
+    """Return what says the PROXY header of `endpoint` at `place`; None where there is none."""
+    if not endpoint.proxy or not _is_its_own(endpoint, place[1]):
+        return None
+    from ambassador.core.proxy.writing import write_local  # noqa: PLC0415
+
+    return lambda sock: write_local(endpoint.proxy, sock.getsockname(), sock.getpeername())
+
+
+async def _ask(probe: Probe, place: Place, endpoint: Endpoint, limit: float) -> str:
+    answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    conversations = Conversations()
+    asked = Question(place, probe, host_of(endpoint), limit, header_of(endpoint, place))
+    try:
+        conversations.begin(asked, answer.set_result)
+        return await answer
+    finally:
+        conversations.close()
+
+
+async def _ask_otherwise(
+    probe: Probe, place: Place, endpoint: Endpoint, limit: float, keyring: Keyring | None
+) -> str:
     family, to = place
     kind = socket.SOCK_STREAM if endpoint.proto is Proto.TCP else socket.SOCK_DGRAM
     sock = socket.socket(family, kind | socket.SOCK_NONBLOCK)
     try:
         async with asyncio.timeout(limit):
-            if endpoint.tls is not None and _is_its_own(endpoint, to):
+            if endpoint.tls is not None:
                 why = await _ask_secretly(probe, sock, to, endpoint, keyring or Keyring())
             else:
-                talk = _ask if endpoint.proto is Proto.TCP else _ask_datagram
-                why = await talk(probe, sock, to, endpoint)
+                why = await _ask_datagram(probe, sock, to, endpoint)
     except TimeoutError:
-        raise NoAnswerError(f"no answer within {limit:g} s") from None
+        return f"no answer within {limit:g} s"
     except OSError as error:
         # uvloop's errors carry only the number, and what TLS says is in the text.
         said = isinstance(error, ConnectionAbortedError) and error.strerror
-        text = said or os.strerror(error.errno).lower() if error.errno else str(error)
-        raise NoAnswerError(text) from error
+        return said or os.strerror(error.errno).lower() if error.errno else str(error)
     finally:
         sock.close()
-    if why:
-        raise NoAnswerError(printable(why, _WORDS))
-
-
-async def _ask(
-    probe: Probe, sock: socket.socket, to: str | tuple[str, int], endpoint: Endpoint
-) -> str:
-    loop = asyncio.get_running_loop()
-    await loop.sock_connect(sock, to)
-    if endpoint.proxy and _is_its_own(endpoint, to):
-        from ambassador.core.proxy.writing import write_local  # noqa: PLC0415
-
-        header = write_local(endpoint.proxy, sock.getsockname(), sock.getpeername())
-        await loop.sock_sendall(sock, header)
-    if question := probe.question(host_of(endpoint)):
-        await loop.sock_sendall(sock, question)
-    answer = said = b""
-    while (why := probe.judge(answer)) is None:
-        if isinstance(probe, Dialogue) and (more := probe.reply(answer)[len(said) :]):
-            await loop.sock_sendall(sock, more)
-            said += more
-        piece = await loop.sock_recv(sock, _PIECE)
-        answer += piece
-        if not piece or len(answer) > _MOST:
-            return "ends before it has answered" if not piece else "answers without end"
-    return why
+    return printable(why, WORDS) if why else ""
 
 
 def _is_its_own(endpoint: Endpoint, to: str | tuple[str, int]) -> bool:
