@@ -9,6 +9,7 @@ from bench import isolate
 from bench.errors import BenchError
 from bench.follow.run import main as follow
 from bench.options import Options, parse
+from bench.tls.run import main as tls
 from bench.verbs import compare, document, measure, run_peer
 
 __all__ = ["main"]
@@ -19,6 +20,8 @@ def main(arguments: list[str]) -> int:
     try:
         if arguments[:1] == ["follow"]:
             return follow(arguments[1:])
+        if arguments[:1] == ["tls"]:
+            return tls(arguments[1:])
         options = parse(arguments)
         if options.verb == "run":
             run_peer(options)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Keyring"]
 
 _MOST_SESSIONS = 1024  # that can be resumed, one for each address
+_ANEW = 600.0  # seconds after which another ticket is taken, long before the first is over
 _MAKE = "ambassador pair big-server client-server"
 
 
@@ -134,6 +135,7 @@ class Keyring:
         session = self._sessions.get(key)
         found = TlsSocket(sock, context, accepts=False, host=host, session=session)
         found.remember = partial(self._remember, key)
+        found.remembers = session is not None and self._clock() - session.time < _ANEW
         if not named and tls.verify is not Verify.NONE:
             found.judge = partial(_misplaced, where, bundle.peer)
         return found
@@ -186,16 +188,9 @@ def _refusal(peers: Iterable[str], clock: Callable[[], float], sock: TlsSocket) 
     """Return why the client behind `sock` may not come in."""
     if not may_come_in(sock.names.all, peers):
         return f"the identity {sock.names} is not among peers"
-    if sock.resumed and _is_over(sock, clock()):  # what is resumed is not verified again
+    if sock.resumed and clock() >= sock.shown.until:  # what is resumed is not verified again
         return "its certificate has expired"
     return ""
-
-
-def _is_over(sock: TlsSocket, now: float) -> bool:
-    import ssl  # noqa: PLC0415
-
-    until = sock.certificate.get("notAfter")
-    return isinstance(until, str) and now >= ssl.cert_time_to_seconds(until)
 
 
 def _misplaced(where: Inet, peer: str, sock: TlsSocket) -> str:

@@ -81,11 +81,7 @@ def _is_welcome(tls: TlsSocket) -> bool:
     try:
         tls.recv(1, socket.MSG_PEEK)
     except BlockingIOError:
-        found = tls.session
-        if found is not None and tls.remember is not None:
-            tls.remember(found)
-            tls.remember = None
-        return found is not None
+        return tls.learn()
     except OSError as error:
         if "close_notify" in tls.failure:
             tls.failure = "it does not let our identity in"

@@ -15,17 +15,18 @@ import errno
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
-from ambassador.core.identity import Names, names_of
+from ambassador.core.identity import Names
 from ambassador.tls.dialect import Dialect
+from ambassador.tls.shown import NOBODY, shown_by
 from ambassador.tls.words import spoken
 
 __all__ = ["TlsSocket"]
 
 _PIECE = 64 << 10  # plain bytes that are made secret before the kernel has taken them
+_RECORD = 16 << 10  # of one record (RFC 8446, section 5.1)
 _LARGEST = 256 << 10  # bytes of one read of the kernel
 _SHUT_WR = socket.SHUT_WR
 _receive, _transmit = socket.SocketType.recv_into, socket.SocketType.send
@@ -47,9 +48,9 @@ class TlsSocket(socket.SocketType):
     """Takes over `sock`. `names` are the other side's once `handshake` is over."""
 
     __slots__ = (
-        "_early", "_ended", "_fresh", "_in", "_kept", "_out", "_ssl", "_told", "behind", "dialect",
-        "failure", "judge", "names", "remember", "resumed", "shaking", "side", "unwanted", "waits",
-        "wake",
+        "_early", "_ended", "_fresh", "_heard", "_in", "_kept", "_out", "_raw", "_room", "_ssl",
+        "_told", "_usual", "behind", "dialect", "failure", "judge", "remember",
+        "remembers", "resumed", "shaking", "shown", "side", "unwanted", "waits", "wake",
     )  # fmt: skip
 
     def __init__(
@@ -65,6 +66,9 @@ class TlsSocket(socket.SocketType):
         self._ssl = context.wrap_bio(
             self._in, self._out, server_side=accepts, server_hostname=host, session=session
         )
+        # What SSLObject wraps: a call of it less for each read and write.
+        self._raw = self._ssl._sslobj  # type: ignore[attr-defined]
+        self._room = _room.raw, _room.view
         family, kind, proto = sock.family, sock.type, sock.proto
         super().__init__(family, kind, proto, sock.detach())
         self.setblocking(False)
@@ -74,14 +78,17 @@ class TlsSocket(socket.SocketType):
         self.behind: bytes | memoryview = b""  # secret bytes that the kernel has not taken
         self.shaking = True  # the handshake is not over
         self.waits = False  # it does not begin before the client has said something
+        self._usual = False  # there are only bytes to carry, both ways
+        self._heard = False  # something came after the handshake
         self._fresh = False  # what came with the end of the handshake has not been looked at
         self._early = b""  # plain bytes that follow the handshake
         self.failure = ""  # why it is over, where that was no end
-        self.names = Names()
+        self.shown = NOBODY  # what the other side says who it is
         self.unwanted = False  # it is refused by its names
         self.resumed = False
         self.judge: Callable[[TlsSocket], str] | None = None  # why the other side is refused
         self.remember: Callable[[ssl.SSLSession], None] | None = None  # what to resume by
+        self.remembers = False  # what this one is resumed by is good for others, too
         self.dialect: Dialect | None = None
         self.side: Callable[..., object] | None = None  # what carries it; see planes.relay.pair
         self.wake: Callable[[], None] = _nothing  # there is something to read that no event tells
@@ -110,37 +117,25 @@ class TlsSocket(socket.SocketType):
 
     def _met(self) -> None:
         self.resumed = bool(self._ssl.session_reused)
-        found = self._ssl.getpeercert() or {}
-        if found:
-            subject = [
-                value
-                for part in _pairs(found.get("subject", ()))
-                for key, value in part
-                if key == "commonName"
-            ]
-            names = [(one[0], one[1]) for one in _pairs(found.get("subjectAltName", ()))]
-            self.names = names_of(names, subject[0] if subject else "")
+        self.shown = shown_by(self._ssl)
         if self.judge is not None and (why := self.judge(self)):
             # Nothing is sent: what OpenSSL has queued would say that all is well.
             self.failure, self.unwanted = why, True
             raise ConnectionAbortedError(errno.ECONNABORTED, why)
         self.shaking = False
+        if self.resumed and self.remembers:
+            self.remember = None
         self._fresh = True
+        self._heard = self._in.pending > 0
         if self._early:
             self._encrypt(self._early, len(self._early))
             self._early = b""
         self.flush()
 
     @property
-    def certificate(self) -> dict[str, object]:
-        """What the other side has shown, as ssl.SSLSocket.getpeercert returns it."""
-        return dict(self._ssl.getpeercert() or {})
-
-    @property
-    def session(self) -> ssl.SSLSession | None:
-        """What another connection may be resumed by; a ticket comes with the first bytes."""
-        found = self._ssl.session
-        return found if found is not None and found.has_ticket else None
+    def names(self) -> Names:
+        """Those of the other side's certificate, where that is verified."""
+        return self.shown.names
 
     @property
     def version(self) -> str:
@@ -155,6 +150,8 @@ class TlsSocket(socket.SocketType):
     @property
     def has_more(self) -> bool:
         """Whether there is something to read, an end included, that no event will tell."""
+        if self._usual and not self._kept:  # nearly always
+            return False
         return bool(self._kept or self._ended or self.failure or self._fresh)
 
     def recv_into(self, buffer: bytearray | memoryview, most: int = 0) -> int:  # type: ignore[override]
@@ -162,11 +159,12 @@ class TlsSocket(socket.SocketType):
         BlockingIOError where there are none, ConnectionResetError where the other side has hung up
         without an end.
         """
-        view = memoryview(buffer)
-        most = most or len(view)
+        if self._usual and not self._kept:
+            return self._read(buffer, most or len(buffer))
+        most = most or len(buffer)
         if self._kept:
             count = min(most, len(self._kept))
-            view[:count] = self._kept[:count]
+            memoryview(buffer)[:count] = self._kept[:count]
             self._kept = self._kept[count:]
             return count
         if self.shaking and (self.waits or not self.handshake()):
@@ -174,49 +172,59 @@ class TlsSocket(socket.SocketType):
                 self._look()
             raise BlockingIOError(errno.EAGAIN, "")
         if self.dialect is not None:
-            return self._through(view, most)
-        count = self._read(view, most)
-        if self.remember is not None and (found := self.session) is not None:
-            self.remember(found)
-            self.remember = None
+            return self._through(memoryview(buffer), most)
+        self._fresh = False
+        count = self._read(buffer, most)
+        if not self.learn():
+            self.remember = None  # it gives none: those that do begin with it
+        self._usual = self.remember is None and not (self._ended or self.failure)
         return count
 
-    def _read(self, view: memoryview, most: int) -> int:
-        """Read from OpenSSL all it has, then from the kernel, until neither has more or `view` is
+    def learn(self) -> bool:
+        """Have what another connection can be resumed by remembered, where that has come; tell
+        whether it has. It comes by itself or before the first bytes.
+        """
+        if self.remember is None:
+            return True
+        # Python copies what it is asked for, which takes as long as half a handshake.
+        if not self._heard or (found := self._ssl.session) is None or not found.has_ticket:
+            return False
+        self.remember(found)
+        self.remember = None
+        return True
+
+    def _read(self, buffer: bytearray | memoryview, most: int) -> int:
+        """Read from OpenSSL all it has, then from the kernel, until neither has more or `buffer` is
         full.
         """
-        pending, inside, read = self._ssl.pending, self._in, self._ssl.read
-        filled, room, drained = 0, min(most, _LARGEST), False
-        self._fresh = False
-        want = (
-            not inside.pending and not pending()
-        )  # OpenSSL has nothing: the kernel has to be asked
+        raw, inside = self._raw, self._in
+        room = most if most < _LARGEST else _LARGEST
+        filled, drained = 0, False
         while filled < most and not self._ended:
-            if want:
-                got = None if drained else self._receive(room)
-                if not got:
-                    if got is not None:
+            if not inside.pending and not raw.pending():  # the kernel has to be asked
+                if drained or not (got := self._receive(room)):
+                    if not drained and got is not None:
                         self._lost("the connection was cut off: its end came without close_notify")
                     break
                 drained = got < room
+                self._heard = True
             try:
-                with view[filled:most] as rest:
-                    count = int(read(most - filled, rest))
-                if not count:  # its end; where ours was sent, too, that is SSLZeroReturnError
-                    self._ended = True
-                    break
-                filled += count
-                want = not inside.pending and not pending()
-                if want and drained:
-                    break
+                if not filled:
+                    count = raw.read(most, buffer)
+                else:
+                    with memoryview(buffer)[filled:most] as rest:
+                        count = raw.read(most - filled, rest)
             except ssl.SSLWantReadError:  # a part of a record
-                want = True
+                continue
             except ssl.SSLZeroReturnError:
-                self._ended = True
-                break
+                count = 0
             except ssl.SSLError as error:
                 self._lost(spoken(error))
                 break
+            if not count:  # its end; where ours was sent, too, that is SSLZeroReturnError
+                self._ended, self._usual = True, False
+                break
+            filled += count
         if self._out.pending:  # an answer to a change of keys
             self.flush()
         return filled or self._nothing_read()
@@ -286,19 +294,35 @@ class TlsSocket(socket.SocketType):
         """Take plain bytes; return how many. Raises BlockingIOError while the kernel has no room
         for what was taken before.
         """
+        total = len(data)
+        if self._usual and not self.behind and total <= _RECORD:  # nearly always
+            try:
+                done = self._raw.write(data)
+            except ssl.SSLError as error:
+                raise ConnectionResetError(errno.ECONNRESET, spoken(error)) from error
+            if done == total:
+                secret = self._out.read()
+                try:
+                    count = _transmit(self, secret)
+                except BlockingIOError:
+                    count = 0
+                if count < len(secret):
+                    self.behind = memoryview(secret)[count:]
+                return total
+            self._encrypt(memoryview(data)[done:], total - done)
+            self.flush()
+            return total
         if self.dialect is not None:
-            taken = len(data)
             passed = self.dialect.said(bytes(data), self)
             if self.dialect is not None and self.dialect.over:
                 self.dialect = None
             self._kept_to_send(passed)
-            return taken
+            return total
         if self.behind and not self.flush():
             raise BlockingIOError(errno.EAGAIN, "")
         if self.shaking and not self.handshake():
             raise BlockingIOError(errno.EAGAIN, "")
-        total = len(data)
-        if total <= _PIECE:  # nearly always
+        if total <= _PIECE:
             self._encrypt(data, total)
             self.flush()
             return total
@@ -322,7 +346,7 @@ class TlsSocket(socket.SocketType):
             self.flush()
 
     def _encrypt(self, data: bytes | bytearray | memoryview, total: int) -> None:
-        write = self._ssl.write
+        write = self._raw.write
         try:
             done = write(data)
             while done < total:  # a record at a time
@@ -365,7 +389,7 @@ class TlsSocket(socket.SocketType):
         """Send close_notify, and the FIN behind it once the kernel has taken that."""
         if self._told or how != _SHUT_WR:
             return
-        self._told = True
+        self._told, self._usual = True, False
         if not self.shaking and not self.failure:
             self._drain()
             with suppress(OSError):  # ours is queued; the other side's may take its time
@@ -394,7 +418,7 @@ class TlsSocket(socket.SocketType):
             while count := int(self._ssl.read(len(piece), piece)):
                 pieces.append(bytes(piece[:count]))
         except ssl.SSLZeroReturnError:
-            self._ended = True
+            self._ended, self._usual = True, False
         except ssl.SSLError as error:
             if not isinstance(error, ssl.SSLWantReadError):
                 self._lost(spoken(error))
@@ -403,16 +427,17 @@ class TlsSocket(socket.SocketType):
 
     def _receive(self, most: int = _LARGEST) -> int | None:
         """Read from the kernel; return how many bytes, None where there are none now."""
+        raw, view = self._room
         try:
-            count = _receive(self, _room.raw, most)
+            count = _receive(self, raw, most)
         except BlockingIOError:
             return None
         if count:
-            with _room.view[:count] as view:
-                self._in.write(view)
+            self._in.write(view[:count])
         return count
 
     def _lost(self, why: str) -> None:
+        self._usual = False
         if not self.failure:
             self.failure = why
         if self._out.pending:
@@ -420,10 +445,6 @@ class TlsSocket(socket.SocketType):
                 self.flush()  # the alert
             except OSError:
                 self.behind = b""
-
-
-def _pairs(found: Any) -> Sequence[Any]:
-    return found if isinstance(found, tuple) else ()
 
 
 def _nothing() -> None:

@@ -22,6 +22,7 @@ from ambassador.core.session import State
 from ambassador.planes.relay.descriptors import Descriptors
 from ambassador.planes.relay.doors import Doors
 from ambassador.planes.relay.pair import Side
+from ambassador.planes.relay.plain import speaks_tls
 from ambassador.planes.relay.poller import Poller
 from ambassador.planes.relay.session import Session
 from ambassador.planes.relay.shared import Shared
@@ -184,7 +185,8 @@ class Offload:
         self._began = now = time.monotonic()
         self._poller.lap_in(self._pause, self._begin_sample)
         sides = [side for side in map(self._poller.who, seen) if isinstance(side, Side)]
-        sessions = dict.fromkeys(side.pair for side in sides if isinstance(side.pair, Session))
+        found = dict.fromkeys(side.pair for side in sides if isinstance(side.pair, Session))
+        sessions = [one for one in found if not speaks_tls(one.live.route)]
         busy = [session for session in sessions if session.grown_to(now) >= self._grown]
         if now < self._not_before or self._is_suspended:
             return

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ambassador.core.limits import is_limited
-from ambassador.model import Inet, Pick, Resolve
+from ambassador.model import Inet, Pick, Resolve, Route
 from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.refusal import refuse_ourselves
 from ambassador.ports import Resolver
 
-__all__ = ["Plain", "plain"]
+__all__ = ["Plain", "plain", "speaks_tls"]
 
 _MOST_TURNS = 2000  # that fit into one message,
 _MOST_ADDRESSES = 250  # and these
@@ -42,8 +42,8 @@ def plain(
     route, usable = live.route, live.usable_now
     least = route.pick in (Pick.LEAST, Pick.HASH) and len(usable) > 1
     each = route.admitted is not None or is_limited(route) or route.hold is not None
-    each = each or bool(route.source or route.proxy or live.warming.since) or route.tls is not None
-    each = each or any(one.proxy or one.tls is not None for one in usable)
+    each = each or bool(route.source or route.proxy or live.warming.since) or speaks_tls(route)
+    each = each or any(one.proxy for one in usable)
     if each or live.in_doubt or not usable or least:
         return None
     places = []
@@ -73,6 +73,11 @@ def plain(
     if len(turns) > _MOST_TURNS or count > _MOST_ADDRESSES:
         return None
     return Plain(turns, tuple(places), route.pick is Pick.RANDOM, count > 1)
+
+
+def speaks_tls(route: Route) -> bool:
+    """Return whether a side of its sessions may speak TLS, which stays where it was begun."""
+    return route.tls is not None or any(one.tls is not None for one in route.endpoints)
 
 
 def _turns(cycle: tuple[int, ...] | range, backups: list[bool]) -> tuple[int, ...]:

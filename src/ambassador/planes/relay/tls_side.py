@@ -43,18 +43,18 @@ class TlsSide(Side):
     def ready(self, events: int) -> None:
         """See Side."""
         sock = self.sock
-        if events & _OUT and sock.behind and self.unsent is None:
+        if sock.behind and events & _OUT and self.unsent is None:
             self._go_on()
             if self.closed:
                 return
         if sock.has_more:
             events |= _IN
-        super().ready(events)
+        Side.ready(self, events)
 
     def pump(self) -> None:
         """See Side."""
-        super().pump()
-        if self.to is not None and self.sock.has_more and not self.readable:
+        Side.pump(self)
+        if self.sock.has_more and self.to is not None and not self.readable:
             self.poller.go_on(self)  # of which no event tells
 
     def close(self) -> None:

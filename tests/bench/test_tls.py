@@ -1,0 +1,28 @@
+"""The page of the secret hop sets ours beside the best of the others."""
+
+from bench.tls.page import LOADS, page
+from bench.tls.peers import PEERS
+
+
+def test_a_figure_stands_over_the_best_of_the_others():
+    found = {
+        ("HAProxy", "get50"): {"rate": 20000.0, "p99_ms": 4.0, "cpu_us": 50.0},
+        ("stunnel", "get50"): {"rate": 10000.0, "p99_ms": 2.0, "cpu_us": 100.0},
+        ("ambassador", "get50"): {"rate": 19000.0, "p99_ms": 3.0, "cpu_us": 55.0},
+    }
+    text = page(found, [peer.label for peer in PEERS], 3, 0.5)
+    label = LOADS["get50"][0]
+    assert f"| {label} | requests/s | 20,000 | 10,000 | 19,000 | 0.95 | at least 1 |" in text
+    assert "|  | p99 ms | 4.00 | 2.00 | 3.00 | 1.50 | at most 1.1 |" in text
+
+
+def test_both_sides_of_each_speak_of_the_same_ports(tmp_path):
+    for peer in PEERS:
+        texts = []
+        for side in (peer.near, peer.far):
+            words = side("program", tmp_path, False)
+            text = " ".join(words)
+            texts += [
+                text + "".join(p.read_text() for p in tmp_path.glob("*.c*") if str(p) in text)
+            ]
+        assert all("7100" in text and "7101" in text for text in texts), peer.label
