@@ -70,8 +70,8 @@ def publication(name: str, ports: str) -> Publication:
 
 
 def publishable(settings: Settings, environ: Mapping[str, str], one: Publication) -> str:
-    """Return where the container is now. Raises ConfigError and RunError where it cannot be given a
-    port from here, with the `docker run` line of a container that can.
+    """Return where the container is now, in words. Raises ConfigError and RunError where it cannot
+    be given a port from here, with the `docker run` line of a container that can.
     """
     from ambassador.engine.once import ask_once, pid_of  # noqa: PLC0415
     from ambassador.engine.place import engine_of  # noqa: PLC0415
@@ -85,13 +85,15 @@ def publishable(settings: Settings, environ: Mapping[str, str], one: Publication
             more = f"\n{_beside(one, found.replicas[0].network)}" if apart else ""
             raise ConfigError(Problem("NAME", found.problem + more, one.wanted.name))
         address, port = at(found.addresses[0], one.wanted.port)
+        words = f"at {address}:{port} now"
         if one.wanted.proto is Proto.TCP and not _answers(address, port):
             pid = pid_of(where, found.replicas[0].id)
             if pid and _only_loopback(pid, one.wanted.port):
                 raise RunError(_inside(one))
+            words = f"at {address}:{port}, which takes no connection now"
     except EngineError as error:
         raise RunError(str(error)) from error
-    return f"{address}:{port}"
+    return words
 
 
 def _answers(address: str, port: int) -> bool:

@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ambassador import log
 from ambassador.app.application import App
@@ -36,9 +36,11 @@ _NO_WAY = Problem(
 )
 
 
-async def serve(settings: Settings, sources: Sequence[Source]) -> None:
+async def serve(
+    settings: Settings, sources: Sequence[Source], ready: Callable[[], None] = lambda: None
+) -> None:
     """Run until SIGTERM or SIGINT; SIGHUP reloads; SIGUSR2 starts a successor; a second signal
-    to stop ends the grace.
+    to stop ends the grace. `ready` is called once the routes are there.
 
     Raises ConfigError and RunError when it cannot start, with nothing left running.
     """
@@ -82,6 +84,7 @@ async def serve(settings: Settings, sources: Sequence[Source]) -> None:
     app = App(settings, sources, successor, os.environ)
     with none_collected():
         await app.start()
+    ready()
     seldom()
     sys.setswitchinterval(_SWITCH)
     started.set()

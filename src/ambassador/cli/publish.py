@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from dataclasses import dataclass, replace
+from functools import partial
 
 import click
 
@@ -14,7 +15,7 @@ from ambassador.admin import client
 from ambassador.admin.locate import ANSWERS, every
 from ambassador.app import new_loop, serve
 from ambassador.app.assemble import published
-from ambassador.app.publish import PREFIX, publication, publishable
+from ambassador.app.publish import PREFIX, Publication, publication, publishable
 from ambassador.cli.running import asking, do, show
 from ambassador.cli.terminal import wants_colour
 from ambassador.cli.text import table
@@ -80,10 +81,13 @@ def command(
     log.configure(
         level=settings.level, as_json=settings.log == "json", colour=wants_colour(sys.stderr)
     )
-    print(f"port {wanted.port} leads to {wanted.wanted.name}, at {where} now", flush=True)
     settings = replace(settings, name=wanted.name, plane="relay", admin="", state="")
     with asyncio.Runner(loop_factory=lambda: new_loop(settings)) as runner:
-        runner.run(serve(settings, published(wanted.assignment)))
+        runner.run(serve(settings, published(wanted.assignment), partial(_say, wanted, where)))
+
+
+def _say(one: Publication, where: str) -> None:
+    print(f"port {one.port} leads to {one.wanted.name}, {where}", flush=True)
 
 
 def _published() -> list[Published]:
