@@ -122,10 +122,12 @@ class Set:
 
 class Writers:
     """Adds numbers to a set through `place`, one a connection and one by one on a kept one; knows
-    when each was acknowledged.
+    when each was sent, and when it was acknowledged: between the two, whenever this process had its
+    turn.
     """
 
     def __init__(self, net: Namespace, place: tuple[str, int]) -> None:
+        self.sent: dict[str, float] = {}
         self.acknowledged: dict[str, float] = {}
         self.readonly = 0
         self.refused = 0
@@ -161,6 +163,7 @@ class Writers:
             try:
                 if sock is None:
                     sock = socket.create_connection(self._place, 10.0)
+                self.sent[f"{prefix}{number}"] = time.monotonic()
                 sock.sendall(command("SADD", "written", f"{prefix}{number}"))
                 answer = sock.recv(200)
                 if answer == b":1\r\n":

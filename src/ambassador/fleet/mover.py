@@ -83,15 +83,10 @@ class Mover:
         await self._check(plan, here)
         asked = tuple(sorted(here.reports))
         async with self._tried():
-            trial = 0
-            if plan.canary:
-                trial, aborted = await self._canary(plan, here, asked)
-                if aborted is not None:
-                    return replace(aborted, seconds=time.monotonic() - began)
-            if plan.hold:
-                trial, aborted = await self._hold(plan, here, asked, trial)
-                if aborted is not None:
-                    return replace(aborted, seconds=time.monotonic() - began)
+            trial, aborted = await self._try_out(plan, here, asked)
+            if aborted is not None:
+                await self._note(plan, here, aborted.aborted)
+                return replace(aborted, seconds=time.monotonic() - began)
             revision, number = await self._commit(plan, here, trial)
         then, now = await self._follow(
             "move", plan, asked, revision=revision, wanted=State.APPLIED, seconds=plan.timeout
@@ -148,6 +143,36 @@ class Mover:
             if self._lease:
                 with contextlib.suppress(RunError, NoLeaseError):
                     await self._etcd.renew(self._lease)
+
+    async def _try_out(
+        self, plan: Plan, here: Standing, asked: Sequence[str]
+    ) -> tuple[int, Outcome | None]:
+        """Try what is to be tried before the word; return the revision of the trial, and what has
+        come of it where that is no word.
+        """
+        trial, aborted = 0, None
+        try:
+            if plan.canary:
+                trial, aborted = await self._canary(plan, here, asked)
+            if plan.hold and aborted is None:
+                trial, aborted = await self._hold(plan, here, asked, trial)
+        except asyncio.CancelledError:
+            if self._lease:
+                await self._note(plan, here, "given up before the word was said")
+            raise
+        return trial, aborted
+
+    async def _note(self, plan: Plan, here: Standing, why: str) -> None:
+        """Leave a line of what was tried and came to no word; nothing is taken back by it."""
+        word, when = here.word.endpoints, round(time.time(), 3)
+        entry = Entry("abort", word, plan.endpoints, self._who, when, 0, why)
+        done, history = False, here.history
+        while not done:  # somebody else may have the number
+            key = self._keys.history(plan.service, max(history, default=0) + 1)
+            done, _ = await self._etcd.change([absent(key)], [put(key, written(entry))], key)
+            history = (
+                history if done else (await standing(self._etcd, self._keys, plan.service)).history
+            )
 
     async def _canary(
         self, plan: Plan, here: Standing, asked: Sequence[str]

@@ -7,6 +7,7 @@ import pytest
 
 from ambassador.core.fleet.allow import ANY
 from ambassador.core.fleet.destination import destination
+from ambassador.core.fleet.past import to_undo
 from ambassador.core.fleet.picture import Picture, picture
 from ambassador.core.fleet.records import Applied, State, parse_trial, parse_word, written
 from ambassador.errors import ConflictError, NotFoundError
@@ -157,6 +158,11 @@ async def test_a_canary_that_cannot_ends_the_move_and_nobody_else_was_asked(memb
         assert outcome.aborted.startswith("1 of 1 cannot")
         assert (await fleet.word()).endpoints == (A,)
         assert (await fleet.client.get(keys.trial("s"))).values == {}
+        last = (await standing(fleet.client, keys, "s")).history[2]
+        assert (last.what, last.of, last.who) == ("abort", 0, "ann")
+        assert (last.endpoints, last.before) == ((A,), (B,))
+        assert last.why == outcome.aborted
+        assert to_undo((await standing(fleet.client, keys, "s")).history) == 1
 
 
 async def test_with_hold_all_wait_before_the_word_is_said(member, keys):
@@ -192,6 +198,8 @@ async def test_a_mover_that_goes_away_takes_its_trial_along(member, keys):
         with contextlib.suppress(asyncio.CancelledError):
             await moving
         assert (await fleet.client.get(key)).values == {}
+        last = (await standing(fleet.client, keys, "s")).history[2]
+        assert (last.what, last.why) == ("abort", "given up before the word was said")
 
 
 async def test_undo_goes_back_one_move_each_time(member, keys):

@@ -105,7 +105,7 @@ class Applied:
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One line of the history of a service. `what` is move, undo or abort; `of` is the number of
-    the entry that an undo or an abort takes back.
+    the entry that an undo or an abort takes back, 0 of an abort before the word was said.
     """
 
     what: str
