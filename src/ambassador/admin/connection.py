@@ -42,6 +42,7 @@ def configured(build: Callable[[], Any], head_limit: int) -> uvicorn.Config:
         proxy_headers=False,
         lifespan="off",
         ws="none",
+        http="h11",
         h11_max_incomplete_event_size=head_limit,
     )
     config.load()

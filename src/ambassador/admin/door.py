@@ -14,8 +14,10 @@ import resource
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from ambassador.admin.health import unanswerable
 from ambassador.admin.imports import import_uvicorn
 from ambassador.core.shares import shares
 from ambassador.sockets.unix import PathSocket, remove
@@ -60,7 +62,9 @@ class Door:
         self._limit = limit or shares(resource.getrlimit(resource.RLIMIT_NOFILE)[0]).connections
         self._pace = pace
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._started = False
         self._new: Callable[[], Connection] | None = None
+        self._importing: asyncio.Task[None] | None = None
         self._open: dict[Connection, None] = {}  # the oldest first
         self._paused: asyncio.TimerHandle | None = None
         self._accepting = False
@@ -84,11 +88,12 @@ class Door:
         return self._socket
 
     async def start(self) -> None:
-        """Begin to answer."""
-        # 60 ms of imports, in a thread, so that the first clients are not kept waiting.
-        self._new = await asyncio.to_thread(self._connections)
+        """Begin to answer. What that takes is imported with the first client: 60 ms and 3 MB that
+        the start, and an ambassador that nobody asks, do without.
+        """
         self._loop = asyncio.get_running_loop()
         self._socket.setblocking(False)
+        self._started = True
         self._resume()
 
     async def drain(self, seconds: float) -> None:
@@ -106,7 +111,9 @@ class Door:
         while quiet < _QUIET and loop.time() < began + seconds:
             await asyncio.sleep(_LOOK)  # what has come is read meanwhile
             new = loop.time() < began + _FRESH
-            busy = any(one.busy or (new and one.silent) for one in self._open)
+            busy = self._importing is not None or any(
+                one.busy or (new and one.silent) for one in self._open
+            )
             quiet = 0 if busy else quiet + 1
 
     async def stop(self) -> None:
@@ -116,7 +123,9 @@ class Door:
         if isinstance(self._socket, PathSocket):
             remove(self._socket)
         self._pause()
-        self._new = None
+        self._started = False
+        if self._importing is not None:
+            self._importing.cancel()
         for connection in list(self._open):
             if connection.transport is not None:
                 connection.leave()
@@ -153,7 +162,36 @@ class Door:
             reads=self._reads,
         )
 
+    async def _import(self) -> None:
+        """Import what answers. In a thread: sessions shall not wait for it."""
+        try:
+            self._new = await asyncio.to_thread(self._connections)
+        except Exception as error:
+            self._turn_away(unanswerable(error).encode())
+        finally:
+            self._importing = None
+            if self._started:
+                self._resume()
+
+    def _turn_away(self, body: bytes) -> None:
+        """Answer each client that waits with 503 and `body`."""
+        head = f"HTTP/1.1 503 \r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        for _ in range(_BATCH):
+            try:
+                client, _ = self._socket.accept()
+            except OSError:
+                return
+            with client, suppress(OSError):
+                client.setblocking(False)
+                client.send(f"{head}Connection: close\r\n\r\n".encode() + body)
+                client.shutdown(socket.SHUT_WR)
+                client.recv(HEAD_LIMIT)  # what is not read makes a reset of the close
+
     def _accept(self) -> None:
+        if self._new is None:
+            self._pause()
+            self._importing = spawn(self._import(), f"{self._name} import")
+            return
         for _ in range(_BATCH):
             if len(self._open) >= self._limit and not self._evict():
                 self._pause()  # until one has ended
@@ -180,7 +218,7 @@ class Door:
         spawn(self._connect(client, connection), f"{self._name} connection")
 
     async def _connect(self, client: socket.socket, connection: Connection) -> None:
-        if self._new is None:  # stopped meanwhile
+        if not self._started:  # stopped meanwhile
             client.close()
             self._ended(connection)
             return
@@ -221,7 +259,9 @@ class Door:
         self._paused = None
         if self._draining and self._is_shared:
             return
-        if not self._accepting and self._new is not None and self._loop is not None:
+        if self._importing is not None or not self._started:
+            return
+        if not self._accepting and self._loop is not None:
             self._accepting = True
             self._loop.add_reader(self._socket.fileno(), self._accept)
 

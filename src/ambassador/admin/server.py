@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ambassador.admin.door import Door
+from ambassador.admin.health import UntilAsked
 from ambassador.control.reconciler import Reconciler
 from ambassador.errors import RunError
 from ambassador.sockets.unix import PathSocket, is_replaced, listen, take_place
@@ -84,11 +85,14 @@ class AdminServer:
         await self._door.stop()
 
     def _api(self) -> Any:
-        from ambassador.admin.web import api  # noqa: PLC0415 (45 ms of imports, in a thread)
+        def build() -> Any:
+            from ambassador.admin.web import api  # noqa: PLC0415 (45 ms of imports, in a thread)
 
-        return api(
-            self._reconciler,
-            place="on the admin socket",
-            metrics=self._metrics,
-            onward=self._onward,
-        )
+            return api(
+                self._reconciler,
+                place="on the admin socket",
+                metrics=self._metrics,
+                onward=self._onward,
+            )
+
+        return UntilAsked(build, self._reconciler)

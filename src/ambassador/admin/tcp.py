@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import socket
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ambassador.admin.door import Door
+from ambassador.admin.health import UntilAsked
 from ambassador.control.reconciler import Reconciler
 from ambassador.errors import RunError
 from ambassador.model import Inet, Proto
@@ -41,7 +43,8 @@ def api_door(
 
         return api(reconciler, place="over the API", token=token, metrics=metrics, onward=onward)
 
-    return Door(_bound(address, "API", inherited), build, "api", pace=_PACE)
+    asked = partial(UntilAsked, build)  # a caller without the token is not told of its health
+    return Door(_bound(address, "API", inherited), asked, "api", pace=_PACE)
 
 
 def monitor_door(
@@ -59,7 +62,8 @@ def monitor_door(
 
         return monitor(reconciler, metrics, onward)
 
-    return Door(_bound(address, "metrics", inherited), build, "metrics", pace=_PACE)
+    asked = partial(UntilAsked, build, reconciler)
+    return Door(_bound(address, "metrics", inherited), asked, "metrics", pace=_PACE)
 
 
 def _bound(address: Inet, what: str, inherited: Inherited | None) -> socket.socket:

@@ -8,18 +8,19 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
-from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ambassador import __version__, log
 from ambassador.admin.bounds import Bounds, Followers, Shared
 from ambassador.admin.examples import curl_of, explained, with_example
 from ambassador.admin.faults import MANNERS, fault_of, view_of
 from ambassador.admin.guards import Guarded, OfThisHost, Paced, Token, told
+from ambassador.admin.health import alive, ready
 from ambassador.admin.lines import lines_of
 from ambassador.admin.operations import ASKED, OPERATIONS, Events, Operation
 from ambassador.admin.page import page_routes
@@ -92,27 +93,32 @@ def monitor(
     return Paced(_application(_monitoring(reconciler, metrics, onward)))
 
 
-def _application(routes: list[Route]) -> Starlette:
-    app = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
-    app.router.redirect_slashes = False
-    return app
+def _application(routes: list[Route]) -> ASGIApp:
+    """Return what Starlette's own application would be, without the page for errors of a developer
+    that it brings along (0.4 MB).
+    """
+    router = Router(routes=routes, redirect_slashes=False)
+    app = ExceptionMiddleware(router, {HTTPException: _refused})
+
+    async def answering(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = answering  # so that the router raises what `_refused` is for
+        await app(scope, receive, send)
+
+    return answering
 
 
 def _monitoring(
     reconciler: Reconciler, metrics: MetricsPage | None, onward: Onward | None
 ) -> list[Route]:
     async def healthz(_: Request) -> Response:
-        return PlainTextResponse("ok\n")
+        return _said(alive(reconciler))
 
     async def readyz(request: Request) -> Response:
-        phase = reconciler.phase
-        text, good = str(phase), phase in _SERVED
-        if good and reconciler.waits_for:
-            text, good = f"waits for endpoints: {reconciler.waits_for}", False
-        elif good and "endpoints" in request.query_params:
+        text, good = ready(reconciler)
+        if good and "endpoints" in request.query_params:
             lost = not_working(await reconciler.look())
             text, good = (lost, False) if lost else (text, good)
-        return PlainTextResponse(f"{text}\n", 200 if good else 503)
+        return _said((text, good))
 
     routes = [Route("/healthz", healthz), Route("/readyz", readyz)]
     if metrics is not None:
@@ -123,6 +129,11 @@ def _monitoring(
 
         routes.append(Route("/metrics", _safely(_of_now(reconciler, onward, numbers))))
     return routes
+
+
+def _said(answer: tuple[str, bool]) -> Response:
+    text, good = answer
+    return PlainTextResponse(f"{text}\n", 200 if good else 503)
 
 
 async def _numbers(reconciler: Reconciler, metrics: MetricsPage) -> Sequence[bytes]:
@@ -288,6 +299,3 @@ async def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     detail = error.detail
     return told(error.status_code, detail, error.headers)
-
-
-_SERVED = (Phase.READY, Phase.LEAVING)

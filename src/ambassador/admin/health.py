@@ -1,0 +1,103 @@
+"""What a container's HEALTHCHECK asks, answered without what the rest of the API needs: that is
+imported and built with the first request for something else (40 ms and 4 MB, in a thread).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ambassador import log
+from ambassador.control.reconciler import Reconciler
+from ambassador.core.phase import Phase
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+__all__ = ["UntilAsked", "alive", "ready", "unanswerable"]
+
+_SERVED = (Phase.READY, Phase.LEAVING)
+# Of a browser, which says on whose behalf it asks: the whole API judges that.
+_OF_A_PAGE = frozenset({b"origin", b"sec-fetch-site"})
+
+_Answer = tuple[str, bool]
+
+
+def alive(_reconciler: Reconciler) -> _Answer:
+    """Return what /healthz says, and whether that is good."""
+    return "ok", True
+
+
+def ready(reconciler: Reconciler) -> _Answer:
+    """Return what /readyz says, and whether that is good."""
+    phase = reconciler.phase
+    if phase in _SERVED and reconciler.waits_for:
+        return f"waits for endpoints: {reconciler.waits_for}", False
+    return str(phase), phase in _SERVED
+
+
+_PATHS: dict[str, Callable[[Reconciler], _Answer]] = {"/healthz": alive, "/readyz": ready}
+
+
+class UntilAsked:
+    """An ASGI application in place of the one that `build` returns, until that is asked for. With
+    `reconciler` it answers /healthz and /readyz itself.
+    """
+
+    def __init__(self, build: Callable[[], ASGIApp], reconciler: Reconciler | None = None) -> None:
+        self._build = build
+        self._reconciler = reconciler
+        self._built: ASGIApp | None = None
+        self._building = asyncio.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer; see ASGI."""
+        answer = _PATHS.get(scope["path"]) if _is_plain(scope) else None
+        if answer is not None and self._reconciler is not None:
+            text, good = answer(self._reconciler)
+            await _send(send, 200 if good else 503, "text/plain; charset=utf-8", f"{text}\n")
+            return
+        try:
+            app = await self._application()
+        except Exception as error:
+            await _send(send, 503, "application/json", unanswerable(error))
+            return
+        await app(scope, receive, send)
+
+    async def _application(self) -> ASGIApp:
+        async with self._building:
+            if self._built is None:
+                self._built = await asyncio.to_thread(self._build)
+            return self._built
+
+
+def _is_plain(scope: Scope) -> bool:
+    """Return whether a program asks, and for nothing but the path."""
+    return (
+        scope["method"] in ("GET", "HEAD")
+        and not scope["query_string"]
+        and not any(name in _OF_A_PAGE for name, _ in scope["headers"])
+    )
+
+
+def unanswerable(error: Exception) -> str:
+    """Log that what answers cannot be imported; return what its client is told, as JSON."""
+    import json  # noqa: PLC0415 (only where something is wrong)
+
+    what = (
+        f"what answers here cannot be imported: {type(error).__name__}: {error}; where another "
+        "version has been installed, start that: ambassador run --upgrade, which ends no session"
+    )
+    log.event(log.ERROR, "unanswerable", what, error=str(error))
+    return json.dumps({"kind": "failed", "message": what, "problems": [], "notes": []})
+
+
+async def _send(send: Send, status: int, kind: str, text: str) -> None:
+    body = text.encode()
+    headers: Any = [
+        (b"content-length", str(len(body)).encode()),
+        (b"content-type", kind.encode()),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
