@@ -8,16 +8,18 @@ from __future__ import annotations
 import socket
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
-from ambassador.core.follow.lead import Lead
-from ambassador.core.follow.memory import Memories
-from ambassador.core.history import History
 from ambassador.core.plan import Step
 from ambassador.core.reports import EndpointMet, RouteStatus, SessionRecord, SessionStatus
-from ambassador.core.results import ContainerView, EngineView
 from ambassador.core.wish import Wish
 from ambassador.model import Address, Endpoint, Health, Reason, Route, RouteKey, Snapshot
+
+if TYPE_CHECKING:
+    from ambassador.core.follow.lead import Lead
+    from ambassador.core.follow.memory import Memories
+    from ambassador.core.history import History
+    from ambassador.core.results import ContainerView, EngineView
 
 __all__ = [
     "Admission",
@@ -195,7 +197,7 @@ ClientArrived = Callable[[str, int, object], None]
 EndpointJudged = Callable[[RouteKey, Address, Health, str], Coroutine[Any, Any, None]]
 
 # Told where the follower of a route leads it; returns when that is in force. Raises PlaneError.
-LeadReported = Callable[[RouteKey, Lead], Coroutine[Any, Any, None]]
+LeadReported = Callable[[RouteKey, "Lead"], Coroutine[Any, Any, None]]
 
 # Gives, for as long as an endpoint of a route is asked, what returns why it does not work: nothing
 # where it does. It logs in on a connection that is kept.

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from ambassador.app.follow import HandedMemories
+from ambassador.app.kept import HandedMemories
 from ambassador.core.follow.memory import Memory, encode
 from ambassador.errors import StoreError
 from ambassador.model import Inet, Proto

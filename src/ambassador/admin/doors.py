@@ -19,7 +19,7 @@ from ambassador.admin.place import called, candidates, of_our_own, usable
 from ambassador.admin.server import AdminServer
 from ambassador.admin.tcp import api_door, monitor_door
 from ambassador.control.reconciler import Reconciler
-from ambassador.core.results import Place
+from ambassador.core.known import Place
 from ambassador.errors import RunError
 from ambassador.model import Inet
 from ambassador.sockets.inherited import Inherited

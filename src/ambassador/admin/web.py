@@ -27,6 +27,7 @@ from ambassador.admin.page import page_routes
 from ambassador.admin.pieces import Pieces, in_pieces
 from ambassador.admin.plain import decode, encode, from_query, parse_json
 from ambassador.admin.token import shell_word
+from ambassador.control import execute as _execute_later  # noqa: F401 (in a thread, here)
 from ambassador.control.reconciler import Reconciler
 from ambassador.core.phase import Phase
 from ambassador.core.working import not_working

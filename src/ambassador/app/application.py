@@ -18,6 +18,7 @@ import asyncio
 import os
 from collections.abc import MutableMapping, Sequence
 from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
 
 from ambassador import log
 from ambassador.admin.doors import ONWARD, Doors
@@ -25,17 +26,13 @@ from ambassador.admin.token import Token
 from ambassador.app import assemble
 from ambassador.app.alone import in_fleet
 from ambassador.app.feeds import Feeds
-from ambassador.app.follow import memories
-from ambassador.app.ready import Readiness, tell_cut
+from ambassador.app.figures import Figures
+from ambassador.app.ready import Readiness, in_a_line, tell_cut
 from ambassador.app.watches import Watches
 from ambassador.control.reconciler import Reconciler
-from ambassador.control.views import in_a_line
-from ambassador.core.phase import Phase
-from ambassador.handover.successor import Successor
 from ambassador.handover.transfer import Transfer
 from ambassador.planes.kernel.fullness import with_fullness
 from ambassador.planes.kernel.leftover import outlast
-from ambassador.planes.kernel.tracking import fill
 from ambassador.ports import SessionRecord, Source
 from ambassador.probes.verifier import ConnectVerifier
 from ambassador.settings import Settings
@@ -45,7 +42,9 @@ from ambassador.tasks import spawn
 from ambassador.telemetry import debug_log
 from ambassador.telemetry.access_log import AccessLog
 from ambassador.telemetry.durations import Durations
-from ambassador.telemetry.prometheus import Facts, MetricsText
+
+if TYPE_CHECKING:
+    from ambassador.handover.successor import Successor
 
 __all__ = ["App"]
 
@@ -91,14 +90,15 @@ class App:
         )
         self._transfer = Transfer(resolver, relay, self._kernel, self._durations.counters)
         self._fleet = in_fleet(settings, sources, resolver)
+        kept = assemble.kept(settings, successor)
         self.reconciler = Reconciler(
             assemble.placed(sources, given),
             self._relay,
             *([self._kernel] if self._kernel else []),
             verifier=ConnectVerifier(resolver, keyring=self._keys),
-            store=assemble.store(settings, successor),
-            memories=memories(settings, successor),
-            history=assemble.history(settings, successor),
+            store=kept and kept.store,
+            memories=kept and kept.memories,
+            history=kept and kept.history,
             read_assignments=assemble.assigned,
             installed=lambda steps: self._watches.change(steps),  # noqa: PLW0108 (made below)
             earlier=self._transfer.earlier,
@@ -114,7 +114,9 @@ class App:
         self._watches = Watches(
             resolver, self.reconciler, lists, self._durations.forget, self._fleet, keys=self._keys
         )
-        self._doors = Doors(self.reconciler, MetricsText(self._facts, self._durations))
+        self._doors = Doors(
+            self.reconciler, Figures(self.reconciler, relay, self._transfer, self._durations)
+        )
 
     async def start(self) -> None:
         """Install every route, then answer on the admin socket and where else it is asked for.
@@ -228,18 +230,6 @@ class App:
         self._durations(record)
         if self._access is not None:
             self._access(record)
-
-    async def _facts(self) -> Facts:
-        reconciler, relay = self.reconciler, self._relay
-        statuses = await reconciler.look()
-        before = self._transfer.before(one.route for one in statuses)
-        ready = reconciler.phase is Phase.READY and not reconciler.waits_for
-        return Facts(
-            *(ready, statuses, reconciler.sources, before),
-            *(len(relay.offload.workers), relay.buffered, log.dropped()),
-            *(fill(), relay.source_ports.missed),
-            *(reconciler.switches.views(statuses), reconciler.identity),
-        )
 
     def _let_go(self, successor: int) -> None:
         """Process `successor` has the routes: change nothing any longer."""

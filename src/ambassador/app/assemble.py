@@ -16,7 +16,6 @@ from ambassador.core.hostsfile import HostsLine, parse_hosts
 from ambassador.core.memory import bound
 from ambassador.core.offload import workers
 from ambassador.core.shares import shares
-from ambassador.handover.successor import HandedHistory, HandedStore, Successor
 from ambassador.model import Address, Inet, Proto, Route, Snapshot
 from ambassador.planes.kernel.leftover import flows_unseen
 from ambassador.planes.kernel.privilege import acquire, look
@@ -27,12 +26,10 @@ from ambassador.planes.relay.plane import RelayPlane
 from ambassador.ports import (
     ClientArrived,
     EndpointNoticed,
-    HistoryStore,
     Resolver,
     SessionEnded,
     SessionsSummed,
     Source,
-    StateStore,
 )
 from ambassador.settings import SETTINGS, Settings
 from ambassador.sockets.inherited import Inherited, LentSocket, address_of
@@ -40,15 +37,16 @@ from ambassador.sources.env import EnvironmentSource
 from ambassador.sources.given import GivenSource
 from ambassador.sources.hosts import HostsSource
 from ambassador.sources.networks import NetworkLists
-from ambassador.store import FileHistory, FileStore
 from ambassador.tls.keyring import Keyring
 
 if TYPE_CHECKING:
+    from ambassador.app.kept import Kept
+    from ambassador.handover.successor import Successor
     from ambassador.planes.kernel.plane import KernelPlane
 
 __all__ = [
     "assigned",
-    "history",
+    "kept",
     "kernel_plane",
     "keyring",
     "lists",
@@ -60,7 +58,6 @@ __all__ = [
     "retire_rules",
     "say_unused",
     "sources",
-    "store",
     "token",
 ]
 
@@ -169,22 +166,13 @@ def published(assignment: str) -> tuple[Source, ...]:
     return (EnvironmentSource({}, (assignment,)),)
 
 
-def store(settings: Settings, successor: Successor | None) -> StateStore | None:
-    """Return where the operator's wishes are kept; the wishes of a predecessor come first."""
-    kept = FileStore(Path(settings.state), assigned) if settings.state else None
-    if successor is None:
-        return kept
-    read = FileStore(Path("what was handed over"), assigned).decode
-    return HandedStore(successor.wishes.decode(errors="replace"), read, kept)
+def kept(settings: Settings, successor: Successor | None) -> Kept | None:
+    """Return where is kept what outlives the program; None where nothing does."""
+    if not settings.state and successor is None:
+        return None
+    from ambassador.app.kept import kept as found  # noqa: PLC0415 (only where something is)
 
-
-def history(settings: Settings, successor: Successor | None) -> HistoryStore | None:
-    """Return where the operator's last changes are kept; those of a predecessor come first."""
-    kept = FileHistory(Path(settings.state), assigned) if settings.state else None
-    if successor is None:
-        return kept
-    read = FileHistory(Path("what was handed over"), assigned).decode
-    return HandedHistory(successor.wishes, read, kept)
+    return found(settings, successor)
 
 
 def relay_plane(

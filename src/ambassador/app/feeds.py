@@ -15,10 +15,8 @@ from typing import TYPE_CHECKING
 
 from ambassador.control.reconciler import Reconciler
 from ambassador.core.phase import Phase
-from ambassador.core.results import ContainerView, EngineView
 from ambassador.core.wish import Wish
 from ambassador.errors import ConfigError, ResolveError
-from ambassador.handover.successor import Successor
 from ambassador.model import Endpoint, Inet, Route
 from ambassador.ports import NameFeed, Source
 from ambassador.resolve.resolver import NameResolver
@@ -27,10 +25,12 @@ from ambassador.spec.container import is_container
 from ambassador.tasks import spawn
 
 if TYPE_CHECKING:
+    from ambassador.core.results import ContainerView, EngineView
     from ambassador.engine.feed import EngineFeed
     from ambassador.engine.labels import LabelsSource
     from ambassador.engine.place import Where
     from ambassador.engine.woken import Woken
+    from ambassador.handover.successor import Successor
 
 __all__ = ["Feeds"]
 

@@ -1,29 +1,21 @@
-"""Followers of primaries, imported when the first route follows one; and what they remember."""
+"""Followers of primaries, imported when the first route follows one."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ambassador.control.reconciler import Reconciler
-from ambassador.core.follow.memory import Memories, decode, encode
 from ambassador.core.plan import RemoveRoute, Step
 from ambassador.core.wish import Wish
-from ambassador.handover.successor import HISTORY, Successor
 from ambassador.model import Endpoint, Route, RouteKey
-from ambassador.ports import MemoryStore, Resolver
-from ambassador.settings import Settings
-from ambassador.store import FileHistory, FileMemories, FileStore
+from ambassador.ports import Resolver
 
 if TYPE_CHECKING:
     from ambassador.follow.following import Following
 
-__all__ = ["Followers", "HandedMemories", "keeping_up", "memories"]
-
-_KEY = "primaries"  # beside the wishes that are handed over
+__all__ = ["Followers", "keeping_up"]
 
 
 class Followers:
@@ -57,12 +49,10 @@ class Followers:
 
     def encode(self, wishes: Collection[Wish]) -> str:
         """Return what is handed over: `wishes`, what followers remember, and what was changed."""
-        whole = json.loads(FileStore.encode(wishes))
-        handed = {
-            _KEY: encode(self._reconciler.switches.memories),
-            HISTORY: FileHistory.encode(self._reconciler.record.history),
-        }
-        return json.dumps(whole | handed)
+        from ambassador.app.kept import encoded  # noqa: PLC0415 (only an upgrade needs it)
+
+        switches, record = self._reconciler.switches, self._reconciler.record
+        return encoded(wishes, switches.memories, record.history)
 
     def _asked(self, key: RouteKey) -> tuple[int, int, tuple[str, ...]]:
         return self._following.asked(key) if self._following is not None else (0, 0, ())
@@ -75,29 +65,3 @@ def keeping_up(
     from ambassador.follow.replicas import keeping_up as found  # noqa: PLC0415 (as above)
 
     return found(resolver, route, endpoint)
-
-
-def memories(settings: Settings, successor: Successor | None) -> MemoryStore | None:
-    """Return where memories are kept; those of a predecessor come first."""
-    kept = FileMemories(Path(settings.state)) if settings.state else None
-    return kept if successor is None else HandedMemories(successor.wishes, kept)
-
-
-class HandedMemories:
-    """Implements ports.MemoryStore: what was handed over is what was saved last."""
-
-    def __init__(self, text: bytes, store: MemoryStore | None) -> None:
-        self._text = text
-        self._store = store
-
-    def load(self) -> Memories:
-        """Return the memories of the predecessor; see ports.MemoryStore."""
-        try:
-            return decode(json.loads(self._text)[_KEY])
-        except (ValueError, LookupError, TypeError):  # one that followed nothing
-            return {}
-
-    def save(self, memories: Memories) -> None:
-        """Keep `memories`; see ports.MemoryStore."""
-        if self._store is not None:
-            self._store.save(memories)

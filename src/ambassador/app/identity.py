@@ -6,14 +6,17 @@ import asyncio
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ambassador import log
-from ambassador.core.results import IdentityView
 from ambassador.errors import AmbassadorError, in_a_line
 from ambassador.model import Route, Verify
 from ambassador.sources.watch import FileWatch
 from ambassador.tasks import spawn
 from ambassador.tls.keyring import Keyring
+
+if TYPE_CHECKING:
+    from ambassador.core.results import IdentityView
 
 __all__ = ["IdentityFiles"]
 
@@ -38,6 +41,8 @@ class IdentityFiles:
         """What is told of it; nothing without an identity."""
         if not self._keyring.where:
             return None
+        from ambassador.core.results import IdentityView  # noqa: PLC0415 (when it is asked)
+
         bundle = self._keyring.bundle
         return IdentityView(
             self._keyring.where, bundle.names.all, round(bundle.expires, 3), self._problem

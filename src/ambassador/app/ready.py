@@ -5,20 +5,21 @@ line that says that the end was not in time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from ambassador import __version__, log
 from ambassador.control.reconciler import Reconciler
-from ambassador.control.views import in_a_line
 from ambassador.core.working import not_working
+from ambassador.model import Route
 from ambassador.planes.relay.gateway import rootless_gateway
+from ambassador.ports import RouteStatus
 from ambassador.settings import Settings
 from ambassador.sockets.systemd import Notifier
 from ambassador.spec import format_address
 from ambassador.tasks import spawn
 
-__all__ = ["Readiness", "tell_cut", "tell_ready", "tell_rootless"]
+__all__ = ["Readiness", "in_a_line", "tell_cut", "tell_ready", "tell_rootless"]
 
 _LOOK = 0.1  # seconds between two looks whether endpoints work
 
@@ -102,3 +103,14 @@ def tell_cut(sessions: int, grace: float) -> None:
         what = f"{sessions} sessions were" if sessions > 1 else "1 session was"
         text = f"{what} still open after {grace:g} s and cut"
         log.event(log.WARNING, "sessions_cut", text, sessions=sessions)
+
+
+def in_a_line(
+    routes: Sequence[Route], status: Callable[[Sequence[Route]], Sequence[RouteStatus]]
+) -> str:
+    """Return what a line has room for, as `systemctl status` shows it: the number of `routes`, and
+    the first five with their planes, which `status` tells.
+    """
+    listed = ", ".join(f"{one.route.name} ({one.plane})" for one in status(routes[:5]))
+    count = f"{len(routes)} route{'' if len(routes) == 1 else 's'}"
+    return f"{count}: {listed}{', ...' if len(routes) > 5 else ''}"

@@ -14,7 +14,6 @@ from ambassador.app.application import App
 from ambassador.app.replacement import Replacement
 from ambassador.errors import ConfigError, NobodyError, Problem
 from ambassador.garbage import none_collected, seldom
-from ambassador.handover.successor import Successor
 from ambassador.planes.relay.descriptors import raise_limit
 from ambassador.planes.relay.passing import VERSION
 from ambassador.ports import Source
@@ -73,6 +72,7 @@ async def serve(
         if settings.admin == "off":
             raise ConfigError(_NO_WAY)
         from ambassador.admin.client import find  # noqa: PLC0415 (only an upgrade needs it)
+        from ambassador.handover.successor import Successor  # noqa: PLC0415 (the same)
 
         try:
             place = find(os.environ, settings.admin, settings.name)

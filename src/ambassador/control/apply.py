@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ambassador import log
 from ambassador.control.stack import PlaneStack
 from ambassador.control.telling import Teller
-from ambassador.core.follow.lead import Lead
 from ambassador.core.merge import check_endpoints
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step, plan
 from ambassador.core.touched import route_as_wanted, touched
@@ -22,6 +22,9 @@ from ambassador.model import Address, Desired, Existing, Health, Route, RouteKey
 from ambassador.ports import StateStore
 from ambassador.spec import format_address
 from ambassador.spec.moments import format_moment
+
+if TYPE_CHECKING:
+    from ambassador.core.follow.lead import Lead
 
 __all__ = ["Applier"]
 

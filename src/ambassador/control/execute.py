@@ -11,10 +11,12 @@ from ambassador.control import outcome
 from ambassador.control.apply import Applier
 from ambassador.control.deadlines import Deadlines
 from ambassador.control.moves import Moves
+from ambassador.control.noted import Noted
 from ambassador.control.record import Record
 from ambassador.control.showing import Showing
 from ambassador.control.stack import PlaneStack
 from ambassador.control.switches import Switches
+from ambassador.control.views import numbers
 from ambassador.core.chosen import chosen
 from ambassador.core.commands import (
     Add,
@@ -74,11 +76,12 @@ class Executor:
         applier: Applier,
         plane: PlaneStack,
         switches: Switches,
+        noted: Noted,
         *,
         verifier: Verifier | None,
         read_assignments: Callable[[Sequence[str]], Snapshot] | None,
         shortages: Callable[[], Sequence[ShortageView]],
-        counted: Callable[[RouteStatus], NumbersView],
+        counted: Callable[[RouteStatus], NumbersView] | None,
         record: Record,
         engines: Engines | None = None,
     ) -> None:
@@ -93,8 +96,9 @@ class Executor:
             plane,
             switches,
             self._deadlines,
+            noted,
             shortages=shortages,
-            counted=counted,
+            counted=counted or numbers,
             engines=engines,
         )
 

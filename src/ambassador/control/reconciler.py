@@ -8,17 +8,19 @@ an empty source: its last good snapshot stands.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING
 
 from ambassador import log
 from ambassador.control.apply import Applier
+from ambassador.control.commands import Commands, executor
 from ambassador.control.denied import Denied
 from ambassador.control.dismiss import dismiss
 from ambassador.control.events import Events
-from ambassador.control.execute import Executor
 from ambassador.control.networks import renew
+from ambassador.control.noted import Noted
 from ambassador.control.owed import Owed
 from ambassador.control.record import Record
 from ambassador.control.reloads import Reloads
@@ -26,14 +28,11 @@ from ambassador.control.remote import Remote
 from ambassador.control.snapshots import SnapshotReader, read
 from ambassador.control.stack import OfHost, PlaneStack, same
 from ambassador.control.switches import Switches
-from ambassador.control.views import numbers
-from ambassador.core.commands import Command, Move, Reload, Result, Undo, word
-from ambassador.core.follow.lead import Lead
+from ambassador.core.known import Place, SourceView
 from ambassador.core.phase import PHASES, Phase, Turn
 from ambassador.core.plan import Step
-from ambassador.core.results import IdentityView, NumbersView, Place, ShortageView, SourceView
 from ambassador.core.wish import Placed, Wish
-from ambassador.errors import AmbassadorError, PlaneError, RunError, TimedOutError
+from ambassador.errors import AmbassadorError, PlaneError, RunError
 from ambassador.model import Address, Health, Route, RouteKey, Snapshot
 from ambassador.ports import (
     Admission,
@@ -51,10 +50,12 @@ from ambassador.ports import (
 )
 from ambassador.tasks import spawn
 
-__all__ = ["Phase", "Reconciler", "read"]
+if TYPE_CHECKING:
+    from ambassador.core.commands import Command, Result
+    from ambassador.core.follow.lead import Lead
+    from ambassador.core.results import IdentityView, NumbersView, ShortageView
 
-# A command waits this long for those before it; a move takes its own `timeout`.
-_PATIENCE = 30.0
+__all__ = ["Phase", "Reconciler", "read"]
 
 
 class Reconciler:
@@ -84,7 +85,7 @@ class Reconciler:
         reloadables: Sequence[Reloadable] = (),
         earlier: Earlier | None = None,
         shortages: Callable[[], Sequence[ShortageView]] = tuple,
-        counted: Callable[[RouteStatus], NumbersView] = numbers,
+        counted: Callable[[RouteStatus], NumbersView] | None = None,
         admission: Admission | None = None,
         of_host: OfHost = same,
         engines: Engines | None = None,
@@ -106,10 +107,17 @@ class Reconciler:
         self._applier = Applier(self._plane, store, tell, admit, placed)
         self.switches = Switches(self._applier, self._plane, memories)
         self.record = Record(history)
-        self._executor = Executor(
+        self._noted = Noted()
+        self._lock = asyncio.Lock()
+        self._owed = Owed(self._applier, self._lock)
+        self._reloads = Reloads(self._snapshots, reloadables, self._applier)
+        self.remote = Remote(self._reloads, self._lock, lambda: self.phase)
+        make = partial(
+            executor,
             self._applier,
             self._plane,
             self.switches,
+            self._noted,
             verifier=verifier,
             read_assignments=read_assignments,
             shortages=shortages,
@@ -117,10 +125,8 @@ class Reconciler:
             record=self.record,
             engines=engines,
         )
-        self._lock = asyncio.Lock()
-        self._owed = Owed(self._applier, self._lock)
-        self._reloads = Reloads(self._snapshots, reloadables, self._applier)
-        self.remote = Remote(self._reloads, self._lock, lambda: self.phase)
+        parts = self._lock, self._reloads, self._owed
+        self._commands = Commands(make, *parts, lambda: self.phase)
 
     @property
     def routes(self) -> tuple[Route, ...]:
@@ -135,15 +141,15 @@ class Reconciler:
     @property
     def identity(self) -> IdentityView | None:
         """Who we are over TLS."""
-        return self._executor.showing.identity()
+        return self._noted.identity()
 
     def known_as(self, identity: Callable[[], IdentityView | None]) -> None:
         """Have `status` tell what `identity` returns."""
-        self._executor.showing.identity = identity
+        self._noted.identity = identity
 
     def asked_at(self, place: Place) -> None:
         """Let `status` say where the program is asked."""
-        self._executor.showing.place = place
+        self._noted.place = place
 
     async def start(self) -> None:
         """Install every route or none, as the sources say and the operator wanted before.
@@ -189,7 +195,7 @@ class Reconciler:
         async with self._lock:
             if self.phase is not Phase.READY or not self._applier.has(key, address):
                 return
-            self._executor.showing.reasons[key, address] = reason
+            self._noted.reasons[key, address] = reason
             if self._applier.verdicts.get((key, address), Health.UNKNOWN) is health:
                 return
             await self._applier.judge({(key, address): health})
@@ -241,13 +247,8 @@ class Reconciler:
         A caller that is cancelled does not stop what has begun.
         """
         if not command.changes:
-            showing, sources = self._executor.showing, self._snapshots.views
-            return await showing.answer(command, self.phase.value, sources, self.record)
-        late = 0.0 if since is None else max(0.0, time.time() - since)
-        outcome = await asyncio.shield(spawn(self._outcome(command, who, late, gone), "command"))
-        if isinstance(outcome, AmbassadorError):
-            raise outcome
-        return outcome
+            return await self._commands.answer(command, self._snapshots, self.record)
+        return await self._commands.do(command, who, since, gone)
 
     def status(self, routes: Sequence[Route] | None = None) -> Sequence[RouteStatus]:
         """Return what the planes know of each of `routes`, or of all."""
@@ -277,7 +278,7 @@ class Reconciler:
 
     def leave(self) -> None:
         """Another process has the routes: only open sessions are seen to."""
-        self._executor.close()
+        self._commands.close()
         self._denied.close()
         self._owed.end()
         self.phase = PHASES[self.phase, Turn.LEFT]
@@ -288,7 +289,7 @@ class Reconciler:
 
         Return how many were cut after the grace.
         """
-        self._executor.close()  # so that nobody is waited for
+        self._commands.close()  # so that nobody is waited for
         self._denied.close()
         async with self._lock:
             await self._applier.repay()
@@ -299,43 +300,3 @@ class Reconciler:
                 return await self._plane.drain(grace)
             finally:
                 dismissing.cancel()
-
-    async def _outcome(
-        self,
-        command: Command,
-        who: str,
-        late: float = 0.0,
-        gone: Callable[[], bool] = lambda: False,
-    ) -> Result | AmbassadorError:
-        loop = asyncio.get_running_loop()
-        patience = (
-            max(command.timeout, 0) if isinstance(command, (Move, Undo)) else 0
-        ) or _PATIENCE
-        deadline = loop.time() + patience - late
-        if late >= patience:
-            return TimedOutError(
-                f"it was asked {late:.0f} s ago and not begun in time; nothing was changed"
-            )
-        try:
-            async with asyncio.timeout_at(deadline):
-                await self._lock.acquire()
-        except TimeoutError:
-            return TimedOutError("another change is still being made; nothing was changed")
-        try:
-            if self.phase is not Phase.READY:
-                return RunError(f"the ambassador is {self.phase}: nothing can be changed now")
-            if gone():
-                return TimedOutError("nobody waits for it any longer; nothing was changed")
-            result = await (
-                self._reloads.do(who)
-                if isinstance(command, Reload)
-                else self._executor.do(command, who, deadline)
-            )
-        except AmbassadorError as error:
-            return error
-        finally:
-            self._lock.release()
-            self._owed.see()
-        message = getattr(result, "message", "")
-        log.event(log.INFO, "commanded", f"{message} ({who})", who=who, command=word(command))
-        return result

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from asyncio import to_thread
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from ambassador import log
-from ambassador.core.history import History, failed, noted, told
-from ambassador.core.results import ChangeList
 from ambassador.core.wish import Wish
 from ambassador.errors import AmbassadorError, StoreError
 from ambassador.model import Route, RouteKey
 from ambassador.ports import HistoryStore
+
+if TYPE_CHECKING:
+    from ambassador.core.history import History
+    from ambassador.core.results import ChangeList
 
 __all__ = ["Record"]
 
@@ -41,6 +44,8 @@ class Record:
         """Note what was changed from `before` to `after`; see `core.history.noted`."""
 
         def changed() -> History:
+            from ambassador.core.history import noted  # noqa: PLC0415 (with the first change)
+
             return noted(self.history, before, after, who=who, when=when, what=what, undone=undone)
 
         # In a thread: a command may have changed thousands.
@@ -50,11 +55,15 @@ class Record:
         self, route: Route, who: str, when: float, what: str, error: AmbassadorError
     ) -> None:
         """Note a change of `route` that was tried, and not made."""
+        from ambassador.core.history import failed  # noqa: PLC0415 (the same)
+
         why = str(error)
         await self._keep(failed(self.history, route, who=who, when=when, what=what, why=why))
 
     def told(self, key: RouteKey | None, limit: int) -> ChangeList:
         """Return the changes of the route `key`, or of all, the newest first."""
+        from ambassador.core.history import told  # noqa: PLC0415 (the same)
+
         return told(self.history, key, limit)
 
     async def _keep(self, history: History) -> None:

@@ -8,15 +8,19 @@ from collections.abc import Sequence
 from ambassador import log
 from ambassador.control.apply import Applier
 from ambassador.control.snapshots import SnapshotReader
-from ambassador.control.telling import route_of
-from ambassador.core.results import Done
+from ambassador.core.plan import Step
 from ambassador.errors import LostRoutesError, in_a_line
 from ambassador.garbage import none_collected
 from ambassador.ports import Reloadable
 
-__all__ = ["Reloads"]
+__all__ = ["Reloads", "told"]
 
 _LONGEST = 10_000  # characters of what is wrong with a source, in the log
+
+
+def told(steps: Sequence[Step]) -> str:
+    """Return what there is to say of a reload that came to `steps`."""
+    return f"reloaded: {len(steps)} change{'' if len(steps) == 1 else 's'}"
 
 
 class Reloads:
@@ -42,8 +46,10 @@ class Reloads:
             raise
         self.snapshots.good(snapshots)
 
-    async def do(self, who: str, *, loss: bool = True) -> Done:
-        """Reload; without `loss`, not where most routes would go. Raises whatever was wrong."""
+    async def do(self, who: str, *, loss: bool = True) -> Sequence[Step]:
+        """Reload, and return what has changed; without `loss`, not where most routes would go.
+        Raises whatever was wrong.
+        """
         failing = ""  # what was read last, where that is no source
         try:
             with none_collected():
@@ -66,6 +72,5 @@ class Reloads:
         self.snapshots.good(snapshots)
         for one in self._reloadables:
             one.take_over()
-        count = f"{len(steps)} change{'' if len(steps) == 1 else 's'}"
-        log.event(log.INFO, "reloaded", f"reloaded: {count}", changes=len(steps))
-        return Done(f"reloaded: {count}", tuple(route_of(step).name for step in steps))
+        log.event(log.INFO, "reloaded", told(steps), changes=len(steps))
+        return steps

@@ -11,6 +11,7 @@ from dataclasses import replace
 from ambassador import __version__
 from ambassador.control.apply import Applier
 from ambassador.control.deadlines import Deadlines
+from ambassador.control.noted import Noted
 from ambassador.control.record import Record
 from ambassador.control.stack import PlaneStack
 from ambassador.control.switches import Switches
@@ -21,9 +22,7 @@ from ambassador.core.names import find
 from ambassador.core.results import (
     ChangeList,
     EarlierView,
-    IdentityView,
     NumbersView,
-    Place,
     RemovedView,
     RouteView,
     SessionList,
@@ -33,7 +32,7 @@ from ambassador.core.results import (
 )
 from ambassador.errors import ConfigError, NotFoundError, Problem
 from ambassador.garbage import none_collected
-from ambassador.model import Address, Endpoint, Inet, Route, RouteKey
+from ambassador.model import Endpoint, Inet, Route
 from ambassador.ports import Engines, RouteStatus
 from ambassador.spec.container import is_asked
 from ambassador.tasks import Slice
@@ -52,6 +51,7 @@ class Showing:
         plane: PlaneStack,
         switches: Switches,
         deadlines: Deadlines,
+        noted: Noted,
         *,
         shortages: Callable[[], Sequence[ShortageView]],
         counted: Callable[[RouteStatus], NumbersView],
@@ -59,15 +59,12 @@ class Showing:
     ) -> None:
         self._counted = counted
         self._engines = engines
-        self.reasons: dict[tuple[RouteKey, Address], str] = {}  # the last word of each probe
-        self.place = Place()
-        self.identity: Callable[[], IdentityView | None] = lambda: None
+        self._noted = noted
         self._applier = applier
         self._plane = plane
         self._switches = switches
         self._deadlines = deadlines
         self._shortages = shortages
-        self._started = time.monotonic()
 
     async def answer(
         self, command: Command, phase: str, sources: tuple[SourceView, ...], record: Record
@@ -115,9 +112,9 @@ class Showing:
             elif one.route.hold is not None:
                 why = self._applier.held_by(key)
             follow, status = self._switches.view(one.route), replace(one, why=why)
-            view = route_view(status, self.reasons, changed, differs, follow)
+            view = route_view(status, self._noted.reasons, changed, differs, follow)
             views.append(self._with_containers(view, one.route))
-        uptime = round(time.monotonic() - self._started, 3)
+        uptime = round(time.monotonic() - self._noted.started, 3)
         earlier = tuple(EarlierView(*one) for one in self._plane.processes)
         removed = () if route is not None else self._removed()
         return StatusView(
@@ -131,9 +128,9 @@ class Showing:
             removed,
             self._applier.unkept,
             tuple(self._shortages()),
-            self.place,
+            self._noted.place,
             tuple(self._engines.views()) if self._engines is not None else (),
-            self.identity(),
+            self._noted.identity(),
         )
 
     def _with_containers(self, view: RouteView, route: Route) -> RouteView:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ambassador import log
+from ambassador.core.known import SourceView
 from ambassador.core.loss import most_lost
 from ambassador.core.merge import merge
 from ambassador.core.precedence import settled, yielded
-from ambassador.core.results import SourceView
 from ambassador.errors import ConfigError, LostRoutesError, Problem, in_a_line, in_words
 from ambassador.model import Desired, Route, Snapshot
 from ambassador.ports import Source

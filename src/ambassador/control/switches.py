@@ -10,20 +10,21 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from ambassador import log
 from ambassador.control.apply import Applier
 from ambassador.control.stack import PlaneStack
-from ambassador.core.follow.lead import Lead
-from ambassador.core.follow.memory import Memories, Memory, followed
-from ambassador.core.follow.stage import Stance
-from ambassador.core.results import FollowView, SwitchCount
 from ambassador.errors import AmbassadorError, RunError, StoreError
 from ambassador.model import Desired, Fate, Inet, Reason, Route, RouteKey
 from ambassador.ports import MemoryStore, RouteStatus
 from ambassador.spec import format_address
 from ambassador.tasks import spawn
+
+if TYPE_CHECKING:
+    from ambassador.core.follow.lead import Lead
+    from ambassador.core.follow.memory import Memories, Memory
+    from ambassador.core.results import FollowView
 
 __all__ = ["Asked", "Switches"]
 
@@ -34,15 +35,11 @@ _LONGEST_CUT = 1.0  # seconds until the last session has ended; what is left the
 _LOOK = 0.02  # seconds between two looks at what is left
 _BETWEEN = 8.0  # seconds an upgrade waits for a failover to end
 _DISK = 0.2  # seconds a memory may take to be on disk, before clients go on without
-_WORDS = {
-    Stance.LET: "leads to {primary}",
-    Stance.WAIT: "waits for {primary}",
-    Stance.CUT: "has no primary",
-}
+# By the name of the stance; what it stands for is imported where a route follows something.
+_WORDS = {"LET": "leads to {primary}", "WAIT": "waits for {primary}", "CUT": "has no primary"}
 
 
-@dataclass(slots=True)
-class _Followed:
+class _Followed(NamedTuple):
     lead: Lead
     primary: Inet | None  # that clients were let through to last
     since: float  # that one, in seconds since 1970
@@ -71,6 +68,10 @@ class Switches:
         """
         if self._store is None:
             return
+        from ambassador.core.follow.lead import Lead  # noqa: PLC0415 (see _WORDS)
+        from ambassador.core.follow.memory import followed  # noqa: PLC0415 (the same)
+        from ambassador.core.follow.stage import Stance  # noqa: PLC0415 (the same)
+
         known = self._store.load()
         for route in desired.routes:
             memory = known.get(route.key)
@@ -85,6 +86,8 @@ class Switches:
         """Carry out `lead` for the route `key`; on return it is in force. Raises PlaneError, after
         it was said; then all is as before.
         """
+        from ambassador.core.follow.stage import Stance  # noqa: PLC0415 (see _WORDS)
+
         routes = self._applier.installed(key)
         if not routes:
             return
@@ -142,6 +145,9 @@ class Switches:
         """Return what is told of a followed route in `status`."""
         if not route.follows:
             return None
+        from ambassador.core.follow.memory import followed  # noqa: PLC0415 (see _WORDS)
+        from ambassador.core.results import FollowView, SwitchCount  # noqa: PLC0415 (when asked)
+
         found = self._followed.get(route.key)
         answering, members, problems = self.asked(route.key)
         primary, lead = (found.primary, found.lead) if found else (None, None)
@@ -205,6 +211,8 @@ class Switches:
             await asyncio.sleep(_LOOK)
 
     def _note(self, route: Route, key: RouteKey, lead: Lead, cut: int, seconds: float) -> None:
+        from ambassador.core.follow.stage import Stance  # noqa: PLC0415 (see _WORDS)
+
         before = self._followed.get(key)
         primary, since = (before.primary, before.since) if before else (None, 0.0)
         if lead.stance is Stance.LET and lead.primary != primary:
@@ -215,7 +223,7 @@ class Switches:
         if before is not None and before.lead.stance is lead.stance and before.lead.why == lead.why:
             return
         where = "" if lead.primary is None else format_address(lead.primary)
-        what = _WORDS[lead.stance].format(primary=where)
+        what = _WORDS[lead.stance.name].format(primary=where)
         ended = f"; {cut} sessions cut" if cut else ""
         log.event(
             log.INFO if lead.stance is Stance.LET else log.WARNING,
@@ -235,4 +243,4 @@ class Switches:
 def _cuts(route: Route, lead: Lead) -> bool:
     """Return whether `lead` ends all sessions at once; to a rate or a drain the planes see."""
     policy = route.existing.of(Reason.DEMOTED)
-    return lead.stance is Stance.CUT and policy.fate is Fate.CUT and not policy.rate
+    return lead.stance.name == "CUT" and policy.fate is Fate.CUT and not policy.rate

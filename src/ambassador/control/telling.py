@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from ambassador import log
 from ambassador.core.describe import describe
+from ambassador.core.known import Changed
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
 from ambassador.core.ranges import in_ranges
-from ambassador.core.results import Changed
 from ambassador.model import Admin, Health, Inet, Route, RouteKey
 from ambassador.ports import RouteStatus
 from ambassador.tasks import Slice

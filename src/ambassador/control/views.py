@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from ambassador.core.describe import describe_listen
 from ambassador.core.results import (
@@ -17,11 +17,11 @@ from ambassador.core.results import (
     SessionView,
 )
 from ambassador.core.usable import usable
-from ambassador.model import Address, Endpoint, Health, Route, RouteKey
+from ambassador.model import Address, Endpoint, Health, RouteKey
 from ambassador.ports import EndpointMet, RouteStatus, SessionStatus
 from ambassador.spec import format_endpoint, format_existing
 
-__all__ = ["in_a_line", "numbers", "route_view", "session_list"]
+__all__ = ["numbers", "route_view", "session_list"]
 
 
 def route_view(
@@ -115,14 +115,3 @@ def session_list(sessions: Iterable[SessionStatus], limit: int) -> SessionList:
         for one in known[:limit]
     )
     return SessionList(tuple(views), len(known))
-
-
-def in_a_line(
-    routes: Sequence[Route], status: Callable[[Sequence[Route]], Sequence[RouteStatus]]
-) -> str:
-    """Return what a line has room for, as `systemctl status` shows it: the number of `routes`, and
-    the first five with their planes, which `status` tells.
-    """
-    listed = ", ".join(f"{one.route.name} ({one.plane})" for one in status(routes[:5]))
-    count = f"{len(routes)} route{'' if len(routes) == 1 else 's'}"
-    return f"{count}: {listed}{', ...' if len(routes) > 5 else ''}"

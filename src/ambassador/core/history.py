@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from ambassador.core.results import ChangeList, ChangeView
 from ambassador.core.wish import Wish, without
 from ambassador.model import Address, Proto, Route, RouteKey
+
+if TYPE_CHECKING:
+    from ambassador.core.results import ChangeList
 
 __all__ = [
     "KEPT",
@@ -107,6 +110,8 @@ def last_of(history: History, key: RouteKey) -> Change | None:
 
 def told(history: History, key: RouteKey | None, limit: int) -> ChangeList:
     """Return what is told of the changes of the route `key`, or of all, the newest first."""
+    from ambassador.core.results import ChangeList, ChangeView  # noqa: PLC0415 (when it is asked)
+
     lasts: dict[RouteKey, int] = {}
     for one in history:
         if one.undoable:

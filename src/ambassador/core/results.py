@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ambassador.core.known import Changed, Place, ShortageView, SourceView
+
 __all__ = [
     "Bucket",
     "ChangeList",
@@ -113,15 +115,6 @@ class ChangeList:
 
     changes: tuple[ChangeView, ...]
     total: int
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """The last change of a route: when (seconds since 1970), by whom, and what in a sentence."""
-
-    when: float
-    who: str
-    what: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,19 +249,6 @@ class RouteView:
 
 
 @dataclass(frozen=True, slots=True)
-class SourceView:
-    """A source: when its last good snapshot was read (seconds since 1970), and what has been
-    wrong since, empty when nothing. `stale`: since when it cannot be asked, so that what it said
-    stands though it may say something else by now (0: it can be asked).
-    """
-
-    name: str
-    read: float
-    error: str = ""
-    stale: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
 class EarlierView:
     """A process that had the routes before and still has `open` sessions, which are among those
     of the routes; the ids of its sessions end in `@` and its pid.
@@ -285,25 +265,6 @@ class RemovedView:
     name: str
     listen: str
     differs: str
-
-
-@dataclass(frozen=True, slots=True)
-class ShortageView:
-    """A place `times` connections found no free source port for, the last one at `last` (seconds
-    since 1970). That is no failure of the endpoint.
-    """
-
-    place: str
-    times: int
-    last: float
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a program is asked: its `name`, empty where it has none, and its `admin` socket."""
-
-    name: str = ""
-    admin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,7 +298,7 @@ class StatusView:
     removed: tuple[RemovedView, ...] = ()
     unkept: str = ""
     source_ports: tuple[ShortageView, ...] = ()
-    place: Place = Place()
+    place: Place = Place()  # noqa: RUF009 (frozen)
     engines: tuple[EngineView, ...] = ()
     identity: IdentityView | None = None
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from ambassador.core.follow.lead import Lead, led
-from ambassador.core.wish import Placed, Verdicts, Wish, altered, judged_route
+from ambassador.core.wish import Placed, Verdicts, Wish, altered, judged_route, led
 from ambassador.model import Route, RouteKey
+
+if TYPE_CHECKING:
+    from ambassador.core.follow.lead import Lead
 
 __all__ = ["route_as_wanted", "touched"]
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from ambassador.core.follow.lead import Lead, led
 from ambassador.core.merge import merge
 from ambassador.core.usable import spared
 from ambassador.model import (
@@ -28,6 +28,9 @@ from ambassador.model import (
 from ambassador.spec import format_address, format_endpoints
 from ambassador.spec.moments import format_moment
 
+if TYPE_CHECKING:
+    from ambassador.core.follow.lead import Lead
+
 __all__ = [
     "Leads",
     "Placed",
@@ -39,11 +42,12 @@ __all__ = [
     "held_by_operator",
     "judged",
     "judged_route",
+    "led",
     "without",
 ]
 
 # Where followers lead routes.
-Leads = Mapping[RouteKey, Lead]
+Leads = Mapping[RouteKey, "Lead"]
 _NONE: Leads = {}
 # Says of a route, as it is written, which endpoints a source that it names has for it now.
 Placed = Callable[[Route], Route]
@@ -82,6 +86,15 @@ class Wish:
 
 def _as_written(route: Route) -> Route:
     return route
+
+
+def led(route: Route, lead: Lead | None) -> Route:
+    """Return `route`, as it is written, as `lead` has it; unchanged where it follows nothing."""
+    if not route.follows:
+        return route
+    from ambassador.core.follow.lead import led as _led  # noqa: PLC0415 (where one follows)
+
+    return _led(route, lead)
 
 
 def effective(

@@ -9,10 +9,9 @@ import os
 import socket
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ambassador import __version__, log
-from ambassador.core.history import History
 from ambassador.core.wish import Wish
 from ambassador.errors import AmbassadorError, NobodyError, RunError, in_words
 from ambassador.handover.protocol import (
@@ -27,6 +26,9 @@ from ambassador.handover.protocol import (
 from ambassador.ports import HistoryStore, ListeningPlane, StateStore
 from ambassador.sockets.inherited import LentSocket
 from ambassador.sockets.unix import peer
+
+if TYPE_CHECKING:
+    from ambassador.core.history import History
 
 __all__ = ["HISTORY", "HandedHistory", "HandedStore", "Successor"]
 

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ambassador import log
 from ambassador.core.wish import Wish
@@ -23,7 +24,6 @@ from ambassador.handover.counters import (
 )
 from ambassador.handover.plane import EarlierPlane
 from ambassador.handover.predecessor import Answers, Predecessor
-from ambassador.handover.successor import Successor
 from ambassador.model import Route, RouteKey
 from ambassador.ports import (
     ForwardingPlane,
@@ -37,6 +37,9 @@ from ambassador.ports import (
 )
 from ambassador.sockets.inherited import Inherited
 from ambassador.tasks import Slice, spawn
+
+if TYPE_CHECKING:
+    from ambassador.handover.successor import Successor
 
 __all__ = ["Lending", "Transfer"]
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from difflib import get_close_matches
 from heapq import nlargest
 from typing import TypeVar
 
@@ -93,6 +92,8 @@ def nearest(word: str, words: Iterable[str]) -> str:
     """Return the one of `words` that looks most like `word`, or nothing when none does. Where
     they are very many, only those that begin and end like it are looked at.
     """
+    from difflib import get_close_matches  # noqa: PLC0415 (1 ms; only where something is wrong)
+
     # Two of very different length are never alike: what is compared below is short.
     found = [one for one in words if _LIKE * (len(one) + len(word)) <= 2 * min(len(one), len(word))]
     if len(found) > _CANDIDATES:

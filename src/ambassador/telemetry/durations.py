@@ -7,11 +7,14 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
+from typing import TYPE_CHECKING
 
-from ambassador.core.results import Bucket, Counted, NumbersView
 from ambassador.model import Reason
 from ambassador.ports import RouteStatus, SessionRecord
 from ambassador.telemetry.metrics import METRICS
+
+if TYPE_CHECKING:
+    from ambassador.core.results import Counted, NumbersView
 
 __all__ = ["Durations", "Histogram", "Times"]
 
@@ -114,6 +117,8 @@ class Durations:
 
     def numbers(self, status: RouteStatus) -> NumbersView:
         """Return what is counted of the route of `status`, together with what that tells."""
+        from ambassador.core.results import Bucket, NumbersView  # noqa: PLC0415 (when it is asked)
+
         times = self.of(status.route.name)
         bounds = (*times.connecting.bounds, None)
         ended = Counter(status.closed) + times.in_kernel
@@ -138,4 +143,6 @@ class Durations:
 
 
 def _counted(numbers: Mapping[Reason, int]) -> tuple[Counted, ...]:
+    from ambassador.core.results import Counted  # noqa: PLC0415 (the same)
+
     return tuple(Counted(reason.value, count) for reason, count in sorted(numbers.items()))

@@ -10,10 +10,10 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ambassador import __version__
 from ambassador.core.describe import describe_listen
-from ambassador.core.results import FollowView, IdentityView, SourceView
 from ambassador.core.usable import usable
 from ambassador.garbage import none_collected
 from ambassador.model import Admin, Endpoint, Health, Reason
@@ -23,6 +23,9 @@ from ambassador.tasks import Slice
 from ambassador.telemetry import process
 from ambassador.telemetry.durations import Durations, Times
 from ambassador.telemetry.exposition import Page, labelled
+
+if TYPE_CHECKING:
+    from ambassador.core.results import FollowView, IdentityView, SourceView
 
 __all__ = ["Facts", "MetricsText"]
 

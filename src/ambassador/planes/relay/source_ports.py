@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from ambassador import log
-from ambassador.core.results import ShortageView
+from ambassador.core.known import ShortageView
 from ambassador.sockets.sysctl import sysctl
 
 __all__ = ["NO_PORT", "NoSourcePortError", "SourcePorts", "port_range"]

@@ -47,8 +47,7 @@ class Way(NamedTuple):
     port: int
 
 
-@dataclass(frozen=True, slots=True)
-class Door:
+class Door(NamedTuple):
     """What clients of one listener meet. `turns`: which place has the first, the second, ... client
     (in any order, if `random`); `places` has the ways of each, used in turn. `limit` is how many
     seconds a connection may take; after a moment it is the relay's where there are `alternatives`.
@@ -64,23 +63,20 @@ class Door:
     keepalive: float
 
 
-@dataclass(frozen=True, slots=True)
-class Shut:
+class Shut(NamedTuple):
     """Accept nothing at a door any longer."""
 
     version: int
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(NamedTuple):
     """All up to `version` is done."""
 
     version: int
 
 
-@dataclass(frozen=True, slots=True)
-class Bring:
+class Bring(NamedTuple):
     """A client of a door, accepted at `started`, has no upstream: the connection to a way has
     failed with `error` (errno.h), or is still being made (`under_way`), or neither. `known`: it has
     been told of before.
@@ -118,31 +114,27 @@ class Passed(NamedTuple):
     upstream: PassedSide
 
 
-@dataclass(frozen=True, slots=True)
-class Adopt:
+class Adopt(NamedTuple):
     """Carry this session, as it is."""
 
     key: int
     passed: Passed
 
 
-@dataclass(frozen=True, slots=True)
-class Back:
+class Back(NamedTuple):
     """Return at most so many sessions that are connected."""
 
     most: int
 
 
-@dataclass(frozen=True, slots=True)
-class Return:
+class Return(NamedTuple):
     """Carry this session from now on, as it is."""
 
     key: int
     passed: Passed
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(NamedTuple):
     """Reset both sides of a session."""
 
     key: int
@@ -215,15 +207,13 @@ class Sum(NamedTuple):
 Item: TypeAlias = Opened | Joined | Ended | Sum
 
 
-@dataclass(frozen=True, slots=True)
-class News:
+class News(NamedTuple):
     """What has become of sessions, in order."""
 
     items: tuple[Item, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(NamedTuple):
     """Numbers of some sessions; with `more` there are others to come. All sessions hold `held`
     bytes unsent.
     """

@@ -105,8 +105,7 @@ def encode(message: Message) -> bytes:  # noqa: PLR0911 (one a kind)
         case Door(version=version):
             import json  # noqa: PLC0415 (5 ms of a start, before which no door is needed)
 
-            fields = [getattr(message, name) for name in message.__slots__]
-            return _DOOR.pack(kind, version) + json.dumps(fields[1:]).encode()
+            return _DOOR.pack(kind, version) + json.dumps(message[1:]).encode()
         case Shut(version, number):
             return _SHUT.pack(kind, version, number)
         case Bring(key, known, door, way, started, error, under_way, client):

@@ -1,0 +1,79 @@
+"""What outlives the program: wishes, memories of followers, the history of changes. They are on
+disk, or were handed over; where neither is so, none of this is imported.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from ambassador.app.assemble import assigned
+from ambassador.core.follow.memory import Memories, decode, encode
+from ambassador.core.history import History
+from ambassador.core.wish import Wish
+from ambassador.handover.successor import HISTORY, HandedHistory, HandedStore
+from ambassador.ports import HistoryStore, MemoryStore, StateStore
+from ambassador.settings import Settings
+from ambassador.store import FileHistory, FileMemories, FileStore
+
+if TYPE_CHECKING:
+    from ambassador.handover.successor import Successor
+
+__all__ = ["HandedMemories", "Kept", "encoded", "kept"]
+
+_MEMORIES = "primaries"  # beside the wishes that are handed over
+
+
+class Kept(NamedTuple):
+    """Where each is kept."""
+
+    store: StateStore
+    history: HistoryStore
+    memories: MemoryStore
+
+
+def kept(settings: Settings, successor: Successor | None) -> Kept | None:
+    """Return what keeps them: a folder, where the settings name one; what `successor` was given
+    comes first. None where they end with the program.
+    """
+    folder = Path(settings.state)
+    files = Kept(FileStore(folder, assigned), FileHistory(folder, assigned), FileMemories(folder))
+    if successor is None:
+        return files if settings.state else None
+    store, history, memories = files if settings.state else (None, None, None)
+    given, nowhere = successor.wishes, Path("what was handed over")
+    read = FileStore(nowhere, assigned).decode, FileHistory(nowhere, assigned).decode
+    return Kept(
+        HandedStore(given.decode(errors="replace"), read[0], store),
+        HandedHistory(given, read[1], history),
+        HandedMemories(given, memories),
+    )
+
+
+def encoded(wishes: Collection[Wish], memories: Memories, history: History) -> str:
+    """Return what is handed over: `wishes`, what followers remember, and what was changed."""
+    whole = json.loads(FileStore.encode(wishes))
+    handed = {_MEMORIES: encode(memories), HISTORY: FileHistory.encode(history)}
+    return json.dumps(whole | handed)
+
+
+class HandedMemories:
+    """Implements ports.MemoryStore: what was handed over is what was saved last."""
+
+    def __init__(self, text: bytes, store: MemoryStore | None) -> None:
+        self._text = text
+        self._store = store
+
+    def load(self) -> Memories:
+        """Return the memories of the predecessor; see ports.MemoryStore."""
+        try:
+            return decode(json.loads(self._text)[_MEMORIES])
+        except (ValueError, LookupError, TypeError):  # one that followed nothing
+            return {}
+
+    def save(self, memories: Memories) -> None:
+        """Keep `memories`; see ports.MemoryStore."""
+        if self._store is not None:
+            self._store.save(memories)

@@ -1,0 +1,25 @@
+"""What is noted for `status` before anybody asks for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ambassador.core.known import Place
+from ambassador.model import Address, RouteKey
+
+if TYPE_CHECKING:
+    from ambassador.core.results import IdentityView
+
+__all__ = ["Noted"]
+
+
+class Noted:
+    """The last word of each probe, where the program is asked, who it is over TLS, since when."""
+
+    def __init__(self) -> None:
+        self.reasons: dict[tuple[RouteKey, Address], str] = {}
+        self.place = Place()
+        self.identity: Callable[[], IdentityView | None] = lambda: None
+        self.started = time.monotonic()

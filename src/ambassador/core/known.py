@@ -1,0 +1,50 @@
+"""What is noted from the start on, and told as it is: plain values, ready for JSON, apart from
+`results`, which is imported when somebody asks. Times in seconds since 1970.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Changed", "Place", "ShortageView", "SourceView"]
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The last change of a route: when, by whom, and what in a sentence."""
+
+    when: float
+    who: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceView:
+    """A source: when its last good snapshot was read, and what has been wrong since, empty when
+    nothing. `stale`: since when it cannot be asked, so that what it said stands though it may say
+    something else by now (0: it can be asked).
+    """
+
+    name: str
+    read: float
+    error: str = ""
+    stale: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a program is asked: its `name`, empty where it has none, and its `admin` socket."""
+
+    name: str = ""
+    admin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ShortageView:
+    """A place `times` connections found no free source port for, the last one at `last` (seconds
+    since 1970). That is no failure of the endpoint.
+    """
+
+    place: str
+    times: int
+    last: float
