@@ -16,10 +16,10 @@ from ambassador.core.wish import Wish
 from ambassador.model import Address, Endpoint, Health, Reason, Route, RouteKey, Snapshot
 
 if TYPE_CHECKING:
+    from ambassador.core.containers.views import ContainerView, EngineView
     from ambassador.core.follow.lead import Lead
     from ambassador.core.follow.memory import Memories
     from ambassador.core.history import History
-    from ambassador.core.results import ContainerView, EngineView
 
 __all__ = [
     "Admission",

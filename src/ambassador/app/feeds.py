@@ -25,7 +25,7 @@ from ambassador.spec.container import is_container
 from ambassador.tasks import spawn
 
 if TYPE_CHECKING:
-    from ambassador.core.results import ContainerView, EngineView
+    from ambassador.core.containers.views import ContainerView, EngineView
     from ambassador.engine.feed import EngineFeed
     from ambassador.engine.labels import LabelsSource
     from ambassador.engine.place import Where

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ambassador.core.containers.views import ContainerView, EngineView
 from ambassador.core.known import Changed, Place, ShortageView, SourceView
 
 __all__ = [
@@ -124,38 +125,6 @@ class HoldView:
     waiting: int
     limit: int
     timeout: float
-
-
-@dataclass(frozen=True, slots=True)
-class ContainerView:
-    """A container that an endpoint means: its state in the engine's word, where clients are led to,
-    in which of its networks; none, and the `problem`. `note`: what is remarkable about it.
-    """
-
-    name: str
-    id: str
-    state: str
-    addresses: tuple[str, ...] = ()
-    network: str = ""
-    problem: str = ""
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class EngineView:
-    """A container engine that is followed: where it is, what it calls itself, the version of its
-    API that is spoken; how many `containers` it has, and how old that is (`age` in seconds; null:
-    it was never told). `error`: why it cannot be asked now, empty when it can. `problems`: what
-    is wrong with labels.
-    """
-
-    engine: str
-    server: str
-    api: str
-    containers: int
-    age: float | None
-    error: str = ""
-    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

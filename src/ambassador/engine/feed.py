@@ -8,7 +8,7 @@ from typing import Any
 
 from ambassador import log
 from ambassador.core.containers.found import Details, Found, find
-from ambassador.core.results import ContainerView, EngineView
+from ambassador.core.containers.views import ContainerView, EngineView
 from ambassador.engine.follower import Follower
 from ambassador.engine.here import here, own_id
 from ambassador.engine.http import EngineHttp

@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from ambassador import __version__
-from ambassador.app.ready import tell_cut, tell_ready
+from ambassador.app.ready import in_a_line, tell_cut, tell_ready
+from ambassador.model import Inet, Route
+from ambassador.ports import RouteStatus
 from ambassador.settings import Settings
 
 
@@ -31,3 +35,20 @@ def test_it_says_how_many_sessions_were_cut_and_nothing_where_none_was(caplog):
         "1 session was still open after 2.5 s and cut",
         "2 sessions were still open after 2.5 s and cut",
     ]
+
+
+@pytest.mark.parametrize(
+    ("count", "line"),
+    [
+        (0, "0 routes: "),
+        (1, "1 route: r0 (relay)"),
+        (6, "6 routes: r0 (relay), r1 (relay), r2 (relay), r3 (relay), r4 (relay), ..."),
+    ],
+)
+def test_a_line_has_the_number_and_the_first_five(count, line):
+    routes = [Route(f"r{number}", Inet("", 1), ()) for number in range(count)]
+
+    def status(some):
+        return [RouteStatus(one, "relay", "", 0, 0, 0, 0, 0) for one in some]
+
+    assert in_a_line(routes, status) == line

@@ -266,7 +266,7 @@ def test_status_and_sessions_do_not_wait_for_a_move_and_changes_do():
 
     async def body(scene):
         moving = spawn(scene.it.execute(MOVE), "move")
-        await scene.it._executor._moves._verifier.waiting.wait()
+        await scene.it._commands.executor._moves._verifier.waiting.wait()
         assert (await scene.it.execute(Status())).phase == "ready"
         assert (await scene.it.execute(Sessions())).total == 0
         holding = spawn(scene.it.execute(Hold("redis")), "hold")
@@ -291,7 +291,7 @@ def test_a_caller_that_goes_away_does_not_stop_what_has_begun():
 
     async def body(scene):
         moving = spawn(scene.it.execute(MOVE), "move")
-        await scene.it._executor._moves._verifier.waiting.wait()
+        await scene.it._commands.executor._moves._verifier.waiting.wait()
         moving.cancel()
         gate[0].set()
         await scene.it.execute(Hold("redis"))  # whose turn comes after
@@ -302,8 +302,8 @@ def test_a_caller_that_goes_away_does_not_stop_what_has_begun():
 
 def test_a_stop_breaks_off_a_move_and_then_nothing_is_changed():
     async def body(scene):
-        moving = spawn(scene.it._outcome(MOVE, "ann"), "move")
-        await scene.it._executor._moves._verifier.waiting.wait()
+        moving = spawn(scene.it._commands._outcome(MOVE, "ann", 0.0, lambda: False), "move")
+        await scene.it._commands.executor._moves._verifier.waiting.wait()
         await scene.it.stop(0.0)
         assert "is stopping; nothing has changed" in str(await moving)
         assert scene.it.phase is Phase.STOPPING
@@ -388,9 +388,9 @@ def test_what_is_not_there_cannot_be_asked_for(command, kind, text):
 def test_a_deadline_is_forgotten_with_its_drain():
     async def body(scene):
         await scene.it.execute(Drain("redis", "dba:6379", deadline=60.0))
-        assert len(scene.it._executor._deadlines._deadlines) == 1
+        assert len(scene.it._commands.executor._deadlines._deadlines) == 1
         await scene.it.execute(Ready("redis", "dba:6379"))
-        assert scene.it._executor._deadlines._deadlines == {}
+        assert scene.it._commands.executor._deadlines._deadlines == {}
 
     run(body)
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from ambassador.control.views import in_a_line, route_view, session_list
+from ambassador.control.views import route_view, session_list
 from ambassador.core.results import Changed, EndpointView, HoldView
 from ambassador.model import Admin, Endpoint, Existing, Fate, Health, Hold, Inet, Proto, Route
 from ambassador.ports import EndpointMet, RouteStatus, SessionStatus
@@ -69,20 +69,3 @@ def test_an_endpoint_that_clients_cannot_reach_is_no_good_one():
     again = replace(dead, failing=False)
     view = route_view(replace(one, met={address: again}), {}, None, "").endpoints[0]
     assert (view.reason, view.usable, view.error) == ("", True, "connection refused")
-
-
-@pytest.mark.parametrize(
-    ("count", "line"),
-    [
-        (0, "0 routes: "),
-        (1, "1 route: r0 (relay)"),
-        (6, "6 routes: r0 (relay), r1 (relay), r2 (relay), r3 (relay), r4 (relay), ..."),
-    ],
-)
-def test_a_line_has_the_number_and_the_first_five(count, line):
-    routes = [Route(f"r{number}", Inet("", 1), ()) for number in range(count)]
-
-    def status(some):
-        return [RouteStatus(one, "relay", "", 0, 0, 0, 0, 0) for one in some]
-
-    assert in_a_line(routes, status) == line

@@ -1,0 +1,75 @@
+"""What a healthcheck asks needs no API; what cannot be imported is said."""
+
+import json
+import sys
+
+import pytest
+
+from ambassador.admin import door, health
+from ambassador.admin.health import UntilAsked
+from tests.unit.admin.web import request
+
+
+def test_only_what_is_asked_beside_health_builds_the_rest(looping, reconciler, serve, tmp_path):
+    built = []
+
+    def build():
+        built.append(1)
+        return rest
+
+    async def rest(scope, receive, send):
+        await health._send(send, 200, "text/plain", scope["path"])
+
+    server = serve(tmp_path / "admin.sock")
+    looping.do(reconciler.start())
+    app = UntilAsked(build, reconciler)
+
+    async def ask(path, query=b"", headers=(), method="GET"):
+        sent = []
+
+        async def send(message):
+            sent.append(message)
+
+        scope = {"path": path, "query_string": query, "headers": headers, "method": method}
+        await app(scope, None, send)
+        return sent[0]["status"], sent[1]["body"]
+
+    assert looping.do(ask("/healthz")) == (200, b"ok\n")
+    assert looping.do(ask("/readyz")) == (200, b"ready\n")
+    reconciler.waits_for = "redis"
+    assert looping.do(ask("/readyz")) == (503, b"waits for endpoints: redis\n")
+    assert built == []
+    for more in (
+        {"query": b"endpoints"},
+        {"headers": [(b"origin", b"http://evil.example")]},
+        {"headers": [(b"sec-fetch-site", b"cross-site")]},
+        {"method": "POST"},
+    ):
+        assert looping.do(ask("/readyz", **more)) == (200, b"/readyz")
+    assert looping.do(ask("/v1/status")) == (200, b"/v1/status")
+    assert built == [1]
+    looping.do(server.stop())
+
+
+@pytest.mark.parametrize("missing", ["ambassador.admin.web", "ambassador.admin.connection"])
+def test_what_cannot_be_imported_is_answered_with_503_and_said(
+    missing, serve, tmp_path, monkeypatch, capsys
+):
+    """The program on disk may be another than the one that runs."""
+    monkeypatch.setitem(sys.modules, missing, None)
+    path = tmp_path / "admin.sock"
+    serve(path)
+    answer = request(path, "/v1/status")
+    assert answer.status == 503
+    told = json.loads(answer.body)
+    assert told["kind"] == "failed"
+    assert missing in told["message"]
+    assert "ambassador run --upgrade" in told["message"]
+    monkeypatch.undo()
+    assert request(path, "/healthz").status == 200  # it is tried again
+    assert request(path, "/v1/status").status == 200
+
+
+def test_an_ambassador_that_is_not_asked_imports_nothing_that_answers(serve, tmp_path, monkeypatch):
+    monkeypatch.setattr(door, "import_uvicorn", lambda: pytest.fail("nobody has asked"))
+    serve(tmp_path / "admin.sock")
