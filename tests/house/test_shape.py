@@ -48,7 +48,7 @@ ELSEWHERE: dict[str, str] = {
     "control.reloads": "unit/control/test_reconciler.py",
     "control.showing": "unit/control/test_execute.py",
     "app.feeds": "contract/test_name_feed.py",
-    "app.figures": "scenario/test_metrics.py",
+    "app.figures": "conformance/test_metrics.py",
     "app.kept": "contract/test_memory_store.py",
     "core.usual_ports": "unit/sources/test_hosts.py",
     "resolve.srv": "contract/test_name_feed.py",
