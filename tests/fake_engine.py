@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -44,14 +45,23 @@ class FakeEngine:
         self.maximum = "1.44"
         self.raw: bytes | None = None
         self._server: asyncio.Server | None = None
+        self._remote: list[asyncio.Server] = []
         self._streams: set[asyncio.StreamWriter] = set()
 
     async def start(self) -> None:
         self.path.unlink(missing_ok=True)
         self._server = await asyncio.start_unix_server(self._serve, self.path)
 
+    async def serve_at_a_port(self, context: ssl.SSLContext) -> int:
+        """Serve at a port of 127.0.0.1 too, over TLS; return the port."""
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=context)
+        self._remote.append(server)
+        return int(server.sockets[0].getsockname()[1])
+
     async def stop(self) -> None:
         assert self._server is not None
+        for server in self._remote:
+            server.close()
         self._server.close()
         self.cut()
         self.path.unlink(missing_ok=True)

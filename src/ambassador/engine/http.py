@@ -28,6 +28,7 @@ _CONNECT = 5.0
 _HEAD = 64 << 10
 _LONGEST = 64 << 20  # bytes of an answer; a thousand containers are 3 MB
 _SHOWN = 160
+_WANTS_TLS = "does it want TLS? DOCKER_CERT_PATH=/certs names the folder of its files"
 _STATUS = rb"HTTP/1\.[01] (\d{3})(?: |\r|$)"
 _VERSION = r"(Maximum|Minimum) supported API version is (\d+\.\d+)"
 _FIRST = "1.44"  # asked for first; 20.10 answers with its maximum, 29 with its minimum
@@ -110,10 +111,12 @@ class EngineHttp:
                 raise EngineError(
                     f"{self.where}: no answer to {method} {path} in {limit:g} s"
                 ) from None
-            except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError) as error:
-                raise EngineError(f"{self.where}: its answer to {path} is cut ({error})") from None
-            except OSError as error:
+            except OSError as error:  # before ValueError: a certificate that is wrong is both
                 raise EngineError(self.unreachable(error)) from None
+            except asyncio.IncompleteReadError as error:
+                raise EngineError(f"{self.where}: {self.cut(error, path)}") from None
+            except (asyncio.LimitOverrunError, ValueError) as error:
+                raise EngineError(f"{self.where}: its answer to {path} is cut ({error})") from None
             if answer.status != 400 or not self.learn(body):
                 break
         return answer.status, body
@@ -220,6 +223,14 @@ class EngineHttp:
             )
         return f"{where}: {words}"
 
+    def cut(self, error: asyncio.IncompleteReadError, path: str) -> str:
+        """Return what an answer to `path` that ends too soon means."""
+        if error.partial or self.where.path:
+            return f"its answer to {path} is cut ({error})"
+        files = self.where.certificates
+        hint = f"does it know the certificate in DOCKER_CERT_PATH={files}?" if files else _WANTS_TLS
+        return f"closes the connection without an answer; {hint}"
+
     def refusal(self, path: str, status: int, body: bytes) -> str:
         """Return what the engine, or a proxy before it, says instead of an answer."""
         text = body[: 4 * _SHOWN].decode(errors="replace").strip()
@@ -253,7 +264,7 @@ def _remote(error: OSError, words: str, certificates: str) -> str:
     if _is_tls(error):
         return f"TLS fails: {error}; the files are those of DOCKER_CERT_PATH={certificates}"
     if error.errno in (errno.ECONNRESET, errno.EPIPE) and not certificates:
-        return f"{words}; does it want TLS? DOCKER_CERT_PATH=/certs names the folder of its files"
+        return f"{words}; {_WANTS_TLS}"
     return words
 
 
