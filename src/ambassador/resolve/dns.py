@@ -64,7 +64,7 @@ class NameServers:
                 ttl = min(ttl, ttl_of(outcome))
         silent = {_FAMILIES[kind] for kind, outcome in outcomes.items() if _is_silent(outcome)}
         if addresses:
-            repeat = _repeat(outcomes) if ttl <= CONTAINER_TTL and not silent else None
+            repeat = _repeat(outcomes) if ttl <= CONTAINER_TTL else None
             return Answer.of(addresses, max(ttl, _SHORTEST_TTL), silent, repeat)
         failures = [one for one in outcomes.values() if isinstance(one, Exception)]
         if any(isinstance(failure, dns.exception.Timeout) for failure in failures):
@@ -105,20 +105,30 @@ def ttl_of(answer: dns.resolver.Answer) -> float:
 
 
 def _repeat(outcomes: dict[str, Outcome]) -> Repeat | None:
-    """Return how to ask again for what was answered: each kind of the name that had addresses."""
+    """Return how to ask again for what was answered: each kind of the name that had addresses. None
+    where a kind was not answered at all: that may take its time again.
+    """
+    import dns.exception  # noqa: PLC0415
     import dns.message  # noqa: PLC0415
     import dns.resolver  # noqa: PLC0415
+
+    if any(isinstance(one, dns.exception.Timeout) for one in outcomes.values()):
+        return None
 
     answers = [one for one in outcomes.values() if isinstance(one, dns.resolver.Answer)]
     first = answers[0]
     server = first.nameserver
     if not server or any(one.nameserver != server or one.qname != first.qname for one in answers):
         return None
-    questions, addresses = [], []
+    questions: list[bytes] = []
+    addresses: list[frozenset[str] | None] = []
     for kind, outcome in outcomes.items():
         questions.append(dns.message.make_query(first.qname, kind).to_wire()[2:])
-        found = outcome if isinstance(outcome, dns.resolver.Answer) else ()
-        addresses.append(frozenset(one.to_text() for one in found))
+        if _is_silent(outcome):
+            addresses.append(None)
+        else:
+            found = outcome if isinstance(outcome, dns.resolver.Answer) else ()
+            addresses.append(frozenset(one.to_text() for one in found))
     return Repeat(server, first.port or 53, questions, addresses)
 
 

@@ -28,13 +28,14 @@ _Told = Callable[[bool], None]
 @dataclass(slots=True)
 class Repeat:
     """The questions (without their number) that one name server has answered, and what was in the
-    answers: the addresses of each.
+    answers: the addresses of each; none where it said that there are none, or no such name; None
+    where it would not say (REFUSED, SERVFAIL).
     """
 
     server: str
     port: int
     questions: Sequence[bytes]
-    addresses: Sequence[frozenset[str]]
+    addresses: Sequence[frozenset[str] | None]
     known: list[object] = field(default_factory=list)  # the answers as they came
     turn: int = 0  # how often it was asked
 
@@ -182,7 +183,7 @@ def _mark(answer: bytes, question: bytes) -> object:
 
 
 def _addresses(answer: bytes) -> frozenset[str] | None:
-    """Return the addresses in `answer`, None where it is none or says no."""
+    """Return the addresses in `answer`, None where it does not say whether there are any."""
     import dns.exception  # noqa: PLC0415 (a question that is repeated was asked by dnspython)
     import dns.flags  # noqa: PLC0415
     import dns.message  # noqa: PLC0415
@@ -193,6 +194,8 @@ def _addresses(answer: bytes) -> frozenset[str] | None:
         message = dns.message.from_wire(answer)
     except (dns.exception.DNSException, ValueError):
         return None
+    if message.rcode() == dns.rcode.NXDOMAIN:
+        return frozenset()
     if message.rcode() != dns.rcode.NOERROR or message.flags & dns.flags.TC:
         return None
     kinds = (dns.rdatatype.A, dns.rdatatype.AAAA)

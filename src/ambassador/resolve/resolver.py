@@ -32,7 +32,9 @@ _SPREAD = 0.25  # of its time a name is asked for earlier, so that a thousand do
 _RETRY_GONE = 1.0  # the same where the name server that knows says that there is no such name
 _GRID = 0.25  # seconds
 _FIRST = 5.0  # seconds to wait for the first word of a feed
-_EARLY = 0.5  # seconds before its end an answer is asked for again where that costs little
+# Seconds for which an answer is used beyond its time, where it is asked for again at little cost:
+# just when its time is over, so that clients do not wait for that.
+_BEYOND = 0.25
 
 _Changed = Callable[[Sequence[str]], None]
 
@@ -231,7 +233,7 @@ class NameResolver:
             name.timer = loop.call_at(name.expires - early, self._ask, name)
         else:
             # At the same moments for all names: answers that come together are read together.
-            when = (name.expires - _EARLY) // _GRID * _GRID
+            when = (name.expires - _BEYOND) // _GRID * _GRID
             name.timer = loop.call_at(when, self._ask_again, name, name.repeat)
 
     def _ask_again(self, name: _Name, repeat: Repeat) -> None:
@@ -240,7 +242,7 @@ class NameResolver:
         def told(same: bool) -> None:
             if same and name.repeat is repeat:
                 name.answered_at = loop.time()
-                name.expires = name.answered_at + name.ttl
+                name.expires = name.answered_at + name.ttl + _BEYOND
                 self._ask_later(name)
             elif name.repeat is repeat:
                 self._ask(name)
@@ -323,7 +325,7 @@ class NameResolver:
         name.retry = min(name.retry * 2, _RETRY_LONGEST) if kept else _RETRY
         name.answered_at = now
         name.ttl, name.repeat = answer.ttl, answer.repeat
-        name.expires = now + answer.ttl
+        name.expires = now + answer.ttl + (_BEYOND if answer.repeat else 0.0)
         if set(old) != set(answer.addresses):
             self._tell(name)
 

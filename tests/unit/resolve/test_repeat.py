@@ -62,6 +62,41 @@ def test_the_same_answer_again_costs_little_and_stands(docker, scenario):
     scenario(main)
 
 
+@pytest.mark.parametrize(
+    "said", [dns.rcode.NXDOMAIN, dns.rcode.REFUSED, dns.rcode.SERVFAIL], ids=dns.rcode.to_text
+)
+def test_what_says_nothing_of_ipv6_is_asked_again_at_little_cost(docker, scenario, said):
+    docker.AAAA = said
+
+    async def main(resolver):
+        told = []
+        resolver.watch("db", told.append)
+        await resolver.resolve("db")
+        name = resolver._names["db"]
+
+        async def asked_again():
+            answered = name.answered_at
+            put_forward(1.6)
+            for _ in range(2000):
+                await asyncio.sleep(0.001)
+                if name.answered_at > answered:
+                    return
+
+        await asyncio.sleep(0.2)  # the files that say how to ask were written just now
+        await asked_again()
+        in_full, repeat = name.asked_in_full, name.repeat
+        assert repeat is not None
+        for _ in range(6):  # IPv6 is asked for every fourth time
+            await asked_again()
+        assert (name.asked_in_full, name.repeat) == (in_full, repeat)
+        docker.AAAA = ["fd00::9"]
+        for _ in range(4):
+            await asked_again()
+        assert told[-1] == (FOUR, "fd00::9")
+
+    scenario(main)
+
+
 def test_a_lost_repeat_is_asked_for_in_full(docker, scenario):
     async def main(resolver):
         told = asyncio.Queue()
