@@ -141,9 +141,13 @@ class Seen:
 
 
 def every(environ: Mapping[str, str]) -> list[Seen]:
-    """Return every place where an admin socket is, whoever is behind it, each process once."""
+    """Return every place where an admin socket is, whoever is behind it, each process once: first
+    that which AMBASSADOR_ADMIN names, as of every verb.
+    """
     found: list[Seen] = []
-    for path in dict.fromkeys(_places(environ, "")):
+    own = environ.get("AMBASSADOR_ADMIN", "")
+    named = [Path(own)] if own.startswith("/") else []
+    for path in dict.fromkeys((*named, *_places(environ, ""))):
         one = _seen(path)
         if one is not None and not (one.pid and any(one.pid == other.pid for other in found)):
             found.append(one)

@@ -57,10 +57,13 @@ class Deadlines:
         task.add_done_callback(lambda done: self._rates.pop(done, None))
         return 0
 
-    def drain(self, place: Place, existing: Existing) -> None:
-        """End what `place` still has at the end of a drain, spread over its last part."""
+    def drain(self, place: Place, existing: Existing, name: str) -> None:
+        """End what `place`, of the route called `name`, still has at the end of a drain, spread
+        over its last part.
+        """
         self.spare([place])
-        task = self._deadlines[place] = spawn(self._drain(place, existing), "deadline of a drain")
+        draining = self._drain(place, existing, name)
+        task = self._deadlines[place] = spawn(draining, "deadline of a drain")
         task.add_done_callback(lambda done: self._forget(place, done))
 
     def spare(self, places: Collection[Place]) -> None:
@@ -80,13 +83,12 @@ class Deadlines:
         for task in tuple(self._rates):
             task.cancel()
 
-    async def _drain(self, place: Place, existing: Existing) -> None:
+    async def _drain(self, place: Place, existing: Existing, name: str) -> None:
         await asyncio.sleep(grace(existing) or 0)
         found = [one for one in await self._sessions() if of_endpoint(one, place)]
         ended = await self._pace([one.id for one in found], existing, Reason.DRAINED)
         if ended is not None:
             where = format_address(place[1])
-            name = found[0].route.name if found else format_address(place[0][1])
             text = f"{where} of {name} is drained: {_sessions(ended)} cut at the deadline"
             log.event(log.INFO, "drained", text, route=name, endpoint=where, sessions=ended)
 

@@ -233,7 +233,7 @@ class Executor:
         existing = Existing(Fate.DRAIN, seconds=seconds)
         for route, endpoints in found:
             for endpoint in endpoints:
-                self._deadlines.drain((route.key, endpoint.address), existing)
+                self._deadlines.drain((route.key, endpoint.address), existing, route.name)
 
     def _add(self, now: Situation, command: Add) -> Decision:
         return add(now, self._read_added(command))

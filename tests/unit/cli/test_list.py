@@ -53,3 +53,14 @@ def test_one_that_does_not_speak_is_silent(listed, monkeypatch, tmp_path):
         mute.bind(str(tmp_path / "admin.sock"))
         mute.listen()
         assert listed().splitlines()[1].split()[:2] == ["-", "silent"]
+
+
+def test_one_at_a_place_of_its_own_is_listed_where_the_environment_names_it(
+    running, monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setattr(locate, "candidates", lambda environ: iter([tmp_path / "admin.sock"]))
+    for place, lines in ((str(running.admin), 2), ("off", 1)):
+        monkeypatch.setenv("AMBASSADOR_ADMIN", place)
+        capsys.readouterr()
+        assert invoke(["list"]) == 0
+        assert len(capsys.readouterr().out.splitlines()) == lines

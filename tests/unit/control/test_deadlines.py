@@ -73,7 +73,7 @@ def test_a_rate_is_kept():
 
 def test_a_drain_cuts_in_its_last_part_what_the_endpoint_has_then():
     async def body(scene):
-        scene.endings.drain(PLACE, DRAIN)
+        scene.endings.drain(PLACE, DRAIN, "redis")
         await scene.later(7.0)
         scene.plane.open = [*scene.plane.open[:4], session(77, B)]
         await scene.later(0.5)
@@ -97,7 +97,7 @@ def test_a_drain_cuts_in_its_last_part_what_the_endpoint_has_then():
 )
 def test_who_is_spared_lives(spare):
     async def body(scene):
-        scene.endings.drain(PLACE, DRAIN)
+        scene.endings.drain(PLACE, DRAIN, "redis")
         await scene.later(5.0)
         spare(scene.endings)
         await scene.later(10.0)
@@ -108,7 +108,7 @@ def test_who_is_spared_lives(spare):
 
 def test_others_are_not_spared():
     async def body(scene):
-        scene.endings.drain(PLACE, DRAIN)
+        scene.endings.drain(PLACE, DRAIN, "redis")
         scene.endings.keep_only([PLACE])
         scene.endings.spare([((Proto.UDP, REDIS.listen), A.address)])
         await scene.later(10.5)
@@ -119,9 +119,9 @@ def test_others_are_not_spared():
 
 def test_a_second_drain_takes_the_place_of_the_first():
     async def body(scene):
-        scene.endings.drain(PLACE, DRAIN)
+        scene.endings.drain(PLACE, DRAIN, "redis")
         await scene.later(5.0)
-        scene.endings.drain(PLACE, DRAIN)
+        scene.endings.drain(PLACE, DRAIN, "redis")
         await scene.later(5.5)
         assert scene.left == 10
         await scene.later(5.0)
@@ -159,7 +159,7 @@ def test_what_is_under_sentence_is_known_and_its_end_is_said(caplog):
         assert [scene.endings.leaving(one) for one in scene.plane.open] == [True] * 4 + [False] * 6
         await scene.later(1.2)
         assert not any(map(scene.endings.leaving, scene.plane.open))
-        scene.endings.drain(PLACE, DRAIN)
+        scene.endings.drain(PLACE, DRAIN, "redis")
         assert all(map(scene.endings.leaving, scene.plane.open))
         assert not scene.endings.leaving(session(77, B))
         await scene.later(10.5)
@@ -168,3 +168,16 @@ def test_what_is_under_sentence_is_known_and_its_end_is_said(caplog):
     said = {r.event: r.getMessage() for r in caplog.records if hasattr(r, "event")}
     assert said["cut_done"] == "the cut at 4 a second is done: 4 sessions were cut"
     assert said["drained"] == "a:1 of redis is drained: 6 sessions were cut at the deadline"
+
+
+def test_a_drain_that_nobody_is_left_of_names_its_route_all_the_same(caplog):
+    caplog.set_level("INFO", "ambassador")
+
+    async def main(scene):
+        scene.plane.open = []
+        scene.endings.drain(PLACE, DRAIN, "redis")
+        await scene.later(10.5)
+
+    run(main)
+    (said,) = [one.getMessage() for one in caplog.records if one.event == "drained"]
+    assert " of redis is drained: 0 sessions were cut at the deadline" in said
