@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .bed import root
+from .bed import resp, root
 from .bed.command import run, until
 from .bed.engine import Engine
 from .bed.images import CHECKOUT
@@ -35,7 +38,7 @@ def compose(request: pytest.FixtureRequest, hosts: tuple[Engine, Engine]) -> Com
             host.docker("import", str(tar), IMAGE, within=120)
 
     def inside(host: Engine, file: str, *arguments: str, **variables: str) -> Any:
-        mounts = (f"{host.folder}/docker.sock:/var/run/docker.sock", f"{FILES}:{FILES}:ro")
+        mounts = (f"{host.folder}/docker.sock:/var/run/docker.sock", f"{CHECKOUT}:{CHECKOUT}:ro")
         return host.client(
             *("run", "--rm", *(f"--volume={one}" for one in mounts)),
             *(f"--env={name}={value}" for name, value in variables.items()),
@@ -101,3 +104,65 @@ def test_with_a_wrong_variable_no_ambassador_is_begun(near: Engine, compose: Com
     assert not [row for row in rows if "redis_ambassador" in row and " Up " in f"{row} "]
     (check,) = [row for row in rows if "redis_check" in row]
     assert "Exited (2)" in check
+
+
+# Says PING over one new connection after the other until its input ends; then how many there were,
+# how many were not served, and how many of a replica that was stopped under them: what Redis has
+# not read when it ends is reset, by its kernel, whoever is between.
+KNOCKS = """
+import select, socket, sys
+total = wrong = ended = 0
+while not select.select([sys.stdin], [], [], 0.005)[0]:
+    total += 1
+    try:
+        with socket.create_connection((sys.argv[1], 6379), 10) as one:
+            one.settimeout(10)
+            one.sendall(b"PING\\r\\n")
+            answer = one.recv(7)
+            wrong += answer not in (b"+PONG\\r\\n", b"")
+            ended += answer == b""
+    except ConnectionResetError:
+        ended += 1
+    except OSError as error:
+        print(error, file=sys.stderr)
+        wrong += 1
+print(total, wrong, ended)
+"""
+
+
+def test_nobody_is_refused_while_replicas_come_and_go_and_are_recreated(
+    near: Engine, compose: Compose
+) -> None:
+    file, engine = str(Path(__file__).parent / "replicas.yaml"), {"ENGINE": str(near.folder)}
+    done = compose(near, file, "-p", "shop", "up", "-d", **engine)
+    assert done.returncode == 0, done.stderr
+    (name,) = near.docker("ps", "--filter", "name=ambassador", "--format", "{{.Names}}").split()
+    networks = near.inspect(name)["NetworkSettings"]["Networks"]
+    address = networks["shop_default"]["IPAddress"]
+    resp.first_pong(near, address)
+
+    def replicas() -> int:
+        text = near.docker("exec", name, "ambassador", "status", "--json")
+        endpoint = json.loads(text)["routes"][0]["endpoints"][0]
+        return len([one for one in endpoint["containers"] if one["addresses"]])
+
+    with subprocess.Popen(
+        near.inside(sys.executable, "-c", KNOCKS, address),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as client:
+        for count in (4, 2):
+            scale = ("up", "-d", "--no-recreate", "--scale", f"web={count}")
+            done = compose(near, file, "-p", "shop", *scale, **engine)
+            assert done.returncode == 0, done.stderr
+            until(lambda count=count: replicas() == count, f"{count} are known")  # type: ignore[misc]
+        scale = ("--force-recreate", "--no-deps", "--scale", "web=2", "web")
+        done = compose(near, file, "-p", "shop", "up", "-d", *scale, **engine)
+        assert done.returncode == 0, done.stderr
+        until(lambda: replicas() == 2, "both are back")
+        said, _ = client.communicate("", timeout=30)
+    total, wrong, ended = map(int, said.split())
+    assert total > 50
+    assert wrong == 0
+    assert ended <= 4  # so many replicas were stopped
