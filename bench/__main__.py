@@ -7,6 +7,7 @@ import sys
 
 from bench import isolate
 from bench.errors import BenchError
+from bench.fleet.run import main as fleet
 from bench.follow.run import main as follow
 from bench.options import Options, parse
 from bench.tls.run import main as tls
@@ -14,12 +15,14 @@ from bench.verbs import compare, document, measure, run_peer
 
 __all__ = ["main"]
 
+_OF_THEIR_OWN = {"follow": follow, "fleet": fleet}
+
 
 def main(arguments: list[str]) -> int:
     """Do what is asked for; return the exit code: 0 done, 1 could not, 2 wrong usage."""
     try:
-        if arguments[:1] == ["follow"]:
-            return follow(arguments[1:])
+        if arguments and (own := _OF_THEIR_OWN.get(arguments[0])):
+            return own(arguments[1:])
         if arguments[:1] == ["tls"]:
             return tls(arguments[1:])
         options = parse(arguments)

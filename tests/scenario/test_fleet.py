@@ -11,7 +11,7 @@ from contextlib import ExitStack
 import pytest
 
 from ambassador.admin import client
-from ambassador.core.commands import Status
+from ambassador.core.commands import Reload, Status
 from tests.etcd import Member, etcd, newer
 from tests.ports import free_port
 from tests.program import COMMAND, Program, clean_environ
@@ -276,6 +276,7 @@ def test_whole_routes_come_and_go_and_only_what_is_allowed_is_taken(member, serv
     member.put("/f/routes/bad", "no json")
     admin = tmp_path / "a.sock"
     with Program(
+        f"OWN_PORT_{free_port()}_TCP={a.url}",
         AMBASSADOR_ETCD=member.url,
         AMBASSADOR_FLEET="/f",
         AMBASSADOR_FLEET_ALLOW="one,two,127.0.0.0/8",
@@ -303,6 +304,9 @@ def test_whole_routes_come_and_go_and_only_what_is_allowed_is_taken(member, serv
         member.ctl("del", "--prefix", "/f/")
         until(lambda: "everything in etcd is gone" in errors(), WITHIN)
         assert answer(ports[0]) == "B"
+        client.ask(admin, Reload())
+        until(lambda: answer(ports[0]) is None, WITHIN)
+        assert "everything in etcd is gone" not in errors()
 
 
 @pytest.mark.parametrize("program", ["Debian's", "a newer one"])

@@ -10,7 +10,7 @@ from ambassador.core.plan import Step
 from ambassador.core.wish import Placed
 from ambassador.errors import ConfigError, Problem, RunError
 from ambassador.model import Route
-from ambassador.ports import Resolver, Source
+from ambassador.ports import Reloadable, Resolver, Source
 from ambassador.settings import Settings
 
 __all__ = ["Alone", "in_fleet", "missing", "seen"]
@@ -21,6 +21,11 @@ _EXPECTED = "the members of an etcd"
 
 class Alone:
     """What an ambassador has to do with a fleet: nothing, unless another says otherwise."""
+
+    @property
+    def reloadables(self) -> Sequence[Reloadable]:
+        """Return what is to hear of a reload."""
+        return ()
 
     def placed(self, route: Route) -> Route:
         """Return `route`, as it is written, with the endpoints that its service has here. Raises

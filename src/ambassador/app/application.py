@@ -104,7 +104,7 @@ class App:
             earlier=self._transfer.earlier,
             shortages=lambda: relay.source_ports.shortages,
             counted=self._durations.numbers,
-            reloadables=[self._token] if settings.api is not None else [],
+            reloadables=[*[self._token] * (settings.api is not None), *self._fleet.reloadables],
             admission=(lists := assemble.lists(settings, self._keys)),
             of_host=with_fullness,
             engines=feeds,

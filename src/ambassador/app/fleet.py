@@ -37,7 +37,7 @@ from ambassador.fleet.source import NAME, FleetSource
 from ambassador.fleet.watching import Watching
 from ambassador.fleet.wire import Url
 from ambassador.model import Route
-from ambassador.ports import Resolver
+from ambassador.ports import Reloadable, Resolver
 from ambassador.probes.verifier import ConnectVerifier
 from ambassador.settings import Settings
 from ambassador.tasks import Coalesced, spawn
@@ -86,6 +86,23 @@ def identity() -> str:
     return f"{host[:60]}-{secrets.token_hex(4)}"
 
 
+class _Emptied:
+    """Implements ports.Reloadable: a reload says that what is gone from etcd is meant to be."""
+
+    name = NAME
+
+    def __init__(self, watching: Watching) -> None:
+        self._watching = watching
+
+    def read(self) -> None:
+        """Read nothing: all is known; see ports.Reloadable."""
+
+    def take_over(self) -> None:
+        """Let what stood there stand no longer; see ports.Reloadable."""
+        if self._watching.held:
+            spawn(self._watching.confirm(), "what is gone from etcd is meant")
+
+
 class Fleet(Alone):
     """Follows the fleet of `settings`; `source` gets whole routes, where those are taken."""
 
@@ -115,6 +132,11 @@ class Fleet(Alone):
         self._announcers: list[Announcer] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._problems: tuple[str, ...] = ()
+
+    @property
+    def reloadables(self) -> Sequence[Reloadable]:
+        """Return what is to hear of a reload."""
+        return (_Emptied(self._watching),)
 
     def placed(self, route: Route) -> Route:
         """Return `route` with the endpoints that its service has here."""

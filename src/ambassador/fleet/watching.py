@@ -24,7 +24,10 @@ __all__ = ["Watching", "pause"]
 
 SHORTEST, LONGEST = 0.05, 5.0  # seconds
 _SILENT = 3.0  # seconds without etcd that the log says nothing of
-_GONE = "everything in etcd is gone at once: what stood there stays, until something is there again"
+_GONE = (
+    "everything in etcd is gone at once: what stood there stays, until something is there again "
+    "or `ambassador reload` says that it is meant"
+)
 
 Told = Callable[[Mapping[str, Value]], Awaitable[None]]
 
@@ -55,6 +58,7 @@ class Watching:
         self._range = keys.watched
         self._told = told
         self._state = state
+        self._there: Mapping[str, Value] = {}  # what etcd says, where that is not what stands
         self._store = ""
         self._anew = True
         self._failures = 0
@@ -112,6 +116,7 @@ class Watching:
         held = kept(self.values, values, anew=anew) or (
             bool(self.held) and not any(not one.lease for one in values.values())
         )
+        self._there = values if held else {}
         if held:
             stays = {key: one for key, one in self.values.items() if not one.lease}
             values = stays | {key: one for key, one in values.items() if one.lease}
@@ -121,6 +126,14 @@ class Watching:
             if held:
                 log.event(log.ERROR, "etcd_emptied", _GONE)
             self._state()
+
+    async def confirm(self) -> None:
+        """That everything is gone is meant: what stood there stands no longer."""
+        if not self.held:
+            return
+        self.values, self._there, self.held = dict(self._there), {}, ""
+        self._state()
+        await self._told(self.values)
 
     def _good(self) -> None:
         self._failures, self.read = 0, time.time()

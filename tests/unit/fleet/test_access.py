@@ -152,3 +152,20 @@ async def test_a_user_where_none_is_asked_for_is_no_error(member, tmp_path):
     one = member.client(user="ann", password_file=str(tmp_path / "p"))
     await one.get("k")
     one.close()
+
+
+async def test_a_certificate_that_is_renewed_is_used_without_a_restart(secured, pki, tmp_path):
+    for end in ("pem", "key"):
+        (tmp_path / f"own.{end}").write_bytes((pki / f"other.{end}").read_bytes())
+    files = {"cert": str(tmp_path / "own.pem"), "key": str(tmp_path / "own.key")}
+    url = Url("127.0.0.1", secured.port, tls=True)
+    one = Etcd(Access((url,), ca=str(pki / "ca.pem"), **files))
+    with pytest.raises(ConfigError, match="AMBASSADOR_ETCD_CERT"):
+        await one.get("k")
+    for end in ("pem", "key"):
+        (tmp_path / f"own.{end}").write_bytes((pki / f"client.{end}").read_bytes())
+    await one.get("k")
+    watch = one.watch("a", "b", 1)
+    assert (await anext(watch)).changes == {}
+    await watch.aclose()
+    one.close()

@@ -153,6 +153,12 @@ async def test_all_that_is_deleted_in_one_moment_stays(member, keys):
         await client.change((), (delete(*keys.watched),), "k")
         await watcher.until(lambda w: w.held)
         assert len(watcher.watching.values) == 2
+        await watcher.watching.confirm()  # it was meant
+        assert (watcher.watching.held, watcher.watching.values) == ("", {})
+        await client.change((), [put(keys.word("c"), "x")], "k")
+        await watcher.until(lambda w: w.values)
+        await watcher.watching.confirm()
+        assert set(watcher.watching.values) == {keys.word("c")}
     client.close()
 
 
