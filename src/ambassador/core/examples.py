@@ -35,6 +35,7 @@ from ambassador.spec import format_endpoint, nearest
 
 __all__ = ["typed", "with_examples"]
 
+_MOST_ASSIGNMENTS = 8  # that an example has
 _ASSIGNMENT = "REDIS_PORT_6379_TCP=tcp://192.168.1.52:6379"
 _FLAGS: Mapping[str, str] = {
     "timeout": "--timeout",
@@ -114,8 +115,18 @@ def _instead(error: ConfigError, problem: Problem, command: Command) -> Command:
         return Release(command.route)
     if isinstance(command, Add):
         wrong = not isinstance(error, ConflictError)
-        return Add((problem.example or _ASSIGNMENT,)) if wrong else Status()
+        return Add(_assignments(problem, command)) if wrong else Status()
     return Status(getattr(command, "route", ""))
+
+
+def _assignments(problem: Problem, command: Add) -> tuple[str, ...]:
+    """Return the assignments of `command` with the one that was wrong put right."""
+    wrong = problem.where.rpartition(" ")[2]  # argument REDIS_PORT_6379_TCP_LISTEN
+    names = [one.partition("=")[0] for one in command.assignments]
+    if "=" not in problem.example or wrong not in names or len(names) > _MOST_ASSIGNMENTS:
+        return (problem.example or _ASSIGNMENT,)
+    pairs = zip(names, command.assignments, strict=True)
+    return tuple(problem.example if name == wrong else one for name, one in pairs)
 
 
 def _endpoint(command: Command, route: Route) -> Mapping[str, Any]:

@@ -103,6 +103,7 @@ def _moved_meanwhile(now: Situation, route: Route) -> ConflictError:
 def _endpoints(
     route: Route, texts: Sequence[str], where: str = "endpoints"
 ) -> tuple[Endpoint, ...]:
+    texts = [one for text in texts for one in text.split(",")]  # as in a variable
     if len(texts) > MOST_ENDPOINTS:
         what, expected = f"has {len(texts)} endpoints", f"at most {MOST_ENDPOINTS}"
         raise ConfigError(Problem(where, what, expected=expected))

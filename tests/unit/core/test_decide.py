@@ -163,6 +163,13 @@ def test_an_address_with_and_without_its_scheme(text, address):
     assert parse_address(text, Proto.TCP) == address
 
 
+def test_a_move_takes_several_as_a_variable_has_them_and_as_status_shows_them():
+    wanted = (Inet("dbc", 6379), Inet("dbd", 1))
+    for texts in (("dbc:6379", "dbd:1"), ("dbc:6379,dbd:1",), ("tcp://dbc:6379,dbd:1",)):
+        moved = move(situation(), Move("redis", texts))
+        assert tuple(one.address for one in moved.endpoints) == wanted
+
+
 def test_chosen_endpoints_by_route():
     assert chosen((REDIS, OTHER), "redis", "") == [(REDIS, (A, B))]
     assert chosen((REDIS, OTHER), "", "dba:6379") == [(REDIS, (A,)), (OTHER, (A,))]
