@@ -328,7 +328,8 @@ class Route:
     placed: bool = False  # `endpoints` are those that stand there now
     admitted: Admitted | None = None  # what allow and deny come to; None: everybody may come in
     tls: Tls | None = None  # how clients speak TLS; None: in clear
-    peers: tuple[str, ...] = ()  # identities of clients that may come in; none: everybody's
+    peers: tuple[str, ...] = ()  # identities and @files of who may come in; none: everybody
+    identities: tuple[str, ...] = ()  # what peers come to, where there are files
     alias: str = ""  # the name the user gave, before a port was added to tell routes apart
     port: int = 0  # the port in the name of the link variable, wherever it listens; 0: none
     origin: str = field(default="", compare=False)  # "environment variable REDIS_PORT_6379_TCP"
@@ -337,6 +338,11 @@ class Route:
     def key(self) -> RouteKey:
         """What makes it the same route when everything else of it changes."""
         return self.proto, self.listen
+
+    @property
+    def let_in(self) -> tuple[str, ...]:
+        """The identities of clients that may come in; none: everybody's."""
+        return self.identities or self.peers
 
     @property
     def follows(self) -> bool:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from tests.relay.peers import Peers, is_reset, port_of, read_exactly
 from tests.wait import until
 
 R = "REDIS_PORT_6379_TCP"
+SLOWER = 2.0  # seconds that a machine with much else to do may take longer
 
 
 @pytest.fixture
@@ -64,13 +66,13 @@ def metric(port: int) -> float:
 
 
 class Hop:
-    def __init__(self, tmp_path, peers, big, client):
+    def __init__(self, tmp_path, peers, big, client, who="client-server"):
         self.listening = peers.listen()
         self.peers = peers
         self.middle, self.front, self.metrics = free_port(), free_port(), free_port()
         self.admin = tmp_path / "far.sock"
         self.file = tmp_path / "far.toml"
-        self.let_in("client-server")
+        self.let_in(who)
         self.far = Program(
             AMBASSADOR_IDENTITY=big,
             AMBASSADOR_ADMIN=str(self.admin),
@@ -147,6 +149,24 @@ def test_who_is_no_peer_any_longer_is_cut_and_does_not_come_back(tmp_path, peers
         assert is_reset(client)
         assert is_reset(peers.connect(hop.front))
         hop.let_in("client-*")
+        until(lambda: _works(hop))
+
+
+def test_who_is_taken_out_of_a_file_is_cut_within_a_second(tmp_path, peers, identities):
+    file = tmp_path / "peers"
+    file.write_text("client-server\n")
+    with Hop(tmp_path, peers, *identities.pair(), who=f"@{file}") as hop:
+        client, _ = hop.session()
+        began = time.monotonic()
+        file.write_text("somebody-else\n")
+        assert is_reset(client)
+        took = time.monotonic() - began
+        assert took < 1 + SLOWER, took
+        assert "who may come in was read anew" in hop.far.wait_for("networks_read")
+        assert is_reset(peers.connect(hop.front))
+        file.write_text("no name!\n")
+        assert "line 1: is no name" in hop.far.wait_for("networks_failed")
+        file.write_text("client-*\n")
         until(lambda: _works(hop))
 
 

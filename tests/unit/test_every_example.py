@@ -129,6 +129,7 @@ OPTIONS = (
     *(("LISTEN", ":1?"), ("LISTEN", ":1?proxy=required&proxy=required"), ("LISTEN", ":x?proxy=a")),
     ("LISTEN", "unix:///run/x?proxy=from:10.0.0.0/8"),
     *(("LISTEN", "tls://unix:///run/x"), ("LISTEN", ":1?verify=none"), ("LISTEN", "tls://:1")),
+    *(("PEERS", "@{tmp}/empty"), ("PEERS", "@{tmp}/latin"), ("PEERS", "@{tmp}/many")),
     *(("PEERS", "a b"), ("PEERS", "a"), ("PEERS", ",".join(map(str, range(1001))))),
     *(("LISTEN", "host:1"), ("SOURCE", "x"), ("SOURCE", "10.0.0.1,10.0.0.1"), ("IDLE", "5s")),
     *(("CONECT", "5s"), ("FOLLOW", "x"), ("FOLLOW", "sentinel://10.0.0.1:0")),
@@ -320,6 +321,7 @@ def problems(tmp_path, monkeypatch):
     hosts = tmp_path / "hosts"
     (tmp_path / "latin").write_bytes(b"\xe9")
     (tmp_path / "empty").write_text("")
+    (tmp_path / "many").write_text("\n".join(map(str, range(10_001))))
     (tmp_path / "large").write_text("#" * (networks.LARGEST + 1))
 
     def look(tried):

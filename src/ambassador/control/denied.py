@@ -40,7 +40,7 @@ class Denied:
                 case AddRoute(route):
                     self.look([route])
                 case ChangeRoute(old, new) if (
-                    old.admitted != new.admitted or old.peers != new.peers
+                    old.admitted != new.admitted or old.let_in != new.let_in
                 ):
                     self.look([new])
 
@@ -88,7 +88,7 @@ class Denied:
 
 
 def _is_denied(session: SessionStatus, route: Route) -> bool:
-    if session.names and not may_come_in(session.names, route.peers):
+    if session.names and not may_come_in(session.names, route.let_in):
         return True
     host = host_of(session.client)
     return bool(host) and route.admitted is not None and not admits(route.admitted, host)

@@ -20,6 +20,7 @@ from ambassador.spec.networks import (
     network_of,
     parse_network_lines,
 )
+from ambassador.spec.tls import parse_identities
 from ambassador.spec.variable import format_option
 
 __all__ = ["NetworkLists", "files_of"]
@@ -29,8 +30,9 @@ _Lists = dict[str, list[Network]]
 
 
 class NetworkLists:
-    """Implements ports.Admission; `allow` is for routes that say nothing of it, `demand` raises
-    ConfigError where a route wants something else that is not there.
+    """Implements ports.Admission; identities are those of `PeerLists`. `allow` is for routes that
+    say nothing of it, `demand` raises ConfigError where a route wants something else that is not
+    there.
     """
 
     def __init__(
@@ -39,12 +41,14 @@ class NetworkLists:
         demand: Callable[[Route], None] = lambda _route: None,
     ) -> None:
         self._demand = demand
+        self._peers = PeerLists()
         self._allow = allow
         self._files: _Lists = {}  # by path, as they were last good
         self._known: dict[tuple[tuple[str, ...], tuple[str, ...]], Admitted] = {}
 
     def __call__(self, route: Route) -> Route:
         """Return `route` with who may come in; see ports.Admission."""
+        route = self._peers(route)
         self._demand(route)
         if _is_without_addresses(route):
             _refuse_without_addresses(route)
@@ -59,22 +63,30 @@ class NetworkLists:
 
     def files(self, routes: Iterable[Route]) -> frozenset[str]:
         """Return the paths of all files that count for `routes`."""
-        return frozenset(
-            path
-            for route in routes
-            if not _is_without_addresses(route)
-            for path in files_of((*(route.allow or self._allow), *route.deny))
-        )
+        found = set[str]()
+        for route in routes:
+            found.update(files_of(route.peers))
+            found.update(self._of_networks(route))
+        return frozenset(found)
+
+    def _of_networks(self, route: Route) -> list[str]:
+        if _is_without_addresses(route):
+            return []
+        return files_of((*(route.allow or self._allow), *route.deny))
 
     def renew(self, path: str, routes: Iterable[Route]) -> None:
         """Read the file at `path` anew; see ports.Admission."""
-        before, known = self._files, self._known
-        self._files, self._known = {**before, path: read(path)}, {}
+        before, known, peers = self._files, self._known, self._peers.files
+        routes = tuple(routes)
         try:
+            if any(path in self._of_networks(route) for route in routes):
+                self._files, self._known = {**before, path: read(path)}, {}
+            if any(path in files_of(route.peers) for route in routes):
+                self._peers.files = {**peers, path: read_peers(path)}
             for route in routes:
                 self(route)
         except ConfigError:
-            self._files, self._known = before, known
+            self._files, self._known, self._peers.files = before, known, peers
             raise
 
     def keep_only(self, paths: Collection[str]) -> None:
@@ -82,6 +94,7 @@ class NetworkLists:
         if not self._files.keys() <= set(paths):
             self._files = {path: self._files[path] for path in paths if path in self._files}
             self._known = {}
+        self._peers.keep_only(paths)
 
     def _admitted(self, route: Route, allow: tuple[str, ...]) -> Admitted:
         found = admitted(self._networks(allow), self._networks(route.deny))
@@ -110,6 +123,33 @@ class NetworkLists:
         return found
 
 
+class PeerLists:
+    """The identities of clients, and of files of them, which may come in at each route."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, tuple[str, ...]] = {}  # by path, as they were last good
+
+    def __call__(self, route: Route) -> Route:
+        """Return `route` with who may come in. Raises ConfigError."""
+        if not files_of(route.peers):
+            return route if not route.identities else replace(route, identities=())
+        found = list[str]()
+        for text in route.peers:
+            if text.startswith(FILE):
+                path = text.removeprefix(FILE)
+                if path not in self.files:
+                    self.files[path] = read_peers(path)
+                found += self.files[path]
+            else:
+                found.append(text)
+        identities = tuple(dict.fromkeys(found))
+        return route if route.identities == identities else replace(route, identities=identities)
+
+    def keep_only(self, paths: Collection[str]) -> None:
+        """Forget what other files than those at `paths` said."""
+        self.files = {path: found for path, found in self.files.items() if path in paths}
+
+
 def files_of(texts: Iterable[str]) -> list[str]:
     """Return the paths of the files among `texts`."""
     return [text.removeprefix(FILE) for text in texts if text.startswith(FILE)]
@@ -117,19 +157,30 @@ def files_of(texts: Iterable[str]) -> list[str]:
 
 def read(path: str) -> list[Network]:
     """Return the networks of the file at `path`. Raises ConfigError."""
+    return parse_network_lines(text_of(path), path)
+
+
+def read_peers(path: str) -> tuple[str, ...]:
+    """Return the identities of the file at `path`. Raises ConfigError."""
+    return parse_identities(text_of(path, "identities"), path)
+
+
+def text_of(path: str, what: str = "networks") -> str:
+    """Return what the file at `path` says, which is to hold `what`. Raises ConfigError."""
     try:
         # A FIFO or a device would keep everybody waiting.
         if not stat.S_ISREG(Path(path).stat().st_mode):
-            raise ConfigError(Problem(path, "is no regular file", "", "a file of networks"))
+            raise ConfigError(Problem(path, "is no regular file", "", f"a file of {what}"))
         with Path(path).open("rb") as file:
             data = file.read(LARGEST + 1)
     except OSError as error:
-        what = f"cannot be read: {(error.strerror or str(error)).lower()}"
-        example = f"echo 10.0.0.0/8 > {shlex.quote(path)}"
-        raise ConfigError(Problem(path, what, "", "a file of networks", example)) from error
+        wrong = f"cannot be read: {(error.strerror or str(error)).lower()}"
+        one = "10.0.0.0/8" if what == "networks" else "client-server"
+        example = f"echo {one} > {shlex.quote(path)}"
+        raise ConfigError(Problem(path, wrong, "", f"a file of {what}", example)) from error
     if len(data) > LARGEST:
         raise ConfigError(Problem(path, f"is larger than {LARGEST >> 20} MiB"))
-    return parse_network_lines(data.decode(errors="replace"), path)
+    return data.decode(errors="replace")
 
 
 def _is_without_addresses(route: Route) -> bool:

@@ -19,6 +19,7 @@ __all__ = [
     "network_of",
     "parse_network_lines",
     "parse_networks",
+    "wrong_path",
 ]
 
 FILE = "@"  # before the path of a file of networks
@@ -118,11 +119,17 @@ def _part(text: str) -> str:
         hosts = (network.last - network.first).bit_length()
         plain = _text(bits, network.first)
         return f"{plain}/{bits - hosts}" if hosts else plain
-    path = text.removeprefix(FILE)
-    if not path.startswith("/") or not path.isprintable() or " " in path:
-        what = f'"{shown(path)}" is no absolute path without blanks'
+    if what := wrong_path(text):
         raise Malformed(what, _EXPECTED, f"{FILE}/etc/ambassador/allow")
     return text
+
+
+def wrong_path(text: str) -> str:
+    """Return what is wrong with `text`, which begins with FILE; nothing where it is right."""
+    path = text.removeprefix(FILE)
+    if not path.startswith("/") or not path.isprintable() or " " in path:
+        return f'"{shown(path)}" is no absolute path without blanks'
+    return ""
 
 
 def _address(text: str, whole: str) -> tuple[int, int]:

@@ -59,7 +59,7 @@ OPTIONS: Mapping[str, Option] = {
             "off",
             "client-server,spiffe://example.org/*",
             "which identities may come in where it listens with tls://: names in certificates, * "
-            "for any characters; off: any of the authority",
+            "for any characters; @/PATH: a file of such; off: any of the authority",
         ),
         Option(
             "pick",

@@ -9,11 +9,12 @@ from typing import Any
 from ambassador.errors import ConfigError, Problem
 from ambassador.model import Tls, Verify
 from ambassador.spec.address import is_ip
+from ambassador.spec.networks import FILE, wrong_path
 from ambassador.spec.text import Malformed, meant, shown
 
 __all__ = [
-    "READ_ENDPOINT", "READ_LISTENING", "SCHEME", "format_peers", "format_tls", "parse_peers",
-    "tls_of",
+    "READ_ENDPOINT", "READ_LISTENING", "SCHEME", "format_peers", "format_tls", "parse_identities",
+    "parse_peers", "tls_of",
 ]  # fmt: skip
 
 SCHEME = "tls://"
@@ -21,6 +22,7 @@ _VERSIONS = ("1.2", "1.3")
 _SERVICES = ("postgres", "mysql", "smtp")
 _VERIFY = "verify=server: only the server proves who it is; verify=none: nobody does"
 _MOST = 1000  # identities of one route
+_MOST_OF_FILE = 10_000
 _WILD_HOST = re.compile(r"[\w*]([\w.*-]{0,251}[\w*])?", re.ASCII)
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s,]+")
 
@@ -83,7 +85,7 @@ def parse_peers(text: str, where: str = "peers") -> tuple[str, ...]:
         return ()
     found = tuple(text.split(","))
     problems = [
-        Problem(where, what, shown(one), "names in certificates, * for any characters", _PEERS)
+        Problem(where, what, shown(one), _NAMES, _PEERS)
         for one in found
         if (what := _no_identity(one))
     ]
@@ -95,14 +97,36 @@ def parse_peers(text: str, where: str = "peers") -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def parse_identities(text: str, where: str) -> tuple[str, ...]:
+    """Return the identities of a file: any number in a line, `#` begins a comment. Raises
+    ConfigError with all lines that are wrong, or where there is nobody at all.
+    """
+    found, problems = list[str](), list[Problem]()
+    for number, line in enumerate(text.splitlines(), 1):
+        for word in line.partition("#")[0].replace(",", " ").split():
+            found.append(word)
+            if what := "names no other file" if word.startswith(FILE) else _no_identity(word):
+                place = f"{where}, line {number}"
+                problems.append(Problem(place, what, shown(word), _NAMES, "client-server"))
+    if not found:
+        problems.append(Problem(where, "names nobody", "", "an identity a line", "client-server"))
+    if len(found) > _MOST_OF_FILE:
+        what = f"has {len(found)} identities, {_MOST_OF_FILE} are possible"
+        problems.append(Problem(where, what, "", "fewer, with * for many"))
+    if problems:
+        raise ConfigError(*problems[:20])
+    return tuple(dict.fromkeys(found))
+
+
 _PEERS = "client-server,spiffe://example.org/*"
+_NAMES = "names in certificates, * for any characters; @/PATH of a file of such"
 
 
 def _no_identity(text: str) -> str:
-    if not text:
-        return "an identity of the list is empty"
-    if not text.isprintable() or " " in text:
-        return "an identity has a blank"
+    if not text or not text.isprintable() or " " in text:
+        return "an identity has a blank" if text else "an identity of the list is empty"
+    if text.startswith(FILE):
+        return wrong_path(text)
     if "://" in text:
         scheme = text.partition("://")[0].lower()
         if scheme in ("tcp", "tls", "udp", "unix"):

@@ -103,7 +103,7 @@ class Keyring:
 
         assert route.tls is not None
         found = TlsSocket(sock, self._for_clients(route.tls), accepts=True)
-        found.judge = partial(_refusal, route.peers, self._clock)
+        found.judge = partial(_refusal, route.let_in, self._clock)
         return found
 
     def open(self, sock: socket.SocketType, endpoint: Endpoint, address: str) -> Opening:

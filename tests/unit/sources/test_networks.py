@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -95,3 +96,35 @@ def test_what_is_no_file_that_can_be_read_is_named(tmp_path):
     ):
         with pytest.raises(ConfigError, match=f"{name}: {what}"):
             NetworkLists()(route(allow=(f"@{tmp_path / name}",)))
+
+
+def test_identities_of_a_file_count_beside_those_of_the_route_as_they_were_last_good(tmp_path):
+    path = tmp_path / "peers"
+    path.write_text("client-server # the first\nspiffe://x/*, backup\n")
+    lists, named = NetworkLists(), route(peers=("operator", f"@{path}"))
+    assert lists(named).let_in == ("operator", "client-server", "spiffe://x/*", "backup")
+    assert lists(lists(named)) == lists(named)
+    assert lists.files([named, ROUTE]) == {str(path)}
+    for text, what in (
+        ("client server!\n", "line 1: is no name"),
+        ("# nobody\n", "names nobody"),
+        (f"@{path}\n", "line 1: names no other file"),
+        ("tls://a\n", "line 1: tls:// is where an endpoint is"),
+    ):
+        path.write_text(text)
+        with pytest.raises(ConfigError, match=what):
+            lists.renew(str(path), [named])
+        assert "client-server" in lists(named).let_in
+    path.write_text("backup\n")
+    lists.renew(str(path), [named])
+    assert lists(named).let_in == ("operator", "backup")
+    assert lists(replace(lists(named), peers=())).let_in == ()
+    lists.keep_only(())
+    path.write_text("another\n")
+    assert lists(named).let_in == ("operator", "another")
+
+
+def test_a_file_of_identities_that_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(ConfigError, match="away: cannot be read") as raised:
+        NetworkLists()(route(peers=(f"@{tmp_path / 'away'}",)))
+    assert "client-server" in str(raised.value.problems[0].example)
