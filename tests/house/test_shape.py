@@ -38,7 +38,6 @@ ELSEWHERE: dict[str, str] = {
     "tls.dialects": "unit/tls/test_starttls.py",
     "tls.keyring": "relay/test_secret.py",
     "tls.opening": "relay/test_secret.py",
-    "tls.stream": "relay/test_secret.py",
     "tls.words": "relay/test_secret.py",
     "tls.authority": "unit/cli/test_pair.py",
     "planes.relay.introduction": "relay/test_proxy.py",

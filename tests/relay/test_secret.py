@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 import uvloop
 
+from ambassador.core.proxy.reading import read as proxy_header
 from ambassador.model import Inet, Reason, Tls, Verify
 from ambassador.spec.networks import EVERYBODY
 from ambassador.tls.keyring import Keyring
@@ -315,6 +316,30 @@ def test_tls_sessions_are_in_no_worker(start_relay, peers, identities):
     )
     assert handed == [False] * 3
     assert isinstance(far.status().route.listen, Inet)
+
+
+@pytest.mark.parametrize("name", ["redis.example.com", "b\xfccher.example", ""])
+def test_the_name_that_a_client_has_asked_for_is_told_as_authority(
+    start_relay, peers, identities, name
+):
+    far = start_relay(keyring=Keyring(identities.bundle("big-server")))
+    listening, middle = peers.listen(), free_port()
+    far.add(route(middle, endpoint(port_of(listening), proxy=2), tls=Tls(), pick="first"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.load_cert_chain(identities.bundle("client-server"))
+    raw = peers.connect(middle)
+    client = peers.keep(context.wrap_socket(raw, server_hostname=name or None))
+    client.sendall(b"x")
+    upstream = peers.accept(listening)
+    head = read_exactly(upstream, 16)
+    header, size = proxy_header(
+        head + read_exactly(upstream, int.from_bytes(head[14:]))
+    ) or pytest.fail("half of a header")
+    assert header.authority == name.encode("idna")
+    assert size > 16
+    assert read_exactly(upstream, 1) == b"x"
 
 
 @pytest.mark.parametrize("version", [1, 2])

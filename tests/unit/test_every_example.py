@@ -48,6 +48,7 @@ PLAIN = {
     "is no TOML": "the language is not ours",
     "is not UTF-8": "what was meant cannot be told",
     "is no regular file": "what stands there is not ours to replace",
+    "10000 are possible": "which identities may be left out cannot be told",
 }
 # Places nothing leads to yet, by their text, each with the reason.
 UNREACHED = {

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Keyring"]
 
 _MOST_SESSIONS = 1024  # that can be resumed, one for each address
+_WITH_NAMES = 2  # the version of a PROXY header that has room for the name asked for
 _ANEW = 600.0  # seconds after which another ticket is taken, long before the first is over
 _MAKE = "ambassador pair big-server client-server"
 
@@ -103,6 +104,8 @@ class Keyring:
 
         assert route.tls is not None
         found = TlsSocket(sock, self._for_clients(route.tls), accepts=True)
+        if any(one.proxy == _WITH_NAMES for one in route.endpoints):
+            found.hello = b""
         found.judge = partial(_refusal, route.let_in, self._clock)
         return found
 

@@ -20,6 +20,7 @@ from contextlib import suppress
 
 from ambassador.core.identity import Names
 from ambassador.tls.dialect import Dialect
+from ambassador.tls.hello import is_whole, server_name
 from ambassador.tls.shown import NOBODY, shown_by
 from ambassador.tls.words import spoken
 
@@ -49,8 +50,8 @@ class TlsSocket(socket.SocketType):
 
     __slots__ = (
         "_early", "_ended", "_fresh", "_heard", "_in", "_kept", "_out", "_raw", "_room", "_ssl",
-        "_told", "_usual", "behind", "dialect", "failure", "judge", "remember",
-        "remembers", "resumed", "shaking", "shown", "side", "unwanted", "waits", "wake",
+        "_told", "_usual", "asked_for", "behind", "dialect", "failure", "hello", "judge",
+        "remember", "remembers", "resumed", "shaking", "shown", "side", "unwanted", "waits", "wake",
     )  # fmt: skip
 
     def __init__(
@@ -76,6 +77,8 @@ class TlsSocket(socket.SocketType):
         self._ended = False  # the other side's close_notify was read
         self._told = False  # ours was sent
         self.behind: bytes | memoryview = b""  # secret bytes that the kernel has not taken
+        self.hello: bytes | None = None  # the first that was said, where the name in it is wanted
+        self.asked_for = ""  # that name
         self.shaking = True  # the handshake is not over
         self.waits = False  # it does not begin before the client has said something
         self._usual = False  # there are only bytes to carry, both ways
@@ -106,6 +109,8 @@ class TlsSocket(socket.SocketType):
                 if not count:
                     text = self.failure = "it hung up in the handshake"
                     raise ConnectionResetError(errno.ECONNRESET, text) from None
+                if self.hello is not None:
+                    self._note(count)
                 continue
             except (ssl.SSLError, ssl.CertificateError) as error:
                 self.failure = spoken(error)
@@ -114,6 +119,12 @@ class TlsSocket(socket.SocketType):
             break
         self._met()
         return True
+
+    def _note(self, count: int) -> None:
+        """Take the name that is asked for out of `count` bytes more."""
+        self.hello = hello = (self.hello or b"") + bytes(self._room[1][:count])
+        if is_whole(hello):
+            self.asked_for, self.hello = server_name(hello), None
 
     def _met(self) -> None:
         self.resumed = bool(self._ssl.session_reused)
@@ -415,10 +426,11 @@ class TlsSocket(socket.SocketType):
         pieces = [self._kept]
         piece = bytearray(16 << 10)
         try:
-            while count := int(self._ssl.read(len(piece), piece)):
+            while count := self._raw.read(len(piece), piece):
                 pieces.append(bytes(piece[:count]))
+            self._ended = True  # of which nothing is raised as long as ours is not sent
         except ssl.SSLZeroReturnError:
-            self._ended, self._usual = True, False
+            self._ended = True
         except ssl.SSLError as error:
             if not isinstance(error, ssl.SSLWantReadError):
                 self._lost(spoken(error))
