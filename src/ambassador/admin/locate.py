@@ -11,9 +11,9 @@ import os
 import socket
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from ambassador.admin.place import all_beside, beside, called, candidates, name_of
 from ambassador.errors import NobodyError, RunError
@@ -44,8 +44,7 @@ class _Near(IntEnum):
     OURS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(NamedTuple):
     path: Path
     pid: int
     user: int
@@ -129,8 +128,7 @@ ANSWERS, DEAD, DENIED, FOREIGN, MISTRUSTED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """A place where an ambassador is, or was: `why` says more where it cannot be asked."""
 
     path: Path

@@ -14,7 +14,7 @@ from pathlib import Path
 from ambassador import log
 from ambassador.app.alone import Alone
 from ambassador.control.reconciler import Reconciler
-from ambassador.core.fleet.allow import Allowed
+from ambassador.core.fleet.allow import ANY, Allowed
 from ambassador.core.fleet.keys import Keys
 from ambassador.core.fleet.picture import Picture, Value, picture
 from ambassador.core.plan import RemoveRoute, Step
@@ -113,7 +113,7 @@ class Fleet(Alone):
         self._settings = settings
         self._source = source
         self._keys = keys_of(settings)
-        self._allowed: Allowed = settings.fleet_allow
+        self._allowed: Allowed = settings.fleet_allow or ANY
         self._who = identity()
         self._etcd = Etcd(access(settings))
         self._watching = Watching(self._etcd, self._keys, self._told, self._state)

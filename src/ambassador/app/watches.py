@@ -6,20 +6,24 @@ import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ambassador.app.alone import Alone
 from ambassador.app.follow import Followers, keeping_up
 from ambassador.app.identity import IdentityFiles
 from ambassador.app.networks import NetworkFiles
 from ambassador.control.reconciler import Reconciler
+from ambassador.control.telling import route_of
 from ambassador.core.plan import ChangeRoute, Step
 from ambassador.planes.kernel.fullness import FullnessWatch
 from ambassador.ports import Resolver
-from ambassador.probes.checks import HealthChecks
 from ambassador.sources.networks import NetworkLists
 from ambassador.sources.watch import FileWatch
 from ambassador.tasks import spawn
 from ambassador.tls.keyring import Keyring
+
+if TYPE_CHECKING:
+    from ambassador.probes.checks import HealthChecks
 
 __all__ = ["Watches"]
 
@@ -43,7 +47,8 @@ class Watches:
         self._fleet = fleet
         self.followers = Followers(resolver, reconciler)
         self._reconciler = reconciler
-        self._checks = HealthChecks(resolver, reconciler.judge, partial(keeping_up, resolver), keys)
+        self._resolver, self._keys = resolver, keys
+        self._checks: HealthChecks | None = None
         self._networks = NetworkFiles(lists, reconciler)
         self._forget = forget
         self._fullness = FullnessWatch()
@@ -58,7 +63,7 @@ class Watches:
 
     def change(self, steps: Sequence[Step]) -> None:
         """Look after the routes as `steps` have left them."""
-        self._checks.change(steps)
+        self._check(steps)
         self.followers.change(steps)
         self._fleet.change(steps)
         self._networks.change(steps)
@@ -66,6 +71,17 @@ class Watches:
         for step in steps:
             if not isinstance(step, ChangeRoute):
                 self._forget(step.route.name)
+
+    def _check(self, steps: Sequence[Step]) -> None:
+        """Ask endpoints as `steps` have left the routes; imported with the first `health`."""
+        if self._checks is None:
+            if not any(route_of(step).health for step in steps):
+                return
+            from ambassador.probes.checks import HealthChecks  # noqa: PLC0415
+
+            asked = partial(keeping_up, self._resolver)
+            self._checks = HealthChecks(self._resolver, self._reconciler.judge, asked, self._keys)
+        self._checks.change(steps)
 
     def of_file(self, path: str) -> FileWatch | None:
         """Return what sees that the file at `path` is another than now; nothing without a path."""
@@ -79,7 +95,8 @@ class Watches:
     def close(self) -> None:
         """Look after nothing any longer."""
         spawn(self._fleet.close(), "leave the fleet")
-        self._checks.close()
+        if self._checks is not None:
+            self._checks.close()
         self.followers.close()
         self._networks.close()
         self._fullness.close()

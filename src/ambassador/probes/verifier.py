@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ambassador.errors import NotVerifiedError, ResolveError
 from ambassador.model import Endpoint, Inet, Proto, Route
 from ambassador.ports import Resolver
-from ambassador.probes.exchange import NoAnswerError, Place, ask, places
 from ambassador.spec import format_address, format_endpoint
 from ambassador.tls.keyring import Keyring
+
+if TYPE_CHECKING:
+    from ambassador.probes.exchange import Place
 
 __all__ = ["ConnectVerifier"]
 
@@ -33,7 +36,8 @@ class ConnectVerifier:
 
     async def verify(self, route: Route, endpoints: Sequence[Endpoint]) -> None:
         """Return when all of `endpoints` take connections; see ports.Verifier."""
-        from ambassador.probes.table import probe_of  # noqa: PLC0415 (ten modules)
+        from ambassador.probes.exchange import NoAnswerError, ask, places  # noqa: PLC0415
+        from ambassador.probes.table import probe_of  # noqa: PLC0415 (twelve modules)
 
         probe = probe_of(route.health, route.proto)
         for endpoint in endpoints:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ambassador.core.fleet.allow import ANY, Allowed
 from ambassador.errors import ConfigError, Problem
 from ambassador.model import Endpoint, Inet
 from ambassador.settings.table import PREFIX, SETTINGS, Setting, as_markdown
 from ambassador.spec import meant, nearest, shown
 from ambassador.spec.networks import EVERYBODY
 from ambassador.spec.variable import is_injected_setting
+
+if TYPE_CHECKING:
+    from ambassador.core.fleet.allow import Allowed
 
 __all__ = ["SETTINGS", "Setting", "Settings", "as_markdown"]
 
@@ -57,7 +59,7 @@ class Settings:
     etcd_user: str = ""
     etcd_password_file: str = ""
     fleet: str = ""  # empty: no routes come from etcd
-    fleet_allow: Allowed = ANY
+    fleet_allow: Allowed | None = None
     announce: tuple[tuple[str, Endpoint], ...] = ()
     notes: tuple[str, ...] = field(default=(), compare=False)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ambassador.core.fleet.allow import parse_allowed
 from ambassador.settings import values
 from ambassador.settings.setting import Setting
 
@@ -68,7 +67,7 @@ FLEET = (
     ),
     Setting(
         "fleet_allow",
-        parse_allowed,
+        values.fleet_allow,
         "NAME|NETWORK,...",
         "",
         "redis,db,10.0.0.0/8",

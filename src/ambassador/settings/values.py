@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ambassador.admin.place import LONGEST, is_name
-from ambassador.core.fleet.keys import NAME
 from ambassador.errors import ConfigError, Problem
 from ambassador.model import Endpoint, Inet
 from ambassador.spec import (
@@ -17,6 +17,10 @@ from ambassador.spec import (
     parse_word,
     shown,
 )
+from ambassador.spec.service import NAME
+
+if TYPE_CHECKING:
+    from ambassador.core.fleet.allow import Allowed
 
 __all__ = [
     "admin",
@@ -25,6 +29,7 @@ __all__ = [
     "door",
     "engine",
     "etcd",
+    "fleet_allow",
     "folder",
     "grace",
     "memory",
@@ -133,6 +138,13 @@ def name(text: str, where: str) -> str:
         expected = f"{LONGEST} letters, digits, - and _ at most; not admin"
         raise ConfigError(Problem(where, what, shown(text), expected))
     return text
+
+
+def fleet_allow(text: str, where: str) -> Allowed:
+    """Return which names and networks may be taken from etcd. Raises ConfigError."""
+    from ambassador.core.fleet.allow import parse_allowed  # noqa: PLC0415 (only where it is set)
+
+    return parse_allowed(text, where)
 
 
 def folder(text: str, where: str) -> str:

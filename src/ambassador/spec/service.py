@@ -7,10 +7,10 @@ import re
 from ambassador.errors import ConfigError, Problem
 from ambassador.spec.text import Malformed, shown, told
 
-__all__ = ["SCHEME", "is_service", "parse_service"]
+__all__ = ["NAME", "SCHEME", "is_service", "parse_service"]
 
 SCHEME = "etcd://"
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", re.ASCII)  # as core.fleet.keys has it
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", re.ASCII)
 _EXPECTED = "etcd://NAME, alone: letters, digits, -, _ and ."
 _EXAMPLE = "etcd://redis"
 
@@ -30,7 +30,7 @@ def parse_service(text: str, where: str = "endpoints") -> str:
 
 def _name(text: str) -> str:
     name = text.removeprefix(SCHEME)
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         what = f'"{shown(name)}" is no name of a service' if name else "the name is missing"
         raise Malformed(what, _EXPECTED, _EXAMPLE)
     return name

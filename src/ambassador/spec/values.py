@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from decimal import Decimal
 
 from ambassador.model import Pick
 from ambassador.spec.text import Malformed, meant, shown, told
@@ -22,7 +21,7 @@ __all__ = [
     "read_duration",
 ]
 
-_UNITS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600)}
+_UNITS = {"ms": 0, "s": 1, "m": 60, "h": 3600}  # whole seconds
 _DURATION = re.compile(r"(\d{1,18}(?:\.\d{1,30})?)(ms|s|m|h|)", re.ASCII)
 SHORTEST_INTERVAL = 0.1  # seconds; more often than that, questions are a load of their own
 LONGEST = 365 * 24 * 3600.0  # seconds; a longer time is taken for a slip of the unit
@@ -84,7 +83,13 @@ def _duration(text: str, zero: bool) -> float:
     match = _DURATION.fullmatch(text)
     if match is None:
         raise Malformed("is no duration", expected, "5s")
-    seconds = float(Decimal(match[1]) * _UNITS[match[2] or "s"])
+    amount, unit = match[1], match[2] or "s"
+    if amount.isdecimal():
+        seconds = int(amount) / 1000 if unit == "ms" else float(int(amount) * _UNITS[unit])
+    else:
+        from decimal import Decimal  # noqa: PLC0415 (1 ms that whole numbers are spared)
+
+        seconds = float(Decimal(amount) * (_UNITS[unit] or Decimal("0.001")))
     if seconds == 0 and not zero:
         raise Malformed("must be more than 0", expected, "5s")
     if seconds > LONGEST:
@@ -96,11 +101,14 @@ def format_duration(seconds: float) -> str:
     """Return the shortest exact form of `seconds`; 0 is `off`."""
     if seconds == 0:
         return "off"
+    if float(seconds).is_integer():
+        whole = int(seconds)
+        unit = next(unit for unit in ("h", "m", "s") if whole % _UNITS[unit] == 0)
+        return f"{whole // _UNITS[unit]}{unit}"
+    from decimal import Decimal  # noqa: PLC0415 (see _duration)
+
     exact = Decimal(repr(float(seconds)))
-    for unit in ("h", "m", "s", "ms"):
-        if exact % _UNITS[unit] == 0:
-            return f"{int(exact / _UNITS[unit])}{unit}"
-    return f"{exact:f}s"
+    return f"{exact:f}s" if (exact * 1000) % 1 else f"{int(exact * 1000)}ms"
 
 
 def parse_size(text: str, where: str = "size") -> int:

@@ -13,12 +13,12 @@ lies outside of it, so that the reports of thousands are no events for thousands
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
+
+from ambassador.spec.service import NAME
 
 __all__ = ["NAME", "Keys", "Place", "after"]
 
-NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", re.ASCII)
 _DIGITS = 12  # of a number in the history, so that keys sort as numbers do
 
 

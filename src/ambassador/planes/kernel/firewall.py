@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
+from typing import NamedTuple
 
 from ambassador.planes.kernel.layout import LABEL
 
@@ -25,16 +26,14 @@ _HOOKS_OF = {True: ("ip6", "inet"), False: ("ip", "inet")}
 _NUMBERS = {"tcp": "6", "udp": "17", "icmp": "1", "icmpv6": "58", "ipv6-icmp": "58"}
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """One rule as it is printed, without its handle."""
 
     text: str
     handle: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(NamedTuple):
     """A chain of a table of others; `hook` is empty where packets arrive by a jump only."""
 
     family: str
@@ -51,8 +50,7 @@ class Chain:
         return f"{where} (of iptables-legacy)" if self.legacy else where
 
 
-@dataclass(frozen=True, slots=True)
-class Packet:
+class Packet(NamedTuple):
     """What is known of a packet; None: it may be anything."""
 
     hook: str  # input or forward
@@ -66,8 +64,7 @@ class Packet:
     iif: str | None = None  # where it arrives; empty: at an interface that no rule names
 
 
-@dataclass(frozen=True, slots=True)
-class Hindrance:
+class Hindrance(NamedTuple):
     """The chain that drops a packet, perhaps, and by what."""
 
     chain: Chain
@@ -119,11 +116,11 @@ _PASSES, _ENDS = "passes", "ends"  # what a chain comes to that drops nothing
 
 def hindrance(rules: Rules, packet: Packet) -> Hindrance | None:
     """Return what drops `packet` for certain, or perhaps; None where every such packet passes."""
-    found = [_met(rules, replace(packet, iif=one)) for one in rules.interfaces]
+    found = [_met(rules, packet._replace(iif=one)) for one in rules.interfaces]
     drops = [one for one in found if one is not None]
     # By an interface that no rule names: what most clients meet.
     sure = found[0] is not None and found[0].sure
-    return replace(drops[0], sure=sure) if drops else None
+    return drops[0]._replace(sure=sure) if drops else None
 
 
 def _met(rules: Rules, packet: Packet) -> Hindrance | None:
@@ -134,7 +131,7 @@ def _met(rules: Rules, packet: Packet) -> Hindrance | None:
             return found
         if found == _ENDS and base.policy == "drop":
             return Hindrance(base, base, "policy drop")
-    return replace(perhaps[0], sure=False) if perhaps else None
+    return perhaps[0]._replace(sure=False) if perhaps else None
 
 
 def _walk(

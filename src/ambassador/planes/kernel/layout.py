@@ -29,7 +29,7 @@ is not translated. Our own TCP would answer it with a reset, and end a connectio
 invalid without an entry, too, and its sender, who has to hear of that, repeats it after 0.2, 0.6
 and 1.4 s (RFC 6298). So `again` drops two, and what comes within 150 ms of another, as what is late
 comes in one go. Where that setting is 0, one with ACK alone is traced, and an entry that is there
-bears the next (strays.py); not one with FIN, which would be the end of its connection to the entry.
+lets the next through (strays.py); not one with FIN, which would end its connection for the entry.
 
 The rules are in force while their process lives: a table of its own, which the kernel deletes with
 it, sets a bit of the label of each new flow (owner.py), and each flow with that bit renews `lease`.

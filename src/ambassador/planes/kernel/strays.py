@@ -25,7 +25,7 @@ _TURN = 32  # notices read in a turn of the loop
 
 
 class StrayWatch:
-    """From `open` to `close`, connections of ours that meet a segment out of the window bear it."""
+    """From `open` to `close`, a segment out of the window does no harm to connections of ours."""
 
     def __init__(self, conntrack: Conntrack) -> None:
         self._conntrack = conntrack

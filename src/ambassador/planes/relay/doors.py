@@ -20,7 +20,6 @@ from ambassador.planes.relay.facts import REASONS
 from ambassador.planes.relay.plain import Plain, plain
 from ambassador.planes.relay.resets import lasted, was_reset
 from ambassador.planes.relay.shared import ABSENT, COLUMNS, DOOR, DOORS, LOAD, TURN, VERSION, Shared
-from ambassador.planes.relay.worker_messages import Bring, Door, Opened, Shut, Sum, Way
 from ambassador.ports import Resolver, SessionsSummed
 
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from ambassador.planes.relay.listener import StreamListener
     from ambassador.planes.relay.session import Session
+    from ambassador.planes.relay.worker_messages import Bring, Door, Opened, Shut, Sum, Way
 
 __all__ = ["Doorkeeper", "Doors"]
 
@@ -61,6 +61,8 @@ class _Opening:
 
     def way(self, candidate: Candidate) -> Way:
         """Return how `candidate` is called."""
+        from ambassador.planes.relay.worker_messages import Way  # noqa: PLC0415 (workers are there)
+
         number = self._numbers.get(candidate)
         if number is None:
             number = self._numbers[candidate] = len(self._numbers) + 1
@@ -264,6 +266,8 @@ class Doors:
         opening.heard[worker.row] = opening.heard.get(worker.row, 0) + number
 
     def _message(self, opening: _Opening, found: Plain) -> Door:
+        from ambassador.planes.relay.worker_messages import Door  # noqa: PLC0415 (workers are there)
+
         route = opening.listener.live.route
         return Door(
             self._version,
@@ -277,6 +281,8 @@ class Doors:
         )
 
     def _shut(self, opening: _Opening) -> None:
+        from ambassador.planes.relay.worker_messages import Shut  # noqa: PLC0415 (workers are there)
+
         opening.plain = None
         self._raise_version()
         message = Shut(self._version, opening.number)

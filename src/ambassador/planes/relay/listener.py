@@ -20,16 +20,16 @@ from ambassador.planes.relay.poller import LEVEL
 from ambassador.planes.relay.search import Search
 from ambassador.planes.relay.session import Session
 from ambassador.planes.relay.surroundings import Surroundings
-from ambassador.planes.relay.worker_messages import Bring, Opened
 from ambassador.ports import SessionStatus
 from ambassador.sockets.bind import close_listener
 from ambassador.sockets.inherited import LentSocket, end_listening
 from ambassador.tasks import Slice
 
-if TYPE_CHECKING:  # only where a PROXY header is read
+if TYPE_CHECKING:  # only where a PROXY header is read, or workers are there
     from ambassador.core.proxy.header import Header
     from ambassador.planes.relay.greeting import Greetings
     from ambassador.planes.relay.handshake import Handshakes
+    from ambassador.planes.relay.worker_messages import Bring, Opened
 
 __all__ = ["StreamListener"]
 

@@ -15,6 +15,7 @@ import resource
 import time
 from collections.abc import Collection, Iterable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from ambassador import log
 from ambassador.core.offload import least_loaded, wanted
@@ -26,8 +27,10 @@ from ambassador.planes.relay.plain import speaks_tls
 from ambassador.planes.relay.poller import Poller
 from ambassador.planes.relay.session import Session
 from ambassador.planes.relay.shared import Shared
-from ambassador.planes.relay.worker import Worker
 from ambassador.tasks import spawn
+
+if TYPE_CHECKING:
+    from ambassador.planes.relay.worker import Worker
 
 __all__ = ["Offload"]
 
@@ -94,6 +97,8 @@ class Offload:
         """Start `count` workers."""
         if self._is_suspended:
             return
+        from ambassador.planes.relay.worker import Worker  # noqa: PLC0415 (7 ms, with the first one)
+
         for _ in range(count):
             try:
                 if self._shared is None:

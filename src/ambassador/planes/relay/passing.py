@@ -16,10 +16,11 @@ from ambassador.core.session import Event, State
 from ambassador.planes.relay.delivery import Delivery
 from ambassador.planes.relay.options import reset
 from ambassador.planes.relay.pair import Pair, Side
-from ambassador.planes.relay.worker_messages import Passed, PassedSide
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from ambassador.planes.relay.worker_messages import Passed, PassedSide
 
 __all__ = ["VERSION", "arrive", "file_of", "pack", "received", "restore", "take_out"]
 
@@ -43,6 +44,8 @@ def pack(pair: Pair, event: Event) -> tuple[Passed, list[socket.SocketType], byt
         return None
     if not (client.passable and upstream.passable):
         return None
+    from ambassador.planes.relay.worker_messages import Passed  # noqa: PLC0415 (when one is passed)
+
     sides = client, upstream
     unsent = b"".join(bytes(side.unsent) for side in sides if side.unsent is not None)
     socks = [side.sock for side in sides if not side.closed]
@@ -136,6 +139,8 @@ def _closed() -> socket.SocketType:
 
 
 def _side(side: Side) -> PassedSide:
+    from ambassador.planes.relay.worker_messages import PassedSide  # noqa: PLC0415 (the same)
+
     flags = sum(bool(getattr(side, name)) << number for number, name in enumerate(_FLAGS))
     unsent = len(side.unsent) if side.unsent is not None else 0
     return PassedSide(side.received, unsent, side.to is not None, side.delivery is not None, flags)

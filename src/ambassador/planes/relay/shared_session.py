@@ -6,12 +6,11 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ambassador.core.ejection import EARLY
 from ambassador.core.session import Action, Event, State
 from ambassador.model import Reason
-from ambassador.planes.relay.channel import Attached
 from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.facts import SessionFacts
 from ambassador.planes.relay.live import LiveRoute
@@ -20,8 +19,11 @@ from ambassador.planes.relay.pair import Side
 from ambassador.planes.relay.passing import arrive, file_of, pack, take_out
 from ambassador.planes.relay.resets import lasted, was_reset
 from ambassador.planes.relay.surroundings import Surroundings
-from ambassador.planes.relay.worker import Worker
-from ambassador.planes.relay.worker_messages import Passed
+
+if TYPE_CHECKING:  # only where workers are there
+    from ambassador.planes.relay.channel import Attached
+    from ambassador.planes.relay.worker import Worker
+    from ambassador.planes.relay.worker_messages import Passed
 
 __all__ = ["SharedSession"]
 
