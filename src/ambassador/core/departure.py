@@ -6,8 +6,9 @@ have a time of grace; then what is left is ended one by one, evenly spaced.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum, auto
+from typing import NamedTuple
 
 from ambassador.core.usable import keeps
 from ambassador.model import Address, Admin, Existing, Fate, Reason, Route
@@ -61,8 +62,7 @@ _WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Departure:
+class Departure(NamedTuple):
     """Why sessions leave, and what becomes of those that are open."""
 
     reason: Reason

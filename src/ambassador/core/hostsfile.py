@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
+from typing import NamedTuple
 
 __all__ = ["HostsLine", "addresses_in", "parse_hosts"]
 
 
-@dataclass(frozen=True, slots=True)
-class HostsLine:
+class HostsLine(NamedTuple):
     """One line: an IP literal and its names in the order written."""
 
     address: str

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
+from typing import NamedTuple
 
 __all__ = ["Names", "is_at", "may_come_in", "names_of"]
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(NamedTuple):
     """What stands in a certificate. `subject` is its common name, which counts only where no other
     name is there (RFC 9525, section 2.3, does without it).
     """

@@ -6,7 +6,7 @@ to them; and they leave the rest to sessions.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["Shares", "shares"]
 
@@ -14,8 +14,7 @@ _BASE = 16  # log, files read at a reload, the first questions for names
 _FIRST_NAMES = 4  # questions that are among these
 
 
-@dataclass(frozen=True, slots=True)
-class Shares:
+class Shares(NamedTuple):
     """`connections` of one door (admin socket, API, monitors), and `questions` under way."""
 
     connections: int

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
+from typing import NamedTuple
 
 from ambassador.resolve.repeat import Repeat
 
 __all__ = ["Answer", "family", "is_literal"]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """IP literals, IPv4 first, and for how many seconds they may be used.
 
     `unanswered` are the families (4, 6) for which nobody answered: not the same as none. `repeat`

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = ["PREFIX", "Setting"]
 
 PREFIX = "AMBASSADOR_"
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """One row of the table. `parse` takes the text and where it stands and raises ConfigError;
     `default` is written as a user would write it, empty where there is none.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from ambassador.errors import ConfigError, Problem
 from ambassador.model import Address, Endpoint, Inet, Proto, Route
@@ -22,8 +22,7 @@ from ambassador.spec.variable import DOCKER, Variable, default_listen
 __all__ = ["Assignment", "Link", "gather", "route_of"]
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(NamedTuple):
     """One NAME=VALUE; `where` says whose it is: "environment variable REDIS_PORT_6379_TCP"."""
 
     where: str
@@ -152,7 +151,7 @@ def _name_problems(link: Link) -> list[Problem]:
     except ConfigError as error:
         what = f"{error.problems[0].what} (in the name)"
         name, url = (
-            replace(link.variable, port="6379").main,
+            link.variable._replace(port="6379").main,
             f"{link.proto.lower()}://192.168.1.52:6379",
         )
         return [Problem(main.where, what, main.name, "a port from 1 to 65535", f"{name}={url}")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ambassador.errors import ConfigError, Problem
 from ambassador.model import Endpoint, Failback, Follow, Inet, Promote, Proto, Route
@@ -40,8 +40,7 @@ _PING = 10  # seconds between two signs of life of a Redis primary
 _MOST = 32  # members; more are no set
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
+class _Kind(NamedTuple):
     port: int  # of a member, where none is written
     name: str  # where none is written; empty: there is none to write
     form: str

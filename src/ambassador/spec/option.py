@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ambassador.model import Proto
 
 __all__ = ["Option"]
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """One option: `key` is the field of Route, the key in a file, and in capitals the end of a
     companion variable. `parse` takes the text and where it stands and raises ConfigError.
     """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ambassador.model import Endpoint, Inet, Route
 from ambassador.spec.address import format_address, length
@@ -41,8 +41,7 @@ _INJECTED_SETTING = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(NamedTuple):
     """The parts of a name. `alias` and `port` as they were written; `companion` may be empty."""
 
     alias: str

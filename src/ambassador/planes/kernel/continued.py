@@ -6,7 +6,7 @@ The new entry counts from nothing, by another id: what is known of the old one w
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ambassador.model import Proto
 from ambassador.planes.kernel.entry import Address, Flow
@@ -20,8 +20,7 @@ PATIENCE = 1.0
 Ends = tuple[Proto, Address, Address, Address]
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
+class Past(NamedTuple):
     """What a session was before its entry vanished: `began` and `vanished` as the loop tells the
     time, None where its beginning is not known.
     """

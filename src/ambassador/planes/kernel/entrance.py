@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from socket import AF_INET, AF_INET6, inet_ntop
+from typing import NamedTuple
 
 from ambassador.model import Ranges
 from ambassador.planes.kernel.layout import TABLE
@@ -23,8 +23,7 @@ LET = "let"  # what the names of entrances begin with
 _NAME = re.compile(rf"({LET}[46]_[0-9a-f]+)_")
 
 
-@dataclass(frozen=True, slots=True)
-class Entrance:
+class Entrance(NamedTuple):
     """Lets clients of `ranges` into `target`, the chain of a way."""
 
     ipv6: bool

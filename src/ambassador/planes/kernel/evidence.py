@@ -18,7 +18,6 @@ What a client has to try is said to be back when the trial is over, everything e
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -68,16 +67,14 @@ class Suspect(NamedTuple):
     ipv6: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(NamedTuple):
     """What is wrong: `why` is for people."""
 
     kind: Kind
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Doubt:
+class Doubt(NamedTuple):
     """What is held against a suspect: `until` when (loop time), and for how long altogether."""
 
     fault: Fault
@@ -122,9 +119,9 @@ def step(
         return None, back
     if event is Event.STILL:
         return _longer(doubt, now), Saying.NOTHING
-    trial = replace(doubt, out=False, until=now + _PROBATION * doubt.pause)
+    trial = doubt._replace(out=False, until=now + _PROBATION * doubt.pause)
     if event is Event.WELL:
-        return replace(trial, said=False), back
+        return trial._replace(said=False), back
     return trial, Saying.NOTHING
 
 
@@ -133,17 +130,17 @@ def _failed(doubt: Doubt | None, fault: Fault, now: float) -> tuple[Doubt, Sayin
         return Doubt(fault, now + FIRST), Saying.OUT
     said = doubt.said and doubt.fault.kind is fault.kind
     if doubt.out:
-        following = replace(doubt, fault=fault, until=max(doubt.until, now + FIRST))
+        following = doubt._replace(fault=fault, until=max(doubt.until, now + FIRST))
     else:
-        following = _longer(replace(doubt, fault=fault), now)
-    return replace(following, said=True), Saying.NOTHING if said else Saying.OUT
+        following = _longer(doubt._replace(fault=fault), now)
+    return following._replace(said=True), Saying.NOTHING if said else Saying.OUT
 
 
 def _longer(doubt: Doubt, now: float) -> Doubt:
     # What is seen by looking is looked at again soon; it costs no client anything.
     growing = not (doubt.out and doubt.fault.kind in SEEN)
     pause = min(LONGEST, 2 * doubt.pause) if growing else doubt.pause
-    return replace(doubt, until=now + pause, pause=pause, out=True)
+    return doubt._replace(until=now + pause, pause=pause, out=True)
 
 
 def out(doubts: Mapping[Suspect, Doubt]) -> dict[Suspect, Doubt]:

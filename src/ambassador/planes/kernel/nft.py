@@ -104,13 +104,14 @@ class Nft:
 
     async def table(self) -> Found | None:
         """Return what the table is, without its elements; None when there is none."""
-        try:
-            text = await asyncio.to_thread(self._run, "", ("-t", "list", "table", *TABLE.split()))
-        except PlaneError as error:
-            if ABSENT in str(error):
-                return None
-            raise
-        return parse_table(text)
+        text = await asyncio.to_thread(self._listed)
+        return None if text is None else parse_table(text)
+
+    def _listed(self) -> str | None:
+        done = self._perform("", ("-t", "list", "table", *TABLE.split()))
+        if done.returncode and not crashed(done.returncode) and ABSENT in done.stderr:
+            return None  # as at most starts: no word of its version, which takes another process
+        return self._judged(done)
 
     async def counters(self) -> Mapping[str, Mapping[int, Counter]]:
         """Return packets and bytes by the name of a set (`up_tcp`) and by port."""
@@ -149,6 +150,10 @@ class Nft:
         if done.returncode and _NO_VERDICTS in done.stderr and not self._old:
             self._old = True
             done = self._perform(plain(text), arguments)
+        return self._judged(done)
+
+    def _judged(self, done: subprocess.CompletedProcess[str]) -> str:
+        """Return what nft has printed. Raises PlaneError where it has failed."""
         if number := crashed(done.returncode):
             raise PlaneError(
                 f"nft has crashed ({number.name}; nft --version says: {self._version()}; a newer "

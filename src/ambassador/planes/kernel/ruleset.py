@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ambassador.model import Proto, Ranges
@@ -48,8 +47,7 @@ class Share(NamedTuple):
     weight: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(NamedTuple):
     """Where new flows to one listen port go, of one address family. At least one share."""
 
     proto: Proto

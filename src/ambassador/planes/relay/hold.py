@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ambassador.core.hold import admits, next_overdue, overdue
 from ambassador.model import Hold
@@ -17,8 +16,7 @@ __all__ = ["HoldQueue"]
 _PIECE = 20  # that go before other work of the loop has its turn: 2 ms
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Waiting(NamedTuple):
     since: float
     opened: Callable[[], None]
     late: Callable[[], None]

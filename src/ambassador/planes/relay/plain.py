@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ambassador.core.limits import is_limited
 from ambassador.model import Inet, Pick, Resolve, Route
@@ -18,8 +18,7 @@ _MOST_TURNS = 2000  # that fit into one message,
 _MOST_ADDRESSES = 250  # and these
 
 
-@dataclass(frozen=True, slots=True)
-class Plain:
+class Plain(NamedTuple):
     """`turns`: the place that each client is led to, one after the other; `places`: the addresses
     of each. See worker_messages.Door.
     """

@@ -12,7 +12,7 @@ import socket
 import struct
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ambassador.planes.relay.pair import Side
 from ambassador.planes.relay.poller import Poller
@@ -26,8 +26,7 @@ _PIECE = 500  # sides looked at before other work has its turn
 _INFO = struct.Struct("=2xBB40xI8xI")
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(NamedTuple):
     """What TCP_INFO tells of one connection. `retransmits` and `probes` count those in a row that
     have not helped; `last_sent` and `last_acknowledged` in milliseconds before now.
     """

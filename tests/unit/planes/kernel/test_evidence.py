@@ -1,7 +1,5 @@
 """The table of what follows from evidence, cell by cell."""
 
-from dataclasses import replace
-
 import pytest
 
 from ambassador.planes.kernel.evidence import (
@@ -22,9 +20,9 @@ DROPPED = Fault(Kind.FIREWALL, "chain f drops forwarded packets")
 NOW = 100.0
 OUT = Doubt(LOST, NOW, pause=10.0)
 SEEN = Doubt(DROPPED, NOW, pause=10.0)
-TRIAL = replace(OUT, out=False)
-TOLD = replace(SEEN, out=False, said=False)  # tried again, and it is said that it is back
-LONGER = replace(OUT, until=NOW + 20.0, pause=20.0)
+TRIAL = OUT._replace(out=False)
+TOLD = SEEN._replace(out=False, said=False)  # tried again, and it is said that it is back
+LONGER = OUT._replace(until=NOW + 20.0, pause=20.0)
 
 
 @pytest.mark.parametrize(
@@ -35,14 +33,14 @@ LONGER = replace(OUT, until=NOW + 20.0, pause=20.0)
         (None, Event.STILL, None, "nothing"),
         (None, Event.WELL, None, "nothing"),
         (None, Event.UNTOLD, None, "nothing"),
-        (OUT, Event.FAILS, replace(OUT, until=NOW + FIRST), "nothing"),
-        (replace(OUT, until=130.0), Event.FAILS, replace(OUT, until=130.0), "nothing"),
+        (OUT, Event.FAILS, OUT._replace(until=NOW + FIRST), "nothing"),
+        (OUT._replace(until=130.0), Event.FAILS, OUT._replace(until=130.0), "nothing"),
         (OUT, Event.WORKS, None, "back"),
         (OUT, Event.STILL, LONGER, "nothing"),
-        (OUT, Event.WELL, replace(OUT, until=NOW + 20.0, out=False, said=False), "back"),
-        (OUT, Event.UNTOLD, replace(OUT, until=NOW + 20.0, out=False), "nothing"),
+        (OUT, Event.WELL, OUT._replace(until=NOW + 20.0, out=False, said=False), "back"),
+        (OUT, Event.UNTOLD, OUT._replace(until=NOW + 20.0, out=False), "nothing"),
         (SEEN, Event.FAILS, Doubt(LOST, NOW + FIRST, 10.0), "out"),  # by something else now
-        (SEEN, Event.STILL, replace(SEEN, until=NOW + 10.0), "nothing"),
+        (SEEN, Event.STILL, SEEN._replace(until=NOW + 10.0), "nothing"),
         (TRIAL, Event.FAILS, LONGER, "nothing"),
         (TRIAL, Event.WORKS, None, "back"),
         (TRIAL, Event.STILL, None, "back"),
