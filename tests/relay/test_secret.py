@@ -17,6 +17,7 @@ from ambassador.tls.keyring import Keyring
 from tests.identities import Identities
 from tests.ports import free_port
 from tests.relay.bulk import Transfer, checksum, receive, send
+from tests.relay.hop import Hop, secret_client
 from tests.relay.peers import is_reset, port_of, read_all, read_exactly, reset
 from tests.relay.running import RunningRelay, endpoint, route
 from tests.wait import until
@@ -35,25 +36,6 @@ def workers():
 @pytest.fixture
 def identities(tmp_path):
     return Identities(tmp_path)
-
-
-class Hop:
-    """Two relays; `listening` is where the endpoint accepts, `front` where clients connect."""
-
-    def __init__(self, start_relay, peers, big, client, near=None, far=None, who=()):
-        self.peers = peers
-        self.listening = peers.listen()
-        self.front, self.middle = free_port(), free_port()
-        self.far = start_relay(keyring=Keyring(big))
-        self.near = start_relay(keyring=Keyring(client))
-        self.far_route = route(self.middle, port_of(self.listening), tls=far or Tls(), peers=who)
-        self.far.add(self.far_route)
-        there = endpoint(self.middle, tls=near or Tls())
-        self.near.add(route(self.front, there, connect=1.0))
-
-    def session(self):
-        client = self.peers.connect(self.front)
-        return client, self.peers.accept(self.listening)
 
 
 @pytest.fixture
@@ -150,16 +132,6 @@ def _stats(context: ssl.SSLContext) -> int:
     return int(context.session_stats()["hits"])
 
 
-def secret_client(hop, bundle=None, context=None):
-    """Return a TLS client of the far relay, by Python's own ssl."""
-    context = context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    if bundle:
-        context.load_cert_chain(bundle)
-    return hop.peers.keep(context.wrap_socket(hop.peers.connect(hop.middle)))
-
-
 def test_an_end_without_close_notify_is_a_truncation_and_becomes_a_reset(hop, identities):
     client = secret_client(hop, identities.bundle("client-server"))
     client.sendall(b"half of a")
@@ -175,44 +147,6 @@ def test_an_end_without_close_notify_is_a_truncation_and_becomes_a_reset(hop, id
 def refused(hop, reason, count=1):
     until(lambda: hop.far.status().turned_away.get(reason, 0) >= count, 15)
     assert hop.far.status().opened == 0
-
-
-@pytest.mark.parametrize(
-    ("bundle", "reason"),
-    [
-        ({"of": "another"}, Reason.HANDSHAKE),
-        ({"begins": -100}, Reason.HANDSHAKE),
-        ({"begins": 3}, Reason.HANDSHAKE),
-        ({}, None),
-        (None, Reason.HANDSHAKE),
-    ],
-    ids=["wrong authority", "expired", "not yet valid", "right", "no certificate"],
-)
-def test_a_client_comes_in_by_its_certificate_alone(hop, identities, bundle, reason):
-    path = None if bundle is None else identities.bundle("somebody", **bundle)
-    client = secret_client(hop, path)
-    if reason is None:
-        client.sendall(b"x")
-        assert read_exactly(hop.peers.accept(hop.listening), 1) == b"x"
-        return
-    with pytest.raises((ssl.SSLError, ConnectionError)):
-        client.sendall(b"x")
-        client.recv(1)
-        client.recv(1)
-    refused(hop, reason)
-
-
-def test_a_client_in_clear_and_one_of_tls_1_2_get_nothing(hop, identities):
-    client = hop.peers.connect(hop.middle)
-    client.sendall(b"*1\r\n$4\r\nPING\r\n")
-    with contextlib.suppress(ConnectionError):
-        assert not read_all(client).startswith(b"+")
-    refused(hop, Reason.HANDSHAKE)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.maximum_version = ssl.TLSVersion.TLSv1_2
-    with pytest.raises((ssl.SSLError, ConnectionError)):
-        secret_client(hop, identities.bundle("client-server"), context)
-    refused(hop, Reason.HANDSHAKE, 2)
 
 
 def unreachable(hop, words):
@@ -287,16 +221,6 @@ def test_what_is_not_to_be_verified_is_not(start_relay, peers, identities, verif
     one, upstream = hop.session()
     one.sendall(b"x")
     assert read_exactly(upstream, 1) == b"x"
-
-
-def test_peers_that_stall_in_the_handshake_do_not_keep_others_waiting(hop):
-    stalled = [hop.peers.connect(hop.middle) for _ in range(100)]
-    for one in stalled[:50]:
-        one.sendall(b"\x16\x03\x01")
-    client, upstream = hop.session()
-    client.sendall(b"x")
-    assert read_exactly(upstream, 1) == b"x"
-    assert hop.far.status().open == 1
 
 
 def test_tls_sessions_are_in_no_worker(start_relay, peers, identities):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -280,3 +281,20 @@ def test_nobody_verified_and_a_key_for_all_to_read_are_said_loudly(identities):
         assert "NOBODY proves who it is" in program.wait_for("not_verified")
         assert "may be read by others" in program.wait_for("identity_exposed")
         assert "expires in 2 days" in program.wait_for("identity_expires")
+
+
+def test_a_file_without_a_name_is_told_as_one_that_another_took_the_place_of(
+    tmp_path, peers, identities
+):
+    """As a file that is bound into a container is, when one is renamed to its place outside."""
+    big, client = identities.pair()
+    with open(big, "rb") as held:  # noqa: PTH123 (its descriptor)
+        bound = f"/proc/{os.getpid()}/fd/{held.fileno()}"
+        with Hop(tmp_path, peers, bound, client) as hop:
+            hop.session()
+            identities.bundle("new", peer="client-server")
+            Path(big).with_name("new-ours.pem").replace(big)
+            line = hop.far.wait_for("identity_failed")
+            assert f"in the place of {bound}, which is bound here by itself" in line
+            assert "bind its folder" in status(hop.admin)["identity"]["error"]
+            hop.session()

@@ -80,10 +80,13 @@ class IdentityFiles:
         try:
             bundle = await asyncio.to_thread(keyring.read)
         except AmbassadorError as error:
-            text = in_a_line(error)
-            if text != self._problem:
-                self._problem = text
-                log.event(log.ERROR, "identity_failed", f"the identity stays as it was: {text}")
+            self._failed(in_a_line(error))
+            return
+        if gone := next(filter(_has_no_name, keyring.files), None):
+            self._failed(
+                f"another file was put in the place of {gone}, which is bound here by itself and "
+                "stays the one it was: bind its folder, or write into the file (cp, not mv)"
+            )
             return
         self._problem, self._warned = "", 0.0
         if bundle != keyring.bundle:
@@ -92,6 +95,11 @@ class IdentityFiles:
             text = f"the identity {bundle.names} is used anew from {keyring.where}, until {until}"
             log.event(log.INFO, "identity_renewed", text, expires=bundle.expires)
             self._say_exposed()
+
+    def _failed(self, text: str) -> None:
+        if text != self._problem:
+            self._problem = text
+            log.event(log.ERROR, "identity_failed", f"the identity stays as it was: {text}")
 
     def _watch(self, path: Path) -> asyncio.Task[None]:
         return spawn(FileWatch(path, self.renew, _INTERVAL, _REST).run(), f"watch {path}")
@@ -121,6 +129,16 @@ class IdentityFiles:
         for path in self._keyring.bundle.exposed:
             text = f"{path} has a private key and may be read by others than its owner: chmod 600"
             log.event(log.WARNING, "identity_exposed", text, path=path)
+
+
+def _has_no_name(path: Path) -> bool:
+    """Return whether the file at `path` is at no path any longer, but where it is bound: what was
+    renamed to its place on the host is not seen here.
+    """
+    try:
+        return path.stat().st_nlink == 0
+    except OSError:
+        return False
 
 
 def _days(seconds: float) -> str:

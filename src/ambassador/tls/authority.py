@@ -157,24 +157,27 @@ def read_member(path: Path) -> tuple[Member, x509.Certificate]:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Have `data` at `path`, readable by its owner alone: all of it or what was there before. A
-    bundle that is watched is seen whole. Raises OSError.
+    """Have `data` at `path`, readable by its owner alone. What is there already is written into: a
+    file that is bound into a container stays bound, and whoever may read it may read what is new;
+    until that is whole, it is beside it, too. Raises OSError.
     """
     fd, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)  # mode 0600
+    beside = Path(name)
     try:
         with open(fd, "wb") as file:  # noqa: PTH123 (a descriptor)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        if path.exists():  # whoever may read it may read what takes its place
-            there = path.stat()
-            os.chmod(name, there.st_mode & 0o777)  # noqa: PTH101 (a name without a Path)
-            if os.geteuid() == 0:
-                os.chown(name, there.st_uid, there.st_gid)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        if not path.exists():
+            beside.replace(path)
+            return
+        with path.open("r+b") as file:
+            file.write(data)
+            file.truncate()
+            file.flush()
+            os.fsync(file.fileno())
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _alternative(name: str) -> x509.GeneralName:

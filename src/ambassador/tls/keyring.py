@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from ambassador.core.identity import is_at, may_come_in
 from ambassador.errors import ConfigError, Problem
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from ambassador.tls.stream import TlsSocket
 
 __all__ = ["Keyring"]
+
+_Key: TypeAlias = tuple[str, str, int, Tls, bool]  # host, address, port, how, by its name
+_Sessions: TypeAlias = "dict[_Key, ssl.SSLSession]"
 
 _MOST_SESSIONS = 1024  # that can be resumed, one for each address
 _WITH_NAMES = 2  # the version of a PROXY header that has room for the name asked for
@@ -45,7 +48,7 @@ class Keyring:
         self._bundle: Bundle | None = None
         self._listening: dict[Tls, ssl.SSLContext] = {}
         self._clients: dict[tuple[Tls, bool], ssl.SSLContext] = {}
-        self._sessions: dict[tuple[str, int, Tls], ssl.SSLSession] = {}
+        self._sessions: _Sessions = {}
 
     @property
     def bundle(self) -> Bundle:
@@ -68,7 +71,7 @@ class Keyring:
         self._bundle = found
         self._listening.clear()
         self._clients.clear()
-        self._sessions.clear()
+        self._sessions = {}  # what is begun by then is remembered in the one before
 
     def demand(self, route: Route) -> None:
         """Raise ConfigError where `route` wants an identity that is not there, or cannot tell its
@@ -133,11 +136,12 @@ class Keyring:
             from ambassador.tls.contexts import for_endpoint  # noqa: PLC0415 (ssl)
 
             context = self._clients[tls, named] = for_endpoint(tls, bundle, named=named)
-        key = address, where.port, tls
         host = where.host.partition("%")[0].removesuffix(".")
+        # What is resumed is not verified again: it is of this name, and by this context.
+        key = host, address, where.port, tls, named
         session = self._sessions.get(key)
         found = TlsSocket(sock, context, accepts=False, host=host, session=session)
-        found.remember = partial(self._remember, key)
+        found.remember = partial(_remember, self._sessions, key)
         found.remembers = session is not None and self._clock() - session.time < _ANEW
         if not named and tls.verify is not Verify.NONE:
             found.judge = partial(_misplaced, where, bundle.peer)
@@ -145,14 +149,8 @@ class Keyring:
 
     def forget(self, endpoint: Endpoint) -> None:
         """Resume nothing at `endpoint`: it has refused us."""
-        for key in [one for one in self._sessions if one[2] == endpoint.tls]:
+        for key in [one for one in self._sessions if one[3] == endpoint.tls]:
             del self._sessions[key]
-
-    def _remember(self, key: tuple[str, int, Tls], session: ssl.SSLSession) -> None:
-        self._sessions.pop(key, None)
-        self._sessions[key] = session
-        if len(self._sessions) > _MOST_SESSIONS:
-            del self._sessions[next(iter(self._sessions))]
 
     def _for_clients(self, tls: Tls) -> ssl.SSLContext:
         context = self._listening.get(tls)
@@ -185,6 +183,13 @@ class Keyring:
                 )
             )
         return found
+
+
+def _remember(sessions: _Sessions, key: _Key, session: ssl.SSLSession) -> None:
+    sessions.pop(key, None)
+    sessions[key] = session
+    if len(sessions) > _MOST_SESSIONS:
+        del sessions[next(iter(sessions))]
 
 
 def _refusal(peers: Iterable[str], clock: Callable[[], float], sock: TlsSocket) -> str:
