@@ -41,7 +41,7 @@ def ask(net: Namespace, port: int, *words: str) -> Reply:
 
 class Set:
     """One primary, two replicas, and sentinels, if any; the first of SERVERS begins as primary.
-    All know each other by the address `host`.
+    All know each other by the address `host`; `program` is that of Redis, or of Valkey.
     """
 
     def __init__(
@@ -50,8 +50,10 @@ class Set:
         folder: Path,
         sentinels: Sequence[int] = SENTINELS,
         host: str = "127.0.0.1",
+        program: str = "redis-server",
     ) -> None:
         self.net = net
+        self._program = program
         self._folder = folder
         self.processes: dict[int, subprocess.Popen[Any]] = {}
         for port in SERVERS:
@@ -67,10 +69,7 @@ class Set:
                 f"sentinel down-after-milliseconds {NAME} 500\n"
                 f"sentinel failover-timeout {NAME} 3000\n"
             )
-            self.processes[port] = net.start(
-                "redis-server", str(folder / f"{port}.conf"), "--sentinel",
-                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            )  # fmt: skip
+            self.start_sentinel(port)
         if sentinels:
             until(self._agreed, _SETTLED, "sentinels know each other")
 
@@ -78,8 +77,15 @@ class Set:
         """Start the server at `port`."""
         (self._folder / str(port)).mkdir(exist_ok=True)
         self.processes[port] = self.net.start(
-            *("redis-server", "--port", str(port), "--save", "", "--protected-mode", "no"),
+            *(self._program, "--port", str(port), "--save", "", "--protected-mode", "no"),
             *("--dir", str(self._folder / str(port)), "--repl-diskless-sync-delay", "0"),
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def start_sentinel(self, port: int) -> None:
+        """Start the sentinel at `port`, with what it knew last."""
+        self.processes[port] = self.net.start(
+            self._program, str(self._folder / f"{port}.conf"), "--sentinel",
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
 

@@ -171,8 +171,10 @@ async def _processes(number: int, folder: Path) -> None:
         }
         log = stack.enter_context((folder / "ambassadors.log").open("wb"))
         pids = []
-        for _ in range(number):
-            words = ("-m", "ambassador", "run", f"S_PORT_{_port()}_TCP=etcd://{SERVICE}")
+        for one in range(number):
+            listen = f"127.1.{one // 250}.{one % 250 + 1}:6379"
+            route = (f"S_PORT_6379_TCP=etcd://{SERVICE}", f"S_PORT_6379_TCP_LISTEN={listen}")
+            words = ("-m", "ambassador", "run", *route)
             running = _running(sys.executable, *words, env=environ, stdout=log, stderr=log)
             pids.append((await stack.enter_async_context(running)).pid)
             await asyncio.sleep(_BETWEEN)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import platform
+import shlex
 import signal
 import statistics
 import sys
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from bench.errors import BenchError
 from bench.follow.peers import PEERS
-from bench.follow.redisset import NAME, RedisSet, ask
+from bench.follow.redisset import NAME, RedisSet, ask, until
 from bench.follow.writers import Writers
 
 __all__ = ["EVENTS", "Outcome", "main", "page"]
@@ -59,11 +60,27 @@ def _planned(redis: RedisSet, _primary: int) -> None:
         raise BenchError("SENTINEL FAILOVER was refused")
 
 
+def _double(redis: RedisSet, primary: int) -> None:
+    """The second begins as soon as all sentinels know of the first."""
+    _planned(redis, primary)
+    until(lambda: primary not in map(redis.named, redis.sentinels), "the first of two failovers")
+    until(
+        lambda: ask(redis.sentinels[1], "SENTINEL", "FAILOVER", NAME) == "OK",
+        "a second failover that begins",
+    )
+
+
 EVENTS: dict[str, Callable[[RedisSet, int], None]] = {
     "SENTINEL FAILOVER": _planned,
     "kill -9, back after 5 s": _kill,
     "SIGSTOP, awake after 2.2 s": _stop,
+    "two SENTINEL FAILOVER in a row": _double,
 }
+
+
+# How often each event is brought about, where no number is given: behind ours, and behind others.
+_OURS = dict(zip(EVENTS, (10, 10, 10, 5), strict=True))
+_OTHERS = 2
 
 
 class _Watch:
@@ -131,10 +148,10 @@ def _median(values: Sequence[float | None]) -> str:
     return f"{statistics.median(known):,.0f}"
 
 
-def page(found: dict[tuple[str, str], list[Outcome]], runs: int) -> str:
-    """Return the page of what was `found`, by peer and event."""
+def page(found: dict[tuple[str, str], list[Outcome]], load: str) -> str:
+    """Return the page of what was `found`, by peer and event, under a `load`."""
     host = f"{platform.system()} {platform.release()}, {os.cpu_count()} cores"
-    load, now = os.getloadavg()[0], datetime.now(UTC)
+    now = datetime.now(UTC)
     lines = [
         "# Failovers, measured",
         "",
@@ -142,22 +159,23 @@ def page(found: dict[tuple[str, str], list[Outcome]], runs: int) -> str:
         "and three sentinels (down-after 1 s, failover-timeout 3 s, quorum 2) on loopback, in",
         "front of it one peer after the other; three clients write unique numbers: a patient one,",
         "one that waits 1 s, one with a connection for each write. What is acknowledged after the",
-        f"promotion and is not at the new primary is lost. {runs} failovers each; times are",
-        "medians in ms since the event (of the gap the longest), counts are sums.",
+        "promotion and is not at the new primary is lost. Times are medians in ms since the event",
+        "(of the gap the longest), counts are sums.",
         "",
-        f"{host}, load {load:.1f}; {now:%Y-%m-%d %H:%M} UTC. The ambassador with the relay plane.",
+        f"{host}, load {load}; {now:%Y-%m-%d %H:%M} UTC. The ambassador with the relay plane.",
     ]
     for event in EVENTS:
         lines += ["", f"## {event}", ""]
         lines.append(
-            "| peer | first write | every client writes | after the first sentinel's answer "
-            "| longest gap | lost | READONLY | refused |"
+            "| peer | failovers | first write | every client writes "
+            "| after the first sentinel's answer | longest gap | lost | READONLY | refused |"
         )
-        lines.append("|---|---:|---:|---:|---:|---:|---:|---:|")
+        lines.append("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
         for peer in PEERS:
             if some := found.get((peer, event)):
                 cells = (
                     peer,
+                    str(len(some)),
                     _median([one.first for one in some]),
                     _median([one.everybody for one in some]),
                     _median([one.named for one in some]),
@@ -172,27 +190,33 @@ def page(found: dict[tuple[str, str], list[Outcome]], runs: int) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure with so many RUNS of each event (3 without a word); return the exit code."""
-    runs = int(arguments[0]) if arguments and arguments[0].isdigit() else 3
+    """Measure with so many RUNS of each event (without a word 10, and 5 of two in a row; 2 behind
+    others); return the exit code.
+    """
     if not os.environ.pop(_INSIDE, ""):
         os.environ[_INSIDE] = "1"
-        inside = f'ip link set lo up && exec "{sys.executable}" -m bench follow {runs}'
+        words = " ".join(shlex.quote(one) for one in arguments)
+        inside = f'ip link set lo up && exec "{sys.executable}" -m bench follow {words}'
         os.execvp("unshare", ["unshare", "-n", "sh", "-c", inside])
+    given = int(arguments[0]) if arguments and arguments[0].isdigit() else 0
     found: dict[tuple[str, str], list[Outcome]] = {}
+    loads = [os.getloadavg()[0]]
     with tempfile.TemporaryDirectory() as folder:
         redis = RedisSet(Path(folder))
         try:
-            for peer, run in PEERS.items():
-                for event in EVENTS:
-                    for _ in range(runs):
-                        redis.settle()
-                        with run(redis, Path(folder)) as connect:
-                            writers = Writers(connect)
-                            time.sleep(0.5)
-                            outcome = _once(redis, event, writers)
-                        found.setdefault((peer, event), []).append(outcome)
-                        print(f"{peer}: {event}: {outcome}", flush=True)
+            for peer, event in itertools.product(PEERS, EVENTS):
+                runs = given or (_OURS[event] if peer.startswith("ambassador") else _OTHERS)
+                for _ in range(runs):
+                    redis.settle()
+                    with PEERS[peer](redis, Path(folder)) as connect:
+                        writers = Writers(connect)
+                        time.sleep(0.5)
+                        outcome = _once(redis, event, writers)
+                    found.setdefault((peer, event), []).append(outcome)
+                    loads.append(os.getloadavg()[0])
+                    print(f"{peer}: {event}: {outcome}", flush=True)
         finally:
             redis.close()
-    PAGE.write_text(page(found, runs))
+    load = f"{min(loads):.1f} to {max(loads):.1f} (median {statistics.median(loads):.1f})"
+    PAGE.write_text(page(found, load))
     return 0

@@ -111,11 +111,12 @@ def promoted(redis, before):
 
 
 def lost(redis, writers, after):
-    """Return what was acknowledged after that moment and is not at the primary."""
+    """Return what was sent after that moment, was acknowledged, and is not at the primary. Of what
+    was sent before, nobody here can tell when it was acknowledged: a moment before, and this
+    process had its turn a moment after.
+    """
     members = redis.members(primary_of(redis))
-    return [
-        one for one, when in writers.acknowledged.items() if when > after and one not in members
-    ]
+    return [one for one in writers.acknowledged if writers.sent[one] > after and one not in members]
 
 
 @pytest.mark.parametrize("promote", ["confirmed", "fast"])
