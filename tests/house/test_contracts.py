@@ -1,25 +1,27 @@
-"""Each seam stands in ports.py and has a suite in tests/contract that names it."""
+"""Each seam stands in `ports` and has a suite in tests/contract that names it."""
 
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
-
-import pytest
-
-from tests.house.imports import imported
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "ambassador"
+MODULES = {
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+PORTS = {module: path for module, path in MODULES.items() if module.startswith("ports.")}
 
 
 def protocols(path: Path) -> set[str]:
     """Return the names of the protocols that a module defines."""
     return {
         node.name
-        for node in ast.parse(path.read_text()).body
+        for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.ClassDef)
-        and any(isinstance(base, ast.Name) and base.id == "Protocol" for base in node.bases)
+        and any(re.match(r"(typing\.)?Protocol\b", ast.unparse(base)) for base in node.bases)
     }
 
 
@@ -39,63 +41,25 @@ def told(path: Path) -> set[str]:
 
 def test_each_seam_has_a_suite_that_names_it():
     suites = "".join(path.read_text() for path in (ROOT / "tests" / "contract").glob("test_*.py"))
-    seams = protocols(PACKAGE / "ports.py") | told(PACKAGE / "ports.py")
-    assert {"Plane", "SessionEnded"} <= seams
-    assert sorted(name for name in seams if f"ports.{name}" not in suites) == []
+    seams = {name for path in PORTS.values() for name in protocols(path) | told(path)}
+    assert {"Plane", "SessionEnded", "Source", "StateStore", "Probe"} <= seams
+    assert sorted(name for name in seams if not re.search(rf"ports\.{name}\b", suites)) == []
 
 
-def test_what_is_a_seam_between_rooms_stands_in_ports():
-    """A protocol of another module is of its own room only: no other room imports it."""
-    modules = {
-        ".".join(path.relative_to(PACKAGE).with_suffix("").parts): path
-        for path in PACKAGE.rglob("*.py")
+def test_no_other_module_has_a_protocol():
+    """Within a room the class itself, a base class or a type of functions says what is expected."""
+    outside = {
+        module: sorted(names)
+        for module, path in MODULES.items()
+        if module not in PORTS and (names := protocols(path))
     }
-    owners = {
-        f"ambassador.{module}.{name}": module
-        for module, path in modules.items()
-        if module != "ports"
-        for name in protocols(path)
-    }
-    crossing = [
-        f"{module} imports {name}"
-        for module, path in modules.items()
-        for name in imported(module, ast.parse(path.read_text()), False)
-        if name in owners and owners[name].rpartition(".")[0] != module.rpartition(".")[0]
-    ]
-    assert crossing == []
+    assert outside == {}
 
 
-# The rooms without a protocol of their own: what is exchanged stands in ports.py, with a suite;
-# within a room the class itself, or a type of functions, says as much. See docs/decisions.md for
-# the relay, whose classes tell each other of what happens.
-_WITHOUT = (
-    "admin", "app", "cli", "control", "core", "demo", "handover", "log", "planes.kernel", "probes",
-    "resolve", "settings", "sockets", "sources", "spec", "telemetry",
-)  # fmt: skip
-
-
-@pytest.mark.parametrize("room", _WITHOUT)
-def test_a_room_has_no_protocol_of_its_own(room):
-    modules = sorted((PACKAGE / room.replace(".", "/")).rglob("*.py"))
-    assert modules
-    assert [f"{path.name}: {name}" for path in modules for name in protocols(path)] == []
-
-
-# The rooms that have some, each known only there: what a descriptor, a connection that is being
-# made, a search and a worker tell, which several classes of the room hear. It only gets shorter.
-_WITHIN = {
-    "planes.relay": {
-        "Attached", "Dialler", "Doorkeeper", "Handed", "Owner", "Pausing", "Ready", "Seeker",
-    },
-    "follow": {"Asker", "Follower"},
-}  # fmt: skip
-
-
-def test_no_other_room_has_a_protocol_and_these_have_no_more():
-    found: dict[str, set[str]] = {}
-    for path in PACKAGE.rglob("*.py"):
-        room = ".".join(path.parent.relative_to(PACKAGE).parts)
-        if room and (names := protocols(path)):
-            found.setdefault(room, set()).update(names)
-    more = {room: names - _WITHIN.get(room, set()) for room, names in found.items()}
-    assert {room: names for room, names in more.items() if names} == {}
+def test_a_protocol_is_found_wherever_it_stands(tmp_path):
+    path = tmp_path / "module.py"
+    path.write_text(
+        "class A(Protocol): ...\nclass B(typing.Protocol[T]): ...\ndef f():\n"
+        "    class C(Other, Protocol): ...\nclass D(Protocols): ...\n"
+    )
+    assert protocols(path) == {"A", "B", "C"}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from ambassador.core.follow.claims import Place
 from ambassador.follow.channel import Denied, Silence
@@ -16,12 +17,14 @@ __all__ = ["Asker", "Asking"]
 _LIMIT = 0.5  # seconds for one answer
 
 
-class Asker(Protocol):
+class Asker(ABC):
     """Asks one place on a connection of its own."""
 
+    @abstractmethod
     async def fact(self, limit: float) -> Any:
         """Return what it says of itself. Raises Silence."""
 
+    @abstractmethod
     def close(self) -> None:
         """Hang up."""
 

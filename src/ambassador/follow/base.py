@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from typing import Protocol
 
 from ambassador.core.follow.lead import Lead
 from ambassador.core.located import at
@@ -19,17 +19,20 @@ __all__ = ["Follower", "Report", "Telling", "allowed", "terms"]
 Report = Callable[[Lead], Awaitable[None]]
 
 
-class Follower(Protocol):
+class Follower(ABC):
     """Finds out which member of a store is the primary, until it is closed."""
 
     @property
+    @abstractmethod
     def asked(self) -> tuple[int, int]:
         """How many members or sentinels answer, and how many it asks."""
 
     @property
+    @abstractmethod
     def problems(self) -> tuple[str, ...]:
         """What is wrong, and what can be done about it."""
 
+    @abstractmethod
     def close(self) -> None:
         """Follow no longer."""
 

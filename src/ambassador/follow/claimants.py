@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import json
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 
 from ambassador.core.follow.claims import Event, Finding, State, stance, step
@@ -17,7 +17,7 @@ from ambassador.core.follow.memory import Memory, followed
 from ambassador.core.follow.stage import Stage, Stance
 from ambassador.core.located import at
 from ambassador.errors import ResolveError
-from ambassador.follow.base import Report, Telling
+from ambassador.follow.base import Follower, Report, Telling
 from ambassador.model import Inet, Route
 from ambassador.ports import Resolver
 from ambassador.spec import format_address
@@ -31,7 +31,7 @@ _FIRST = 2.0  # seconds after a start in which all members should have answered
 _NAMES = 1.0  # seconds between two looks where the members are
 
 
-class ClaimantsFollower(ABC):
+class ClaimantsFollower(Follower):
     """Leads `route`; see base.Follower. A subclass asks, and says what that comes to."""
 
     def __init__(

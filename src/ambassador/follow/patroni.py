@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ambassador.core.follow.claims import Place
+from ambassador.follow.asking import Asker
 from ambassador.follow.channel import Channel, Denied, Silence
 from ambassador.follow.talk import Terms
 from ambassador.model import Inet
@@ -47,7 +48,7 @@ class Member:
     leader: bool
 
 
-class RestAsker:
+class RestAsker(Asker):
     """Implements asking.Asker."""
 
     def __init__(self, place: Place, terms: Terms) -> None:

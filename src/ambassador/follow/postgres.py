@@ -20,6 +20,7 @@ from ambassador.core.follow.claims import Place
 from ambassador.core.follow.replica import UNKNOWN
 from ambassador.core.follow.replica import Fact as Replica
 from ambassador.core.follow.timeline import Fact
+from ambassador.follow.asking import Asker
 from ambassador.follow.channel import Channel, Denied, Silence
 from ambassador.follow.scram import Scram, UnprovenError
 from ambassador.follow.session import KeptSession
@@ -51,7 +52,7 @@ _LARGEST = 1 << 20
 _Fact = TypeVar("_Fact")
 
 
-class AliveAsker:
+class AliveAsker(Asker):
     """Implements asking.Asker without a log-in: a connection on which nothing is said, which takes
     no slot and leaves no line in PostgreSQL's log. It hangs up after a minute.
     """

@@ -8,6 +8,7 @@ from ambassador.core.follow.claims import Place
 from ambassador.core.follow.lineage import Fact
 from ambassador.core.follow.replica import UNKNOWN
 from ambassador.core.follow.replica import Fact as Replica
+from ambassador.follow.asking import Asker
 from ambassador.follow.channel import Denied, Silence
 from ambassador.follow.resp import Refused, Reply
 from ambassador.follow.talk import Talk, Terms
@@ -15,7 +16,7 @@ from ambassador.follow.talk import Talk, Terms
 __all__ = ["RedisAsker", "RedisReplicaAsker", "fact", "replica"]
 
 
-class _Asker:
+class _Asker(Asker):
     def __init__(self, place: Place, terms: Terms, hung_up: Callable[[], None]) -> None:
         self._talk = Talk(place, terms, hung_up)
 

@@ -24,7 +24,7 @@ from ambassador.core.follow.sentinel import (
 )
 from ambassador.core.follow.stage import Stage, Stance
 from ambassador.core.located import at
-from ambassador.follow.base import Report, Telling, allowed, terms
+from ambassador.follow.base import Follower, Report, Telling, allowed, terms
 from ambassador.follow.sentinel import Sentinel
 from ambassador.follow.watch import Role, Watch, Word
 from ambassador.model import Inet, Promote, Route
@@ -43,7 +43,7 @@ _UNREACHABLE = 1.0  # seconds after which it is said that the one that was named
 _UNWELL = frozenset({Role.REPLICA, Role.REFUSED, Role.SILENT})
 
 
-class SentinelFollower:
+class SentinelFollower(Follower):
     """Leads `route`; `report` is awaited for each lead and returns when it is in force. `memory` is
     that of the last lead, if there was one.
     """

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import ClassVar, Generic, TypeVar
 
 from ambassador.core.follow.claims import Place
+from ambassador.follow.asking import Asker
 from ambassador.follow.channel import Channel, Silence
 from ambassador.follow.talk import Terms
 
@@ -17,7 +18,7 @@ __all__ = ["KeptSession"]
 _Fact = TypeVar("_Fact")
 
 
-class KeptSession(ABC, Generic[_Fact]):
+class KeptSession(Asker, Generic[_Fact]):
     """Implements asking.Asker: logs in where it is not, asks, and hangs up after whatever fails.
     A subclass knows the protocol; what it cannot read may raise any of `_unreadable`.
     """

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import errno
+import io
 import socket
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 from ambassador.planes.relay.worker_messages import Message
 from ambassador.planes.relay.worker_protocol import LARGEST, decode, encode
@@ -14,14 +15,8 @@ from ambassador.planes.relay.worker_protocol import LARGEST, decode, encode
 __all__ = ["Attached", "Channel"]
 
 
-class Attached(Protocol):
-    """A socket, or an unnamed file."""
-
-    def fileno(self) -> int:
-        """Return its descriptor."""
-
-    def close(self) -> None:
-        """Close it."""
+# What goes along with a message: a socket, or an unnamed file.
+Attached: TypeAlias = socket.SocketType | io.FileIO
 
 
 class Channel:

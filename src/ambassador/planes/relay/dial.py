@@ -8,13 +8,14 @@ import errno
 import select
 import socket
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from ambassador.errors import AmbassadorError, in_a_line
 from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.options import guard, no_delay, reset
-from ambassador.planes.relay.poller import Poller
+from ambassador.planes.relay.poller import Poller, Ready
 from ambassador.planes.relay.refusal import refuse_itself, spoken
 from ambassador.planes.relay.source_ports import SourcePorts, port_range
 from ambassador.tls.keyring import Keyring
@@ -29,22 +30,27 @@ _TICK = 0.05  # seconds between two looks whose time is over
 BESIDE = 0.25
 
 
-class Dialler(Protocol):
+class Dialler(ABC):
     """Has a connection made; `answered` or `failed` is called, once, and before it perhaps
     `overdue`.
     """
 
+    __slots__ = ()
     poller: Poller
 
+    @abstractmethod
     def answered(self, dial: Dial, sock: socket.SocketType, events: int) -> None:
         """`sock` is connected and watched for `dial`; `events` were told."""
 
+    @abstractmethod
     def failed(self, dial: Dial, reason: str) -> None:
         """There is no connection, for `reason`."""
 
+    @abstractmethod
     def overdue(self, dial: Dial) -> None:
         """There is no answer yet: another may be tried beside it."""
 
+    @abstractmethod
     def broke(self) -> None:
         """See poller.Ready."""
 
@@ -90,7 +96,7 @@ class Patience:
             dial.look(now)
 
 
-class Dial:
+class Dial(Ready):
     """A socket that is being connected to `candidate`."""
 
     __slots__ = (

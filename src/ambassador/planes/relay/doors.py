@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from ambassador.core.session import Event
 from ambassador.model import Reason
@@ -27,25 +27,12 @@ if TYPE_CHECKING:
 
     from ambassador.planes.relay.listener import StreamListener
     from ambassador.planes.relay.session import Session
-    from ambassador.planes.relay.worker_messages import Bring, Door, Opened, Shut, Sum, Way
+    from ambassador.planes.relay.worker import Worker
+    from ambassador.planes.relay.worker_messages import Bring, Door, Opened, Sum, Way
 
-__all__ = ["Doorkeeper", "Doors"]
+__all__ = ["Doors"]
 
 _PATIENCE = 0.5  # seconds until a worker that has not heard is not waited for: it stands still
-
-
-class Doorkeeper(Protocol):
-    """A worker, as the doors know it."""
-
-    row: int
-    is_ready: bool
-    heard: int
-
-    def show(self, door: Door, listener: socket.socket | None) -> None:
-        """Tell it of a door, with its `listener` where it has none."""
-
-    def shut(self, message: Shut) -> None:
-        """Tell it of a door that is shut."""
 
 
 class _Opening:
@@ -83,7 +70,7 @@ class Doors:
     ) -> None:
         self._summed = summed
         self.shared: Shared | None = None  # as long as there are workers
-        self.workers: Collection[Doorkeeper] = ()
+        self.workers: Collection[Worker] = ()
         self.are_kept = False  # by the relay, as long as workers are let go
         self._resolver = resolver
         self._is_own = is_own
@@ -151,7 +138,7 @@ class Doors:
         for listener in tuple(self._numbers):
             self.shut(listener)
 
-    def greet(self, worker: Doorkeeper) -> None:
+    def greet(self, worker: Worker) -> None:
         """Tell a worker that is ready now of what the others know."""
         for opening in self._open.values():
             if opening.plain is not None:
@@ -175,19 +162,19 @@ class Doors:
         number = self._numbers.get(listener)
         return sum(self._begun(number).values()) if number is not None else 0
 
-    def turns(self, workers: Iterable[Doorkeeper]) -> int:
+    def turns(self, workers: Iterable[Worker]) -> int:
         """Return how many turns `workers` have made, ever."""
         if self.shared is None:
             return 0
         return sum(self.shared.cells[worker.row * COLUMNS + TURN] for worker in workers)
 
-    def opened(self, worker: Doorkeeper, item: Opened) -> tuple[Session, Mapping[int, Candidate]]:
+    def opened(self, worker: Worker, item: Opened) -> tuple[Session, Mapping[int, Candidate]]:
         """Return the session that `worker` tells of, and what the ways of its door are."""
         opening = self._open[item.door]
         self._count(opening, worker, 1)
         return opening.listener.begun_elsewhere(item), opening.ways
 
-    def summed(self, worker: Doorkeeper, item: Sum) -> None:
+    def summed(self, worker: Worker, item: Sum) -> None:
         """Count sessions that were over before they were told of."""
         opening, count = self._open[item.door], len(item.totals)
         self._count(opening, worker, count)
@@ -210,7 +197,7 @@ class Doors:
 
     def brought(
         self,
-        worker: Doorkeeper,
+        worker: Worker,
         message: Bring,
         socks: Sequence[socket.SocketType],
         known: Session | None,
@@ -222,7 +209,7 @@ class Doors:
         candidate = opening.ways.get(message.way)
         opening.listener.brought(message, candidate, socks, known)
 
-    def gone(self, worker: Doorkeeper) -> int:
+    def gone(self, worker: Worker) -> int:
         """Count as cut what a worker that is gone has not told of; return how many that were."""
         if self.shared is None:
             return 0
@@ -262,7 +249,7 @@ class Doors:
         cells, rows = self.shared.cells, range(1, self.shared.rows + 1)
         return {row: cells[row * COLUMNS + DOOR + number] for row in rows}
 
-    def _count(self, opening: _Opening, worker: Doorkeeper, number: int) -> None:
+    def _count(self, opening: _Opening, worker: Worker, number: int) -> None:
         opening.heard[worker.row] = opening.heard.get(worker.row, 0) + number
 
     def _message(self, opening: _Opening, found: Plain) -> Door:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ambassador.core.session import TABLE, Action, Event, State
 from ambassador.planes.relay.options import UNACKED, guard, no_delay, reset
 from ambassador.planes.relay.pair import Pair, Side
+from ambassador.planes.relay.poller import Ready
 from ambassador.planes.relay.worker_messages import Client, Door, Way
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class Carried(Pair):
         return (name[0], name[1]) if isinstance(name, tuple) else None
 
 
-class Attempt:
+class Attempt(Ready):
     """A connection that is being made for a session; see poller.Ready."""
 
     __slots__ = ("pair", "sock")
@@ -128,7 +129,7 @@ class Attempt:
         self.pair.broke()
 
 
-class Doorway:
+class Doorway(Ready):
     """Accepts on `sock`, which other workers have, too."""
 
     def __init__(self, loop: WorkerLoop, door: Door, sock: socket.socket) -> None:

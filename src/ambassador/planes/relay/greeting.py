@@ -18,6 +18,7 @@ from ambassador.core.proxy.reading import BadHeaderError, read
 from ambassador.model import Reason
 from ambassador.planes.relay.client import host_of
 from ambassador.planes.relay.live import LiveRoute
+from ambassador.planes.relay.poller import Ready
 from ambassador.planes.relay.surroundings import Surroundings
 
 __all__ = ["WITHIN", "Greeting", "Greetings"]
@@ -149,7 +150,7 @@ def _speaks_tls(client: socket.SocketType) -> bool:
     return type(client) is not socket.SocketType
 
 
-class Greeting:
+class Greeting(Ready):
     """One client; see poller.Ready."""
 
     __slots__ = ("_all", "address", "client")

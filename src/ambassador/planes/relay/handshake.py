@@ -16,6 +16,7 @@ from ambassador.core.limits import is_limited
 from ambassador.model import Reason
 from ambassador.planes.relay.client import host_of
 from ambassador.planes.relay.options import END_ON_CLOSE, reset
+from ambassador.planes.relay.poller import Ready
 from ambassador.planes.relay.tls_side import carried
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class Handshakes:
         self._timer = loop.call_later(_TICK, self._look) if self._all else None
 
 
-class _Handshake:
+class _Handshake(Ready):
     """One client; see poller.Ready."""
 
     def __init__(

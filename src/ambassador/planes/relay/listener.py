@@ -16,7 +16,7 @@ from ambassador.planes.relay.descriptors import EXHAUSTED, PASSING
 from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.options import UNACKED, guard, tune
-from ambassador.planes.relay.poller import LEVEL
+from ambassador.planes.relay.poller import LEVEL, Ready
 from ambassador.planes.relay.search import Search
 from ambassador.planes.relay.session import Session
 from ambassador.planes.relay.surroundings import Surroundings
@@ -43,7 +43,7 @@ _CLOSED.close()
 _BACKLOG_OF_PATH = 4096  # nothing tells how many wait at a unix socket
 
 
-class StreamListener:
+class StreamListener(Ready):
     """Accepts on one listening socket (one port of a route, or a path)."""
 
     def __init__(

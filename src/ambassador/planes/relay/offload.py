@@ -119,13 +119,13 @@ class Offload:
                 return
 
     def ready(self, worker: Worker) -> None:
-        """Let it know of the doors; see worker.Owner."""
+        """Let it know of the doors; see worker.Worker."""
         self._doors.greet(worker)
         if self._timer is None:
             self._timer = self._loop.call_later(_IDLE, self._look)
 
     def more(self) -> None:
-        """Perhaps there is something to do for one more; see worker.Owner."""
+        """Perhaps there is something to do for one more; see worker.Worker."""
         running = len(self._workers)
         if running < self._limit and time.monotonic() >= self._not_before:
             self.start(wanted(self._limit, running, 0, sum(map(len, self._workers))))
@@ -290,7 +290,7 @@ class Offload:
             in_vain = in_vain + 1 if len(worker) >= before else 0
 
     def gone(self, worker: Worker) -> None:
-        """Go on without it; see worker.Owner."""
+        """Go on without it; see worker.Worker."""
         self._workers.remove(worker)
         self._ended.append(worker)
         self._doors.workers = tuple(self._workers)

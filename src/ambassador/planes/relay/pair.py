@@ -16,7 +16,7 @@ from collections.abc import Callable
 from ambassador.core.session import TABLE, Action, Event, State
 from ambassador.planes.relay.delivery import Delivery
 from ambassador.planes.relay.options import END_ON_CLOSE, is_over, reset, unacknowledged
-from ambassador.planes.relay.poller import Poller
+from ambassador.planes.relay.poller import Pausing, Poller
 
 __all__ = ["Pair", "Side", "side_of"]
 
@@ -42,7 +42,7 @@ def side_of(pair: Pair, sock: socket.SocketType) -> Side:
     return side(pair, sock)
 
 
-class Side:
+class Side(Pausing):
     """One of the two connections. It reads from its socket and writes to its peer's."""
 
     __slots__ = (

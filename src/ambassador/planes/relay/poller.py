@@ -15,8 +15,8 @@ import contextlib
 import select
 import socket
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from ambassador.core.memory import Memory
 from ambassador.planes.relay.disconnect import sever
@@ -39,24 +39,28 @@ _LARGEST_READ = 512 << 10
 _UNLIMITED = 1 << 62
 
 
-class Ready(Protocol):
+class Ready(ABC):
     """What is told of the events of one descriptor."""
 
+    __slots__ = ()
+
+    @abstractmethod
     def ready(self, events: int) -> None:
         """React to `events` (EPOLLIN, ...; epoll_ctl(2))."""
 
+    @abstractmethod
     def broke(self) -> None:
         """It has let an exception pass, which was told: leave nothing half done."""
 
 
-class Pausing(Protocol):
+class Pausing(Ready):
     """What may have more to read than one turn should take."""
 
+    __slots__ = ()
+
+    @abstractmethod
     def pump(self) -> None:
         """Read on."""
-
-    def broke(self) -> None:
-        """See Ready."""
 
 
 class Poller:

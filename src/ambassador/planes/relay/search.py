@@ -17,12 +17,12 @@ import socket
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from ambassador.core.retry import FIRST_WAIT, LONGEST_WAIT, attempt_limit, backoff
 from ambassador.errors import ResolveError
 from ambassador.model import Endpoint, Inet
-from ambassador.planes.relay.dial import Dial
+from ambassador.planes.relay.dial import Dial, Dialler
 from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.options import reset
@@ -30,25 +30,15 @@ from ambassador.planes.relay.refusal import doubt, is_ours, patience, refuse_our
 from ambassador.planes.relay.surroundings import Surroundings
 from ambassador.tasks import spawn
 
-__all__ = ["Search", "Seeker"]
+if TYPE_CHECKING:
+    from ambassador.planes.relay.session import Session
+
+__all__ = ["Search"]
 
 _PIECE = 20  # clients seen to before other work of the loop has its turn: 2 ms
 
 
-class Seeker(Protocol):
-    """A client that waits. One of the three is called, once for each `enter`."""
-
-    def answered(self, dial: Dial, sock: socket.SocketType, events: int) -> None:
-        """`sock` is for it; see dial.Dialler."""
-
-    def again(self) -> None:
-        """Something has answered: try it."""
-
-    def late(self, reason: str) -> None:
-        """Its time is over; the last that was tried failed for `reason`."""
-
-
-class Search:
+class Search(Dialler):
     """Searches while somebody waits."""
 
     def __init__(self, live: LiveRoute, port: int, around: Surroundings) -> None:
@@ -57,8 +47,8 @@ class Search:
         self._live = live
         self._around = around
         self._reason = ""
-        self._waiting: dict[Seeker, float] = {}  # until when, by the monotonic clock
-        self._order: list[tuple[float, int, Seeker]] = []  # a heap of the same
+        self._waiting: dict[Session, float] = {}  # until when, by the monotonic clock
+        self._order: list[tuple[float, int, Session]] = []  # a heap of the same
         self._count = itertools.count()
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
@@ -72,7 +62,7 @@ class Search:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def enter(self, seeker: Seeker, deadline: float, reason: str = "") -> None:
+    def enter(self, seeker: Session, deadline: float, reason: str = "") -> None:
         """Let `seeker` wait until `deadline` at most, by the monotonic clock. `reason`: why it did
         not succeed by itself.
         """
@@ -85,7 +75,7 @@ class Search:
         if self._order[0][2] is seeker:
             self._arm()
 
-    def leave(self, seeker: Seeker) -> None:
+    def leave(self, seeker: Session) -> None:
         """Let `seeker` wait no longer, if it does."""
         if self._waiting.pop(seeker, None) is not None and not self._waiting:
             self._stop()

@@ -19,7 +19,7 @@ from ambassador.core.session import TABLE, Action, Event, State
 from ambassador.model import Reason
 from ambassador.planes.relay.choice import affinity
 from ambassador.planes.relay.client import host_of
-from ambassador.planes.relay.dial import Dial
+from ambassador.planes.relay.dial import Dial, Dialler
 from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.options import no_delay, reset
@@ -40,7 +40,7 @@ __all__ = ["Session"]
 _DIAL = Event.DIAL
 
 
-class Session(SharedSession):
+class Session(SharedSession, Dialler):
     """One client of a route, from accept to the close of both sides."""
 
     __slots__ = (
@@ -298,7 +298,7 @@ class Session(SharedSession):
                 return
 
     def answered(self, dial: Dial, sock: socket.SocketType, events: int) -> None:
-        """`dial` has succeeded; see dial.Dialler and search.Seeker."""
+        """`dial` has succeeded; see dial.Dialler and search.Search."""
         if self.live.in_doubt:
             self.live.answered(dial.candidate, time.monotonic())
         if self._beside:
@@ -328,12 +328,12 @@ class Session(SharedSession):
             self._look_further()
 
     def again(self) -> None:
-        """See search.Seeker."""
+        """See search.Search."""
         self.happened(Event.ANEW)
         self._seek()
 
     def late(self, reason: str) -> None:
-        """See search.Seeker."""
+        """See search.Search."""
         self._refuse(Reason.UNREACHABLE, reason)
 
     def _join(self, candidate: Candidate, upstream: Side, events: int = 0) -> None:

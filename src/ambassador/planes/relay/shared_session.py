@@ -77,7 +77,7 @@ class SharedSession(SessionFacts):
     def come_back(
         self, passed: Passed, found: tuple[socket.SocketType, socket.SocketType, bytes] | None
     ) -> None:
-        """See worker.Handed."""
+        """See worker.Worker."""
         if found is None:
             self.ended(None, 0, 0)
             return
@@ -139,12 +139,12 @@ class SharedSession(SessionFacts):
         return self._worker is not None
 
     def counted(self, to_upstream: int, to_client: int) -> None:
-        """See worker.Handed."""
+        """See worker.Worker."""
         assert self.upstream is not None
         self.client.received, self.upstream.received = to_upstream, to_client
 
     def ended(self, event: Event | None, to_upstream: int, to_client: int) -> None:
-        """See worker.Handed."""
+        """See worker.Worker."""
         assert self.upstream is not None
         self.around.descriptors.take(2)  # that finish gives
         if event is None:

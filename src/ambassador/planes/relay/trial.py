@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 
-from ambassador.planes.relay.dial import Dial
+from ambassador.planes.relay.dial import Dial, Dialler
 from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.options import reset
 from ambassador.planes.relay.refusal import doubt
@@ -14,7 +14,7 @@ from ambassador.planes.relay.surroundings import Surroundings
 __all__ = ["Trial"]
 
 
-class Trial:
+class Trial(Dialler):
     """Notes what becomes of a dial, and gives the descriptor back that was taken for it."""
 
     def __init__(self, live: LiveRoute, around: Surroundings) -> None:

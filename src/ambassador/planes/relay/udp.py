@@ -18,7 +18,7 @@ from ambassador.model import Endpoint, Hold, Reason
 from ambassador.planes.relay import pktinfo
 from ambassador.planes.relay.flow import UdpFlow
 from ambassador.planes.relay.live import LiveRoute
-from ambassador.planes.relay.poller import LEVEL
+from ambassador.planes.relay.poller import LEVEL, Ready
 from ambassador.planes.relay.refusal import UnreachableError, spoken
 from ambassador.planes.relay.source_ports import NoSourcePortError
 from ambassador.planes.relay.surroundings import Surroundings
@@ -45,7 +45,7 @@ _UNREACHABLE = frozenset(
 _NO_SOURCE = frozenset({errno.EINVAL, errno.ENETUNREACH})
 
 
-class UdpListener:
+class UdpListener(Ready):
     """Carries the datagrams of one bound socket (one port of a route).
 
     `is_own` tells whether an address of this host is a UDP listener of ours.

@@ -15,7 +15,7 @@ from ambassador.planes.relay import pktinfo
 from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.flow import UdpFlow
 from ambassador.planes.relay.live import LiveRoute
-from ambassador.planes.relay.poller import LEVEL
+from ambassador.planes.relay.poller import LEVEL, Ready
 from ambassador.planes.relay.surroundings import Surroundings
 
 __all__ = ["UdpFlows"]
@@ -26,7 +26,7 @@ _LONGEST_SWEEP = 5.0
 _PLENTY = 10
 
 
-class _Upstream:
+class _Upstream(Ready):
     """Passes on that the socket of a flow has something to read; see poller.Ready."""
 
     __slots__ = ("_flow", "_heard")

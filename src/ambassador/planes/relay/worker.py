@@ -13,15 +13,14 @@ import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from ambassador.core.session import Event
 from ambassador.planes.relay.channel import Attached, Channel
 from ambassador.planes.relay.disconnect import disconnect, inode
 from ambassador.planes.relay.doors import Doors
 from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.passing import received
-from ambassador.planes.relay.poller import Poller
+from ambassador.planes.relay.poller import Pausing, Poller
 from ambassador.planes.relay.worker_messages import (
     Adopt,
     Ask,
@@ -45,7 +44,11 @@ from ambassador.planes.relay.worker_messages import (
     Told,
 )
 
-__all__ = ["Handed", "Owner", "Worker"]
+if TYPE_CHECKING:
+    from ambassador.planes.relay.offload import Offload
+    from ambassador.planes.relay.shared_session import SharedSession
+
+__all__ = ["Worker"]
 
 _MODULE = "ambassador.planes.relay.worker_main"
 _STILL = 0.5  # seconds without an answer: it gets no more sessions
@@ -54,46 +57,12 @@ _PATIENCE = 2.0  # seconds for a process to end that has nothing left to do
 _keys = itertools.count(2, 2)
 
 
-class Handed(Protocol):
-    """A session whose two sockets a worker has."""
-
-    def begun(self, worker: Any, key: int) -> None:
-        """`worker` has begun it, and calls it `key`."""
-
-    def joined(self, candidate: Any, connected: float) -> None:
-        """It has been connected."""
-
-    def come_back(
-        self, passed: Passed, found: tuple[socket.SocketType, socket.SocketType, bytes] | None
-    ) -> None:
-        """It is carried here again, as it was `passed`; see passing.received."""
-
-    def counted(self, to_upstream: int, to_client: int) -> None:
-        """So many bytes have been carried by now, all in all."""
-
-    def ended(self, event: Event | None, to_upstream: int, to_client: int) -> None:
-        """It has ended, first by `event`; None where the worker itself has."""
-
-
-class Owner(Protocol):
-    """Has a worker."""
-
-    def ready(self, worker: Worker) -> None:
-        """`worker` can carry."""
-
-    def more(self) -> None:
-        """One has begun sessions."""
-
-    def gone(self, worker: Worker) -> None:
-        """`worker` has ended, though nobody asked it to."""
-
-
-class Worker:
+class Worker(Pausing):
     """Starts the process, hands sessions to it and hears of them; `owner` is told of what it does.
     `row`: of what it shares with others, see Shared.
     """
 
-    def __init__(self, poller: Poller, owner: Owner, doors: Doors, row: int) -> None:
+    def __init__(self, poller: Poller, owner: Offload, doors: Doors, row: int) -> None:
         assert doors.shared is not None
         self.is_ready = False  # to carry
         self.row = row
@@ -105,7 +74,7 @@ class Worker:
         self.held = 0  # bytes its sessions hold unsent, when it was asked last
         self.began = time.monotonic()
         self._poller = poller
-        self._sessions: dict[int, Handed] = {}
+        self._sessions: dict[int, SharedSession] = {}
         self._inodes: dict[int, tuple[int, int]] = {}  # of the sockets of each session
         self.asked: list[asyncio.Future[None]] = []  # who wait for its numbers
         self._answers: list[Callable[[], None]] = []
@@ -136,7 +105,9 @@ class Worker:
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def hand(self, session: Handed, passed: Passed, attached: Sequence[Attached]) -> int | None:
+    def hand(
+        self, session: SharedSession, passed: Passed, attached: Sequence[Attached]
+    ) -> int | None:
         """Hand over a session as it is `passed`, with what is `attached`. Return what it is called
         there; None where that cannot be done now.
         """
@@ -186,7 +157,7 @@ class Worker:
             session.ended(None, 0, 0)
 
     def show(self, door: Door, listener: socket.socket | None) -> None:
-        """Tell it of a door; see doors.Doorkeeper."""
+        """Tell it of a door; see doors.Doors."""
         with contextlib.suppress(OSError):  # it is gone, which an event tells
             if listener is not None:
                 self._channel.send(door, (socket.SocketType(fileno=os.dup(listener.fileno())),))
@@ -194,10 +165,10 @@ class Worker:
                 self._channel.send(door)
 
     def shut(self, message: Shut) -> None:
-        """Tell it of a door that is shut; see doors.Doorkeeper."""
+        """Tell it of a door that is shut; see doors.Doors."""
         self._send(message)
 
-    def _forget(self, key: int) -> Handed | None:
+    def _forget(self, key: int) -> SharedSession | None:
         self._ways.pop(key, None)
         self._inodes.pop(key, None)
         return self._sessions.pop(key, None)

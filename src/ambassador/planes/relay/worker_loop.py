@@ -15,7 +15,7 @@ from ambassador.planes.relay.doorway import Attempt, Carried, Doorway, first_por
 from ambassador.planes.relay.options import reset
 from ambassador.planes.relay.pair import Side
 from ambassador.planes.relay.passing import arrive, file_of, pack, received, take_out
-from ambassador.planes.relay.poller import LEVEL, Poller
+from ambassador.planes.relay.poller import LEVEL, Pausing, Poller, Ready
 from ambassador.planes.relay.reports import Reports
 from ambassador.planes.relay.shared import ABSENT, COLUMNS, DOOR, LOAD, TURN, VERSION, Shared
 from ambassador.planes.relay.worker_messages import (
@@ -44,7 +44,7 @@ _RESERVE = 32  # descriptors that are not for sessions
 _NUDGE_BYTES = 4
 
 
-class WorkerLoop:
+class WorkerLoop(Pausing):
     """Does what `sock` tells it to, as the worker of a `row` of what is `shared`. Sessions that are
     over in a moment are told of in sums, or `each` by itself.
     """
@@ -327,7 +327,7 @@ class WorkerLoop:
             signal.signal(number, signal.SIG_DFL)
 
 
-class _Nudges:
+class _Nudges(Ready):
     """Hears of doors at which somebody waits; see poller.Ready."""
 
     def __init__(self, loop: WorkerLoop, box: socket.socket) -> None:

@@ -1,0 +1,85 @@
+"""Every seam between the core and the world, each with a suite in tests/contract that runs on each
+implementation. What planes tell of routes and sessions stands in `core.reports`, and can be had
+here, too.
+"""
+
+from __future__ import annotations
+
+from ambassador.core.reports import EndpointMet, RouteStatus, SessionRecord, SessionStatus
+from ambassador.ports.planes import (
+    Earlier,
+    ForwardingPlane,
+    Front,
+    Holder,
+    ListeningPlane,
+    Passing,
+    Piece,
+    Plane,
+    Transferable,
+)
+from ambassador.ports.probes import (
+    Dialogue,
+    Probe,
+    Verifier,
+)
+from ambassador.ports.sources import (
+    Admission,
+    Engines,
+    NameFeed,
+    Reloadable,
+    Resolver,
+    Source,
+)
+from ambassador.ports.stores import (
+    HistoryStore,
+    MemoryStore,
+    StateStore,
+)
+from ambassador.ports.told import (
+    ClientArrived,
+    EndpointJudged,
+    EndpointNoticed,
+    LeadReported,
+    LoggingIn,
+    MetricsPage,
+    SessionEnded,
+    SessionsSummed,
+    unheard,
+)
+
+__all__ = [
+    "Admission",
+    "ClientArrived",
+    "Dialogue",
+    "Earlier",
+    "EndpointJudged",
+    "EndpointMet",
+    "EndpointNoticed",
+    "Engines",
+    "ForwardingPlane",
+    "Front",
+    "HistoryStore",
+    "Holder",
+    "LeadReported",
+    "ListeningPlane",
+    "LoggingIn",
+    "MemoryStore",
+    "MetricsPage",
+    "NameFeed",
+    "Passing",
+    "Piece",
+    "Plane",
+    "Probe",
+    "Reloadable",
+    "Resolver",
+    "RouteStatus",
+    "SessionEnded",
+    "SessionRecord",
+    "SessionStatus",
+    "SessionsSummed",
+    "Source",
+    "StateStore",
+    "Transferable",
+    "Verifier",
+    "unheard",
+]
