@@ -19,6 +19,7 @@ ACCEPTED: dict[str, str] = {
     "resolve.dns.NameServers": "resolv.conf(5) calls them so",
     "resolve.question.servers": "the same",
     "resolve.resolver.name_servers": "the same",
+    "tls.hello.server_name": "the extension of TLS is called so (RFC 6066 section 3)",
     "planes.kernel.host.legacy": "iptables-legacy is called so",
 }
 

@@ -193,7 +193,7 @@ class TlsSocket(socket.SocketType):
 
     def learn(self) -> bool:
         """Have what another connection can be resumed by remembered, where that has come; tell
-        whether it has. It comes by itself or before the first bytes.
+        whether it has. It arrives alone or before the first bytes.
         """
         if self.remember is None:
             return True
