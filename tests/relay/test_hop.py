@@ -233,6 +233,8 @@ def test_by_tls_1_2_where_that_is_said_a_session_is_resumed(
     answering(hop)
     bundle, kept = identities.bundle("client-server"), str(tmp_path / "session")
     assert "New, TLSv1.2" in s_client(hop, bundle, "-tls1_2", "-sess_out", kept)
+    older = s_client(hop, bundle, "-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA256")
+    assert "handshake failure" in older  # it has CBC
     assert "Reused, TLSv1.2" in s_client(hop, bundle, "-tls1_2", "-sess_in", kept)
     assert "answered" in s_client(hop, bundle, "-tls1_2", "-sess_in", kept)
 

@@ -11,6 +11,8 @@ __all__ = ["ALPN", "for_clients", "for_endpoint"]
 
 ALPN = "ambassador/1"  # agreed on by two ambassadors
 _OLDEST = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+# Of TLS 1.2, those that Mozilla's "intermediate" has: without CBC, and each with a key of its own.
+_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 # OpenSSL's X509_V_FLAG_PARTIAL_CHAIN: what is trusted need not have signed itself, as the
 # authorities of SPIFFE have not always; no name in Python's ssl before 3.10.
 _PARTIAL_CHAIN = 0x80000
@@ -20,6 +22,7 @@ def for_clients(tls: Tls, bundle: Bundle) -> ssl.SSLContext:
     """Return what a listener with `tls` says who we are by, and asks clients for."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     _tune(context, tls)
+    context.set_ciphers(_CIPHERS)
     with_key(context, bundle)
     context.set_alpn_protocols([ALPN])
     context.num_tickets = 1  # each is a record more in the handshake, and one is used again
