@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import random
 import socket
 import ssl
 import subprocess
@@ -110,6 +111,19 @@ def test_who_does_not_come_in_is_counted_and_told(
     hop.listening.settimeout(0.05)
     with pytest.raises(TimeoutError):
         hop.listening.accept()
+
+
+def test_nonsense_is_counted_and_others_come_in_after_it(hop):
+    chance = random.Random(16)
+    for _ in range(200):
+        with contextlib.closing(socket.create_connection(("127.0.0.1", hop.middle), 10)) as raw:
+            said = chance.choice((b"", b"\x16\x03\x01")) + chance.randbytes(chance.randrange(1, 90))
+            raw.sendall(said)
+    until(lambda: hop.far.status().turned_away == {Reason.HANDSHAKE: 200})
+    client, upstream = hop.session()
+    client.sendall(b"x")
+    assert read_exactly(upstream, 1) == b"x"
+    assert hop.far.status().opened == 1
 
 
 def test_a_client_that_speaks_tls_where_it_is_in_clear_is_an_ordinary_client(relay, peers):
