@@ -103,6 +103,7 @@ def _add_whole(page: Page, facts: Facts) -> None:
     add("ambassador_build_info", 1, build)
     add("ambassador_ready", facts.ready)
     good = all(not source.error for source in facts.sources)
+    good = good and not (facts.identity is not None and facts.identity.error)
     add("ambassador_reload_successful", good)
     read = max((source.read for source in facts.sources if not source.error), default=0.0)
     add("ambassador_reload_last_success_timestamp_seconds", read)
