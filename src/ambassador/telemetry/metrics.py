@@ -44,8 +44,8 @@ METRICS: Mapping[str, Metric] = {
             "ambassador_reload_successful",
             Kind.GAUGE,
             (),
-            "1 when the sources, and the files of the identity, were read without an error the last "
-            "time, else 0",
+            "1 when the sources, and the files of the identity, were read without an error the "
+            "last time, else 0",
         ),
         Metric(
             "ambassador_reload_last_success_timestamp_seconds",
