@@ -10,6 +10,7 @@ from bench.errors import BenchError
 from bench.fleet.run import main as fleet
 from bench.follow.run import main as follow
 from bench.options import Options, parse
+from bench.refused import main as refused
 from bench.tls.run import main as tls
 from bench.verbs import compare, document, measure, run_peer
 
@@ -23,8 +24,9 @@ def main(arguments: list[str]) -> int:
     try:
         if arguments and (own := _OF_THEIR_OWN.get(arguments[0])):
             return own(arguments[1:])
-        if arguments[:1] == ["tls"]:
-            return tls(arguments[1:])
+        for verb, run in (("follow", follow), ("tls", tls), ("refused", refused)):
+            if arguments[:1] == [verb]:
+                return run(arguments[1:])
         options = parse(arguments)
         if options.verb == "run":
             run_peer(options)
