@@ -7,13 +7,13 @@ and line is labelled, so that nothing depends on telling colours apart.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
 from bench.figures import Spread
 
-__all__ = ["Bar", "Bars", "Line", "Lines", "picture"]
+__all__ = ["GAP", "WIDE", "Bar", "Bars", "Line", "Lines", "picture"]
 
 _STYLE = """\
 text { font: 12px system-ui, sans-serif; fill: #1f2328 }
@@ -29,8 +29,10 @@ path.line { fill: none; stroke-width: 2 }
   .line.direct { stroke: #9198a1 } .line.other { stroke: #4493f8 } .line.ours { stroke: #3fb950 }
 }
 """
-_WIDE, _COLUMNS, _GAP = 430, 2, 20
-_LABEL, _VALUE, _ROW, _HEAD = 112, 92, 20, 26  # pixels: left of a bar, right of it, its height
+WIDE, _COLUMNS, GAP = 450, 2, 20
+_VALUE, _ROW, _HEAD = 92, 20, 26  # pixels: right of a bar, its height, above the first
+# What a character of a label takes at most on average: DejaVu Sans, the widest of the usual fonts.
+_CHARACTER, _BESIDE = 7.2, 14
 _PLOT_HIGH, _PLOT_LEFT = 190, 56
 _DASHES = ("", "7 3", "2 3", "9 3 2 3", "4 2", "12 4", "1 2")
 
@@ -79,11 +81,11 @@ def picture(title: str, panels: Sequence[Bars | Lines]) -> str:
     for first in range(0, len(drawn), _COLUMNS):
         row = drawn[first : first + _COLUMNS]
         for column, (_, body) in enumerate(row):
-            left = column * (_WIDE + _GAP)
+            left = column * (WIDE + GAP)
             parts.append(f'<g transform="translate({left},{top})">{body}</g>')
-        top += max(height for height, _ in row) + _GAP
+        top += max(height for height, _ in row) + GAP
     columns = min(len(drawn), _COLUMNS)
-    wide, high = columns * (_WIDE + _GAP) - _GAP, top - _GAP
+    wide, high = columns * (WIDE + GAP) - GAP, top - GAP
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" width="{wide}" '
         f'height="{high}" role="img" aria-label={quoteattr(title)}>\n'
@@ -93,20 +95,26 @@ def picture(title: str, panels: Sequence[Bars | Lines]) -> str:
     )
 
 
+def _room(labels: Iterable[str]) -> int:
+    """Return the pixels that the longest of the labels needs, and a gap beside it."""
+    return math.ceil(max((len(label) for label in labels), default=0) * _CHARACTER) + _BESIDE
+
+
 def _bars(panel: Bars) -> tuple[int, str]:
+    left = _room(bar.label for bar in panel.bars)
     full = max((bar.size.high for bar in panel.bars), default=0) or 1
-    scale = (_WIDE - _LABEL - _VALUE) / full
+    scale = (WIDE - left - _VALUE) / full
     parts = [_write(0, 14, panel.title, "head")]
     for number, bar in enumerate(panel.bars):
         top = _HEAD + number * _ROW
         middle, wide = top + _ROW // 2 - 2, max(bar.size.middle * scale, 1)
-        low, high = (_LABEL + value * scale for value in (bar.size.low, bar.size.high))
+        low, high = (left + value * scale for value in (bar.size.low, bar.size.high))
         parts += [
-            _write(_LABEL - 8, middle + 4, bar.label, "", "end"),
-            f'<rect class="{bar.look}" x="{_LABEL}" y="{top}" width="{wide:.1f}" '
+            _write(left - 8, middle + 4, bar.label, "", "end"),
+            f'<rect class="{bar.look}" x="{left}" y="{top}" width="{wide:.1f}" '
             f'height="{_ROW - 5}" rx="2"/>',
             f'<path class="whisker" d="M{low:.1f} {middle}H{high:.1f}"/>',
-            _write(max(high, _LABEL + wide) + 6, middle + 4, bar.value, "quiet"),
+            _write(max(high, left + wide) + 6, middle + 4, bar.value, "quiet"),
         ]
     return _HEAD + len(panel.bars) * _ROW, "".join(parts)
 
@@ -114,7 +122,7 @@ def _bars(panel: Bars) -> tuple[int, str]:
 def _lines(panel: Lines) -> tuple[int, str]:
     xs = sorted({x for line in panel.lines for x, _ in line.points})
     top_value = _round_up(max((y for line in panel.lines for _, y in line.points), default=1))
-    right, bottom = _WIDE - _LABEL, _HEAD + _PLOT_HIGH
+    right, bottom = WIDE - _room(line.label for line in panel.lines), _HEAD + _PLOT_HIGH
 
     def across(x: float) -> float:
         spread = math.log(xs[-1] / xs[0]) or 1

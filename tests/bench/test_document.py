@@ -1,6 +1,7 @@
 import re
 from xml.etree import ElementTree
 
+from bench import svg
 from bench.charts import charts
 from bench.compare import comparison
 from bench.document import page
@@ -202,3 +203,16 @@ def test_another_machine_is_said():
 def test_every_metric_has_a_head():
     assert METRICS["rate"].head == "requests a second"
     assert METRICS["gbit"].head == "throughput, Gbit/s"
+
+
+def test_no_label_is_cut():
+    """DejaVu Sans, the widest of the usual fonts, takes 6.6 pixels a character of our labels."""
+    for name, text in charts(run(*whole())).items():
+        root = ElementTree.fromstring(text)
+        for panel in root.iter("{http://www.w3.org/2000/svg}g"):
+            for node in panel.iter("{http://www.w3.org/2000/svg}text"):
+                wide, place = 6.6 * len(node.text), float(node.attrib["x"])
+                if node.attrib["text-anchor"] == "end":
+                    assert place - wide >= 0, (name, node.text)
+                elif node.attrib.get("class") != "head":
+                    assert place + wide <= svg.WIDE + svg.GAP, (name, node.text)
