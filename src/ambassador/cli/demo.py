@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import signal
 import sys
+import tempfile
 from collections.abc import Coroutine
 from functools import partial
 from typing import Any, TypeVar
@@ -35,28 +36,32 @@ _NEXT = (
 @click.argument("story", default="move", type=click.Choice(["move", "fleet"]), metavar="[fleet]")
 @click.option("--seconds", default=10.0, show_default=True, type=click.FloatRange(min=1))
 def command(story: str, seconds: float) -> int:
-    """Start a Valkey, an ambassador in front of it and a consumer; move the service to a second
-    Valkey while the consumer goes on; exit 0 when the consumer saw no error and lost no count.
+    """Start a Valkey, an ambassador in front of it and consumers; move the service to a second
+    Valkey while the consumers go on, then kill it; exit 0 when every request was answered and
+    no acknowledged write is lost.
 
     With `fleet`: an etcd, ten ambassadors with a consumer each, and one move for all.
 
     It uses free ports of 127.0.0.1, asks nothing, and leaves nothing behind.
     """
-    settings = Settings(admin="off", plane="relay")  # nothing of it outside this process
     screen = Screen(sys.stdout, colour=wants_colour(sys.stdout))
-    start = partial(
-        staged,
-        screen,
-        lambda source: App(settings, [source]),
-        lambda variables: sources(settings, variables, ())[0].read(),
-    )
-    try:
-        with asyncio.Runner(loop_factory=lambda: new_loop(settings)) as runner:
-            if story == "fleet":
-                return 0 if runner.run(_until_told(tell_fleet(screen, seconds))) else 1
-            tally = runner.run(_tell(screen, start, seconds))
-    except asyncio.CancelledError:  # by SIGTERM or SIGHUP; what Ctrl-C does, Runner does itself
-        raise KeyboardInterrupt from None
+    with tempfile.TemporaryDirectory(prefix="ambassador-demo-") as folder:
+        # Nothing of it outside this process, but the socket that its own operator asks at.
+        settings = Settings(admin=f"{folder}/admin.sock", plane="relay")
+        start = partial(
+            staged,
+            screen,
+            lambda source: App(settings, [source]),
+            lambda variables: sources(settings, variables, ())[0].read(),
+            admin=settings.admin,
+        )
+        try:
+            with asyncio.Runner(loop_factory=lambda: new_loop(settings)) as runner:
+                if story == "fleet":
+                    return 0 if runner.run(_until_told(tell_fleet(screen, seconds))) else 1
+                tally = runner.run(_tell(screen, start, seconds))
+        except asyncio.CancelledError:  # by SIGTERM or SIGHUP; what Ctrl-C does, Runner does itself
+            raise KeyboardInterrupt from None
     if tally.flawless:
         rows = [(f"{_program()} {arguments}", f"# {why}") for arguments, why in _NEXT]
         width = max(len(line) for line, _ in rows)

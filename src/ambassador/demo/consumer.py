@@ -1,31 +1,38 @@
-"""The consumer: it counts through the ambassador and knows nothing of a move."""
+"""The consumers: each counts through the ambassador and knows nothing of a move."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from ambassador.demo.resp import ReplyError, ask
+from ambassador.demo.resp import Reply, ReplyError, Say, connected
 
-__all__ = ["Consumer", "Tally"]
+__all__ = ["Consumer", "Tally", "copied"]
+
+_AGAIN = 0.02  # seconds until it asks again after its connection broke
+_COPIED = 1000  # milliseconds it waits for the copy to have what it wrote
 
 
 @dataclass(slots=True)
 class Tally:
-    """What the consumer has seen so far. Times in seconds."""
+    """What all consumers have seen so far. Times in seconds."""
 
     requests: int = 0
     answered: int = 0
-    visits: int = 0  # the last count it was told
-    lost: int = 0  # counts that were not the one before plus one
-    slowest: float = 0.0
+    broken: int = 0  # connections that broke in the middle; the request was made again
+    lost: int = 0  # counts that went back: what had been acknowledged was gone
+    slowest: float = 0.0  # of this chapter
+    recent: float = 0.0  # the slowest since somebody looked
     answered_by: int = 0  # the port of the instance behind the last answer
+    told: dict[str, int] = field(default_factory=dict)  # by key, the last count that was told
     errors: list[str] = field(default_factory=list)
 
     @property
     def flawless(self) -> bool:
-        """Whether every request was answered and no count was lost or told twice."""
+        """Whether every request was answered and nothing acknowledged was lost."""
         return (
             self.requests > 0
             and self.answered == self.requests
@@ -33,43 +40,83 @@ class Tally:
             and not self.lost
         )
 
-    def heard(self, visits: int, port: int, took: float) -> None:
+    @property
+    def visits(self) -> int:
+        """How many counts have been acknowledged to all of them."""
+        return sum(self.told.values())
+
+    def heard(self, key: str, visits: int, port: int, took: float) -> None:
         """Note an answer."""
         self.answered += 1
-        self.lost += visits != self.visits + 1
-        self.visits = visits
+        self.lost += visits <= self.told.get(key, 0)
+        self.told[key] = visits
         self.answered_by = port
         self.slowest = max(self.slowest, took)
+        self.recent = max(self.recent, took)
 
 
 class Consumer:
-    """It connects anew for each INCR, as `valkey-cli INCR visits` does."""
+    """It connects anew for each INCR, as `valkey-cli INCR visits` does.
 
-    def __init__(self, port: int, every: float) -> None:
+    An answer counts once the copy has it, too, where there is one (WAIT): what dies with the
+    primary alone was not acknowledged.
+    """
+
+    def __init__(self, port: int, every: float, tally: Tally, key: str = "visits") -> None:
         self.port = port
         self.every = every
-        self.tally = Tally()
+        self.tally = tally
+        self.key = key
 
-    async def run(self, until: asyncio.Event) -> None:
-        """Ask every `every` seconds until told to end; an error is noted and it goes on."""
-        tally = self.tally
+    async def run(self, until: asyncio.Event, later: float = 0.0) -> None:
+        """Ask every `every` seconds until told to end, for the first time `later` seconds from now;
+        an error is noted and it goes on.
+        """
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(later)
         while not until.is_set():
-            began = time.monotonic()
-            tally.requests += 1
-            try:
-                reply = await ask(self.port, "INCR visits", "CONFIG GET port")
-            except (OSError, TimeoutError, ReplyError) as error:
-                tally.errors.append(
-                    f"request {tally.requests}: {str(error) or type(error).__name__}"
-                )
-            else:
-                match reply:
-                    case [int(visits), [_, str(port)]]:
-                        tally.heard(visits, int(port), time.monotonic() - began)
-                    case _:
-                        tally.errors.append(f"request {tally.requests}: unexpected answer {reply}")
-            try:
-                async with asyncio.timeout_at(asyncio.get_running_loop().time() + self.every):
+            began = loop.time()
+            self.tally.requests += 1
+            await self._request()
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(began + self.every):
                     await until.wait()
-            except TimeoutError:
-                continue
+
+    async def _request(self) -> None:
+        """Make one request, again where its connection breaks, for five seconds at most."""
+        tally, began = self.tally, time.monotonic()
+        number = tally.requests
+        while True:
+            try:
+                async with connected(self.port) as say:
+                    visits, port = await self._count(say)
+            except ConnectionResetError as error:
+                if time.monotonic() - began > 5:
+                    tally.errors.append(f"request {number}: {error}")
+                    return
+                tally.broken += 1
+                await asyncio.sleep(_AGAIN)
+            except (OSError, TimeoutError, ReplyError) as error:
+                tally.errors.append(f"request {number}: {str(error) or type(error).__name__}")
+                return
+            else:
+                tally.heard(self.key, visits, port, time.monotonic() - began)
+                return
+
+    async def _count(self, say: Say) -> tuple[int, int]:
+        """Count once, and return the count and the port of the instance that counted."""
+        replies = await say(f"INCR {self.key}", "CONFIG GET port", "ROLE")
+        match replies:
+            case [int(visits), [_, str(port)], ["master" | "slave", *rest]]:
+                if copied(rest) and await say(f"WAIT 1 {_COPIED}") == [0]:
+                    raise ReplyError(f"no copy has it within {_COPIED / 1000:g} s")
+                return visits, int(port)
+        raise ReplyError(f"unexpected answer {replies}")
+
+
+def copied(role: Sequence[Reply]) -> bool:
+    """Tell by what follows "master" in ROLE whether there is a copy that acknowledges."""
+    match role:
+        case [int(), [[_, _, str(offset)], *_]]:
+            return int(offset) > 0
+    return False

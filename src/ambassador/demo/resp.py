@@ -6,11 +6,13 @@ Source: https://redis.io/docs/latest/develop/reference/protocol-spec/ (RESP2).
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 
-__all__ = ["Reply", "ReplyError", "ask"]
+__all__ = ["Reply", "ReplyError", "Say", "ask", "connected"]
 
 Reply = str | int | None | list["Reply"]
+Say = Callable[..., Awaitable[list[Reply]]]
 
 
 class ReplyError(Exception):
@@ -23,11 +25,25 @@ async def ask(port: int, *commands: str, within: float = 5.0) -> list[Reply]:
     Raises OSError when there is no connection or it ends early, TimeoutError after `within`
     seconds, and ReplyError for a reply that is an error.
     """
+    async with connected(port, within) as say:
+        return await say(*commands)
+
+
+@asynccontextmanager
+async def connected(port: int, within: float = 5.0) -> AsyncIterator[Say]:
+    """Connect to `port` of 127.0.0.1, and give what sends commands and returns their replies.
+
+    All of it takes `within` seconds at most, and raises what `ask` does.
+    """
     async with asyncio.timeout(within):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        try:
+
+        async def say(*commands: str) -> list[Reply]:
             writer.write(b"".join(_request(command) for command in commands))
             return [await _reply(reader) for _ in commands]
+
+        try:
+            yield say
         except asyncio.IncompleteReadError as error:
             raise ConnectionResetError("the connection ended before the reply") from error
         finally:

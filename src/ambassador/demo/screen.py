@@ -7,7 +7,15 @@ from typing import TextIO
 
 __all__ = ["Screen"]
 
-_COLOURS = {"service": "36", "ambassador": "35", "consumer": "34", "good": "32", "bad": "31"}
+_COLOURS = {
+    "service": "36",
+    "ambassador": "35",
+    "consumer": "34",
+    "consumers": "34",
+    "operator": "33",
+    "good": "32",
+    "bad": "31",
+}
 
 
 class Screen:

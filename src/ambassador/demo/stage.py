@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import os
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from ambassador.app import App
 from ambassador.demo.screen import Screen
-from ambassador.demo.story import Change
 from ambassador.errors import RunError
 from ambassador.model import Snapshot
 from ambassador.ports import Source
@@ -45,11 +47,13 @@ class _ToScreen(logging.Handler):
 
 
 class Staged:
-    """A running ambassador whose variables can be changed."""
+    """A running ambassador whose variables can be changed, and that an operator may ask."""
 
-    def __init__(self, app: App, variables: _Variables) -> None:
+    def __init__(self, app: App, variables: _Variables, screen: Screen, admin: str) -> None:
         self._app = app
         self._variables = variables
+        self._screen = screen
+        self._admin = admin
 
     async def change(self, variables: Mapping[str, str]) -> None:
         """Let `variables` take the place of those before; sessions go on."""
@@ -57,13 +61,39 @@ class Staged:
         if not await self._app.reconciler.reload():
             raise RunError("the ambassador did not take the new variables")
 
+    async def operator(self, *words: str) -> None:
+        """Type `ambassador WORDS` in a shell of its own, and show that; RunError when it fails."""
+        self._screen.say("operator", f"$ ambassador {' '.join(words)}")
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "ambassador", *words),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env=os.environ | {"AMBASSADOR_ADMIN": self._admin},
+            start_new_session=True,  # a Ctrl-C is for the demonstration
+        )
+        try:
+            said, _ = await process.communicate()
+        except asyncio.CancelledError:
+            process.kill()
+            await process.wait()
+            raise
+        for line in said.decode().splitlines():
+            self._screen.say("operator", line, "bad" if process.returncode else "")
+        if process.returncode:
+            raise RunError(f"ambassador {words[0]} ended with {process.returncode}")
+
 
 @asynccontextmanager
 async def staged(
-    screen: Screen, make: Callable[[Source], App], read: Read, variables: Mapping[str, str]
-) -> AsyncIterator[Change]:
-    """Run the ambassador that `make` makes, and give what changes its variables; `read` turns those
-    into routes.
+    screen: Screen,
+    make: Callable[[Source], App],
+    read: Read,
+    variables: Mapping[str, str],
+    admin: str = "off",
+) -> AsyncIterator[Staged]:
+    """Run the ambassador that `make` makes, which is asked at `admin`; `read` turns variables into
+    routes.
     """
     source = _Variables(read, variables)
     logger, to_screen = logging.getLogger("ambassador"), _ToScreen(screen)
@@ -74,7 +104,7 @@ async def staged(
         app = make(source)
         await app.start()
         try:
-            yield Staged(app, source).change
+            yield Staged(app, source, screen, admin)
         finally:
             await app.stop()
     finally:

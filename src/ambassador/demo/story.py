@@ -9,57 +9,76 @@ from contextlib import AbstractAsyncContextManager
 from ambassador.demo.consumer import Consumer, Tally
 from ambassador.demo.resp import ask
 from ambassador.demo.screen import Screen
-from ambassador.demo.valkey import Valkey, find_program, free_port, running
+from ambassador.demo.stage import Staged
+from ambassador.demo.valkey import SET, Valkey, find_program, free_port, running, sentinel
 from ambassador.errors import RunError
 from ambassador.tasks import spawn
 
-__all__ = ["Change", "Start", "tell"]
+__all__ = ["Start", "tell"]
 
-EVERY = 0.2  # seconds between two requests of the consumer
+CONSUMERS = 10
+EVERY = 0.05  # seconds between two requests of one of them
 
 
-# Lets these link variables take the place of those before, in an ambassador that runs.
-Change = Callable[[Mapping[str, str]], Awaitable[None]]
-Start = Callable[[Mapping[str, str]], AbstractAsyncContextManager[Change]]
+Start = Callable[[Mapping[str, str]], AbstractAsyncContextManager[Staged]]
 
 
 async def tell(screen: Screen, start: Start, seconds: float = 10.0) -> Tally:
-    """Run the whole demonstration for about `seconds` and return what the consumer saw.
+    """Run the whole demonstration for about `seconds` and return what the consumers saw.
 
     `start` runs an ambassador with the variables it is given. Raises RunError when a part of the
     scene cannot be set; leaves nothing running, however it ends.
     """
-    program = find_program()
-    async with running(program) as old:
+    program, pause, tally = find_program(), seconds / 5, Tally()
+    async with running(program) as old, running(program) as new, running(program) as copy:
         screen.say("service", f"{await _version(old)} on 127.0.0.1:{old.port}")
         port = free_port()
-        variables = _link(port, old)
-        for name, value in variables.items():
+        listen = {"REDIS_PORT_6379_TCP_LISTEN": f"127.0.0.1:{port}"}
+        link = {"REDIS_PORT_6379_TCP": f"tcp://127.0.0.1:{old.port}", **listen}
+        for name, value in link.items():
             screen.say("ambassador", f"{name}={value}")
-        async with start(variables) as change:
+        async with start(link) as ambassador:
+            rate = f"{CONSUMERS / EVERY:.0f} a second"
             screen.say(
-                "consumer", f"connects to 127.0.0.1:{port} for each INCR, five times a second"
+                "consumers",
+                f"{CONSUMERS} of them connect to 127.0.0.1:{port} for each INCR, {rate}",
             )
-            consumer, end = Consumer(port, EVERY), asyncio.Event()
-            counting = spawn(consumer.run(end), "consumer")
-            watching = spawn(_watch(screen, consumer.tally), "watch")
+            end = asyncio.Event()
+            tasks = [
+                spawn(
+                    Consumer(port, EVERY, tally, f"visits:{n}").run(end, n * EVERY / CONSUMERS),
+                    f"consumer {n}",
+                )
+                for n in range(CONSUMERS)
+            ]
+            tasks.append(watching := spawn(_watch(screen, tally), "watch"))
             try:
-                await asyncio.sleep(seconds * 0.3)
-                async with running(program) as new:
-                    await _move(screen, change, old, new, port)
-                    await asyncio.sleep(seconds * 0.6)
+                await asyncio.sleep(pause)
+                await _move(screen, ambassador, tally, old, new)
+                await asyncio.sleep(pause)
+                await ask(copy.port, f"REPLICAOF 127.0.0.1 {new.port}")
+                await _until(lambda: copy.copies(new), "the second copy is in sync")
+                async with sentinel(program, new) as watcher:
+                    screen.say(
+                        "service", f"a copy on :{copy.port}, and a sentinel on :{watcher.port}"
+                    )
+                    await _follow(screen, ambassador, watcher, listen)
+                    await asyncio.sleep(pause)
+                    await _kill(screen, tally, new, copy)
+                    await asyncio.sleep(pause)
                     end.set()
-                    await counting
-                    await _audit(consumer.tally, new)
+                    await asyncio.gather(*tasks[:-1])
+                    watching.cancel()
+                    await _audit(tally, copy)
             finally:
-                for task in (watching, counting):
+                for task in tasks:
                     task.cancel()
-                await asyncio.gather(watching, counting, return_exceptions=True)
-    _conclude(screen, consumer.tally)
-    return consumer.tally
+                await asyncio.gather(*tasks, return_exceptions=True)
+    _conclude(screen, tally)
+    return tally
 
 
-async def _move(screen: Screen, change: Change, old: Valkey, new: Valkey, port: int) -> None:
+async def _move(screen: Screen, ambassador: Staged, tally: Tally, old: Valkey, new: Valkey) -> None:
     """Move the service from `old` to `new` without losing a count.
 
     The route is pointed at the copy before the copy is promoted: whatever the old one still
@@ -68,62 +87,105 @@ async def _move(screen: Screen, change: Change, old: Valkey, new: Valkey, port: 
     await ask(new.port, f"REPLICAOF 127.0.0.1 {old.port}")
     await _until(lambda: new.copies(old), "the copy is in sync")
     screen.say("service", f"a copy of it on 127.0.0.1:{new.port} is in sync")
-    await change(_link(port, new))
+    tally.slowest = 0.0
+    await ambassador.operator("move", "redis", f"tcp://127.0.0.1:{new.port}", "--hold")
 
     async def left() -> bool:
         return await old.clients() == 0 and await new.copies(old)
 
+    async def served() -> bool:
+        return tally.answered_by == new.port
+
+    await _until(served, "the consumers are served by the copy", 5)
     await _until(left, "the old one has no client left")
     await ask(new.port, "REPLICAOF NO ONE")
     await old.stop()
     screen.say("service", f"the copy is promoted, the one on :{old.port} is stopped")
+    failed = len(tally.errors) + tally.broken
+    told = f"moved: {failed} errors, the slowest answer took {tally.slowest * 1000:.0f} ms"
+    screen.say("consumers", told, "bad" if failed else "good")
 
 
-async def _until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
+async def _follow(
+    screen: Screen, ambassador: Staged, watcher: Valkey, listen: Mapping[str, str]
+) -> None:
+    """Let the route follow whichever instance the sentinel names."""
+
+    async def knows() -> bool:
+        (copies,) = await ask(watcher.port, f"SENTINEL REPLICAS {SET}")
+        return bool(copies)
+
+    await _until(knows, "the sentinel knows the copy")
+    await ambassador.operator("hold", "redis")
+    follow = f"sentinel://127.0.0.1:{watcher.port}/{SET}"
+    screen.say("ambassador", f"REDIS_PORT_6379_TCP_FOLLOW={follow}")
+    await ambassador.change({"REDIS_PORT_6379_TCP_FOLLOW": follow, **listen})
+    await ambassador.operator("reset", "redis")  # what it was moved to, and the hold
+
+
+async def _kill(screen: Screen, tally: Tally, primary: Valkey, copy: Valkey) -> None:
+    """Kill the primary under the consumers, and wait until they are served again."""
+    tally.slowest, answered = 0.0, tally.answered
+    broken = tally.broken
+    began = asyncio.get_running_loop().time()
+    await primary.kill()
+    screen.say("service", f"the primary on :{primary.port} is killed (SIGKILL)", "bad")
+
+    async def served() -> bool:
+        return tally.answered_by == copy.port and tally.answered > answered + 2 * CONSUMERS
+
+    await _until(served, "the consumers are served by the other one")
+    took = asyncio.get_running_loop().time() - began
+    broken = tally.broken - broken
+    again = f"{broken} that the kill broke off were made again" if broken else "none was broken off"
+    told = f"served by :{copy.port} after {took:.1f} s; {again}, the others waited"
+    screen.say("consumers", told, "good")
+
+
+async def _until(condition: Callable[[], Awaitable[bool]], what: str, within: float = 15) -> None:
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(within):
             # the condition is in another process: it can only be asked again
             while not await condition():  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
     except TimeoutError:
-        raise RunError(f"waited 10 s in vain until {what}") from None
+        raise RunError(f"waited {within:g} s in vain until {what}") from None
 
 
 async def _watch(screen: Screen, tally: Tally) -> None:
-    """Say once a second how the consumer is doing."""
+    """Say once a second how the consumers are doing."""
+    answered, clock = tally.answered, asyncio.get_running_loop().time
     while True:
+        began = clock()
         await asyncio.sleep(1)
-        done = f"{tally.answered} of {tally.requests} answered, visits = {tally.visits}"
-        screen.say("consumer", f"{done}, by :{tally.answered_by}", "bad" if tally.errors else "")
+        rate = (tally.answered - answered) / (clock() - began)
+        slowest = f"the slowest took {tally.recent * 1000:.0f} ms" if rate else "all wait"
+        told = f"{rate:4.0f} answers a second by :{tally.answered_by}, {slowest}"
+        screen.say("consumers", told, "bad" if tally.errors else "")
+        answered, tally.recent = tally.answered, 0.0
 
 
 async def _audit(tally: Tally, valkey: Valkey) -> None:
-    """Compare what the consumer was told with what the service has."""
-    (stored,) = await ask(valkey.port, "GET visits")
-    if str(stored) != str(tally.visits):
-        tally.errors.append(
-            f"the service has {stored} visits, the consumer was told {tally.visits}"
-        )
+    """Compare what the consumers were told with what the service has: it has no less."""
+    for key, told in tally.told.items():
+        (stored,) = await ask(valkey.port, f"GET {key}")
+        if int(str(stored or 0)) < told:
+            tally.errors.append(f"the service has {stored} of {key}, a consumer was told {told}")
+            tally.lost += told - int(str(stored or 0))
 
 
 def _conclude(screen: Screen, tally: Tally) -> None:
-    for error in tally.errors:
-        screen.say("consumer", error, "bad")
-    slowest = f"the slowest took {tally.slowest * 1000:.0f} ms"
+    for error in tally.errors[:5]:
+        screen.say("consumers", error, "bad")
     if tally.flawless:
-        result = f"{tally.answered} requests, no error, no count lost; {slowest}"
-        screen.say("consumer", result, "good")
+        result = f"{tally.answered} requests, all answered; no acknowledged write is lost"
+        screen.say("consumers", result, "good")
     else:
         failed = tally.requests - tally.answered
-        result = f"{tally.requests} requests, {failed} failed, {tally.lost} counts lost; {slowest}"
-        screen.say("consumer", result, "bad")
-
-
-def _link(port: int, valkey: Valkey) -> dict[str, str]:
-    return {
-        "REDIS_PORT_6379_TCP": f"tcp://127.0.0.1:{valkey.port}",
-        "REDIS_PORT_6379_TCP_LISTEN": f"127.0.0.1:{port}",
-    }
+        result = (
+            f"{tally.requests} requests, {failed} failed, {tally.lost} acknowledged writes lost"
+        )
+        screen.say("consumers", result, "bad")
 
 
 async def _version(valkey: Valkey) -> str:

@@ -7,14 +7,17 @@ import importlib.util
 import shutil
 import socket
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from ambassador.demo.resp import ReplyError, ask
 from ambassador.errors import RunError
 
-__all__ = ["Valkey", "find_program", "free_port", "running"]
+__all__ = ["SET", "Valkey", "find_program", "free_port", "running", "sentinel"]
+
+SET = "visits"  # what the sentinel calls the primary and its copies
+SILENCE = 500  # milliseconds
 
 
 def find_program() -> str:
@@ -66,6 +69,11 @@ class Valkey:
         (text,) = await ask(self.port, "CLIENT LIST TYPE normal")
         return len(str(text).splitlines()) - 1
 
+    async def kill(self) -> None:
+        """End the instance as a machine ends that loses its power: it says nothing to anybody."""
+        self._process.kill()
+        await self._process.wait()
+
     async def stop(self) -> None:
         """End the instance and wait until it is gone; does nothing the second time."""
         if self._process.returncode is None:
@@ -85,13 +93,36 @@ async def running(program: str) -> AsyncIterator[Valkey]:
     As a replica it accepts writes (`replica-read-only no`), so that a route may be pointed at it
     before it is promoted: what the old instance still acknowledges arrives by replication.
     """
+    options = ("--save", "", "--repl-diskless-sync-delay", "0", "--replica-read-only", "no")
+    async with _started(program, options) as valkey:
+        yield valkey
+
+
+@asynccontextmanager
+async def sentinel(program: str, primary: Valkey) -> AsyncIterator[Valkey]:
+    """Start a sentinel that watches `primary` and its copies, and makes one of these the primary
+    when it has not answered for SILENCE. In earnest there are three.
+    """
+    with tempfile.TemporaryDirectory(prefix="ambassador-demo-") as folder:
+        config = Path(folder) / "sentinel.conf"
+        config.write_text(
+            f"sentinel monitor {SET} 127.0.0.1 {primary.port} 1\n"
+            f"sentinel down-after-milliseconds {SET} {SILENCE}\n"
+        )
+        async with _started(program, ("--sentinel",), str(config)) as valkey:
+            yield valkey
+
+
+@asynccontextmanager
+async def _started(program: str, options: Sequence[str], *first: str) -> AsyncIterator[Valkey]:
     with tempfile.TemporaryDirectory(prefix="ambassador-demo-") as folder:
         port = free_port()
         log = Path(folder) / "log"
         process = await asyncio.create_subprocess_exec(
             program,
+            *first,
             *("--bind", "127.0.0.1", "--port", str(port), "--dir", folder, "--logfile", str(log)),
-            *("--save", "", "--repl-diskless-sync-delay", "0", "--replica-read-only", "no"),
+            *options,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,

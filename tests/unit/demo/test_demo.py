@@ -46,8 +46,10 @@ def test_it_shows_the_move_ends_by_itself_and_leaves_nothing():
     told = [
         *(r"service     Valkey 9\.\d", r"ambassador  REDIS_PORT_6379_TCP=tcp://127\.0\.0\.1:\d+\n"),
         *(r"redis .* -> .*127\.0\.0\.1:\d+ .*plane relay\n", r"is in sync\n"),
-        *(r"redis .* -> .*127\.0\.0\.1:\d+ .*plane relay\n", r"is promoted, .* is stopped\n"),
-        *(r"requests, no error, no count lost;", r"Next", r"ambassador check REDIS_PORT_6379_TCP="),
+        *(r"\$ ambassador move redis tcp://127\.0\.0\.1:\d+ --hold\n", r"redis moved to "),
+        *(r"is promoted, .* is stopped\n", r"moved: 0 errors", r"is killed \(SIGKILL\)\n"),
+        *(r"requests, all answered; no acknowledged write is lost\n", r"Next"),
+        r"ambassador check REDIS_PORT_6379_TCP=",
     ]
     assert re.search(".*".join(told), text, re.S), text
     assert "\x1b" not in text
@@ -98,7 +100,7 @@ def test_a_consumer_that_saw_an_error_makes_it_fail(monkeypatch, capsys):
 def test_what_to_type_next_works_here(monkeypatch, tmp_path, capsys, on_path, started_as, typed):
     async def lucky(_screen, _start, _seconds):
         tally = demo.Tally(requests=1)
-        tally.heard(1, 6379, 0.001)
+        tally.heard("visits", 1, 6379, 0.001)
         return tally
 
     monkeypatch.setattr(demo, "tell", lucky)
