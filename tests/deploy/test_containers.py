@@ -18,7 +18,7 @@ COMPOSE = DEPLOY / "compose" / "containers.yaml"
 QUADLET = DEPLOY / "podman" / "ambassador.container"
 # podman-systemd.unit(5)
 KEYS = {
-    *("image", "containername", "network", "volume", "groupadd", "securitylabeldisable"),
+    *("image", "containername", "network", "volume", "podmanargs", "securitylabeldisable"),
     *("environment", "publishport"),
 }
 

@@ -9,6 +9,7 @@ import pytest
 
 from ambassador.cli.verbs import VERBS
 from tests.program import COMMAND, clean_environ
+from tests.recipes import lines as recipe
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = ("coming-from", "moving")
@@ -18,6 +19,14 @@ LINES = [
     for line in (DOCS / f"{page}.md").read_text().splitlines()
     if re.match(r" {4,}ambassador ", line)
 ]
+# What the recipes run where the ambassador is: in a container, a task, a pod, or installed.
+INSIDE = [
+    found.group(1)
+    for section in ("Compose", "Podman and Quadlet", "Swarm", "Kubernetes", "systemd")
+    for line in recipe(section)
+    if (found := re.search(r"(?:exec .*|/bin/)(?<![\w.])(ambassador [a-z].*)", line))
+]
+LINES += INSIDE
 ASSIGNMENTS = [
     found
     for found in re.findall(r"`([A-Z]+_PORT_\d+_\w+=[^`]+)`", (DOCS / "coming-from.md").read_text())
@@ -38,6 +47,7 @@ def check(*words: str) -> subprocess.CompletedProcess[str]:
 
 def test_there_are_lines_to_read():
     assert len(LINES) > 10
+    assert len(INSIDE) > 6
     assert len(ASSIGNMENTS) > 5
 
 
@@ -74,3 +84,12 @@ def test_each_assignment_is_taken_beside_its_route(assignment):
     route = [] if assignment.startswith(f"{name}=") else [f"{name}={scheme}://10.0.0.1:5432"]
     done = check(*route, assignment)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("file", ["redis-host", "consumer-host"])
+def test_the_recipe_has_the_lines_that_the_compose_file_has(file):
+    """The tests of tests/docker run the files so."""
+    text = (DOCS.parent / "deploy" / "compose" / f"{file}.yaml").read_text()
+    commands = [line.strip("# ") for line in text.splitlines() if "docker compose" in line]
+    assert commands
+    assert set(commands) <= set(recipe("Compose"))

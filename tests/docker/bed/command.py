@@ -6,6 +6,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -22,6 +23,7 @@ def run(
     env: Mapping[str, str] | None = None,
     text: str | None = None,
     ok: Sequence[int] | None = (0,),
+    cwd: Path | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run `argv` and return what it printed.
 
@@ -35,6 +37,7 @@ def run(
             check=False,
             capture_output=True,
             text=True,
+            cwd=cwd,
             timeout=within,
             env={**os.environ, **(env or {})},
             input=text,

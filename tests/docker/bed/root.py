@@ -39,6 +39,12 @@ apt-get update -q && apt-get install -qy --no-install-recommends redis-server re
 COMPOSE = """
 apt-get update -q && apt-get install -qy --no-install-recommends docker-compose
 """
+# The program alone: what it depends on is needed to run containers, and not to read their files.
+QUADLET = """
+apt-get update -q && cd /tmp && apt-get download -q podman
+dpkg-deb --fsys-tarfile podman_*.deb | tar -x -C / ./usr/libexec/podman/quadlet
+rm podman_*.deb
+"""
 
 
 @contextmanager
@@ -83,6 +89,11 @@ def redis() -> Path:
 def compose() -> Path:
     """Return a tar file with Compose 2, which Debian 12 does not have."""
     return kept("compose", f"{_slim_key()} {COMPOSE}", lambda to: _extend(debian(), COMPOSE, to))
+
+
+def quadlet() -> Path:
+    """Return a tar file with Podman's Quadlet, which Debian 12 does not have."""
+    return kept("quadlet", f"{_slim_key()} {QUADLET}", lambda to: _extend(debian(), QUADLET, to))
 
 
 def host(script: str) -> Path:
