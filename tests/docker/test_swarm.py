@@ -78,4 +78,4 @@ def test_each_line_of_the_recipe_does_what_the_page_says(manager: Engine, both: 
 
     until(lambda: len(failed()) == 4, "the first and three more", within=60)
     told = manager.client("service", "logs", "--raw", "wrong_redis", within=30).stderr
-    assert "error: variable REDIS_PORT_6379_TCP" in told
+    assert "error: environment variable REDIS_PORT_6379_TCP" in told

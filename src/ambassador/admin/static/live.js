@@ -69,6 +69,11 @@ function take(told) {
   if (instance && instance !== self) say("another", program);
   const anew = instance !== self;
   instance = self;
+  if (!anew && number && told.number === number) { // the look it has: no rate is to be had from it
+    Object.assign(live, { program, event: told.event, every: told.every });
+    say("look", { anew });
+    return;
+  }
   const before = anew ? new Map() : live.routes;
   const routes = told.whole ? new Map() : live.routes;
   const moved = new Map();
