@@ -7,7 +7,6 @@ import shutil
 import pytest
 
 from release import source
-from tests.recipes import lines
 from tests.wait import until
 
 from .host import Host
@@ -38,21 +37,6 @@ while not pathlib.Path("/tmp/enough").exists():
     count += 1
 ask(kept)
 print(json.dumps({"count": count}))
-"""
-# Two services at the addresses of docs/deploy.md; each says which it is.
-SERVICES = """
-import socket, threading
-def serve(listener, name):
-    while True:
-        with listener.accept()[0] as sock: sock.sendall(name)
-for name, address in ((b"old", "192.168.1.52"), (b"new", "192.168.1.99")):
-    listener = socket.create_server((address, 6379))
-    threading.Thread(target=serve, args=(listener, name)).start()
-print("begun", flush=True)
-"""
-ASK = """
-import socket
-with socket.create_connection(("127.0.0.1", 6379), 10) as sock: print(sock.recv(3).decode())
 """
 ROUTE = '[route.db]\nlisten = 6379\nendpoints = ["tcp://127.0.0.1:7000"]\n'
 
@@ -111,41 +95,3 @@ def test_the_life_of_the_package(host, made):
     host.run("dpkg", "--purge", "ambassador")
     left = ("etc/ambassador", "etc/default/ambassador", "usr/lib/ambassador", "var/lib/ambassador")
     assert not [place for place in left if (host.root / place).exists()]
-
-
-def asked(host):
-    return host.run("python3", "-c", ASK).stdout.strip()
-
-
-def test_each_line_of_the_recipe_with_the_unit_does_what_the_page_says(host, made):
-    install, *begin, status, move, restart = lines("systemd")
-    assert install.startswith(
-        "python3 -m venv /opt/ambassador && "
-    )  # without an index of packages:
-    host.run("python3", "-m", "venv", "--without-pip", "/opt/ambassador")
-    (site,) = (host.root / "opt/ambassador/lib").glob("python3*/site-packages")
-    shutil.copytree(made.site, site, dirs_exist_ok=True)
-    program = host.root / "opt/ambassador/bin/ambassador"
-    program.write_text("#!/opt/ambassador/bin/python3\nfrom ambassador.cli import main\nmain()\n")
-    program.chmod(0o755)
-    shutil.copytree(source.ROOT / "deploy", host.root / "root/deploy")
-    for address in ("192.168.1.52", "192.168.1.99"):
-        host.run("ip", "address", "add", f"{address}/32", "dev", "lo")
-    assert host.start("python3", "-c", SERVICES).stdout.readline() == "begun\n"
-
-    for line in begin:
-        host.run("sh", "-ec", f"cd /root; {line}")
-    assert "tcp://192.168.1.52:6379" in host.run("sh", "-ec", status).stdout
-    assert asked(host) == "old"
-    pid = main_pid(host)
-    user = host.run("ps", "-o", "user=", "-p", pid.strip()).stdout.strip()
-    assert user not in ("", "root")
-    host.run("sh", "-ec", move)
-    assert asked(host) == "new"
-    # Its successor begins with what the file says; the port is open all the while.
-    host.run("systemctl", "stop", "ambassador.service")
-    waiting = host.start("python3", "-c", ASK)
-    host.run("sh", "-ec", restart)
-    assert waiting.stdout.read() == "old\n"
-    assert main_pid(host) != pid
-    host.run("systemctl", "disable", "--now", "ambassador.socket", "ambassador.service")

@@ -45,11 +45,14 @@ def _act(key: str, route: RouteView, endpoint: str) -> Act | None:
     name, where = route.name, endpoint or route.name
     count = next((one.open for one in route.endpoints if one.endpoint == endpoint), route.open)
     sessions = f"{count} session{'' if count == 1 else 's'}"
-    waits = route.hold.waiting if route.hold else route.held
+    go_on = f"{sessions} {'goes' if count == 1 else 'go'} on"
+    waiting = route.hold.waiting if route.hold else route.held
+    waits = f"{waiting or 'no'} client{'' if waiting == 1 else 's'}"
+    waits += " waits" if waiting == 1 else " wait"
     acts: dict[str, tuple[str, Command]] = {
-        "h": (f"hold {name}: new sessions wait, {sessions} go on?", Hold(name)),
-        "r": (f"release {name}: {waits} wait?", Release(name)),
-        "d": (f"drain {where}: {sessions} go on, no new ones?", Drain(name, endpoint)),
+        "h": (f"hold {name}: new sessions wait, {go_on}?", Hold(name)),
+        "r": (f"release {name}: {waits}?", Release(name)),
+        "d": (f"drain {where}: {go_on}, no new ones?", Drain(name, endpoint)),
         "a": (f"{where} ready again for new sessions?", Ready(name, endpoint)),
         "c": (f"cut {sessions} of {where}, with a reset?", Cut(name, endpoint)),
         "u": (f"take back the last change of {name}: {sessions} open?", Undo(name)),

@@ -22,7 +22,7 @@ from ambassador.admin import client
 from ambassador.admin.operations import Events
 from ambassador.cli.acts import Act, act_of, checked
 from ambassador.cli.board import Board
-from ambassador.cli.rows import HELP, KEYS, Line, lines, too_small
+from ambassador.cli.rows import HELP, KEYS, Line, lines, too_small, wrap
 from ambassador.core.commands import Sessions, Status
 from ambassador.errors import AmbassadorError
 
@@ -73,6 +73,10 @@ def run(find: Callable[[], Path], interval: float) -> None:
         _Console(screen, find, interval).run()
     finally:
         screen.keypad(False)
+        with suppress(curses.error):  # where the terminal has no second screen, this one stays
+            screen.move(screen.getmaxyx()[0] - 1, 0)
+            screen.clrtoeol()
+            screen.refresh()
         curses.endwin()
 
 
@@ -95,6 +99,7 @@ class _Console:
         self._tone = ""
         self._typed: str | None = None  # what is being typed, and what becomes of it
         self._prompt = ""
+        self._fresh = False  # nothing has been typed yet: what stands there is a proposal
         self._then: Callable[[str], None] = lambda _text: None
         self._asked: Act | None = None  # what a `y` would do
         self._news: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -213,6 +218,7 @@ class _Console:
 
     def _ask(self, prompt: str, text: str, then: Callable[[str], None]) -> None:
         self._prompt, self._typed, self._then = prompt, text, then
+        self._fresh = True
 
     def _type(self, key: int) -> None:
         assert self._typed is not None
@@ -222,11 +228,12 @@ class _Console:
         elif key == _ESCAPE:
             self._typed = None
         elif key in (curses.KEY_BACKSPACE, 8, 127):
-            self._typed = self._typed[:-1]
+            self._typed, self._fresh = self._typed[:-1], False
         elif key == 21:  # Ctrl-U
-            self._typed = ""
+            self._typed, self._fresh = "", False
         elif 32 <= key < 127:
-            self._typed += chr(key)
+            self._typed = ("" if self._fresh else self._typed) + chr(key)
+            self._fresh = False
 
     def _filter(self, text: str) -> None:
         self.board.filter = text.strip()
@@ -300,18 +307,22 @@ class _Console:
             found, self._first = lines(self.board, self._events, width - 1, height, self._first)
             for place, line in enumerate(found):
                 self._put_line(place, line)
-            self._put_line(height - 1, self._last_line(width - 1))
+            text, tone = self._last_line()
+            told = [text[: width - 1]] if tone == "dim" else wrap(text, width - 1, height // 2)
+            for place, part in enumerate(told, height - len(told)):
+                self._screen.move(place, 0)
+                self._screen.clrtoeol()
+                self._put_line(place, [(part, tone)])
         self._screen.refresh()
 
-    def _last_line(self, width: int) -> Line:
+    def _last_line(self) -> tuple[str, str]:
+        """Return what is said below everything else, and its tone."""
         if self._typed is not None:
-            text = f"{self._prompt}{self._typed}_"
-            return [(text[-width:], "bold")]
+            hint = "   (typing begins anew, Backspace edits)" if self._fresh and self._typed else ""
+            return f"{self._prompt}{self._typed}_{hint}", "bold"
         if self._asked is not None:
-            return [(f"{self._asked.question} (y/N) "[:width], "warn")]
-        if self._said:
-            return [(self._said[:width], self._tone)]
-        return [(KEYS[:width], "dim")]
+            return f"{self._asked.question} (y/N)", "warn"
+        return (self._said, self._tone) if self._said else (KEYS, "dim")
 
     def _put_line(self, row: int, line: Line) -> None:
         column = 0

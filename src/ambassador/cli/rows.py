@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 from ambassador.cli.board import Board, Series, endpoint_state, trouble
@@ -11,7 +12,7 @@ from ambassador.core.results import EndpointView, RouteView
 from ambassador.spec import printable
 from ambassador.spec.moments import format_moment
 
-__all__ = ["HEIGHT", "HELP", "KEYS", "WIDTH", "Line", "lines", "too_small"]
+__all__ = ["HEIGHT", "HELP", "KEYS", "WIDTH", "Line", "lines", "too_small", "wrap"]
 
 # Pieces of text, each with a tone: "" (plain), bold, dim, good, calm, warn, bad, off, cursor.
 Line = list[tuple[str, str]]
@@ -68,7 +69,15 @@ def too_small(width: int, height: int) -> str:
     """Return what to say where the terminal shows nothing of use; empty where it does."""
     if width >= WIDTH and height >= HEIGHT:
         return ""
-    return f"{width}x{height} is too small: {WIDTH}x{HEIGHT} at least (q: quit)"
+    long = f"{width}x{height} is too small: {WIDTH}x{HEIGHT} at least (q: quit)"
+    return long if len(long) < width else f"too small: {WIDTH}x{HEIGHT} (q: quit)"
+
+
+def wrap(text: str, width: int, most: int) -> list[str]:
+    """Return `text` in lines of `width` characters, the last `most` of them: a question ends with
+    what to type.
+    """
+    return textwrap.wrap(text, max(width, 1), break_on_hyphens=False)[-max(most, 1) :]
 
 
 def _head(board: Board) -> list[Line]:

@@ -62,7 +62,7 @@ def test_a_hold_is_asked_once_and_done_with_y(top, operated):
     until(lambda: route(operated).hold is not None, 20)
     top.see("relay  held")
     top.type("r")
-    top.see("release web: 0 wait?")
+    top.see("release web: no clients wait?")
     top.type("y")
     until(lambda: route(operated).hold is None, 10)
 
@@ -141,6 +141,17 @@ def test_it_is_resized_and_says_when_it_is_too_small(top):
     top.see("50x8 is too small: 60x12 at least (q: quit)")
     top.resize(100, 20)
     top.see("web  :")
+
+
+def test_a_narrow_terminal_shows_the_whole_question(top, operated):
+    top.resize(60, 14)
+    top.type("m")
+    top.see("Backspace edits")
+    top.type(f"{url(operated.second)}\r")  # typing replaces what is proposed
+    text = top.see("(y/N)")
+    asked = " ".join(text[text.index("move web to") :].split())
+    assert f"move web to {url(operated.second)}: " in asked
+    assert asked.endswith("? (y/N)")
 
 
 def test_q_leaves_the_terminal_as_it_was(operated):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ambassador.cli.board import Board, Row
-from ambassador.cli.rows import HEIGHT, WIDTH, lines, too_small
+from ambassador.cli.rows import HEIGHT, WIDTH, lines, too_small, wrap
 from tests.unit.cli.test_board import DB, END, WEB, view
 
 
@@ -67,3 +67,10 @@ def test_a_route_alone_and_nothing_yet():
 def test_too_small():
     assert too_small(WIDTH, HEIGHT) == ""
     assert too_small(WIDTH - 1, HEIGHT).startswith("59x12 is too small: 60x12 at least")
+    assert too_small(20, HEIGHT) == "too small: 60x12 (q: quit)"
+
+
+def test_a_long_question_takes_as_many_lines_as_it_needs_and_its_end_is_never_cut():
+    assert wrap("cut 7 sessions of db? (y/N)", 14, 5) == ["cut 7 sessions", "of db? (y/N)"]
+    assert wrap("cut 7 sessions of db? (y/N)", 14, 1) == ["of db? (y/N)"]
+    assert wrap("a" * 9, 4, 2) == ["aaaa", "a"]
