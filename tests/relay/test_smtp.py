@@ -7,6 +7,7 @@ import ssl
 from types import SimpleNamespace
 
 import pytest
+import uvloop
 from aiosmtpd.controller import Controller
 
 from ambassador.model import Tls, Verify
@@ -16,6 +17,16 @@ from tests.names import StaticResolver
 from tests.ports import free_port
 from tests.relay.peers import is_reset
 from tests.relay.running import endpoint, route
+
+
+@pytest.fixture
+def loop_factory():
+    return uvloop.new_event_loop
+
+
+@pytest.fixture
+def workers():
+    return 0
 
 
 @pytest.fixture
