@@ -34,6 +34,14 @@ def test_it_may_only_keep_the_hooks_of_translation(network, owner):
     assert "label" not in ruleset(network)
 
 
+def test_it_turns_without_a_moment_without_hooks(network, owner):
+    network.ambassador.call(owner.open)
+    for alive in (False, True, True):
+        network.ambassador.call(lambda alive=alive: owner.turn(alive=alive))
+        assert ruleset(network).count("type nat hook") == 2
+        assert ("label set 106" in ruleset(network)) is alive
+
+
 def test_nobody_else_can_take_it_away(network, owner):
     network.ambassador.call(owner.open)
     before = ruleset(network)

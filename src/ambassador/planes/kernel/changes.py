@@ -70,6 +70,7 @@ class Changes:
                 self.failed(self._routes.all)
             for kernel_route in self._routes.all:
                 kernel_route.happened(Event.TOLD)
+            self._table.lead()
         except PlaneError as error:
             self._left_standing(self._routes.all, str(error))
             raise
@@ -116,6 +117,8 @@ class Changes:
         try:
             await self._table.make_sure()
             taken = await self._installer.settle(routes)
+            if not any(one.standing for one in self._routes.all):
+                self._table.lead()
         except PlaneError as error:
             self._left_standing(routes, str(error))
             return
@@ -131,6 +134,7 @@ class Changes:
         news = [one.route.name for one in routes if one.standing != reason]
         for kernel_route in routes:
             kernel_route.standing = reason
+        self._table.give_way(reason)
         self.failed(routes)
         if news:
             log.event(

@@ -65,6 +65,19 @@ class Owner:
         self._socket = sock
         return True
 
+    def turn(self, *, alive: bool) -> None:
+        """Say from now on that this process lives, or (as if it did not) lead no new client on; the
+        hooks of translation stay. Raises PlaneError.
+        """
+        before, self._socket = self._socket, None
+        try:
+            self.open(alive=alive)
+        except PlaneError:
+            self._socket = before
+            raise
+        if before is not None:
+            before.close()
+
     def close(self) -> None:
         """Give the table up: the kernel deletes it at once."""
         if self._socket is not None:

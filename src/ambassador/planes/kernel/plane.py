@@ -163,7 +163,7 @@ class KernelPlane:
         """Hear from the relay of a client, as accept(2) names it, that has reached the route
         `name` at `port`; see ports.ClientArrived.
         """
-        if not self._healing.why:  # else it is no wonder
+        if not (self._healing.why or self._table.gives_way):  # else it is no wonder
             self._doubts.arrived(name, port, client)
 
     def status(self, routes: Sequence[Route] | None = None) -> Sequence[RouteStatus]:
@@ -171,7 +171,7 @@ class KernelPlane:
         found = [kernel_route.status() for kernel_route in self._routes.some(routes)]
         if self._refusal and (unseen := flows_unseen()):
             return [replace(one, why=f"{one.why}; {unseen}") for one in found]
-        if why := self._healing.why:
+        if why := self._healing.why or self._table.gives_way:
             ours = self.name
             found = [replace(s, plane="relay", why=why) if s.plane == ours else s for s in found]
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import re
 import socket
@@ -55,6 +56,7 @@ class Table:
         self._keep_rules = keep_rules
         self._owner = owner or Owner()
         self._tied = False  # the rules end with this process
+        self.gives_way = ""  # why new clients are not led on, whatever stands there
         self._lock: socket.socket | None = None
         self._first = ""  # what the first transaction does beside its own changes
         self._unsure = False  # a transaction was begun, and may have been made
@@ -91,6 +93,22 @@ class Table:
                 "this kernel is older than 5.12: if this process is killed, its rules lead clients "
                 f"on until they are removed (nft delete table {TABLE})",
             )
+
+    def give_way(self, reason: str) -> None:
+        """Let the relay have new clients, within the 5 s of a lease: what stands there leads them
+        where it should not, and nft does not change it, for `reason`. Not where rules stay beyond
+        this process.
+        """
+        if self._tied and not self.gives_way:
+            with contextlib.suppress(PlaneError):
+                self._owner.turn(alive=False)
+                self.gives_way = f"{reason}; the relay has new sessions until that is over"
+
+    def lead(self) -> None:
+        """Lead new clients on again: what stands there is as it should be."""
+        if self.gives_way:
+            self._owner.turn(alive=True)
+            self.gives_way = ""
 
     @property
     def lock(self) -> socket.socket | None:

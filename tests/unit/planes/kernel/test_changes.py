@@ -22,6 +22,13 @@ class Table:
 
     def __init__(self):
         self.made_sure = 0
+        self.led = []
+
+    def give_way(self, reason):
+        self.led.append(reason)
+
+    def lead(self):
+        self.led.append("")
 
     async def make_sure(self):
         self.made_sure += self.unsure
@@ -88,7 +95,8 @@ def test_what_fails_is_tried_again_and_only_that(failure):
 
 
 def test_what_stands_although_it_should_not_is_said_once_and_shown_until_it_is_gone(caplog):
-    _, known, _ = run(PlaneError("nft: no"), PlaneError("nft: no"))
+    _, known, table = run(PlaneError("nft: no"), PlaneError("nft: no"))
+    assert table.led == ["nft: no", "nft: no", ""]  # new clients are not led by it meanwhile
     assert [(one.event, one.message) for one in caplog.records] == [
         ("rules_left", "a  the rules are not as they should be: nft: no")
     ]

@@ -65,6 +65,11 @@ class Owner:
         self.alive = alive
         return self.can
 
+    def turn(self, *, alive):
+        if not self.can:
+            raise PlaneError("no")
+        self.alive = alive
+
     def close(self):
         self.alive = None
 
@@ -184,6 +189,23 @@ def test_one_that_relays_touches_nothing_else(found):
 
 def test_one_that_relays_does_not_mind_a_failure():
     asyncio.run(retire(Nft(Found(LAYOUT, ()), failure="nft: no")))
+
+
+@pytest.mark.parametrize(("keep_rules", "can"), [(False, True), (True, True), (False, False)])
+def test_what_cannot_be_changed_is_let_go_of_where_rules_end_with_their_process(keep_rules, can):
+    async def using(nft, owner):
+        ours = table_of(nft, owner=owner, keep_rules=keep_rules)
+        await ours.open()
+        before = owner.alive
+        ours.give_way("nft: no")
+        ours.give_way("nft: again")
+        tied = can and not keep_rules
+        assert owner.alive is (False if tied else before)
+        assert ours.gives_way.startswith("nft: no; the relay has new sessions") is tied
+        ours.lead()
+        assert (ours.gives_way, owner.alive) == ("", before)
+
+    asyncio.run(using(Nft(), Owner(can)))
 
 
 @pytest.mark.parametrize(
