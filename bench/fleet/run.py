@@ -16,6 +16,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from ambassador.core.fleet.keys import Keys, after
 from ambassador.fleet.access import Access
@@ -31,7 +32,7 @@ __all__ = ["main"]
 _PROCESSES, _WATCHERS, _EACH = 200, 5000, 1250  # real ones; watchers, and how many in a process
 _MOVES = 5
 _REST = 5.0  # seconds in which the cost of doing nothing is measured
-_BETWEEN = 0.3  # seconds between two starts
+_BETWEEN = 0.4  # seconds between two starts
 _PATIENCE = 300.0  # seconds for all to be there
 _KEYS = Keys("/ambassador")
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -103,15 +104,33 @@ def _client(url: str) -> Etcd:
     return Etcd(Access((Url(host, int(port), tls=False),)))
 
 
-async def _until_reported(etcd: Etcd, number: int, said: str) -> None:
-    began, applied, found = time.monotonic(), _KEYS.applied(SERVICE), 0
-    while found < number:
-        if time.monotonic() - began > _PATIENCE:
-            raise BenchError(f"{found} of {number} {said} are there after {_PATIENCE:g} s")
-        await asyncio.sleep(0.5)
-        with contextlib.suppress(AwayError):  # while all start, it may have no turn for seconds
-            found = len((await etcd.get(applied, after(applied))).values)
-    print(f"{number} {said} are there after {time.monotonic() - began:.0f} s", flush=True)
+def _listens(number: int) -> tuple[str, str]:
+    """Return the route of the ambassador of this `number`."""
+    listen = f"127.1.{number // 250}.{number % 250 + 1}:6379"
+    return f"S_PORT_6379_TCP=etcd://{SERVICE}", f"S_PORT_6379_TCP_LISTEN={listen}"
+
+
+async def _begin(
+    stack: AsyncExitStack, words: Sequence[str], environ: dict[str, str], log: BinaryIO
+) -> asyncio.subprocess.Process:
+    running = _running(sys.executable, *words, env=environ, stdout=log, stderr=log)
+    return await stack.enter_async_context(running)
+
+
+async def _all_there(etcd: Etcd, number: int, began: float) -> bool:
+    """Tell, after half a second, whether as many have reported. Raises BenchError when it is too
+    late for that.
+    """
+    await asyncio.sleep(0.5)
+    applied, found = _KEYS.applied(SERVICE), 0
+    with contextlib.suppress(AwayError):  # while all start, it may have no turn for seconds
+        found = len((await etcd.get(applied, after(applied))).values)
+    took = time.monotonic() - began
+    if found < number and took > _PATIENCE:
+        raise BenchError(f"{found} of {number} are there after {_PATIENCE:g} s")
+    if found >= number:
+        print(f"{number} are there after {took:.0f} s", flush=True)
+    return found >= number
 
 
 class _Moves:
@@ -170,15 +189,18 @@ async def _processes(number: int, folder: Path) -> None:
             "AMBASSADOR_WORKERS": "0",
         }
         log = stack.enter_context((folder / "ambassadors.log").open("wb"))
-        pids = []
+        processes: list[asyncio.subprocess.Process] = []
         for one in range(number):
-            listen = f"127.1.{one // 250}.{one % 250 + 1}:6379"
-            route = (f"S_PORT_6379_TCP=etcd://{SERVICE}", f"S_PORT_6379_TCP_LISTEN={listen}")
-            words = ("-m", "ambassador", "run", *route)
-            running = _running(sys.executable, *words, env=environ, stdout=log, stderr=log)
-            pids.append((await stack.enter_async_context(running)).pid)
+            words = ("-m", "ambassador", "run", *_listens(one))
+            processes.append(await _begin(stack, words, environ, log))
             await asyncio.sleep(_BETWEEN)
-        await _until_reported(etcd, number, "ambassadors")
+        began = time.monotonic()
+        while not await _all_there(etcd, number, began):
+            gone = (place for place, one in enumerate(processes) if one.returncode is not None)
+            if (place := next(gone, None)) is not None:  # etcd had no turn for 5 s, so it has ended
+                words = ("-m", "ambassador", "run", *_listens(place))
+                processes[place] = await _begin(stack, words, environ, log)
+        pids = [one.pid for one in processes]
         moves = _Moves(etcd, urls)
         await moves.move()
         await _rest(what, pid, pids)
@@ -231,7 +253,9 @@ async def _watchers(number: int, folder: Path) -> None:
             crowds.append(_Crowd(process))
             pids.append(process.pid)
             await crowds[-1].hear()
-        await _until_reported(etcd, number, "watchers")
+        began = time.monotonic()
+        while not await _all_there(etcd, number, began):
+            pass
         moves = _Moves(etcd, urls)
         await moves.move()
         await _rest(what, pid, pids)
@@ -264,7 +288,10 @@ def main(arguments: Sequence[str]) -> int:
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}", flush=True)
     for number, measure in ((processes, _processes), (watchers, _watchers)):
         if number:
-            with tempfile.TemporaryDirectory(prefix="bench-fleet-") as folder:
+            # In memory where there is such a place: a disk that others use takes a second to sync.
+            shm = Path("/dev/shm")
+            where = shm if shm.is_dir() else None
+            with tempfile.TemporaryDirectory(prefix="bench-fleet-", dir=where) as folder:
                 asyncio.run(measure(number, Path(folder)))
             print(f"load {os.getloadavg()[0]:.1f}", flush=True)
     return 0

@@ -168,6 +168,40 @@ def test_while_etcd_is_out_nobody_meets_a_read_only_server(net, patroni, tmp_pat
         assert rows.readonly == 0, program.events
 
 
+def test_with_failsafe_mode_all_goes_on_while_etcd_is_out(net, patroni, tmp_path):
+    leader = patroni.leader()
+    assert patroni.rest(leader, "/config", "PATCH", {"failsafe_mode": True}) == 200
+    until(lambda: all(patroni.rest(one, "/failsafe") == 200 for one in (0, 1)), 30, "it is on")
+    with following(net, tmp_path, USER="admin") as program:
+        leads_to(program, leader)
+        rows = Rows(net, 5432)
+        until(lambda: len(rows.acknowledged) > 20, 15)
+        before = told(program)
+        began = time.monotonic()
+        patroni.kill_etcd()
+        try:
+            # Without it Patroni would demote after its retry_timeout of 3 s.
+            until(lambda: time.monotonic() > began + 8, 20)
+            assert patroni.leader() == leader
+            out = time.monotonic()
+            until(lambda: rows.since(out), 15)
+        finally:
+            patroni.start_etcd()
+        until(patroni.whole, 60)
+        rows.stop()
+        assert patroni.leader() == leader
+        everywhere(patroni, rows, 0.0)
+        assert told(program) == before
+        assert (rows.readonly, rows.refused) == (0, 0), program.events
+        assert rows.gap(began) < 1.5
+    assert patroni.rest(leader, "/config", "PATCH", {"failsafe_mode": None}) == 200
+
+
+def told(program):
+    """Return all that was said of the primary."""
+    return [one["message"] for one in program.events if one["event"].startswith("primary")]
+
+
 def followed(folder):
     """Return what `status` has of the followed route, once it has something."""
     try:
