@@ -204,6 +204,7 @@ def test_what_cannot_be_changed_is_let_go_of_where_rules_end_with_their_process(
         assert ours.gives_way.startswith("nft: no; the relay has new sessions") is tied
         ours.lead()
         assert (ours.gives_way, owner.alive) == ("", before)
+        ours.close()
 
     asyncio.run(using(Nft(), Owner(can)))
 
