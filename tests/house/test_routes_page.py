@@ -15,6 +15,7 @@ from ambassador.model import Pick
 from ambassador.sources.env import EnvironmentSource
 from ambassador.sources.file import FileSource
 from ambassador.spec import OPTIONS
+from ambassador.spec.health import PRIMARIES, PROBES, REPLICAS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "routes.md").read_text()
 BLOCKS = re.findall(r"(?:^ {4,}.*\n|^\n(?= {4}))+", PAGE, re.M)
@@ -74,6 +75,14 @@ def test_the_page_names_each_option_with_its_default_and_meaning():
         assert option.default in row
         assert option.help.split(":")[0].split(";")[0] in row
     assert all(f"`{pick}`" in PAGE for pick in Pick)
+
+
+@pytest.mark.parametrize("word", [*PROBES, *PRIMARIES, *REPLICAS])
+def test_the_page_names_each_probe_and_says_what_it_asks(word):
+    (row,) = re.findall(r"^\| `_HEALTH` \|.*$", PAGE, re.M)
+    assert f"`{word}`" in row
+    rows = re.findall(r"^\| (`[^|]*)\|", PAGE, re.M)
+    assert any(re.search(rf"`{word}[`:]", cell) for cell in rows)
 
 
 def test_the_usual_names_of_the_page_are_usual():
