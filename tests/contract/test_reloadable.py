@@ -1,10 +1,13 @@
-"""What ports.Reloadable promises, of the token of the API."""
+"""What ports.Reloadable promises, of the token of the API and of what is gone from etcd."""
 
 from __future__ import annotations
+
+import asyncio
 
 import pytest
 
 from ambassador.admin.token import Token
+from ambassador.app.fleet import _Emptied
 from ambassador.errors import ConfigError, Problem
 
 
@@ -52,3 +55,26 @@ def test_what_makes_no_sense_changes_nothing(case):
     assert case.in_force == "first"
     case.it.take_over()
     assert case.in_force == "first"
+
+
+def test_a_reload_confirms_what_is_gone_from_etcd_and_only_when_it_is_taken_over():
+    async def body():
+        confirmed = []
+
+        class Watched:
+            held = True
+
+            async def confirm(self):
+                confirmed.append(1)
+
+        it = _Emptied(Watched())
+        assert it.name
+        it.read()
+        await asyncio.sleep(0)
+        assert confirmed == []
+        it.take_over()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert confirmed == [1]
+
+    asyncio.run(body())

@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 
+from ambassador.control.snapshots import _Said
+from ambassador.engine.labels import LabelsSource
 from ambassador.errors import ConfigError, SourceError
-from ambassador.model import Endpoint, Inet, Route
+from ambassador.fleet.source import FleetSource
+from ambassador.model import Endpoint, Inet, Proto, Route
 from ambassador.sources.env import EnvironmentSource
 from ambassador.sources.file import FileSource
+from ambassador.sources.given import GivenSource
 from ambassador.sources.hosts import HostsSource
 from tests.wishes import Wish
 
@@ -24,8 +28,8 @@ class Case:
     """
 
     good: Any
-    wrong: Any
-    named_in_the_error: str
+    wrong: Any = None  # where nothing can be
+    named_in_the_error: str = ""
     unreachable: Any = None
 
 
@@ -75,7 +79,27 @@ def wish(_):
     return Case(Wish(route), wrong, "", unreachable)
 
 
-@pytest.fixture(params=[environment, arguments, hosts, file, wish], ids=lambda make: make.__name__)
+def given(folder):
+    case = environment(folder)
+    places = {(Proto.TCP, "other"): Inet("127.0.0.1", 7000)}
+    return Case(GivenSource(case.good, places), GivenSource(case.wrong, places), VARIABLE)
+
+
+def fleet(folder):
+    source = FleetSource()
+    source.routes = wish(folder).good.read().routes
+    return Case(source)
+
+
+def said(folder):
+    """What a source said before, while it cannot be asked."""
+    return Case(_Said(wish(folder).good.read()))
+
+
+SOURCES = [environment, arguments, hosts, file, wish, given, fleet, said]
+
+
+@pytest.fixture(params=SOURCES, ids=lambda make: make.__name__)
 def case(request, tmp_path):
     return request.param(tmp_path)
 
@@ -100,6 +124,8 @@ def test_routes_are_ready_to_be_installed(case):
 
 
 def test_what_is_wrong_is_a_config_error_that_says_where(case):
+    if case.wrong is None:
+        return
     with pytest.raises(ConfigError) as caught:
         case.wrong.read()
     assert case.named_in_the_error in str(caught.value)
@@ -111,3 +137,11 @@ def test_a_source_that_cannot_be_asked_is_never_an_empty_one(case):
     if case.unreachable is not None:
         with pytest.raises(SourceError, match=r"."):
             case.unreachable.read()
+
+
+def test_labels_of_an_engine_that_is_not_there_are_no_empty_source(tmp_path):
+    """What they say while an engine is followed: tests/unit/engine/test_labels.py."""
+    source = LabelsSource(f"unix://{tmp_path}/none", {})
+    assert source.name.isidentifier()
+    with pytest.raises((ConfigError, SourceError), match="none"):
+        source.read()

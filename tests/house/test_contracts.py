@@ -46,6 +46,24 @@ def test_each_seam_has_a_suite_that_names_it():
     assert sorted(name for name in seams if not re.search(rf"ports\.{name}\b", suites)) == []
 
 
+def test_each_implementation_is_in_a_suite():
+    """Whoever says "Implements ports.X" is made in the suite, or stands in the table it goes by."""
+    suites = "".join(path.read_text() for path in (ROOT / "tests" / "contract").glob("*.py"))
+    suites += MODULES["probes.table"].read_text()
+    seams = {name for path in PORTS.values() for name in protocols(path) | told(path)}
+    missing, unknown = [], []
+    for module, path in MODULES.items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.ClassDef):
+                continue
+            said = re.search(r"[Ii]mplements ports\.(\w+)", ast.get_docstring(node) or "")
+            if said and not re.search(rf"\b{node.name}\b", suites):
+                missing.append(f"{module}.{node.name}")
+            if said and said[1] not in seams:
+                unknown.append(f"{module}.{node.name}: {said[1]}")
+    assert (missing, unknown) == ([], [])
+
+
 def test_no_other_module_has_a_protocol():
     """Within a room the class itself, a base class or a type of functions says what is expected."""
     outside = {

@@ -17,8 +17,8 @@ _FILE = "AMBASSADOR_API_TOKEN_FILE"
 
 
 class Token:
-    """Implements ports.Besides; `read` returns the token, or raises ConfigError. It is in `file`,
-    or where that is empty in the variable.
+    """Implements ports.Reloadable; `read` returns the token, or raises ConfigError. It is in
+    `file`, or where that is empty in the variable.
     """
 
     name = "token"

@@ -20,7 +20,7 @@ __all__ = ["Figures"]
 
 
 class Figures:
-    """Implements ports.MetricsPage."""
+    """Has `MetricsText` made, and asked, when /metrics is asked for."""
 
     def __init__(
         self, reconciler: Reconciler, relay: RelayPlane, transfer: Transfer, durations: Durations

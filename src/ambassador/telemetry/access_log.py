@@ -68,7 +68,7 @@ def _is_timed(record: SessionRecord) -> bool:
 
 
 class AccessLog:
-    """Appends to the file `where`, or writes to stdout (`-`); implements ports.Closed."""
+    """Appends to the file `where`, or writes to stdout (`-`); implements ports.SessionEnded."""
 
     def __init__(self, where: str) -> None:
         self._where = where
