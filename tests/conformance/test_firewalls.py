@@ -466,3 +466,17 @@ def test_a_datagram_endpoint_that_refuses_is_found_out(
     until(lambda: ask(network, *service, 0.5) is not None, 5)
     answered = sum(ask(network, *service, 0.5) is not None for _ in range(10))
     assert answered >= 8
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, IPV6], ids=["IPv4", "IPv6"])
+def test_a_datagram_endpoint_whose_host_is_gone_leaves_its_part_to_the_backup(
+    network, services, start_program, plane, family
+):
+    gone, answering = "10.77.0.200", network.address("old", family)
+    if family == IPV6:
+        gone, answering = "[fd77::200]", f"[{answering}]"
+    ends = f"udp://{gone}:7053,udp://{answering}:7053?backup"
+    start_program("auto" if plane == "kernel" else "relay", f"R_PORT_6379_UDP={ends}")
+    service = (family, socket.SOCK_DGRAM, 6379)
+    until(lambda: answered(network, service) >= 9, 15)
+    assert answered(network, service, 20) >= 18

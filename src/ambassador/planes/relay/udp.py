@@ -37,10 +37,6 @@ _BATCH = 64
 _BATCH_OF_FLOW = 16
 # The most that is taken from the socket's buffer when the listener stops.
 _LAST_BATCH = 4096
-# The endpoint cannot be reached, as opposed to: this datagram cannot be sent now.
-_UNREACHABLE = frozenset(
-    {errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN}
-)
 # What Linux says of a source address that is none: IPv6, and IPv4 over a dual-stack socket.
 _NO_SOURCE = frozenset({errno.EINVAL, errno.ENETUNREACH})
 
@@ -205,7 +201,7 @@ class UdpListener(Ready):
         try:
             flow.upstream.send(datagram)
         except OSError as error:
-            if error.errno in _UNREACHABLE and self._endpoints.refused(flow, error):
+            if self._endpoints.refused(flow, error):
                 # The answer to an earlier datagram (udp(7)); this one has not been sent.
                 self._aim(flow, datagram)
             else:

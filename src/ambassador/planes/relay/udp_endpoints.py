@@ -27,6 +27,11 @@ from ambassador.spec import is_ip
 
 __all__ = ["NameUnknownError", "UdpEndpoints"]
 
+# The endpoint cannot be reached, as opposed to: this datagram cannot be sent now.
+_UNREACHABLE = frozenset(
+    {errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN}
+)
+
 # What says nothing of an endpoint: a datagram too large for the way, no memory.
 _OF_THE_DATAGRAM = frozenset({errno.EMSGSIZE, errno.ENOBUFS, errno.ENOMEM})
 
@@ -171,13 +176,16 @@ class UdpEndpoints:
         return False
 
     def refused(self, flow: UdpFlow, error: OSError) -> bool:
-        """Note that the endpoint of `flow` cannot be reached: its next datagram looks anew. Tell
-        whether this was about a datagram before (udp(7)), and not the one just being sent.
+        """Note that the endpoint of `flow` cannot be reached, where `error` says so: its next
+        datagram looks anew. Tell whether this was about a datagram before (udp(7)), and the one
+        that is just being sent may be sent to another.
         """
         if flow.upstream is None or flow.candidate is None:
             return False
         earlier = has_heard_errors(flow.upstream)
-        if error.errno not in _OF_THE_DATAGRAM:
+        if error.errno in _OF_THE_DATAGRAM:
+            return False
+        if earlier or error.errno in _UNREACHABLE:
             candidate, endpoint = flow.candidate, flow.candidate.endpoint
             flow.refused, flow.answered = True, False
             self._doubts.add(_place(candidate), self._loop.time())
@@ -187,7 +195,7 @@ class UdpEndpoints:
                 self._failed(endpoint, f"{candidate}: {spoken(error)}")
             elif isinstance(endpoint.address, Inet):
                 self._resolver.doubt(endpoint.address.host)
-        return earlier
+        return earlier or error.errno == errno.ECONNREFUSED
 
     def answered(self, flow: UdpFlow) -> None:
         """Note that the endpoint of `flow` is there."""
