@@ -259,6 +259,7 @@ async def _watchers(number: int, folder: Path) -> None:
         moves = _Moves(etcd, urls)
         await moves.move()
         await _rest(what, pid, pids)
+        print(f"load {os.getloadavg()[0]:.1f}", flush=True)
         reported, half, last, costs = list[float](), list[float](), list[float](), []
         for _ in range(_MOVES):
             own, *others = await _cost((pid, *pids), lambda: _timed(moves, reported))

@@ -8,7 +8,9 @@ first and the last had applied it; ends with its standard input.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import logging
 import os
 import resource
 import sys
@@ -24,7 +26,7 @@ from ambassador.fleet.etcd import Etcd
 from ambassador.fleet.following import Following
 from ambassador.fleet.presence import Presence
 from ambassador.fleet.watching import Watching
-from ambassador.fleet.wire import Url
+from ambassador.fleet.wire import AwayError, Url
 from ambassador.model import Inet, Route
 from ambassador.probes.verifier import ConnectVerifier
 from ambassador.resolve.resolver import NameResolver
@@ -35,7 +37,7 @@ __all__ = ["SERVICE", "main"]
 SERVICE = "bench"
 _ROUTE = Route("bench", Inet("", 6379), (), service=SERVICE)
 _KEYS = Keys("/ambassador")
-_BEGIN = 0.002  # seconds between two that begin
+_BEGIN = 0.008  # seconds between two that begin
 
 
 class _Watcher:
@@ -55,7 +57,9 @@ class _Watcher:
         )
 
     async def begin(self) -> None:
-        await self.watching.start()
+        while not self.watching.read:
+            with contextlib.suppress(AwayError):  # while thousands come, it may have no turn
+                await self.watching.start()
         self._take(self.watching.values)
         self.following.begin()
         for work, name in ((self.watching.run(), "watch"), (self._presence.run(), "report")):
@@ -109,6 +113,7 @@ def _memory() -> int:
 
 def main() -> None:
     """Watch."""
+    logging.getLogger("ambassador").setLevel(logging.WARNING)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_watch(sys.argv[1], int(sys.argv[2])))
 

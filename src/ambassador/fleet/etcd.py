@@ -97,17 +97,17 @@ class Etcd:
             headers = await self._headers(connection)
         lines = connection.lines("/v3/watch", body, headers | {"Grpc-Metadata-Hasleader": "true"})
         try:
+            wait: float | None = LIMIT  # that it has begun is told at once, and then what changes
             while True:
-                async with asyncio.timeout(LIMIT) as limit:
-                    try:
+                try:
+                    async with asyncio.timeout(wait):
                         status, line = await anext(lines)
-                    except StopAsyncIteration:
-                        raise AwayError(f"{connection.url}: it hung up") from None
-                    if status == 200:
-                        limit.reschedule(None)
-                        yield self._batch(connection.url, line, about)
-                        continue
-                raise refusal(connection.url, status, line, about)
+                except StopAsyncIteration:
+                    raise AwayError(f"{connection.url}: it hung up") from None
+                if status != 200:
+                    raise refusal(connection.url, status, line, about)
+                wait = None
+                yield self._batch(connection.url, line, about)
         except TimeoutError:
             raise AwayError(f"{connection.url}: no answer within {LIMIT:g} s") from None
         except StaleTokenError:

@@ -112,3 +112,23 @@ async def test_a_connection_that_was_cut_is_made_anew(member, keys):
     await asyncio.sleep(0)
     await client.get("k")
     client.close()
+
+
+async def test_a_watch_that_has_begun_waits_for_as_long_as_nothing_changes(
+    member, keys, monkeypatch
+):
+    monkeypatch.setattr("ambassador.fleet.etcd.LIMIT", 0.2)
+    client = member.client()
+    revision = (await client.get(*keys.watched)).revision
+    watch = client.watch(*keys.watched, revision + 1)
+    assert (await anext(watch)).changes == {}
+
+    async def change():
+        await asyncio.sleep(0.6)  # longer than anything but a change may take
+        await client.change((), [put(keys.word("s"), "x")], "k")
+
+    changing = asyncio.get_running_loop().create_task(change())
+    assert set((await anext(watch)).changes) == {keys.word("s")}
+    await changing
+    await watch.aclose()
+    client.close()
