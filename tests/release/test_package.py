@@ -3,10 +3,14 @@
 import json
 import platform
 import shutil
+import subprocess
+import sys
 
 import pytest
 
 from release import source
+from tests.netns import Namespace
+from tests.recipes import lines
 from tests.wait import until
 
 from .host import Host
@@ -37,6 +41,21 @@ while not pathlib.Path("/tmp/enough").exists():
     count += 1
 ask(kept)
 print(json.dumps({"count": count}))
+"""
+# Two services at the addresses of docs/deploy.md; each says which it is.
+SERVICES = """
+import socket, threading
+def serve(listener, name):
+    while True:
+        with listener.accept()[0] as sock: sock.sendall(name)
+for name, address in ((b"old", "192.168.1.52"), (b"new", "192.168.1.99")):
+    listener = socket.create_server((address, 6379))
+    threading.Thread(target=serve, args=(listener, name)).start()
+print("begun", flush=True)
+"""
+ASK = """
+import socket
+with socket.create_connection(("127.0.0.1", 6379), 10) as sock: print(sock.recv(3).decode())
 """
 ROUTE = '[route.db]\nlisten = 6379\nendpoints = ["tcp://127.0.0.1:7000"]\n'
 
@@ -95,3 +114,60 @@ def test_the_life_of_the_package(host, made):
     host.run("dpkg", "--purge", "ambassador")
     left = ("etc/ambassador", "etc/default/ambassador", "usr/lib/ambassador", "var/lib/ambassador")
     assert not [place for place in left if (host.root / place).exists()]
+
+
+def asked(host):
+    return host.run("python3", "-c", ASK).stdout.strip()
+
+
+@pytest.fixture
+def services(host):
+    """Let another host have two services at the addresses of docs/deploy.md."""
+    net = Namespace()
+    inside = ("nsenter", "--target", str(host.pid), "--net", "ip")
+    there = ("netns", str(host.pid), "type", "veth", "peer", "name", "eth0")
+    net.run("ip", "link", "add", "far", *there)
+    for ip, device, *addresses in (
+        (inside, "far", "192.168.1.1/24"),
+        (("ip",), "eth0", "192.168.1.52/24", "192.168.1.99/24"),
+    ):
+        for address in addresses:
+            net.run(*ip, "address", "add", address, "dev", device)
+        net.run(*ip, "link", "set", device, "up")
+    process = net.start(sys.executable, "-c", SERVICES, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "begun\n"
+    yield
+    net.close()
+    process.stdout.close()
+
+
+@pytest.mark.usefixtures("services")
+def test_each_line_of_the_recipe_with_the_unit_does_what_the_page_says(host, made):
+    install, *begin, status, move, restart = lines("systemd")
+    assert install.startswith("python3 -m venv /opt/ambassador && ")
+    host.run("python3", "-m", "venv", "--without-pip", "/opt/ambassador")
+    (site,) = (host.root / "opt/ambassador/lib").glob("python3*/site-packages")
+    shutil.copytree(made.site, site, dirs_exist_ok=True)
+    program = host.root / "opt/ambassador/bin/ambassador"
+    program.write_text("#!/opt/ambassador/bin/python3\nfrom ambassador.cli import main\nmain()\n")
+    program.chmod(0o755)
+    shutil.copytree(source.ROOT / "deploy", host.root / "root/deploy")
+
+    for line in begin:
+        done = host.run("sh", "-ec", f"cd /root; {line}", ok=None)
+        said = host.run("journalctl", "--no-pager", "--lines=20", ok=None).stdout
+        assert done.returncode == 0, (line, done.stderr, said)
+    assert "192.168.1.52:6379" in host.run("sh", "-ec", status).stdout
+    assert asked(host) == "old"
+    pid = main_pid(host)
+    user = host.run("ps", "-o", "user=", "-p", pid.strip()).stdout.strip()
+    assert user not in ("", "root")
+    host.run("sh", "-ec", move)
+    assert asked(host) == "new"
+    # Its successor begins with what the file says; the port is open all the while.
+    host.run("systemctl", "stop", "ambassador.service")
+    waiting = host.start("python3", "-c", ASK)
+    host.run("sh", "-ec", restart)
+    assert waiting.stdout.read() == "old\n"
+    assert main_pid(host) != pid
+    host.run("systemctl", "disable", "--now", "ambassador.socket", "ambassador.service")
