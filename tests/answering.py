@@ -6,7 +6,7 @@ import contextlib
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 __all__ = ["running", "saying"]
 
@@ -52,3 +52,34 @@ def saying(data: bytes, *, first: bool = False) -> Iterator[int]:
             with contextlib.suppress(OSError):
                 listener.shutdown(socket.SHUT_RDWR)
             thread.join(10)
+
+
+class Named:
+    """A service on 127.0.0.1 that says its `name` to each client, and hangs up. `make` creates its
+    listening socket, in another namespace perhaps.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        port: int = 0,
+        make: Callable[[tuple[str, int]], socket.socket] = socket.create_server,
+    ) -> None:
+        self._name = name.encode()
+        self.sock = make(("127.0.0.1", port))
+        self.url = f"tcp://127.0.0.1:{self.sock.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self.sock.accept()
+            except OSError:
+                return
+            with connection:
+                connection.sendall(self._name)
+
+    def close(self) -> None:
+        """Answer no longer."""
+        self.sock.shutdown(socket.SHUT_RDWR)
+        self.sock.close()

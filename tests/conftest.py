@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.relay.peers import Peers
+
 STRICT = os.environ.get("CI") == "true"  # nothing may be skipped
 
 # Properties say what holds, not how fast; each test has its timeout.
@@ -120,3 +122,11 @@ def _nothing_left_running() -> Iterator[None]:
     yield
     left = set(children(os.getpid())) - before
     assert not left, f"started by a test and still running: {sorted(left)}"
+
+
+@pytest.fixture
+def peers() -> Iterator[Peers]:
+    """Clients and endpoints of a test; all are closed."""
+    peers = Peers()
+    yield peers
+    peers.close()

@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ import psycopg
 
 from tests.netns import Namespace
 from tests.wait import until
+from tests.writing import Writing
 
 __all__ = ["POSTGRES", "REST", "Rows", "Set"]
 
@@ -166,28 +166,14 @@ class Set:
             )
 
 
-class Rows:
+class Rows(Writing):
     """Inserts numbers through `port`, on a kept connection and on one for each; knows when each was
     acknowledged.
     """
 
     def __init__(self, net: Namespace, port: int) -> None:
-        self.acknowledged: dict[str, float] = {}
-        self.readonly = 0
-        self.refused = 0
-        self._net, self._port, self._on = net, port, True
-        self._threads = [
-            threading.Thread(target=self._write, args=(f"{name}-", name == "each"), daemon=True)
-            for name in ("kept", "each")
-        ]
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self) -> None:
-        """Write no longer."""
-        self._on = False
-        for thread in self._threads:
-            thread.join(15)
+        self._port = port
+        super().__init__(net)
 
     def since(self, moment: float) -> list[float]:
         """Return when rows were acknowledged after `moment`."""

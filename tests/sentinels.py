@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import subprocess
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 from ambassador.follow.resp import Incomplete, Reply, command, parse
 from tests.netns import Namespace
 from tests.wait import until
+from tests.writing import Writing
 
 __all__ = ["Set", "Writers", "ask"]
 
@@ -126,7 +126,7 @@ class Set:
         return True
 
 
-class Writers:
+class Writers(Writing):
     """Adds numbers to a set through `place`, one a connection and one by one on a kept one; knows
     when each was sent, and when it was acknowledged: between the two, whenever this process had its
     turn.
@@ -134,23 +134,8 @@ class Writers:
 
     def __init__(self, net: Namespace, place: tuple[str, int]) -> None:
         self.sent: dict[str, float] = {}
-        self.acknowledged: dict[str, float] = {}
-        self.readonly = 0
-        self.refused = 0
-        self._net, self._place = net, place
-        self._on = True
-        self._threads = [
-            threading.Thread(target=self._write, args=(f"{name}-", name == "each"), daemon=True)
-            for name in ("kept", "each")
-        ]
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self) -> None:
-        """Write no longer."""
-        self._on = False
-        for thread in self._threads:
-            thread.join(15)
+        self._place = place
+        super().__init__(net)
 
     def wait_for_one(self, since: float, within: float = 15.0) -> float:
         """Return when the first write after `since` was acknowledged."""

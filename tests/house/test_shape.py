@@ -89,6 +89,7 @@ ELSEWHERE: dict[str, str] = {
     "app.announce": "scenario/test_fleet.py",
     "app.operate": "scenario/test_fleet.py",
     "cli.announce": "scenario/test_fleet.py",
+    "cli.shared": "unit/cli/test_promises.py",
     "cli.fleet": "scenario/test_fleet.py",
     "cli.fleet_text": "scenario/test_fleet.py",
     "fleet.standing": "unit/fleet/test_mover.py",

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 import pytest
 import uvloop
 
-from tests.relay.peers import Peers
 from tests.relay.running import LoopFactory, RunningRelay
 
 _LOOPS = {
@@ -48,10 +47,3 @@ def start_relay(loop_factory: LoopFactory, workers: int) -> Iterator[Callable[..
 @pytest.fixture
 def relay(start_relay: Callable[..., RunningRelay]) -> RunningRelay:
     return start_relay()
-
-
-@pytest.fixture
-def peers() -> Iterator[Peers]:
-    peers = Peers()
-    yield peers
-    peers.close()

@@ -17,16 +17,9 @@ from ambassador.core.plan import ChangeRoute
 from ambassador.model import Hold, Reason
 from ambassador.planes.relay.shared import COLUMNS, LOAD
 from tests.ports import free_port
-from tests.relay.peers import Peers, is_reset, read_exactly, reset
+from tests.relay.peers import is_reset, read_exactly, reset
 from tests.relay.running import RunningRelay, route
 from tests.wait import until
-
-
-@pytest.fixture
-def peers():
-    peers = Peers()
-    yield peers
-    peers.close()
 
 
 class Relay(RunningRelay):

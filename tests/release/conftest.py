@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import pytest
 
 from release import debian, inventory, single, source, vendor, wheel
 from tests.docker.bed import root
-from tests.relay.peers import Peers
 
 # What a small Debian host has; curl and the like are not needed.
 _HOST = """
@@ -63,10 +61,3 @@ def host_files() -> Path:
     """The files of a Debian host, as a tar file that is kept."""
     with root.locked():
         return root.host(_HOST)
-
-
-@pytest.fixture
-def peers() -> Iterator[Peers]:
-    peers = Peers()
-    yield peers
-    peers.close()

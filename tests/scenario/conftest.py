@@ -19,13 +19,6 @@ SILENT = "10.9.0.3"  # takes what it is sent and never says a word
 
 
 @pytest.fixture
-def peers() -> Iterator[Peers]:
-    peers = Peers()
-    yield peers
-    peers.close()
-
-
-@pytest.fixture
 def run(peers: Peers, tmp_path: Path) -> Iterator[Run]:
     """Start ambassadors at one admin socket, in front of one endpoint; all end."""
     run = Run(peers, tmp_path)

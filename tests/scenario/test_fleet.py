@@ -12,35 +12,13 @@ import pytest
 
 from ambassador.admin import client
 from ambassador.core.commands import Reload, Status
+from tests.answering import Named
 from tests.etcd import Member, etcd, newer
 from tests.ports import free_port
 from tests.program import COMMAND, Program, clean_environ
 from tests.wait import until
 
 WITHIN = 20.0
-
-
-class Named:
-    """A server that says its name to each client, and hangs up."""
-
-    def __init__(self, name):
-        self.name = name.encode()
-        self.sock = socket.create_server(("127.0.0.1", 0))
-        self.url = f"tcp://127.0.0.1:{self.sock.getsockname()[1]}"
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self):
-        while True:
-            try:
-                connection, _ = self.sock.accept()
-            except OSError:
-                return
-            with connection:
-                connection.sendall(self.name)
-
-    def close(self):
-        self.sock.shutdown(socket.SHUT_RDWR)
-        self.sock.close()
 
 
 def answer(port):

@@ -8,11 +8,13 @@ import socket
 import subprocess
 import threading
 from contextlib import ExitStack
+from functools import partial
 
 import pytest
 
 from ambassador.admin import client
 from ambassador.core.commands import Status
+from tests.answering import Named
 from tests.etcd import PROGRAM
 from tests.netns import Namespace
 from tests.program import Program
@@ -121,28 +123,6 @@ class Members:
         self._stack.close()
 
 
-class Named:
-    """A server in the hub that says its name."""
-
-    def __init__(self, hub, name, port):
-        self.sock = hub.call(socket.create_server, ("127.0.0.1", port))
-        self.url, self._name = f"tcp://127.0.0.1:{port}", name.encode()
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self):
-        while True:
-            try:
-                connection, _ = self.sock.accept()
-            except OSError:
-                return
-            with connection:
-                connection.sendall(self._name)
-
-    def close(self):
-        self.sock.shutdown(socket.SHUT_RDWR)
-        self.sock.close()
-
-
 def answer():
     try:
         with socket.create_connection(("127.0.0.1", 6379), 15) as sock:
@@ -155,7 +135,9 @@ class Scene:
     def __init__(self, folder):
         self.members = Members(folder)
         hub = self.members.hub
-        self.servers = {name: Named(hub, name, port) for name, port in (("A", 7001), ("B", 7002))}
+        inside = partial(hub.call, socket.create_server)
+        places = ("A", 7001), ("B", 7002)
+        self.servers = {name: Named(name, port, inside) for name, port in places}
         self.members.say(self.servers["A"].url)
         self.admin = folder / "a.sock"
         self.program = Program(

@@ -18,7 +18,7 @@ import pytest
 from tests.identities import Identities
 from tests.ports import free_port
 from tests.program import COMMAND, Program, clean_environ
-from tests.relay.peers import Peers, is_reset, port_of, read_exactly
+from tests.relay.peers import is_reset, port_of, read_exactly
 from tests.wait import until
 
 R = "REDIS_PORT_6379_TCP"
@@ -28,13 +28,6 @@ SLOWER = 2.0  # seconds that a machine with much else to do may take longer
 @pytest.fixture
 def identities(tmp_path):
     return Identities(tmp_path)
-
-
-@pytest.fixture
-def peers():
-    peers = Peers()
-    yield peers
-    peers.close()
 
 
 def check(**environ: str) -> subprocess.CompletedProcess[str]:

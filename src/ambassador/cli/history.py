@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ambassador.cli.running import ask, asking, show
+from ambassador.cli.shared import at_most
 from ambassador.cli.text import table
 from ambassador.core.commands import History
 from ambassador.core.results import ChangeList
@@ -16,15 +17,7 @@ _HEAD = ("CHANGE", "WHEN", "ROUTE", "WHAT", "BY", "OUTCOME")
 
 
 @click.command("history")
-@click.argument("route", default="", metavar="[ROUTE]")
-@click.option(
-    "--limit",
-    default=100,
-    show_default=True,
-    metavar="N",
-    type=click.IntRange(min=1),
-    help="Show at most N.",
-)
+@at_most(100)
 @asking
 def command(route: str, limit: int, admin: str | None, as_json: bool) -> None:
     """List the last changes that were made by hand, the newest first: who, what, and what became

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from ambassador.cli.running import ask, asking, duration, show
+from ambassador.cli.running import ask, asking, show
+from ambassador.cli.shared import leading_elsewhere, within
 from ambassador.cli.text import age
 from ambassador.core.commands import Move
 from ambassador.core.results import Moved
@@ -15,14 +16,7 @@ __all__ = ["command"]
 @click.command("move")
 @click.argument("route")
 @click.argument("endpoints", nargs=-1, required=True, metavar="ENDPOINT...")
-@click.option("--hold", is_flag=True, help="Let new sessions wait until it is done.")
-@click.option(
-    "--existing",
-    default="",
-    metavar="keep|drain=TIME|cut|cut=N/s",
-    help="What becomes of open sessions. Default: the option `existing` of the route.",
-)
-@click.option("--no-verify", is_flag=True, help="Do not ask first whether the endpoints answer.")
+@leading_elsewhere
 @click.option(
     "--check",
     is_flag=True,
@@ -35,14 +29,7 @@ __all__ = ["command"]
     metavar="ENDPOINT",
     help="Only while it leads just there; once for each endpoint.",
 )
-@click.option(
-    "--timeout",
-    default="10s",
-    show_default=True,
-    metavar="DURATION",
-    callback=duration("--timeout"),
-    help="Not done by then, everything is as it was.",
-)
+@within("10s")
 @asking
 def command(
     route: str,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ambassador.cli.running import ask, asking, show
+from ambassador.cli.shared import at_most
 from ambassador.cli.text import age, size, table
 from ambassador.core.commands import Sessions
 from ambassador.core.results import SessionList
@@ -15,15 +16,7 @@ _HEAD = ("SESSION", "ROUTE", "CLIENT", "ENDPOINT", "AGE", "UP", "DOWN", "PLANE",
 
 
 @click.command("sessions")
-@click.argument("route", default="", metavar="[ROUTE]")
-@click.option(
-    "--limit",
-    default=1000,
-    show_default=True,
-    metavar="N",
-    type=click.IntRange(min=1),
-    help="Show at most N.",
-)
+@at_most(1000)
 @asking
 def command(route: str, limit: int, admin: str | None, as_json: bool) -> None:
     """List open sessions, the oldest first: who, where to, since when, and bytes to the upstream

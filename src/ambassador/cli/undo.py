@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from ambassador.cli.running import ask, asking, duration, show
+from ambassador.cli.running import ask, asking, show
+from ambassador.cli.shared import leading_elsewhere, within
 from ambassador.cli.text import age
 from ambassador.core.commands import Undo
 from ambassador.core.results import Undone
@@ -14,14 +15,7 @@ __all__ = ["command"]
 
 @click.command("undo")
 @click.argument("route")
-@click.option("--hold", is_flag=True, help="Let new sessions wait until it is done.")
-@click.option(
-    "--existing",
-    default="",
-    metavar="keep|drain=TIME|cut|cut=N/s",
-    help="What becomes of open sessions. Default: the option `existing` of the route.",
-)
-@click.option("--no-verify", is_flag=True, help="Do not ask first whether the endpoints answer.")
+@leading_elsewhere
 @click.option(
     "--change",
     default=0,
@@ -29,14 +23,7 @@ __all__ = ["command"]
     type=click.IntRange(min=0),
     help="Only while this is the last change, as `history` numbers it.",
 )
-@click.option(
-    "--timeout",
-    default="10s",
-    show_default=True,
-    metavar="DURATION",
-    callback=duration("--timeout"),
-    help="Not done by then, everything is as it was.",
-)
+@within("10s")
 @asking
 def command(
     route: str,

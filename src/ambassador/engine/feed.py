@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ambassador import log
@@ -118,10 +119,7 @@ class EngineFeed:
         if name is None:
             return (), ""
         replicas = name.found.replicas if name.found is not None else ()
-        containers = tuple(
-            ContainerView(r.name, r.id[:12], r.state, r.addresses, r.network, r.problem, r.note)
-            for r in replicas
-        )
+        containers = tuple(replace(r, id=r.id[:12]) for r in replicas)
         why = "" if name.addresses else name.said
         asleep = name.found is not None and name.found.asleep and name.wanted.wake
         if why and asleep:

@@ -10,15 +10,7 @@ from ambassador.admin import client
 from ambassador.core.commands import Status
 from tests.ports import free_port
 from tests.program import Program, is_ready
-from tests.relay.peers import Peers
 from tests.wait import until
-
-
-@pytest.fixture
-def peers():
-    peers = Peers()
-    yield peers
-    peers.close()
 
 
 @pytest.fixture

@@ -54,13 +54,6 @@ class Reconciling:
 
 
 @pytest.fixture
-def peers():
-    peers = Peers()
-    yield peers
-    peers.close()
-
-
-@pytest.fixture
 def run(peers, caplog):
     caplog.set_level("INFO", "ambassador")
     run = Reconciling(peers)

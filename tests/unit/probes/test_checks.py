@@ -17,7 +17,6 @@ from ambassador.probes.conversation import Conversations
 from tests.loops import LoopThread
 from tests.names import StaticResolver
 from tests.ports import free_port
-from tests.relay.peers import Peers
 from tests.wait import until
 
 HEALTHY, UNHEALTHY, UNKNOWN = Health.HEALTHY, Health.UNHEALTHY, Health.UNKNOWN
@@ -28,13 +27,6 @@ def looping():
     looping = LoopThread()
     yield looping
     looping.close()
-
-
-@pytest.fixture
-def peers():
-    peers = Peers()
-    yield peers
-    peers.close()
 
 
 class Checked:

@@ -9,10 +9,11 @@ from ambassador.core.containers.address import Here, place_of
 from ambassador.core.containers.container import Container
 from ambassador.core.containers.meaning import meaning
 from ambassador.core.containers.port import image_name, port_of
+from ambassador.core.containers.views import ContainerView
 from ambassador.core.usual_ports import usual_ports
 from ambassador.spec import container as spec
 
-__all__ = ["Details", "Found", "Replica", "find"]
+__all__ = ["Details", "Found", "find"]
 
 
 class Details(NamedTuple):
@@ -28,18 +29,6 @@ class Details(NamedTuple):
 Detailed = Callable[[str], Details | None]
 
 
-class Replica(NamedTuple):
-    """One container that is meant, and where it is; `problem`: why no client is led to it."""
-
-    name: str
-    id: str
-    state: str
-    addresses: tuple[str, ...] = ()
-    network: str = ""
-    problem: str = ""
-    note: str = ""
-
-
 class Found(NamedTuple):
     """`addresses` of all replicas; where there is none, the `problem`. `wrong`: it is what was
     written that has to be changed. `asleep` are containers that could be started or unpaused;
@@ -47,7 +36,7 @@ class Found(NamedTuple):
     """
 
     addresses: tuple[str, ...] = ()
-    replicas: tuple[Replica, ...] = ()
+    replicas: tuple[ContainerView, ...] = ()
     problem: str = ""
     wrong: bool = False
     asleep: tuple[Container, ...] = ()
@@ -65,7 +54,7 @@ def find(
     meant = meaning(wanted, everything.values())
     if meant.problem:
         return Found(problem=meant.problem, wrong=meant.wrong)
-    replicas: list[Replica] = []
+    replicas: list[ContainerView] = []
     unknown: list[str] = []
     for container in meant.containers:
         one = container
@@ -87,7 +76,9 @@ def find(
             addresses = tuple(a if "#" in a else f"{a}#{port}" for a in addresses)
         problem = place.problem or problem
         kept = () if problem else addresses
-        replica = Replica(one.name, one.id, one.state, kept, place.network, problem, place.note)
+        replica = ContainerView(
+            one.name, one.id, one.state, kept, place.network, problem, place.note
+        )
         replicas.append(replica)
     addresses = tuple(dict.fromkeys(a for replica in replicas for a in replica.addresses))
     problem = "" if addresses else "; ".join(dict.fromkeys(r.problem for r in replicas))

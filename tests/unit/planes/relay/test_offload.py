@@ -11,16 +11,9 @@ import uvloop
 from ambassador.model import Reason
 from ambassador.planes.relay import offload as module
 from tests.ports import free_port
-from tests.relay.peers import Peers, is_reset, read_exactly
+from tests.relay.peers import is_reset, read_exactly
 from tests.relay.running import RunningRelay, route
 from tests.wait import until
-
-
-@pytest.fixture
-def peers():
-    peers = Peers()
-    yield peers
-    peers.close()
 
 
 @pytest.fixture
