@@ -148,7 +148,9 @@ class _Moves:
         mover = Mover(self._etcd, _KEYS, "bench")
         outcome = await mover.move(Plan(SERVICE, (endpoint,), timeout=60))
         if not outcome.done:
-            raise BenchError(f"not all have applied it: {outcome}")
+            now = outcome.progress
+            what = f"{len(now.applied)} have said so, {len(now.waiting)} have not"
+            raise BenchError(f"after 60 s {what}, {len(now.gone)} are gone: too much for this etcd")
         return time.monotonic() - self.since
 
 

@@ -80,7 +80,7 @@ EVENTS: dict[str, Callable[[RedisSet, int], None]] = {
 
 # How often each event is brought about, where no number is given: behind ours, and behind others.
 _OURS = dict(zip(EVENTS, (10, 10, 10, 5), strict=True))
-_OTHERS = 2
+_OTHERS = 1
 
 
 class _Watch:
