@@ -203,7 +203,7 @@ class Unix:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most `count`; who is one more waits for a place so many seconds, 0: is refused."""
+    """At most `count`; a further client waits for a place so many seconds, 0: is refused."""
 
     count: int
     wait: float = 0.0

@@ -40,8 +40,8 @@ class Slice:
 
 
 class _Turns:
-    """Whose slice it is: one goes on in each turn of the loop, those who have waited longest
-    first.
+    """Whose slice it is: one goes on in each turn of the loop, the tasks that have waited
+    longest first.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -185,7 +185,7 @@ def _engine(one: EngineView) -> str:
 
 
 def _followed(follow: FollowView) -> list[tuple[str, str]]:
-    """Return who leads the route, where to, and why."""
+    """Return which authority leads the route, where to, and why."""
     since = f" since {format_moment(follow.since)}" if follow.since else ""
     facts = [
         ("follows", f"{follow.authority}: {follow.answering} of {follow.members} answer"),

@@ -29,7 +29,9 @@ Place = tuple[RouteKey, Address]
 
 
 class Deadlines:
-    """What is being ended; `sessions` lists all, `cut` ends those of these ids."""
+    """The sessions that are being ended; `sessions` lists all, `cut` ends the sessions of these
+    ids.
+    """
 
     def __init__(self, sessions: List, cut: Cut) -> None:
         self._sessions = sessions

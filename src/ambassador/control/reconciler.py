@@ -265,7 +265,8 @@ class Reconciler:
     @asynccontextmanager
     async def still(self, passes: bool = False) -> AsyncIterator[tuple[Wish, ...]]:
         """Let nothing be changed inside; give the operator's wishes. Raises RunError when this is
-        not the time for it: also where clients wait, unless what is open `passes` to whoever asks.
+        not the time for it: also where clients wait, unless open sessions pass to the process that
+        asks (`passes`).
         """
         if not passes:
             await self.switches.settled()

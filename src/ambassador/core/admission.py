@@ -17,7 +17,7 @@ _Ends = tuple[tuple[int, ...], tuple[int, ...]]  # firsts and lasts, as of Range
 
 
 def admitted(allow: Iterable[Network], deny: Iterable[Network]) -> Admitted:
-    """Return who is of `allow` and not of `deny`."""
+    """Return the networks that are of `allow` and not of `deny`."""
     allowed, denied = tuple(allow), tuple(deny)
     ipv4, ipv6 = (
         _without(_joined(allowed, ipv6=ipv6), _joined(denied, ipv6=ipv6)) for ipv6 in (False, True)
@@ -27,8 +27,8 @@ def admitted(allow: Iterable[Network], deny: Iterable[Network]) -> Admitted:
 
 @lru_cache(256)
 def senders_of(proxy: tuple[str, ...]) -> Admitted | None:
-    """Return who may send a PROXY header where the `proxy` of a route is this; None: whoever
-    connects.
+    """Return who may send a PROXY header where the `proxy` of a route is this; None: every
+    client.
     """
     return None if proxy == EVERYBODY else admitted(map(network_of, proxy), ())
 

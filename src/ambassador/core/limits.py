@@ -20,7 +20,7 @@ def is_limited(route: Route) -> bool:
 
 
 def wait_of(route: Route, reason: Reason) -> float:
-    """Return how many seconds who is refused for `reason` may wait for a place instead."""
+    """Return how many seconds a client refused for `reason` may wait for a place instead."""
     if reason is Reason.RATE:
         return route.rate.wait if route.rate is not None else 0.0
     limits = {Reason.LIMIT: route.limit, Reason.LIMIT_CLIENT: route.limit_client}

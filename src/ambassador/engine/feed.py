@@ -34,7 +34,7 @@ _RECREATED = 15.0  # seconds a client waits at least for one that restarts or is
 
 
 class _Name:
-    """A host that is followed, and who is told of it."""
+    """A host that is followed, and the functions that are told of it."""
 
     def __init__(self, host: str, wanted: Container) -> None:
         self.host = host

@@ -1,4 +1,5 @@
-"""Health of a name server, over UDP and TCP: it answers who has the root (RFC 1035 section 4).
+"""Health of a name server, over UDP and TCP: it answers which servers have the root (RFC 1035
+section 4).
 
 Whatever it answers is an answer, a refusal too: it may be asked for other names. Only SERVFAIL
 says that it does not work: a resolver that reaches nobody.

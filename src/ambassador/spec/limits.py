@@ -85,7 +85,7 @@ def _rate(text: str) -> Rate | None:
 
 
 def _wait(before: str, text: str) -> float:
-    """Return how long who is too many waits, by what stands behind the comma."""
+    """Return how long a client that is too many waits, by what stands behind the comma."""
     if text == "refuse":
         return 0.0
     word, equals, seconds = text.partition("=")

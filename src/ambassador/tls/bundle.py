@@ -36,8 +36,8 @@ _FORM = "one PEM file with a certificate, its key and its authority; a folder of
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What was read. Times in seconds since 1970. Without a certificate it says only whom to
-    trust; without an authority the other side is not asked for a certificate of it.
+    """What was read. Times in seconds since 1970. Without a certificate it says only which
+    authority to trust; without an authority the other side is not asked for a certificate of it.
     """
 
     where: str

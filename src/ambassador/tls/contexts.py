@@ -1,4 +1,4 @@
-"""What OpenSSL is told: which versions, whom to trust, what to show."""
+"""What OpenSSL is told: which versions, which authorities to trust, which certificate to show."""
 
 from __future__ import annotations
 

@@ -41,8 +41,8 @@ def mark(who: str) -> str:
 
 
 def canaries(names: Sequence[str], percent: float) -> tuple[str, tuple[str, ...]]:
-    """Return up to which mark a trial goes that is for `percent` of `names`, and whom that means:
-    one at least. Which they are changes with nothing but who is there.
+    """Return up to which mark a trial goes that is for `percent` of `names`, and which ambassadors
+    that means: one at least. Which they are changes with nothing but who is there.
     """
     known = sorted(names, key=mark)
     count = min(len(known), max(1, ceil(len(known) * percent / 100)))

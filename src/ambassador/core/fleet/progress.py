@@ -24,7 +24,7 @@ class Progress:
 
     @property
     def total(self) -> int:
-        """How many are asked, those who are gone left out."""
+        """How many ambassadors are asked, without those that are gone."""
         return len(self.applied) + len(self.waiting) + len(self.refused)
 
 

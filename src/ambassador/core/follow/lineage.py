@@ -1,4 +1,5 @@
-"""Redis and Valkey without Sentinel: who was promoted after whom is told by replication ids.
+"""Redis and Valkey without Sentinel: which member was promoted after which is told by replication
+ids.
 
 After a promotion `master_replid2` is the id of the stream the member followed until then
 (https://redis.io/docs/latest/operate/oss_and_stack/management/replication/). A claimant with the id
@@ -81,7 +82,7 @@ def _claims(state: State, facts: Mapping[Place, Fact | None], mine: Fact) -> Fin
 
 
 def _first(claims: Mapping[Place, Fact]) -> Finding:
-    """Return who is the first primary, where nothing is remembered."""
+    """Return the first primary, where nothing is remembered."""
     ids = {fact.id for fact in claims.values()}
     succeeded = {fact.heir_of for fact in claims.values()}
     latest = [one for one, fact in claims.items() if fact.id not in succeeded]

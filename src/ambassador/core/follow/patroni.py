@@ -68,7 +68,7 @@ def _said(state: State, mine: Fact, *, gone: bool) -> Finding | None:
 
 
 def _first(facts: Mapping[Place, Fact], holders: Mapping[Place, Fact]) -> Finding:
-    """Return who is the first primary, where nothing is remembered."""
+    """Return the first primary, where nothing is remembered."""
     if not holders:
         locked = any(one.lock for one in facts.values())
         why = "who holds the lock takes no writes" if locked else "nobody holds the lock"

@@ -109,8 +109,9 @@ TABLE: Mapping[tuple[Stage, Event], Stage] = {
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a sentinel answers: whom it takes for the primary (None: it knows no such name), of
-    which config-epoch (None: we have no right to ask), and whether it leads a failover right now.
+    """What a sentinel answers: which member it takes for the primary (None: it knows no such name),
+    of which config-epoch (None: we have no right to ask), and whether it leads a failover right
+    now.
     """
 
     place: Place | None
@@ -147,7 +148,8 @@ class State:
 
 
 def named(state: State, said: Mapping[str, Said | None], *, unwell: bool = False) -> Named | None:
-    """Return whom the sentinels name, where that is news to `state`; None where all stays.
+    """Return the member that the sentinels name, where that is news to `state`; None where all
+    stays.
 
     `said` has every sentinel that was configured, None for one that does not answer: fewer than a
     majority of answers are none. `unwell`: the one in use is silent, or says that it is a replica;
@@ -176,8 +178,8 @@ def named(state: State, said: Mapping[str, Said | None], *, unwell: bool = False
 
 
 def _by_epoch(answers: Sequence[Said], known: int, believed: Place | None) -> Named | None:
-    """Return whom the answers of the highest epoch name, where it is higher than the one that is
-    `known`, or nobody is `believed` to be the primary.
+    """Return the member that the answers of the highest epoch name, where it is higher than the one
+    that is `known`, or nobody is `believed` to be the primary.
     """
     epochs = [one.epoch for one in answers if one.epoch is not None and one.place is not None]
     top = max(epochs, default=-1)
@@ -197,8 +199,8 @@ def _latest(answers: Iterable[Said], place: Place) -> int:
 
 
 def step(state: State, event: Event, now: float, news: Named | Place | None = None) -> State:
-    """Return what follows from `event` at `now`. `news` is whom it speaks of: of NAMED and RENAMED
-    what `named` returned, of SELECTED the one that was selected.
+    """Return what follows from `event` at `now`. `news` is the member it speaks of: of NAMED and
+    RENAMED what `named` returned, of SELECTED the one that was selected.
     """
     stage = TABLE[state.stage, event]
     after = replace(state, stage=stage)
@@ -223,8 +225,8 @@ def step(state: State, event: Event, now: float, news: Named | Place | None = No
 
 
 def awaited(state: State) -> Place | None:
-    """Return who is about to take over: what has to be known after a restart, or the one before
-    would be believed again while sentinels still name it.
+    """Return the member that is about to take over: what has to be known after a restart, or the
+    one before would be believed again while sentinels still name it.
     """
     between = state.stage in {Stage.FROZEN, Stage.SWITCHING} and state.aim != state.place
     return state.aim if between and state.place is not None else None

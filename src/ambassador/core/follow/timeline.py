@@ -71,7 +71,7 @@ def _said(state: State, mine: Fact, system: str) -> Finding:
 
 
 def _first(claims: Mapping[Place, Fact]) -> Finding:
-    """Return who is the first primary, where nothing is remembered."""
+    """Return the first primary, where nothing is remembered."""
     top = max((fact.timeline for fact in claims.values()), default=0)
     latest = [place for place, fact in claims.items() if fact.timeline == top]
     if not claims:

@@ -48,7 +48,7 @@ class Vanishing(Enum):
 class VanishedFlows:
     """From `open` to `close`; `ours` tells whether a flow is of one of our routes. `poker` is open
     where there is the right to raw sockets. `told` is called with what becomes of each, `missed`
-    with the number of those of which nothing is known.
+    with the number of connections of which nothing is known.
     """
 
     def __init__(

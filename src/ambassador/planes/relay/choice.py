@@ -25,7 +25,7 @@ class Warming:
         self.since: dict[Address, float] = {}  # empty: nobody is warming
 
     def change(self, before: Sequence[Endpoint], now: Sequence[Endpoint], seconds: float) -> None:
-        """Note who has come: `before` and `now` are those that get sessions."""
+        """Note which endpoints have come: `before` and `now` are those that get sessions."""
         here = {one.address for one in now}
         known = {one.address for one in before}
         self.since = {address: at for address, at in self.since.items() if address in here}

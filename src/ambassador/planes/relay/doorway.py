@@ -187,7 +187,7 @@ class Doorway(Ready):
             self._begin(client, address)
 
     def look(self) -> None:
-        """Somebody who has more sessions leaves a client to us."""
+        """A worker that has more sessions leaves a client to us."""
         if not self._is_shut:
             self._watch()
             self.ready(0)

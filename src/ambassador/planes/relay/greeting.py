@@ -31,9 +31,9 @@ _END = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 
 
 class Greetings:
-    """Waits for the headers of clients of `live`; who is taken is told to `begin`: the connection,
-    whose it is, what it may have to wait for, and the header. `secret` has who
-    speaks TLS first: the header is inside.
+    """Waits for the headers of clients of `live`; a client that is taken is told to `begin`: the
+    connection, whose it is, what it may have to wait for, and the header. `secret` has who speaks
+    TLS first: the header is inside.
     """
 
     def __init__(
@@ -55,8 +55,8 @@ class Greetings:
 
     @property
     def waiting(self) -> dict[Greeting, float]:
-        """Who waits, and until when, by the monotonic clock; without those who speak TLS already,
-        which no other process can go on with.
+        """The clients that wait, and until when, by the monotonic clock; without those that speak
+        TLS already, which no other process can go on with.
         """
         return {one: until for one, until in self._waiting.items() if not _speaks_tls(one.client)}
 
@@ -67,8 +67,8 @@ class Greetings:
         greeting.client.close()
 
     def add(self, client: socket.SocketType, address: object, until: float | None = None) -> None:
-        """Take `client`, at `address` as accept(2) tells it, if it may say for whom it comes;
-        `until`: where it waits already, see `waiting`.
+        """Take `client`, at `address` as accept(2) tells it, if it may say for which client it
+        comes; `until`: where it waits already, see `waiting`.
         """
         senders, host = senders_of(self._live.route.proxy), host_of(address)
         if senders is not None and not admits(senders, host):
@@ -83,7 +83,7 @@ class Greetings:
             self._arm()
 
     def close(self) -> None:
-        """Reset those who wait."""
+        """Reset the clients that wait."""
         for greeting in tuple(self._waiting):
             self.give_up(greeting)
 

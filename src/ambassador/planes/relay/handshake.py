@@ -1,7 +1,7 @@
 """Clients that have connected and not proved yet who they are: no session begins before.
 
-One timer for all of a listener, and none while there are none. Who stalls costs a descriptor until
-its time is over, and is seen to after everybody who is carried.
+One timer for all of a listener, and none while there are none. A client that stalls costs a
+descriptor until its time is over, and has its turn after all sessions that are carried.
 """
 
 from __future__ import annotations

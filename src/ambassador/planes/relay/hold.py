@@ -72,7 +72,7 @@ class HoldQueue:
         self._waiting.pop(who, None)
 
     def first(self, count: int) -> list[Any]:
-        """Return those who have waited longest, `count` at most."""
+        """Return the clients that have waited longest, `count` at most."""
         return list(itertools.islice(self._waiting, count))
 
     def change(self, hold: Hold | None) -> None:

@@ -1,7 +1,7 @@
 """Sessions of one route that wait for a place, where a limit says `wait`: in the order they came.
 
 Each waits in a queue as that of a held route. A place is free when a session ends, or when the time
-has come for the next new one; who is at the head is judged again then, as if it had just come.
+has come for the next new one; the client at the head is judged again then, as if it had just come.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ class LimitQueue:
         return len(self._where)
 
     def takes(self, route: Route, reason: Reason) -> bool:
-        """Tell whether who is refused for `reason` may wait instead."""
+        """Tell whether a client refused for `reason` may wait instead."""
         return wait_of(route, reason) > 0 and len(self) < _MOST
 
     def waits_for(self, reason: Reason) -> bool:
-        """Tell whether somebody waits for `reason`, who came before whoever comes now."""
+        """Tell whether a client waits for `reason`, which came before the one that comes now."""
         return (reason, "") in self._queues
 
     def __contains__(self, who: Session) -> bool:

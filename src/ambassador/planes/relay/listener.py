@@ -384,7 +384,7 @@ class StreamListener(Ready):
             raise
 
     def greet(self, client: socket.SocketType, address: object, until: float | None = None) -> None:
-        """Let `client` say first for whom it comes."""
+        """Let `client` say first for which client it comes."""
         if self.greetings is None:
             from ambassador.planes.relay.greeting import Greetings  # noqa: PLC0415
 

@@ -106,7 +106,7 @@ class LiveRoute:
 
     def choose(self, now: float, client: str = "") -> list[Endpoint]:
         """Return every endpoint that gets new sessions, the first to try first. `now` in seconds;
-        `client` is the address of who is led there.
+        `client` is the address of the client that is led there.
 
         None, where all of them are drained, in maintenance or unhealthy.
         """

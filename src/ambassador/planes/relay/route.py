@@ -135,8 +135,8 @@ def sessions_of(listeners: Sequence[StreamOrUdp]) -> list[Session]:
 
 
 async def let_go(leaving: list[RelayRoute], piece: Slice) -> None:
-    """Forget those of `leaving` that have no session any longer; one by one, since to free 3,000
-    routes takes 20 ms.
+    """Forget the departures in `leaving` that have no session any longer; one by one, since to free
+    3,000 routes takes 20 ms.
     """
     place = 0
     while place < len(leaving):

@@ -140,7 +140,7 @@ class Worker(Pausing):
         return self._pinged is not None and now - self._pinged > _STILL
 
     def force(self, sessions: Collection[object]) -> None:
-        """End those of its sessions that are in `sessions`, though it does not hear of it. Where
+        """End the sessions of it that are in `sessions`, though it does not hear of it. Where
         that is not possible, a process without other sessions is killed: the kernel resets them.
         """
         mine = {key: one for key, one in self._sessions.items() if one in sessions}

@@ -135,7 +135,7 @@ class WorkerLoop(Pausing):
         return False
 
     def judge_others(self) -> None:
-        """Leave nothing any longer to one who has not come to it in the meantime."""
+        """Leave nothing any longer to a worker that has not come to it in the meantime."""
         who, turn = self._left
         if self._cells[who + TURN] == turn:
             self._still[who] = turn
