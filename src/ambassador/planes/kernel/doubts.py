@@ -249,6 +249,10 @@ class Doubts:
                         self._lose(one, key)
         except PlaneError as error:
             log.event(log.WARNING, "ways_unknown", f"why clients come back is not seen: {error}")
+            self._table.give_way(str(error))  # nor can it be changed where they are led
+            for (one, key), way in here.items():
+                if self._stands(one, key, way):
+                    self._lose(one, key)
 
     async def _inquire_tcp(self, one: KernelRoute, key: Key, way: Way) -> None:
         # A service may have restarted, and a segment gets lost on any network: it takes a second

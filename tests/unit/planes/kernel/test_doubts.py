@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from ambassador.errors import PlaneError
 from ambassador.model import Endpoint, Inet, Proto, Route
 from ambassador.planes.kernel.doubts import Doubts
 from ambassador.planes.kernel.evidence import Kind, Suspect, out
@@ -40,8 +41,14 @@ class _Table:
 
     def __init__(self):
         self.opened, self.ports = 0, frozenset()
+        self.failure, self.gave_way = None, []
+
+    def give_way(self, reason):
+        self.gave_way.append(reason)
 
     async def counters(self):
+        if self.failure is not None:
+            raise self.failure
         return {"opened_tcp": {6379: (self.opened, 0)}}
 
     async def lost(self):
@@ -91,6 +98,20 @@ class Scene:
 def run(body):
     with asyncio.Runner(loop_factory=LoopWithClock) as runner:
         runner.run(body())
+
+
+def test_where_nothing_can_be_seen_the_relay_has_who_comes_back():
+    """An nft that hangs: neither is it known why they come, nor can it be changed."""
+
+    async def body():
+        it = Scene()
+        it.table.failure = PlaneError("nft: no answer")
+        await it.client()
+        assert it.out == {FOUR: Kind.LOST}
+        assert it.table.gave_way == ["nft: no answer"]
+        assert it.changed == [it.route]
+
+    run(body)
 
 
 def test_one_that_failed_is_out_until_it_is_seen_to_answer_again():
