@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from ambassador.fleet.access import Access
+from ambassador.fleet.connection import Url
 from ambassador.fleet.etcd import Etcd
-from ambassador.fleet.wire import Url
 from tests.ports import free_port
 from tests.wait import until
 

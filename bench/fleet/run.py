@@ -20,9 +20,9 @@ from typing import BinaryIO
 
 from ambassador.core.fleet.keys import Keys, after
 from ambassador.fleet.access import Access
+from ambassador.fleet.connection import AwayError, Url
 from ambassador.fleet.etcd import Etcd
 from ambassador.fleet.mover import Mover, Plan
-from ambassador.fleet.wire import AwayError, Url
 from ambassador.spec import parse_endpoint
 from bench.errors import BenchError
 from bench.fleet.watchers import SERVICE

@@ -22,11 +22,11 @@ from ambassador.core.fleet.allow import ANY
 from ambassador.core.fleet.keys import Keys
 from ambassador.core.fleet.picture import Value, picture
 from ambassador.fleet.access import Access
+from ambassador.fleet.connection import AwayError, Url
 from ambassador.fleet.etcd import Etcd
 from ambassador.fleet.following import Following
 from ambassador.fleet.presence import Presence
 from ambassador.fleet.watching import Watching
-from ambassador.fleet.wire import AwayError, Url
 from ambassador.model import Inet, Route
 from ambassador.probes.verifier import ConnectVerifier
 from ambassador.resolve.resolver import NameResolver

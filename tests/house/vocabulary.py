@@ -106,6 +106,7 @@ WORDS: Mapping[str, str] = {
     **dict.fromkeys(("former", "leavers", "estate", "heritage", "legacy"), "earlier, transfer"),
     **dict.fromkeys(("giver", "taker", "stayer", "giving", "taking"), "predecessor, successor"),
     **dict.fromkeys(("gate", "young"), "hold queue, keepalive"),
+    **dict.fromkeys(("wire", "carrier", "carriers"), "connection, protocol, worker"),
     **dict.fromkeys(("besides", "layered"), "reloadable, stack"),
 }
 

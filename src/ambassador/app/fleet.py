@@ -29,13 +29,13 @@ from ambassador.errors import (
 )
 from ambassador.fleet.access import Access
 from ambassador.fleet.announcer import Announcer
+from ambassador.fleet.connection import Url
 from ambassador.fleet.etcd import Etcd
 from ambassador.fleet.following import Following
 from ambassador.fleet.memory import Memory
 from ambassador.fleet.presence import Presence
 from ambassador.fleet.source import NAME, FleetSource
 from ambassador.fleet.watching import Watching
-from ambassador.fleet.wire import Url
 from ambassador.model import Route
 from ambassador.ports import Reloadable, Resolver
 from ambassador.probes.verifier import ConnectVerifier

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ambassador.errors import ConfigError, Problem
-from ambassador.fleet.wire import AwayError, Url, words
+from ambassador.fleet.connection import AwayError, Url, words
 
 __all__ = ["Access", "spoken"]
 

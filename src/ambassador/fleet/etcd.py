@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from ambassador.errors import AmbassadorError
 from ambassador.fleet.access import Access, spoken
+from ambassador.fleet.connection import AwayError, Connection, Url
 from ambassador.fleet.faults import (
     About,
     CompactedError,
@@ -24,7 +25,6 @@ from ambassador.fleet.faults import (
     unlike,
 )
 from ambassador.fleet.requests import Batch, Found, Json, batch, found, reading, watching
-from ambassador.fleet.wire import AwayError, Connection, Url
 
 __all__ = ["Etcd"]
 

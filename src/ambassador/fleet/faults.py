@@ -7,7 +7,7 @@ import ssl
 from dataclasses import dataclass
 
 from ambassador.errors import AmbassadorError, ConfigError, Problem
-from ambassador.fleet.wire import AwayError, Url
+from ambassador.fleet.connection import AwayError, Url
 
 __all__ = [
     "About",

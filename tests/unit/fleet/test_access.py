@@ -6,9 +6,9 @@ import pytest
 
 from ambassador.errors import ConfigError
 from ambassador.fleet.access import Access
+from ambassador.fleet.connection import Url
 from ambassador.fleet.etcd import Etcd
 from ambassador.fleet.requests import put
-from ambassador.fleet.wire import Url
 from tests.etcd import etcd
 
 pytestmark = pytest.mark.asyncio

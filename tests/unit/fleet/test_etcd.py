@@ -6,10 +6,10 @@ import pytest
 
 from ambassador.errors import SourceError
 from ambassador.fleet.access import Access
+from ambassador.fleet.connection import Url
 from ambassador.fleet.etcd import Etcd
 from ambassador.fleet.faults import CompactedError, NoLeaseError
 from ambassador.fleet.requests import absent, delete, put, since
-from ambassador.fleet.wire import Url
 from tests.ports import free_port
 
 pytestmark = pytest.mark.asyncio

@@ -6,6 +6,7 @@ import ssl
 import pytest
 
 from ambassador.errors import ConfigError
+from ambassador.fleet.connection import AwayError, Url
 from ambassador.fleet.faults import (
     About,
     CompactedError,
@@ -15,7 +16,6 @@ from ambassador.fleet.faults import (
     refusal,
     unlike,
 )
-from ambassador.fleet.wire import AwayError, Url
 
 PLAIN, TLS = Url("etcd1", 2379, False), Url("etcd1", 2379, True)
 

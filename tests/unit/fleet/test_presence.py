@@ -7,9 +7,9 @@ import pytest
 
 from ambassador.core.fleet.records import Applied, parse_applied
 from ambassador.fleet.access import Access
+from ambassador.fleet.connection import Url
 from ambassador.fleet.etcd import Etcd
 from ambassador.fleet.presence import Presence
-from ambassador.fleet.wire import Url
 
 pytestmark = pytest.mark.asyncio
 

@@ -9,11 +9,11 @@ import pytest
 
 from ambassador.core.fleet.records import Applied
 from ambassador.fleet.access import Access
+from ambassador.fleet.connection import Url
 from ambassador.fleet.etcd import Etcd
 from ambassador.fleet.presence import Presence
 from ambassador.fleet.requests import delete, put
 from ambassador.fleet.watching import LONGEST, SHORTEST, Watching, pause
-from ambassador.fleet.wire import Url
 from tests.etcd import Member
 
 pytestmark = pytest.mark.asyncio

@@ -5,7 +5,7 @@ import contextlib
 
 import pytest
 
-from ambassador.fleet.wire import AwayError, Connection, Url, words
+from ambassador.fleet.connection import AwayError, Connection, Url, words
 
 pytestmark = pytest.mark.asyncio
 
