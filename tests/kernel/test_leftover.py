@@ -12,6 +12,8 @@ from ambassador.planes.kernel.layout import GRACE
 from ambassador.planes.kernel.leftover import flows_unseen, led_past
 from tests.kernel.peers import listen, open_flows, udp
 from tests.kernel.test_orphans import ask
+from tests.netns import Namespace
+from tests.program import Program
 from tests.wait import until
 
 UNPRIVILEGED = ("setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin", "--")
@@ -190,3 +192,16 @@ def test_one_that_only_relays_but_has_the_right_takes_them_away(network, endpoin
     assert not second.said("rules_in_force")
     for sock in pair:
         sock.close()
+
+
+def test_where_the_loopback_is_down_nothing_is_asked_and_it_starts_all_the_same():
+    bare = Namespace()
+    try:
+        bare.run("ip", "link", "set", "lo", "down")
+        bare.run("ip", "address", "flush", "dev", "lo")  # as it is before it was ever up
+        assert bare.call(led_past, PORTS) == set()
+        assert bare.call(flows_unseen) == ""
+        with Program(REDIS, "--plane", "relay", "--admin", "off", net=bare) as program:
+            program.wait_for("ready")
+    finally:
+        bare.close()

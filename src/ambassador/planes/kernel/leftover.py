@@ -60,7 +60,9 @@ def flows_unseen() -> str:
 
 @contextmanager
 def _asking() -> Iterator[socket.socket | None]:
-    """Yield the socket for questions; None where an ambassador that lives has the rules."""
+    """Yield the socket for questions; None where an ambassador that lives has the rules, or where
+    none can be asked, since 127.0.0.1 is down.
+    """
     with socket.socket(socket.AF_UNIX) as lock:
         try:
             lock.bind(LOCK)
@@ -68,7 +70,12 @@ def _asking() -> Iterator[socket.socket | None]:
             yield None
             return
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("127.0.0.1"))
+        here = socket.inet_aton("127.0.0.1")
+        try:
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, here)
+        except OSError:
+            yield None
+            return
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 0)
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 0)
         yield sock
