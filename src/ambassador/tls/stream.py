@@ -133,7 +133,7 @@ class TlsSocket(socket.SocketType):
             # Nothing is sent: what OpenSSL has queued would say that all is well.
             self.failure, self.unwanted = why, True
             raise ConnectionAbortedError(errno.ECONNABORTED, why)
-        self.shaking = False
+        self.shaking, self.judge = False, None
         if self.resumed and self.remembers:
             self.remember = None
         self._fresh = True

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["TlsSide", "carried"]
 
 _OUT, _IN = select.EPOLLOUT, select.EPOLLIN
+_PLAIN = _OUT | _IN
 _GONE = select.EPOLLERR | select.EPOLLHUP
 
 
@@ -43,6 +44,9 @@ class TlsSide(Side):
     def ready(self, events: int) -> None:
         """See Side."""
         sock = self.sock
+        if events == _PLAIN and self.unsent is None and not sock.behind:  # nearly always
+            self.pump()
+            return
         if sock.behind and events & _OUT and self.unsent is None:
             self._go_on()
             if self.closed:
