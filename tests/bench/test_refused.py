@@ -14,6 +14,7 @@ def answering(monkeypatch):
     """Have a service answer `answer` to each client."""
     listening = socket.create_server(("127.0.0.1", 0), backlog=64)
     monkeypatch.setattr(refused, "_WHERE", listening.getsockname())
+    monkeypatch.setattr(refused, "_ALLOWED", "127.0.0.1")
     monkeypatch.setattr(refused, "_SECONDS", 0.05)
 
     def start(answer):
