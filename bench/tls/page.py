@@ -59,8 +59,11 @@ def page(
         "HAProxy with `mode tcp` and two threads, stunnel with TCP_NODELAY, else as they come.",
         f"{rounds} rounds, in each all of them one after the other; medians. CPU is of both hops.",
         "",
+        "Where the load is more than one or two, others had the cores, too: rates and waits say",
+        "little then, the CPU of each more.",
+        "",
         f"{host}, Python {platform.python_version()}, {ssl.OPENSSL_VERSION}, load {load:.1f} "
-        f"before it; {datetime.now(UTC):%Y-%m-%d %H:%M} UTC.",
+        f"before it, {os.getloadavg()[0]:.1f} at its end; {datetime.now(UTC):%Y-%m-%d %H:%M} UTC.",
         "",
         f"| | | {' | '.join(peers)} | over the best of the others | to reach |",
         f"|---|---|{'---:|' * (len(peers) + 2)}",

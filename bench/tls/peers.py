@@ -11,7 +11,7 @@ from bench.errors import Missing
 from bench.peers import ambassador
 from bench.peers.peer import on_path
 
-__all__ = ["PEERS", "ROUTES", "HopPeer", "Route"]
+__all__ = ["FORGETFUL", "PEERS", "ROUTES", "HopPeer", "Route"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +95,10 @@ def _stunnel(program: str, folder: Path, resumes: bool, *, near: bool) -> Sequen
 
 
 # Ours has no switch for it: it remembers nothing to resume by.
-_FORGETFUL = """\
-from ambassador.tls.keyring import Keyring
-Keyring._remember = lambda *_: None
+FORGETFUL = """\
+from ambassador.tls import keyring
+assert keyring._remember
+keyring._remember = lambda *_: None
 """
 
 
@@ -105,7 +106,7 @@ def _ours(program: str, folder: Path, resumes: bool, *, near: bool) -> Sequence[
     name, identity = ("near", "client") if near else ("far", "server")
     words = ["env", f"AMBASSADOR_IDENTITY={folder}/{identity}.pem"]
     if near and not resumes:
-        (folder / "sitecustomize.py").write_text(_FORGETFUL)
+        (folder / "sitecustomize.py").write_text(FORGETFUL)
         words.append(f"PYTHONPATH={folder}")
     words += [program, "run", "--plane", "relay", "--admin", str(folder / f"{name}.sock")]
     for one in ROUTES:

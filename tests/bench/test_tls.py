@@ -1,7 +1,12 @@
 """The page of the secret hop sets ours beside the best of the others."""
 
+import subprocess
+import sys
+
+from ambassador.model import Tls
+from ambassador.tls import keyring
 from bench.tls.page import LOADS, page
-from bench.tls.peers import PEERS
+from bench.tls.peers import FORGETFUL, PEERS
 
 
 def test_a_figure_stands_over_the_best_of_the_others():
@@ -14,6 +19,18 @@ def test_a_figure_stands_over_the_best_of_the_others():
     label = LOADS["get50"][0]
     assert f"| {label} | requests/s | 20,000 | 10,000 | 19,000 | 0.95 | at least 1 |" in text
     assert "|  | p99 ms | 4.00 | 2.00 | 3.00 | 1.50 | at most 1.1 |" in text
+
+
+def test_ours_is_made_to_forget_what_it_could_resume_by():
+    key = ("a", "b", 1, Tls(), True)
+    done = subprocess.run(
+        [sys.executable, "-c", f"{FORGETFUL}\nprint(keyring._remember(1, 2, 3))"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == "None\n"
+    kept: dict = {}
+    keyring._remember(kept, key, "session")
+    assert kept == {key: "session"}
 
 
 def test_both_sides_of_each_speak_of_the_same_ports(tmp_path):
