@@ -3,6 +3,7 @@
 import hashlib
 import json
 import platform
+import re
 import subprocess
 import sys
 import tarfile
@@ -142,3 +143,16 @@ def test_the_pinned_parts_are_those_the_project_asks_for(made):
     asked = {one.split(">")[0].lower() for one in lock.wanted(made.source)}
     assert "cryptography" in asked  # what `pair` needs is in every package
     assert asked <= named
+
+
+def test_the_package_is_refused_where_python_is_too_old():
+    asked = (debian.PARTS / "control").read_text()
+    (least,) = re.findall(r"python3 \(>= ([\d.]+)\)", asked)
+
+    def good(version: str) -> bool:
+        compare = ["dpkg", "--compare-versions", version, "ge", least]
+        return subprocess.run(compare, check=False).returncode == 0
+
+    # Debian 11 and Ubuntu 22.04; Debian 12 and Ubuntu 24.04 (python3-defaults)
+    assert not any(map(good, ("3.9.2-3", "3.10.6-1~22.04")))
+    assert all(map(good, ("3.11.2-1+b1", "3.12.3-0ubuntu2")))
