@@ -61,9 +61,12 @@ def _planned(redis: RedisSet, _primary: int) -> None:
 
 
 def _double(redis: RedisSet, primary: int) -> None:
-    """The second begins as soon as all sentinels know of the first."""
+    """The second begins as soon as the first is done, and its primary has its replicas: whatever is
+    in front of it, a replica that has not followed yet loses what was written meanwhile.
+    """
     _planned(redis, primary)
     until(lambda: primary not in map(redis.named, redis.sentinels), "the first of two failovers")
+    redis.settle()
     until(
         lambda: ask(redis.sentinels[1], "SENTINEL", "FAILOVER", NAME) == "OK",
         "a second failover that begins",
@@ -80,7 +83,7 @@ EVENTS: dict[str, Callable[[RedisSet, int], None]] = {
 
 # How often each event is brought about, where no number is given: behind ours, and behind others.
 _OURS = dict(zip(EVENTS, (10, 10, 10, 5), strict=True))
-_OTHERS = 1
+_OTHERS = 2
 
 
 class _Watch:
