@@ -137,11 +137,13 @@ def is_ready(admin: Path) -> bool:
 def clean_environ(**more: str) -> dict[str, str]:
     """Return the variables of this process without those that speak to an ambassador.
 
-    It only relays unless a test says otherwise: the rules of this machine are not for tests.
+    It only relays unless a test says otherwise: the rules of this machine are not for tests; and
+    what one that is killed has started ends with its sessions (OUTLIVE=60s: as for users).
     """
     ours = re.compile(r"AMBASSADOR_.*|.*_PORT_\d+_(TCP|UDP).*|KUBERNETES_.*|NO_COLOR")
     others = {name: value for name, value in os.environ.items() if not ours.fullmatch(name)}
-    return {**others, "AMBASSADOR_PLANE": "relay", **more}
+    outlive = os.environ.get("OUTLIVE", "0s")
+    return {**others, "AMBASSADOR_PLANE": "relay", "AMBASSADOR_OUTLIVE": outlive, **more}
 
 
 def unmeasured(environ: Mapping[str, str]) -> dict[str, str]:

@@ -28,6 +28,7 @@ from ambassador.app.alone import in_fleet
 from ambassador.app.feeds import Feeds
 from ambassador.app.figures import Figures
 from ambassador.app.ready import Readiness, in_a_line, tell_cut
+from ambassador.app.reclaim import Left, leave, outlive
 from ambassador.app.watches import Watches
 from ambassador.control.reconciler import Reconciler
 from ambassador.handover.transfer import Transfer
@@ -55,7 +56,7 @@ class App:
     """A whole ambassador inside the running event loop.
 
     With `successor`, it takes over from the ambassador at the other end of that; with `environ`, it
-    takes what systemd has put there.
+    takes what systemd has put there; with `left`, what one has that was killed.
     """
 
     def __init__(
@@ -64,18 +65,21 @@ class App:
         sources: Sequence[Source],
         successor: Successor | None = None,
         environ: MutableMapping[str, str] | None = None,
+        *,
+        left: Left | None = None,
     ) -> None:
         environ = {} if environ is None else environ
         self.handed_over = asyncio.Event()
         self._settings = settings
-        self._successor = successor
+        self._successor, self._left = successor, left or Left()
         self._opened = AsyncExitStack()
         self._notifier = Notifier(environ)
         given = [] if successor else listening(environ)
         self._inherited = inherited = Inherited(
             successor.sockets if successor else [sock for _, sock in given],
-            provisional=successor is not None,
+            provisional=bool(successor or left),
             lasting=successor is None,
+            left=self._left.sockets(sock for _, sock in given),
         )
         self._token = Token(lambda: assemble.token(settings), settings.api_token_file)
         self._feeds = feeds = Feeds(settings, os.environ, sources, successor)
@@ -90,7 +94,9 @@ class App:
         )
         self._transfer = Transfer(resolver, relay, self._kernel, self._durations.counters)
         self._fleet = in_fleet(settings, sources, resolver)
-        kept = assemble.kept(settings, successor)
+        kept = assemble.kept(
+            settings, successor.wishes if successor else self._left.wishes(settings)
+        )
         self.reconciler = Reconciler(
             assemble.placed(sources, given),
             self._relay,
@@ -114,6 +120,7 @@ class App:
         self._watches = Watches(
             resolver, self.reconciler, lists, self._durations.forget, self._fleet, keys=self._keys
         )
+        leave(self.reconciler, relay, self._transfer)
         self._doors = Doors(
             self.reconciler, Figures(self.reconciler, relay, self._transfer, self._durations)
         )
@@ -166,9 +173,12 @@ class App:
             self._doors.replace(self._successor.admin)
             await self._transfer.take_over(self._successor, self._inherited, self._doors.take_place)
             self.reconciler.look_for_denied()
+        elif self._left:
+            self._left.take_back(self._relay, self._inherited, self._transfer)
         elif self._kernel is None or not self._kernel.opened:
             await outlast(assemble.ports_of(self.reconciler.routes))
         if self._doors.path is not None:
+            self._relay.offload.outlive = outlive(self._doors.path, self._settings.outlive)
             await self._transfer.offer(
                 self._doors.path,
                 lambda: self._doors.sockets,

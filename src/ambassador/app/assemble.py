@@ -41,7 +41,6 @@ from ambassador.tls.keyring import Keyring
 
 if TYPE_CHECKING:
     from ambassador.app.kept import Kept
-    from ambassador.handover.successor import Successor
     from ambassador.planes.kernel.plane import KernelPlane
 
 __all__ = [
@@ -166,13 +165,15 @@ def published(assignment: str) -> tuple[Source, ...]:
     return (EnvironmentSource({}, (assignment,)),)
 
 
-def kept(settings: Settings, successor: Successor | None) -> Kept | None:
-    """Return where is kept what outlives the program; None where nothing does."""
-    if not settings.state and successor is None:
+def kept(settings: Settings, handed: bytes | None) -> Kept | None:
+    """Return where is kept what outlives the program; None where nothing does. What was `handed`
+    over by one that had the routes before comes first.
+    """
+    if not settings.state and handed is None:
         return None
     from ambassador.app.kept import kept as found  # noqa: PLC0415 (only where something is)
 
-    return found(settings, successor)
+    return found(settings, handed)
 
 
 def relay_plane(

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from ambassador.app.assemble import assigned
 from ambassador.core.follow.memory import Memories, decode, encode
@@ -17,9 +17,6 @@ from ambassador.handover.successor import HISTORY, HandedHistory, HandedStore
 from ambassador.ports import HistoryStore, MemoryStore, StateStore
 from ambassador.settings import Settings
 from ambassador.store import FileHistory, FileMemories, FileStore
-
-if TYPE_CHECKING:
-    from ambassador.handover.successor import Successor
 
 __all__ = ["HandedMemories", "Kept", "encoded", "kept"]
 
@@ -34,16 +31,16 @@ class Kept(NamedTuple):
     memories: MemoryStore
 
 
-def kept(settings: Settings, successor: Successor | None) -> Kept | None:
-    """Return what keeps them: a folder, where the settings name one; what `successor` was given
-    comes first. None where they end with the program.
+def kept(settings: Settings, given: bytes | None) -> Kept | None:
+    """Return what keeps them: a folder, where the settings name one; what was `given` by one that
+    had the routes before comes first. None where they end with the program.
     """
     folder = Path(settings.state)
     files = Kept(FileStore(folder, assigned), FileHistory(folder, assigned), FileMemories(folder))
-    if successor is None:
+    if given is None:
         return files if settings.state else None
     store, history, memories = files if settings.state else (None, None, None)
-    given, nowhere = successor.wishes, Path("what was handed over")
+    nowhere = Path("what was handed over")
     read = FileStore(nowhere, assigned).decode, FileHistory(nowhere, assigned).decode
     return Kept(
         HandedStore(given.decode(errors="replace"), read[0], store),

@@ -1,5 +1,5 @@
 """The line that says that all is there: what answers where, and what the program goes by; and the
-line that says that the end was not in time.
+line that says that the end was not in time. What is told to those who ask for metrics.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from ambassador import log
 from ambassador.app.application import App
+from ambassador.app.reclaim import left_by_one_killed
 from ambassador.app.replacement import Replacement
 from ambassador.errors import ConfigError, NobodyError, Problem
 from ambassador.garbage import none_collected, seldom
@@ -81,7 +82,8 @@ async def serve(
             # What a unit wants: take over, or start.
             text = "no ambassador is there to take over from: this one starts anew"
             log.event(log.WARNING, "nobody_to_succeed", text)
-    app = App(settings, sources, successor, os.environ)
+    left = None if successor else left_by_one_killed(settings, os.environ)
+    app = App(settings, sources, successor, os.environ, left=left)
     with none_collected():
         await app.start()
     ready()

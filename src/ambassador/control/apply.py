@@ -49,6 +49,7 @@ class Applier:
         self._placed = placed
         self.desired = Desired()  # as the sources say
         self.wishes: Mapping[RouteKey, Wish] = {}
+        self.wished: Callable[[], None] = lambda: None  # told each time they are others
         self.verdicts: dict[tuple[RouteKey, Address], Health] = {}
         self.leads: dict[RouteKey, Lead] = {}  # where followers lead routes
         # Leads come while a command is at work, too: one change of the planes at a time.
@@ -68,6 +69,7 @@ class Applier:
         """Take up what the operator wanted before. Raises ConfigError."""
         if self._store is not None:
             self.wishes = {wish.key: wish for wish in self._store.load()}
+            self.wished()
 
     async def source(self, desired: Desired, who: str) -> Sequence[Step]:
         """Go to what the sources say now; on failure what they said before stands."""
@@ -293,6 +295,7 @@ class Applier:
                 log.event(log.ERROR, "not_kept", str(error))
             raise
         self.wishes = wishes
+        self.wished()
 
     async def repay(self) -> None:
         """Try to keep what is owed to the store."""

@@ -8,7 +8,7 @@ an empty source: its last good snapshot stands.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -127,6 +127,14 @@ class Reconciler:
         )
         parts = self._lock, self._reloads, self._owed
         self._commands = Commands(make, *parts, lambda: self.phase)
+
+    def keep_wishes(self, keep: Callable[[Collection[Wish]], None]) -> None:
+        """Have `keep` told of the operator's wishes and their history, each time they change."""
+
+        def changed() -> None:
+            keep(tuple(self._applier.wishes.values()))
+
+        self._applier.wished = self.record.changed = changed
 
     @property
     def routes(self) -> tuple[Route, ...]:

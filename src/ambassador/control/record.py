@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncio import to_thread
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from ambassador import log
@@ -25,6 +25,7 @@ class Record:
     def __init__(self, store: HistoryStore | None) -> None:
         self._store = store
         self.history: History = ()
+        self.changed: Callable[[], None] = lambda: None  # told each time it is another
 
     def load(self) -> None:
         """Take up what was changed before."""
@@ -70,6 +71,7 @@ class Record:
         if history is self.history or history == self.history:
             return
         self.history = history
+        self.changed()
         if self._store is None:
             return
         try:

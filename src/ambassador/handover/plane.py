@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Collection, Coroutine, Iterable, Sequence
+from collections.abc import Collection, Coroutine, Iterable, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, TypeVar
 
@@ -78,6 +78,14 @@ class EarlierPlane:
             if key in one:
                 add(found, {key: one[key]})
         return found.get(key, {})
+
+    def past(self, route: Route) -> RouteCounters:
+        """Return what processes have counted of `route` that have ended."""
+        return self._past.get(route.key, {})
+
+    def recover(self, counted: Mapping[RouteKey, RouteCounters]) -> None:
+        """Go on with what a process has counted that was killed."""
+        add(self._past, {key: lasting(one) for key, one in counted.items() if one})
 
     async def hand_over(self) -> tuple[HandedCounters, list[socket.socket]]:
         """Return the numbers of processes that have ended, and of the others as they are known;

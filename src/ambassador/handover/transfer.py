@@ -21,6 +21,7 @@ from ambassador.handover.counters import (
     RouteCounters,
     add,
     counters_of,
+    lasting,
 )
 from ambassador.handover.plane import EarlierPlane
 from ambassador.handover.predecessor import Answers, Predecessor
@@ -206,6 +207,22 @@ class Transfer:
             )
         pid = successor.pid
         log.event(log.INFO, "taken_over", f"taken over from process {pid}", pid=pid)
+
+    def lasting(self, status: RouteStatus) -> RouteCounters:
+        """Return all that was counted of a route by processes that have ended, and by this one, of
+        which it is the `status`, at the end of sessions.
+        """
+        key = status.route.key
+        ended = self._ended(status.route.name).items()
+        mine = {f"{_ENDED}{name}": value for name, value in ended}
+        found: Counters = {key: lasting(counters_of(status)) | mine}
+        add(found, {key: self.earlier.past(status.route)})
+        return found[key]
+
+    def recover(self, *counted: Mapping[RouteKey, RouteCounters]) -> None:
+        """Go on with what an ambassador that was killed has counted."""
+        for one in counted:
+            self.earlier.recover(one)
 
     def count_on(self, successor: Successor) -> None:
         """Go on with what the predecessor has counted."""

@@ -42,6 +42,7 @@ class Settings:
     memory: int | None = None  # a share of what the cgroup allows
     backlog: int = 4096
     workers: int | None = None  # as many as there are cores
+    outlive: float = 60.0
     admin: str = ""  # empty: chosen at the start; "off": none
     name: str = ""
     api: Inet | None = None

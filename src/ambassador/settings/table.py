@@ -176,6 +176,16 @@ SETTINGS: Mapping[str, Setting] = {
             "do; auto: one for each core, none where there is one; 0: the first does it all",
         ),
         Setting(
+            "outlive",
+            values.grace,
+            "DURATION",
+            "60s",
+            "0s",
+            "how long these processes go on accepting clients when the first one was killed, until "
+            "an ambassador at the same admin socket takes them back; 0s: not at all, they end with "
+            "their sessions",
+        ),
+        Setting(
             "admin",
             values.admin,
             "PATH|off",

@@ -35,8 +35,9 @@ class Inherited:
     """Sockets to be taken instead of bound, each once.
 
     With `lasting` they stay here, and what is taken is a copy: a route that goes and comes back
-    finds its socket again. While they are `provisional`, the one who lent them may go on using
-    them: nothing is accepted from them, and nothing that belongs to them is taken away.
+    finds its socket again; those `left` by a process that was killed do not. While they are
+    `provisional`, the one who lent them may go on using them: nothing is accepted from them, and
+    nothing that belongs to them is taken away.
     """
 
     def __init__(
@@ -45,11 +46,13 @@ class Inherited:
         *,
         provisional: bool = False,
         lasting: bool = False,
+        left: Iterable[LentSocket] = (),
     ) -> None:
         self.provisional = provisional
         self._lasting = lasting
         self._untaken: set[LentSocket] = set()
-        self._left = list(sockets)
+        self._ours = list(left)
+        self._left = [*sockets, *self._ours]
         self._untaken.update(self._left)
         self._taken: list[LentSocket] = []
 
@@ -82,15 +85,23 @@ class Inherited:
 
     def close_rest(self) -> list[str]:
         """Close the sockets that no route took; return their names."""
-        names = [name for sock in self._left if (name := _name(sock))]
-        for sock in self._left:
+        return self._close(self._left)
+
+    def close_left(self) -> list[str]:
+        """Close what a process that was killed has left, and no route took; return their names."""
+        return self._close([sock for sock in self._left if sock in self._ours])
+
+    def _close(self, socks: list[LentSocket]) -> list[str]:
+        names = [name for sock in socks if (name := _name(sock))]
+        for sock in socks:
             sock.close()
-        self._left.clear()
+            self._untaken.discard(sock)
+        self._left = [sock for sock in self._left if sock not in socks]
         return names
 
     def _take(self, sock: LentSocket) -> LentSocket:
         self._untaken.discard(sock)
-        if self._lasting:
+        if self._lasting and sock not in self._ours:
             sock = LentSocket(fileno=os.dup(sock.fileno()))
         else:
             self._left.remove(sock)
@@ -143,6 +154,6 @@ def address_of(sock: socket.socket) -> Address | None:
 
 def end_listening(sock: socket.socket) -> None:
     """End listening at `sock`, also where a worker that stands still has it."""
-    if not isinstance(sock, LentSocket):  # else others may need it
+    if not (isinstance(sock, LentSocket) and sock.lent):  # else others may need it
         with suppress(OSError):
             sock.shutdown(socket.SHUT_RDWR)

@@ -14,6 +14,8 @@ from ambassador.planes.relay.worker_protocol import LARGEST, decode, encode
 
 __all__ = ["Attached", "Channel"]
 
+_DESCRIPTORS = 4  # of a message
+
 
 # What goes along with a message: a socket, or an unnamed file.
 Attached: TypeAlias = socket.SocketType | io.FileIO
@@ -82,7 +84,7 @@ class Channel:
         """
         while True:
             try:
-                data, descriptors, _, _ = socket.recv_fds(self.sock, LARGEST, 3)
+                data, descriptors, _, _ = socket.recv_fds(self.sock, LARGEST, _DESCRIPTORS)
             except BlockingIOError:
                 return
             except OSError as error:

@@ -59,6 +59,8 @@ class Departures:
         self._unwatch: list[Callable[[], None]] = []
         self._look: asyncio.Task[None] | None = None
         self._again = False
+        self.any_left = False  # a session has begun to leave, ever,
+        self.left: Callable[[LiveRoute], None] = lambda _: None  # which is told here
         self._tasks: dict[asyncio.Task[None], Leaving] = {}
         # The policy of the change an endpoint left with, where that was not the route's.
         self._once: dict[Address, Existing] = {}
@@ -166,6 +168,9 @@ class Departures:
             before, session.standing = session.standing, STANDING[session.standing, look]
             if before is Standing.HERE and session.standing is Standing.LEAVING:
                 leaving[gone[session]].add(session)
+                self.any_left = True
+        if leaving:
+            self.left(self._live)
         for why, sessions in leaving.items():
             if why.existing.fate is not Fate.KEEP:
                 self._see_off(sessions, why)
@@ -180,6 +185,7 @@ class Departures:
 
     def go_on(self, leaving: Leaving) -> None:
         """Go on with what another process has begun to end."""
+        self.any_left = True
         task = spawn(self._end(leaving), f"departures of {self._live.route.name}")
         self._tasks[task] = leaving
         task.add_done_callback(lambda done: self._tasks.pop(done, None))

@@ -17,44 +17,37 @@ from ambassador.core.session import Event
 from ambassador.model import Reason
 from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.facts import REASONS
+from ambassador.planes.relay.notes import door_note
+from ambassador.planes.relay.opening import Opening
 from ambassador.planes.relay.plain import Plain, plain
 from ambassador.planes.relay.resets import lasted, was_reset
-from ambassador.planes.relay.shared import ABSENT, COLUMNS, DOOR, DOORS, LOAD, TURN, VERSION, Shared
+from ambassador.planes.relay.shared import (
+    ABSENT,
+    BEGUN,
+    COLUMNS,
+    DOORS,
+    LOAD,
+    TURN,
+    VERSION,
+    Shared,
+    book,
+)
+from ambassador.planes.relay.tally import Tally
 from ambassador.ports import Resolver, SessionsSummed
 
 if TYPE_CHECKING:
     import socket
 
     from ambassador.planes.relay.listener import StreamListener
+    from ambassador.planes.relay.live import LiveRoute
     from ambassador.planes.relay.session import Session
     from ambassador.planes.relay.worker import Worker
-    from ambassador.planes.relay.worker_messages import Bring, Door, Opened, Sum, Way
+    from ambassador.planes.relay.worker_messages import Bring, Door, Opened, Sum
 
 __all__ = ["Doors"]
 
+_AT_FIRST = 64  # doors that are opened before a client comes
 _PATIENCE = 0.5  # seconds until a worker that has not heard is not waited for: it stands still
-
-
-class _Opening:
-    """One door: its listener, and what its ways are called."""
-
-    def __init__(self, number: int, listener: StreamListener, heard: dict[int, int]) -> None:
-        self.number = number
-        self.listener = listener
-        self.plain: Plain | None = None
-        self.ways: dict[int, Candidate] = {}
-        self.heard = heard  # sessions that each worker has told of
-        self._numbers: dict[Candidate, int] = {}
-
-    def way(self, candidate: Candidate) -> Way:
-        """Return how `candidate` is called."""
-        from ambassador.planes.relay.worker_messages import Way  # noqa: PLC0415 (workers are there)
-
-        number = self._numbers.get(candidate)
-        if number is None:
-            number = self._numbers[candidate] = len(self._numbers) + 1
-        self.ways[number] = candidate
-        return Way(number, candidate.address, candidate.port)
 
 
 class Doors:
@@ -76,8 +69,10 @@ class Doors:
         self._is_own = is_own
         self._version = 0
         self._heard = asyncio.Event()
-        self._open: dict[int, _Opening] = {}
+        self._open: dict[int, Opening] = {}
         self._numbers: dict[StreamListener, int] = {}
+        self.tally = Tally()
+        self.touched: Callable[[LiveRoute], None] = lambda _: None  # its counters have changed
 
     @property
     def each(self) -> bool:
@@ -88,12 +83,53 @@ class Doors:
         """A client has come to `listener`: let workers have it, if there are some."""
         if self.are_kept or not any(one.is_ready for one in self.workers):
             return
+        if self._number(listener):
+            self.look(listener)
+
+    def open_first(self, listeners: Iterable[StreamListener]) -> None:
+        """Have workers accept at `listeners` from now on, though nobody has come there yet, unless
+        they are many: should the relay be killed, clients are let in.
+        """
+        for place, listener in enumerate(listeners):
+            if listener.is_open and place < _AT_FIRST:
+                self.warm(listener)
+            elif listener.sessions:
+                self._number(listener)  # workers may be given these
+
+    def _number(self, listener: StreamListener) -> bool:
         if listener not in self._numbers:
             if (number := self._free()) is None:
-                return
-            self._numbers[listener] = number
-            self._open[number] = _Opening(number, listener, self._begun(number))
-        self.look(listener)
+                return False
+            self._enter(Opening(number, listener))
+        return True
+
+    def _enter(self, opening: Opening) -> None:
+        self._numbers[opening.listener] = opening.number
+        self._open[opening.number] = opening
+        opening.listener.book = opening.number
+
+    def claimed(
+        self, shared: Shared, found: Mapping[int, tuple[StreamListener, Mapping[int, Candidate]]]
+    ) -> None:
+        """Workers of another process have these doors, by number, with their ways."""
+        self.shared = shared
+        self._version = int(shared.cells[VERSION])
+        for number, (listener, ways) in found.items():
+            opening = Opening(number, listener)
+            for way, candidate in ways.items():
+                opening.known(way, candidate)
+            self._enter(opening)
+
+    def ways(self, number: int) -> Mapping[int, Candidate]:
+        """Return what the ways of a door are."""
+        return self._open[number].ways if number in self._open else {}
+
+    def reopen(self) -> None:
+        """Have workers that were claimed accept where they may, and nowhere else."""
+        for opening in tuple(self._open.values()):
+            self.look(opening.listener)
+            if opening.plain is None:
+                self._shut(opening)
 
     def look(self, listener: StreamListener) -> None:
         """What clients of `listener` meet may have changed."""
@@ -160,7 +196,7 @@ class Doors:
     def progress(self, listener: StreamListener) -> int:
         """Return how many clients of `listener` all workers have accepted, ever."""
         number = self._numbers.get(listener)
-        return sum(self._begun(number).values()) if number is not None else 0
+        return self._begun(number) if number is not None else 0
 
     def turns(self, workers: Iterable[Worker]) -> int:
         """Return how many turns `workers` have made, ever."""
@@ -171,14 +207,22 @@ class Doors:
     def opened(self, worker: Worker, item: Opened) -> tuple[Session, Mapping[int, Candidate]]:
         """Return the session that `worker` tells of, and what the ways of its door are."""
         opening = self._open[item.door]
-        self._count(opening, worker, 1)
+        self.tally.begun(worker.row, opening.number, 1)
         return opening.listener.begun_elsewhere(item), opening.ways
+
+    def ended(self, worker: Worker, number: int, item: Ended) -> None:
+        """Note that the end of a session is counted, which `worker` has counted in that book."""
+        carried = item.to_upstream, item.to_client
+        self.tally.ended(worker.row, number, item.event, 1, carried)
 
     def summed(self, worker: Worker, item: Sum) -> None:
         """Count sessions that were over before they were told of."""
         opening, count = self._open[item.door], len(item.totals)
-        self._count(opening, worker, count)
+        self.tally.begun(worker.row, item.door, count)
+        carried = item.to_upstream, item.to_client
+        self.tally.ended(worker.row, item.door, item.event, count, carried)
         live = opening.listener.live
+        self.touched(live)
         counters = live.counters
         counters.opened += count
         counters.to_upstream += item.to_upstream
@@ -205,7 +249,7 @@ class Doors:
         """See to a client that a worker does not lead on; `known`: it was told of before."""
         opening = self._open[message.door]
         if known is None:
-            self._count(opening, worker, 1)
+            self.tally.begun(worker.row, opening.number, 1)
         candidate = opening.ways.get(message.way)
         opening.listener.brought(message, candidate, socks, known)
 
@@ -217,12 +261,11 @@ class Doors:
         lost = 0
         self.shared.cells[worker.row * COLUMNS + LOAD] = ABSENT
         for opening in self._open.values():
-            begun = self.shared.cells[worker.row * COLUMNS + DOOR + opening.number]
-            missing = begun - opening.heard.get(worker.row, 0)
-            opening.heard[worker.row] = begun
+            missing = self.tally.missing(self.shared, worker.row, opening.number)
             if missing > 0:
                 lost += missing
                 opening.listener.lost(missing)
+        self.tally.close(self.shared, worker.row)
         if not any(one.is_ready for one in self.workers if one is not worker):
             self.shut_all()
         else:  # it may have been told of clients, and nobody else
@@ -234,7 +277,7 @@ class Doors:
     def _free(self) -> int | None:
         """Return the number of a door that is free, or can be."""
         if len(self._open) < DOORS:
-            return len(self._open)
+            return next(one for one in range(DOORS) if one not in self._open)
         for number, opening in self._open.items():
             listener = opening.listener
             if listener.sock.fileno() < 0 and not listener.sessions:
@@ -242,20 +285,18 @@ class Doors:
                 return number
         return None
 
-    def _begun(self, number: int) -> dict[int, int]:
-        """Return how many clients of a door each worker has accepted, ever."""
+    def _begun(self, number: int) -> int:
+        """Return how many clients of a door all workers have accepted, ever."""
         if self.shared is None:
-            return {}
+            return 0
         cells, rows = self.shared.cells, range(1, self.shared.rows + 1)
-        return {row: cells[row * COLUMNS + DOOR + number] for row in rows}
+        return sum(cells[book(row, number) + BEGUN] for row in rows)
 
-    def _count(self, opening: _Opening, worker: Worker, number: int) -> None:
-        opening.heard[worker.row] = opening.heard.get(worker.row, 0) + number
+    def _message(self, opening: Opening, found: Plain) -> Door:
+        from ambassador.planes.relay.worker_messages import Door  # noqa: PLC0415 (the same)
 
-    def _message(self, opening: _Opening, found: Plain) -> Door:
-        from ambassador.planes.relay.worker_messages import Door  # noqa: PLC0415 (workers are there)
-
-        route = opening.listener.live.route
+        listener = opening.listener
+        route = listener.live.route
         return Door(
             self._version,
             opening.number,
@@ -265,9 +306,10 @@ class Doors:
             found.alternatives,
             max(route.connect / 2, 0.2),  # see retry.attempt_limit
             route.keepalive,
+            door_note(listener.live.serial, listener.port),
         )
 
-    def _shut(self, opening: _Opening) -> None:
+    def _shut(self, opening: Opening) -> None:
         from ambassador.planes.relay.worker_messages import Shut  # noqa: PLC0415 (workers are there)
 
         opening.plain = None

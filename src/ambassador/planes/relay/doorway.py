@@ -44,9 +44,12 @@ class Carried(Pair):
     """A session of this worker: one that it was handed, or one that began at a door."""
 
     __slots__ = (
-        "attempt", "client_name", "connected", "doorway", "event", "key", "loop", "started", "told",
-        "way",
+        "attempt", "book", "client_name", "connected", "doorway", "event", "key", "loop", "note",
+        "number", "started", "told", "way",
     )  # fmt: skip
+    number: int  # of the book in which its end is counted,
+    book: int  # and where that is in the shared memory
+    note: str | int  # of one that was handed over: see Adopt; else what it is called, 0: unknown
     # Of one that began at a door:
     way: Way
     client_name: object  # as accept(2) tells it
@@ -134,6 +137,7 @@ class Doorway(Ready):
 
     def __init__(self, loop: WorkerLoop, door: Door, sock: socket.socket) -> None:
         self.number = door.number
+        self.book = loop.row.book(door.number)
         self.keepalive = 0.0
         self._loop = loop
         self._sock = sock
@@ -151,9 +155,14 @@ class Doorway(Ready):
         self._turns = [0] * len(door.places)
         self.numbers = {way.number for ways in door.places for way in ways}
 
+    @property
+    def sock(self) -> socket.socket:
+        """The listening socket."""
+        return self._sock
+
     def shut(self) -> None:
         """Accept nothing any longer."""
-        self._leave()
+        self.leave()
         self._is_shut = True
         self._loop.poller.close_socket(self._sock)
 
@@ -163,14 +172,16 @@ class Doorway(Ready):
         if loop.is_behind:
             loop.ready(0)  # what has changed counts for this client already
             if loop.is_behind or self._is_shut:
+                if loop.alone:  # nobody says any longer what has changed
+                    self.leave()
                 return
         accept = self._sock._accept  # type: ignore[attr-defined]
         waiting = self._waiting()
         # In a flood an even spread is not worth a wait.
         lead = _LEAD if waiting > _FEW else 0
-        for _ in range(min(max(1, waiting // loop.company), _MOST)):
-            if not loop.may_accept(self, lead):
-                self._leave()
+        for _ in range(min(max(1, waiting // loop.row.company), _MOST)):
+            if not loop.row.may_accept(self.number, lead):
+                self.leave()
                 loop.poller.later(_AGAIN, self._look)
                 return
             try:
@@ -188,7 +199,7 @@ class Doorway(Ready):
 
     def look(self) -> None:
         """A worker that has more sessions leaves a client to us."""
-        if not self._is_shut:
+        if not (self._is_shut or (self._loop.alone and self._loop.is_behind)):
             self._watch()
             self.ready(0)
 
@@ -203,8 +214,8 @@ class Doorway(Ready):
         return int(UNACKED.unpack(told)[0])
 
     def _look(self) -> None:
-        if not self._is_shut and not self._watched:
-            self._loop.judge_others()
+        if not (self._is_shut or self._watched or (self._loop.alone and self._loop.is_behind)):
+            self._loop.row.judge_others()
             self._watch()
 
     def _watch(self) -> None:
@@ -212,20 +223,23 @@ class Doorway(Ready):
             self._watched = True
             self._loop.poller.add(self._sock.fileno(), self, _ONE, patient=True)
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """Leave clients where they wait, for others."""
         if self._watched:
             self._watched = False
             self._loop.poller.remove(self._sock.fileno())
 
     def _failed(self, error: OSError) -> None:
         if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-            self._leave()  # others have descriptors still
+            self.leave()  # others have descriptors still
             self._loop.poller.later(0.1, self._look)
 
     def _begin(self, client: socket.SocketType, address: object) -> None:
         loop = self._loop
         pair = Carried(loop, loop.new_key(), client)
         pair.doorway = self
+        pair.number, pair.book = self.number, self.book
+        pair.note = 0
         pair.way = way = self._pick()
         pair.client_name = address
         pair.started = time.monotonic()
@@ -242,7 +256,7 @@ class Doorway(Ready):
             loop.bring(pair, error.errno or errno.EIO)
 
     def _connect(self, pair: Carried, way: Way) -> None:
-        _, address, port = way
+        address, port = way.address, way.port
         if port:
             family = socket.AF_INET6 if ":" in address else socket.AF_INET
             sock = socket.SocketType(family, _STREAM, 0)

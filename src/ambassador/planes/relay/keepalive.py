@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable, Sequence
 
 from ambassador.planes.relay.options import keep_alive
 from ambassador.planes.relay.pair import Side
@@ -20,6 +21,7 @@ class Keepalives:
     """
 
     def __init__(self) -> None:
+        self.lasting: Callable[[Sequence[Side]], None] = lambda _: None  # told of what is so old
         self._loop = asyncio.get_running_loop()
         self._waiting: list[tuple[Side, float]] = []
         self._next: list[tuple[Side, float]] = []
@@ -44,6 +46,7 @@ class Keepalives:
             if not side.closed:
                 with contextlib.suppress(OSError):  # it is reset, or with a worker
                     keep_alive(side.sock, keepalive)
+        self.lasting([side for side, _ in piece if not side.closed])
         if self._waiting:
             self._timer = self._loop.call_later(0, self._look)
             return

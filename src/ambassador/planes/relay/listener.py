@@ -118,6 +118,15 @@ class StreamListener(Ready):
             if self.is_open:
                 self.start()
 
+    @property
+    def book(self) -> int:
+        """In which workers count its sessions; see Shared."""
+        return self._search.book
+
+    @book.setter
+    def book(self, number: int) -> None:
+        self._search.book = number
+
     def look(self) -> None:
         """Accept clients that wait, if there are some: workers may not know of them."""
         if self.is_open and self._has_clients():
@@ -211,6 +220,7 @@ class StreamListener(Ready):
         counters = self.live.counters
         counters.opened += count
         counters.closed[Reason.CUT] += count
+        self._around.doors.touched(self.live)
 
     def brought(
         self,
@@ -244,6 +254,7 @@ class StreamListener(Ready):
         done = self._left if is_limited(self.live.route) else self._done
         session = Session(self._around, self.live, client, address, search=self._search, done=done)
         self._sessions.add(session)
+        self._around.doors.touched(self.live)
         self.live.counters.meet(self.live.route, session.host)
         return session
 
@@ -315,6 +326,7 @@ class StreamListener(Ready):
             descriptors.recovered()
             taken = not each or counters.judge(route, host_of(address), time.monotonic())
             if not taken:
+                self._around.doors.touched(self.live)
                 os.close(descriptor)  # a reset: SO_LINGER is the listener's
                 continue
             client = socket.SocketType(family, kind, proto, descriptor)

@@ -5,6 +5,9 @@ relay does the same by itself. Listeners go to them with the next client (`doors
 the relay has begun by then, or has to begin itself, go to the worker that has the fewest, once they
 are busy and no longer young: handing one over costs as much as a few requests. Which are busy is
 seen in a sample of turns of the poller. Workers that have had nothing to do for a while end.
+
+Where workers may outlive the relay (`Outlive`), a session that lasts goes to one though it is
+quiet, and one worker stays as long as there are sessions: a crash of this process ends none.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import asyncio
 import contextlib
 import resource
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,13 +24,16 @@ from ambassador import log
 from ambassador.core.offload import least_loaded, wanted
 from ambassador.core.session import State
 from ambassador.planes.relay.descriptors import Descriptors
+from ambassador.planes.relay.dismissal import Dismissal
 from ambassador.planes.relay.doors import Doors
+from ambassador.planes.relay.keeping import Keeping
+from ambassador.planes.relay.ledger import Ledger
+from ambassador.planes.relay.listener import StreamListener
 from ambassador.planes.relay.pair import Side
 from ambassador.planes.relay.plain import speaks_tls
 from ambassador.planes.relay.poller import Poller
 from ambassador.planes.relay.session import Session
 from ambassador.planes.relay.shared import Shared
-from ambassador.tasks import spawn
 
 if TYPE_CHECKING:
     from ambassador.planes.relay.worker import Worker
@@ -38,19 +44,14 @@ _PAUSE = 64  # turns between two samples
 _SAMPLE = 32  # turns of a sample
 _BUSY = 0.125  # seconds: when the turns of a pause took longer, there is nothing to spread
 _GROWN = 0.1  # seconds: younger sessions may be over in a moment
-_IDLE = 30.0  # seconds workers without sessions stay
-_FEW = 8  # sessions in that time that need no worker
-_QUIET = 60  # turns of a worker in that time in which it has next to nothing to do
 _AGAIN = 10.0  # seconds after one died before another is started
 _PATIENCE = 1.0  # seconds for all workers to tell their numbers, or that all has ended
 _TICK = 0.02  # seconds between two looks whether something has ended
 _LATE = 10.0  # seconds for a worker to begin
-_ROUNDS = 3  # in which workers that are slow may say what they have
-_RECALLED = 32  # sessions on their way back at once: none waits for all
 _RESERVE = 32  # descriptors of a worker that are not for sessions
 
 
-class Offload:
+class Offload(Dismissal):
     """Hands sessions of `poller` to at most `limit` workers. `eager`: every session, at once."""
 
     def __init__(
@@ -61,7 +62,15 @@ class Offload:
         limit: int,
         *,
         eager: bool = False,
+        ledger: Ledger | None = None,
+        keeping: Keeping | None = None,
+        listeners: Callable[[], Iterable[StreamListener]] = tuple,
     ) -> None:
+        self.outlive: Outlive | None = None
+        self._ledger = ledger
+        self._keeping = keeping
+        self._listeners = listeners
+        self._frozen_rows: set[int] = set()  # of workers that another relay had, and we do not
         self._poller = poller
         self._descriptors = descriptors
         self._turns_before = 0
@@ -77,6 +86,7 @@ class Offload:
         self._timer: asyncio.TimerHandle | None = None
         self._not_before = 0.0
         self._is_suspended = False
+        self._quiet: list[Session] = []  # that wait for a worker
         self._begun_before = 0
         self._began = time.monotonic()
         self._room = (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _RESERVE) // 2
@@ -103,9 +113,13 @@ class Offload:
             try:
                 if self._shared is None:
                     self._shared = self._doors.shared = Shared(2 * self._limit)
-                taken = {one.row for one in (*self._workers, *self._ended)}
-                row = next(one for one in range(1, 2 * self._limit + 1) if one not in taken)
-                worker = Worker(self._poller, self, self._doors, row)
+                    if self._ledger is not None and self.outlive is not None:
+                        self._ledger.begin(self._shared)
+                taken = {one.row for one in (*self._workers, *self._ended)} | self._frozen_rows
+                row = next((one for one in range(1, self._shared.rows + 1) if one not in taken), 0)
+                if not row:  # processes that do not end have them all
+                    return
+                worker = Worker(self._poller, self, self._doors, row, outlive=self.outlive)
                 self._workers.append(worker)
                 self._doors.workers = tuple(self._workers)
             except OSError as error:
@@ -121,14 +135,50 @@ class Offload:
     def ready(self, worker: Worker) -> None:
         """Let it know of the doors; see worker.Worker."""
         self._doors.greet(worker)
+        self.keep()
+        if self.outlive is not None:
+            self._doors.open_first(self._listeners())
+        quiet, self._quiet = self._quiet, []
+        self._hand(one for one in quiet if one.is_passable)
         if self._timer is None:
-            self._timer = self._loop.call_later(_IDLE, self._look)
+            self._timer = self._loop.call_later(self.idle, self._look)
 
     def more(self) -> None:
         """Perhaps there is something to do for one more; see worker.Worker."""
         running = len(self._workers)
         if running < self._limit and time.monotonic() >= self._not_before:
             self.start(wanted(self._limit, running, 0, sum(map(len, self._workers))))
+
+    def keep(self) -> None:
+        """Have listening sockets kept, as they are now."""
+        if self._keeping is not None and self.outlive is not None:
+            self._keeping.look(self._workers)
+
+    def claimed(self, shared: Shared, workers: Sequence[Worker], frozen: set[int]) -> None:
+        """Go on with workers of a relay that was killed; those of `frozen` rows do not answer."""
+        self._shared = shared
+        self._frozen_rows = frozen
+        self._workers += workers
+        self._doors.workers = tuple(self._workers)
+        if self._ledger is not None:
+            self._ledger.begin(shared)
+        if workers and self._timer is None:
+            self._timer = self._loop.call_later(self.idle, self._look)
+
+    def lasting(self, sides: Iterable[Side]) -> None:
+        """Sessions are no longer young: have a worker carry them, though they may be quiet."""
+        if not self._limit or self.outlive is None or self._is_suspended:
+            return
+        pairs = dict.fromkeys(side.pair for side in sides if not side.closed)
+        sessions = [one for one in pairs if isinstance(one, Session) and one.is_passable]
+        if not sessions or time.monotonic() < self._not_before:
+            return
+        if not self._workers:
+            self.start(1)
+        if any(one.is_ready for one in self._workers):
+            self._hand(sessions)
+        else:
+            self._quiet += sessions
 
     async def measure(self) -> None:
         """Have the numbers of all sessions brought up to date."""
@@ -173,6 +223,8 @@ class Offload:
         self._workers.clear()
         self._ended.clear()
         self._doors.workers, self._doors.shared = (), None
+        if self._ledger is not None:
+            self._ledger.end()
         if self._shared is not None:
             self._shared.close()
 
@@ -208,7 +260,7 @@ class Offload:
 
     def _hand(self, busy: Iterable[Session]) -> None:
         now = time.monotonic()
-        able = [worker for worker in self._workers if not worker.stands_still(now)]
+        able = [one for one in self._workers if one.is_ready and not one.stands_still(now)]
         loads = [len(worker) for worker in able]
         shares: list[list[Session]] = [[] for _ in able]
         for session in busy:
@@ -220,74 +272,6 @@ class Offload:
         for worker, share in zip(able, shares, strict=True):
             if share:  # else a worker that has just begun to stand still would get them
                 worker.when_it_answers(partial(_give, worker, share))
-
-    def _look(self) -> None:
-        """Let all go when they have next to nothing to do."""
-        self._timer = None
-        self._ended = [worker for worker in self._ended if worker.process.poll() is None]
-        ready = [worker for worker in self._workers if worker.is_ready]
-        begun = sum(worker.begun for worker in ready)
-        turns, open_there = self._doors.turns(ready), sum(map(len, ready))
-        few = begun <= self._begun_before + _FEW
-        quiet = turns <= self._turns_before + _QUIET * len(ready)
-        self._begun_before, self._turns_before = begun, turns
-        room = self._descriptors.available(2 * open_there)
-        if ready and few and quiet and room and self._dismissing is None:
-            self._dismissing = spawn(self.dismiss(), "dismiss workers")
-            self._dismissing.add_done_callback(self._dismissed)
-        if self._workers or self._ended:
-            self._timer = self._loop.call_later(_IDLE, self._look)
-
-    def _dismissed(self, _task: asyncio.Task[None]) -> None:
-        self._dismissing = None
-
-    async def suspend(self) -> None:
-        """Carry everything here, until `resume`."""
-        self._is_suspended = True
-        if self._dismissing is not None:
-            await asyncio.wait({self._dismissing})
-        for _ in range(_ROUNDS):
-            if self._workers:
-                await self.dismiss()
-
-    def resume(self) -> None:
-        """Have workers again where there is much to do."""
-        self._is_suspended = self._doors.are_kept = False
-
-    async def dismiss(self) -> None:
-        """Accept here again, and carry what they have; then let idle workers go."""
-        # A door that a client opened again meanwhile would bring sessions nobody hears of.
-        self._doors.are_kept = True
-        try:
-            await self._dismiss()
-        finally:
-            self._doors.are_kept = self._is_suspended
-
-    async def _dismiss(self) -> None:
-        self._doors.shut_all()
-        await self._doors.settle()
-        await asyncio.gather(*map(self._recall, self.workers))
-        await self.measure()
-        # Who has not said everything has sessions, or sums of some, that nobody knows of.
-        done = [one for one in self._workers if one.is_ready and not one.asked]
-        for worker in [one for one in done if not len(one)]:
-            self._workers.remove(worker)
-            self._ended.append(worker)
-            worker.close()
-            self._doors.gone(worker)
-        self._doors.workers = tuple(self._workers)
-
-    async def _recall(self, worker: Worker) -> None:
-        """Have `worker` return what is connected, some at a time: what is on its way waits."""
-        in_vain = 0  # the answer to what was asked before may have come first
-        while len(worker) and in_vain < 2 and worker in self._workers:
-            before = len(worker)
-            try:
-                async with asyncio.timeout(_PATIENCE):
-                    await worker.recall(_RECALLED)
-            except TimeoutError:  # it stands still
-                return
-            in_vain = in_vain + 1 if len(worker) >= before else 0
 
     def gone(self, worker: Worker) -> None:
         """Go on without it; see worker.Worker."""

@@ -21,6 +21,8 @@ from ambassador.ports import ClientArrived, EndpointNoticed, Piece
 if TYPE_CHECKING:  # 3 ms and 0.3 MB that only an upgrade needs
     from ambassador.planes.relay.incoming import Incoming
     from ambassador.planes.relay.outgoing import Outgoing
+    from ambassador.planes.relay.reclaim import Claims
+    from ambassador.planes.relay.reclaimed import Recovered
 
 __all__ = ["Onward"]
 
@@ -73,6 +75,18 @@ class Onward:
         if incoming is not None:
             incoming.begin()
         self._turn_on()
+
+    def reclaim(self, claims: Claims) -> Recovered:
+        """Accept, and go on with the workers of a relay that was killed, and all they carry."""
+        from ambassador.planes.relay.reclaimed import Reclaimed  # noqa: PLC0415 (see above)
+
+        reclaimed = Reclaimed(claims, self._around, self._routes, self._retired)
+        reclaimed.begin(self.offload)
+        self.begin()
+        self._around.doors.reopen()
+        recovered = reclaimed.end()
+        self.offload.keep()
+        return recovered
 
     def _turn_on(self) -> None:
         poller = self._around.poller
@@ -146,6 +160,9 @@ class Onward:
 
     def _listeners(self) -> list[StreamOrUdp]:
         return [one for relay_route in self._routes.values() for one in relay_route.listeners]
+
+    def _streams(self) -> list[StreamListener]:
+        return [one for one in self._listeners() if isinstance(one, StreamListener)]
 
     def _departures(self, live: LiveRoute, listeners: Sequence[StreamOrUdp]) -> Departures:
         raise NotImplementedError

@@ -20,6 +20,8 @@ from ambassador.planes.relay.descriptors import Descriptors
 from ambassador.planes.relay.dial import Patience
 from ambassador.planes.relay.doors import Doors
 from ambassador.planes.relay.keepalive import Keepalives
+from ambassador.planes.relay.keeping import Keeping
+from ambassador.planes.relay.ledger import Ledger
 from ambassador.planes.relay.listener import StreamListener
 from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.offload import Offload
@@ -116,7 +118,16 @@ class RelayPlane(Onward):
         )
         if not self._inherited.provisional:
             self._turn_on()
-        self.offload = Offload(poller, self._doors, self._descriptors, workers, eager=eager)
+        self.ledger = Ledger(self._with_leaving, self._doors.tally)
+        self._doors.touched = self.ledger.touch
+        self.offload = Offload(
+            *(poller, self._doors, self._descriptors, workers),
+            eager=eager,
+            ledger=self.ledger,
+            keeping=Keeping(poller, self._listeners),
+            listeners=self._streams,
+        )
+        self._around.keepalives.lasting = self.offload.lasting
 
     async def prepare(self, steps: Sequence[Step]) -> None:
         """Nothing can be told before it is tried; see ports.Plane."""
@@ -153,6 +164,9 @@ class RelayPlane(Onward):
                 await self._routes[step.new.key].change(step, piece)
                 await piece.end()
         self._own.change(self._doors)
+        if removed or added or any(_looks_other(step) for step in steps):
+            self.ledger.routes_changed()
+            self.offload.keep()
         await self._doors.settle()
         await let_go(self._leaving, piece)
 
@@ -243,7 +257,9 @@ class RelayPlane(Onward):
 
     def _departures(self, live: LiveRoute, listeners: Sequence[StreamOrUdp]) -> Departures:
         shared = partial(self._doors.has_any, listeners), self.offload.measure
-        return Departures(live, self._around.resolver, partial(sessions_of, listeners), shared)
+        found = Departures(live, self._around.resolver, partial(sessions_of, listeners), shared)
+        found.left = self._doors.touched
+        return found
 
     async def _until_ended(self, routes: Sequence[RelayRoute]) -> None:
         while any(relay_route.open for relay_route in routes):
@@ -325,3 +341,11 @@ class RelayPlane(Onward):
     def _cut(self, reason: Reason) -> None:
         for relay_route in (*self._routes.values(), *self._leaving):
             relay_route.cut(reason)
+
+
+def _looks_other(step: Step) -> bool:
+    """Return whether what is left for a process after us would be another."""
+    if not isinstance(step, ChangeRoute):
+        return False
+    before, now = step.old, step.new
+    return (before.name, before.existing) != (now.name, now.existing)

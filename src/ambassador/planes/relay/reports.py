@@ -19,7 +19,7 @@ from ambassador.planes.relay.worker_messages import Ended, Item, Joined, Message
 if TYPE_CHECKING:
     from ambassador.planes.relay.doorway import Carried
 
-__all__ = ["Reports"]
+__all__ = ["Reports", "inode_of"]
 
 _SOON = 0.05  # seconds until something is told, unless somebody asks
 _LARGEST = 6000  # bytes of one message, about
@@ -144,13 +144,14 @@ def _opened(pair: Carried) -> Opened:
     assert door is not None
     way = pair.way.number if pair.connected else 0
     client, upstream = pair.client.sock, pair.upstream
-    inodes = _inode(client), _inode(upstream.sock) if upstream is not None else 0
+    inodes = inode_of(client), inode_of(upstream.sock) if upstream is not None else 0
     return Opened(
         *(pair.key, door.number, way, pair.started, pair.connected, inodes), pair.name_client()
     )
 
 
-def _inode(sock: socket.SocketType) -> int:
+def inode_of(sock: socket.SocketType) -> int:
+    """Return what `sock` is called in /proc/PID/fd; 0 where it is closed."""
     return os.fstat(sock.fileno()).st_ino if sock.fileno() >= 0 else 0
 
 

@@ -90,6 +90,24 @@ class RelayRoute:
             met=self.live.met(self._carried(sessions)),
         )
 
+    def lasting(self) -> RouteStatus:
+        """Return what was counted, without what is open now."""
+        counters = self.live.counters
+        return RouteStatus(
+            route=self.live.route,
+            plane="relay",
+            why="",
+            opened=counters.opened,
+            open=0,
+            refused=counters.refused,
+            to_upstream=counters.to_upstream,
+            to_client=counters.to_client,
+            held_total=self.live.hold_queue.entered,
+            closed=dict(counters.closed),
+            turned_away=dict(counters.turned_away.by),
+            met=self.live.met({}),
+        )
+
     def _carried(self, sessions: Sequence[Session]) -> dict[Address, tuple[int, int]]:
         """Return the bytes of open sessions by endpoint."""
         found: dict[Address, tuple[int, int]] = {}

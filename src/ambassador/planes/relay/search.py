@@ -27,6 +27,7 @@ from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.options import reset
 from ambassador.planes.relay.refusal import doubt, is_ours, patience, refuse_ourselves, spoken
+from ambassador.planes.relay.shared import NO_DOOR
 from ambassador.planes.relay.surroundings import Surroundings
 from ambassador.tasks import spawn
 
@@ -44,6 +45,7 @@ class Search(Dialler):
     def __init__(self, live: LiveRoute, port: int, around: Surroundings) -> None:
         self.poller = around.poller
         self.port = port
+        self.book = NO_DOOR  # in which workers count sessions of its listener; see Shared
         self._live = live
         self._around = around
         self._reason = ""

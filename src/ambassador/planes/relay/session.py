@@ -111,6 +111,11 @@ class Session(SharedSession, Dialler):
         self._seek()
 
     @property
+    def entrance(self) -> tuple[int, int]:
+        """See SharedSession."""
+        return self._search.port, self._search.book
+
+    @property
     def dial(self) -> Dial | None:
         """The connection that is being made for it, if there is one."""
         return self._dial

@@ -14,16 +14,19 @@ from ambassador.model import Reason
 from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.facts import SessionFacts
 from ambassador.planes.relay.live import LiveRoute
+from ambassador.planes.relay.notes import SessionNote, session_note
 from ambassador.planes.relay.options import keep_alive
 from ambassador.planes.relay.pair import Side
 from ambassador.planes.relay.passing import arrive, file_of, pack, take_out
 from ambassador.planes.relay.resets import lasted, was_reset
 from ambassador.planes.relay.surroundings import Surroundings
+from ambassador.spec import format_endpoint
 
 if TYPE_CHECKING:  # only where workers are there
     from ambassador.planes.relay.channel import Attached
+    from ambassador.planes.relay.notes import SessionNote
     from ambassador.planes.relay.worker import Worker
-    from ambassador.planes.relay.worker_messages import Passed
+    from ambassador.planes.relay.worker_messages import Carries, Passed
 
 __all__ = ["SharedSession"]
 
@@ -63,7 +66,7 @@ class SharedSession(SessionFacts):
             attached: list[Attached] = [*socks, *([file_of(unsent)] if unsent else [])]
         except OSError:  # no descriptor, no memory: it stays
             return
-        key = worker.hand(self, passed, attached)
+        key = worker.hand(self, passed, attached, *self._told_to_worker())
         if key is not None:
             take_out(self)
             self._worker, self._key = worker, key
@@ -73,6 +76,38 @@ class SharedSession(SessionFacts):
                 self.poller.close_socket(sock)
         for one in attached[len(socks) :]:
             one.close()
+
+    def _told_to_worker(self) -> tuple[int, str]:
+        """Return the book its end is counted in there, and what the next relay is to know."""
+        candidate, connected = self.candidate, self.connected
+        where = None
+        if candidate is not None:
+            written = format_endpoint(candidate.endpoint)
+            where = written, candidate.address, candidate.port, candidate.written
+        client: Any = self.address
+        name = (client[0], client[1]) if isinstance(client, tuple) else None
+        port, book = self.entrance
+        facts = self.live.serial, port, self.number, name, self.started, connected, where
+        return book, session_note(SessionNote(*facts))
+
+    @property
+    def entrance(self) -> tuple[int, int]:
+        """The port of its listener, and the book in which workers count those of that."""
+        raise NotImplementedError
+
+    def claimed(
+        self, worker: Worker, item: Carries, note: SessionNote, candidate: Candidate | None
+    ) -> None:
+        """A relay that was killed had it: `worker` carries it still."""
+        self._worker, self._key = worker, item.key
+        self.state = State.HANDED
+        self.started = note.started
+        upstream = self.upstream = Side(self, self.client.sock)
+        self.client.received, upstream.received = item.to_upstream, item.to_client
+        self.live.counters.open += 1
+        if candidate is not None and note.connected is not None:
+            self.candidate, self.connected = candidate, note.connected
+            self.counted_in = self.live.opened(candidate, elsewhere=True)
 
     def come_back(
         self, passed: Passed, found: tuple[socket.SocketType, socket.SocketType, bytes] | None
@@ -223,6 +258,7 @@ class SharedSession(SessionFacts):
                     was_reset(self.live, self.candidate, now)
         self.done(self)
         self.around.ended.set()
+        self.around.doors.touched(self.live)
         reason = self.reason or Reason.CUT
         counters.closed[reason] += 1
         self.around.closed(self.record(reason))

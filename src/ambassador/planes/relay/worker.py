@@ -9,18 +9,18 @@ import os
 import select
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from ambassador.planes.relay.channel import Attached, Channel
 from ambassador.planes.relay.disconnect import disconnect, inode
 from ambassador.planes.relay.doors import Doors
-from ambassador.planes.relay.evidence import Candidate
+from ambassador.planes.relay.outliving import Outliving
 from ambassador.planes.relay.passing import received
-from ambassador.planes.relay.poller import Pausing, Poller
+from ambassador.planes.relay.poller import Poller
+from ambassador.planes.relay.shared import COLUMNS, LET_GO, NO_DOOR
 from ambassador.planes.relay.worker_messages import (
     Adopt,
     Ask,
@@ -43,81 +43,93 @@ from ambassador.planes.relay.worker_messages import (
     Sum,
     Told,
 )
+from ambassador.planes.relay.worker_process import Carrier, Outlive, start
 
 if TYPE_CHECKING:
     from ambassador.planes.relay.offload import Offload
     from ambassador.planes.relay.shared_session import SharedSession
 
-__all__ = ["Worker"]
+__all__ = ["Worker", "leave_out"]
 
-_MODULE = "ambassador.planes.relay.worker_main"
 _STILL = 0.5  # seconds without an answer: it gets no more sessions
 _PIECE = 20  # sessions ended before other work of the loop has its turn: 1 ms
 _PATIENCE = 2.0  # seconds for a process to end that has nothing left to do
 _keys = itertools.count(2, 2)
 
 
-class Worker(Pausing):
-    """Starts the process, hands sessions to it and hears of them; `owner` is told of what it does.
-    `row`: of what it shares with others, see Shared.
+def leave_out(key: int) -> None:
+    """Call nothing so, or by a smaller number."""
+    global _keys  # noqa: PLW0603 (a new one, once)
+    _keys = itertools.count(max(next(_keys), key + 2 - key % 2), 2)
+
+
+class Worker(Outliving):
+    """Starts the process, unless it runs already as `carrier`, hands sessions to it and hears of
+    them; `owner` is told of what it does. `row`: of what it shares with others, see Shared.
     """
 
-    def __init__(self, poller: Poller, owner: Offload, doors: Doors, row: int) -> None:
+    def __init__(
+        self,
+        poller: Poller,
+        owner: Offload,
+        doors: Doors,
+        row: int,
+        *,
+        outlive: Outlive | None = None,
+        carrier: Carrier | None = None,
+    ) -> None:
         assert doors.shared is not None
-        self.is_ready = False  # to carry
+        self.is_ready = carrier is not None  # to carry
         self.row = row
         self.heard = 0  # of the doors
         self.begun = 0  # sessions it has begun, ever
         self._doors = doors
         self._owner = owner
-        self._ways: dict[int, Mapping[int, Candidate]] = {}  # of sessions not connected yet
+        self._ways = {}  # of sessions not connected yet
         self.held = 0  # bytes its sessions hold unsent, when it was asked last
         self.began = time.monotonic()
         self._poller = poller
         self._sessions: dict[int, SharedSession] = {}
-        self._inodes: dict[int, tuple[int, int]] = {}  # of the sockets of each session
+        # Of each session: the inodes of its sockets, and the book its end is counted in.
+        self._about: dict[int, tuple[int, int, int]] = {}
+        self._fresh: list[tuple[int, int]] = []  # it does not know what they are called
         self.asked: list[asyncio.Future[None]] = []  # who wait for its numbers
         self._answers: list[Callable[[], None]] = []
         self._pinged: float | None = None  # since when an answer is waited for
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._channel = Channel(ours)
-        descriptor = theirs.fileno()
-        shared = doors.shared.descriptors
-        try:
-            # -P: no module of the current folder. PYTHONPATH: so one executable file finds itself.
-            self.process = subprocess.Popen(  # noqa: S603 (our own program)
-                [
-                    *(sys.executable, "-P", "-m", _MODULE),
-                    *(str(descriptor), str(poller.limit), str(poller.memory.bound)),
-                    *(str(row), str(int(doors.each)), *map(str, shared)),
-                ],
-                stdin=subprocess.DEVNULL,
-                pass_fds=[descriptor, *shared],
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            )
-        except BaseException:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
-        poller.add(ours.fileno(), self)
+        if carrier is None:
+            numbers = poller.limit, poller.memory.bound, int(doors.each)
+            carrier = start(numbers, row, doors.shared, outlive)
+        self._carrier = carrier
+        self.process = carrier.process
+        self._channel = Channel(carrier.sock)
+        poller.add(carrier.sock.fileno(), self)
 
     def __len__(self) -> int:
         return len(self._sessions)
 
+    @property
+    def sessions(self) -> Collection[SharedSession]:
+        """Those it carries."""
+        return tuple(self._sessions.values())
+
     def hand(
-        self, session: SharedSession, passed: Passed, attached: Sequence[Attached]
+        self,
+        session: SharedSession,
+        passed: Passed,
+        attached: Sequence[Attached],
+        book: int = NO_DOOR,
+        note: str = "",
     ) -> int | None:
-        """Hand over a session as it is `passed`, with what is `attached`. Return what it is called
-        there; None where that cannot be done now.
+        """Hand over a session as it is `passed`, with what is `attached`; it counts its end in that
+        book. Return what it is called there; None where that cannot be done now.
         """
         key = next(_keys)
         descriptors = [one.fileno() for one in attached]
-        if not self._channel.attach(Adopt(key, passed), descriptors):
+        if not self._channel.attach(Adopt(key, passed, book, note), descriptors):
             return None
         self._sessions[key] = session
         numbers = [inode(one) for one in descriptors[:2]]
-        self._inodes[key] = numbers[0], numbers[-1]
+        self._about[key] = numbers[0], numbers[-1], book
         return key
 
     async def recall(self, most: int) -> None:
@@ -147,7 +159,7 @@ class Worker(Pausing):
         if not mine:
             return
         try:
-            disconnect(self.process.pid, {one for key in mine for one in self._inodes[key]})
+            disconnect(self.process.pid, {one for key in mine for one in self._about[key][:2]})
         except OSError:
             if len(mine) == len(self._sessions):
                 self.process.kill()  # that it is gone is heard as of any other
@@ -170,7 +182,7 @@ class Worker(Pausing):
 
     def _forget(self, key: int) -> SharedSession | None:
         self._ways.pop(key, None)
-        self._inodes.pop(key, None)
+        self._about.pop(key, None)
         return self._sessions.pop(key, None)
 
     def cut(self, key: int) -> None:
@@ -200,6 +212,9 @@ class Worker(Pausing):
         been heard end here: nothing more is heard of them.
         """
         left, self._sessions = list(self._sessions.values()), {}
+        if self._doors.shared is not None:
+            self._doors.shared.cells[self.row * COLUMNS + LET_GO] = 1
+        self._carrier.forget_place()
         self._poller.close_socket(self._channel.sock)
         self._release()
         for session in left:
@@ -239,6 +254,8 @@ class Worker(Pausing):
             case News(items):
                 for item in items:
                     self._learn(item)
+                if self._fresh:
+                    self.tell_numbers()
             case Hello():
                 self._pinged = None
                 answers, self._answers = self._answers, []
@@ -275,16 +292,20 @@ class Worker(Pausing):
                 self._owner.more()
                 fresh, ways = self._doors.opened(self, item)
                 self._sessions[item.key] = fresh
-                self._inodes[item.key] = item.inodes
+                self._about[item.key] = *item.inodes, item.door
                 fresh.begun(self, item.key)
+                self._fresh.append((item.key, fresh.number))
                 if item.connected:
                     fresh.joined(ways[item.way], item.connected)
                 else:
                     self._ways[item.key] = ways
             case Joined(key, way, connected, number):
-                self._inodes[key] = self._inodes[key][0], number
+                client, _, book = self._about[key]
+                self._about[key] = client, number, book
                 self._sessions[key].joined(self._ways.pop(key)[way], connected)
             case Ended(key, event, to_upstream, to_client):
+                if about := self._about.get(key):
+                    self._doors.ended(self, about[2], item)
                 if session := self._forget(key):
                     session.ended(event, to_upstream, to_client)
             case Sum():

@@ -8,16 +8,16 @@ import signal
 import socket
 import time
 from _random import Random
+from typing import TYPE_CHECKING
 
 from ambassador.core.session import Event, State
-from ambassador.planes.relay.channel import Attached, Channel
+from ambassador.planes.relay.channel import Channel
 from ambassador.planes.relay.doorway import Attempt, Carried, Doorway, first_port
 from ambassador.planes.relay.options import reset
-from ambassador.planes.relay.pair import Side
-from ambassador.planes.relay.passing import arrive, file_of, pack, received, take_out
 from ambassador.planes.relay.poller import LEVEL, Pausing, Poller, Ready
 from ambassador.planes.relay.reports import Reports
-from ambassador.planes.relay.shared import ABSENT, COLUMNS, DOOR, LOAD, TURN, VERSION, Shared
+from ambassador.planes.relay.row import NUDGE_BYTES, Row
+from ambassador.planes.relay.shared import Shared
 from ambassador.planes.relay.worker_messages import (
     Adopt,
     Ask,
@@ -25,15 +25,20 @@ from ambassador.planes.relay.worker_messages import (
     Bring,
     Cut,
     Door,
-    Ended,
+    Drop,
     Heard,
     Hello,
+    Keep,
     Message,
+    Noted,
     Ping,
-    Return,
     Shut,
 )
+from ambassador.planes.relay.worker_passing import adopt, return_some
 from ambassador.planes.relay.worker_protocol import told
+
+if TYPE_CHECKING:  # only where the relay was killed
+    from ambassador.planes.relay.orphan import Orphan
 
 __all__ = ["MEANT_FOR_ALL", "WorkerLoop"]
 
@@ -41,17 +46,31 @@ MEANT_FOR_ALL = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _TICK = 0.05  # seconds between two looks at connections that are being made
 _BESIDE = 0.25  # seconds after which another may be tried beside one; see dial.BESIDE
 _RESERVE = 32  # descriptors that are not for sessions
-_NUDGE_BYTES = 4
 
 
 class WorkerLoop(Pausing):
     """Does what `sock` tells it to, as the worker of a `row` of what is `shared`. Sessions that are
-    over in a moment are told of in sums, or `each` by itself.
+    over in a moment are told of in sums, or `each` by itself. Where the relay is killed, it waits
+    at `waiting` for another, for `outlive` seconds.
     """
 
     def __init__(
-        self, sock: socket.socket, poller: Poller, shared: Shared, row: int, each: bool = True
+        self,
+        sock: socket.socket,
+        poller: Poller,
+        shared: Shared,
+        row: int,
+        each: bool = True,
+        *,
+        waiting: socket.socket | None = None,
+        outlive: float = 0.0,
     ) -> None:
+        self.shared = shared
+        room = (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _RESERVE) // 2
+        self.row = Row(shared, row, room)
+        self.kept: dict[int, socket.socket] = {}  # listening sockets of the relay
+        self.orphan: Orphan | None = None  # as long as another relay may come
+        self._waiting, self._outlive = waiting, outlive
         self.poller = poller
         self.carried: dict[int, Carried] = {}
         self.attempts: set[Attempt] = set()
@@ -59,29 +78,25 @@ class WorkerLoop(Pausing):
         self.version = 0  # of the doors
         self.chance = Random().random
         self.ephemeral = first_port()
-        self.reports = Reports(self._tell, poller.later, sums=not each)
-        self._channel = Channel(sock, poller.close_socket)
-        self._shared = shared
-        self._cells = shared.cells
-        self._base = row * COLUMNS
-        self._others = [one * COLUMNS for one in range(1, shared.rows + 1) if one != row]
-        self._still: dict[int, int] = {}  # who leaves clients waiting, and the turn it had then
-        self._doors: dict[int, Doorway] = {}
+        self.reports = Reports(self.tell, poller.later, sums=not each)
+        self.channel = Channel(sock, poller.close_socket)
+        self.doors: dict[int, Doorway] = {}
         self._key = 1
-        self._room = (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _RESERVE) // 2
         self._looking = False
-        self.company = 1  # workers there are
-        self._left = 0, 0  # whom a client was left to, and its turn then
         self._box = shared.boxes[row - 1][0]
         poller.add(self._box.fileno(), _Nudges(self, self._box), LEVEL)
         poller.add(sock.fileno(), self)
-        self._cells[self._base + LOAD] = 0
-        self._channel.send(Hello())
+        self.channel.send(Hello())
 
     @property
     def is_behind(self) -> bool:
         """Whether something about the doors has been said that was not heard yet."""
-        return self.version != self._cells[VERSION] and not self.alone
+        return self.version != self.row.version
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self.alone and self.orphan is None and not self.carried
 
     def ready(self, events: int) -> None:
         """Do what the relay asks for; see poller.Ready."""
@@ -89,8 +104,8 @@ class WorkerLoop(Pausing):
             return
         try:
             with contextlib.suppress(OSError):  # it is gone, which is read next
-                self._channel.flush()
-            for message, descriptors in self._channel.receive():
+                self.channel.flush()
+            for message, descriptors in self.channel.receive():
                 self._hear(message, descriptors)
         except EOFError:
             self._lose()
@@ -103,46 +118,9 @@ class WorkerLoop(Pausing):
         """Hear the rest, of which no edge tells again; see poller.Ready."""
         self.poller.go_on(self)
 
-    def turned(self) -> None:
-        """Note that a turn is over."""
-        self._cells[self._base + TURN] += 1
-
-    def may_accept(self, door: Doorway, lead: int) -> bool:
-        """Tell whether a client of `door` is ours; where another has fewer sessions, by more than
-        `lead`, it is told that there is somebody.
-
-        An even spread of sessions is what gives an even share of the cores; where many come at
-        once and go at once, that is not worth a message.
-        """
-        cells = self._cells
-        mine = cells[self._base + LOAD]
-        if mine >= self._room:
-            return False
-        least, who = ABSENT, 0
-        company = 1
-        for base in self._others:
-            load = cells[base + LOAD]
-            company += load != ABSENT
-            if load < least and self._still.get(base) != cells[base + TURN]:
-                least, who = load, base
-        self.company = company
-        if mine <= least + lead + (mine >> 3):
-            return True
-        box = self._shared.boxes[who // COLUMNS - 1][1]
-        with contextlib.suppress(OSError):  # full: it has been told
-            box.send(door.number.to_bytes(_NUDGE_BYTES, "little"))
-        self._left = who, cells[who + TURN]
-        return False
-
-    def judge_others(self) -> None:
-        """Leave nothing any longer to a worker that has not come to it in the meantime."""
-        who, turn = self._left
-        if self._cells[who + TURN] == turn:
-            self._still[who] = turn
-
     def nudged(self, number: int) -> None:
         """Accept at a door, where somebody waits."""
-        if door := self._doors.get(number):
+        if door := self.doors.get(number):
             door.look()
 
     def new_key(self) -> int:
@@ -152,10 +130,7 @@ class WorkerLoop(Pausing):
 
     def begin(self, pair: Carried) -> None:
         """Count a session that has begun at a door."""
-        cells, base, door = self._cells, self._base, pair.doorway
-        assert door is not None
-        cells[base + DOOR + door.number] += 1
-        cells[base + LOAD] += 1
+        self.row.begun(pair.book)
         self.carried[pair.key] = pair
         self.reports.begun(pair)
         if not self._looking:
@@ -186,70 +161,86 @@ class WorkerLoop(Pausing):
         known = pair.told
         pair.told = True  # to be forgotten by the reports
         pair.state = State.HANDED
-        self._cells[self._base + LOAD] -= 1
+        self.row.load(-1)
         message = Bring(
             *(pair.key, known, door.number, pair.way.number, pair.started, error, under_way),
             client=client,
         )
-        if self.alone:
+        if self.orphan is not None:
+            self.orphan.park(message, attached)
+        elif self.alone:
             for sock in attached:
                 reset(sock)
                 sock.close()
         else:
             with contextlib.suppress(OSError):  # it is gone, which an event tells
-                self._channel.send(message, attached)
+                self.channel.send(message, attached)
         pair.part()
 
     def ended(self, pair: Carried) -> None:
         """Count the end of `pair`."""
-        self._cells[self._base + LOAD] -= 1
+        upstream = pair.upstream
+        down = upstream.received if upstream is not None else 0
+        self.row.ended(pair.book, pair.event, pair.client.received, down)
         self.reports.ended(pair)
         pair.part()
 
-    def _hear(self, message: Message, descriptors: list[int]) -> None:
+    def _hear(  # noqa: PLR0912 (one a message)
+        self, message: Message, descriptors: list[int]
+    ) -> None:
         if isinstance(message, Adopt):
-            self._adopt(message, descriptors)
+            adopt(self, message, descriptors)
         elif isinstance(message, Back):
-            self._return_some(message.most)
+            return_some(self, message.most)
+        elif isinstance(message, Noted):
+            for key, number in message.numbers:
+                if pair := self.carried.get(key):
+                    pair.note = number
+        elif isinstance(message, Keep):
+            for one in descriptors:  # none, where no descriptor was free
+                self.kept[message.number] = socket.socket(fileno=one)
+        elif isinstance(message, Drop):
+            if kept := self.kept.pop(message.number, None):
+                kept.close()
         elif isinstance(message, Door):
             self.reports.flush()
             self._open(message, [socket.socket(fileno=one) for one in descriptors])
-            self._tell(Heard(message.version))
+            self.tell(Heard(message.version))
         elif isinstance(message, Shut):
             self.reports.flush()  # who hears that it is shut knows of all who came before
-            if door := self._doors.pop(message.number, None):
+            if door := self.doors.pop(message.number, None):
                 door.shut()
                 self._bring_from(door)
             self.version = message.version
-            self._tell(Heard(message.version))
+            self.tell(Heard(message.version))
         elif isinstance(message, Cut):
             if pair := self.carried.get(message.key):
                 pair.happened(Event.CUT)
                 self.reports.soon = True
         elif isinstance(message, Ping):
-            self._tell(Hello())
+            self.tell(Hello())
         elif isinstance(message, Ask):
             self.reports.flush()
             numbers = (_numbers(pair) for pair in self.carried.values())
             for piece in told(numbers, self.poller.memory.held):
-                self._tell(piece)
+                self.tell(piece)
 
     def _open(self, message: Door, socks: list[socket.socket]) -> None:
         self.version = message.version
-        door = self._doors.get(message.number)
+        door = self.doors.get(message.number)
         if door is not None:
             for sock in socks:
                 sock.close()
             door.change(message)
             self._bring_from(door)
         elif socks:
-            self._doors[message.number] = Doorway(self, message, socks[0])
+            self.doors[message.number] = Doorway(self, message, socks[0])
 
     def _bring_from(self, door: Doorway) -> None:
         """Bring the clients of `door` that are being connected to what they no longer are led to;
         all, where it is shut.
         """
-        shut = door.number not in self._doors
+        shut = door.number not in self.doors
         for attempt in tuple(self.attempts):
             pair = attempt.pair
             if pair.doorway is door and (shut or pair.way.number not in door.numbers):
@@ -270,61 +261,40 @@ class WorkerLoop(Pausing):
         if self._looking:
             self.poller.later(_TICK, self._look)
 
-    def _adopt(self, message: Adopt, descriptors: list[int]) -> None:
-        passed = message.passed
-        found = received(passed, descriptors)
-        if found is None:
-            numbers = passed.client.received, passed.upstream.received
-            self.reports.add(Ended(message.key, Event.CUT, *numbers))
-            return
-        client, upstream, unsent = found
-        pair = self.carried[message.key] = Carried(self, message.key, client)
-        pair.told = True
-        pair.event = passed.event
-        self._cells[self._base + LOAD] += 1
-        side = Side(pair, upstream)
-        # Both are non-blocking already: that belongs to the open file, not to its number.
-        try:
-            arrive(pair, passed, side, unsent)
-        except Exception:  # too many are watched (epoll_ctl(2)), for one
-            pair.broke()
-            raise
-
-    def _return_some(self, most: int) -> None:
-        """Give back so much of what is connected, as it is."""
-        self.reports.flush()
-        for key, pair in list(self.carried.items()):
-            packed = pack(pair, pair.event)
-            if packed is None:
-                continue
-            if not most:
-                return
-            most -= 1
-            passed, socks, unsent = packed
-            try:
-                attached: list[Attached] = [*socks, *([file_of(unsent)] if unsent else [])]
-            except OSError:  # no descriptor, no memory: it stays
-                continue
-            take_out(pair)
-            del self.carried[key]
-            self._cells[self._base + LOAD] -= 1
-            with contextlib.suppress(OSError):  # it is gone, which an event tells
-                self._channel.send(Return(key, passed), attached)
-            pair.part()
-
-    def _tell(self, message: Message) -> None:
+    def tell(self, message: Message) -> None:
+        """Say it to the relay, if there is one."""
         if not self.alone:
             with contextlib.suppress(OSError):  # it is gone, which an event tells
-                self._channel.send(message)
+                self.channel.send(message)
 
     def _lose(self) -> None:
         self.alone = True
-        self.poller.close_socket(self._channel.sock)
-        for door in self._doors.values():
-            door.shut()
-        self._doors.clear()
+        self.poller.close_socket(self.channel.sock)
+        waiting = self._waiting
+        if waiting is None or not self._outlive or self.row.is_let_go:
+            self.end_alone()
+        else:
+            from ambassador.planes.relay.orphan import Orphan  # noqa: PLC0415 (see above)
+
+            self.orphan = Orphan(self, waiting, self._outlive)
         for number in MEANT_FOR_ALL:
             signal.signal(number, signal.SIG_DFL)
+
+    def end_alone(self) -> None:
+        """Accept nothing any longer, and end with the last session."""
+        self.orphan = None
+        for door in self.doors.values():
+            door.shut()
+        self.doors.clear()
+        for sock in self.kept.values():
+            sock.close()
+        self.kept.clear()
+
+    def claimed(self, channel: Channel) -> None:
+        """Work for the relay at the other end of `channel`."""
+        for number in MEANT_FOR_ALL:
+            signal.signal(number, signal.SIG_IGN)
+        self.orphan, self.channel, self.alone = None, channel, False
 
 
 class _Nudges(Ready):
@@ -336,7 +306,7 @@ class _Nudges(Ready):
 
     def ready(self, events: int) -> None:
         try:
-            said = self._box.recv(_NUDGE_BYTES)
+            said = self._box.recv(NUDGE_BYTES)
         except BlockingIOError:
             return
         self._loop.nudged(int.from_bytes(said, "little"))

@@ -1,8 +1,9 @@
 """A process that accepts, connects and carries beside the relay, and does nothing else.
 
 It imports little (13 MB, 50 ms), runs no event loop but its poller, and knows no routes: only where
-clients of some listeners are led to (`doorway.py`), and the sessions it has. It ends with its last
-session once the relay is gone: who kills the relay breaks no connection here.
+clients of some listeners are led to (`doorway.py`), and the sessions it has. Who kills the relay
+breaks no connection here: it goes on for a while, until another relay comes (`orphan.py`), and else
+ends with its last session.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import sys
 import traceback
 
 from ambassador.planes.relay.poller import Poller
-from ambassador.planes.relay.shared import Shared
+from ambassador.planes.relay.shared import FIXED, Shared
 from ambassador.planes.relay.silence import SilenceWatch
 from ambassador.planes.relay.timers import Timers
 from ambassador.planes.relay.worker_loop import MEANT_FOR_ALL, WorkerLoop
@@ -29,25 +30,39 @@ def _say(error: Exception) -> None:
         traceback.print_exception(error)
 
 
-def main(descriptor: int, limit: int, memory: int, row: int, each: int, *shared: int) -> None:
+def main(  # noqa: PLR0917 (the arguments of a process)
+    descriptor: int,
+    limit: int,
+    memory: int,
+    row: int,
+    each: int,
+    waiting: int,
+    outlive: int,
+    *shared: int,
+) -> None:
     """Carry until the relay is gone and the last session has ended. `descriptor`: of the channel;
-    `limit`, `memory`: see Poller; `row`, `each`: see WorkerLoop; `shared`: descriptors, see Shared.
+    `limit`, `memory`: see Poller; `row`, `each`, `waiting` (-1: none), `outlive` (milliseconds):
+    see WorkerLoop; `shared`: descriptors, see Shared.
     """
     for number in MEANT_FOR_ALL:  # of a terminal or of systemd; the relay says when to stop
         signal.signal(number, signal.SIG_IGN)
     timers = Timers(_say)
     poller = Poller(limit, _say, later=timers.call_later, memory=memory)
     SilenceWatch(poller)
-    common = Shared((len(shared) - 1) // 2, shared)
-    loop = WorkerLoop(socket.socket(fileno=descriptor), poller, common, row, bool(each))
+    common = Shared((len(shared) - FIXED) // 2, shared)
+    loop = WorkerLoop(
+        *(socket.socket(fileno=descriptor), poller, common, row, bool(each)),
+        waiting=socket.socket(fileno=waiting) if waiting >= 0 else None,
+        outlive=outlive / 1000,
+    )
     gc.collect()
     gc.freeze()  # what is here now stays: it need not be looked at again
-    while loop.carried or not loop.alone:
+    while not loop.is_over:
         # When several were ready, more are about to be: who gives way to them asks less often.
         # 50 clients of a Redis on two cores: half the calls, 15 % more requests a second.
         several = poller.turn(timers.wait()) > 1
         timers.run()
-        loop.turned()
+        loop.row.turned()
         if loop.reports.soon:
             loop.reports.flush()
         if several and not poller.has_more:

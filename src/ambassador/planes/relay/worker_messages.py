@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from ambassador.core.session import Event, State
@@ -11,19 +10,28 @@ __all__ = [
     "Adopt",
     "Ask",
     "Back",
+    "Books",
+    "Box",
     "Bring",
+    "Carries",
+    "Claim",
     "Client",
     "Cut",
     "Door",
+    "Drop",
     "Ended",
     "Heard",
     "Hello",
     "Item",
     "Joined",
+    "Keep",
+    "Listens",
     "Message",
     "News",
+    "Noted",
     "Numbers",
     "Opened",
+    "Orphaned",
     "Passed",
     "PassedSide",
     "Ping",
@@ -32,6 +40,7 @@ __all__ = [
     "Sum",
     "Told",
     "Way",
+    "Whole",
 ]
 
 Numbers: TypeAlias = tuple[int, int, int]  # key, to_upstream, to_client
@@ -39,18 +48,22 @@ Numbers: TypeAlias = tuple[int, int, int]  # key, to_upstream, to_client
 
 class Way(NamedTuple):
     """One address that clients of a door are connected to: an IP literal and a port, or a path and
-    0. It has a number that no other way of the door ever had.
+    0. It has a number that no other way of the door ever had. `endpoint` is what it is an address
+    of, as it is written, and `written` how the name has it.
     """
 
     number: int
     address: str
     port: int
+    endpoint: str = ""
+    written: str = ""
 
 
 class Door(NamedTuple):
     """What clients of one listener meet. `turns`: which place has the first, the second, ... client
     (in any order, if `random`); `places` has the ways of each, used in turn. `limit` is how many
     seconds a connection may take; after a moment it is the relay's where there are `alternatives`.
+    `note` is for the relay that comes after one that was killed; see `notes`.
     """
 
     version: int
@@ -61,6 +74,7 @@ class Door(NamedTuple):
     alternatives: bool
     limit: float
     keepalive: float
+    note: str = ""
 
 
 class Shut(NamedTuple):
@@ -115,10 +129,12 @@ class Passed(NamedTuple):
 
 
 class Adopt(NamedTuple):
-    """Carry this session, as it is."""
+    """Carry this session, as it is; it is counted in this book. `note`: see Door."""
 
     key: int
     passed: Passed
+    book: int = 0
+    note: str = ""
 
 
 class Back(NamedTuple):
@@ -140,18 +156,15 @@ class Cut(NamedTuple):
     key: int
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """Tell the numbers of all sessions."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ping:
+class Ping(NamedTuple):
     """Say hello."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hello:
+class Hello(NamedTuple):
     """Sessions may come."""
 
 
@@ -223,6 +236,78 @@ class Told(NamedTuple):
     numbers: tuple[Numbers, ...]
 
 
+class Noted(NamedTuple):
+    """What sessions that were told of are called: (key, number of the session in its route)..."""
+
+    numbers: tuple[tuple[int, int], ...]
+
+
+class Keep(NamedTuple):
+    """Keep a copy of a listening socket, in case the relay is killed."""
+
+    number: int
+
+
+class Drop(NamedTuple):
+    """Close what was kept by that number."""
+
+    number: int
+
+
+class Claim(NamedTuple):
+    """The relay that speaks was killed: work for this one, which speaks this version."""
+
+    version: int
+
+
+class Orphaned(NamedTuple):
+    """Answers Claim. Where the versions differ nothing else follows: it lets go of all listeners,
+    and ends with its last session.
+    """
+
+    version: int
+    pid: int
+    row: int
+    rows: int
+
+
+class Box(NamedTuple):
+    """A letter box, see Shared; in the order of the rows."""
+
+
+class Listens(NamedTuple):
+    """A listening socket; `number` and `note` are of its door, where it has one. See `notes`."""
+
+    number: int
+    note: str
+
+
+class Books(NamedTuple):
+    """What this worker has counted in a book until now; see Shared."""
+
+    number: int
+    values: tuple[int, ...]
+
+
+class Carries(NamedTuple):
+    """A session that is open, counted in that book; `way` is 0 while it has no upstream; `inodes`
+    as in Opened. `note` is what is known beside that; see `notes`.
+    """
+
+    key: int
+    book: int
+    way: int
+    inodes: tuple[int, int]
+    to_upstream: int
+    to_client: int
+    note: str
+
+
+class Whole(NamedTuple):
+    """That was all; what comes now is as between any relay and its worker."""
+
+
 Message: TypeAlias = (
     Adopt | Cut | Ask | Hello | News | Told | Ping | Door | Shut | Heard | Bring | Back | Return
+    | Noted | Keep | Drop | Claim | Orphaned | Box | Listens | Books | Carries | Whole
 )  # fmt: skip

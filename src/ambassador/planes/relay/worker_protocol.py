@@ -12,6 +12,9 @@ share.
                              file of what is unsent
                       BACK   return so many sessions that are connected
                       CUT    key
+                      NOTED  what sessions are called that were told of
+                      KEEP   a copy of a listening socket, which is attached
+                      DROP   what is kept by that number
                       ASK
                       PING
     from the worker   HELLO  once it can carry; answers PING
@@ -22,31 +25,55 @@ share.
                       NEWS   of sessions, in order: OPENED, JOINED, ENDED, SUM
                       TOLD   more to come?, bytes held unsent, (key, to_upstream, to_client)...;
                              answers ASK
+
+A relay that was killed leaves its workers behind. Each waits beside the admin socket for the relay
+that comes next (`orphan`, `reclaim`), and from WHOLE on they speak as above.
+
+    to the worker     CLAIM    version
+    from the worker   ORPHANED version, pid, row, rows; where the versions differ that is all, and
+                               all listeners are closed; else the memory and the texts are attached
+                      BOX      a letter box is attached; one for each row
+                      LISTENS  number, note; a listening socket is attached
+                      BOOKS    number, what was counted
+                      CARRIES  a session
+                      WHOLE
+
+CLAIM, and the first field of ORPHANED, are written alike in every version.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from ambassador.core.session import Event, State
+from ambassador.planes.relay import claims
 from ambassador.planes.relay.worker_messages import (
     Adopt,
     Ask,
     Back,
+    Books,
+    Box,
     Bring,
+    Carries,
+    Claim,
     Client,
     Cut,
     Door,
+    Drop,
     Ended,
     Heard,
     Hello,
     Item,
     Joined,
+    Keep,
+    Listens,
     Message,
     News,
+    Noted,
     Numbers,
     Opened,
+    Orphaned,
     Passed,
     PassedSide,
     Ping,
@@ -55,12 +82,14 @@ from ambassador.planes.relay.worker_messages import (
     Sum,
     Told,
     Way,
+    Whole,
 )
 
-__all__ = ["LARGEST", "decode", "encode", "told"]
+__all__ = ["LARGEST", "VERSION", "decode", "encode", "noted", "told"]
 
-LARGEST = 32768  # bytes of a message
-_ADOPT = struct.Struct("<BQBBB QQ??B QQ??B")
+VERSION = 1  # of what is said at a claim, and from then on
+LARGEST = 65536  # bytes of a message
+_ADOPT = struct.Struct("<BQBBB QQ??B QQ??BH")
 _DOOR = struct.Struct("<BQ")
 _SHUT = struct.Struct("<BQI")
 _CUT = _HEARD = _BACK = _DOOR
@@ -80,11 +109,14 @@ _KINDS: tuple[type[Message], ...] = (
     Adopt, Cut, Ask, Hello, News, Told, Ping, Door, Shut, Heard, Bring,
     Back,
     Return,
+    Noted, Keep, Drop, Claim, Orphaned, Box, Listens, Books, Carries, Whole,
 )  # fmt: skip
 _BARE: dict[type[Message], Message] = {
     Ask: Ask(),
     Hello: Hello(),
     Ping: Ping(),
+    Box: Box(),
+    Whole: Whole(),
 }
 
 
@@ -92,10 +124,10 @@ def encode(message: Message) -> bytes:  # noqa: PLR0911 (one a kind)
     """Return `message` as it is sent."""
     kind = _KINDS.index(type(message))
     match message:
-        case Adopt(key, passed) | Return(key, passed):
-            version, state, event, client, upstream = passed
-            numbers = version, _STATES.index(state), _EVENTS.index(event)
-            return _ADOPT.pack(kind, key, *numbers, *client, *upstream)
+        case Adopt(key, passed, number, note):
+            return _passed(kind, key, passed, number) + note.encode()
+        case Return(key, passed):
+            return _passed(kind, key, passed, 0)
         case Cut(number) | Heard(number) | Back(number):
             return _CUT.pack(kind, number)
         case News(items):
@@ -111,21 +143,32 @@ def encode(message: Message) -> bytes:  # noqa: PLR0911 (one a kind)
         case Bring(key, known, door, way, started, error, under_way, client):
             found = _BRING.pack(kind, key, known, door, way, started, error, under_way)
             return found + _client(client)
-        case Ask() | Hello() | Ping():
+        case Ask() | Hello() | Ping() | Box() | Whole():
             return bytes([kind])
+        case _:
+            return claims.encode(kind, message)
 
 
-def decode(data: bytes) -> Message:  # noqa: PLR0911 (one a kind)
+def _passed(kind: int, key: int, passed: Passed, book: int) -> bytes:
+    version, state, event, client, upstream = passed
+    numbers = version, _STATES.index(state), _EVENTS.index(event)
+    return _ADOPT.pack(kind, key, *numbers, *client, *upstream, book)
+
+
+def decode(data: bytes) -> Message:  # noqa: PLR0911, PLR0912 (one a kind)
     """Return the message that `data` is; inverse of `encode`. Raises ValueError."""
     try:
         kind = _KINDS[data[0]]
         if kind is News:
             return News(tuple(_decode_items(data)))
         if kind is Adopt or kind is Return:
-            _, key, version, state, event, *sides = _ADOPT.unpack(data)
+            _, key, version, state, event, *sides, book = _ADOPT.unpack_from(data)
             client, upstream = PassedSide(*sides[:5]), PassedSide(*sides[5:])
             passed = Passed(version, _STATES[state], _EVENTS[event], client, upstream)
-            return Adopt(key, passed) if kind is Adopt else Return(key, passed)
+            if kind is Adopt:
+                return Adopt(key, passed, book, data[_ADOPT.size :].decode())
+            if len(data) == _ADOPT.size and not book:
+                return Return(key, passed)
         if kind is Cut:
             return Cut(*_CUT.unpack(data)[1:])
         if kind is Heard:
@@ -142,8 +185,10 @@ def decode(data: bytes) -> Message:  # noqa: PLR0911 (one a kind)
         if kind is Bring:
             fields = (*_BRING.unpack_from(data)[1:], _client_of(data[_BRING.size :]))
             return Bring(*fields)
-        if len(data) == 1:
+        if len(data) == 1 and kind in _BARE:
             return _BARE[kind]
+        if (found := claims.decode(kind, data)) is not None:
+            return found
     except (IndexError, KeyError, TypeError, struct.error) as error:
         raise ValueError(f"not a message: {data[:32]!r}: {error}") from error
     raise ValueError(f"not a message: {data[:32]!r}: too long")
@@ -153,17 +198,23 @@ def _decode_door(data: bytes) -> Door:
     import json  # noqa: PLC0415 (see encode)
 
     _, version = _DOOR.unpack_from(data)
-    number, turns, places, random, alternatives, limit, keepalive = json.loads(data[_DOOR.size :])
+    fields = json.loads(data[_DOOR.size :])
+    number, turns, places, random, alternatives, limit, keepalive, note = fields
     return Door(
         version,
         int(number),
         tuple(map(int, turns)),
-        tuple(tuple(Way(int(n), str(at), int(port)) for n, at, port in ways) for ways in places),
+        tuple(tuple(_way(*way) for way in ways) for ways in places),
         bool(random),
         bool(alternatives),
         float(limit),
         float(keepalive),
+        str(note),
     )
+
+
+def _way(number: int, address: str, port: int, endpoint: str, written: str) -> Way:
+    return Way(int(number), str(address), int(port), str(endpoint), str(written))
 
 
 def _client(client: Client) -> bytes:
@@ -234,3 +285,9 @@ def told(numbers: Iterable[Numbers], held: int = 0) -> Iterator[Told]:
     for start in range(0, max(1, len(everything)), _AT_ONCE):
         rest = start + _AT_ONCE < len(everything)
         yield Told(rest, held, everything[start : start + _AT_ONCE])
+
+
+def noted(numbers: Sequence[tuple[int, int]]) -> Iterator[Noted]:
+    """Yield what sessions are called, in messages that are not too large."""
+    for start in range(0, len(numbers), 2 * _AT_ONCE):
+        yield Noted(tuple(numbers[start : start + 2 * _AT_ONCE]))

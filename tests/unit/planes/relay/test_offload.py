@@ -19,7 +19,7 @@ from tests.wait import until
 @pytest.fixture
 def relay(monkeypatch, peers):
     """A relay with at most two workers, and a route to an echo."""
-    monkeypatch.setattr(module, "_IDLE", 0.2)
+    monkeypatch.setattr(module.Offload, "idle", 0.2)
     relay = Relay(peers)
     yield relay
     relay.close()

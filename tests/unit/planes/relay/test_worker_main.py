@@ -44,7 +44,7 @@ class Process:
         self.channel = Channel(ours)
         self.shared = Shared(2)
         module = "ambassador.planes.relay.worker_main"
-        numbers = (theirs.fileno(), 65536, 1 << 20, 1, 1, *self.shared.descriptors)
+        numbers = (theirs.fileno(), 65536, 1 << 20, 1, 1, -1, 0, *self.shared.descriptors)
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", module, *map(str, numbers)],
             pass_fds=[theirs.fileno(), *self.shared.descriptors],

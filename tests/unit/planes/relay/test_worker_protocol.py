@@ -7,19 +7,29 @@ from hypothesis import strategies as st
 
 from ambassador.core.session import Event, State
 from ambassador.planes.relay.channel import Channel
+from ambassador.planes.relay.shared import EACH
 from ambassador.planes.relay.worker_messages import (
     Adopt,
     Ask,
     Back,
+    Books,
+    Box,
     Bring,
+    Carries,
+    Claim,
     Cut,
     Door,
+    Drop,
     Ended,
     Heard,
     Hello,
     Joined,
+    Keep,
+    Listens,
     News,
+    Noted,
     Opened,
+    Orphaned,
     Passed,
     PassedSide,
     Ping,
@@ -28,6 +38,7 @@ from ambassador.planes.relay.worker_messages import (
     Sum,
     Told,
     Way,
+    Whole,
 )
 from ambassador.planes.relay.worker_protocol import decode, encode, told
 
@@ -57,6 +68,7 @@ DOORS = st.builds(
     FLAGS,
     TIMES,
     TIMES,
+    st.text(max_size=20),
 )
 SIDES = st.builds(PassedSide, COUNTS, COUNTS, FLAGS, FLAGS, st.integers(0, 255))
 PASSED = st.builds(Passed, st.integers(0, 255), st.sampled_from(State), EVENTS, SIDES, SIDES)
@@ -68,12 +80,28 @@ MESSAGES = st.one_of(
     st.builds(Heard, COUNTS),
     st.builds(Bring, COUNTS, FLAGS, SMALL, SMALL, TIMES, st.integers(0, 133), FLAGS, CLIENTS),
     st.builds(News, st.lists(ITEMS, max_size=9).map(tuple)),
-    st.builds(Adopt, COUNTS, PASSED),
+    st.builds(Adopt, COUNTS, PASSED, st.integers(0, 65535), st.text(max_size=20)),
     st.builds(Cut, COUNTS),
     st.builds(Ask),
     st.builds(Hello),
     st.builds(Ping),
     st.builds(Told, st.booleans(), COUNTS, st.lists(NUMBERS, max_size=50).map(tuple)),
+    st.builds(Noted, st.lists(st.tuples(COUNTS, COUNTS), max_size=50).map(tuple)),
+    *(st.builds(kind, SMALL) for kind in (Keep, Drop, Claim)),
+    st.builds(Orphaned, SMALL, SMALL, SMALL, SMALL),
+    st.builds(Listens, SMALL, st.text(max_size=20)),
+    st.builds(Books, SMALL, st.tuples(*[COUNTS] * EACH)),
+    st.builds(
+        Carries,
+        COUNTS,
+        SMALL,
+        SMALL,
+        st.tuples(COUNTS, COUNTS),
+        COUNTS,
+        COUNTS,
+        st.text(max_size=9),
+    ),
+    st.sampled_from([Box(), Whole()]),
 )
 
 

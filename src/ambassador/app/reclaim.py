@@ -1,0 +1,129 @@
+"""What an ambassador that was killed has left: found before another begins, and told of after."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ambassador import log
+from ambassador.admin.locate import answers
+from ambassador.admin.place import called, candidates, of_our_own
+from ambassador.control.reconciler import Reconciler
+from ambassador.core.wish import Wish
+from ambassador.handover.transfer import Transfer
+from ambassador.planes.relay.outlive import Outlive
+from ambassador.planes.relay.plane import RelayPlane
+from ambassador.settings import Settings
+from ambassador.sockets.inherited import Inherited, LentSocket
+
+if TYPE_CHECKING:
+    from ambassador.planes.relay.reclaim import Claims
+    from ambassador.planes.relay.reclaimed import Recovered
+
+__all__ = ["Left", "leave", "left_by_one_killed", "outlive"]
+
+
+class Left:
+    """What one that was killed has left, as `claims` have it; nothing without."""
+
+    def __init__(self, claims: Claims | None = None) -> None:
+        self._claims = claims
+
+    def __bool__(self) -> bool:
+        return self._claims is not None
+
+    def sockets(self, given: Iterable[LentSocket]) -> list[LentSocket]:
+        """Return its listening sockets, but for those that systemd has `given`."""
+        theirs = {(one.family, one.type, one.getsockname()) for one in given}
+        found = []
+        for sock in self._claims.sockets if self._claims is not None else ():
+            if (sock.family, sock.type, sock.getsockname()) in theirs:
+                sock.close()
+            else:
+                sock.own()
+                found.append(sock)
+        return found
+
+    def wishes(self, settings: Settings) -> bytes | None:
+        """Return what its operator wished, unless that stands on disk."""
+        if self._claims is None or settings.state:
+            return None
+        return self._claims.wishes or None
+
+    def take_back(self, relay: RelayPlane, inherited: Inherited, transfer: Transfer) -> None:
+        """Go on with all of it: the routes are there."""
+        if self._claims is not None:
+            recovered = relay.reclaim(self._claims)
+            inherited.own()
+            transfer.recover(recovered.counted, recovered.more)
+            _tell(recovered, inherited.close_left())
+
+
+def left_by_one_killed(settings: Settings, environ: Mapping[str, str]) -> Left:
+    """Claim the workers of an ambassador with our admin socket that was killed, if there are some.
+    Blocks for as long as they take to answer: milliseconds, or a second for one that stands still.
+    """
+    for path in _places(settings, environ):
+        try:
+            some = any(path.parent.glob(f"{path.name}.carrier*"))
+        except OSError:
+            continue
+        if some and not answers(path):
+            # 10 ms that all others are spared.
+            from ambassador.planes.relay.reclaim import claim  # noqa: PLC0415
+
+            return Left(claim(path))
+    return Left()
+
+
+def _places(settings: Settings, environ: Mapping[str, str]) -> Iterator[Path]:
+    if settings.admin == "off":
+        return
+    if settings.admin:
+        yield Path(settings.admin)
+        return
+    for path in (called(one, settings.name) for one in candidates(environ)):
+        yield path
+        yield of_our_own(path)
+
+
+def leave(reconciler: Reconciler, relay: RelayPlane, transfer: Transfer) -> None:
+    """Have the relay leave behind what was wished and counted, should this process be killed."""
+    relay.ledger.count = transfer.lasting
+
+    def keep(wishes: Collection[Wish]) -> None:
+        def written() -> bytes:
+            from ambassador.app.kept import encoded  # noqa: PLC0415 (there are workers)
+
+            known = reconciler.switches.memories, reconciler.record.history
+            return encoded(wishes, *known).encode()
+
+        relay.ledger.wish(written)
+
+    reconciler.keep_wishes(keep)
+
+
+def outlive(relay: RelayPlane, admin: Path, settings: Settings) -> None:
+    """Have workers wait beside the socket `admin`, should this process be killed."""
+    if settings.outlive:
+        relay.offload.outlive = Outlive(admin, settings.outlive)
+
+
+def _tell(recovered: Recovered, closed: Iterable[str]) -> None:
+    """Say what was taken back, and which listeners no route has any longer."""
+    processes, count, lost = recovered.processes, recovered.open, recovered.lost
+    text = (
+        f"an ambassador that was killed has left {_of(processes, 'process', 'processes')} with "
+        f"{_of(count, 'open session', 'open sessions')}: taken back"
+    )
+    if lost:
+        text += f"; {_of(lost, 'session', 'sessions')} that it carried itself ended with it"
+    log.event(log.WARNING, "taken_back", text, processes=processes, sessions=count, lost=lost)
+    for name in closed:
+        text = f"the ambassador before listened on {name}; no route here does: closed"
+        log.event(log.WARNING, "listener_closed", text, listener=name)
+
+
+def _of(count: int, one: str, more: str) -> str:
+    return f"{count} {one if count == 1 else more}"

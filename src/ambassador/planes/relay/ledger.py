@@ -1,0 +1,162 @@
+"""What the relay leaves behind in the memory it shares with its workers, should it be killed: its
+routes, what they have counted, and what the operator wishes. `reclaim` reads it.
+
+Workers write what they carry into the same memory by themselves (`shared.Shared`). So what stands
+here needs to be no newer than half a second: beside it stands what of theirs is counted in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ambassador import log
+from ambassador.core.departure import Standing
+from ambassador.planes.relay.listener import StreamListener
+from ambassador.planes.relay.live import LiveRoute
+from ambassador.planes.relay.remains import Text
+from ambassador.planes.relay.shared import Shared
+from ambassador.planes.relay.tally import Tally
+from ambassador.ports import RouteStatus
+from ambassador.spec import format_address, format_existing
+
+if TYPE_CHECKING:
+    from ambassador.planes.relay.route import RelayRoute
+
+__all__ = ["Ledger"]
+
+_PAUSE = 0.5  # seconds between two writings of what was counted,
+_PIECE = 50  # entries that are written anew at once: 2 ms
+_BETWEEN = 0.01  # seconds between two such pieces
+_SHARE = 30  # and so many times as long as one takes: at most a thirtieth of this process
+
+
+class Ledger:
+    """`routes` yields each route, and whether it has left; `tally`: see Tally."""
+
+    def __init__(
+        self, routes: Callable[[], Iterable[tuple[RelayRoute, bool]]], tally: Tally
+    ) -> None:
+        self.count: Callable[[RouteStatus], Mapping[str, float]] = lambda _: {}
+        self._routes = routes
+        self._tally = tally
+        self._shared: Shared | None = None
+        self._wishes: Callable[[], bytes] = bytes
+        self._touched: set[int] = set()  # serials of routes
+        self._entries: dict[int, str] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._unwritten = False
+
+    def begin(self, shared: Shared) -> None:
+        """There are workers to leave it with."""
+        self._shared = shared
+        self._write(shared.wishes, self._wishes())
+        self._entries.clear()
+        self.routes_changed()
+
+    def end(self) -> None:
+        """There are none."""
+        self._shared = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def wish(self, wishes: Callable[[], bytes]) -> None:
+        """Keep what the operator wishes from now on, which `wishes` writes down."""
+        self._wishes = wishes
+        if self._shared is not None:
+            self._write(self._shared.wishes, wishes())
+
+    def routes_changed(self) -> None:
+        """Keep which routes there are from now on."""
+        if self._shared is None:
+            return
+        found = [_route(one, has_left) for one, has_left in self._routes()]
+        self._write(self._shared.routes, json.dumps(found).encode())
+        self._later(0.0)
+
+    def touch(self, live: LiveRoute) -> None:
+        """Keep soon what has been counted of a route."""
+        if self._shared is None:
+            return
+        self._touched.add(live.serial)
+        if self._timer is None:
+            self._later(_PAUSE)
+
+    def _later(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._note)
+
+    def _note(self) -> None:
+        self._timer = None
+        if self._shared is None:
+            return
+        began = time.monotonic()
+        touched, self._touched = self._touched, set()
+        before, self._entries = self._entries, {}
+        fresh = 0
+        for route, _ in self._routes():
+            serial = route.live.serial
+            entry = before.get(serial)
+            if entry is None or serial in touched:
+                fresh += 1
+                if fresh <= _PIECE:
+                    entry = json.dumps(self._entry(route))
+                else:  # the next time
+                    self._touched.add(serial)
+            if entry is not None:
+                self._entries[serial] = entry
+        entries = ",".join(f'"{serial}":{entry}' for serial, entry in self._entries.items())
+        self._write(self._shared.counted, f"{{{entries}}}".encode())
+        if fresh > _PIECE:
+            self._later(_BETWEEN)
+            return
+        took = time.monotonic() - began
+        if took * _SHARE > _PAUSE:  # what is touched meanwhile waits for that
+            self._later(took * _SHARE)
+
+    def _entry(self, route: RelayRoute) -> dict[str, Any]:
+        books = {one.book for one in route.listeners if isinstance(one, StreamListener)}
+        entry: dict[str, Any] = {
+            "number": route.live.number,
+            "counted": dict(self.count(route.lasting())),
+            "told": [[row, number, counts] for row, number, counts in self._tally.rows(books)],
+        }
+        if route.departures.any_left:
+            left = [one.number for one in route.sessions if one.standing is Standing.LEAVING]
+            entry["left"] = left
+            entry["leaving"] = [
+                [
+                    *(why.reason.value, format_existing(why.existing), began),
+                    [one.number for one in sessions],
+                ]
+                for why, began, sessions in route.departures.under_way
+            ]
+        return entry
+
+    def _write(self, text: Text, data: bytes) -> None:
+        try:
+            text.write(data)
+        except OSError as error:
+            if not self._unwritten:
+                log.event(
+                    log.WARNING,
+                    "not_left",
+                    f"the next process will not know all of this one, should it be killed: {error}",
+                    reason=str(error),
+                )
+            self._unwritten = True
+        else:
+            self._unwritten = False
+
+
+def _route(route: RelayRoute, has_left: bool) -> list[Any]:
+    it = route.live.route
+    return [
+        *(route.live.serial, it.proto.value, format_address(it.listen), it.name),
+        *(format_existing(it.existing), has_left),
+    ]

@@ -1,0 +1,85 @@
+"""What is told of listeners and sessions for the relay that comes after one that was killed: JSON.
+
+    a door      serial of its route, port
+    a session   serial, port, number, client, when it began, when it was connected (or null), where
+                to: endpoint, address, port, and how the name has it (or null)
+    the routes  [serial, protocol, listen address, name, policy, last number of a session, has left]
+
+Times are of the monotonic clock, which all processes share.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple, TypeAlias
+
+from ambassador.planes.relay.worker_messages import Client, Way
+
+__all__ = [
+    "DoorNote",
+    "SessionNote",
+    "Where",
+    "door_note",
+    "of_carried",
+    "read_door",
+    "read_session",
+    "session_note",
+]
+
+Where: TypeAlias = tuple[str, str, int, str]  # endpoint, address, port, written
+
+
+class SessionNote(NamedTuple):
+    """See above; `client` as accept(2) tells it, or None."""
+
+    serial: int
+    port: int
+    number: int
+    client: Any
+    started: float
+    connected: float | None
+    where: Where | None
+
+
+class DoorNote(NamedTuple):
+    """See above."""
+
+    serial: int
+    port: int
+    ways: tuple[Way, ...]
+
+
+def door_note(serial: int, port: int, ways: tuple[Way, ...] = ()) -> str:
+    """Return it as text; while the relay lives, the ways stand in the message beside it."""
+    return json.dumps([serial, port, ways])
+
+
+def read_door(text: str) -> DoorNote:
+    """Return what `door_note` has made. Raises ValueError and TypeError."""
+    serial, port, ways = json.loads(text)
+    return DoorNote(int(serial), int(port), tuple(Way(*one) for one in ways))
+
+
+def session_note(note: SessionNote) -> str:
+    """Return it as text."""
+    return json.dumps(note)
+
+
+def read_session(text: str) -> SessionNote:
+    """Return what `session_note` has made. Raises ValueError and TypeError."""
+    serial, port, number, client, started, connected, where = json.loads(text)
+    address = (str(client[0]), int(client[1])) if client else None
+    found = where and (str(where[0]), str(where[1]), int(where[2]), str(where[3]))
+    times = float(started), None if connected is None else float(connected)
+    return SessionNote(int(serial), int(port), int(number), address, *times, found)
+
+
+def of_carried(
+    door: str, number: int, client: Client, *, started: float, connected: float, way: Way
+) -> str:
+    """Return the note of a session that began at a `door`, whose note that is."""
+    serial, port, _ = read_door(door)
+    where = (way.endpoint, way.address, way.port, way.written) if connected else None
+    return session_note(
+        SessionNote(serial, port, number, client, started, connected or None, where)
+    )

@@ -1,0 +1,226 @@
+"""A worker whose relay was killed: it carries and accepts as before, and waits for another relay.
+
+What would have been brought to the relay waits here with it. Nobody comes in time: it accepts
+nothing any longer, and ends with its last session.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from typing import TYPE_CHECKING
+
+from ambassador.planes.relay.channel import Channel
+from ambassador.planes.relay.doorway import Carried
+from ambassador.planes.relay.notes import door_note, of_carried, read_door
+from ambassador.planes.relay.options import reset
+from ambassador.planes.relay.poller import LEVEL
+from ambassador.planes.relay.reports import inode_of
+from ambassador.planes.relay.shared import BEGUN, BOOKS, EACH
+from ambassador.planes.relay.worker_messages import (
+    Books,
+    Box,
+    Bring,
+    Carries,
+    Claim,
+    Listens,
+    Orphaned,
+    Whole,
+)
+from ambassador.planes.relay.worker_protocol import VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ambassador.planes.relay.worker_loop import WorkerLoop
+
+__all__ = ["Orphan"]
+
+_CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid (unix(7))
+
+
+class Orphan:
+    """Waits at `waiting`, for `patience` seconds."""
+
+    def __init__(self, loop: WorkerLoop, waiting: socket.socket, patience: float) -> None:
+        self._loop = loop
+        self._waiting = waiting
+        self._file = _file(waiting)
+        self._parked: list[tuple[Bring, Sequence[socket.SocketType]]] = []
+        self._callers: set[_Caller] = set()
+        loop.reports.flush()  # to nobody; it stands in the books
+        waiting.setblocking(False)
+        loop.poller.add(waiting.fileno(), self, LEVEL)
+        loop.poller.later(patience, self._over)
+
+    def park(self, message: Bring, socks: Sequence[socket.SocketType]) -> None:
+        """Keep a client that needs a relay."""
+        self._parked.append((message, socks))
+
+    def ready(self, events: int) -> None:
+        """Somebody comes; see poller.Ready."""
+        try:
+            sock, _ = self._waiting.accept()
+        except OSError:  # it has gone again, or no descriptor is free
+            return
+        user = _CREDENTIALS.unpack(
+            sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+        )[1]
+        if user not in (os.geteuid(), 0):
+            sock.close()
+            return
+        caller = _Caller(self, Channel(sock, self._loop.poller.close_socket))
+        self._callers.add(caller)
+        self._loop.poller.add(sock.fileno(), caller)
+
+    def broke(self) -> None:
+        """The next event tells again; see poller.Ready."""
+
+    def called(self, caller: _Caller, version: int) -> None:
+        """Work for the relay that calls, if we speak alike; else be in nobody's way."""
+        loop, channel = self._loop, caller.channel
+        orphaned = Orphaned(VERSION, os.getpid(), loop.row.number, loop.shared.rows)
+        if version != VERSION:
+            channel.send(orphaned)
+            self._end(caller)
+            loop.end_alone()
+            self.leave(caller)  # who reads the end of this knows that they are closed
+            return
+        loop.reports.flush()  # as above: all of them are told of now
+        memory = [_Copy(one) for one in loop.shared.descriptors]
+        texts = len(memory) - 2 * loop.shared.rows
+        channel.send(orphaned, memory[:texts])
+        for place in range(texts, len(memory), 2):
+            channel.send(Box(), memory[place : place + 2])
+        for number, door in loop.doors.items():
+            note = read_door(door.door.note)
+            ways = tuple(way for ways in door.door.places for way in ways)
+            text = door_note(note.serial, note.port, ways)
+            channel.send(Listens(number, text), (_Copy(door.sock.fileno()),))
+        for sock in loop.kept.values():
+            channel.send(Listens(0, ""), (_Copy(sock.fileno()),))
+        for number, values in self._books():
+            channel.send(Books(number, values))
+        for pair in loop.carried.values():
+            channel.send(_carries(pair))
+        channel.send(Whole())
+        for sock in loop.kept.values():  # it has them kept anew
+            sock.close()
+        loop.kept.clear()
+        parked, self._parked = self._parked, []
+        for message, socks in parked:
+            channel.send(message, socks)
+        self._callers.discard(caller)
+        self._end()
+        loop.poller.remove(channel.sock.fileno())
+        loop.claimed(channel)
+        loop.poller.add(channel.sock.fileno(), loop)
+
+    def leave(self, caller: _Caller) -> None:
+        """It has gone without a claim."""
+        self._callers.discard(caller)
+        self._loop.poller.close_socket(caller.channel.sock)
+
+    def _books(self) -> Iterator[tuple[int, tuple[int, ...]]]:
+        """Yield what was counted; clients that are parked are yet to be counted."""
+        parked: dict[int, int] = {}
+        for message, _ in self._parked:
+            parked[message.door] = parked.get(message.door, 0) + 1
+        cells = self._loop.shared.cells
+        for number in range(BOOKS):
+            place = self._loop.row.book(number)
+            values = [int(one) for one in cells[place : place + EACH]]
+            if any(values):
+                values[BEGUN] -= parked.get(number, 0)
+                yield number, tuple(values)
+
+    def _over(self) -> None:
+        """Nobody has come in time."""
+        if self._loop.orphan is not self:
+            return
+        if self._file is not None and _file(self._waiting) == self._file:
+            os.unlink(self._waiting.getsockname())  # noqa: PTH108 (pathlib is 5 ms)
+        self._end()
+        self._loop.end_alone()
+
+    def _end(self, but: _Caller | None = None) -> None:
+        """Wait no longer."""
+        self._loop.poller.remove(self._waiting.fileno())
+        for caller in tuple(self._callers):
+            if caller is not but:
+                self.leave(caller)
+        for _, socks in self._parked:
+            for sock in socks:
+                reset(sock)
+                sock.close()
+        self._parked.clear()
+
+
+class _Caller:
+    """Somebody who may claim us."""
+
+    def __init__(self, orphan: Orphan, channel: Channel) -> None:
+        self.channel = channel
+        self._orphan = orphan
+
+    def ready(self, events: int) -> None:
+        """Hear what it wants; see poller.Ready."""
+        try:
+            for message, descriptors in self.channel.receive():
+                for one in descriptors:
+                    os.close(one)
+                if not isinstance(message, Claim):
+                    self._orphan.leave(self)
+                    return
+                self._orphan.called(self, message.version)
+                return
+        except (EOFError, ValueError, OSError):
+            self._orphan.leave(self)
+
+    def broke(self) -> None:
+        """See poller.Ready."""
+        self._orphan.leave(self)
+
+
+class _Copy:
+    """A copy of a descriptor, to be sent; see channel.Attached."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = os.dup(descriptor)
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def _file(waiting: socket.socket) -> tuple[int, int] | None:
+    """Return which file stands where `waiting` was bound."""
+    try:
+        status = os.lstat(waiting.getsockname())
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _carries(pair: Carried) -> Carries:
+    """Return what the relay that was killed knew of a session, and how far it has come."""
+    upstream = pair.upstream
+    inodes = inode_of(pair.client.sock), inode_of(upstream.sock) if upstream is not None else 0
+    carried = pair.client.received, upstream.received if upstream is not None else 0
+    if isinstance(pair.note, str):
+        return Carries(pair.key, pair.number, 0, inodes, *carried, pair.note)
+    door = pair.doorway
+    assert door is not None
+    note = of_carried(
+        *(door.door.note, pair.note, pair.name_client()),
+        started=pair.started,
+        connected=pair.connected,
+        way=pair.way,
+    )
+    way = pair.way.number if pair.connected else 0
+    return Carries(pair.key, door.number, way, inodes, *carried, note)

@@ -1,0 +1,273 @@
+"""Workers of a relay that was killed: find them, see that they are ours, and hear what they have.
+
+Each waits beside the admin socket (`worker_process.waiting_place`); `orphan` is the other end. What
+is heard here is taken over once the routes are there, see `reclaimed`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import socket
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ambassador import log
+from ambassador.errors import in_words
+from ambassador.planes.relay.channel import Channel
+from ambassador.planes.relay.shared import ABSENT, COLUMNS, EACH, FIXED, LOAD, Shared
+from ambassador.planes.relay.tally import values
+from ambassador.planes.relay.worker_messages import (
+    Books,
+    Box,
+    Carries,
+    Claim,
+    Listens,
+    Message,
+    Orphaned,
+    Whole,
+)
+from ambassador.planes.relay.worker_process import Carrier, FoundProcess
+from ambassador.planes.relay.worker_protocol import VERSION
+from ambassador.sockets.inherited import LentSocket
+from ambassador.sockets.unix import identity, peer
+
+__all__ = ["Claimed", "Claims", "claim", "places"]
+
+_SHORT = "file descriptors are short here"
+_NOBODY = 0  # a version that nobody speaks
+_PATIENCE = 1.0  # seconds for a worker to answer: one that is at work does within a millisecond
+
+
+@dataclass(slots=True)
+class Claimed:
+    """One worker, and what it has said."""
+
+    carrier: Carrier
+    row: int
+    listeners: list[tuple[Listens, LentSocket]] = field(default_factory=list)
+    books: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    sessions: list[Carries] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Claims:
+    """All of them. `routes`, `counted` and `wishes` are what the relay has left; see Ledger."""
+
+    shared: Shared
+    workers: list[Claimed]
+    frozen: set[int]  # rows of those that do not answer
+    routes: list[list[Any]]
+    counted: dict[str, dict[str, Any]]  # by serial
+    wishes: bytes
+
+    @property
+    def sockets(self) -> list[LentSocket]:
+        """The listening sockets, each once: workers have copies of the same."""
+        found: dict[object, LentSocket] = {}
+        for worker in self.workers:
+            for _, sock in worker.listeners:
+                if sock.fileno() >= 0 and found.setdefault(_name(sock), sock) is not sock:
+                    sock.close()
+        return list(found.values())
+
+    def untold(self) -> dict[int, list[int]]:
+        """Return what workers had counted when they said so, beyond what the relay had noted; by
+        number of the book, as Shared has it.
+        """
+        told = {
+            (int(row), int(number)): counts
+            for entry in self.counted.values()
+            for row, number, counts in entry.get("told", ())
+        }
+        said = {(one.row, number): it for one in self.workers for number, it in one.books.items()}
+        rows = {one.row for one in self.workers}
+        for row in range(1, self.shared.rows + 1):
+            if row not in rows:  # of one that is gone
+                for number in {number for one, number in told if one == row}:
+                    said[row, number] = tuple(values(self.shared, row, number))
+        found: dict[int, list[int]] = {}
+        for (row, number), now in said.items():
+            before = told.get((row, number), [0] * EACH)
+            sums = found.setdefault(number, [0] * EACH)
+            for place in range(EACH):
+                sums[place] += max(0, now[place] - int(before[place]))
+        return found
+
+
+def places(admin: Path) -> list[Path]:
+    """Return where workers wait beside `admin`."""
+    try:
+        return sorted(admin.parent.glob(f"{admin.name}.carrier*"))
+    except OSError:
+        return []
+
+
+def claim(admin: Path) -> Claims | None:
+    """Claim the workers that wait beside `admin`; None where there are none that can be. Blocks: no
+    client is served here yet.
+    """
+    workers: list[Claimed] = []
+    shared: Shared | None = None
+    frozen: set[int] = set()
+    for path in places(admin):
+        found = _claim(path, shared)
+        if isinstance(found, tuple):
+            shared = found[1]
+            workers.append(found[0])
+        elif found:
+            frozen.add(found)
+    if shared is None:
+        return None
+    rows = {one.row for one in workers} | frozen
+    for row in range(1, shared.rows + 1):
+        if row not in rows:
+            shared.cells[row * COLUMNS + LOAD] = ABSENT
+    routes, counted = _read(shared)
+    return Claims(shared, workers, frozen, routes, counted, shared.wishes.read())
+
+
+def _claim(path: Path, shared: Shared | None) -> tuple[Claimed, Shared] | int | None:
+    """Return the worker that waits at `path` and what it shares with others, which may be known
+    already; its row where it does not answer; None where there is nobody, or none of ours.
+    """
+    number = path.name.rpartition("carrier")[2]
+    row = int(number) if number.isdecimal() else 0
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
+    try:
+        sock.connect(str(path))
+        user = peer(sock)[1]
+    except BlockingIOError:  # as many as may wait there
+        sock.close()
+        return _silent(path, row)
+    except OSError:
+        sock.close()
+        with contextlib.suppress(OSError):  # nobody listens there any longer
+            path.unlink()
+        return None
+    if user not in (os.geteuid(), 0):
+        sock.close()
+        text = f"{path} belongs to user {user}; nothing is taken back from there"
+        log.event(log.WARNING, "carrier_not_ours", text, user=user)
+        return None
+    channel = Channel(sock)
+    try:
+        channel.send(Claim(VERSION))
+        return _hear(channel, path, shared, time.monotonic() + _PATIENCE)
+    except TimeoutError:
+        sock.close()
+        return _silent(path, row)
+    except (EOFError, OSError, ValueError) as error:
+        sock.close()
+        text = f"the process at {path} was not taken back: {in_words(error)}"
+        log.event(log.WARNING, "carrier_not_claimed", text, reason=in_words(error))
+        _let_go(path)
+        return None
+
+
+def _let_go(path: Path) -> None:
+    """Have the worker at `path` accept nothing any longer, beside us."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    sock.settimeout(_PATIENCE)
+    channel = Channel(sock)
+    with sock, contextlib.suppress(OSError, EOFError, ValueError):
+        sock.connect(str(path))
+        channel.send(Claim(_NOBODY))
+        _next(channel, time.monotonic() + _PATIENCE)
+
+
+def _silent(path: Path, row: int) -> int:
+    text = f"the process at {path} does not answer; its sessions stay with it, and end with it"
+    log.event(log.WARNING, "carrier_not_claimed", text, reason="no answer")
+    return row
+
+
+def _hear(
+    channel: Channel, path: Path, shared: Shared | None, deadline: float
+) -> tuple[Claimed, Shared] | None:
+    """Return what a worker says. Raises TimeoutError, EOFError, OSError and ValueError."""
+    message, descriptors = _next(channel, deadline)
+    if not isinstance(message, Orphaned):
+        raise ValueError(f"it said {message}")
+    if message.version != VERSION:
+        with contextlib.suppress(EOFError):  # once it has closed all listeners
+            _next(channel, deadline)
+        channel.sock.close()
+        text = (
+            f"process {message.pid} speaks version {message.version} of what is said at a claim, "
+            f"and this one {VERSION}: its sessions stay with it until they end"
+        )
+        log.event(log.WARNING, "carrier_not_claimed", text, pid=message.pid)
+        return None
+    process = FoundProcess(message.pid)
+    shared = _memory(channel, message.rows, descriptors, shared, deadline)
+    place = path, identity(path)
+    claimed = Claimed(Carrier(process, channel.sock, place), message.row)
+    while True:
+        said, found = _next(channel, deadline)
+        match said:
+            case Listens():
+                if not found:
+                    raise OSError(_SHORT)
+                claimed.listeners.append((said, LentSocket(fileno=found[0])))
+            case Books(number, counts):
+                claimed.books[number] = counts
+            case Carries():
+                claimed.sessions.append(said)
+            case Whole():
+                return claimed, shared
+            case _:
+                raise ValueError(f"it said {said}")
+
+
+def _memory(
+    channel: Channel, rows: int, texts: list[int], shared: Shared | None, deadline: float
+) -> Shared:
+    """Return what it shares with others. Raises what `_hear` does."""
+    if len(texts) != FIXED:
+        raise OSError(_SHORT)
+    memory = list(texts)
+    for _ in range(rows):
+        box, ends = _next(channel, deadline)
+        if not isinstance(box, Box) or len(ends) != 2:
+            raise OSError(_SHORT)
+        memory += ends
+    if shared is None:
+        return Shared(rows, tuple(memory))
+    same = os.path.sameopenfile(memory[0], shared.descriptors[0])
+    for one in memory:
+        os.close(one)
+    if not same:
+        raise ValueError("it worked for yet another process")
+    return shared
+
+
+def _next(channel: Channel, deadline: float) -> tuple[Message, list[int]]:
+    """Return the next message, and leave the others where they are."""
+    poll = select.poll()
+    poll.register(channel.sock, select.POLLIN)
+    while True:
+        for one in channel.receive():
+            return one
+        if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+            raise TimeoutError
+
+
+def _read(shared: Shared) -> tuple[list[list[Any]], dict[str, dict[str, Any]]]:
+    """Return what the relay has left of its routes and counters, if that makes sense."""
+    try:
+        routes = [list(one) for one in json.loads(shared.routes.read() or b"[]")]
+        counted = dict(json.loads(shared.counted.read() or b"{}"))
+        return routes, counted
+    except (OSError, TypeError, ValueError) as error:
+        text = f"what the ambassador that was killed has counted makes no sense: {in_words(error)}"
+        log.event(log.WARNING, "earlier_not_understood", text)
+        return [], {}
+
+
+def _name(sock: socket.socket) -> object:
+    return sock.family, sock.type, sock.getsockname()

@@ -1,0 +1,139 @@
+"""The process of a worker: started, or found after the relay that had started it was killed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ambassador.planes.relay.shared import COLUMNS, LET_GO, Shared
+from ambassador.sockets.unix import identity, listen
+
+__all__ = ["Carrier", "FoundProcess", "Outlive", "start", "waiting_place"]
+
+_MODULE = "ambassador.planes.relay.worker_main"
+_CALLERS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Outlive:
+    """Workers go on accepting for so many `seconds` after the relay was killed, and wait beside the
+    socket `admin` for the next one.
+    """
+
+    admin: Path
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """A process, our end of the channel to it, and where it waits if need be, with the device and
+    inode of that socket.
+    """
+
+    process: subprocess.Popen[bytes] | FoundProcess
+    sock: socket.socket
+    place: tuple[Path, tuple[int, int] | None] | None = None
+
+    def forget_place(self) -> None:
+        """It is gone, and waits nowhere."""
+        if self.place is not None:
+            path, file = self.place
+            with contextlib.suppress(OSError):
+                if file is not None and identity(path) == file:
+                    path.unlink()
+
+
+def waiting_place(admin: Path, row: int) -> Path:
+    """Return where the worker of a `row` waits for a relay, beside the admin socket."""
+    return admin.with_name(f"{admin.name}.carrier{row}")
+
+
+def start(
+    arguments: tuple[int, int, int], row: int, shared: Shared, outlive: Outlive | None
+) -> Carrier:
+    """Start a worker; `arguments`: of worker_main, after the descriptor. Raises OSError."""
+    limit, memory, each = arguments
+    shared.cells[row * COLUMNS + LET_GO] = 0
+    place = None
+    waiting = None
+    if outlive is not None and outlive.seconds:
+        path = waiting_place(outlive.admin, row)
+        with contextlib.suppress(OSError):  # of one that is gone, or stands still for ever
+            path.unlink()
+        with contextlib.suppress(OSError):  # then it ends with its last session
+            waiting = listen(path, _CALLERS, socket.SOCK_SEQPACKET, private=True)
+            place = path, identity(path)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    given = [theirs.fileno(), *shared.descriptors]
+    try:
+        if waiting is not None:
+            given.append(waiting.fileno())
+        numbers = (theirs.fileno(), limit, memory, row, each)
+        wait = (
+            waiting.fileno() if waiting else -1,
+            round(1000 * outlive.seconds) if outlive else 0,
+        )
+        # -P: no module of the current folder. PYTHONPATH: so one executable file finds itself.
+        process = subprocess.Popen(  # noqa: S603 (our own program)
+            [
+                *(sys.executable, "-P", "-m", _MODULE),
+                *map(str, (*numbers, *wait, *shared.descriptors)),
+            ],
+            stdin=subprocess.DEVNULL,
+            pass_fds=given,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+        if waiting is not None:
+            waiting.close()
+    return Carrier(process, ours, place)
+
+
+class FoundProcess:
+    """A process that is no child of ours. Raises OSError where it is gone."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._descriptor = os.pidfd_open(pid)
+
+    def poll(self) -> int | None:
+        """Return 0 once it has ended: how, only its parent is told."""
+        if self._descriptor < 0:
+            return 0
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLIN)
+        if not poll.poll(0):
+            return None
+        os.close(self._descriptor)
+        self._descriptor = -1
+        return 0
+
+    def kill(self) -> None:
+        """End it."""
+        if self._descriptor >= 0:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._descriptor, signal.SIGKILL)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return 0 once it has ended. Raises subprocess.TimeoutExpired."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while self.poll() is None:
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                raise subprocess.TimeoutExpired([str(self.pid)], timeout or 0.0)
+            poll = select.poll()
+            poll.register(self._descriptor, select.POLLIN)
+            poll.poll(None if left is None else left * 1000)
+        return 0
