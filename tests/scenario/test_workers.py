@@ -29,6 +29,7 @@ class Busy:
             f"DB_PORT_{self.port}_TCP=tcp://127.0.0.1:{peers.echo().port}",
             "--workers=2",
             "--grace=0",
+            "--outlive=0s",
             f"--metrics=127.0.0.1:{self.metrics}",
             AMBASSADOR_ADMIN=str(self.admin),
         ).started()

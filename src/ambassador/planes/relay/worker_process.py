@@ -16,7 +16,7 @@ from pathlib import Path
 from ambassador.planes.relay.shared import COLUMNS, LET_GO, Shared
 from ambassador.sockets.unix import identity, listen
 
-__all__ = ["Carrier", "FoundProcess", "Outlive", "start", "waiting_place"]
+__all__ = ["Carrier", "FoundProcess", "Outlive", "outlive", "start", "waiting_place"]
 
 _MODULE = "ambassador.planes.relay.worker_main"
 _CALLERS = 8
@@ -30,6 +30,11 @@ class Outlive:
 
     admin: Path
     seconds: float
+
+
+def outlive(admin: Path, seconds: float) -> Outlive | None:
+    """Return the same; None where workers are to end with their last session."""
+    return Outlive(admin, seconds) if seconds else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +62,15 @@ def waiting_place(admin: Path, row: int) -> Path:
 
 
 def start(
-    arguments: tuple[int, int, int], row: int, shared: Shared, outlive: Outlive | None
+    arguments: tuple[int, int, int], row: int, shared: Shared, lasting: Outlive | None
 ) -> Carrier:
     """Start a worker; `arguments`: of worker_main, after the descriptor. Raises OSError."""
     limit, memory, each = arguments
     shared.cells[row * COLUMNS + LET_GO] = 0
     place = None
     waiting = None
-    if outlive is not None and outlive.seconds:
-        path = waiting_place(outlive.admin, row)
+    if lasting is not None:
+        path = waiting_place(lasting.admin, row)
         with contextlib.suppress(OSError):  # of one that is gone, or stands still for ever
             path.unlink()
         with contextlib.suppress(OSError):  # then it ends with its last session
@@ -79,7 +84,7 @@ def start(
         numbers = (theirs.fileno(), limit, memory, row, each)
         wait = (
             waiting.fileno() if waiting else -1,
-            round(1000 * outlive.seconds) if outlive else 0,
+            round(1000 * lasting.seconds) if lasting else 0,
         )
         # -P: no module of the current folder. PYTHONPATH: so one executable file finds itself.
         process = subprocess.Popen(  # noqa: S603 (our own program)
