@@ -105,6 +105,7 @@ ELSEWHERE: dict[str, str] = {
     "planes.relay.notes": "scenario/test_reclaim.py",
     "planes.relay.opening": "relay/test_doors.py",
     "planes.relay.orphan": "scenario/test_reclaim.py",
+    "planes.relay.outlive": "scenario/test_reclaim.py",
     "planes.relay.outliving": "scenario/test_reclaim.py",
     "planes.relay.reclaim": "scenario/test_reclaim.py",
     "planes.relay.reclaimed": "scenario/test_reclaim.py",

@@ -178,7 +178,7 @@ class App:
         elif self._kernel is None or not self._kernel.opened:
             await outlast(assemble.ports_of(self.reconciler.routes))
         if self._doors.path is not None:
-            self._relay.offload.outlive = outlive(self._doors.path, self._settings.outlive)
+            outlive(self._relay, self._doors.path, self._settings)
             await self._transfer.offer(
                 self._doors.path,
                 lambda: self._doors.sockets,

@@ -118,7 +118,10 @@ def _tell(recovered: Recovered, closed: Iterable[str]) -> None:
         f"{_of(count, 'open session', 'open sessions')}: taken back"
     )
     if lost:
-        text += f"; {_of(lost, 'session', 'sessions')} that it carried itself ended with it"
+        where = "that it carried itself ended with it"
+        if recovered.silent:
+            where = "ended with it, or are with a process that does not answer"
+        text += f"; {_of(lost, 'session', 'sessions')} {where}"
     log.event(log.WARNING, "taken_back", text, processes=processes, sessions=count, lost=lost)
     for name in closed:
         text = f"the ambassador before listened on {name}; no route here does: closed"

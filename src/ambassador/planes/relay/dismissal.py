@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from ambassador.planes.relay.descriptors import Descriptors
 from ambassador.planes.relay.doors import Doors
+from ambassador.planes.relay.outlive import Outlive
 from ambassador.planes.relay.session import Session
-from ambassador.planes.relay.worker import Worker
-from ambassador.planes.relay.worker_process import Outlive
 from ambassador.tasks import spawn
 
 if TYPE_CHECKING:
     from ambassador.planes.relay.listener import StreamListener
+    from ambassador.planes.relay.worker import Worker
 
 __all__ = ["Dismissal"]
 

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from ambassador.planes.relay.live import LiveRoute
     from ambassador.planes.relay.session import Session
     from ambassador.planes.relay.worker import Worker
-    from ambassador.planes.relay.worker_messages import Bring, Door, Opened, Sum
+    from ambassador.planes.relay.worker_messages import Bring, Door, Ended, Opened, Sum
 
 __all__ = ["Doors"]
 

@@ -174,6 +174,7 @@ class Doorway(Ready):
             if loop.is_behind or self._is_shut:
                 if loop.alone:  # nobody says any longer what has changed
                     self.leave()
+                    loop.row.withdraw()
                 return
         accept = self._sock._accept  # type: ignore[attr-defined]
         waiting = self._waiting()

@@ -29,6 +29,7 @@ from ambassador.planes.relay.doors import Doors
 from ambassador.planes.relay.keeping import Keeping
 from ambassador.planes.relay.ledger import Ledger
 from ambassador.planes.relay.listener import StreamListener
+from ambassador.planes.relay.outlive import Outlive
 from ambassador.planes.relay.pair import Side
 from ambassador.planes.relay.plain import speaks_tls
 from ambassador.planes.relay.poller import Poller

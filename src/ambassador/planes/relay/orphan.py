@@ -6,6 +6,7 @@ nothing any longer, and ends with its last session.
 
 from __future__ import annotations
 
+import io
 import os
 import socket
 import struct
@@ -15,9 +16,9 @@ from ambassador.planes.relay.channel import Channel
 from ambassador.planes.relay.doorway import Carried
 from ambassador.planes.relay.notes import door_note, of_carried, read_door
 from ambassador.planes.relay.options import reset
-from ambassador.planes.relay.poller import LEVEL
+from ambassador.planes.relay.poller import LEVEL, Ready
 from ambassador.planes.relay.reports import inode_of
-from ambassador.planes.relay.shared import BEGUN, BOOKS, EACH
+from ambassador.planes.relay.shared import BEGUN, BOOKS, EACH, FIXED
 from ambassador.planes.relay.worker_messages import (
     Books,
     Box,
@@ -40,7 +41,7 @@ __all__ = ["Orphan"]
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid (unix(7))
 
 
-class Orphan:
+class Orphan(Ready):
     """Waits at `waiting`, for `patience` seconds."""
 
     def __init__(self, loop: WorkerLoop, waiting: socket.socket, patience: float) -> None:
@@ -50,6 +51,8 @@ class Orphan:
         self._parked: list[tuple[Bring, Sequence[socket.SocketType]]] = []
         self._callers: set[_Caller] = set()
         loop.reports.flush()  # to nobody; it stands in the books
+        if _is_succeeded(waiting):  # it was begun while this process stood still
+            loop.poller.later(0.0, self._over)
         waiting.setblocking(False)
         loop.poller.add(waiting.fileno(), self, LEVEL)
         loop.poller.later(patience, self._over)
@@ -88,18 +91,17 @@ class Orphan:
             self.leave(caller)  # who reads the end of this knows that they are closed
             return
         loop.reports.flush()  # as above: all of them are told of now
-        memory = [_Copy(one) for one in loop.shared.descriptors]
-        texts = len(memory) - 2 * loop.shared.rows
-        channel.send(orphaned, memory[:texts])
-        for place in range(texts, len(memory), 2):
-            channel.send(Box(), memory[place : place + 2])
+        memory = loop.shared.descriptors
+        channel.send(orphaned, [_copy_of_file(one) for one in memory[:FIXED]])
+        for place in range(FIXED, len(memory), 2):
+            channel.send(Box(), [_copy(one) for one in memory[place : place + 2]])
         for number, door in loop.doors.items():
             note = read_door(door.door.note)
             ways = tuple(way for ways in door.door.places for way in ways)
             text = door_note(note.serial, note.port, ways)
-            channel.send(Listens(number, text), (_Copy(door.sock.fileno()),))
+            channel.send(Listens(number, text), (_copy(door.sock.fileno()),))
         for sock in loop.kept.values():
-            channel.send(Listens(0, ""), (_Copy(sock.fileno()),))
+            channel.send(Listens(0, ""), (_copy(sock.fileno()),))
         for number, values in self._books():
             channel.send(Books(number, values))
         for pair in loop.carried.values():
@@ -157,7 +159,7 @@ class Orphan:
         self._parked.clear()
 
 
-class _Caller:
+class _Caller(Ready):
     """Somebody who may claim us."""
 
     def __init__(self, orphan: Orphan, channel: Channel) -> None:
@@ -183,19 +185,24 @@ class _Caller:
         self._orphan.leave(self)
 
 
-class _Copy:
-    """A copy of a descriptor, to be sent; see channel.Attached."""
+def _copy(descriptor: int) -> socket.SocketType:
+    """Return a copy of a socket, to be sent."""
+    return socket.SocketType(fileno=os.dup(descriptor))
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = os.dup(descriptor)
 
-    def fileno(self) -> int:
-        return self._descriptor
+def _copy_of_file(descriptor: int) -> io.FileIO:
+    """Return a copy of an unnamed file, to be sent."""
+    return io.FileIO(os.dup(descriptor), "r+")
 
-    def close(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+
+def _is_succeeded(waiting: socket.socket) -> bool:
+    """Return whether somebody answers at the admin socket beside which `waiting` was bound."""
+    admin = str(waiting.getsockname()).rpartition(".carrier")[0]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as probe:
+        try:
+            return not probe.connect_ex(admin)
+        except OSError:
+            return False
 
 
 def _file(waiting: socket.socket) -> tuple[int, int] | None:

@@ -46,6 +46,7 @@ class Recovered(NamedTuple):
     processes: int
     open: int
     lost: int
+    silent: int  # processes that did not answer, and may have some of these
 
 
 class _Known(NamedTuple):
@@ -128,7 +129,8 @@ class Reclaimed:
         for route in self._routes.values():
             route.departures.changed()
         workers = len(self._claims.workers)
-        return Recovered(counted, added, workers, sum(self._open.values()), lost)
+        silent = len(self._claims.frozen)
+        return Recovered(counted, added, workers, sum(self._open.values()), lost, silent)
 
     def _entry(self, serial: int) -> dict[str, Any]:
         return dict(self._claims.counted.get(str(serial), {}))

@@ -75,6 +75,16 @@ class Row:
         cells[place + UP] += to_upstream
         cells[place + DOWN] += to_client
 
+    def withdraw(self) -> None:
+        """Have nobody leave a client to this worker any longer."""
+        if self._cells[self._base + LOAD] < ABSENT // 2:
+            self._cells[self._base + LOAD] += ABSENT
+
+    def rejoin(self) -> None:
+        """Clients may be left to it again."""
+        if self._cells[self._base + LOAD] >= ABSENT // 2:
+            self._cells[self._base + LOAD] -= ABSENT
+
     def load(self, change: int) -> None:
         """Have so many sessions more."""
         self._cells[self._base + LOAD] += change
@@ -94,7 +104,7 @@ class Row:
         company = 1
         for base in self._others:
             load = cells[base + LOAD]
-            company += load != ABSENT
+            company += load < ABSENT // 2
             if load < least and self._still.get(base) != cells[base + TURN]:
                 least, who = load, base
         self.company = company

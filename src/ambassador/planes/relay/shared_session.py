@@ -14,7 +14,6 @@ from ambassador.model import Reason
 from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.facts import SessionFacts
 from ambassador.planes.relay.live import LiveRoute
-from ambassador.planes.relay.notes import SessionNote, session_note
 from ambassador.planes.relay.options import keep_alive
 from ambassador.planes.relay.pair import Side
 from ambassador.planes.relay.passing import arrive, file_of, pack, take_out
@@ -79,6 +78,11 @@ class SharedSession(SessionFacts):
 
     def _told_to_worker(self) -> tuple[int, str]:
         """Return the book its end is counted in there, and what the next relay is to know."""
+        from ambassador.planes.relay.notes import (  # noqa: PLC0415 (workers are there)
+            SessionNote,
+            session_note,
+        )
+
         candidate, connected = self.candidate, self.connected
         where = None
         if candidate is not None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ambassador.planes.relay.channel import Attached, Channel
 from ambassador.planes.relay.disconnect import disconnect, inode
 from ambassador.planes.relay.doors import Doors
+from ambassador.planes.relay.outlive import Outlive
 from ambassador.planes.relay.outliving import Outliving
 from ambassador.planes.relay.passing import received
 from ambassador.planes.relay.poller import Poller
@@ -43,7 +44,7 @@ from ambassador.planes.relay.worker_messages import (
     Sum,
     Told,
 )
-from ambassador.planes.relay.worker_process import Carrier, Outlive, start
+from ambassador.planes.relay.worker_process import Carrier, start
 
 if TYPE_CHECKING:
     from ambassador.planes.relay.offload import Offload

@@ -277,12 +277,15 @@ class WorkerLoop(Pausing):
             from ambassador.planes.relay.orphan import Orphan  # noqa: PLC0415 (see above)
 
             self.orphan = Orphan(self, waiting, self._outlive)
+            if self.is_behind:
+                self.row.withdraw()
         for number in MEANT_FOR_ALL:
             signal.signal(number, signal.SIG_DFL)
 
     def end_alone(self) -> None:
         """Accept nothing any longer, and end with the last session."""
         self.orphan = None
+        self.row.withdraw()
         for door in self.doors.values():
             door.shut()
         self.doors.clear()
@@ -295,6 +298,7 @@ class WorkerLoop(Pausing):
         for number in MEANT_FOR_ALL:
             signal.signal(number, signal.SIG_IGN)
         self.orphan, self.channel, self.alone = None, channel, False
+        self.row.rejoin()
 
 
 class _Nudges(Ready):

@@ -13,28 +13,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from ambassador.planes.relay.outlive import Outlive, waiting_place
 from ambassador.planes.relay.shared import COLUMNS, LET_GO, Shared
 from ambassador.sockets.unix import identity, listen
 
-__all__ = ["Carrier", "FoundProcess", "Outlive", "outlive", "start", "waiting_place"]
+__all__ = ["Carrier", "FoundProcess", "start"]
 
 _MODULE = "ambassador.planes.relay.worker_main"
 _CALLERS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Outlive:
-    """Workers go on accepting for so many `seconds` after the relay was killed, and wait beside the
-    socket `admin` for the next one.
-    """
-
-    admin: Path
-    seconds: float
-
-
-def outlive(admin: Path, seconds: float) -> Outlive | None:
-    """Return the same; None where workers are to end with their last session."""
-    return Outlive(admin, seconds) if seconds else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +40,6 @@ class Carrier:
             with contextlib.suppress(OSError):
                 if file is not None and identity(path) == file:
                     path.unlink()
-
-
-def waiting_place(admin: Path, row: int) -> Path:
-    """Return where the worker of a `row` waits for a relay, beside the admin socket."""
-    return admin.with_name(f"{admin.name}.carrier{row}")
 
 
 def start(
