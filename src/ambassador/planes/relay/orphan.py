@@ -6,6 +6,7 @@ nothing any longer, and ends with its last session.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import socket
@@ -85,7 +86,8 @@ class Orphan(Ready):
         loop, channel = self._loop, caller.channel
         orphaned = Orphaned(VERSION, os.getpid(), loop.row.number, loop.shared.rows)
         if version != VERSION:
-            channel.send(orphaned)
+            with contextlib.suppress(OSError):  # it is gone again
+                channel.send(orphaned)
             self._end(caller)
             loop.end_alone()
             self.leave(caller)  # who reads the end of this knows that they are closed
