@@ -304,7 +304,7 @@ def test_one_that_does_not_answer_keeps_what_it_has_and_lets_nobody_in(killed, p
     try:
         killed.kill()
         program = killed.next()
-        assert "does not answer" in program.wait_for("carrier_not_claimed")
+        assert "does not answer" in program.wait_for("worker_not_claimed")
         for _ in range(4):
             works(peers.connect(run.port))
     finally:
@@ -333,7 +333,7 @@ def test_nothing_is_taken_from_another_user(killed, peers, run):
     ) as other:
         other.stdout.readline()
         program = killed.next()
-        assert "belongs to user 65534" in program.wait_for("carrier_not_ours")
+        assert "belongs to user 65534" in program.wait_for("worker_not_ours")
         works(peers.connect(run.port))
         other.stdin.close()
 

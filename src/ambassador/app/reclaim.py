@@ -66,7 +66,7 @@ def left_by_one_killed(settings: Settings, environ: Mapping[str, str]) -> Left:
     """
     for path in _places(settings, environ):
         try:
-            some = any(path.parent.glob(f"{path.name}.carrier*"))
+            some = any(path.parent.glob(f"{path.name}.worker*"))
         except OSError:
             continue
         if some and not answers(path):

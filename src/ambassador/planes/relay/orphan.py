@@ -199,7 +199,7 @@ def _copy_of_file(descriptor: int) -> io.FileIO:
 
 def _is_succeeded(waiting: socket.socket) -> bool:
     """Return whether somebody answers at the admin socket beside which `waiting` was bound."""
-    admin = str(waiting.getsockname()).rpartition(".carrier")[0]
+    admin = str(waiting.getsockname()).rpartition(".worker")[0]
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as probe:
         try:
             return not probe.connect_ex(admin)

@@ -20,4 +20,4 @@ class Outlive:
 
 def waiting_place(admin: Path, row: int) -> Path:
     """Return where the worker of a `row` waits for a relay, beside the admin socket."""
-    return admin.with_name(f"{admin.name}.carrier{row}")
+    return admin.with_name(f"{admin.name}.worker{row}")

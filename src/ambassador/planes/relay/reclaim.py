@@ -31,7 +31,7 @@ from ambassador.planes.relay.worker_messages import (
     Orphaned,
     Whole,
 )
-from ambassador.planes.relay.worker_process import Carrier, FoundProcess
+from ambassador.planes.relay.worker_process import FoundProcess, WorkerProcess
 from ambassador.planes.relay.worker_protocol import VERSION
 from ambassador.sockets.inherited import LentSocket
 from ambassador.sockets.unix import identity, peer
@@ -47,7 +47,7 @@ _PATIENCE = 1.0  # seconds for a worker to answer: one that is at work does with
 class Claimed:
     """One worker, and what it has said."""
 
-    carrier: Carrier
+    found: WorkerProcess
     row: int
     listeners: list[tuple[Listens, LentSocket]] = field(default_factory=list)
     books: dict[int, tuple[int, ...]] = field(default_factory=dict)
@@ -102,7 +102,7 @@ class Claims:
 def places(admin: Path) -> list[Path]:
     """Return where workers wait beside `admin`."""
     try:
-        return sorted(admin.parent.glob(f"{admin.name}.carrier*"))
+        return sorted(admin.parent.glob(f"{admin.name}.worker*"))
     except OSError:
         return []
 
@@ -135,7 +135,7 @@ def _claim(path: Path, shared: Shared | None) -> tuple[Claimed, Shared] | int | 
     """Return the worker that waits at `path` and what it shares with others, which may be known
     already; its row where it does not answer; None where there is nobody, or none of ours.
     """
-    number = path.name.rpartition("carrier")[2]
+    number = path.name.rpartition("worker")[2]
     row = int(number) if number.isdecimal() else 0
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
     try:
@@ -152,7 +152,7 @@ def _claim(path: Path, shared: Shared | None) -> tuple[Claimed, Shared] | int | 
     if user not in (os.geteuid(), 0):
         sock.close()
         text = f"{path} belongs to user {user}; nothing is taken back from there"
-        log.event(log.WARNING, "carrier_not_ours", text, user=user)
+        log.event(log.WARNING, "worker_not_ours", text, user=user)
         return None
     channel = Channel(sock)
     try:
@@ -164,7 +164,7 @@ def _claim(path: Path, shared: Shared | None) -> tuple[Claimed, Shared] | int | 
     except (EOFError, OSError, ValueError) as error:
         sock.close()
         text = f"the process at {path} was not taken back: {in_words(error)}"
-        log.event(log.WARNING, "carrier_not_claimed", text, reason=in_words(error))
+        log.event(log.WARNING, "worker_not_claimed", text, reason=in_words(error))
         _let_go(path)
         return None
 
@@ -182,7 +182,7 @@ def _let_go(path: Path) -> None:
 
 def _silent(path: Path, row: int) -> int:
     text = f"the process at {path} does not answer; its sessions stay with it, and end with it"
-    log.event(log.WARNING, "carrier_not_claimed", text, reason="no answer")
+    log.event(log.WARNING, "worker_not_claimed", text, reason="no answer")
     return row
 
 
@@ -201,12 +201,12 @@ def _hear(
             f"process {message.pid} speaks version {message.version} of what is said at a claim, "
             f"and this one {VERSION}: its sessions stay with it until they end"
         )
-        log.event(log.WARNING, "carrier_not_claimed", text, pid=message.pid)
+        log.event(log.WARNING, "worker_not_claimed", text, pid=message.pid)
         return None
     process = FoundProcess(message.pid)
     shared = _memory(channel, message.rows, descriptors, shared, deadline)
     place = path, identity(path)
-    claimed = Claimed(Carrier(process, channel.sock, place), message.row)
+    claimed = Claimed(WorkerProcess(process, channel.sock, place), message.row)
     while True:
         said, found = _next(channel, deadline)
         match said:

@@ -92,7 +92,7 @@ class Reclaimed:
             for number, counts in claimed.books.items():
                 doors.tally.told[claimed.row, number] = list(counts)
             workers.append(
-                Worker(*(self._around.poller, offload, doors, claimed.row), carrier=claimed.carrier)
+                Worker(*(self._around.poller, offload, doors, claimed.row), found=claimed.found)
             )
         for claimed, worker in zip(claims.workers, workers, strict=True):
             for item in claimed.sessions:

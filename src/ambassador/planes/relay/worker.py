@@ -44,7 +44,7 @@ from ambassador.planes.relay.worker_messages import (
     Sum,
     Told,
 )
-from ambassador.planes.relay.worker_process import Carrier, start
+from ambassador.planes.relay.worker_process import WorkerProcess, start
 
 if TYPE_CHECKING:
     from ambassador.planes.relay.offload import Offload
@@ -65,7 +65,7 @@ def leave_out(key: int) -> None:
 
 
 class Worker(Outliving):
-    """Starts the process, unless it runs already as `carrier`, hands sessions to it and hears of
+    """Starts the process, unless it runs already as `found`, hands sessions to it and hears of
     them; `owner` is told of what it does. `row`: of what it shares with others, see Shared.
     """
 
@@ -77,10 +77,10 @@ class Worker(Outliving):
         row: int,
         *,
         outlive: Outlive | None = None,
-        carrier: Carrier | None = None,
+        found: WorkerProcess | None = None,
     ) -> None:
         assert doors.shared is not None
-        self.is_ready = carrier is not None  # to carry
+        self.is_ready = found is not None  # to carry
         self.row = row
         self.heard = 0  # of the doors
         self.begun = 0  # sessions it has begun, ever
@@ -97,13 +97,13 @@ class Worker(Outliving):
         self.asked: list[asyncio.Future[None]] = []  # who wait for its numbers
         self._answers: list[Callable[[], None]] = []
         self._pinged: float | None = None  # since when an answer is waited for
-        if carrier is None:
+        if found is None:
             numbers = poller.limit, poller.memory.bound, int(doors.each)
-            carrier = start(numbers, row, doors.shared, outlive)
-        self._carrier = carrier
-        self.process = carrier.process
-        self._channel = Channel(carrier.sock)
-        poller.add(carrier.sock.fileno(), self)
+            found = start(numbers, row, doors.shared, outlive)
+        self._found = found
+        self.process = found.process
+        self._channel = Channel(found.sock)
+        poller.add(found.sock.fileno(), self)
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -215,7 +215,7 @@ class Worker(Outliving):
         left, self._sessions = list(self._sessions.values()), {}
         if self._doors.shared is not None:
             self._doors.shared.cells[self.row * COLUMNS + LET_GO] = 1
-        self._carrier.forget_place()
+        self._found.forget_place()
         self._poller.close_socket(self._channel.sock)
         self._release()
         for session in left:

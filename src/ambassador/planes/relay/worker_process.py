@@ -17,14 +17,14 @@ from ambassador.planes.relay.outlive import Outlive, waiting_place
 from ambassador.planes.relay.shared import COLUMNS, LET_GO, Shared
 from ambassador.sockets.unix import identity, listen
 
-__all__ = ["Carrier", "FoundProcess", "start"]
+__all__ = ["FoundProcess", "WorkerProcess", "start"]
 
 _MODULE = "ambassador.planes.relay.worker_main"
 _CALLERS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Carrier:
+class WorkerProcess:
     """A process, our end of the channel to it, and where it waits if need be, with the device and
     inode of that socket.
     """
@@ -44,7 +44,7 @@ class Carrier:
 
 def start(
     arguments: tuple[int, int, int], row: int, shared: Shared, lasting: Outlive | None
-) -> Carrier:
+) -> WorkerProcess:
     """Start a worker; `arguments`: of worker_main, after the descriptor. Raises OSError."""
     limit, memory, each = arguments
     shared.cells[row * COLUMNS + LET_GO] = 0
@@ -84,7 +84,7 @@ def start(
         theirs.close()
         if waiting is not None:
             waiting.close()
-    return Carrier(process, ours, place)
+    return WorkerProcess(process, ours, place)
 
 
 class FoundProcess:
