@@ -43,16 +43,20 @@ _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid (unix(7))
 
 
 class Orphan(Ready):
-    """Waits at `waiting`, for `patience` seconds."""
+    """Waits at `waiting`, for `patience` seconds; `relay` are the credentials of that it had."""
 
-    def __init__(self, loop: WorkerLoop, waiting: socket.socket, patience: float) -> None:
+    def __init__(
+        self, loop: WorkerLoop, waiting: socket.socket, patience: float, relay: bytes
+    ) -> None:
         self._loop = loop
         self._waiting = waiting
         self._file = _file(waiting)
         self._parked: list[tuple[Bring, Sequence[socket.SocketType]]] = []
         self._callers: set[_Caller] = set()
         loop.reports.flush()  # to nobody; it stands in the books
-        if _is_succeeded(waiting):  # it was begun while this process stood still
+        if _is_succeeded(
+            waiting, _CREDENTIALS.unpack(relay)[0]
+        ):  # it was begun while this process stood still
             loop.poller.later(0.0, self._over)
         waiting.setblocking(False)
         loop.poller.add(waiting.fileno(), self, LEVEL)
@@ -197,12 +201,16 @@ def _copy_of_file(descriptor: int) -> io.FileIO:
     return io.FileIO(os.dup(descriptor), "r+")
 
 
-def _is_succeeded(waiting: socket.socket) -> bool:
-    """Return whether somebody answers at the admin socket beside which `waiting` was bound."""
+def _is_succeeded(waiting: socket.socket, relay: int) -> bool:
+    """Return whether a process other than `relay` answers at the admin socket beside which
+    `waiting` was bound: a program that one was starting as it died has a copy for a moment.
+    """
     admin = str(waiting.getsockname()).rpartition(".worker")[0]
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as probe:
         try:
-            return not probe.connect_ex(admin)
+            probe.connect(admin)
+            said = probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+            return bool(_CREDENTIALS.unpack(said)[0] != relay)
         except OSError:
             return False
 

@@ -269,6 +269,7 @@ class WorkerLoop(Pausing):
 
     def _lose(self) -> None:
         self.alone = True
+        said = self.channel.sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
         self.poller.close_socket(self.channel.sock)
         waiting = self._waiting
         if waiting is None or not self._outlive or self.row.is_let_go:
@@ -276,7 +277,7 @@ class WorkerLoop(Pausing):
         else:
             from ambassador.planes.relay.orphan import Orphan  # noqa: PLC0415 (see above)
 
-            self.orphan = Orphan(self, waiting, self._outlive)
+            self.orphan = Orphan(self, waiting, self._outlive, said)
             if self.is_behind:
                 self.row.withdraw()
         for number in MEANT_FOR_ALL:
