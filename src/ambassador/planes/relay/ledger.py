@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ambassador import log
 from ambassador.core.departure import Standing
+from ambassador.core.plan import ChangeRoute, Step
 from ambassador.planes.relay.listener import StreamListener
 from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.remains import Text
@@ -26,7 +27,7 @@ from ambassador.spec import format_address, format_existing
 if TYPE_CHECKING:
     from ambassador.planes.relay.route import RelayRoute
 
-__all__ = ["Ledger"]
+__all__ = ["Ledger", "looks_other"]
 
 _PAUSE = 0.5  # seconds between two writings of what was counted,
 _PIECE = 50  # entries that are written anew at once: 2 ms
@@ -160,3 +161,11 @@ def _route(route: RelayRoute, has_left: bool) -> list[Any]:
         *(route.live.serial, it.proto.value, format_address(it.listen), it.name),
         *(format_existing(it.existing), has_left),
     ]
+
+
+def looks_other(step: Step) -> bool:
+    """Return whether what is left for a process after us would be another."""
+    if not isinstance(step, ChangeRoute):
+        return False
+    before, now = step.old, step.new
+    return (before.name, before.existing) != (now.name, now.existing)

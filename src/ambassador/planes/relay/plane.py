@@ -21,7 +21,7 @@ from ambassador.planes.relay.dial import Patience
 from ambassador.planes.relay.doors import Doors
 from ambassador.planes.relay.keepalive import Keepalives
 from ambassador.planes.relay.keeping import Keeping
-from ambassador.planes.relay.ledger import Ledger
+from ambassador.planes.relay.ledger import Ledger, looks_other
 from ambassador.planes.relay.listener import StreamListener
 from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.offload import Offload
@@ -164,7 +164,7 @@ class RelayPlane(Onward):
                 await self._routes[step.new.key].change(step, piece)
                 await piece.end()
         self._own.change(self._doors)
-        if removed or added or any(_looks_other(step) for step in steps):
+        if removed or added or any(looks_other(step) for step in steps):
             self.ledger.routes_changed()
             self.offload.keep()
         await self._doors.settle()
@@ -341,11 +341,3 @@ class RelayPlane(Onward):
     def _cut(self, reason: Reason) -> None:
         for relay_route in (*self._routes.values(), *self._leaving):
             relay_route.cut(reason)
-
-
-def _looks_other(step: Step) -> bool:
-    """Return whether what is left for a process after us would be another."""
-    if not isinstance(step, ChangeRoute):
-        return False
-    before, now = step.old, step.new
-    return (before.name, before.existing) != (now.name, now.existing)
