@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ambassador.core.session import TABLE, Action, Event, State
-from ambassador.planes.relay.options import UNACKED, guard, no_delay, reset
+from ambassador.planes.relay.options import backlog, guard, no_delay, reset
 from ambassador.planes.relay.pair import Pair, Side
 from ambassador.planes.relay.poller import Ready
 from ambassador.planes.relay.worker_messages import Client, Door, Way
@@ -208,11 +208,8 @@ class Doorway(Ready):
         """Go on; see poller.Ready."""
 
     def _waiting(self) -> int:
-        """Return how many wait; 1 at a path, where nothing tells."""
-        if self._is_path:
-            return 1
-        told = self._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, UNACKED.size)
-        return int(UNACKED.unpack(told)[0])
+        """Return how many wait; 1 where nothing tells, as at a path."""
+        return 1 if self._is_path else backlog(self._sock, 1)
 
     def _look(self) -> None:
         if not (self._is_shut or self._watched or (self._loop.alone and self._loop.is_behind)):

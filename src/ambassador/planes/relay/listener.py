@@ -15,7 +15,7 @@ from ambassador.planes.relay.client import host_of
 from ambassador.planes.relay.descriptors import EXHAUSTED, PASSING
 from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.live import LiveRoute
-from ambassador.planes.relay.options import UNACKED, guard, tune
+from ambassador.planes.relay.options import backlog, guard, tune
 from ambassador.planes.relay.poller import LEVEL, Ready
 from ambassador.planes.relay.search import Search
 from ambassador.planes.relay.session import Session
@@ -40,7 +40,7 @@ _LAST = select.EPOLLIN | select.EPOLLET | (1 << 28)  # EPOLLEXCLUSIVE; no name i
 _OVERLOOKED = 0.02  # seconds in which a worker accepts who waits, unless none is at work
 _CLOSED = socket.SocketType()  # of sessions that workers have
 _CLOSED.close()
-_BACKLOG_OF_PATH = 4096  # nothing tells how many wait at a unix socket
+_BACKLOG_UNKNOWN = 4096  # nothing tells how many wait at a unix socket
 
 
 class StreamListener(Ready):
@@ -290,12 +290,9 @@ class StreamListener(Ready):
 
     def _waiting(self) -> int:
         """Return how many clients wait in the backlog: of a listener TCP_INFO tells that instead of
-        what is not acknowledged (tcp_get_info of Linux).
+        what is not acknowledged (tcp_get_info of Linux); nothing tells it of a path.
         """
-        if not self.port:
-            return _BACKLOG_OF_PATH
-        told = self.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, UNACKED.size)
-        return int(UNACKED.unpack(told)[0])
+        return backlog(self.sock, _BACKLOG_UNKNOWN) if self.port else _BACKLOG_UNKNOWN
 
     def _accept_batch(self, count: int = _BATCH) -> bool:
         """Accept up to `count` clients; tell whether there may be more."""

@@ -77,7 +77,7 @@ class SilenceWatch:
             told = side.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size)
         except OSError:  # a unix socket
             return
-        if not told[2] and not told[3]:  # nearly always
+        if len(told) < _INFO.size or (not told[2] and not told[3]):  # nearly always the second
             self._since.pop(side, None)
         elif is_unanswered(Progress(*_INFO.unpack(told))):
             if now - self._since.setdefault(side, now) >= _limit(side.sock):

@@ -3,7 +3,7 @@ import struct
 
 import pytest
 
-from ambassador.planes.relay.options import is_over, reset, tune
+from ambassador.planes.relay.options import backlog, is_over, reset, tune
 
 
 @pytest.mark.parametrize(("keepalive", "asks"), [(60.0, (60, 10)), (1.0, (1, 1)), (7.0, (7, 1))])
@@ -76,3 +76,16 @@ def test_a_unix_socket_does_not_tell_whether_it_is_over():
     one, other = socket.socketpair()
     with one, other, pytest.raises(OSError, match="Operation not supported"):
         is_over(one)
+
+
+def test_who_waits_in_a_backlog_is_told_and_what_an_emulation_leaves_out_is_unknown():
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        assert backlog(listening, 9) == 0
+        with socket.create_connection(listening.getsockname()):
+            assert backlog(listening, 9) == 1
+
+    class Emulated:
+        def getsockopt(self, *_):
+            return bytes(4)
+
+    assert backlog(Emulated(), 9) == 9
