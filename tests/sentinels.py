@@ -94,6 +94,12 @@ class Set:
         found = ask(self.net, port, "ROLE")
         return str(found[0]) if isinstance(found, list) else ""
 
+    def follows(self, port: int, primary: int) -> bool:
+        """Tell whether the server at `port` has all of `primary` by now, and goes on with it."""
+        found = ask(self.net, port, "ROLE")
+        words = [str(one) for one in found[:4]] if isinstance(found, list) else []
+        return words[:1] == ["slave"] and words[2:4] == [str(primary), "connected"]
+
     def members(self, port: int) -> set[str]:
         """Return the members of the set that was written."""
         found = ask(self.net, port, "SMEMBERS", "written")

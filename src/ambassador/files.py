@@ -62,7 +62,8 @@ def replace_file(path: Path, text: str) -> None:
             raise
         _sync_folder(path.parent)
     except OSError as error:
-        raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
+        why = (error.strerror or str(error)).lower()
+        raise StoreError(f"{path} cannot be written: {why}") from error
 
 
 def _write(path: Path, text: str) -> None:

@@ -157,7 +157,9 @@ def test_each_line_of_the_recipe_with_the_unit_does_what_the_page_says(host, mad
         done = host.run("sh", "-ec", f"cd /root; {line}", ok=None)
         said = host.run("journalctl", "--no-pager", "--lines=20", ok=None).stdout
         assert done.returncode == 0, (line, done.stderr, said)
-    assert "192.168.1.52:6379" in host.run("sh", "-ec", status).stdout
+    done = host.run("sh", "-ec", status, ok=None)
+    said = host.run("journalctl", "--no-pager", "--lines=40", ok=None).stdout
+    assert "192.168.1.52:6379" in done.stdout, (done.stderr, said)
     assert asked(host) == "old"
     pid = main_pid(host)
     user = host.run("ps", "-o", "user=", "-p", pid.strip()).stdout.strip()

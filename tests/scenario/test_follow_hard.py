@@ -81,6 +81,9 @@ def test_two_failovers_in_a_row_lose_nothing(net, redis, write, tmp_path):
         fail_over(net)
         second = promoted(redis, before)
         until(lambda: redis.named() == {second}, 20, "all sentinels name it")
+        others = [one for one in SERVERS if one != second]
+        # Else the one that is promoted next lacks what was acknowledged, and nobody can mend that.
+        until(lambda: all(redis.follows(one, second) for one in others), 30, "both follow it")
         fail_over(net, SENTINELS[2])
         until(lambda: any(redis.role(one) == "master" for one in SERVERS if one != second), 20)
         since = time.monotonic()
@@ -152,7 +155,7 @@ def test_an_ambassador_that_ends_in_the_middle_loses_nothing(
             one.__exit__()
 
 
-SERVER_WORDS, SENTINEL_WORDS = "6401: ", "sentinel 10.9.0.2:26401: "
+SERVER_WORDS, SENTINEL_WORDS = ": ", "sentinel 10.9.0.2:26401: "
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,9 @@ class Conversations:
         _Conversation(self, question, answered).begin()
 
     def close(self) -> None:
-        """Break off what has not ended; nobody is told."""
+        """Break off what has not ended; nobody is told. A second time does nothing."""
+        if self._set.closed:
+            return
         self.loop.remove_reader(self._set.fileno())
         self.turns.close()
         for one in tuple(self._open.values()):

@@ -17,7 +17,6 @@ from ambassador.core.session import Event
 from ambassador.model import Reason
 from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.facts import REASONS
-from ambassador.planes.relay.notes import door_note
 from ambassador.planes.relay.opening import Opening
 from ambassador.planes.relay.plain import Plain, plain
 from ambassador.planes.relay.resets import lasted, was_reset
@@ -293,6 +292,7 @@ class Doors:
         return sum(cells[book(row, number) + BEGUN] for row in rows)
 
     def _message(self, opening: Opening, found: Plain) -> Door:
+        from ambassador.planes.relay.notes import door_note  # noqa: PLC0415 (workers are there)
         from ambassador.planes.relay.worker_messages import Door  # noqa: PLC0415 (the same)
 
         listener = opening.listener

@@ -50,11 +50,14 @@ def main(  # noqa: PLR0917 (the arguments of a process)
     poller = Poller(limit, _say, later=timers.call_later, memory=memory)
     SilenceWatch(poller)
     common = Shared((len(shared) - FIXED) // 2, shared)
-    loop = WorkerLoop(
-        *(socket.socket(fileno=descriptor), poller, common, row, bool(each)),
-        waiting=socket.socket(fileno=waiting) if waiting >= 0 else None,
-        outlive=outlive / 1000,
-    )
+    try:
+        loop = WorkerLoop(
+            *(socket.socket(fileno=descriptor), poller, common, row, bool(each)),
+            waiting=socket.socket(fileno=waiting) if waiting >= 0 else None,
+            outlive=outlive / 1000,
+        )
+    except (BrokenPipeError, ConnectionResetError):  # the relay went while this was being started
+        return
     gc.collect()
     gc.freeze()  # what is here now stays: it need not be looked at again
     while not loop.is_over:
