@@ -31,7 +31,7 @@ from tests.wait import until
 
 __all__ = ["front", "net", "redis", "write"]  # fixtures
 
-# Failovers of whole sets, whose times a busy machine stretches beyond what they have: by themselves.
+# Failovers of whole sets take longer on a busy machine than the tests wait: by themselves.
 pytestmark = [pytest.mark.alone, pytest.mark.root, pytest.mark.timeout(180)]
 PLANES = ("relay", "kernel")
 
