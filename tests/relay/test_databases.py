@@ -17,14 +17,13 @@ from ambassador.model import Tls, Verify
 from ambassador.tls.keyring import Keyring
 from tests.answering import running
 from tests.identities import Identities
+from tests.mariadb import bootstrap
 from tests.names import StaticResolver
 from tests.ports import free_port
 from tests.relay.running import endpoint, route
 from tests.wait import until
 
 AS_NOBODY = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups")
-# Debian 12 has the first, Debian 13 the second.
-TABLES = "mysql/mysql_system_tables", "mariadb/mariadb_system_tables"
 pytestmark = pytest.mark.root
 
 
@@ -114,17 +113,7 @@ def mariadb(folder):
         pytest.skip("needs MariaDB: ./dev test")
     path, port = folder.path / "mysql", free_port()
     path.mkdir()
-    options = (
-        *("--no-defaults", f"--datadir={path}", "--user=root"),
-        "--innodb-buffer-pool-size=8M",
-    )
-    # what mariadb-install-db does, which wants programs of another package
-    share = Path("/usr/share")
-    name = next(one for one in TABLES if (share / f"{one}.sql").exists())
-    tables = [share / f"{name}{end}.sql" for end in ("", "_data")]
-    sql = "create database mysql;\nuse mysql;\n" + "".join(one.read_text() for one in tables)
-    bootstrap = ["mariadbd", *options, "--bootstrap"]
-    subprocess.run(bootstrap, input=sql, text=True, capture_output=True, check=True, timeout=60)
+    options = bootstrap(path)
     (path / "first").write_text("create user guest@'%' identified by 'secret' require ssl;\n")
     with running(
         *("mariadbd", *options, f"--port={port}", "--bind-address=127.0.0.1"),

@@ -1,6 +1,4 @@
 import shutil
-import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -10,12 +8,10 @@ from ambassador.probes.mysql import MysqlProbe
 from ambassador.probes.table import probe_of
 from tests.answering import saying
 from tests.loops import LoopThread
+from tests.mariadb import bootstrap
 from tests.netns import Network
 from tests.program import with_etc
 from tests.wait import until
-
-# Debian 12 has the first, Debian 13 the second.
-TABLES = "mysql/mysql_system_tables", "mariadb/mariadb_system_tables"
 
 
 @pytest.fixture
@@ -30,17 +26,7 @@ def mariadb(network, tmp_path):
     """A MariaDB in the namespace `old`, which blocks a host after three of its errors."""
     if not shutil.which("mariadbd"):
         pytest.skip("needs MariaDB: ./dev test")
-    options = (
-        *("--no-defaults", f"--datadir={tmp_path}", "--user=root"),
-        "--innodb-buffer-pool-size=8M",
-    )
-    # what mariadb-install-db does, which wants programs of another package
-    share = Path("/usr/share")
-    name = next(one for one in TABLES if (share / f"{one}.sql").exists())
-    tables = [share / f"{name}{end}.sql" for end in ("", "_data")]
-    sql = "create database mysql;\nuse mysql;\n" + "".join(one.read_text() for one in tables)
-    bootstrap = ["mariadbd", *options, "--bootstrap"]
-    subprocess.run(bootstrap, input=sql, text=True, capture_output=True, check=True, timeout=60)
+    options = bootstrap(tmp_path)
     (tmp_path / "first").write_text("create user guest@'%' identified by 'secret';\n")
     # It counts the errors of hosts whose names it knows.
     names, nobody = tmp_path / "hosts", tmp_path / "resolv.conf"
