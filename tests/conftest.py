@@ -11,11 +11,15 @@ import subprocess
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from tests.relay.peers import Peers
+
+if TYPE_CHECKING:
+    from tests.identities import Identities
 
 STRICT = os.environ.get("CI") == "true"  # nothing may be skipped
 
@@ -122,6 +126,14 @@ def _nothing_left_running() -> Iterator[None]:
     yield
     left = set(children(os.getpid())) - before
     assert not left, f"started by a test and still running: {sorted(left)}"
+
+
+@pytest.fixture
+def identities(tmp_path: Path) -> Identities:
+    """Identities of one authority, in a folder of the test."""
+    from tests.identities import Identities  # noqa: PLC0415 (brings cryptography)
+
+    return Identities(tmp_path)
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from types import SimpleNamespace
 import psycopg
 import pymysql
 import pytest
-import uvloop
 
 from ambassador.model import Tls, Verify
 from ambassador.tls.keyring import Keyring
@@ -24,17 +23,7 @@ from tests.relay.running import endpoint, route
 from tests.wait import until
 
 AS_NOBODY = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups")
-pytestmark = pytest.mark.root
-
-
-@pytest.fixture
-def loop_factory():
-    return uvloop.new_event_loop
-
-
-@pytest.fixture
-def workers():
-    return 0
+pytestmark = [pytest.mark.root, pytest.mark.parametrize("loop_factory", ["uvloop"], indirect=True)]
 
 
 @pytest.fixture

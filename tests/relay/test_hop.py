@@ -14,13 +14,11 @@ import threading
 import time
 
 import pytest
-import uvloop
 
 from ambassador.model import Reason, Tls, Verify
 from ambassador.planes.relay import handshake
 from ambassador.tls.bundle import load
 from ambassador.tls.keyring import Keyring
-from tests.identities import Identities
 from tests.names import StaticResolver
 from tests.ports import free_port
 from tests.relay.hop import Hop, secret_client
@@ -32,19 +30,8 @@ STALLED = 1000
 RENEWALS = 50
 
 
-@pytest.fixture
-def loop_factory():
-    return uvloop.new_event_loop
-
-
-@pytest.fixture
-def workers():
-    return 0
-
-
-@pytest.fixture
-def identities(tmp_path):
-    return Identities(tmp_path)
+# Workers carry no TLS.
+pytestmark = pytest.mark.parametrize("loop_factory", ["uvloop"], indirect=True)
 
 
 @pytest.fixture

@@ -8,13 +8,11 @@ import ssl
 from dataclasses import replace
 
 import pytest
-import uvloop
 
 from ambassador.core.proxy.reading import read as proxy_header
 from ambassador.model import Inet, Reason, Tls, Verify
 from ambassador.spec.networks import EVERYBODY
 from ambassador.tls.keyring import Keyring
-from tests.identities import Identities
 from tests.ports import free_port
 from tests.relay.bulk import Transfer, checksum, receive, send
 from tests.relay.hop import Hop, secret_client
@@ -22,20 +20,8 @@ from tests.relay.peers import is_reset, port_of, read_all, read_exactly, reset
 from tests.relay.running import RunningRelay, endpoint, route
 from tests.wait import until
 
-
-@pytest.fixture
-def loop_factory():
-    return uvloop.new_event_loop
-
-
-@pytest.fixture
-def workers():
-    return 0
-
-
-@pytest.fixture
-def identities(tmp_path):
-    return Identities(tmp_path)
+# Workers carry no TLS.
+pytestmark = pytest.mark.parametrize("loop_factory", ["uvloop"], indirect=True)
 
 
 @pytest.fixture

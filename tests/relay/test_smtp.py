@@ -7,7 +7,6 @@ import ssl
 from types import SimpleNamespace
 
 import pytest
-import uvloop
 from aiosmtpd.controller import Controller
 
 from ambassador.model import Tls, Verify
@@ -18,15 +17,8 @@ from tests.ports import free_port
 from tests.relay.peers import is_reset
 from tests.relay.running import endpoint, route
 
-
-@pytest.fixture
-def loop_factory():
-    return uvloop.new_event_loop
-
-
-@pytest.fixture
-def workers():
-    return 0
+# Workers carry no TLS.
+pytestmark = pytest.mark.parametrize("loop_factory", ["uvloop"], indirect=True)
 
 
 @pytest.fixture

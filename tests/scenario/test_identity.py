@@ -13,9 +13,6 @@ import time
 import urllib.request
 from pathlib import Path
 
-import pytest
-
-from tests.identities import Identities
 from tests.ports import free_port
 from tests.program import COMMAND, Program, clean_environ
 from tests.relay.peers import is_reset, port_of, read_exactly
@@ -23,11 +20,6 @@ from tests.wait import until
 
 R = "REDIS_PORT_6379_TCP"
 SLOWER = 2.0  # seconds that a machine with much else to do may take longer
-
-
-@pytest.fixture
-def identities(tmp_path):
-    return Identities(tmp_path)
 
 
 def check(**environ: str) -> subprocess.CompletedProcess[str]:

@@ -4,12 +4,6 @@ import pytest
 
 from ambassador.errors import ConfigError
 from ambassador.tls.bundle import load
-from tests.identities import Identities
-
-
-@pytest.fixture
-def identities(tmp_path):
-    return Identities(tmp_path)
 
 
 def blocks(path):
