@@ -10,6 +10,7 @@ from ambassador.core.proxy.header import MOST, SIGNATURE, Header
 from ambassador.core.proxy.reading import BadHeaderError, read
 from ambassador.core.proxy.writing import write
 from tests.property import texts
+from tests.property.spoilt import spoilt
 
 FUZZED = int(os.environ.get("AMBASSADOR_FUZZED", "5000"))  # inputs
 _SEEDS = (
@@ -63,21 +64,9 @@ def test_whatever_becomes_of_a_header_on_its_way_is_no_crash():
     chance = random.Random(20261130)
     counts = {"read": 0, "waits": 0, "refused": 0}
     for _ in range(FUZZED):
-        data = bytearray(chance.choice(_SEEDS))
-        for _ in range(chance.randrange(4)):
-            place = chance.randrange(len(data))
-            match chance.randrange(4):
-                case 0:
-                    data[place] = chance.randrange(256)
-                case 1:
-                    del data[place : place + chance.randrange(1, 9)]
-                case 2:
-                    data[place:place] = chance.randbytes(chance.randrange(1, 9))
-                case _:
-                    data[place:] = chance.choice(_SEEDS)
-            data = data or bytearray(b"P")
+        data = spoilt(chance.choice(_SEEDS), _SEEDS, chance, b"P")
         try:
-            found = read(bytes(data))
+            found = read(data)
         except BadHeaderError:
             counts["refused"] += 1
             continue

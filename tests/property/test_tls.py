@@ -13,6 +13,7 @@ from ambassador.tls.bundle import load
 from ambassador.tls.contexts import for_clients, for_endpoint
 from ambassador.tls.stream import TlsSocket
 from tests.identities import Identities
+from tests.property.spoilt import spoilt
 
 FUZZED = int(os.environ.get("AMBASSADOR_FUZZED", "3000"))  # inputs
 _MET = 50  # of so many inputs one comes behind a handshake
@@ -41,26 +42,6 @@ def hello(name, newest):
     return out.read()
 
 
-def spoilt(data, seeds, chance):
-    """Return `data` with up to three mistakes, and perhaps something behind it."""
-    data = bytearray(data)
-    for _ in range(chance.randrange(4)):
-        place = chance.randrange(len(data))
-        match chance.randrange(5):
-            case 0:
-                data[place] = chance.randrange(256)
-            case 1:
-                del data[place : place + chance.randrange(1, 9)]
-            case 2:
-                data[place:place] = chance.randbytes(chance.randrange(1, 9))
-            case 3:
-                data[place:] = chance.choice(seeds)
-            case _:
-                data += chance.randbytes(chance.randrange(1, 60))
-        data = data or bytearray(b"\x16")
-    return bytes(data)
-
-
 def test_whatever_a_client_says_is_refused_or_waited_for(contexts):
     server, client = contexts
     chance = random.Random(20261130)
@@ -76,7 +57,7 @@ def test_whatever_a_client_says_is_refused_or_waited_for(contexts):
                 _met(far, theirs, client, chance, seeds)
                 counts["after"] += 1
                 continue
-            theirs.sendall(spoilt(chance.choice(seeds), seeds, chance))
+            theirs.sendall(spoilt(chance.choice(seeds), seeds, chance, b"\x16"))
             if chance.randrange(2):
                 theirs.shutdown(socket.SHUT_WR)
             try:
@@ -100,7 +81,7 @@ def _met(far, theirs, client, chance, seeds):
         near.send(b"said before")
         record = chance.choice((b"\x17\x03\x03\0\x20", b"\x15\x03\x03\0\x02", b""))
         with suppress(OSError):
-            theirs.sendall(record + spoilt(chance.choice(seeds), seeds, chance))
+            theirs.sendall(record + spoilt(chance.choice(seeds), seeds, chance, b"\x16"))
         theirs.shutdown(socket.SHUT_WR)
         found, room = b"", bytearray(1000)
         with suppress(OSError):
