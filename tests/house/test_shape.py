@@ -36,6 +36,7 @@ ELSEWHERE: dict[str, str] = {
     "tls.dialect": "unit/tls/test_starttls.py",
     "tls.dialects": "unit/tls/test_starttls.py",
     "tls.keyring": "relay/test_secret.py",
+    "tls.records": "unit/tls/test_stream.py",
     "tls.opening": "relay/test_secret.py",
     "tls.words": "relay/test_secret.py",
     "tls.authority": "unit/cli/test_pair.py",
@@ -154,7 +155,6 @@ LARGE: dict[str, str] = {
     "planes.relay.listener": "who is accepted, and each of the three things that may come before",
     "planes.relay.pair": "what happens to bytes in one place, where each call costs",
     "planes.relay.session": "what a session has in hand in each state, which hangs together",
-    "tls.stream": "a socket: what is read, written and ended hangs together",
 }
 
 

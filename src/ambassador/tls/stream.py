@@ -1,12 +1,8 @@
 """A socket that speaks TLS, used as one that does not wait: what a session calls of a socket means
 the same here, on plain bytes.
 
-Ends are exact. close_notify is the end of one direction (RFC 8446, section 6.1), as a FIN is: it is
-sent for `shutdown`, and read as no bytes; the other direction stays open. A FIN without it is a
-truncation, and reads as a reset.
-
-OpenSSL works on memory here (`ssl.MemoryBIO`) and the kernel is asked once for what has come, not
-for each record's head and body.
+The handshake, who the other side is and what a dialect changes are here; how bytes become secret
+and plain, and how each direction ends, is in `records`.
 """
 
 from __future__ import annotations
@@ -14,13 +10,12 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
-import threading
 from collections.abc import Callable
-from contextlib import suppress
 
 from ambassador.core.identity import Names
 from ambassador.tls.dialect import Dialect
 from ambassador.tls.hello import is_whole, server_name
+from ambassador.tls.records import Records
 from ambassador.tls.shown import NOBODY, shown_by
 from ambassador.tls.words import spoken
 
@@ -28,30 +23,15 @@ __all__ = ["TlsSocket"]
 
 _PIECE = 64 << 10  # plain bytes that are made secret before the kernel has taken them
 _RECORD = 16 << 10  # of one record (RFC 8446, section 5.1)
-_LARGEST = 256 << 10  # bytes of one read of the kernel
-_SHUT_WR = socket.SHUT_WR
-_receive, _transmit = socket.SocketType.recv_into, socket.SocketType.send
-_shut = socket.SocketType.shutdown
+_transmit = socket.SocketType.send
 
 
-class _Room(threading.local):
-    """What the kernel fills: shared, since it is empty again after each read."""
-
-    def __init__(self) -> None:
-        self.raw = bytearray(_LARGEST)
-        self.view = memoryview(self.raw)
-
-
-_room = _Room()
-
-
-class TlsSocket(socket.SocketType):
+class TlsSocket(Records):
     """Takes over `sock`. `names` are the other side's once `handshake` is over."""
 
     __slots__ = (
-        "_early", "_ended", "_fresh", "_heard", "_in", "_kept", "_out", "_raw", "_room", "_ssl",
-        "_told", "_usual", "asked_for", "behind", "dialect", "failure", "hello", "judge",
-        "remember", "remembers", "resumed", "shaking", "shown", "side", "unwanted", "waits", "wake",
+        "_early", "_fresh", "asked_for", "dialect", "hello", "judge", "remember", "remembers",
+        "resumed", "shown", "side", "unwanted", "waits",
     )  # fmt: skip
 
     def __init__(
@@ -63,29 +43,12 @@ class TlsSocket(socket.SocketType):
         host: str | None = None,
         session: ssl.SSLSession | None = None,
     ) -> None:
-        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._ssl = context.wrap_bio(
-            self._in, self._out, server_side=accepts, server_hostname=host, session=session
-        )
-        # What SSLObject wraps: a call of it less for each read and write.
-        self._raw = self._ssl._sslobj  # type: ignore[attr-defined]
-        self._room = _room.raw, _room.view
-        family, kind, proto = sock.family, sock.type, sock.proto
-        super().__init__(family, kind, proto, sock.detach())
-        self.setblocking(False)
-        self._kept = b""  # plain bytes that are read, and not taken yet
-        self._ended = False  # the other side's close_notify was read
-        self._told = False  # ours was sent
-        self.behind: bytes | memoryview = b""  # secret bytes that the kernel has not taken
+        super().__init__(sock, context, accepts=accepts, host=host, session=session)
         self.hello: bytes | None = None  # the first that was said, where the name in it is wanted
         self.asked_for = ""  # that name
-        self.shaking = True  # the handshake is not over
         self.waits = False  # it does not begin before the client has said something
-        self._usual = False  # there are only bytes to carry, both ways
-        self._heard = False  # something came after the handshake
         self._fresh = False  # what came with the end of the handshake has not been looked at
         self._early = b""  # plain bytes that follow the handshake
-        self.failure = ""  # why it is over, where that was no end
         self.shown = NOBODY  # what the other side says who it is
         self.unwanted = False  # it is refused by its names
         self.resumed = False
@@ -94,7 +57,6 @@ class TlsSocket(socket.SocketType):
         self.remembers = False  # what this one is resumed by is good for others, too
         self.dialect: Dialect | None = None
         self.side: Callable[..., object] | None = None  # what carries it; see planes.relay.pair
-        self.wake: Callable[[], None] = _nothing  # there is something to read that no event tells
 
     def handshake(self) -> bool:
         """Go on with it; tell whether it is over. Raises OSError where it fails."""
@@ -204,49 +166,6 @@ class TlsSocket(socket.SocketType):
         self.remember = None
         return True
 
-    def _read(self, buffer: bytearray | memoryview, most: int) -> int:
-        """Read from OpenSSL all it has, then from the kernel, until neither has more or `buffer` is
-        full.
-        """
-        raw, inside = self._raw, self._in
-        room = most if most < _LARGEST else _LARGEST
-        filled, drained = 0, False
-        while filled < most and not self._ended:
-            if not inside.pending and not raw.pending():  # the kernel has to be asked
-                if drained or not (got := self._receive(room)):
-                    if not drained and got is not None:
-                        self._lost("the connection was cut off: its end came without close_notify")
-                    break
-                drained = got < room
-                self._heard = True
-            try:
-                if not filled:
-                    count = raw.read(most, buffer)
-                else:
-                    with memoryview(buffer)[filled:most] as rest:
-                        count = raw.read(most - filled, rest)
-            except ssl.SSLWantReadError:  # a part of a record
-                continue
-            except ssl.SSLZeroReturnError:
-                count = 0
-            except ssl.SSLError as error:
-                self._lost(spoken(error))
-                break
-            if not count:  # its end; where ours was sent, too, that is SSLZeroReturnError
-                self._ended, self._usual = True, False
-                break
-            filled += count
-        if self._out.pending:  # an answer to a change of keys
-            self.flush()
-        return filled or self._nothing_read()
-
-    def _nothing_read(self) -> int:
-        if self.failure:
-            raise ConnectionResetError(errno.ECONNRESET, self.failure)
-        if self._ended:
-            return 0
-        raise BlockingIOError(errno.EAGAIN, "")
-
     def _look(self) -> None:
         """Raise ConnectionResetError unless the other side is still there, and says nothing."""
         try:
@@ -355,109 +274,3 @@ class TlsSocket(socket.SocketType):
         elif data:
             self._encrypt(data, len(data))
             self.flush()
-
-    def _encrypt(self, data: bytes | bytearray | memoryview, total: int) -> None:
-        write = self._raw.write
-        try:
-            done = write(data)
-            while done < total:  # a record at a time
-                with memoryview(data) as view, view[done:] as rest:
-                    done += write(rest)
-        except ssl.SSLError as error:
-            raise ConnectionResetError(errno.ECONNRESET, spoken(error)) from error
-
-    def send_raw(self, data: bytes) -> None:
-        """Send `data` in clear, before the handshake."""
-        self.behind = bytes(self.behind) + data
-        self.flush()
-
-    def flush(self) -> bool:
-        """Have the kernel take what is secret already; tell whether it has taken all. Raises
-        OSError.
-        """
-        if self._out.pending:
-            more = self._out.read()
-            self.behind = bytes(self.behind) + more if self.behind else more
-        behind = self.behind
-        if not behind:
-            return True
-        try:
-            count = _transmit(self, behind)
-        except BlockingIOError:
-            return False
-        except OSError:
-            self.behind = b""
-            if self.shaking or self._told:  # what comes before tells why
-                return True
-            raise
-        if count == len(behind):
-            self.behind = b""
-            return True
-        self.behind = memoryview(behind)[count:]
-        return False
-
-    def shutdown(self, how: int) -> None:
-        """Send close_notify, and the FIN behind it once the kernel has taken that."""
-        if self._told or how != _SHUT_WR:
-            return
-        self._told, self._usual = True, False
-        if not self.shaking and not self.failure:
-            self._drain()
-            with suppress(OSError):  # ours is queued; the other side's may take its time
-                self._ssl.unwrap()
-        if self.flush():
-            self._end()
-
-    def taken(self) -> bool:
-        """The kernel may have room: go on. Tell whether nothing is behind any longer."""
-        if not self.flush():
-            return False
-        if self._told:
-            self._end()
-        return True
-
-    def _end(self) -> None:
-        _shut(self, _SHUT_WR)
-
-    def _drain(self) -> None:
-        """Make plain what is there: `unwrap` looks for an end, and fails on anything else."""
-        if not self._in.pending and not self._ssl.pending():
-            return
-        pieces = [self._kept]
-        piece = bytearray(16 << 10)
-        try:
-            while count := self._raw.read(len(piece), piece):
-                pieces.append(bytes(piece[:count]))
-            self._ended = True  # of which nothing is raised as long as ours is not sent
-        except ssl.SSLZeroReturnError:
-            self._ended = True
-        except ssl.SSLError as error:
-            if not isinstance(error, ssl.SSLWantReadError):
-                self._lost(spoken(error))
-        self._kept = b"".join(pieces)
-        self.wake()
-
-    def _receive(self, most: int = _LARGEST) -> int | None:
-        """Read from the kernel; return how many bytes, None where there are none now."""
-        raw, view = self._room
-        try:
-            count = _receive(self, raw, most)
-        except BlockingIOError:
-            return None
-        if count:
-            self._in.write(view[:count])
-        return count
-
-    def _lost(self, why: str) -> None:
-        self._usual = False
-        if not self.failure:
-            self.failure = why
-        if self._out.pending:
-            try:
-                self.flush()  # the alert
-            except OSError:
-                self.behind = b""
-
-
-def _nothing() -> None:
-    pass

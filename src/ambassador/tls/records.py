@@ -1,0 +1,225 @@
+"""Records of TLS, between OpenSSL and the kernel: how bytes become secret and plain again.
+
+Ends are exact. close_notify is the end of one direction (RFC 8446, section 6.1), as a FIN is: it is
+sent for `shutdown`, and read as no bytes; the other direction stays open. A FIN without it is a
+truncation, and reads as a reset.
+
+OpenSSL works on memory here (`ssl.MemoryBIO`) and the kernel is asked once for what has come, not
+for each record's head and body.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+from ambassador.tls.words import spoken
+
+__all__ = ["Records"]
+
+_LARGEST = 256 << 10  # bytes of one read of the kernel
+_SHUT_WR = socket.SHUT_WR
+_receive, _transmit = socket.SocketType.recv_into, socket.SocketType.send
+_shut = socket.SocketType.shutdown
+
+
+class _Room(threading.local):
+    """What the kernel fills: shared, since it is empty again after each read."""
+
+    def __init__(self) -> None:
+        self.raw = bytearray(_LARGEST)
+        self.view = memoryview(self.raw)
+
+
+_room = _Room()
+
+
+class Records(socket.SocketType):
+    """Takes over `sock`, which does not wait from then on. `TlsSocket` is what is used of it."""
+
+    __slots__ = (
+        "_ended", "_heard", "_in", "_kept", "_out", "_raw", "_room", "_ssl", "_told", "_usual",
+        "behind", "failure", "shaking", "wake",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        sock: socket.SocketType,
+        context: ssl.SSLContext,
+        *,
+        accepts: bool,
+        host: str | None,
+        session: ssl.SSLSession | None,
+    ) -> None:
+        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._ssl = context.wrap_bio(
+            self._in, self._out, server_side=accepts, server_hostname=host, session=session
+        )
+        # What SSLObject wraps: a call of it less for each read and write.
+        self._raw = self._ssl._sslobj  # type: ignore[attr-defined]
+        self._room = _room.raw, _room.view
+        family, kind, proto = sock.family, sock.type, sock.proto
+        super().__init__(family, kind, proto, sock.detach())
+        self.setblocking(False)
+        self._kept = b""  # plain bytes that are read, and not taken yet
+        self._ended = False  # the other side's close_notify was read
+        self._told = False  # ours was sent
+        self._usual = False  # there are only bytes to carry, both ways
+        self._heard = False  # something came after the handshake
+        self.behind: bytes | memoryview = b""  # secret bytes that the kernel has not taken
+        self.shaking = True  # the handshake is not over
+        self.failure = ""  # why it is over, where that was no end
+        self.wake: Callable[[], None] = _nothing  # there is something to read that no event tells
+
+    def _read(self, buffer: bytearray | memoryview, most: int) -> int:
+        """Read from OpenSSL all it has, then from the kernel, until neither has more or `buffer` is
+        full.
+        """
+        raw, inside = self._raw, self._in
+        room = most if most < _LARGEST else _LARGEST
+        filled, drained = 0, False
+        while filled < most and not self._ended:
+            if not inside.pending and not raw.pending():  # the kernel has to be asked
+                if drained or not (got := self._receive(room)):
+                    if not drained and got is not None:
+                        self._lost("the connection was cut off: its end came without close_notify")
+                    break
+                drained = got < room
+                self._heard = True
+            try:
+                if not filled:
+                    count = raw.read(most, buffer)
+                else:
+                    with memoryview(buffer)[filled:most] as rest:
+                        count = raw.read(most - filled, rest)
+            except ssl.SSLWantReadError:  # a part of a record
+                continue
+            except ssl.SSLZeroReturnError:
+                count = 0
+            except ssl.SSLError as error:
+                self._lost(spoken(error))
+                break
+            if not count:  # its end; where ours was sent, too, that is SSLZeroReturnError
+                self._ended, self._usual = True, False
+                break
+            filled += count
+        if self._out.pending:  # an answer to a change of keys
+            self.flush()
+        return filled or self._nothing_read()
+
+    def _nothing_read(self) -> int:
+        if self.failure:
+            raise ConnectionResetError(errno.ECONNRESET, self.failure)
+        if self._ended:
+            return 0
+        raise BlockingIOError(errno.EAGAIN, "")
+
+    def _receive(self, most: int = _LARGEST) -> int | None:
+        """Read from the kernel; return how many bytes, None where there are none now."""
+        raw, view = self._room
+        try:
+            count = _receive(self, raw, most)
+        except BlockingIOError:
+            return None
+        if count:
+            self._in.write(view[:count])
+        return count
+
+    def _encrypt(self, data: bytes | bytearray | memoryview, total: int) -> None:
+        write = self._raw.write
+        try:
+            done = write(data)
+            while done < total:  # a record at a time
+                with memoryview(data) as view, view[done:] as rest:
+                    done += write(rest)
+        except ssl.SSLError as error:
+            raise ConnectionResetError(errno.ECONNRESET, spoken(error)) from error
+
+    def send_raw(self, data: bytes) -> None:
+        """Send `data` in clear, before the handshake."""
+        self.behind = bytes(self.behind) + data
+        self.flush()
+
+    def flush(self) -> bool:
+        """Have the kernel take what is secret already; tell whether it has taken all. Raises
+        OSError.
+        """
+        if self._out.pending:
+            more = self._out.read()
+            self.behind = bytes(self.behind) + more if self.behind else more
+        behind = self.behind
+        if not behind:
+            return True
+        try:
+            count = _transmit(self, behind)
+        except BlockingIOError:
+            return False
+        except OSError:
+            self.behind = b""
+            if self.shaking or self._told:  # what comes before tells why
+                return True
+            raise
+        if count == len(behind):
+            self.behind = b""
+            return True
+        self.behind = memoryview(behind)[count:]
+        return False
+
+    def taken(self) -> bool:
+        """The kernel may have room: go on. Tell whether nothing is behind any longer."""
+        if not self.flush():
+            return False
+        if self._told:
+            self._end()
+        return True
+
+    def shutdown(self, how: int) -> None:
+        """Send close_notify, and the FIN behind it once the kernel has taken that."""
+        if self._told or how != _SHUT_WR:
+            return
+        self._told, self._usual = True, False
+        if not self.shaking and not self.failure:
+            self._drain()
+            with suppress(OSError):  # ours is queued; the other side's may take its time
+                self._ssl.unwrap()
+        if self.flush():
+            self._end()
+
+    def _drain(self) -> None:
+        """Make plain what is there: `unwrap` looks for an end, and fails on anything else."""
+        if not self._in.pending and not self._ssl.pending():
+            return
+        pieces = [self._kept]
+        piece = bytearray(16 << 10)
+        try:
+            while count := self._raw.read(len(piece), piece):
+                pieces.append(bytes(piece[:count]))
+            self._ended = True  # of which nothing is raised as long as ours is not sent
+        except ssl.SSLZeroReturnError:
+            self._ended = True
+        except ssl.SSLError as error:
+            if not isinstance(error, ssl.SSLWantReadError):
+                self._lost(spoken(error))
+        self._kept = b"".join(pieces)
+        self.wake()
+
+    def _end(self) -> None:
+        _shut(self, _SHUT_WR)
+
+    def _lost(self, why: str) -> None:
+        self._usual = False
+        if not self.failure:
+            self.failure = why
+        if self._out.pending:
+            try:
+                self.flush()  # the alert
+            except OSError:
+                self.behind = b""
+
+
+def _nothing() -> None:
+    pass
