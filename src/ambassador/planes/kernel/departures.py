@@ -23,6 +23,8 @@ __all__ = ["Departures"]
 # When a cut is repeated, in seconds after it: a socket answers one such segment in 500 ms
 # (net.ipv4.tcp_invalid_ratelimit), so a busy one may have spent its answer on another.
 _AGAIN = ((0.6, Poke.PLAIN), (0.6, Poke.HANDSHAKE))
+# Flows that are deleted while the peers of those before are asked; either is half of the work.
+_PIECE = 100
 _TICK = 0.02  # seconds between two looks at what is due
 # Flows that rest: only those that nobody has answered end.
 _REST = Departure(Reason.UNREACHABLE, Existing())
@@ -47,6 +49,7 @@ class Departures:
         self._poker = poker
         self._leaving: list[_Leaving] = []
         self._again: set[asyncio.Task[None]] = set()
+        self._cutting: set[asyncio.Task[None]] = set()
         self.recent: dict[int, Flow] = {}  # cut, and their peers are still asked
         self.confirming = Confirming(conntrack, poker, felt)
         self.noting = False  # whether somebody will ask `reasons`, by the ids of flows
@@ -106,14 +109,29 @@ class Departures:
         they are asked again, within 1.2 s.
         """
         self.note(flows, reason)
-        ended = await self._conntrack.delete(flows)
-        await self._poker.poke(flows, Poke.HANDSHAKE, FIRST_MARK)
+        ended, sending = 0, None
+        for first in range(0, len(flows), _PIECE):
+            piece = flows[first : first + _PIECE]
+            ended += await self._conntrack.delete(piece)
+            segments = self._poker.segments(piece, Poke.HANDSHAKE, FIRST_MARK)
+            if sending is not None:
+                await sending
+            sending = spawn(self._poker.send(segments), "poke of a cut")
+        if sending is not None:
+            await sending
         self.recent.update((flow.id, flow) for flow in flows)
         self.confirming.begin(flows)
         task = spawn(self._repeat(flows), "repeat of a cut")
         self._again.add(task)
         task.add_done_callback(self._again.discard)
         return ended
+
+    async def cut_through(self) -> None:
+        """Wait until what is to be cut at once is: a cut shares its time with nothing that can
+        wait.
+        """
+        if self._cutting:
+            await asyncio.wait(set(self._cutting))
 
     @property
     def busy(self) -> bool:
@@ -143,7 +161,9 @@ class Departures:
         )
         return [flow for flow in flows if flow.upstream in leaving.gone]
 
-    def _spawn(self, leaving: _Leaving, work: Coroutine[Any, Any, None], name: str) -> None:
+    def _spawn(
+        self, leaving: _Leaving, work: Coroutine[Any, Any, None], name: str
+    ) -> asyncio.Task[None]:
         if leaving not in self._leaving:
             self._leaving.append(leaving)
         task = spawn(work, name)
@@ -155,6 +175,7 @@ class Departures:
                 self._leaving.remove(leaving)
 
         task.add_done_callback(ended)
+        return task
 
     def _wait_for_answers(
         self, route: Route, leaving: _Leaving, why: Departure, flows: Iterable[Flow]
@@ -178,6 +199,7 @@ class Departures:
         `connecting` a moment ago, or, where all others are kept, whichever.
         """
         await asyncio.sleep(_ANSWER)
+        await self.cut_through()
         found = await self._flows(leaving, unanswered=why.existing.fate is Fate.KEEP)
         flows = [flow for flow in found if connecting is None or flow.id in connecting]
         await self._delete([flow for flow in flows if not flow.established], why.reason)
@@ -188,7 +210,10 @@ class Departures:
         if not flows or why.existing.fate is Fate.KEEP:
             return
         tell_leaving(route.name, len(flows), why, where=f" to {_named(flows)}")
-        self._spawn(leaving, self._end(leaving, why, flows), f"departures of {route.name}")
+        task = self._spawn(leaving, self._end(leaving, why, flows), f"departures of {route.name}")
+        if why.existing.fate is Fate.CUT and not why.existing.rate:
+            self._cutting.add(task)
+            task.add_done_callback(self._cutting.discard)
 
     async def _end(self, leaving: _Leaving, why: Departure, flows: list[Flow]) -> None:
         async def cut(piece: Sequence[Flow]) -> int:

@@ -89,10 +89,9 @@ class Flows:
         self, belonging: Mapping[Port, Collection[Address]]
     ) -> Mapping[Port, Counter[Address]]:
         """Return the number of open flows by port and upstream, where they lead as they should."""
+        await self._departures.cut_through()
         found: dict[Port, Counter[Address]] = defaultdict(Counter)
-        hosts = {host for places in belonging.values() for host, _ in places}
-        families = {AF_INET6 if ":" in host else AF_INET for host in hosts}
-        for flow in await self._of(belonging, families=families):
+        for flow in await self.open_flows(belonging):
             port = flow.proto, flow.listen[1]
             if flow.upstream in belonging[port]:
                 found[port][flow.upstream] += 1
@@ -121,9 +120,13 @@ class Flows:
         flows = await self._of(ports, unanswered=unanswered)
         return {(flow.proto, flow.listen[1]) for flow in flows}
 
-    async def open_flows(self, ports: Collection[Port]) -> list[Flow]:
-        """Return the flows of `ports` that are not over."""
-        return await self._of(ports)
+    async def open_flows(self, belonging: Mapping[Port, Collection[Address]]) -> list[Flow]:
+        """Return the flows by the ports of `belonging` that are not over; an address family
+        that none of the addresses has is not looked through.
+        """
+        hosts = {host for places in belonging.values() for host, _ in places}
+        families = {AF_INET6 if ":" in host else AF_INET for host in hosts}
+        return await self._of(belonging, families=families)
 
     async def cut(self, flows: Sequence[Flow], reason: Reason) -> int:
         """End `flows` now; return how many there were. Raises PlaneError without the right to."""

@@ -60,13 +60,15 @@ async def open_flows(
     if not counted:
         return []
     by_port: dict[Port, list[KernelRoute]] = defaultdict(list)
+    belonging: dict[Port, set[Address]] = defaultdict(set)
     for kernel_route in counted:
         for port in kernel_route.ports:
             by_port[port].append(kernel_route)
+            belonging[port] |= kernel_route.belongs | kernel_route.belonged
     now = time()
     found: list[tuple[SessionStatus, Flow]] = []
     remaining: dict[KernelRoute, set[Address]] = {kernel_route: set() for kernel_route in counted}
-    for flow in await flows.open_flows(by_port):
+    for flow in await flows.open_flows(belonging):
         for kernel_route in by_port[flow.proto, flow.listen[1]]:
             if flow.upstream in kernel_route.belongs or flow.upstream in kernel_route.belonged:
                 remaining[kernel_route].add(flow.upstream)

@@ -13,7 +13,7 @@ import contextlib
 import os
 import random
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from functools import lru_cache
 from itertools import product
@@ -24,17 +24,17 @@ from ambassador.errors import PlaneError
 from ambassador.planes.kernel.entry import Flow
 from ambassador.planes.kernel.marks import ENTERED_MARK, FIRST_MARK, MARK, TRACKED_MARK
 
-__all__ = ["Poke", "Poker", "segment"]
+__all__ = ["Poke", "Poker", "Segments", "segment"]
 
 # The kernel answers for both peers within the call, 50 us each where they are on this host: more
 # flows are seen to in two threads, the clients in one and the upstreams in the other.
 _FEW = 20
 
 _SYN, _ACK = 0x02, 0x10  # RFC 9293, section 3.1
-_IP4 = Struct(">BBHHHBBH4s4s")  # RFC 791, section 3.1
-_IP6 = Struct(">LHBB16s16s")  # RFC 8200, section 3
-_TCP = Struct(">HHLLBBHHH")
-_PSEUDO = Struct(">LL").pack(_TCP.size, socket.IPPROTO_TCP)
+_IP4 = Struct(">BBHHHBBH")  # RFC 791, section 3.1, up to the addresses
+_IP6 = Struct(">LHBB")  # RFC 8200, section 3, up to the addresses
+_TCP = Struct(">HHLLHHHH")
+_WINDOW = 1024
 _HOPS = 64
 _MARKS = (MARK, FIRST_MARK, TRACKED_MARK, ENTERED_MARK)
 
@@ -49,6 +49,16 @@ class Poke(Enum):
 
     HANDSHAKE = (_SYN | _ACK, _SYN)
     PLAIN = (_ACK, _ACK)
+
+
+_Segment = tuple[socket.socket, bytes, str]  # by what it is sent, and to which host
+
+
+class Segments(NamedTuple):
+    """What pokes some flows: made beforehand, for threads that send take turns with what makes."""
+
+    clients: Sequence[_Segment]
+    upstreams: Sequence[_Segment]
 
 
 class Poker:
@@ -86,40 +96,35 @@ class Poker:
         the flow's own (a SYN that is tracked too would become a connection of its own),
         ENTERED_MARK for those that stand for a cut.
         """
-        known = [(one, raw) for one in flows if (raw := self._sockets.get((one.family, mark)))]
+        await self.send(self.segments(flows, poke, mark))
+
+    def segments(self, flows: Iterable[Flow], poke: Poke, mark: int = MARK) -> Segments:
+        """Return what `poke` sends, once it can be sent."""
         to_client, to_upstream = poke.value
-        clients = [_Segment(raw, one.listen, one.client, to_client) for one, raw in known]
-        upstreams = [_Segment(raw, one.nat, one.upstream, to_upstream) for one, raw in known]
-        if len(known) <= _FEW:
-            _send_all((*clients, *upstreams))
+        clients, upstreams = [], []
+        for flow in flows:
+            raw = self._sockets.get((flow.family, mark))
+            if raw is not None:
+                ends = flow.listen, flow.client
+                clients.append((raw, segment(flow.family, *ends, to_client), flow.client[0]))
+                ends = flow.nat, flow.upstream
+                upstreams.append((raw, segment(flow.family, *ends, to_upstream), flow.upstream[0]))
+        return Segments(clients, upstreams)
+
+    async def send(self, segments: Segments) -> None:
+        """Send what `segments` has returned."""
+        if len(segments.clients) <= _FEW:
+            _send_all((*segments.clients, *segments.upstreams))
         else:
-            sides = clients, upstreams
-            await asyncio.gather(*(asyncio.to_thread(_send_all, side) for side in sides))
-
-
-class _Segment(NamedTuple):
-    by: socket.socket
-    source: tuple[str, int]
-    destination: tuple[str, int]
-    flags: int
+            await asyncio.gather(*(asyncio.to_thread(_send_all, side) for side in segments))
 
 
 def _send_all(segments: Iterable[_Segment]) -> None:
-    for one in segments:
-        _send(one.by, one.by.family, one.source, one.destination, one.flags)
-
-
-def _send(
-    raw: socket.socket,
-    family: int,
-    source: tuple[str, int],
-    destination: tuple[str, int],
-    flags: int,
-) -> None:
-    # A full device queue, or no route any longer: the repetition, or the peer's own next segment,
-    # does the rest.
-    with contextlib.suppress(OSError):
-        raw.sendto(segment(family, source, destination, flags), (destination[0], 0))
+    for raw, packet, host in segments:
+        # A full device queue, or no route any longer: the repetition, or the peer's own next
+        # segment, does the rest.
+        with contextlib.suppress(OSError):
+            raw.sendto(packet, (host, 0))
 
 
 def segment(
@@ -132,26 +137,25 @@ def segment(
     """Return an IP packet with an empty TCP segment, of these sequence and acknowledgment numbers,
     or of some that are drawn by lot.
     """
-    addresses = _packed(family, source[0]), _packed(family, destination[0])
-    sequence, acknowledged = numbers or (random.getrandbits(32), random.getrandbits(32))
+    begin, total = _head(family, source[0], destination[0])
+    sequence, acknowledged = numbers or divmod(random.getrandbits(64), 1 << 32)
     if not flags & _ACK:
         acknowledged = 0
-    fields = (source[1], destination[1], sequence, acknowledged, _TCP.size << 2, flags, 1024)
-    checksum = _checksum(b"".join((*addresses, _PSEUDO, _TCP.pack(*fields, 0, 0))))
-    tcp = _TCP.pack(*fields, checksum, 0)
-    if family == socket.AF_INET6:
-        return _IP6.pack(6 << 28, len(tcp), socket.IPPROTO_TCP, _HOPS, *addresses) + tcp
-    # The kernel fills in length, identification and checksum (raw(7)).
-    header = (0x45, 0, 0, 0, 0, _HOPS, socket.IPPROTO_TCP, 0)
-    return _IP4.pack(*header, *addresses) + tcp
-
-
-def _checksum(data: bytes) -> int:
-    """Return the Internet checksum of an even number of bytes (RFC 1071)."""
-    # The sum of the digits to the base 65536, modulo 65535, is the number itself modulo that.
-    return 0xFFFF - int.from_bytes(data, "big") % 0xFFFF
+    about = _TCP.size << 10 | flags
+    # The Internet checksum (RFC 1071): the sum of all digits to the base 65536, modulo 65535, is
+    # the sum of the numbers themselves modulo that.
+    total += source[1] + destination[1] + sequence + acknowledged + about + _WINDOW
+    fields = source[1], destination[1], sequence, acknowledged, about, _WINDOW
+    return begin + _TCP.pack(*fields, 0xFFFF - total % 0xFFFF, 0)
 
 
 @lru_cache(1024)
-def _packed(family: int, address: str) -> bytes:
-    return socket.inet_pton(family, address)
+def _head(family: int, source: str, destination: str) -> tuple[bytes, int]:
+    """Return the header of IP, and what its part of the checksum adds up to."""
+    addresses = socket.inet_pton(family, source) + socket.inet_pton(family, destination)
+    total = int.from_bytes(addresses, "big") + _TCP.size + socket.IPPROTO_TCP
+    if family == socket.AF_INET6:
+        header = _IP6.pack(6 << 28, _TCP.size, socket.IPPROTO_TCP, _HOPS)
+    else:  # the kernel fills in length, identification and checksum (raw(7))
+        header = _IP4.pack(0x45, 0, 0, 0, 0, _HOPS, socket.IPPROTO_TCP, 0)
+    return header + addresses, total % 0xFFFF
