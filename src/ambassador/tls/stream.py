@@ -56,7 +56,7 @@ class TlsSocket(Records):
         self.remember: Callable[[ssl.SSLSession], None] | None = None  # what to resume by
         self.remembers = False  # what this one is resumed by is good for others, too
         self.dialect: Dialect | None = None
-        self.side: Callable[..., object] | None = None  # what carries it; see planes.relay.pair
+        self.side: Callable[..., object] | None = None  # what carries it; see planes.relay.side
 
     def handshake(self) -> bool:
         """Go on with it; tell whether it is over. Raises OSError where it fails."""

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ambassador.planes.relay.pair import Side
+    from ambassador.planes.relay.side import Side
 
 __all__ = ["Delivery"]
 

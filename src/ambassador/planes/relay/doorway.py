@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from ambassador.core.session import TABLE, Action, Event, State
 from ambassador.planes.relay.options import backlog, guard, no_delay, reset
-from ambassador.planes.relay.pair import Pair, Side
+from ambassador.planes.relay.pair import Pair
 from ambassador.planes.relay.poller import Ready
+from ambassador.planes.relay.side import Side
 from ambassador.planes.relay.worker_messages import Client, Door, Way
 
 if TYPE_CHECKING:

@@ -21,7 +21,6 @@ from ambassador.planes.relay.delivery import Delivery
 from ambassador.planes.relay.departures import Leaving
 from ambassador.planes.relay.flow import UdpFlow
 from ambassador.planes.relay.listener import StreamListener
-from ambassador.planes.relay.pair import Side
 from ambassador.planes.relay.parcels import (
     ancillary_of,
     candidate_of,
@@ -35,6 +34,7 @@ from ambassador.planes.relay.passing import restore
 from ambassador.planes.relay.route import RelayRoute, StreamOrUdp
 from ambassador.planes.relay.serials import serials
 from ambassador.planes.relay.session import Session
+from ambassador.planes.relay.side import Side
 from ambassador.planes.relay.surroundings import Surroundings
 from ambassador.planes.relay.taken import Anything, Taken, TakenFlow, TakenGreeting, drop
 from ambassador.planes.relay.worker_messages import Passed

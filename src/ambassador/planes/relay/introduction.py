@@ -12,8 +12,8 @@ from ambassador.core.proxy.header import Header
 from ambassador.core.proxy.writing import place_of, tls_value, write, write_local
 
 if TYPE_CHECKING:
-    from ambassador.planes.relay.pair import Side
     from ambassador.planes.relay.session import Session
+    from ambassador.planes.relay.side import Side
 
 __all__ = ["introduce", "send_local"]
 

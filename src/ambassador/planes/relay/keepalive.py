@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 
 from ambassador.planes.relay.options import keep_alive
-from ambassador.planes.relay.pair import Side
+from ambassador.planes.relay.side import Side
 
 __all__ = ["Keepalives"]
 

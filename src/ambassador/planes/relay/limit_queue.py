@@ -17,7 +17,7 @@ from ambassador.planes.relay.hold import HoldQueue
 
 if TYPE_CHECKING:
     from ambassador.planes.relay.evidence import Counters
-    from ambassador.planes.relay.session import Session
+    from ambassador.planes.relay.waiting import WaitingSession
 
 __all__ = ["LimitQueue"]
 
@@ -33,7 +33,7 @@ class LimitQueue:
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
         self._queues: dict[tuple[Reason, str], HoldQueue] = {}  # of LIMIT_CLIENT one a client
-        self._where: dict[Session, tuple[Reason, str]] = {}
+        self._where: dict[WaitingSession, tuple[Reason, str]] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
@@ -47,16 +47,16 @@ class LimitQueue:
         """Tell whether a client waits for `reason`, which came before the one that comes now."""
         return (reason, "") in self._queues
 
-    def __contains__(self, who: Session) -> bool:
+    def __contains__(self, who: WaitingSession) -> bool:
         return who in self._where
 
-    def since(self, who: Session) -> float:
+    def since(self, who: WaitingSession) -> float:
         """Return since when `who` waits; see HoldQueue."""
         return self._queues[self._where[who]].since(who)
 
     def enter(
         self,
-        who: Session,
+        who: WaitingSession,
         reason: Reason,
         route: Callable[[], Route],
         since: float | None = None,
@@ -75,7 +75,7 @@ class LimitQueue:
         if reason is Reason.RATE:
             self._arm(route)
 
-    def leave(self, who: Session) -> None:
+    def leave(self, who: WaitingSession) -> None:
         """Let `who` wait no longer, if it does."""
         if (key := self._where.pop(who, None)) is not None:
             queue = self._queues[key]

@@ -30,11 +30,11 @@ from ambassador.planes.relay.keeping import Keeping
 from ambassador.planes.relay.ledger import Ledger
 from ambassador.planes.relay.listener import StreamListener
 from ambassador.planes.relay.outlive import Outlive
-from ambassador.planes.relay.pair import Side
 from ambassador.planes.relay.plain import speaks_tls
 from ambassador.planes.relay.poller import Poller
 from ambassador.planes.relay.session import Session
 from ambassador.planes.relay.shared import Shared
+from ambassador.planes.relay.side import Side
 
 if TYPE_CHECKING:
     from ambassador.planes.relay.worker import Worker

@@ -27,10 +27,10 @@ from ambassador.core.departure import Standing
 from ambassador.core.limits import is_limited
 from ambassador.core.session import Event, State
 from ambassador.planes.relay.listener import StreamListener
-from ambassador.planes.relay.pair import Side
 from ambassador.planes.relay.parcels import written
 from ambassador.planes.relay.passing import VERSION, pack
 from ambassador.planes.relay.session import Session
+from ambassador.planes.relay.side import Side
 from ambassador.ports import Piece
 from ambassador.spec import format_address, format_endpoint, format_existing
 

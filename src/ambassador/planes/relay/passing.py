@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from ambassador.core.session import Event, State
 from ambassador.planes.relay.delivery import Delivery
 from ambassador.planes.relay.options import reset
-from ambassador.planes.relay.pair import Pair, Side
+from ambassador.planes.relay.pair import Pair
+from ambassador.planes.relay.side import Side
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

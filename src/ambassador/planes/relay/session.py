@@ -18,19 +18,18 @@ from ambassador.core.retry import attempt_limit
 from ambassador.core.session import TABLE, Action, Event, State
 from ambassador.model import Reason
 from ambassador.planes.relay.choice import affinity
-from ambassador.planes.relay.client import host_of
 from ambassador.planes.relay.dial import Dial, Dialler
 from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.options import no_delay, reset
-from ambassador.planes.relay.pair import Side, side_of
 from ambassador.planes.relay.refusal import doubt, is_ours, patience, refuse_ourselves, spoken
 from ambassador.planes.relay.resets import lasted
 from ambassador.planes.relay.search import Search
-from ambassador.planes.relay.shared_session import SharedSession
+from ambassador.planes.relay.side import Side, side_of
 from ambassador.planes.relay.source_ports import NO_PORT
 from ambassador.planes.relay.surroundings import Surroundings
 from ambassador.planes.relay.trial import Trial
+from ambassador.planes.relay.waiting import WaitingSession
 
 if TYPE_CHECKING:
     from ambassador.core.proxy.header import Header
@@ -40,12 +39,10 @@ __all__ = ["Session"]
 _DIAL = Event.DIAL
 
 
-class Session(SharedSession, Dialler):
+class Session(WaitingSession, Dialler):
     """One client of a route, from accept to the close of both sides."""
 
-    __slots__ = (
-        "_beside", "_dial", "_search", "failure", "header", "since", "waits",
-    )  # fmt: skip
+    __slots__ = ("_beside", "_dial", "_search", "failure", "header")
 
     def __init__(
         self,
@@ -58,12 +55,10 @@ class Session(SharedSession, Dialler):
         done: Callable[[Any], None],
     ) -> None:
         super().__init__(around, live, client, address, done)
-        self.since = self.started  # when it began to look for its upstream
         # What the states DIALLING and SEARCHING have in hand.
         self._dial: Dial | None = None
         self._beside: tuple[Dial, ...] = ()  # that may answer still, beside `_dial`
         self._search = search
-        self.waits: Reason | None = None  # for a place that a limit has not
         self.header: Header | None = None  # that came before what the client says
         self.failure = ""  # the last, of what it has tried itself
 
@@ -122,8 +117,7 @@ class Session(SharedSession, Dialler):
 
     def let_go(self) -> None:
         """See SharedSession.taken."""
-        self.live.hold_queue.leave(self)
-        self.live.counters.queue.leave(self)
+        self._stop_waiting()
         self._search.leave(self)
         if self._dial is not None:
             self._dial.taken()
@@ -178,13 +172,7 @@ class Session(SharedSession, Dialler):
         elif action is Action.STOP_SEARCH:
             self._search.leave(self)
         elif action is Action.LEAVE_HOLD:
-            self.live.hold_queue.leave(self)
-            self.live.counters.queue.leave(self)
-
-    def _wait(self, reason: Reason, since: float | None = None) -> None:
-        """Wait for a place that a limit has not."""
-        self.live.counters.queue.enter(self, reason, lambda: self.live.route, since)
-        self._hold()
+            self._stop_waiting()
 
     @property
     def is_passable(self) -> bool:
@@ -216,42 +204,6 @@ class Session(SharedSession, Dialler):
             self._refuse(Reason.REFUSED, f"{hold.limit} sessions are held already")
         else:
             self._hold()
-
-    def _hold(self) -> None:
-        self.happened(Event.HOLD)
-        if self.client.ending:  # which was told while it looked for its upstream
-            self.ended_early()
-
-    @property
-    def host(self) -> str:
-        """The address of its client, as limits know it."""
-        return host_of(self.address)
-
-    def placed(self) -> None:
-        """There is a place for it; see LimitQueue."""
-        self.waits = None
-        self._released()
-
-    def too_late(self) -> None:
-        """It has waited in vain; see LimitQueue."""
-        counters, route, reason = self.live.counters, self.live.route, self.waits or Reason.LIMIT
-        counters.limits.refused(route, self.host, time.monotonic())
-        counters.turn_away(route.name, reason, self.host)
-        self.because(reason, "waited for a place for longer than the limit allows")
-        self.happened(Event.FAILED)
-
-    def _released(self) -> None:
-        self.happened(Event.RELEASED)
-        self.since = time.monotonic()
-        self._seek()
-
-    def _late(self) -> None:
-        self._refuse(Reason.TIMEOUT, "held for longer than the hold allows")
-
-    def _refuse(self, reason: Reason, detail: str) -> None:
-        self.because(reason, detail)
-        self.live.counters.refused += 1
-        self.happened(Event.FAILED)
 
     def _try(self, candidate: Candidate) -> bool:
         """Begin to connect to `candidate`; tell whether that may still succeed."""

@@ -15,9 +15,9 @@ from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.facts import SessionFacts
 from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.options import keep_alive
-from ambassador.planes.relay.pair import Side
 from ambassador.planes.relay.passing import arrive, file_of, pack, take_out
 from ambassador.planes.relay.resets import lasted, was_reset
+from ambassador.planes.relay.side import Side
 from ambassador.planes.relay.surroundings import Surroundings
 from ambassador.spec import format_endpoint
 

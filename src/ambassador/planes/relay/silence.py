@@ -14,8 +14,8 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ambassador.planes.relay.pair import Side
 from ambassador.planes.relay.poller import Poller
+from ambassador.planes.relay.side import Side
 
 __all__ = ["Progress", "SilenceWatch", "is_unanswered"]
 

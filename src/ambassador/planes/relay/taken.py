@@ -9,8 +9,8 @@ from typing import NamedTuple, TypeAlias
 from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.flow import UdpFlow
 from ambassador.planes.relay.listener import StreamListener
-from ambassador.planes.relay.pair import Side
 from ambassador.planes.relay.session import Session
+from ambassador.planes.relay.side import Side
 from ambassador.planes.relay.udp import UdpListener
 
 __all__ = ["Anything", "Taken", "TakenFlow", "TakenGreeting", "drop"]

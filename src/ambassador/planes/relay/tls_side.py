@@ -10,7 +10,7 @@ import select
 import socket
 from typing import TYPE_CHECKING
 
-from ambassador.planes.relay.pair import Side
+from ambassador.planes.relay.side import Side
 from ambassador.tls.stream import TlsSocket
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from ambassador.core.session import Event
 from ambassador.planes.relay.doorway import Carried
-from ambassador.planes.relay.pair import Side
 from ambassador.planes.relay.passing import arrive, file_of, pack, received, take_out
 from ambassador.planes.relay.shared import NO_DOOR
+from ambassador.planes.relay.side import Side
 from ambassador.planes.relay.worker_messages import Adopt, Ended, Return
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ import struct
 import pytest
 
 from ambassador.core.session import Event, State
-from ambassador.planes.relay.pair import Pair, Side
+from ambassador.planes.relay.pair import Pair
 from ambassador.planes.relay.poller import Poller
+from ambassador.planes.relay.side import Side
 from ambassador.planes.relay.timers import Timers
 
 LOTS = 1 << 20  # bytes; more than two sockets and the pair hold

@@ -11,9 +11,10 @@ import pytest
 
 from ambassador.core.session import Event, State
 from ambassador.planes.relay.options import guard
-from ambassador.planes.relay.pair import Pair, Side
+from ambassador.planes.relay.pair import Pair
 from ambassador.planes.relay.passing import arrive, file_of, pack, received, take_out
 from ambassador.planes.relay.poller import Poller
+from ambassador.planes.relay.side import Side
 from ambassador.planes.relay.timers import Timers
 
 # A long run: AMBASSADOR_FUZZ=600 pytest tests/unit/planes/relay/test_passing.py

@@ -9,8 +9,8 @@ import pytest
 
 from ambassador.core.plan import AddRoute
 from ambassador.planes.relay.dial import Dial
-from ambassador.planes.relay.pair import Side
 from ambassador.planes.relay.plane import RelayPlane
+from ambassador.planes.relay.side import Side
 from tests.names import StaticResolver
 from tests.ports import free_port
 from tests.relay.running import route

@@ -9,8 +9,9 @@ import pytest
 from ambassador.core.session import Event
 from ambassador.planes.relay import silence
 from ambassador.planes.relay.options import keep_alive
-from ambassador.planes.relay.pair import Pair, Side
+from ambassador.planes.relay.pair import Pair
 from ambassador.planes.relay.poller import Poller
+from ambassador.planes.relay.side import Side
 from ambassador.planes.relay.silence import Progress, SilenceWatch, is_unanswered
 from ambassador.planes.relay.timers import Timers
 from tests.netns import Namespace

@@ -1,0 +1,86 @@
+"""A session whose client waits before it is led anywhere: until its route is released, or for a
+place that a limit does not have.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ambassador.core.session import Event
+from ambassador.model import Reason
+from ambassador.planes.relay.client import host_of
+from ambassador.planes.relay.live import LiveRoute
+from ambassador.planes.relay.shared_session import SharedSession
+from ambassador.planes.relay.surroundings import Surroundings
+
+__all__ = ["WaitingSession"]
+
+
+class WaitingSession(SharedSession):
+    """See planes.relay.session.Session, which is led on from here."""
+
+    __slots__ = ("since", "waits")
+
+    def __init__(
+        self,
+        around: Surroundings,
+        live: LiveRoute,
+        client: socket.SocketType,
+        address: object,
+        done: Callable[[Any], None],
+    ) -> None:
+        super().__init__(around, live, client, address, done)
+        self.since = self.started  # when it began to look for its upstream
+        self.waits: Reason | None = None  # for a place that a limit has not
+
+    @property
+    def host(self) -> str:
+        """The address of its client, as limits know it."""
+        return host_of(self.address)
+
+    def _seek(self, held: float | None = None) -> None:
+        """Look for an upstream, or wait where the route is held; a subclass does."""
+        raise NotImplementedError
+
+    def _stop_waiting(self) -> None:
+        self.live.hold_queue.leave(self)
+        self.live.counters.queue.leave(self)
+
+    def _wait(self, reason: Reason, since: float | None = None) -> None:
+        """Wait for a place that a limit has not."""
+        self.live.counters.queue.enter(self, reason, lambda: self.live.route, since)
+        self._hold()
+
+    def _hold(self) -> None:
+        self.happened(Event.HOLD)
+        if self.client.ending:  # which was told while it looked for its upstream
+            self.ended_early()
+
+    def placed(self) -> None:
+        """There is a place for it; see LimitQueue."""
+        self.waits = None
+        self._released()
+
+    def too_late(self) -> None:
+        """It has waited in vain; see LimitQueue."""
+        counters, route, reason = self.live.counters, self.live.route, self.waits or Reason.LIMIT
+        counters.limits.refused(route, self.host, time.monotonic())
+        counters.turn_away(route.name, reason, self.host)
+        self.because(reason, "waited for a place for longer than the limit allows")
+        self.happened(Event.FAILED)
+
+    def _released(self) -> None:
+        self.happened(Event.RELEASED)
+        self.since = time.monotonic()
+        self._seek()
+
+    def _late(self) -> None:
+        self._refuse(Reason.TIMEOUT, "held for longer than the hold allows")
+
+    def _refuse(self, reason: Reason, detail: str) -> None:
+        self.because(reason, detail)
+        self.live.counters.refused += 1
+        self.happened(Event.FAILED)
