@@ -1,12 +1,14 @@
-"""The nouns of the product, as frozen values: no behaviour beyond what follows from their fields.
+"""Routes, endpoints and addresses, and what may be said of them, one field an option.
 
 A source yields snapshots of routes; merged they are the desired state; a plan leads there.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+from ambassador.model.reasons import Existing
 
 __all__ = [
     "Address",
@@ -14,9 +16,7 @@ __all__ = [
     "Admitted",
     "Desired",
     "Endpoint",
-    "Existing",
     "Failback",
-    "Fate",
     "Follow",
     "Health",
     "Hold",
@@ -27,7 +27,7 @@ __all__ = [
     "Proto",
     "Ranges",
     "Rate",
-    "Reason",
+    "Resolve",
     "Route",
     "RouteKey",
     "Snapshot",
@@ -69,38 +69,6 @@ class Verify(StrEnum):
     NONE = "none"
 
 
-class Fate(StrEnum):
-    """What becomes of an open session whose endpoint has left its route."""
-
-    KEEP = "keep"  # it finishes on the old endpoint
-    DRAIN = "drain"  # it may finish within a time, then it is cut
-    CUT = "cut"  # it is cut: both sides see a reset
-
-
-@dataclass(frozen=True, slots=True)
-class Existing:
-    """The policy for open sessions whose endpoint has left the route, whatever the cause."""
-
-    fate: Fate = Fate.KEEP
-    seconds: float = 0.0  # drain: after this time none is left
-    rate: int = 0  # cut: at most so many a second; 0: all at once
-    by: tuple[tuple[Reason, Existing], ...] = ()  # what is otherwise for one cause
-
-    def of(self, reason: Reason) -> Existing:
-        """Return what becomes of sessions that leave for `reason`. Where nothing is said of a
-        demotion they are cut: the member would answer them with errors for ever. So are those of
-        clients that may not come in any longer, where nothing but `keep` is said for all.
-        """
-        for cause, policy in self.by:
-            if cause is reason:
-                return policy
-        if reason is Reason.DENIED and self.fate is Fate.KEEP:
-            return Existing(Fate.CUT)
-        if reason is Reason.DEMOTED:
-            return Existing(Fate.CUT)
-        return replace(self, by=()) if self.by else self
-
-
 class Admin(StrEnum):
     """What the operator wishes for an endpoint."""
 
@@ -115,43 +83,6 @@ class Health(StrEnum):
     UNKNOWN = "unknown"  # not probed, or not yet often enough
     HEALTHY = "healthy"  # it answers
     UNHEALTHY = "unhealthy"  # it has not answered `fall` times in a row
-
-
-class Reason(StrEnum):
-    """Why a session has ended; the first cause counts."""
-
-    __hash__ = str.__hash__  # Enum's own is written in Python; one is looked up for each session
-
-    CLIENT = "client"  # the client ended first
-    UPSTREAM = "upstream"  # the endpoint did
-    CLIENT_RESET = "client_reset"
-    UPSTREAM_RESET = "upstream_reset"
-    UNREACHABLE = "unreachable"  # no endpoint answered within the route's `connect`
-    TIMEOUT = "timeout"  # held for longer than the hold allows; UDP: silent for `idle`
-    REFUSED = "refused"  # more are held than may be; UDP: no descriptor was left
-    CUT = "cut"  # by the operator
-    MOVED = "moved"  # its endpoint left the route
-    DEMOTED = "demoted"  # its endpoint is the primary no longer
-    MAINT = "maint"  # its endpoint went into maintenance
-    DRAINED = "drained"  # the deadline of a drain was over
-    UNHEALTHY = "unhealthy"  # its endpoint failed its probes
-    REMOVED = "removed"  # its route was removed
-    DENIED = "denied"  # its client may not come in, or no longer
-    LIMIT = "limit"  # the route has as many sessions as it may
-    LIMIT_CLIENT = "limit_client"  # its client has
-    RATE = "rate"  # too many came in a short time
-    HANDSHAKE = "handshake"  # its TLS handshake failed
-    IDENTITY = "identity"  # its identity may not come in
-    BANNED = "banned"  # its client was refused too often lately
-    PROXY_SENDER = "proxy_sender"  # who connected is none of those who send a PROXY header here
-    PROXY_MALFORMED = "proxy_malformed"  # what it sent is no PROXY header
-    PROXY_LONG = "proxy_long"  # its header is longer than one may be
-    PROXY_CRC = "proxy_crc"  # the checksum of its header is another
-    PROXY_CUT = "proxy_cut"  # it ended before its header did
-    PROXY_SLOW = "proxy_slow"  # its header took too long
-    SHUTDOWN = "shutdown"
-    RESET = "reset"  # in the kernel, which does not tell the side
-    UNKNOWN = "unknown"  # in the kernel, where nobody watched
 
 
 class Promote(StrEnum):
