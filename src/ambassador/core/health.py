@@ -25,8 +25,13 @@ class Verdict:
     against: int = 0
 
 
+_WORKS = Verdict(Health.HEALTHY)
+
+
 def after(verdict: Verdict, answered: bool, rise: int, fall: int) -> Verdict:
     """Return the verdict after one more answer; `rise` and `fall` are at least 1."""
+    if answered and verdict == _WORKS:  # nearly always
+        return verdict
     match verdict.health, answered:
         case (Health.UNKNOWN, True) | (Health.HEALTHY, True):
             return Verdict(Health.HEALTHY)

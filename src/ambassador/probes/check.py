@@ -94,6 +94,8 @@ class Check:
 
     def _known(self) -> bool:
         """Tell whether there are places to ask, and nobody has to be asked where they are."""
+        if self._hosts == (self._host,):  # an address, or a path: it stays where it is
+            return True
         hosts = self._resolver.known(self._host) if self._host else ("",)
         if hosts != self._hosts:
             self._hosts = hosts

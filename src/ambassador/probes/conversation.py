@@ -9,8 +9,9 @@ import errno
 import os
 import select
 import socket
+from collections import deque
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from ambassador.ports import Dialogue, Probe
@@ -27,12 +28,13 @@ _PIECE = 4096
 WORDS = 200  # characters of what an endpoint says that are repeated
 _EDGES = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 _FAILED = select.EPOLLERR | select.EPOLLHUP
+_KIND = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
 _AT_ONCE = 64  # events in a turn of the loop: 2 ms
 
 # Why an endpoint does not work, in a few words; nothing where it does.
 Answered = Callable[[str], None]
 # What is said before all else, by a socket that is connected.
-Header = Callable[[socket.socket], bytes]
+Header = Callable[[socket.SocketType], bytes]
 
 
 class Question(NamedTuple):
@@ -54,6 +56,8 @@ class Conversations:
         self._open: dict[int, _Conversation] = {}
         self.loop.add_reader(self._set.fileno(), self._hear)
         self.turns = Turns()
+        # By how many seconds there are for an answer: until when, the first one first.
+        self._limits: dict[float, deque[tuple[float, _Conversation]]] = {}
 
     def begin(self, question: Question, answered: Answered) -> None:
         """Ask; `answered` is told once, at once or within the time that there is. The connection is
@@ -81,6 +85,20 @@ class Conversations:
         """Tell it no longer; its socket is closed next, which takes it out of the set."""
         self._open.pop(one.sock.fileno(), None)
 
+    def limit(self, one: _Conversation, seconds: float) -> None:
+        """Tell `one` when so many are over. Of those with one limit a single one has a turn."""
+        waiting = self._limits.setdefault(seconds, deque())
+        waiting.append((self.loop.time() + seconds, one))
+        if len(waiting) == 1:
+            self.turns.add(waiting[0][0], partial(self._late, waiting))
+
+    def _late(self, waiting: deque[tuple[float, _Conversation]]) -> None:
+        now = self.loop.time()
+        while waiting and (waiting[0][1].over or waiting[0][0] <= now):
+            waiting.popleft()[1].late()
+        if waiting:
+            self.turns.add(waiting[0][0], partial(self._late, waiting))
+
     def _hear(self) -> None:
         for number, events in self._set.poll(0, _AT_ONCE):
             if one := self._open.get(number):
@@ -95,10 +113,10 @@ class _Conversation:
         "_answer",
         "_answered",
         "_connected",
-        "_over",
         "_question",
         "_said",
         "_unsaid",
+        "over",
         "sock",
     )
 
@@ -108,9 +126,9 @@ class _Conversation:
         self._all, self._question, self._answered = conversations, question, answered
         self._answer = self._said = self._unsaid = b""
         self._connected = False
-        self.sock = socket.socket(question.place[0], socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        self._over = False
-        conversations.turns.add(conversations.loop.time() + question.limit, self._late)
+        self.sock = socket.SocketType(question.place[0], _KIND)
+        self.over = False
+        conversations.limit(self, question.limit)
 
     def begin(self) -> None:
         try:
@@ -123,7 +141,7 @@ class _Conversation:
                 self._greet()
         except OSError as error:
             self._end(_spoken(error))
-        if not self._over:
+        if not self.over:
             self._all.enter(self)
 
     def ready(self, events: int) -> None:
@@ -154,13 +172,13 @@ class _Conversation:
 
     def forget(self) -> None:
         """Hang up, and tell nobody."""
-        if not self._over:
-            self._over = True
+        if not self.over:
+            self.over = True
             self._all.leave(self)
             self.sock.close()
 
     def _listen(self) -> None:
-        while not self._over:
+        while not self.over:
             try:
                 piece = self.sock.recv(_PIECE)
             except BlockingIOError:
@@ -191,11 +209,12 @@ class _Conversation:
             except BlockingIOError:
                 return
 
-    def _late(self) -> None:
+    def late(self) -> None:
+        """There is no more time."""
         self._end(f"no answer within {self._question.limit:g} s")
 
     def _end(self, why: str) -> None:
-        if not self._over:
+        if not self.over:
             self.forget()
             self._answered(why)
 
