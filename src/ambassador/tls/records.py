@@ -42,8 +42,8 @@ class Records(socket.SocketType):
     """Takes over `sock`, which does not wait from then on. `TlsSocket` is what is used of it."""
 
     __slots__ = (
-        "_ended", "_heard", "_in", "_kept", "_out", "_raw", "_room", "_ssl", "_told", "_usual",
-        "behind", "failure", "shaking", "wake",
+        "_ended", "_heard", "_in", "_kept", "_out", "_raw", "_room", "_ssl", "_told", "behind",
+        "failure", "shaking", "usual", "wake",
     )  # fmt: skip
 
     def __init__(
@@ -68,25 +68,51 @@ class Records(socket.SocketType):
         self._kept = b""  # plain bytes that are read, and not taken yet
         self._ended = False  # the other side's close_notify was read
         self._told = False  # ours was sent
-        self._usual = False  # there are only bytes to carry, both ways
+        self.usual = False  # there are only bytes to carry, both ways, and none of them is inside
         self._heard = False  # something came after the handshake
         self.behind: bytes | memoryview = b""  # secret bytes that the kernel has not taken
         self.shaking = True  # the handshake is not over
         self.failure = ""  # why it is over, where that was no end
         self.wake: Callable[[], None] = _nothing  # there is something to read that no event tells
 
-    def _read(self, buffer: bytearray | memoryview, most: int) -> int:
-        """Read from OpenSSL all it has, then from the kernel, until neither has more or `buffer` is
-        full.
+    def _read_usual(self, buffer: bytearray | memoryview, most: int) -> int:
+        """Read where nothing is inside: of what the kernel has nearly always one whole record."""
+        room = most if most < _LARGEST else _LARGEST
+        space, view = self._room
+        got = _receive(self, space, room)
+        count: int = 0
+        if got:
+            inside = self._in
+            inside.write(view[:got])
+            try:
+                count = self._raw.read(most, buffer)
+            except ssl.SSLWantReadError:  # a part of a record
+                pass
+            except ssl.SSLError as error:
+                self._stopped(error)
+            else:
+                # OpenSSL reads a record at a time, and gives all of it where there is room.
+                if count < most and got < room and not inside.pending and not self._out.pending:
+                    if count:
+                        return count
+                    self._stopped(None)
+        else:
+            self._cut_off()
+        return self._read(buffer, most, count, got < room)
+
+    def _read(
+        self, buffer: bytearray | memoryview, most: int, filled: int = 0, drained: bool = False
+    ) -> int:
+        """Read from OpenSSL all it has, then from the kernel unless that is `drained`, until they
+        have no more or `buffer` is full. So much of it is `filled`.
         """
         raw, inside = self._raw, self._in
         room = most if most < _LARGEST else _LARGEST
-        filled, drained = 0, False
-        while filled < most and not self._ended:
+        while filled < most and not (self._ended or self.failure):
             if not inside.pending and not raw.pending():  # the kernel has to be asked
                 if drained or not (got := self._receive(room)):
                     if not drained and got is not None:
-                        self._lost("the connection was cut off: its end came without close_notify")
+                        self._cut_off()
                     break
                 drained = got < room
                 self._heard = True
@@ -98,18 +124,30 @@ class Records(socket.SocketType):
                         count = raw.read(most - filled, rest)
             except ssl.SSLWantReadError:  # a part of a record
                 continue
-            except ssl.SSLZeroReturnError:
-                count = 0
             except ssl.SSLError as error:
-                self._lost(spoken(error))
+                self._stopped(error)
                 break
-            if not count:  # its end; where ours was sent, too, that is SSLZeroReturnError
-                self._ended, self._usual = True, False
+            if not count:
+                self._stopped(None)
                 break
             filled += count
+        if filled == most:
+            self.usual = False  # more of it may be inside
         if self._out.pending:  # an answer to a change of keys
             self.flush()
         return filled or self._nothing_read()
+
+    def _stopped(self, error: ssl.SSLError | None) -> None:
+        """OpenSSL gives nothing any longer. Where it is the other side's end that is no `error`, or
+        SSLZeroReturnError where ours was sent, too.
+        """
+        if error is None or isinstance(error, ssl.SSLZeroReturnError):
+            self._ended, self.usual = True, False
+        else:
+            self._lost(spoken(error))
+
+    def _cut_off(self) -> None:
+        self._lost("the connection was cut off: its end came without close_notify")
 
     def _nothing_read(self) -> int:
         if self.failure:
@@ -181,7 +219,7 @@ class Records(socket.SocketType):
         """Send close_notify, and the FIN behind it once the kernel has taken that."""
         if self._told or how != _SHUT_WR:
             return
-        self._told, self._usual = True, False
+        self._told, self.usual = True, False
         if not self.shaking and not self.failure:
             self._drain()
             with suppress(OSError):  # ours is queued; the other side's may take its time
@@ -211,7 +249,7 @@ class Records(socket.SocketType):
         _shut(self, _SHUT_WR)
 
     def _lost(self, why: str) -> None:
-        self._usual = False
+        self.usual = False
         if not self.failure:
             self.failure = why
         if self._out.pending:

@@ -123,8 +123,6 @@ class TlsSocket(Records):
     @property
     def has_more(self) -> bool:
         """Whether there is something to read, an end included, that no event will tell."""
-        if self._usual and not self._kept:  # nearly always
-            return False
         return bool(self._kept or self._ended or self.failure or self._fresh)
 
     def recv_into(self, buffer: bytearray | memoryview, most: int = 0) -> int:  # type: ignore[override]
@@ -132,8 +130,8 @@ class TlsSocket(Records):
         BlockingIOError where there are none, ConnectionResetError where the other side has hung up
         without an end.
         """
-        if self._usual and not self._kept:
-            return self._read(buffer, most or len(buffer))
+        if self.usual:  # nearly always
+            return self._read_usual(buffer, most or len(buffer))
         most = most or len(buffer)
         if self._kept:
             count = min(most, len(self._kept))
@@ -150,7 +148,8 @@ class TlsSocket(Records):
         count = self._read(buffer, most)
         if not self.learn():
             self.remember = None  # it gives none: those that do begin with it
-        self._usual = self.remember is None and not (self._ended or self.failure)
+        inside = self._in.pending or self._raw.pending()
+        self.usual = self.remember is None and not (self._ended or self.failure or inside)
         return count
 
     def learn(self) -> bool:
@@ -202,6 +201,7 @@ class TlsSocket(Records):
         """Have `data` read next, as if the other side had said it."""
         if data:
             self._kept += data
+            self.usual = False
             self.wake()
 
     def recv(self, most: int, flags: int = 0) -> bytes:
@@ -215,6 +215,7 @@ class TlsSocket(Records):
                 if not before:
                     raise
             self._kept = before + self._kept
+        self.usual = False
         found = self._kept[:most]
         if not flags & socket.MSG_PEEK:
             self._kept = self._kept[most:]
@@ -225,7 +226,7 @@ class TlsSocket(Records):
         for what was taken before.
         """
         total = len(data)
-        if self._usual and not self.behind and total <= _RECORD:  # nearly always
+        if self.usual and not self.behind and total <= _RECORD:  # nearly always
             try:
                 done = self._raw.write(data)
             except ssl.SSLError as error:

@@ -53,6 +53,30 @@ def test_bytes_go_both_ways_and_a_part_of_a_record_waits_for_the_rest(both):
             near.recv_into(room)
 
 
+def test_what_has_come_is_read_whole_however_little_room_there_is(both):
+    near, far = both
+    with contextlib.suppress(BlockingIOError):
+        near.recv_into(bytearray(1))  # what it can be resumed by; from here on there are only bytes
+    for room in (90, 1, 50, 200, 1):
+        said = b""
+        for size in (1, 100, 7):
+            data = bytes([size]) * size
+            far.send(data)
+            said += data
+        got, piece = b"", bytearray(room)
+        while len(got) < len(said):
+            got += piece[: near.recv_into(piece)]
+        assert got == said
+        with pytest.raises(BlockingIOError):
+            near.recv_into(piece)
+    far.send(b"last")
+    far.shutdown(socket.SHUT_WR)
+    piece = bytearray(4)
+    assert near.recv_into(piece) == 4  # nothing is read after that, though an end is inside
+    assert near.recv_into(piece) == 0
+    assert near.failure == ""
+
+
 def test_what_is_cut_off_is_no_end(both):
     near, far = both
     far.send(b"half")
