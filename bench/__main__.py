@@ -6,6 +6,7 @@ import os
 import sys
 
 from bench import isolate
+from bench.containers.run import main as containers
 from bench.errors import BenchError
 from bench.fleet.run import main as fleet
 from bench.follow.run import main as follow
@@ -16,7 +17,7 @@ from bench.verbs import compare, document, measure, run_peer
 
 __all__ = ["main"]
 
-_OF_THEIR_OWN = {"follow": follow, "fleet": fleet}
+_OF_THEIR_OWN = {"containers": containers, "follow": follow, "fleet": fleet}
 
 
 def main(arguments: list[str]) -> int:

@@ -43,6 +43,7 @@ class FakeEngine:
         self.asked: list[tuple[str, str]] = []
         self.answer: Answer = lambda _method, _path: None
         self.maximum = "1.44"
+        self.server = "Docker/20 (linux)"
         self.raw: bytes | None = None
         self._server: asyncio.Server | None = None
         self._remote: list[asyncio.Server] = []
@@ -103,7 +104,7 @@ class FakeEngine:
             if said is not None:
                 self._say(writer, *said)
             elif path.startswith("/events"):
-                writer.write(b"HTTP/1.1 200 OK\r\nServer: Docker/20 (linux)\r\n")
+                writer.write(f"HTTP/1.1 200 OK\r\nServer: {self.server}\r\n".encode())
                 writer.write(b"Transfer-Encoding: chunked\r\n\r\n")
                 self._streams.add(writer)
                 await reader.read()  # until it goes

@@ -30,6 +30,7 @@ Answers = Callable[[str, str, int], Awaitable[bool]]
 Open = Callable[[str], Awaitable[int]]
 
 
+_HURRY = 5.0  # seconds a client waits if nothing is said of it
 _RECREATED = 15.0  # seconds a client waits at least for one that restarts or is recreated
 
 
@@ -44,6 +45,7 @@ class _Name:
         self.said = ""
         self.addresses: tuple[str, ...] = ()
         self.left = 0.0  # when it had an address last (monotonic)
+        self.wanted_until = 0.0  # until when a client may wait for it (monotonic)
 
 
 class EngineFeed:
@@ -69,7 +71,13 @@ class EngineFeed:
         self._asked: set[str] = set()
         self.seen: Callable[[], None] = lambda: None
         self._waker = Waker(
-            self.http, command, answers, sessions, self._changed, woken=woken or Woken()
+            self.http,
+            command,
+            answers,
+            sessions,
+            self._changed,
+            look=self.follower.look,
+            woken=woken or Woken(),
         )
 
     def follow(self, host: str, told: _Told) -> Callable[[], None]:
@@ -96,14 +104,21 @@ class EngineFeed:
         name = self._names.get(host)
         if name is None or name.addresses:
             return 0.0
+        patience = self._patience(name)
+        name.wanted_until = time.monotonic() + max(_HURRY, patience)
+        self._hurry()
+        return patience
+
+    def _patience(self, name: _Name) -> float:
         if not name.wanted.wake:
             return max(0.0, name.left + _RECREATED - time.monotonic()) if name.left else 0.0
-        found = name.found
-        return (
-            self._waker.wake(name.wanted, host, found)
-            if found is not None
-            else self._waker.patience
-        )
+        if name.found is None:
+            return self._waker.patience
+        return self._waker.wake(name.wanted, name.host, name.found)
+
+    def _hurry(self) -> None:
+        nowhere = [one.wanted_until for one in self._names.values() if not one.addresses]
+        self.follower.hurry(max(nowhere, default=0.0))
 
     def doubt(self, host: str) -> None:
         """Hear that an address did not work; see ports.NameFeed. Events tell what is so."""
@@ -168,6 +183,8 @@ class EngineFeed:
         before, name.addresses = name.addresses, addresses
         if before and not addresses:
             name.left = time.monotonic()
+        if addresses and not before:
+            self._hurry()
         if why != name.said or before != addresses:
             self._say(name, before, why, known)
         name.said = why

@@ -35,8 +35,8 @@ _LOOK = 5.0  # seconds between two looks at who is there, at most
 
 
 class Waker:
-    """One for an engine. `changed` is called when clients may be let through; `woken` is what was
-    woken earlier.
+    """One for an engine. `changed` is called when clients may be let through, `look` to have the
+    containers listed; `woken` is what was woken earlier.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class Waker:
         sessions: Callable[[str], Awaitable[int]],
         changed: Callable[[], None],
         *,
+        look: Callable[[], None],
         woken: Woken,
     ) -> None:
         self.patience = _PATIENCE
@@ -56,6 +57,7 @@ class Waker:
         self._answers = answers
         self._sessions = sessions
         self._changed = changed
+        self._look = look
         self._woken = woken
         self._waking: dict[str, asyncio.Task[None]] = {}
         self._not_before: dict[str, float] = {}
@@ -111,6 +113,7 @@ class Waker:
         began = time.monotonic()
         try:
             await self._start(asleep)
+            self._look()  # Podman's events may come later
             self.errors.pop(host, None)
             self._pauses.pop(host, None)
             async with asyncio.timeout(_PATIENCE):

@@ -1,5 +1,8 @@
 import asyncio
 
+import pytest
+
+from ambassador.engine import follower
 from ambassador.engine.feed import EngineFeed, read_details
 from ambassador.engine.place import Where
 from tests.fake_engine import entry
@@ -82,6 +85,37 @@ def test_two_who_ask_for_one_name_are_told_both(play):
         assert second[-1][0] == ("127.0.0.2",)
         assert len([1 for _, path in engine.asked if path.startswith("/events")]) == 1
         await asyncio.sleep(0)
+        one.close()
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    ("server", "looks"), [("Libpod/4.3.1 (linux)", True), ("Docker/28", False)]
+)
+def test_while_a_client_waits_podman_is_asked_without_an_event_which_may_be_late(
+    play, monkeypatch, server, looks
+):
+    monkeypatch.setattr(follower, "_AGAIN", 60.0)
+
+    async def story(engine):
+        engine.server = server
+        engine.containers = [redis] = [entry("redis", "127.0.0.2")]
+        one, told = feed(engine), []
+        one.follow("docker://redis:6379", lambda *said: told.append(said))
+        await until(lambda: told and told[-1][0] == ("127.0.0.2",) and engine.streams)
+        engine.tell("died", redis["Id"])
+        await until(lambda: told[-1][0] == ())
+        engine.containers = [entry("redis", "127.0.0.3")]  # it has started, and no event tells it
+        before = one.follower.lists
+        one.wanted("docker://redis:6379")
+        if looks:
+            await until(lambda: told[-1][0] == ("127.0.0.3",))
+            lists = one.follower.lists
+        else:
+            lists = before + 1  # for the death
+        with pytest.raises(TimeoutError):  # then it is not asked any longer
+            await until(lambda: one.follower.lists > lists, 0.4)
         one.close()
 
     play(story)

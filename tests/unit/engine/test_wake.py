@@ -37,6 +37,26 @@ def starts(engine, paused=False):
     engine.answer = answer
 
 
+def test_what_was_woken_is_looked_for_without_an_event(play):
+    async def story(engine):
+        engine.containers = [entry("db", state="exited")]
+
+        def answer(method, _path):
+            if method == "POST":
+                engine.containers = [entry("db", "127.0.0.2")]
+                return 204, None
+            return None
+
+        engine.answer = answer
+        one = feed(engine)
+        told = await begun(one)
+        one.wanted(HOST)
+        await until(lambda: told[-1][0] == ("127.0.0.2",))
+        one.close()
+
+    play(story)
+
+
 def test_many_who_wait_are_one_start_and_are_let_through_when_it_answers(play):
     async def story(engine):
         engine.containers = [entry("db", state="exited")]

@@ -2,7 +2,9 @@
 
 A list lags behind events (Docker 20.10 shows a dead container with its address for up to 414 ms,
 Podman 4.3 for 500): what an event has ended stays ended, whatever a list says that was asked for
-within the next second, unless another event has begun it again.
+within the next second, unless another event has begun it again, or the list itself tells of another
+life: it had said that the container is down, or the address is another one. Podman's events come
+up to 250 ms late, after its list.
 """
 
 from __future__ import annotations
@@ -140,9 +142,17 @@ class Book(NamedTuple):
         def past(id_: str, at: float) -> bool:
             return (due is None or id_ in due) and began >= at + LAG
 
+        def again(id_: str) -> bool:
+            return (
+                (due is None or id_ in due)
+                and (one := new.get(id_)) is not None
+                and (before := self.containers.get(id_)) is not None
+                and _lives_again(before, one)
+            )
+
         return self._replace(
             containers=new,
-            down={id_: at for id_, at in self.down.items() if not past(id_, at[0])},
+            down={id_: at for id_, at in self.down.items() if not (past(id_, at[0]) or again(id_))},
             parted={one: at for one, at in self.parted.items() if not past(one[0], at)},
             born={id_: at for id_, at in self.born.items() if id_ in new},
             touched={id_: at for id_, at in self.touched.items() if id_ in late},
@@ -162,3 +172,17 @@ class Book(NamedTuple):
             left = tuple(n for n in one.networks if (one.id, n.id) not in self.parted)
             return one._replace(networks=left)
         return one
+
+
+def _lives_again(before: Container, now: Container) -> bool:
+    """Tell whether a list shows another life of a container that an event has ended, and not the
+    same one, late: `before` is what the list before it said.
+    """
+    if now.state != "running":
+        return False
+    here = _addresses(now)
+    return bool(here) and (before.state != "running" or here.isdisjoint(_addresses(before)))
+
+
+def _addresses(one: Container) -> frozenset[str]:
+    return frozenset(address for network in one.networks for address, _ in network.addresses)

@@ -26,6 +26,17 @@ def test_a_death_counts_at_once_and_a_list_that_lags_behind_it_does_not():
     assert addresses(known.listed([REDIS], None, 11.0)) == ["10.0.0.2"]  # it says so a second later
 
 
+def test_a_list_that_shows_another_life_is_believed_before_the_event_of_its_start():
+    known = heard(book(REDIS), "die", 10.0)
+    moved = container("redis", "10.0.0.3")
+    assert addresses(known.listed([moved], {REDIS.id}, 10.1)) == ["10.0.0.3"]
+    ended = container("redis", "10.0.0.2", state="exited")
+    known = known.listed([ended], None, 10.1)
+    assert addresses(known) == []
+    assert addresses(known.listed([REDIS], None, 10.2)) == ["10.0.0.2"]  # where it was before
+    assert addresses(known.listed([container("redis")], None, 10.2)) == []
+
+
 def test_after_a_start_only_what_was_asked_for_since_tells_where_it_is():
     known = heard(heard(book(REDIS), "die", 10.0), "start", 10.5)
     assert addresses(known) == []  # not the address it had

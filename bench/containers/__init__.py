@@ -1,0 +1,1 @@
+"""Containers by name behind real engines of several versions: restarts, recreation, wake, rest."""
