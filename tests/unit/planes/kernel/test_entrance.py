@@ -38,7 +38,8 @@ def test_a_set_comes_before_it_is_needed_and_goes_with_the_last_that_needs_it():
     assert gone == ""
     come, gone = replaced([office], [home])
     assert gone == (
-        f"delete chain inet ambassador {office.chain}\ndelete set inet ambassador {office.set}\n"
+        f"delete chain inet ambassador {office.chain}\n"
+        f"flush set inet ambassador {office.set}\ndelete set inet ambassador {office.set}\n"
     )
 
 
