@@ -44,13 +44,14 @@ class _Watcher:
     """One ambassador, as far as the fleet knows."""
 
     def __init__(self, etcd: Etcd, who: str, verifier: ConnectVerifier) -> None:
+        self._routes = [_ROUTE]
         self.applied = 0.0  # when it was led elsewhere last, by the monotonic clock
         self.watching = Watching(etcd, _KEYS, self._told)
         self._presence = Presence(etcd, _KEYS, who)
         self.following = Following(
             who,
             "bench",
-            routes=lambda: [self.following.placed(_ROUTE)],
+            routes=lambda: self._routes,
             verifier=verifier,
             place=self._place,
             report=self._presence.report,
@@ -61,6 +62,7 @@ class _Watcher:
             with contextlib.suppress(AwayError):  # while thousands come, it may have no turn
                 await self.watching.start()
         self._take(self.watching.values)
+        self._routes = [self.following.placed(_ROUTE)]
         self.following.begin()
         for work, name in ((self.watching.run(), "watch"), (self._presence.run(), "report")):
             spawn(work, name)
@@ -73,6 +75,7 @@ class _Watcher:
         self.following.look()
 
     async def _place(self, *_what: object) -> None:
+        self._routes = [self.following.placed(_ROUTE)]
         self.applied = time.monotonic()
 
 

@@ -7,7 +7,7 @@ import contextlib
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass
 
 import h11
@@ -101,7 +101,7 @@ class Connection:
 
     async def lines(
         self, path: str, body: bytes, headers: Mapping[str, str]
-    ) -> AsyncIterator[tuple[int, bytes]]:
+    ) -> AsyncGenerator[tuple[int, bytes], None]:
         """Yield each line of an answer as it comes, with its status. Raises AwayError."""
         status = await self._begin(path, body, headers)
         rest = bytearray()

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import json
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from ambassador.errors import AmbassadorError
 from ambassador.fleet.access import Access, spoken
@@ -84,7 +84,7 @@ class Etcd:
             self._kept.close()
             self._kept = None
 
-    async def watch(self, key: str, end: str, revision: int) -> AsyncIterator[Batch]:
+    async def watch(self, key: str, end: str, revision: int) -> AsyncGenerator[Batch, None]:
         """Yield what changes from `revision` on, as it is committed; first, without changes, that
         the watch has begun. Raises AwayError when the stream ends, CompactedError, ConfigError.
 

@@ -29,7 +29,7 @@ _AGAIN, _LONGEST = 1.0, 15.0  # seconds until they are asked again
 
 # Have the routes of a service be where they are placed: service, who, what, existing.
 Place = Callable[[str, str, str, Existing | None], Awaitable[None]]
-Report = Callable[[str, Applied | None], None]
+Report = Callable[[str, Applied | None, float], None]  # waited for within so many seconds
 _Key = tuple[str, Proto]
 
 
@@ -117,23 +117,27 @@ class Following:
             here = self._here.pop(key)
             if here.again is not None:
                 here.again.cancel()
-        self._report(service, None)
+        self._report(service, None, 0.0)
 
     async def _settle(self, service: str) -> None:
         if self._closed:
             return
-        reports = []
+        reports, within = [], 0.0
+        led = [route for route in self._routes() if route.service == service]
         for proto in Proto:
-            routes = [r for r in self._routes() if r.service == service and r.proto is proto]
+            routes = [r for r in led if r.proto is proto]
             if routes:
-                reports.append(await self._lead(service, proto, routes))
+                there = destination(self.picture.service(service), self._who, proto)
+                within = max(within, there.within)
+                reports.append(await self._lead(there, service, proto, routes))
         if reports:
             refused = [one for one in reports if one.state == State.REFUSED]
-            self._report(service, (refused or reports)[0])
+            self._report(service, (refused or reports)[0], within)
 
-    async def _lead(self, service: str, proto: Proto, routes: Sequence[Route]) -> Applied:
+    async def _lead(
+        self, there: Destination, service: str, proto: Proto, routes: Sequence[Route]
+    ) -> Applied:
         here = self._of(service, proto)
-        there = destination(self.picture.service(service), self._who, proto)
         endpoints = None if there.own else there.endpoints
         own = [route.name for route in routes if not route.placed]
         if own:

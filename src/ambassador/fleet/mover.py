@@ -12,19 +12,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 
 from ambassador.core.fleet.destination import canaries
-from ambassador.core.fleet.keys import Keys, after
+from ambassador.core.fleet.keys import Keys
 from ambassador.core.fleet.past import MOST, to_undo
-from ambassador.core.fleet.progress import Next, Progress, next_step, progress
-from ambassador.core.fleet.records import Applied, Entry, Kind, State, Trial, Word, written
+from ambassador.core.fleet.progress import Next, Progress, spread
+from ambassador.core.fleet.records import Entry, Kind, State, Trial, Word, written
 from ambassador.errors import ConflictError, NotFoundError, Problem, RunError
 from ambassador.fleet.etcd import Etcd
 from ambassador.fleet.faults import NoLeaseError
+from ambassador.fleet.reports import Reports, Say, Stage
 from ambassador.fleet.requests import absent, delete, put, since
-from ambassador.fleet.standing import Standing, followed, standing, update
+from ambassador.fleet.standing import Standing, followed, standing
 from ambassador.model import Endpoint
 from ambassador.spec import format_endpoint, meant
 from ambassador.tasks import spawn
@@ -32,8 +33,6 @@ from ambassador.tasks import spawn
 __all__ = ["Mover", "Outcome", "Plan"]
 
 _TTL = 10  # seconds that a trial outlives a mover that has crashed
-
-Say = Callable[[str, Progress], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +72,7 @@ class Mover:
         self._who = who
         self._say = say
         self._lease = 0
+        self._reports: Reports  # from where they were read when the move began
 
     async def move(self, plan: Plan) -> Outcome:
         """Do it. Raises NotFoundError where nobody follows the service, ConflictError where it
@@ -81,6 +81,8 @@ class Mover:
         began = time.monotonic()
         here = await standing(self._etcd, self._keys, plan.service)
         await self._check(plan, here)
+        beginning = self._keys.applied(plan.service)
+        self._reports = Reports(self._etcd, beginning, here.reports, here.reported, self._say)
         asked = tuple(sorted(here.reports))
         async with self._tried():
             trial, aborted = await self._try_out(plan, here, asked)
@@ -88,9 +90,7 @@ class Mover:
                 await self._note(plan, here, aborted.aborted)
                 return replace(aborted, seconds=time.monotonic() - began)
             revision, number = await self._commit(plan, here, trial)
-        then, now = await self._follow(
-            "move", plan, asked, revision=revision, wanted=State.APPLIED, seconds=plan.timeout
-        )
+        then, now = await self._reports.follow(_stage("move", plan, asked, revision))
         if then is Next.ABORT:
             aborted = await self._take_back(plan, here, asked, (revision, number), now)
             return replace(aborted, seconds=time.monotonic() - began)
@@ -179,21 +179,14 @@ class Mover:
     ) -> tuple[int, Outcome | None]:
         """Have some go first, and look at them for a while; None: go on."""
         up_to, chosen = canaries(asked, plan.canary)
-        trial = Trial(plan.endpoints, Kind.CANARY, up_to, None, self._who)
+        within = spread(len(chosen))
+        trial = Trial(plan.endpoints, Kind.CANARY, up_to, None, self._who, within)
         revision = await self._try(plan, here, trial, 0)
-        then, now = await self._follow(
-            "canary", plan, chosen, revision=revision, wanted=State.APPLIED, seconds=plan.timeout
-        )
+        stage = _stage("canary", plan, chosen, revision)
+        then, now = await self._reports.follow(stage)
         if then is Next.DONE and plan.wait:
-            then, now = await self._follow(
-                "wait",
-                plan,
-                chosen,
-                revision=revision,
-                wanted=State.APPLIED,
-                seconds=plan.wait,
-                stay=True,
-            )
+            stage = replace(stage, name="wait", seconds=plan.wait, stay=True)
+            then, now = await self._reports.follow(stage)
         if then is Next.DONE:
             return revision, None
         why = _why(now, f"{len(now.applied)} of {now.total} canaries have applied it")
@@ -203,11 +196,10 @@ class Mover:
         self, plan: Plan, here: Standing, asked: Sequence[str], before: int
     ) -> tuple[int, Outcome | None]:
         """Have all verify, and let new sessions wait; None: go on."""
-        trial = Trial(plan.endpoints, Kind.HOLD, "", None, self._who)
+        trial = Trial(plan.endpoints, Kind.HOLD, "", None, self._who, spread(len(asked)))
         revision = await self._try(plan, here, trial, before)
-        then, now = await self._follow(
-            "hold", plan, asked, revision=revision, wanted=State.HELD, seconds=plan.timeout
-        )
+        stage = replace(_stage("hold", plan, asked, revision), wanted=State.HELD)
+        then, now = await self._reports.follow(stage)
         enough = 100 * (len(now.refused) + len(now.waiting)) <= plan.abort * now.total
         if then is Next.DONE or (then is Next.LATE and enough):
             return revision, None
@@ -229,7 +221,8 @@ class Mover:
     async def _commit(self, plan: Plan, here: Standing, trial: int) -> tuple[int, int]:
         """Make it the word; return its revision and its number in the history."""
         number = max(here.history, default=0) + 1
-        word = Word(plan.endpoints, None, self._who, round(time.time(), 3))
+        when, within = round(time.time(), 3), spread(len(here.reports))
+        word = Word(plan.endpoints, None, self._who, when, within)
         entry = Entry(plan.what, plan.endpoints, here.word.endpoints, self._who, word.when, plan.of)
         done, revision = await self._swap(plan, here.revision, trial, word, (number, entry))
         if not done:
@@ -267,19 +260,14 @@ class Mover:
         """
         revision, number = made
         text = _why(why, "")
-        word = Word(here.word.endpoints, None, self._who, round(time.time(), 3))
+        when, within = round(time.time(), 3), spread(len(asked))
+        word = Word(here.word.endpoints, None, self._who, when, within)
         entry = Entry("abort", word.endpoints, plan.endpoints, self._who, word.when, number, text)
         done, again = await self._swap(plan, revision, 0, word, (number + 1, entry))
         if not done:
             raise await self._other(plan.service)
-        _, now = await self._follow(
-            "back",
-            replace(plan, abort=100),
-            asked,
-            revision=again,
-            wanted=State.APPLIED,
-            seconds=plan.timeout,
-        )
+        stage = replace(_stage("back", plan, asked, again), abort=100)
+        _, now = await self._reports.follow(stage)
         return Outcome(False, now, 0.0, text)
 
     async def _other(self, service: str) -> ConflictError:
@@ -292,51 +280,13 @@ class Mover:
             what = f"another was first: a move of {service} by {here.trial.who} is under way"
         return ConflictError(Problem("service", f"{what}; nothing of yours has changed", service))
 
-    async def _follow(
-        self,
-        stage: str,
-        plan: Plan,
-        asked: Sequence[str],
-        *,
-        revision: int,
-        wanted: str,
-        seconds: float,
-        stay: bool = False,
-    ) -> tuple[Next, Progress]:
-        """Watch the reports of `asked` until something follows, `seconds` at most; with `stay` all
-        of that time, unless it is to be aborted.
-        """
-        beginning = self._keys.applied(plan.service)
-        reports: dict[str, Applied] = {}
-        found = await self._etcd.get(beginning, after(beginning))
-        update(reports, beginning, found.values)
-        now = progress(asked, reports, revision, wanted)
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + seconds
-        self._say(stage, now)
 
-        def then(*, late: bool = False) -> Next:
-            step = next_step(now, plan.abort, late=late)
-            return Next.WAIT if stay and step is Next.DONE and not late else step
-
-        step, at = then(), found.revision
-        while step is Next.WAIT:
-            try:
-                async with asyncio.timeout_at(deadline):
-                    async for batch in self._etcd.watch(beginning, after(beginning), at + 1):
-                        at = max(at, batch.revision) if batch.changes else at
-                        update(reports, beginning, batch.changes)
-                        now = progress(asked, reports, revision, wanted)
-                        self._say(stage, now)
-                        if (step := then()) is not Next.WAIT:
-                            break
-            except TimeoutError:
-                step = then(late=True)
-            except RunError:
-                await asyncio.sleep(0.2)  # another member has it
-                if loop.time() > deadline:
-                    step = then(late=True)
-        return step, now
+def _stage(name: str, plan: Plan, asked: Sequence[str], revision: int) -> Stage:
+    """Return that `asked` are to have applied what was said at `revision`, in the time of `plan`
+    behind that in which they are to say so.
+    """
+    seconds = plan.timeout + spread(len(asked))
+    return Stage(name, asked, revision, seconds, plan.abort)
 
 
 def _why(now: Progress, otherwise: str) -> str:

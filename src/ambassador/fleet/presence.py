@@ -21,6 +21,7 @@ __all__ = ["TTL", "Presence"]
 TTL = 30  # seconds
 _AT_ONCE = 100  # operations of one transaction; etcd's --max-txn-ops is 128
 _FAREWELL = 1.0  # seconds
+_UNASKED = 2.0  # seconds within which is said what nobody waits for
 
 
 class Presence:
@@ -35,39 +36,53 @@ class Presence:
         self._who = who
         self._state = state
         self._reports: dict[str, Applied] = {}
-        self._unsaid: set[str] = set()  # services whose report is not there yet
+        self._unsaid: dict[
+            str, float
+        ] = {}  # services whose report is not there yet: when it is due
         self._more = asyncio.Event()
         self._lease = 0
 
-    def report(self, service: str, applied: Applied | None) -> None:
-        """Say what has been applied of `service`; None: it is followed no longer."""
+    def report(self, service: str, applied: Applied | None, within: float = 0.0) -> None:
+        """Say what has been applied of `service`; None: it is followed no longer. It is said at a
+        moment that chance decides, `within` so many seconds: thousands do not report at once. 0:
+        nobody is known to wait for it.
+        """
+        seconds = within or _UNASKED
         if applied is None:
             if self._reports.pop(service, None) is None:
                 return
         elif self._reports.get(service) == applied:
             return
         else:
+            if service not in self._reports:
+                seconds = 0.0  # who moves counts those that are there
             self._reports[service] = applied
-        self._unsaid.add(service)
+        due = asyncio.get_running_loop().time() + random.uniform(0, seconds)
+        self._unsaid[service] = min(due, self._unsaid.get(service, due))
         self._more.set()
 
     async def run(self) -> None:
-        """Keep the lease and the reports, until cancelled."""
+        """Keep the lease and the reports, until cancelled. The lease comes first: where etcd is
+        slow, it would end before all is said, and all would have to be said anew.
+        """
         failures, loop, due = 0, asyncio.get_running_loop(), 0.0
         while True:
             try:
+                now = loop.time()
                 if not self._lease:
                     self._lease, _ = await self._etcd.grant(TTL)
                     due = loop.time() + _next()
-                    self._unsaid |= self._reports.keys()
-                while self._unsaid:
-                    await self._say(list(self._unsaid)[:_AT_ONCE])
-                self._tell("")
-                failures = 0
-                if await self._woken(due - loop.time()):
+                    self._unsaid |= dict.fromkeys(self._reports, now)
+                elif now >= due:
+                    await self._etcd.renew(self._lease)
+                    due = loop.time() + _next()
+                elif ready := [service for service, at in self._unsaid.items() if at <= now]:
+                    await self._say(ready[:_AT_ONCE])
+                else:
+                    await self._woken(min((due, *self._unsaid.values())) - now)
                     continue
-                await self._etcd.renew(self._lease)
-                due = loop.time() + _next()
+                failures = 0
+                self._tell("")
             except NoLeaseError:
                 self._lease = 0
             except AmbassadorError as error:
@@ -83,14 +98,11 @@ class Presence:
                 async with asyncio.timeout(_FAREWELL):
                     await self._etcd.revoke(lease)
 
-    async def _woken(self, seconds: float) -> bool:
-        try:
+    async def _woken(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._more.wait()
-        except TimeoutError:
-            return False
-        self._more.clear()
-        return True
+                self._more.clear()
 
     async def _say(self, services: list[str]) -> None:
         said = {service: self._reports.get(service) for service in services}
@@ -101,7 +113,9 @@ class Presence:
             for service, applied in said.items()
         ]
         await self._etcd.change((), changes, self._keys.applied(services[0], self._who))
-        self._unsaid -= {s for s, applied in said.items() if self._reports.get(s) == applied}
+        for service, applied in said.items():
+            if self._reports.get(service) == applied:
+                self._unsaid.pop(service, None)
 
     def _tell(self, problem: str) -> None:
         if problem == self.problem:
@@ -114,5 +128,5 @@ class Presence:
 
 
 def _next() -> float:
-    """Return when the lease is renewed next: after a third of it, and not all in one moment."""
-    return TTL / 3 * random.uniform(0.8, 1.2)
+    """Return when the lease is renewed next: after half of it, and not all in one moment."""
+    return TTL / 2 * random.uniform(0.8, 1.2)

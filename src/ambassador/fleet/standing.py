@@ -25,7 +25,7 @@ from ambassador.core.fleet.records import (
 from ambassador.errors import ConfigError
 from ambassador.fleet.etcd import Etcd
 
-__all__ = ["Standing", "followed", "named", "standing", "update"]
+__all__ = ["Standing", "followed", "named", "reported", "standing"]
 
 _T = TypeVar("_T")
 _Parse = Callable[[str, str], _T]
@@ -41,6 +41,7 @@ class Standing:
     trial_revision: int
     announced: Mapping[str, Announced]
     reports: Mapping[str, Applied]
+    reported: int  # the revision these were read at
     history: Mapping[int, Entry]
 
 
@@ -49,7 +50,7 @@ async def standing(etcd: Etcd, keys: Keys, service: str) -> Standing:
     word_key, trial_key = keys.word(service), keys.trial(service)
     beginning = word_key.removesuffix("word")
     there = (await etcd.get(beginning, after(beginning))).values
-    reports = (await etcd.get(begin := keys.applied(service), after(begin))).values
+    reports = await etcd.get(begin := keys.applied(service), after(begin))
     entries = (await etcd.get(past := keys.history(service), after(past), limit=MOST)).values
     stands, tried = there.get(word_key), there.get(trial_key)
     announced = keys.announced(service)
@@ -60,7 +61,8 @@ async def standing(etcd: Etcd, keys: Keys, service: str) -> Standing:
         _understood(parse_trial, trial_key, tried),
         0 if tried is None else tried.revision,
         dict(_each(parse_announced, offers)),
-        dict(_each(parse_applied, reports)),
+        dict(_each(parse_applied, reports.values)),
+        reports.revision,
         {int(number): one for number, one in _each(parse_entry, entries) if number.isdigit()},
     )
 
@@ -79,17 +81,14 @@ async def named(etcd: Etcd, keys: Keys) -> list[str]:
     return sorted(names | set(await followed(etcd, keys)))
 
 
-def update(
-    reports: dict[str, Applied], beginning: str, changes: Mapping[str, Value | None]
-) -> None:
-    """Bring `reports` to what has changed under the keys that begin with `beginning`."""
+def reported(
+    beginning: str, changes: Mapping[str, Value | None]
+) -> Iterator[tuple[str, Applied | None]]:
+    """Yield who reports what by `changes` under the keys that begin with `beginning`; None: nothing
+    any longer, or nothing that makes sense.
+    """
     for key, value in changes.items():
-        who = key.removeprefix(beginning)
-        report = _understood(parse_applied, key, value)
-        if report is None:
-            reports.pop(who, None)
-        else:
-            reports[who] = report
+        yield key.removeprefix(beginning), _understood(parse_applied, key, value)
 
 
 def _understood(parse: _Parse[_T], key: str, value: Value | None) -> _T | None:

@@ -32,7 +32,7 @@ class World:
             routes=lambda: self.routes,
             verifier=self,
             place=self.place,
-            report=lambda name, applied: self.reports.setdefault(name, []).append(applied),
+            report=lambda name, applied, _: self.reports.setdefault(name, []).append(applied),
         )
         self.routes = ()
 

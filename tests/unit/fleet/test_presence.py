@@ -98,3 +98,65 @@ async def test_that_nobody_can_be_told_is_a_problem(keys):
     async with present(presence):
         await until(told)
     await presence.leave()  # at once: there is nothing to take back
+
+
+async def test_what_many_say_is_said_within_the_time_that_is_named(member, keys, monkeypatch):
+    client = member.client()
+    presence = Presence(client, keys, "me")
+    monkeypatch.setattr("ambassador.fleet.presence.random.uniform", lambda _least, most: most)
+
+    async def said(service):
+        key = keys.applied(service, "me")
+        found = (await client.get(key)).values.get(key)
+        return found and parse_applied(key, found.text).revision
+
+    async with present(presence):
+        presence.report("a", Applied(1, "applied"), 60)  # the first is never late
+        await until(lambda: said("a"))
+        presence.report("a", Applied(2, "applied"), 60)
+        presence.report("b", Applied(5, "applied"))
+        await until(lambda: said("b"))
+        assert await said("a") == 1
+        presence.report("a", Applied(3, "applied"), 0.05)  # somebody waits for less
+        await until(lambda: is_said(said, "a", 3))
+        presence.report("a", Applied(3, "applied", ("tcp://10.0.0.1:1",)))  # nobody waits
+        assert 1 < presence._unsaid["a"] - asyncio.get_running_loop().time() <= 2
+    await presence.leave()
+    client.close()
+
+
+async def is_said(said, service, revision):
+    return await said(service) == revision
+
+
+class SlowEtcd:
+    """Takes a while for each change, and notes what is asked of it."""
+
+    def __init__(self):
+        self.asked = []
+
+    async def grant(self, seconds):
+        return 7, seconds
+
+    async def renew(self, lease):
+        self.asked.append("renew")
+
+    async def change(self, *_what):
+        self.asked.append("change")
+        await asyncio.sleep(0.02)
+
+
+async def test_the_lease_is_kept_before_anything_is_said(keys, monkeypatch):
+    monkeypatch.setattr("ambassador.fleet.presence.TTL", 0.1)
+    etcd = SlowEtcd()
+    presence = Presence(etcd, keys, "me")
+    for number in range(3000):
+        presence.report(f"s{number}", Applied(1, "applied"))
+
+    async def all_said():
+        return not presence._unsaid
+
+    async with present(presence):
+        await until(all_said)
+    assert etcd.asked.count("change") == 30
+    assert "renew" in etcd.asked[:6]

@@ -22,7 +22,8 @@ class Destination:
     """Where a service shall lead: to `endpoints`; where `own`, to what a route itself says, if it
     says something. `revision` is that of the word or trial (0: of none), which asks to be `asked`:
     the new endpoints have to answer first. With `tried` the service stays where it is, and new
-    sessions wait for the word. `why` says where it comes from, for people.
+    sessions wait for the word. `why` says where it comes from, for people; reports of it are
+    waited for `within` so many seconds (0: nobody waits).
     """
 
     endpoints: tuple[Endpoint, ...] = ()
@@ -33,6 +34,7 @@ class Destination:
     existing: Existing | None = None
     why: str = ""
     who: str = ""
+    within: float = 0.0
 
 
 def mark(who: str) -> str:
@@ -69,6 +71,7 @@ def destination(service: Service, who: str, proto: Proto = Proto.TCP) -> Destina
             existing=trial.existing,
             why=f"tried here first for {trial.who or 'a move'}",
             who=trial.who,
+            within=trial.within,
         )
     if trial.kind == Kind.HOLD:
         there = _leads(service, trial.endpoints, proto)
@@ -79,6 +82,7 @@ def destination(service: Service, who: str, proto: Proto = Proto.TCP) -> Destina
             tried=True,
             why=f"held for a move by {trial.who or 'an operator'}",
             who=trial.who,
+            within=trial.within,
         )
     return here
 
@@ -94,6 +98,7 @@ def _by_word(service: Service, proto: Proto) -> Destination:
         existing=word.existing,
         why=f"the word of {word.who}" if word.endpoints and word.who else there.why,
         who=word.who,
+        within=word.within,
     )
 
 

@@ -111,6 +111,15 @@ class Reader:
             return 0.0
         return float(value)
 
+    def seconds(self, field: str) -> float:
+        """Return a number of seconds, up to an hour, 0 where there is none."""
+        self._known.add(field)
+        value = self._fields.get(field, 0)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 3600:
+            self.wrong(field, "is no number of seconds up to 3600", json.dumps(value))
+            return 0.0
+        return float(value)
+
     def existing(self) -> Existing | None:
         """Return the policy for open sessions, None where nothing is said of it."""
         text = self.text("existing")

@@ -59,13 +59,14 @@ STATES = (State.APPLIED, State.HELD, State.REFUSED)
 class Word:
     """Where a service leads: `endpoints`, or where there are none to what is announced, or else
     what the routes themselves say. The sessions of endpoints that leave by it follow `existing`
-    (None: the route's own).
+    (None: the route's own). Somebody waits for the reports of it, `within` so many seconds.
     """
 
     endpoints: Endpoints = ()
     existing: Existing | None = None
     who: str = ""
     when: float = 0.0
+    within: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class Trial:
     up_to: str = ""
     existing: Existing | None = None
     who: str = ""
+    within: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,8 @@ def parse_word(key: str, text: str) -> Word:
     """Return the word that stands at `key`. Raises ConfigError."""
     read = Reader(key, text, "word")
     endpoints = read.endpoints(empty=True)
-    word = Word(endpoints, read.existing(), read.text("who"), read.time("when"))
+    who, when, within = read.text("who"), read.time("when"), read.seconds("within")
+    word = Word(endpoints, read.existing(), who, when, within)
     read.done()
     return word
 
@@ -131,7 +134,8 @@ def parse_trial(key: str, text: str) -> Trial:
     read = Reader(key, text, "trial")
     kind = read.text("kind", (Kind.CANARY, Kind.HOLD))
     up_to, who = read.text("up_to"), read.text("who")
-    trial = Trial(read.endpoints(empty=True), kind, up_to, read.existing(), who)
+    existing, within = read.existing(), read.seconds("within")
+    trial = Trial(read.endpoints(empty=True), kind, up_to, existing, who, within)
     if any(char not in "0123456789abcdef" for char in up_to):
         read.wrong("up_to", "is no hexadecimal number", up_to)
     read.done()

@@ -5,10 +5,11 @@ import pytest
 from ambassador.core.fleet.progress import (
     Next,
     Progress,
+    Tally,
     bar,
     followers_left,
     next_step,
-    progress,
+    spread,
 )
 from ambassador.core.fleet.records import Applied
 
@@ -28,7 +29,7 @@ from ambassador.core.fleet.records import Applied
 )
 def test_a_report_is_of_the_revision_that_is_asked_for_or_older(report, where):
     reports = {} if report is None else {"a": report}
-    found = progress(["a"], reports, 5)
+    found = Tally(["a"], reports, 5).progress()
     names = {
         "applied": found.applied,
         "waiting": found.waiting,
@@ -40,7 +41,26 @@ def test_a_report_is_of_the_revision_that_is_asked_for_or_older(report, where):
 
 
 def test_a_move_that_is_held_is_done_when_all_hold():
-    assert progress(["a"], {"a": Applied(5, "held")}, 5, "held").applied == ("a",)
+    assert Tally(["a"], {"a": Applied(5, "held")}, 5, "held").progress().applied == ("a",)
+
+
+def test_reports_are_counted_as_they_come_and_those_of_strangers_are_not():
+    tally = Tally(["b", "a"], {}, 5)
+    assert (tally.progress().gone, tally.total) == (("b", "a"), 0)
+    tally.report("a", Applied(5, "refused", (), "no answer"))
+    tally.report("c", Applied(5, "applied"))
+    tally.report("b", Applied(5, "applied"))
+    assert tally.progress() == Progress(("b",), (), (("a", "no answer"),))
+    assert (tally.total, len(tally.refused)) == (2, 1)
+    tally.report("a", Applied(5, "applied"))
+    tally.report("b", None)
+    assert tally.progress() == Progress(("a",), gone=("b",))
+    assert next_step(tally, 0, late=False) is Next.DONE
+
+
+@pytest.mark.parametrize(("count", "seconds"), [(1, 0.05), (200, 0.1), (5000, 2.5)])
+def test_the_more_report_the_longer_they_take(count, seconds):
+    assert spread(count) == seconds
 
 
 def some(applied=0, waiting=0, refused=0):
