@@ -1,7 +1,5 @@
 """What ports.HistoryStore promises, of each store."""
 
-import json
-
 import pytest
 
 from ambassador.core.history import Change
@@ -35,7 +33,7 @@ def file(folder):
 
 
 def handed(folder):
-    return HandedHistory(b"{}", file(folder).decode, file(folder))
+    return HandedHistory("", file(folder).decode, file(folder))
 
 
 @pytest.mark.parametrize("make", [file, handed])
@@ -70,6 +68,6 @@ def test_what_makes_no_sense_is_left_and_nothing_is_known(tmp_path, text):
 
 
 def test_what_was_handed_over_is_what_was_saved_last(tmp_path):
-    text = json.dumps({"history": FileHistory.encode(HISTORY)}).encode()
+    text = FileHistory.encode(HISTORY)
     assert HandedHistory(text, file(tmp_path).decode, None).load() == HISTORY
-    assert HandedHistory(b"no JSON", file(tmp_path).decode, None).load() == ()
+    assert HandedHistory("no JSON", file(tmp_path).decode, None).load() == ()

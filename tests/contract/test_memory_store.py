@@ -2,8 +2,6 @@
 scenario of a route that follows.
 """
 
-import json
-
 import pytest
 
 from ambassador.app.kept import HandedMemories
@@ -21,7 +19,7 @@ def file(folder):
 
 
 def handed(folder):
-    return HandedMemories(b"{}", FileMemories(folder))
+    return HandedMemories("", FileMemories(folder))
 
 
 @pytest.mark.parametrize("make", [file, handed])
@@ -47,6 +45,5 @@ def test_what_makes_no_sense_is_not_remembered(tmp_path):
 
 
 def test_what_was_handed_over_is_what_was_saved_last():
-    text = json.dumps({"primaries": encode(MEMORIES)}).encode()
-    assert HandedMemories(text, None).load() == MEMORIES
-    assert HandedMemories(b"no JSON", None).load() == {}
+    assert HandedMemories(encode(MEMORIES), None).load() == MEMORIES
+    assert HandedMemories("no JSON", None).load() == {}

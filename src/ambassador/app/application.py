@@ -27,6 +27,7 @@ from ambassador.app import assemble
 from ambassador.app.alone import in_fleet
 from ambassador.app.feeds import Feeds
 from ambassador.app.figures import Figures
+from ambassador.app.handed import handing
 from ambassador.app.ready import Readiness, in_a_line, tell_cut
 from ambassador.app.reclaim import Left, leave, outlive
 from ambassador.app.watches import Watches
@@ -82,7 +83,8 @@ class App:
             left=self._left.sockets(sock for _, sock in given),
         )
         self._token = Token(lambda: assemble.token(settings), settings.api_token_file)
-        self._feeds = feeds = Feeds(settings, os.environ, sources, successor)
+        handed = successor.wishes if successor else self._left.wishes(settings)
+        self._feeds = feeds = Feeds(settings, os.environ, sources, handed)
         resolver = feeds.resolver
         self._durations = Durations()
         self._access = AccessLog(settings.access_log) if settings.access_log else None
@@ -94,9 +96,7 @@ class App:
         )
         self._transfer = Transfer(resolver, relay, self._kernel, self._durations.counters)
         self._fleet = in_fleet(settings, sources, resolver)
-        kept = assemble.kept(
-            settings, successor.wishes if successor else self._left.wishes(settings)
-        )
+        kept = assemble.kept(settings, handed)
         self.reconciler = Reconciler(
             assemble.placed(sources, given),
             self._relay,
@@ -120,7 +120,8 @@ class App:
         self._watches = Watches(
             resolver, self.reconciler, lists, self._durations.forget, self._fleet, keys=self._keys
         )
-        leave(self.reconciler, relay, self._transfer)
+        self._encode = handing(self.reconciler, feeds.woken)
+        leave(self.reconciler, relay, self._transfer, self._encode)
         self._doors = Doors(
             self.reconciler, Figures(self.reconciler, relay, self._transfer, self._durations)
         )
@@ -183,7 +184,7 @@ class App:
                 self._doors.path,
                 lambda: self._doors.sockets,
                 self.reconciler.still,
-                self._feeds.handing_over(self._watches.followers.encode),
+                self._encode,
                 self._let_go,
             )
         if watch is not None:
@@ -194,9 +195,7 @@ class App:
         await readiness.begin(self._doors.start)
 
     async def leave(self, stop: asyncio.Event) -> None:
-        """Another has the routes: let open sessions end until `stop`, and answer as long as it does
-        not.
-        """
+        """Another has the routes: let open sessions end until `stop`; answer until it answers."""
         answering = spawn(self._answer_until_replaced(), "answer until the successor does")
         await self._transfer.stay(stop, answering)
         answering.cancel()

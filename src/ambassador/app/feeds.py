@@ -6,16 +6,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import socket
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ambassador.app.handed import WOKEN, part
 from ambassador.control.reconciler import Reconciler
 from ambassador.core.phase import Phase
-from ambassador.core.wish import Wish
 from ambassador.errors import ConfigError, ResolveError
 from ambassador.model import Endpoint, Inet, Route
 from ambassador.ports import NameFeed, Source
@@ -30,19 +29,17 @@ if TYPE_CHECKING:
     from ambassador.engine.labels import LabelsSource
     from ambassador.engine.place import Where
     from ambassador.engine.woken import Woken
-    from ambassador.handover.successor import Successor
 
 __all__ = ["Feeds"]
 
 _FIRST = 5.0  # seconds to wait for the first answer of an engine whose labels make routes
 _STARTING = 0.05  # seconds between two looks whether the start is over
-_WOKEN = "woken"  # beside the wishes that are handed over
 _PROBE = 1.0  # seconds for one look at a container that was woken
 
 
 class Feeds:
     """Feeds of names, and the `resolver` that asks them; those of `sources` that are labels are
-    read from what is followed. `successor` has what a predecessor handed over.
+    read from what is followed. `handed`: what a predecessor handed over (see `handed`).
     """
 
     def __init__(
@@ -50,7 +47,7 @@ class Feeds:
         settings: Settings,
         environ: Mapping[str, str],
         sources: Sequence[Source] = (),
-        successor: Successor | None = None,
+        handed: bytes | None = None,
     ) -> None:
         self._labels: Sequence[LabelsSource] = ()
         if settings.docker_labels:
@@ -62,7 +59,7 @@ class Feeds:
         self._reconciler: Reconciler | None = None
         self._settings = settings
         self._environ = environ
-        self._handed = successor.wishes if successor is not None else b""
+        self._handed = handed
         self._woken: Woken | None = None
         self._engines: dict[Where, EngineFeed] = {}
         self._schemes: dict[str, EngineFeed] = {}
@@ -125,7 +122,7 @@ class Feeds:
             from ambassador.engine.woken import Woken  # noqa: PLC0415
 
             self._woken = Woken(
-                Path(self._settings.state) if self._settings.state else None, self._from_before()
+                Path(self._settings.state) if self._settings.state else None, self.woken()
             )
         feed = self._engines.get(where)
         if feed is None:
@@ -155,24 +152,11 @@ class Feeds:
             for feed in self._engines.values()
         )
 
-    def handing_over(
-        self, encode: Callable[[Collection[Wish]], str]
-    ) -> Callable[[Collection[Wish]], str]:
-        """Return `encode` with what was woken beside what it returns, for a successor."""
-
-        def both(wishes: Collection[Wish]) -> str:
-            text = encode(wishes)
-            woken = self._woken.encode() if self._woken is not None else self._from_before()
-            return json.dumps(json.loads(text) | {_WOKEN: woken}) if woken else text
-
-        return both
-
-    def _from_before(self) -> str:
-        """Return what was woken by a predecessor, as it handed that over."""
-        try:
-            return str(json.loads(self._handed).get(_WOKEN, "")) if self._handed else ""
-        except (ValueError, AttributeError):
-            return ""
+    def woken(self) -> str:
+        """Return which containers were woken, as text; empty where none was."""
+        if self._woken is not None:
+            return self._woken.encode()
+        return part(self._handed, WOKEN)
 
     def close(self) -> None:
         """Follow nothing any longer, and ask for no name."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
 from ambassador.control.reconciler import Reconciler
 from ambassador.core.plan import RemoveRoute, Step
-from ambassador.core.wish import Wish
 from ambassador.model import Endpoint, Route, RouteKey
 from ambassador.ports import Resolver
 
@@ -19,7 +18,7 @@ __all__ = ["Followers", "keeping_up"]
 
 
 class Followers:
-    """Has routes of `reconciler` followed; what it hands over has what followers remember."""
+    """Has routes of `reconciler` followed."""
 
     def __init__(self, resolver: Resolver, reconciler: Reconciler) -> None:
         self._resolver = resolver
@@ -46,13 +45,6 @@ class Followers:
         """Follow no longer."""
         if self._following is not None:
             self._following.close()
-
-    def encode(self, wishes: Collection[Wish]) -> str:
-        """Return what is handed over: `wishes`, what followers remember, and what was changed."""
-        from ambassador.app.kept import encoded  # noqa: PLC0415 (only an upgrade needs it)
-
-        switches, record = self._reconciler.switches, self._reconciler.record
-        return encoded(wishes, switches.memories, record.history)
 
     def _asked(self, key: RouteKey) -> tuple[int, int, tuple[str, ...]]:
         return self._following.asked(key) if self._following is not None else (0, 0, ())

@@ -4,23 +4,18 @@ disk, or were handed over; where neither is so, none of this is imported.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
 from ambassador.app.assemble import assigned
-from ambassador.core.follow.memory import Memories, decode, encode
-from ambassador.core.history import History
-from ambassador.core.wish import Wish
-from ambassador.handover.successor import HISTORY, HandedHistory, HandedStore
+from ambassador.app.handed import HISTORY, PRIMARIES, part
+from ambassador.core.follow.memory import Memories, decode
+from ambassador.handover.successor import HandedHistory, HandedStore
 from ambassador.ports import HistoryStore, MemoryStore, StateStore
 from ambassador.settings import Settings
 from ambassador.store import FileHistory, FileMemories, FileStore
 
-__all__ = ["HandedMemories", "Kept", "encoded", "kept"]
-
-_MEMORIES = "primaries"  # beside the wishes that are handed over
+__all__ = ["HandedMemories", "Kept", "kept"]
 
 
 class Kept(NamedTuple):
@@ -44,30 +39,23 @@ def kept(settings: Settings, given: bytes | None) -> Kept | None:
     read = FileStore(nowhere, assigned).decode, FileHistory(nowhere, assigned).decode
     return Kept(
         HandedStore(given.decode(errors="replace"), read[0], store),
-        HandedHistory(given, read[1], history),
-        HandedMemories(given, memories),
+        HandedHistory(part(given, HISTORY), read[1], history),
+        HandedMemories(part(given, PRIMARIES), memories),
     )
-
-
-def encoded(wishes: Collection[Wish], memories: Memories, history: History) -> str:
-    """Return what is handed over: `wishes`, what followers remember, and what was changed."""
-    whole = json.loads(FileStore.encode(wishes))
-    handed = {_MEMORIES: encode(memories), HISTORY: FileHistory.encode(history)}
-    return json.dumps(whole | handed)
 
 
 class HandedMemories:
     """Implements ports.MemoryStore: what was handed over is what was saved last."""
 
-    def __init__(self, text: bytes, store: MemoryStore | None) -> None:
+    def __init__(self, text: str, store: MemoryStore | None) -> None:
         self._text = text
         self._store = store
 
     def load(self) -> Memories:
         """Return the memories of the predecessor; see ports.MemoryStore."""
         try:
-            return decode(json.loads(self._text)[_MEMORIES])
-        except (ValueError, LookupError, TypeError):  # one that followed nothing
+            return decode(self._text)
+        except ValueError:  # one that followed nothing
             return {}
 
     def save(self, memories: Memories) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,18 +88,19 @@ def _places(settings: Settings, environ: Mapping[str, str]) -> Iterator[Path]:
         yield of_our_own(path)
 
 
-def leave(reconciler: Reconciler, relay: RelayPlane, transfer: Transfer) -> None:
-    """Have the relay leave behind what was wished and counted, should this process be killed."""
+def leave(
+    reconciler: Reconciler,
+    relay: RelayPlane,
+    transfer: Transfer,
+    encode: Callable[[Collection[Wish]], str],
+) -> None:
+    """Have the relay leave behind what was counted and wished, as `encode` writes it, should this
+    process be killed.
+    """
     relay.ledger.count = transfer.lasting
 
     def keep(wishes: Collection[Wish]) -> None:
-        def written() -> bytes:
-            from ambassador.app.kept import encoded  # noqa: PLC0415 (there are workers)
-
-            known = reconciler.switches.memories, reconciler.record.history
-            return encoded(wishes, *known).encode()
-
-        relay.ledger.wish(written)
+        relay.ledger.wish(lambda: encode(wishes).encode())
 
     reconciler.keep_wishes(keep)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import socket
 from collections.abc import Callable, Collection, Sequence
@@ -30,9 +29,7 @@ from ambassador.sockets.unix import peer
 if TYPE_CHECKING:
     from ambassador.core.history import History
 
-__all__ = ["HISTORY", "HandedHistory", "HandedStore", "Successor"]
-
-HISTORY = "history"  # the key of what was changed, beside the wishes that are handed over
+__all__ = ["HandedHistory", "HandedStore", "Successor"]
 
 
 class Successor:
@@ -198,13 +195,13 @@ class HandedStore:
 
 
 class HandedHistory:
-    """Implements ports.HistoryStore: what was handed over in `text` is what was saved last.
+    """Implements ports.HistoryStore: what was handed over as `text` is what was saved last.
 
-    `read` makes a history of its part of the text; what is saved goes to `store`, if there is one.
+    `read` makes a history of it; what is saved goes to `store`, if there is one.
     """
 
     def __init__(
-        self, text: bytes, read: Callable[[str], History], store: HistoryStore | None
+        self, text: str, read: Callable[[str], History], store: HistoryStore | None
     ) -> None:
         self._text = text
         self._read = read
@@ -213,7 +210,7 @@ class HandedHistory:
     def load(self) -> History:
         """Return the history of the predecessor; see ports.HistoryStore."""
         try:
-            return self._read(json.loads(self._text)[HISTORY])
+            return self._read(self._text)
         except (AmbassadorError, ArithmeticError, LookupError, TypeError, ValueError):
             return () if self._store is None else self._store.load()  # one that told of none
 
