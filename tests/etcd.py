@@ -9,7 +9,7 @@ import signal
 import subprocess
 import tempfile
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -37,14 +37,20 @@ def newer() -> str | None:
 
 
 class Member:
-    """One member, on 127.0.0.1 unless it is told `where`; `more` are further flags."""
+    """One member, on 127.0.0.1; `more` are further flags, `begin` starts it."""
 
     def __init__(
-        self, folder: Path, *more: str, program: str | None = None, scheme: str = "http"
+        self,
+        folder: Path,
+        *more: str,
+        program: str | None = None,
+        scheme: str = "http",
+        begin: Callable[..., subprocess.Popen[Any]] = subprocess.Popen,
     ) -> None:
         if PROGRAM is None:
             pytest.skip("etcd is not installed")
         self.folder = folder
+        self._begin = begin
         self.port = free_port(2)
         self.scheme = scheme
         self.url = f"{scheme}://127.0.0.1:{self.port}"
@@ -62,7 +68,7 @@ class Member:
     def start(self) -> Member:
         """Start it, and wait until it answers."""
         with (self.folder / "etcd.log").open("ab") as log:
-            self.process = subprocess.Popen(self._command, stdout=log, stderr=log)
+            self.process = self._begin(self._command, stdout=log, stderr=log)
         until(self.answers, 20, f"etcd answers; its log is {self.folder}/etcd.log")
         return self
 
