@@ -52,6 +52,7 @@ if [ "$R" ]; then
 else
   mount -t tmpfs tmpfs /run; mkdir -p /etc/docker; mount -t tmpfs tmpfs /etc/docker
 fi
+[ ! -d /var/lib/cni ] || mount -t tmpfs tmpfs /var/lib/cni
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin PODMAN_IGNORE_CGROUPSV1_WARNING=1
 trap "" HUP
 while :; do
@@ -59,7 +60,8 @@ while :; do
     dockerd --data-root $E/data --exec-root $E/exec --pidfile $E/pid -H unix://$E/s --live-restore \
       --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent /$group "$@" &
   else
-    podman --root $E/data --runroot $E/exec --cgroup-manager cgroupfs --events-backend file \
+    podman --root $E/data --runroot $E/exec --network-config-dir $E/net \
+      --cgroup-manager cgroupfs --events-backend file \
       "$@" system service --time=0 unix://$E/s &
   fi
   echo $! > $E/engine; wait $!

@@ -120,15 +120,18 @@ class Follower:
         """Follow until the stream ends or something fails."""
         self._all = True
         self._wake.set()
-        began = asyncio.Event()
+        began, lists = asyncio.Event(), self.lists
         reader = spawn(_outcome(self._read(began)), "read the events of the engine")
         asker = spawn(_outcome(self._ask(began)), "list containers")
         try:
             done, _ = await asyncio.wait({reader, asker}, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
-                if (failure := task.result()) is not None:
-                    if self._deaf:  # then it is looked at now and again
-                        await self._list(None)
+                failure = task.result()
+                if self._deaf or (failure is None and self.lists == lists):
+                    # No events, or a stream that ended before anything was listed: then it is
+                    # looked at now and again.
+                    await self._list(None)
+                if failure is not None:
                     raise failure
         finally:
             reader.cancel()
