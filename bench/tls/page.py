@@ -57,6 +57,7 @@ def page(
         "that speaks TLS to the other; both show a certificate (ECDSA P-256) and look at the",
         "other's, TLS 1.3. Redis and iperf3 behind them, redis-benchmark and iperf3 before them.",
         "HAProxy with `mode tcp` and two threads, stunnel with TCP_NODELAY, else as they come.",
+        "Where each handshake is a full one, no side of any makes or takes a ticket.",
         f"{rounds} rounds, in each all of them one after the other; medians. CPU is of both hops.",
         "",
         "Where the load is more than one or two, others had the cores, too: rates and waits say",

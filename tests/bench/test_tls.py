@@ -3,10 +3,9 @@
 import subprocess
 import sys
 
-from ambassador.model import Tls
-from ambassador.tls import keyring
 from bench.tls.page import LOADS, page
 from bench.tls.peers import FORGETFUL, PEERS
+from tests.identities import Identities
 
 
 def test_a_figure_stands_over_the_best_of_the_others():
@@ -21,16 +20,27 @@ def test_a_figure_stands_over_the_best_of_the_others():
     assert "|  | p99 ms | 4.00 | 2.00 | 3.00 | 1.50 | at most 1.1 |" in text
 
 
-def test_ours_is_made_to_forget_what_it_could_resume_by():
-    key = ("a", "b", 1, Tls(), True)
-    done = subprocess.run(
-        [sys.executable, "-c", f"{FORGETFUL}\nprint(keyring._remember(1, 2, 3))"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert done.stdout == "None\n"
-    kept: dict = {}
-    keyring._remember(kept, key, "session")
-    assert kept == {key: "session"}
+def test_ours_is_made_to_forget_what_it_could_resume_by(tmp_path):
+    words = """
+from ambassador.model import Tls
+from ambassador.tls.bundle import load
+context = contexts.for_clients(Tls(), load(sys.argv[1]))
+sock = TlsSocket(socket.socket(), context, accepts=True)
+sock.remember = print
+print(context.num_tickets, sock.learn(), sock.remember)
+"""
+    Identities(tmp_path).pair()
+    for forgets, said in (
+        (FORGETFUL, "0 True None\n"),
+        ("", "1 False <built-in function print>\n"),
+    ):
+        text = "import socket, sys\nfrom ambassador.tls import contexts\n"
+        text += f"from ambassador.tls.stream import TlsSocket\n{forgets}{words}"
+        done = subprocess.run(
+            [sys.executable, "-c", text, next(tmp_path.glob("big*.pem"))],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert done.stdout == said
 
 
 def test_both_sides_of_each_speak_of_the_same_ports(tmp_path):

@@ -61,6 +61,7 @@ def _pattern(peer: str) -> re.Pattern[str]:
     return re.compile(".*".join(map(re.escape, peer.split("*"))), re.DOTALL | re.IGNORECASE)
 
 
+@lru_cache(1024)
 def is_at(host: str, names: Names, peer: str = "") -> bool:
     """Return whether the holder of a certificate with `names` may be at the IP literal `host`.
     `peer` is who the own bundle says the other side is: that counts where the certificate says

@@ -42,6 +42,9 @@ class Bundle:
 
     where: str
     chain: bytes = b""  # PEM: the certificate and those between it and the authority
+    issuer: bytes = (
+        b""  # PEM: the authority that has signed it, where nobody is between and it is sure which
+    )
     key: bytes = field(default=b"", repr=False)  # PEM
     authority: str = ""  # PEM
     names: Names = field(default_factory=Names)
@@ -111,8 +114,7 @@ def _judged(
         raise _wrong(source, "there is a key and no certificate", where)
     decoded = [_decoded(one, source, where) for one in certificates]
     roots = [one for one, said in zip(certificates, decoded, strict=True) if _is_root(said)]
-    for one in trusted:
-        _decoded(one, source, where)
+    of_authorities = [_decoded(one, source, where) for one in trusted]
     if len(keys) > 1:
         raise _wrong(source, "there is more than one key", where)
     if not keys:
@@ -124,9 +126,12 @@ def _judged(
     first = decoded[0]
     between = [one for one in certificates[1:] if one not in roots]
     others = [one for one in roots if one != certificates[0]]
+    known = zip((*certificates, *trusted), (*decoded, *of_authorities), strict=True)
+    issuers = {one for one, said in known if said["subject"] == first["issuer"]}
     bundle = Bundle(
         where,
         chain=b"".join([certificates[0], *between]),
+        issuer=issuers.pop() if len(issuers) == 1 and not (between or _is_root(first)) else b"",
         key=keys[0],
         authority=_text([*others, *trusted]),
         names=names_of(first.get("subjectAltName", ()), _common_name(first)),
@@ -158,7 +163,9 @@ def _try(bundle: Bundle, source: str) -> None:
 
 def with_key(context: ssl.SSLContext, bundle: Bundle) -> None:
     """Have `context` show the certificate of `bundle`. Raises ssl.SSLError."""
-    with on_file(bundle.chain + bundle.key) as path:
+    # Beside a certificate alone OpenSSL looks for its issuer, verifies it and sends it, all of that
+    # in each handshake (SSL_CTX_set_mode(3), SSL_MODE_NO_AUTO_CHAIN): a tenth of one.
+    with on_file(bundle.chain + bundle.issuer + bundle.key) as path:
         # Without a password OpenSSL would ask the terminal for one.
         context.load_cert_chain(path, password=lambda: b"")
 

@@ -30,8 +30,8 @@ class TlsSocket(Records):
     """Takes over `sock`. `names` are the other side's once `handshake` is over."""
 
     __slots__ = (
-        "_early", "_fresh", "asked_for", "dialect", "hello", "judge", "remember", "remembers",
-        "resumed", "shown", "side", "unwanted", "waits",
+        "_early", "_fresh", "_listens", "asked_for", "dialect", "hello", "judge", "remember",
+        "remembers", "resumed", "shown", "side", "unwanted", "waits",
     )  # fmt: skip
 
     def __init__(
@@ -46,6 +46,7 @@ class TlsSocket(Records):
         super().__init__(sock, context, accepts=accepts, host=host, session=session)
         self.hello: bytes | None = None  # the first that was said, where the name in it is wanted
         self.asked_for = ""  # that name
+        self._listens = accepts  # the other side has to say something first
         self.waits = False  # it does not begin before the client has said something
         self._fresh = False  # what came with the end of the handshake has not been looked at
         self._early = b""  # plain bytes that follow the handshake
@@ -61,18 +62,21 @@ class TlsSocket(Records):
     def handshake(self) -> bool:
         """Go on with it; tell whether it is over. Raises OSError where it fails."""
         while True:
+            if self._listens:
+                count = self._receive()
+                if count is None:
+                    self.flush()
+                    return False
+                if not count:
+                    text = self.failure = "it hung up in the handshake"
+                    raise ConnectionResetError(errno.ECONNRESET, text)
+                if self.hello is not None:
+                    self._note(count)
+            self._listens = True
             try:
                 self._ssl.do_handshake()
             except ssl.SSLWantReadError:
                 self.flush()
-                count = self._receive()
-                if count is None:
-                    return False
-                if not count:
-                    text = self.failure = "it hung up in the handshake"
-                    raise ConnectionResetError(errno.ECONNRESET, text) from None
-                if self.hello is not None:
-                    self._note(count)
                 continue
             except (ssl.SSLError, ssl.CertificateError) as error:
                 self.failure = spoken(error)

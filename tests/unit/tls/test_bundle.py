@@ -4,6 +4,7 @@ import pytest
 
 from ambassador.errors import ConfigError
 from ambassador.tls.bundle import load
+from tests.identities import Identities
 
 
 def blocks(path):
@@ -20,6 +21,7 @@ def test_one_file_has_all(identities):
     assert found.proves
     assert found.authority.count("BEGIN CERTIFICATE") == 1
     assert found.chain.count(b"BEGIN CERTIFICATE") == 1
+    assert found.issuer.decode() == found.authority
     assert 89 * 86400 < found.expires - found.begins < 91 * 86400
     assert found.exposed == ()
     assert "PRIVATE" not in repr(found)
@@ -41,6 +43,21 @@ def test_a_folder_as_others_write_it(identities, tmp_path, names):
     assert not load(str(folder)).authority
     commas = ",".join(str(folder / name) for name in names[:2])
     assert load(commas).proves
+
+
+def test_the_issuer_is_shown_where_it_is_sure_which_it_is(identities, tmp_path):
+    certificate, key, authority = blocks(identities.bundle("a"))
+    stranger = blocks(identities.bundle("b", of="theirs"))[2]
+    again = blocks(Identities(tmp_path).bundle("again"))[2]  # of the same name, with another key
+    for others, issuer in (
+        ((authority,), authority), ((stranger,), ""), ((stranger, authority), authority),
+        ((authority, again), ""), ((), ""),
+    ):  # fmt: skip
+        path = tmp_path / "one.pem"
+        path.write_text("".join((certificate, key, *others)))
+        found = load(str(path))
+        assert found.issuer.decode() == issuer
+        assert found.authority == "".join(others)
 
 
 def test_authorities_alone_say_whom_to_trust(identities, tmp_path):
