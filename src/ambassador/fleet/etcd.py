@@ -140,9 +140,13 @@ class Etcd:
         """Return the answer of the first member that has one."""
         data = json.dumps(body).encode()
         failures: list[AmbassadorError] = []
+        asked = set[Url]()  # who has no turn for one question has none for the same one more
         async with self._lock:
-            for _ in range(len(self._order) + 1):  # one that was kept may have hung up meanwhile
+            for _ in range(len(self._order) + 1):
                 url = self._order[0] if self._kept is None else self._kept.url
+                if url in asked:
+                    break
+                kept = self._kept
                 try:
                     async with asyncio.timeout(LIMIT):
                         return await self._ask_one(path, data, about)
@@ -152,8 +156,11 @@ class Etcd:
                     continue
                 except AwayError as error:
                     failures.append(error)
+                    if kept is None or kept.usable:  # else it may have hung up long ago
+                        asked.add(url)
                 except TimeoutError:
                     failures.append(AwayError(f"{url}: no answer within {LIMIT:g} s"))
+                    asked.add(url)
                 except BaseException:
                     if self._kept is not None and not self._kept.usable:
                         self.close()
@@ -218,6 +225,9 @@ class Etcd:
             except TimeoutError:
                 connection.close()
                 failures.append(f"{url}: no answer within {LIMIT:g} s")
+            except BaseException:  # cancelled, by the time for the whole question
+                connection.close()
+                raise
             self._turn(url)
         raise AwayError("; ".join(failures))
 

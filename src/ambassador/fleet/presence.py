@@ -20,6 +20,9 @@ __all__ = ["TTL", "Presence"]
 
 TTL = 30  # seconds
 _AT_ONCE = 100  # operations of one transaction; etcd's --max-txn-ops is 128
+# Seconds between two attempts, at most: thousands whose etcd is overrun let it breathe, and the
+# lease lives on meanwhile.
+_LONGEST = 10.0
 _FAREWELL = 1.0  # seconds
 _UNASKED = 2.0  # seconds within which is said what nobody waits for
 
@@ -41,6 +44,11 @@ class Presence:
         ] = {}  # services whose report is not there yet: when it is due
         self._more = asyncio.Event()
         self._lease = 0
+
+    @property
+    def told(self) -> bool:
+        """Whether all that was reported stands there."""
+        return bool(self._lease) and not self._unsaid
 
     def report(self, service: str, applied: Applied | None, within: float = 0.0) -> None:
         """Say what has been applied of `service`; None: it is followed no longer. It is said at a
@@ -88,7 +96,7 @@ class Presence:
             except AmbassadorError as error:
                 failures += 1
                 self._tell(in_a_line(error))
-                await asyncio.sleep(pause(failures))
+                await asyncio.sleep(pause(failures, longest=_LONGEST))
 
     async def leave(self) -> None:
         """Take everything back."""

@@ -32,11 +32,15 @@ _GONE = (
 Told = Callable[[Mapping[str, Value]], Awaitable[None]]
 
 
-def pause(failures: int, chance: Callable[[float, float], float] = random.uniform) -> float:
+def pause(
+    failures: int,
+    chance: Callable[[float, float], float] = random.uniform,
+    longest: float = LONGEST,
+) -> float:
     """Return after how many seconds to try again, after so many `failures` in a row: anything up
     to a bound that doubles (full jitter; M. Brooker, "Exponential Backoff And Jitter").
     """
-    return chance(SHORTEST, min(LONGEST, 0.5 * 2 ** min(failures, 10)))
+    return chance(SHORTEST, min(longest, 0.5 * 2 ** min(failures, 10)))
 
 
 class Watching:

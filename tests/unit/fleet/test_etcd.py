@@ -1,6 +1,7 @@
 """The client, against a real etcd."""
 
 import asyncio
+import socket
 
 import pytest
 
@@ -132,3 +133,16 @@ async def test_a_watch_that_has_begun_waits_for_as_long_as_nothing_changes(
     await changing
     await watch.aclose()
     client.close()
+
+
+async def test_who_has_no_turn_for_a_question_is_not_asked_once_more(keys, monkeypatch):
+    monkeypatch.setattr("ambassador.fleet.etcd.LIMIT", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.setblocking(False)
+        client = Etcd(Access((Url("127.0.0.1", silent.getsockname()[1], False),)))
+        with pytest.raises(SourceError, match=r"no answer within 0\.2 s"):
+            await client.get(keys.word("a"))
+        client.close()
+        silent.accept()[0].close()
+        with pytest.raises(BlockingIOError):
+            silent.accept()

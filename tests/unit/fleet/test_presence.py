@@ -154,7 +154,7 @@ async def test_the_lease_is_kept_before_anything_is_said(keys, monkeypatch):
         presence.report(f"s{number}", Applied(1, "applied"))
 
     async def all_said():
-        return not presence._unsaid
+        return presence.told
 
     async with present(presence):
         await until(all_said)

@@ -132,7 +132,7 @@ async def test_a_clock_that_jumps_by_an_hour_moves_nothing(member, keys, monkeyp
     presence.report("a", Applied(1, "applied"))
     keeping = asyncio.get_running_loop().create_task(presence.run())
     async with Watcher(member, keys) as watcher:
-        await watcher.until(lambda w: presence._lease and not presence._unsaid)
+        await watcher.until(lambda w: presence.told)
         lease = presence._lease
         monkeypatch.setattr(time, "time", lambda: now() + jump)
         await client.change((), (put(key, "2"),), key)
