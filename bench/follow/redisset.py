@@ -1,4 +1,4 @@
-"""One primary, two replicas and three sentinels on loopback, and what they say."""
+"""One primary, two replicas and three sentinels, what they say and what they have logged."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 from ambassador.follow.resp import Incomplete, Reply, command, parse
 from bench.errors import BenchError
 
-__all__ = ["NAME", "RedisSet", "ask", "until"]
+__all__ = ["HOST", "NAME", "RedisSet", "ask", "promotions", "until"]
 
+HOST = "10.90.0.1"  # where all of them are; the kernel plane forwards nothing to loopback
 NAME = "mymaster"
+_PROMOTED = " * MASTER MODE enabled"
 _SERVERS = (7101, 7102, 7103)
 _SENTINELS = (7201, 7202, 7203)
 
@@ -29,10 +32,10 @@ def until(condition: Callable[[], bool], what: str, limit: float = 90.0) -> None
         time.sleep(0.02)
 
 
-def ask(port: int, *words: str, limit: float = 1.0) -> Reply:
+def ask(port: int, *words: str, limit: float = 1.0, host: str = HOST) -> Reply:
     """Return the reply of what listens at `port`; None where nothing does."""
     with contextlib.suppress(OSError):
-        sock = socket.create_connection(("127.0.0.1", port), limit)
+        sock = socket.create_connection((host, port), limit)
         with sock:
             sock.sendall(command(*words))
             data = b""
@@ -41,6 +44,17 @@ def ask(port: int, *words: str, limit: float = 1.0) -> Reply:
                 with contextlib.suppress(Incomplete):
                     return parse(data)[0]
     return None
+
+
+def promotions(log: str) -> list[float]:
+    """Return when a server was promoted, in seconds since 1970, by the lines of its log:
+    `1234:M 30 Nov 2026 23:12:11.123 * MASTER MODE enabled (...)`.
+    """
+    return [
+        datetime.strptime(line.split(" ", 1)[1].split(" * ")[0], "%d %b %Y %H:%M:%S.%f").timestamp()
+        for line in log.splitlines()
+        if _PROMOTED in line
+    ]
 
 
 class RedisSet:
@@ -54,12 +68,12 @@ class RedisSet:
             self.start(port)
         until(lambda: all(ask(port, "PING") == "PONG" for port in self.servers), "the servers")
         for port in self.servers[1:]:
-            ask(port, "REPLICAOF", "127.0.0.1", str(self.servers[0]))
+            ask(port, "REPLICAOF", HOST, str(self.servers[0]))
         for port in self.sentinels:
             path = folder / f"{port}.conf"
             path.write_text(
                 f"port {port}\ndir {folder}\nprotected-mode no\n"
-                f"sentinel monitor {NAME} 127.0.0.1 {self.servers[0]} 2\n"
+                f"sentinel monitor {NAME} {HOST} {self.servers[0]} 2\n"
                 f"sentinel down-after-milliseconds {NAME} 1000\n"
                 f"sentinel failover-timeout {NAME} 3000\n"
             )
@@ -72,7 +86,16 @@ class RedisSet:
         self._run(
             port, "redis-server", "--port", str(port), "--save", "", "--protected-mode", "no",
             "--dir", str(self._folder / str(port)), "--repl-diskless-sync-delay", "0",
+            "--logfile", "log",
         )  # fmt: skip
+
+    def promotions(self) -> list[tuple[float, int]]:
+        """Return when each server was promoted, by its own log, the first one first."""
+        return sorted(
+            (when, port)
+            for port in self.servers
+            for when in promotions((self._folder / str(port) / "log").read_text())
+        )
 
     def role(self, port: int) -> str:
         """Return what the server at `port` says of itself."""

@@ -4,42 +4,29 @@ from __future__ import annotations
 
 import itertools
 import os
-import platform
-import shlex
 import signal
-import statistics
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from bench.errors import BenchError
-from bench.follow.peers import PEERS
+from bench.follow.front import at_home, fronts
+from bench.follow.outcome import Outcome, judge
+from bench.follow.page import Part, keep, kept, page
+from bench.follow.peers import GROUPS, PEERS
 from bench.follow.redisset import NAME, RedisSet, ask, until
 from bench.follow.writers import Writers
 
-__all__ = ["EVENTS", "Outcome", "main", "page"]
+__all__ = ["EVENTS", "main"]
 
-PAGE = Path(__file__).parents[2] / "docs" / "follow-benchmarks.md"
+_DOCS = Path(__file__).parents[2] / "docs"
+PAGE, FIGURES = _DOCS / "follow-benchmarks.md", _DOCS / "benchmarks" / "follow.json"
 _INSIDE = "AMBASSADOR_BENCH_FOLLOW"
 _AFTER = 6.0  # seconds that are looked at after a failover, or after the one before is back
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What one failover has cost; times in milliseconds, None: not within the time looked at."""
-
-    first: float | None
-    everybody: float | None
-    named: float | None  # from the first sentinel's new answer to the first write
-    gap: float
-    lost: int
-    readonly: int
-    refused: int
 
 
 def _kill(redis: RedisSet, primary: int) -> None:
@@ -81,145 +68,110 @@ EVENTS: dict[str, Callable[[RedisSet, int], None]] = {
 }
 
 
-# How often each event is brought about, where no number is given: behind ours, and behind others.
-_OURS = dict(zip(EVENTS, (10, 10, 10, 5), strict=True))
+# How often each event is brought about, where no number is given: in front of ours, of others.
+_RUNS = dict(zip(EVENTS, (10, 10, 10, 5), strict=True))
 _OTHERS = 2
+WORDS = dict(zip(("planned", "kill", "stop", "double"), EVENTS, strict=True))
 
 
 class _Watch:
-    """When another is promoted, and when the first sentinel names another."""
+    """When the first sentinel names another (`named`, time.monotonic)."""
 
     def __init__(self, redis: RedisSet, before: int) -> None:
-        self.promoted = self.named = 0.0
+        self.named = 0.0
         self._on = True
-        self._threads = [
-            threading.Thread(target=self._look, args=(redis, before, what), daemon=True)
-            for what in ("promoted", "named")
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._thread = threading.Thread(target=self._look, args=(redis, before), daemon=True)
+        self._thread.start()
 
-    def _look(self, redis: RedisSet, before: int, what: str) -> None:
+    def _look(self, redis: RedisSet, before: int) -> None:
         others = [port for port in redis.servers if port != before]
-        while self._on and not getattr(self, what):
-            seen = (
-                any(redis.role(port) == "master" for port in others)
-                if what == "promoted"
-                else any(redis.named(port) in others for port in redis.sentinels)
-            )
-            if seen:
-                setattr(self, what, time.monotonic())
+        while self._on and not self.named:
+            if any(redis.named(port) in others for port in redis.sentinels):
+                self.named = time.monotonic()
             time.sleep(0.005)
 
     def stop(self) -> None:
         self._on = False
-        for thread in self._threads:
-            thread.join(2)
+        self._thread.join(2)
 
 
-def _once(redis: RedisSet, event: str, writers: Writers) -> Outcome:
+def _once(redis: RedisSet, event: str, writers: Mapping[str, Writers]) -> dict[str, Outcome]:
     before = redis.named(redis.sentinels[0])
     watch, began = _Watch(redis, before), time.monotonic()
     EVENTS[event](redis, before)
     time.sleep(_AFTER)
     watch.stop()
-    writers.stop()
-    after = redis.settle()
-    members = ask(after, "SMEMBERS", "written", limit=10)
-    there = set(members) if isinstance(members, list) else set()
-    promoted = watch.promoted or float("inf")
-    later = [one for one in writers.acknowledged if one[0] > promoted]
-    good = [one for one in later if str(one[1]) in there]
-    firsts = [min((t for t, _, c in good if c == one), default=None) for one in writers.clients]
-    moments = sorted(when for when, _, _ in writers.acknowledged if when > began - 0.5)
-    found = [one for one in firsts if one is not None]
-    return Outcome(
-        (min(found) - began) * 1000 if found else None,
-        (max(found) - began) * 1000 if len(found) == len(firsts) else None,
-        (min(found) - watch.named) * 1000 if found and watch.named else None,
-        max((b - a for a, b in itertools.pairwise(moments)), default=0.0) * 1000,
-        len(later) - len(good),
-        writers.readonly,
-        writers.refused,
-    )
-
-
-def _median(values: Sequence[float | None]) -> str:
-    known = [one for one in values if one is not None]
-    if len(known) < len(values) / 2 or not known:
-        return "never"
-    return f"{statistics.median(known):,.0f}"
-
-
-def page(found: dict[tuple[str, str], list[Outcome]], load: str) -> str:
-    """Return the page of what was `found`, by peer and event, under a `load`."""
-    host = f"{platform.system()} {platform.release()}, {os.cpu_count()} cores"
-    now = datetime.now(UTC)
-    lines = [
-        "# Failovers, measured",
-        "",
-        "Written by `./dev bench follow`; not by hand. One Redis set of a primary, two replicas",
-        "and three sentinels (down-after 1 s, failover-timeout 3 s, quorum 2) on loopback, in",
-        "front of it one peer after the other; three clients write unique numbers: a patient one,",
-        "one that waits 1 s, one with a connection for each write. What is acknowledged after the",
-        "promotion and is not at the new primary is lost. Times are medians in ms since the event",
-        "(of the gap the longest), counts are sums.",
-        "",
-        f"{host}, load {load}; {now:%Y-%m-%d %H:%M} UTC. The ambassador with the relay plane.",
-    ]
-    for event in EVENTS:
-        lines += ["", f"## {event}", ""]
-        lines.append(
-            "| peer | failovers | first write | every client writes "
-            "| after the first sentinel's answer | longest gap | lost | READONLY | refused |"
+    for one in writers.values():
+        one.stop()
+    members = ask(redis.settle(), "SMEMBERS", "written", limit=10)
+    there = set(map(str, members)) if isinstance(members, list) else set[str]()
+    return {
+        peer: judge(
+            one.acknowledged,
+            there,
+            redis.promotions(),
+            before=before,
+            began=began,
+            named=watch.named,
+            clients=one.clients,
+            answers=(one.readonly, one.refused),
         )
-        lines.append("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
-        for peer in PEERS:
-            if some := found.get((peer, event)):
-                cells = (
-                    peer,
-                    str(len(some)),
-                    _median([one.first for one in some]),
-                    _median([one.everybody for one in some]),
-                    _median([one.named for one in some]),
-                    f"{max(one.gap for one in some):,.0f}",
-                    *(
-                        str(sum(getattr(one, n) for one in some))
-                        for n in ("lost", "readonly", "refused")
-                    ),
-                )
-                lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+        for peer, one in writers.items()
+    }
+
+
+def _measure(
+    redis: RedisSet, folder: Path, peers: Sequence[str], event: str, runs: int
+) -> dict[tuple[str, str], Part]:
+    outcomes: dict[str, list[Outcome]] = {peer: [] for peer in peers}
+    loads = []
+    for _ in range(runs):
+        redis.settle()
+        with ExitStack() as stack:
+            places = stack.enter_context(fronts(len(peers)))
+            ways = {
+                peer: stack.enter_context(PEERS[peer](redis, folder, place))
+                for peer, place in zip(peers, places, strict=True)
+            }
+            writers = {peer: Writers(way) for peer, way in ways.items()}
+            time.sleep(0.5)
+            found = _once(redis, event, writers)
+        loads.append(os.getloadavg()[0])
+        for peer, outcome in found.items():
+            outcomes[peer].append(outcome)
+            print(f"{peer}: {event}: {outcome}", flush=True)
+    return {(peer, event): (some, loads) for peer, some in outcomes.items()}
+
+
+def _asked(arguments: Sequence[str]) -> tuple[int, list[str], list[str]]:
+    """Return how many runs (0: as usual), which groups of peers, and which events."""
+    numbers = [int(one) for one in arguments if one.isdigit()]
+    words = [one for one in arguments if not one.isdigit()]
+    if unknown := [one for one in words if one not in GROUPS and one not in WORDS]:
+        known = " ".join((*GROUPS, *WORDS))
+        raise BenchError(f"bench follow knows no {unknown[0]!r}, but a number and: {known}")
+    groups = [one for one in words if one in GROUPS] or list(GROUPS)
+    events = [WORDS[one] for one in words if one in WORDS] or list(EVENTS)
+    return (numbers or [0])[0], groups, events
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure with so many RUNS of each event (without a word 10, and 5 of two in a row; 2 behind
-    others); return the exit code.
+    """Measure what the words say, so many times where one is a number; write the page anew with
+    that in the place of what was measured before. Return the exit code.
     """
+    given, groups, events = _asked(arguments)
     if not os.environ.pop(_INSIDE, ""):
         os.environ[_INSIDE] = "1"
-        words = " ".join(shlex.quote(one) for one in arguments)
-        inside = f'ip link set lo up && exec "{sys.executable}" -m bench follow {words}'
-        os.execvp("unshare", ["unshare", "-n", "sh", "-c", inside])
-    given = int(arguments[0]) if arguments and arguments[0].isdigit() else 0
-    found: dict[tuple[str, str], list[Outcome]] = {}
-    loads = [os.getloadavg()[0]]
+        os.execvp("unshare", ["unshare", "-n", sys.executable, "-m", "bench", "follow", *arguments])
+    at_home()
     with tempfile.TemporaryDirectory() as folder:
         redis = RedisSet(Path(folder))
         try:
-            for peer, event in itertools.product(PEERS, EVENTS):
-                runs = given or (_OURS[event] if peer.startswith("ambassador") else _OTHERS)
-                for _ in range(runs):
-                    redis.settle()
-                    with PEERS[peer](redis, Path(folder)) as connect:
-                        writers = Writers(connect)
-                        time.sleep(0.5)
-                        outcome = _once(redis, event, writers)
-                    found.setdefault((peer, event), []).append(outcome)
-                    loads.append(os.getloadavg()[0])
-                    print(f"{peer}: {event}: {outcome}", flush=True)
+            for group, event in itertools.product(groups, events):
+                for peers in GROUPS[group]:
+                    runs = given or (_OTHERS if group == "others" else _RUNS[event])
+                    keep(FIGURES, _measure(redis, Path(folder), peers, event, runs))
         finally:
             redis.close()
-    load = f"{min(loads):.1f} to {max(loads):.1f} (median {statistics.median(loads):.1f})"
-    PAGE.write_text(page(found, load))
+    PAGE.write_text(page(kept(FIGURES), PEERS, EVENTS))
     return 0
