@@ -20,7 +20,8 @@ class Front:
         self._holder = subprocess.Popen(("unshare", "-n", "sleep", "infinity"))
         pid, own = self._holder.pid, Path("/proc/self/ns/net").readlink()
         until(lambda: Path(f"/proc/{pid}/ns/net").readlink() != own, "a network namespace")
-        near, home = f"front{number}", f"10.90.{number}.1"
+        self._near = near = f"front{number}"
+        home = f"10.90.{number}.1"
         _run("ip", "link", "add", near, "type", "veth", "peer", "name", "eth0", "netns", str(pid))
         _run("ip", "address", "add", f"{home}/24", "dev", near)
         _run("ip", "link", "set", near, "up")
@@ -40,6 +41,7 @@ class Front:
 
     def close(self) -> None:
         """End it."""
+        _run("ip", "link", "delete", self._near)
         self._holder.kill()
         self._holder.wait()
 

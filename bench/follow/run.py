@@ -26,6 +26,7 @@ __all__ = ["EVENTS", "main"]
 _DOCS = Path(__file__).parents[2] / "docs"
 PAGE, FIGURES = _DOCS / "follow-benchmarks.md", _DOCS / "benchmarks" / "follow.json"
 _INSIDE = "AMBASSADOR_BENCH_FOLLOW"
+_SETTLED = 3.0  # seconds of writes until a failover: by then workers have been started
 _AFTER = 6.0  # seconds that are looked at after a failover, or after the one before is back
 
 
@@ -134,7 +135,7 @@ def _measure(
                 for peer, place in zip(peers, places, strict=True)
             }
             writers = {peer: Writers(way) for peer, way in ways.items()}
-            time.sleep(0.5)
+            time.sleep(_SETTLED)
             found = _once(redis, event, writers)
         loads.append(os.getloadavg()[0])
         for peer, outcome in found.items():

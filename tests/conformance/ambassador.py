@@ -30,7 +30,7 @@ from ambassador.planes.kernel.netlink import NetlinkSocket
 from ambassador.planes.kernel.plane import KernelPlane
 from ambassador.planes.kernel.privilege import look
 from ambassador.planes.relay.plane import RelayPlane
-from ambassador.ports import RouteStatus, SessionRecord
+from ambassador.ports import AddressProbed, RouteStatus, SessionRecord
 from ambassador.probes.verifier import ConnectVerifier
 from ambassador.sources.env import EnvironmentSource
 from ambassador.sources.networks import NetworkLists
@@ -158,11 +158,20 @@ class Ambassador:
         """Begin to do `working` beside all else; return what will have its end."""
         return self._loop.start(working(self._reconciler))
 
-    def judge(self, endpoint: str, health: Health, name: str = "redis") -> None:
-        """Let this be what probes say of an endpoint written `host:port`."""
+    def judge(
+        self,
+        endpoint: str,
+        health: Health,
+        name: str = "redis",
+        addresses: Sequence[AddressProbed] = (),
+    ) -> None:
+        """Let this be what probes say of an endpoint written `host:port`, and of the `addresses` of
+        its name.
+        """
         (one,) = [one for one in self._wish.routes if one.name == name]
         address = route(one.listen, endpoint, proto=one.proto).endpoints[0].address
-        self._loop.do(self._reconciler.judge((one.proto, one.listen), address, health, "no"))
+        key = one.proto, one.listen
+        self._loop.do(self._reconciler.judge(key, address, health, "no", addresses))
 
     def renew_networks(self, path: Path) -> None:
         """Let the file of networks at `path`, which has changed, count."""

@@ -5,12 +5,19 @@ import socket
 import dns.message
 import pytest
 
-from tests.conformance.scene import ends_with_reset
+from ambassador.core.commands import Status
+from ambassador.core.results import AddressView
+from ambassador.model import Existing, Fate, Health, Reason
+from ambassador.ports import AddressProbed
+from tests.conformance.ambassador import route
+from tests.conformance.scene import ends_with_reset, works
 from tests.kernel.peers import listen
 from tests.wait import until
 
 NAME = "REDIS_PORT_6379_TCP"
 PLACE = ("10.77.0.2", 6379)
+WELL = tuple(AddressProbed(f"10.77.0.{number}", Health.HEALTHY) for number in (4, 5))
+ILL = (AddressProbed("10.77.0.5", Health.UNHEALTHY, "refused"),)
 
 
 def test_an_unhealthy_endpoint_gets_no_sessions_and_loses_its_own(network, plane, start_program):
@@ -70,6 +77,42 @@ def test_what_answers_but_not_as_it_should_is_unhealthy(network, plane, start_pr
         assert "no answer within 0.1 s" in told["message"]
     finally:
         old.close()
+
+
+def test_each_address_of_a_name_is_an_endpoint_of_its_own(scene, ambassador):
+    old, new = scene.endpoint("old"), scene.endpoint("new")
+    ambassador.resolver.answer("db", "10.77.0.4", "10.77.0.5")
+    policy = Existing(by=((Reason.UNHEALTHY, Existing(Fate.CUT)),))
+    ambassador.set(route(6379, "db:7000", existing=policy))
+    clients = [scene.dial("bridge", 6379) for _ in range(6)]
+    at_old, at_new = ([scene.accept(one) for _ in range(3)] for one in (old, new))
+    ambassador.judge("db:7000", Health.HEALTHY, addresses=WELL[:1] + ILL)
+    assert all(map(ends_with_reset, at_new))
+    for upstream in at_old:
+        upstream.sendall(b"here")
+    assert sorted(map(heard, clients)) == [b""] * 3 + [b"here"] * 3
+    for _ in range(4):
+        works(*scene.session(old))
+    (part,) = ambassador.execute(Status()).routes[0].endpoints
+    assert part.addresses == (
+        AddressView("10.77.0.4", "healthy"),
+        AddressView("10.77.0.5", "unhealthy", "refused"),
+    )
+    assert (part.health, part.usable) == ("healthy", True)
+    ambassador.judge("db:7000", Health.HEALTHY, addresses=WELL)
+    for _ in range(4):
+        scene.dial("bridge", 6379)
+    for listening in (old, new):
+        for _ in range(2):
+            scene.accept(listening)
+
+
+def heard(client):
+    """Return what a client hears, nothing where it is reset."""
+    try:
+        return client.recv(4, socket.MSG_WAITALL)
+    except ConnectionResetError:
+        return b""
 
 
 def named(network, where, says):

@@ -40,9 +40,12 @@ async def asked(lags, **names):
 
 def test_nothing_is_said_of_one_that_works_and_the_reason_of_one_that_does_not():
     found, made, left = asyncio.run(asked([0, 30, 1], db=["127.0.0.1"]))
-    assert found == ["", "it is 30.0 s behind (lag is 10 s)", ""]
+    late = "it is 30.0 s behind (lag is 10 s)"
+    assert found == [{"127.0.0.1": why} for why in ("", late, "")]
     assert (made, left) == (1, 0)
 
 
 def test_a_name_without_an_address_does_not_work():
-    assert "db" in asyncio.run(asked([]))[0][0]
+    (found,) = asyncio.run(asked([]))[0]
+    assert list(found) == [""]
+    assert "db" in found[""]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ambassador.control.apply import Applier
 from ambassador.core.wish import Wish, effective, judged
 from ambassador.errors import ConfigError
-from ambassador.model import Admin, Desired, Endpoint, Health, Hold, Inet, Route
+from ambassador.model import Admin, Desired, Endpoint, Finding, Health, Hold, Inet, Route
 from tests.planes import FakePlane
 
 ENDS = [Endpoint(Inet(host, port)) for host in ("a", "b", "127.0.0.1") for port in (1, 2)]
@@ -58,7 +58,7 @@ def test_it_comes_to_the_same(acts):
                     leading.check(act)
                     await leading.wish(act, "ann", "wish")
                 elif leading.has(act[0].key, act[1].address):
-                    await leading.judge({(act[0].key, act[1].address): act[2]})
+                    await leading.judge({(act[0].key, act[1].address): Finding(act[2])})
             except ConfigError:
                 assert leading.routes == before
             whole = judged(effective(leading.desired, leading.wishes), leading.verdicts)

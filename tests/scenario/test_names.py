@@ -88,6 +88,22 @@ def test_after_a_failed_connect_the_name_is_asked_for_at_once(start, start_dns, 
     assert program.wait_for("name_resolved") == f"db is at {NEW} (was {OLD})"
 
 
+def test_each_address_of_a_name_is_asked_by_itself(start, start_dns, network):
+    dns = start_dns(ttl=1)
+    dns.say(db=(OLD, NEW))
+    network.listen(OLD)
+    options = ("HEALTH=tcp", "INTERVAL=200ms", "FALL=1", "RISE=1")
+    program = start(DB, *(f"DB_PORT_5432_TCP_{one}" for one in options)).started()
+    where = f"db  tcp://db:5432 at {NEW} is"
+    assert program.wait_for("address_unhealthy") == f"{where} unhealthy: connection refused"
+    assert program.said("endpoint_healthy") == ["db  tcp://db:5432 is healthy"]
+    network.listen(NEW)
+    until(lambda: f"{where} healthy" in program.said("address_healthy"))
+    dns.say(db=NEW)
+    network.leave(NEW)
+    program.wait_for("endpoint_unhealthy")
+
+
 def test_the_last_good_address_is_used_while_dns_is_away(start, start_dns, network):
     dns = start_dns(ttl=1)
     dns.say(db=OLD)

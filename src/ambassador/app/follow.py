@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
@@ -52,7 +52,7 @@ class Followers:
 
 def keeping_up(
     resolver: Resolver, route: Route, endpoint: Endpoint
-) -> AbstractAsyncContextManager[Callable[[], Awaitable[str]]]:
+) -> AbstractAsyncContextManager[Callable[[], Awaitable[Mapping[str, str]]]]:
     """Ask whether `endpoint` is a replica that keeps up; see ports.LoggingIn."""
     from ambassador.follow.replicas import keeping_up as found  # noqa: PLC0415 (as above)
 

@@ -32,6 +32,7 @@ __all__ = ["command"]
 _HEAD = ("ROUTE", "LISTEN", "ENDPOINTS", "PLANE", "OPEN", "OPENED", "REFUSED", "UP", "DOWN", "WHY")
 _COUNTERS = ("opened", "refused", "to_upstream", "to_client")
 _PER_SECOND = {"OPENED": "NEW/S", "REFUSED": "REFUSED/S", "UP": "UP/S", "DOWN": "DOWN/S"}
+_ADDRESSES = ("ENDPOINT", "ADDRESS", "HEALTH", "REASON")
 _CONTAINERS = ("CONTAINER", "ID", "STATE", "ADDRESS", "NETWORK", "REMARK")
 _PARTS = (
     *("ENDPOINT", "ADMIN", "HEALTH", "OPEN", "OPENED", "UP", "DOWN", "FAILURES"),
@@ -168,6 +169,12 @@ def _one(one: RouteView, when: str) -> str:
         for part in one.endpoints
     ]
     text = f"{table(('', ''), facts).lstrip()}\n\n{table(_PARTS, rows)}"
+    probed = [
+        (part.endpoint, one.address.replace("#", ":"), one.health, one.reason)
+        for part in one.endpoints
+        for one in part.addresses
+    ]
+    text += f"\n\n{table(_ADDRESSES, probed)}" if probed else ""
     containers = [_container(each) for part in one.endpoints for each in part.containers]
     return f"{text}\n\n{table(_CONTAINERS, containers)}" if containers else text
 

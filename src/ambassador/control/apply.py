@@ -18,7 +18,7 @@ from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step, plan
 from ambassador.core.touched import route_as_wanted, touched
 from ambassador.core.wish import Placed, Wish, difference, effective, judged
 from ambassador.errors import AmbassadorError, StoreError
-from ambassador.model import Address, Desired, Existing, Health, Route, RouteKey
+from ambassador.model import Address, Desired, Existing, Finding, Route, RouteKey
 from ambassador.ports import StateStore
 from ambassador.spec import format_address
 from ambassador.spec.moments import format_moment
@@ -50,7 +50,7 @@ class Applier:
         self.desired = Desired()  # as the sources say
         self.wishes: Mapping[RouteKey, Wish] = {}
         self.wished: Callable[[], None] = lambda: None  # told each time they are others
-        self.verdicts: dict[tuple[RouteKey, Address], Health] = {}
+        self.verdicts: dict[tuple[RouteKey, Address], Finding] = {}
         self.leads: dict[RouteKey, Lead] = {}  # where followers lead routes
         # Leads come while a command is at work, too: one change of the planes at a time.
         self.lock = asyncio.Lock()
@@ -77,13 +77,11 @@ class Applier:
         self.desired = desired
         return steps
 
-    async def judge(self, verdicts: Mapping[tuple[RouteKey, Address], Health]) -> None:
+    async def judge(self, verdicts: Mapping[tuple[RouteKey, Address], Finding]) -> None:
         """Go to what follows from what probes say anew."""
-        before = {place: self.verdicts.get(place, Health.UNKNOWN) for place in verdicts}
+        before = {place: self.verdicts.get(place, Finding()) for place in verdicts}
         self.verdicts.update(verdicts)
-        what = "; ".join(
-            f"{format_address(address)} is {health}" for (_, address), health in verdicts.items()
-        )
+        what = "; ".join(map(_found, verdicts, verdicts.values()))
         keys = [key for key, _ in verdicts]
         try:
             await self.apply(self.desired, self.wishes, "health", what, judged=keys)
@@ -326,3 +324,9 @@ def _by_key(
     """Return the place of each of `routes`, and each of `said`, by its key: 3 us each."""
     places = {route.key: place for place, route in enumerate(routes)}
     return places, {route.key: route for route in said}
+
+
+def _found(place: tuple[RouteKey, Address], finding: Finding) -> str:
+    """Return `db:6379 is healthy, but not at 10.0.0.2`."""
+    but = f", but not at {', '.join(finding.down)}" if finding.down else ""
+    return f"{format_address(place[1])} is {finding.health}{but}"

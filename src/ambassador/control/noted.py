@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ambassador.core.known import Place
 from ambassador.model import Address, RouteKey
+from ambassador.ports import AddressProbed
 
 if TYPE_CHECKING:
     from ambassador.core.results import IdentityView
@@ -20,6 +21,7 @@ class Noted:
 
     def __init__(self) -> None:
         self.reasons: dict[tuple[RouteKey, Address], str] = {}
+        self.addresses: dict[tuple[RouteKey, Address], Sequence[AddressProbed]] = {}
         self.place = Place()
         self.identity: Callable[[], IdentityView | None] = lambda: None
         self.started = time.monotonic()

@@ -33,8 +33,9 @@ from ambassador.core.phase import PHASES, Phase, Turn
 from ambassador.core.plan import Step
 from ambassador.core.wish import Placed, Wish
 from ambassador.errors import AmbassadorError, PlaneError, RunError
-from ambassador.model import Address, Health, Route, RouteKey, Snapshot
+from ambassador.model import Address, Finding, Health, Route, RouteKey, Snapshot
 from ambassador.ports import (
+    AddressProbed,
     Admission,
     Earlier,
     Engines,
@@ -195,18 +196,26 @@ class Reconciler:
             return True
 
     async def judge(
-        self, key: RouteKey, address: Address, health: Health, reason: str = ""
+        self,
+        key: RouteKey,
+        address: Address,
+        health: Health,
+        reason: str = "",
+        addresses: Sequence[AddressProbed] = (),
     ) -> None:
-        """Take over what probes conclude of an endpoint, by its address as it is written; what
-        follows for its sessions is done. Raises PlaneError where the planes cannot.
+        """Take over what probes conclude of an endpoint, by its address as it is written, and of
+        the `addresses` of its name, where there are several; what follows for its sessions is done.
+        Raises PlaneError where the planes cannot.
         """
+        down = tuple(one.address for one in addresses if one.health is Health.UNHEALTHY)
+        found = Finding(health, down)
         async with self._lock:
             if self.phase is not Phase.READY or not self._applier.has(key, address):
                 return
             self._noted.reasons[key, address] = reason
-            if self._applier.verdicts.get((key, address), Health.UNKNOWN) is health:
-                return
-            await self._applier.judge({(key, address): health})
+            self._noted.addresses[key, address] = addresses
+            if self._applier.verdicts.get((key, address), Finding()) != found:
+                await self._applier.judge({(key, address): found})
 
     async def renew_networks(self, path: str) -> None:
         """Take over who may come in from the file at `path`, which has changed: in force on return.

@@ -112,7 +112,7 @@ class Showing:
             elif one.route.hold is not None:
                 why = self._applier.held_by(key)
             follow, status = self._switches.view(one.route), replace(one, why=why)
-            view = route_view(status, self._noted.reasons, changed, differs, follow)
+            view = route_view(status, self._noted, changed, differs, follow)
             views.append(self._with_containers(view, one.route))
         uptime = round(time.monotonic() - self._noted.started, 3)
         earlier = tuple(EarlierView(*one) for one in self._plane.processes)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 
+from ambassador.control.noted import Noted
 from ambassador.core.describe import describe_listen
 from ambassador.core.results import (
+    AddressView,
     Changed,
     EndpointLeft,
     EndpointView,
@@ -17,8 +19,8 @@ from ambassador.core.results import (
     SessionView,
 )
 from ambassador.core.usable import usable
-from ambassador.model import Address, Endpoint, Health, RouteKey
-from ambassador.ports import EndpointMet, RouteStatus, SessionStatus
+from ambassador.model import Endpoint, Health
+from ambassador.ports import AddressProbed, EndpointMet, RouteStatus, SessionStatus
 from ambassador.spec import format_endpoint, format_existing
 
 __all__ = ["numbers", "route_view", "session_list"]
@@ -26,12 +28,12 @@ __all__ = ["numbers", "route_view", "session_list"]
 
 def route_view(
     status: RouteStatus,
-    reasons: Mapping[tuple[RouteKey, Address], str],
+    noted: Noted,
     changed: Changed | None,
     differs: str,
     follow: FollowView | None = None,
 ) -> RouteView:
-    """Return what is told of a route; `reasons` has the last word of each probe."""
+    """Return what is told of a route; `noted` has the last word of each probe."""
     route = status.route
     hold = None
     if route.hold is not None:
@@ -41,7 +43,7 @@ def route_view(
         met = status.met.get(endpoint.address, EndpointMet())
         reason = met.error if met.failing else ""
         if endpoint.health is Health.UNHEALTHY:
-            reason = reasons.get((route.key, endpoint.address), "")
+            reason = noted.reasons.get((route.key, endpoint.address), "")
         return EndpointView(
             format_endpoint(endpoint),
             endpoint.admin.value,
@@ -56,6 +58,7 @@ def route_view(
             met.opened,
             met.to_upstream,
             met.to_client,
+            addresses=_addresses(noted.addresses.get((route.key, endpoint.address), ())),
         )
 
     return RouteView(
@@ -79,6 +82,10 @@ def route_view(
         follow=follow,
         alike=status.alike,
     )
+
+
+def _addresses(probed: Sequence[AddressProbed]) -> tuple[AddressView, ...]:
+    return tuple(AddressView(one.address, one.health.value, one.reason) for one in probed)
 
 
 def _left(status: RouteStatus) -> tuple[EndpointLeft, ...]:

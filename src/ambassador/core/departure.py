@@ -10,7 +10,7 @@ from dataclasses import replace
 from enum import Enum, auto
 from typing import NamedTuple
 
-from ambassador.core.usable import keeps
+from ambassador.core.usable import is_lost, keeps
 from ambassador.model import Address, Admin, Existing, Fate, Reason, Route
 
 __all__ = [
@@ -80,17 +80,21 @@ def cause(
     *,
     removed: bool = False,
     once: Existing | None = None,
+    place: tuple[str, int] | None = None,
 ) -> Departure:
     """Return why a session leaves that is connected to an endpoint with this `address`, as it is
     written (None: nobody knows), when `route` no longer has a place for it.
 
     `route` is as it is now, or as it was last where it was `removed`. `once` is the policy of the
     change the endpoint left with, where that was not the route's own: it counts for what moves.
+    `place` is where the session is connected to.
     """
     if removed:
         return Departure(Reason.REMOVED, route.existing.of(Reason.REMOVED))
     for endpoint in route.endpoints:
-        if endpoint.address == address and not keeps(endpoint):
+        if endpoint.address == address and (
+            not keeps(endpoint) or (place is not None and is_lost(endpoint, place))
+        ):
             reason = Reason.MAINT if endpoint.admin is Admin.MAINT else Reason.UNHEALTHY
             return Departure(reason, route.existing.of(reason))
     reason = Reason.DEMOTED if route.led else Reason.MOVED

@@ -6,9 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ambassador.model import Address, Endpoint, Proto, Reason, Route
+from ambassador.model import Address, Endpoint, Health, Proto, Reason, Route
 
-__all__ = ["EndpointMet", "RouteStatus", "SessionRecord", "SessionStatus"]
+__all__ = ["AddressProbed", "EndpointMet", "RouteStatus", "SessionRecord", "SessionStatus"]
+
+
+class AddressProbed(NamedTuple):
+    """What probes have found at one address of a name; why, where it is no good."""
+
+    address: str
+    health: Health
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

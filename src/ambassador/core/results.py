@@ -11,6 +11,7 @@ from ambassador.core.containers.views import ContainerView, EngineView
 from ambassador.core.known import Changed, Place, ShortageView, SourceView
 
 __all__ = [
+    "AddressView",
     "Bucket",
     "ChangeList",
     "ChangeView",
@@ -128,6 +129,17 @@ class HoldView:
 
 
 @dataclass(frozen=True, slots=True)
+class AddressView:
+    """What probes have found at one address of a name: `unknown`, `healthy` or `unhealthy`, and why
+    it is that.
+    """
+
+    address: str
+    health: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class EndpointView:
     """One endpoint: its URL, `ready`, `drain` or `maint`, and `unknown`, `healthy` or
     `unhealthy`; `reason` is why it is unhealthy, or why clients could not reach it the last time.
@@ -135,6 +147,7 @@ class EndpointView:
 
     What clients have met: `failures` times it could not be reached, the last time at `failed`
     (seconds since 1970; 0: never) for `error`; sessions and bytes of the relay since it is there.
+    `addresses` are those of its name, where there are several and they are probed.
     """
 
     endpoint: str
@@ -151,6 +164,7 @@ class EndpointView:
     to_upstream: int = 0
     to_client: int = 0
     containers: tuple[ContainerView, ...] = ()
+    addresses: tuple[AddressView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

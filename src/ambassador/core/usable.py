@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ambassador.core.located import at
 from ambassador.model import Admin, Endpoint, Health
 
-__all__ = ["keeps", "spared", "usable"]
+__all__ = ["is_lost", "keeps", "spared", "usable", "working"]
 
 
 def usable(endpoint: Endpoint) -> bool:
@@ -24,6 +25,22 @@ def keeps(endpoint: Endpoint) -> bool:
     route's `existing`, as those of an endpoint that is no longer there.
     """
     return endpoint.admin is not Admin.MAINT and _well(endpoint)
+
+
+def working(endpoint: Endpoint, addresses: Sequence[str]) -> Sequence[str]:
+    """Return which of `addresses`, those of its name, get new sessions of an endpoint and keep
+    those they have: all of them, where nothing speaks for any.
+    """
+    if not endpoint.down or endpoint.spared:
+        return addresses
+    return [one for one in addresses if one not in endpoint.down] or addresses
+
+
+def is_lost(endpoint: Endpoint, place: tuple[str, int]) -> bool:
+    """Return whether `place`, an address and a port, is one that has failed its probes."""
+    if not endpoint.down or endpoint.spared:
+        return False
+    return any(at(one, place[1]) == place for one in endpoint.down)
 
 
 def spared(endpoints: Sequence[Endpoint], panic: bool) -> tuple[Endpoint, ...]:

@@ -18,7 +18,7 @@ from ambassador.model import (
     Admin,
     Desired,
     Endpoint,
-    Health,
+    Finding,
     Hold,
     Proto,
     Route,
@@ -52,7 +52,8 @@ _NONE: Leads = {}
 # Says of a route, as it is written, which endpoints a source that it names has for it now.
 Placed = Callable[[Route], Route]
 # What probes say of an endpoint of a route, by its address as it is written.
-Verdicts = Mapping[tuple[RouteKey, Address], Health]
+_NOTHING = Finding()
+Verdicts = Mapping[tuple[RouteKey, Address], Finding]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,7 @@ def judged_route(route: Route, verdicts: Verdicts) -> Route:
     """Return `route` with what probes say of its endpoints."""
     key = route.key
     endpoints = tuple(
-        replace(endpoint, health=verdicts.get((key, endpoint.address), Health.UNKNOWN))
+        replace(endpoint, **verdicts.get((key, endpoint.address), _NOTHING)._asdict())
         for endpoint in route.endpoints
     )
     endpoints = spared(endpoints, route.panic)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
@@ -29,13 +30,20 @@ _KINDS: Mapping[str, Callable[[Place, Terms, Callable[[], None]], Asker]] = {
 @asynccontextmanager
 async def keeping_up(
     resolver: Resolver, route: Route, endpoint: Endpoint
-) -> AsyncIterator[Callable[[], Awaitable[str]]]:
-    """Give what returns why `endpoint` of `route` is no replica that keeps up, nothing where one of
-    its addresses is. Afterwards all connections are closed.
+) -> AsyncIterator[Callable[[], Awaitable[Mapping[str, str]]]]:
+    """Give what returns why `endpoint` of `route` is no replica that keeps up, nothing where it is,
+    by each address of its name; see ports.LoggingIn. Afterwards all connections are closed.
     """
     askers: dict[Place, Asker] = {}
 
-    async def why() -> str:
+    async def lack(place: Place) -> str:
+        try:
+            fact = await askers[place].fact(min(route.interval, _LIMIT))
+        except Silence as silence:
+            return str(silence)
+        return lacking(fact, route.lag)
+
+    async def why() -> Mapping[str, str]:
         address = endpoint.address
         assert isinstance(address, Inet)
         try:
@@ -44,20 +52,13 @@ async def keeping_up(
                 askers.pop(place).close()
             found = terms(route.user, route.password_file, route.health_tls)
         except (ResolveError, Silence) as error:
-            return str(error)
-        reason = ""
-        for place in sorted(places):
-            if place not in askers:
-                askers[place] = _KINDS[route.health](place, found, _nothing)
-            try:
-                fact = await askers[place].fact(min(route.interval, _LIMIT))
-            except Silence as silence:
-                reason = str(silence)
-            else:
-                if not (reason := lacking(fact, route.lag)):
-                    return ""
-        resolver.doubt(address.host)
-        return reason
+            return {"": str(error)}
+        for place in places - askers.keys():
+            askers[place] = _KINDS[route.health](place, found, _nothing)
+        reasons = await asyncio.gather(*map(lack, places))
+        if all(reasons):
+            resolver.doubt(address.host)
+        return {host: reason for (host, _), reason in zip(places, reasons, strict=True)}
 
     try:
         yield why

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from ambassador.core.departure import Departure, cause, grace
 from ambassador.core.located import at
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute, Step
-from ambassador.core.usable import keeps
+from ambassador.core.usable import keeps, working
 from ambassador.errors import ResolveError
 from ambassador.model import Fate, Inet, Proto, Reason, Route, RouteKey
 from ambassador.pacing import pace, tell_leaving
@@ -79,7 +79,7 @@ class Departures:
         for endpoint in filter(keeps, route.endpoints):
             address = endpoint.address
             if isinstance(address, Inet):
-                for host in await self._resolver.resolve(address.host):
+                for host in working(endpoint, await self._resolver.resolve(address.host)):
                     places = (at(host, port) for port in address.ports)
                     found |= {format_address(Inet(*place)) for place in places}
             else:

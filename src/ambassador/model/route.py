@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from ambassador.model.reasons import Existing
 
@@ -17,6 +18,7 @@ __all__ = [
     "Desired",
     "Endpoint",
     "Failback",
+    "Finding",
     "Follow",
     "Health",
     "Hold",
@@ -211,7 +213,15 @@ class Endpoint:
     tls: Tls | None = None  # how it is spoken to over TLS; None: in clear
     admin: Admin = Admin.READY  # the operator's; no part of the grammar
     health: Health = Health.UNKNOWN  # the probes'; neither
+    down: tuple[str, ...] = ()  # addresses of its name that have failed their probes; neither
     spared: bool = False  # unhealthy as all of its route are, and used all the same; neither
+
+
+class Finding(NamedTuple):
+    """What probes have found of an endpoint, and which addresses of its name have failed them."""
+
+    health: Health = Health.UNKNOWN
+    down: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,13 @@ here, too.
 
 from __future__ import annotations
 
-from ambassador.core.reports import EndpointMet, RouteStatus, SessionRecord, SessionStatus
+from ambassador.core.reports import (
+    AddressProbed,
+    EndpointMet,
+    RouteStatus,
+    SessionRecord,
+    SessionStatus,
+)
 from ambassador.ports.planes import (
     Earlier,
     ForwardingPlane,
@@ -48,6 +54,7 @@ from ambassador.ports.told import (
 )
 
 __all__ = [
+    "AddressProbed",
     "Admission",
     "ClientArrived",
     "Dialogue",

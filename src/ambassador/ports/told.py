@@ -4,11 +4,11 @@ see `ports`.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
-from ambassador.core.reports import SessionRecord
+from ambassador.core.reports import AddressProbed, SessionRecord
 from ambassador.model import Address, Endpoint, Health, Route, RouteKey
 
 if TYPE_CHECKING:
@@ -43,15 +43,21 @@ EndpointNoticed = Callable[[str, Endpoint, str, bool], None]
 # accept(2) or recvmsg(2) names it. Must not block or raise.
 ClientArrived = Callable[[str, int, object], None]
 
-# Told what probes conclude of an endpoint of a route, by its address, with the reason.
-EndpointJudged = Callable[[RouteKey, Address, Health, str], Coroutine[Any, Any, None]]
+# Told what probes conclude of an endpoint of a route, by its address, with the reason, and what
+# they have found at each address of its name.
+EndpointJudged = Callable[
+    [RouteKey, Address, Health, str, Sequence[AddressProbed]], Coroutine[Any, Any, None]
+]
 
 # Told where the follower of a route leads it; returns when that is in force. Raises PlaneError.
 LeadReported = Callable[[RouteKey, "Lead"], Coroutine[Any, Any, None]]
 
-# Gives, for as long as an endpoint of a route is asked, what returns why it does not work: nothing
-# where it does. It logs in on a connection that is kept.
-LoggingIn = Callable[[Route, Endpoint], AbstractAsyncContextManager[Callable[[], Awaitable[str]]]]
+# Gives, for as long as an endpoint of a route is asked, what returns why it does not work, nothing
+# where it does: by each address of its name, or by nothing where none is known. It logs in on
+# connections that are kept.
+LoggingIn = Callable[
+    [Route, Endpoint], AbstractAsyncContextManager[Callable[[], Awaitable[Mapping[str, str]]]]
+]
 
 # Returns the page of /metrics, in pieces.
 MetricsPage = Callable[[], Awaitable[Sequence[bytes]]]

@@ -1,10 +1,16 @@
-"""One endpoint asked again and again: a timer, and while it is asked a connection."""
+"""One endpoint asked again and again: a timer, and while it is asked a connection.
+
+Each address of its name is asked by itself, at a time of its own within the interval, and has a
+health of its own.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from functools import partial
+from typing import Any
 
 from ambassador.core.rhythm import missed, next_turn
 from ambassador.errors import ResolveError
@@ -17,8 +23,7 @@ from ambassador.probes.exchange import (
     header_of,
     host_of,
     in_clear,
-    known_places,
-    places,
+    places_at,
 )
 from ambassador.probes.heard import Heard
 from ambassador.tasks import spawn
@@ -30,9 +35,7 @@ LIMIT = 3.0  # seconds for one answer, where the interval is not shorter
 
 
 class Check:
-    """Asks from `begin` to `close`. An endpoint whose name has several addresses works while one of
-    them answers, since sessions try them all.
-    """
+    """Asks from `begin` to `close`."""
 
     def __init__(
         self,
@@ -49,11 +52,13 @@ class Check:
         self._loop = conversations.loop
         self._limit = min(self._route.interval, LIMIT)
         self._phase = self._when = 0.0
-        self._hosts: Sequence[str] = ()  # that it had last, and where that is
-        self._places: Sequence[Place] = ()
-        self._left: Sequence[Place] = ()  # that are still to be asked in this turn
-        self._task: asyncio.Task[None] | None = None
-        self._closed = False
+        self._hosts: Sequence[str] = ()  # the addresses that it had last, and where to ask each
+        self._places: dict[str, Sequence[Place]] = {}
+        self._next = 0  # of several addresses
+        self._asked: set[str] = set()  # and has not answered
+        self._failing: set[str] = set()  # has answered badly, or not at all, the last time
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._telling = self._closed = False
 
     def begin(self, wait: float | None) -> None:
         """Ask at once, and then at times that chance decides; or first after `wait` seconds, and
@@ -70,8 +75,13 @@ class Check:
     def close(self) -> None:
         """Ask no longer; what is being asked is told nobody."""
         self._closed = True
-        if self._task is not None:
-            self._task.cancel()
+        for task in self._tasks:
+            task.cancel()
+
+    @property
+    def _pause(self) -> float:
+        """Seconds between two turns: each is for one of the addresses."""
+        return self._route.interval / max(1, len(self._hosts))
 
     def _wait_until(self, due: float) -> None:
         if not self._closed:
@@ -79,73 +89,125 @@ class Check:
             self._conversations.turns.add(due, self._begin_turn)
 
     def _end_turn(self) -> None:
-        self._wait_until(next_turn(self._loop.time(), self._phase, self._route.interval))
+        self._wait_until(next_turn(self._loop.time(), self._phase, self._pause))
 
     def _begin_turn(self) -> None:
         if self._closed:
             return
-        if missed(self._loop.time(), self._when, self._route.interval):
+        if missed(self._loop.time(), self._when, self._pause):
             self._end_turn()
             return
-        if self._known():
-            self._ask(self._places)
+        before = self._hosts
+        if not self._known():
+            self._spawn(self._find(), "addresses of an endpoint")
+        elif len(self._hosts) == 1:
+            self._ask(self._hosts[0])
         else:
-            self._task = spawn(self._find(), "addresses of an endpoint")
+            self._ask_some(first=not before)
+
+    def _ask_some(self, *, first: bool) -> None:
+        """Ask the next of several addresses, or each of them at `first`."""
+        for _ in self._hosts if first else (0,):
+            self._next = (self._next + 1) % len(self._hosts)
+            address = self._hosts[self._next]
+            if address not in self._asked:  # else its time is not over
+                self._ask(address)
+        self._end_turn()
 
     def _known(self) -> bool:
-        """Tell whether there are places to ask, and nobody has to be asked where they are."""
+        """Tell whether there is something to ask, and nobody has to be asked where it is."""
         if self._hosts == (self._host,):  # an address, or a path: it stays where it is
             return True
-        hosts = self._resolver.known(self._host) if self._host else ("",)
+        hosts = tuple(self._resolver.known(self._host)) if self._host else ("",)
+        if hosts:
+            self._be_at(hosts)
+        return bool(hosts)
+
+    def _be_at(self, hosts: Sequence[str]) -> None:
+        hosts = tuple(dict.fromkeys(hosts))
         if hosts != self._hosts:
             self._hosts = hosts
-            self._places = known_places(self._endpoint, self._resolver, self._route.health)
-        return bool(self._places)
+            self._places = {
+                one: places_at(self._endpoint, one, self._route.health) for one in hosts
+            }
+            self._heard.among(hosts)
 
     async def _find(self) -> None:
         try:
             async with asyncio.timeout(LIMIT):
-                found = await places(self._endpoint, self._resolver, self._route.health)
+                found = await self._resolver.resolve(self._host)
         except ResolveError as error:
-            self._hear(str(error))
+            self._hear(str(error), None)
         except TimeoutError:
-            self._hear("its name is not resolved in time")
+            self._hear("its name is not resolved in time", None)
         else:
-            self._ask(found)
+            before = self._hosts
+            self._be_at(found)
+            if len(self._hosts) == 1:
+                self._ask(self._hosts[0])
+            else:
+                self._ask_some(first=not before)
 
-    def _ask(self, found: Sequence[Place]) -> None:
-        place, *self._left = found
+    def _ask(self, address: str) -> None:
+        self._asked.add(address)
+        self._ask_at(address, self._places[address])
+
+    def _ask_at(self, address: str, places: Sequence[Place]) -> None:
+        """Ask at the first of `places`, two ports of a range, and at the other where it fails."""
+        place, *left = places
+        answered = partial(self._answered, address, left)
         if in_clear(self._endpoint, place):
             header = header_of(self._endpoint, place)
             asked = Question(place, self._probe, self._host, self._limit, header)
-            self._conversations.begin(asked, self._answered)
+            self._conversations.begin(asked, answered)
         else:
-            self._task = spawn(self._ask_otherwise(place), "question to an endpoint")
+            work = self._ask_otherwise(address, place, left)
+            self._spawn(work, "question to an endpoint")
 
-    async def _ask_otherwise(self, place: Place) -> None:
+    async def _ask_otherwise(self, address: str, place: Place, left: Sequence[Place]) -> None:
         try:
             await ask(self._probe, place, self._endpoint, self._limit, self._keyring)
         except NoAnswerError as error:
-            self._answered(str(error))
+            self._answered(address, left, str(error))
         else:
-            self._answered("")
+            self._answered(address, left, "")
 
-    def _answered(self, why: str) -> None:
+    def _answered(self, address: str, left: Sequence[Place], why: str) -> None:
         if self._closed:
             return
-        if why and self._left:
-            self._ask(self._left)
+        if why and left:
+            self._ask_at(address, left)
             return
+        self._asked.discard(address)
         if why:
-            self._resolver.doubt(self._host)
-        self._hear(why)
-
-    def _hear(self, why: str) -> None:
-        if self._heard.changes(why):
-            self._task = spawn(self._tell(why), "health of an endpoint")
-        else:
+            self._failing.add(address)
+            if self._failing.issuperset(self._hosts):  # it may be elsewhere by now
+                self._resolver.doubt(self._host)
+        elif self._failing:
+            self._failing.discard(address)
+        if address in self._hosts:  # else its name leads elsewhere by now
+            self._hear(why, address)
+        elif len(self._hosts) == 1:
             self._end_turn()
 
-    async def _tell(self, why: str) -> None:
-        await self._heard.tell(why)
-        self._end_turn()
+    def _hear(self, why: str, address: str | None) -> None:
+        """Take an answer. The one address there is, and a name without any, has its next turn."""
+        alone = address is None or len(self._hosts) == 1
+        if self._heard.changes(why, address) and not self._telling:
+            self._telling = True
+            self._spawn(self._tell(why, alone=alone), "health of an endpoint")
+        elif alone:
+            self._end_turn()
+
+    async def _tell(self, why: str, *, alone: bool) -> None:
+        try:
+            await self._heard.tell(why)
+        finally:
+            self._telling = False
+        if alone:
+            self._end_turn()
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = spawn(work, name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -64,7 +64,7 @@ class HealthChecks:
             if check := self._checks.pop(what, None):
                 check.close()
             if what[:2] not in places:  # it may still be there, and not be asked
-                spawn(self._judge(*what[:2], Health.UNKNOWN, ""), "health no longer asked for")
+                spawn(self._judge(*what[:2], Health.UNKNOWN, "", ()), "health no longer asked for")
         coming = wanted.keys() - self._tasks.keys() - self._checks.keys()
         for number, what in enumerate(coming):
             route, endpoint = wanted[what]
@@ -103,8 +103,11 @@ class HealthChecks:
         heard = self._heard(route, endpoint)
         async with self._logging_in(route, endpoint) as answer:
             while True:
-                if heard.changes(why := await answer()):
-                    await heard.tell(why)
+                found = await answer()
+                heard.among(list(filter(None, found)))
+                for address, why in found.items():
+                    if heard.changes(why, address or None):
+                        await heard.tell(why)
                 # Not all at once, where thousands were added in one moment.
                 await asyncio.sleep(route.interval * random.uniform(0.9, 1.1))
 

@@ -23,8 +23,8 @@ __all__ = [
     "header_of",
     "host_of",
     "in_clear",
-    "known_places",
     "places",
+    "places_at",
 ]
 
 _MOST = 64 << 10  # bytes of an answer that are looked at
@@ -48,12 +48,12 @@ async def places(endpoint: Endpoint, resolver: Resolver, health: str = "") -> Se
     return _at(address, await resolver.resolve(address.host), health)
 
 
-def known_places(endpoint: Endpoint, resolver: Resolver, health: str = "") -> Sequence[Place]:
-    """Return what `places` would return without asking; nothing where it would have to."""
+def places_at(endpoint: Endpoint, host: str, health: str = "") -> Sequence[Place]:
+    """Return what `places` returns for one address of its name, or for a path."""
     address = endpoint.address
     if not isinstance(address, Inet):
         return [(socket.AF_UNIX, address.path)]
-    return _at(address, resolver.known(address.host), health)
+    return _at(address, (host,), health)
 
 
 def _at(address: Inet, hosts: Sequence[str], health: str) -> list[Place]:

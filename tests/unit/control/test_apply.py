@@ -11,7 +11,18 @@ from ambassador.control.telling import route_of
 from ambassador.core.plan import AddRoute, ChangeRoute, RemoveRoute
 from ambassador.core.wish import Wish
 from ambassador.errors import ConfigError, PlaneError
-from ambassador.model import Desired, Endpoint, Existing, Fate, Health, Hold, Inet, Proto, Route
+from ambassador.model import (
+    Desired,
+    Endpoint,
+    Existing,
+    Fate,
+    Finding,
+    Health,
+    Hold,
+    Inet,
+    Proto,
+    Route,
+)
 from tests.planes import FakePlane
 
 A, B = (Endpoint(Inet(f"db{name}", 6379)) for name in "ab")
@@ -65,13 +76,13 @@ def test_a_wish_that_makes_no_sense_reaches_no_plane(applier):
 
 
 def test_what_probes_say_is_laid_over_all_and_forgotten_when_it_cannot_be_done(applier):
-    asyncio.run(applier.judge({(KEY, A.address): Health.UNHEALTHY}))
+    asyncio.run(applier.judge({(KEY, A.address): Finding(Health.UNHEALTHY)}))
     assert [e.health for e in applier.routes[0].endpoints] == [Health.UNHEALTHY]
     assert applier.changed[KEY].who == "health"
     applier._plane.failures = [PlaneError("nft")]
     with pytest.raises(PlaneError):
-        asyncio.run(applier.judge({(KEY, A.address): Health.HEALTHY}))
-    assert applier.verdicts == {(KEY, A.address): Health.UNHEALTHY}
+        asyncio.run(applier.judge({(KEY, A.address): Finding(Health.HEALTHY)}))
+    assert applier.verdicts == {(KEY, A.address): Finding(Health.UNHEALTHY)}
 
 
 def test_a_route_that_goes_takes_its_last_change_along(applier):
@@ -88,8 +99,10 @@ def test_what_concerns_one_route_does_not_look_at_all(applier, monkeypatch):
     asyncio.run(applier.wish(wish(hold=Hold()), "ann", "redis held"))
     asyncio.run(applier.wish({}, "ann", "redis reset"))
     asyncio.run(applier.wish(wish(endpoints=(B,)), "ann", "redis moved"))
-    asyncio.run(applier.judge({(KEY, B.address): Health.UNHEALTHY}))
-    assert len(applier._plane.steps) == 4
+    asyncio.run(applier.judge({(KEY, B.address): Finding(Health.HEALTHY, ("10.0.0.2",))}))
+    assert applier.changed[KEY].what == "dbb:6379 is healthy, but not at 10.0.0.2"
+    asyncio.run(applier.judge({(KEY, B.address): Finding(Health.UNHEALTHY)}))
+    assert len(applier._plane.steps) == 5
     assert applier.changed[KEY].what == "dbb:6379 is unhealthy"
     with pytest.raises(AssertionError):  # names and listen addresses of others may be concerned
         asyncio.run(applier.wish(wish(removed=True), "ann", "redis removed"))

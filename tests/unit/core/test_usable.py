@@ -1,10 +1,11 @@
 """The table of presence, admin and health: who gets new sessions, who keeps old ones."""
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
 
-from ambassador.core.usable import keeps, spared, usable
+from ambassador.core.usable import is_lost, keeps, spared, usable, working
 from ambassador.model import Admin, Endpoint, Health, Inet
 
 # (admin, health): gets new sessions, keeps those it has
@@ -41,3 +42,16 @@ def test_where_all_are_unhealthy_panic_spares_them_and_no_other():
     assert [(usable(one), keeps(one)) for one in lost] == [(True, True), (False, False)]
     assert spared((*lost, good), True) == (bad, away, good)
     assert spared((), True) == ()
+
+
+def test_addresses_that_are_down_are_passed_over_unless_nothing_is_left_or_all_are_spared():
+    one = Endpoint(Inet("db", 7000), down=("10.0.0.2", "10.0.0.3#8000"))
+    assert working(one, ("10.0.0.1", "10.0.0.2")) == ["10.0.0.1"]
+    assert working(one, ("10.0.0.2",)) == ("10.0.0.2",)
+    assert is_lost(one, ("10.0.0.2", 7000))
+    assert is_lost(one, ("10.0.0.3", 8000))
+    assert not is_lost(one, ("10.0.0.3", 7000))
+    assert not is_lost(one, ("10.0.0.1", 7000))
+    everything = replace(one, health=Health.UNHEALTHY, spared=True)
+    assert working(everything, ("10.0.0.2",)) == ("10.0.0.2",)
+    assert not is_lost(everything, ("10.0.0.2", 7000))

@@ -4,7 +4,7 @@ import pytest
 
 from ambassador.core.wish import Wish, difference, effective, judged, without
 from ambassador.errors import ConfigError
-from ambassador.model import Admin, Desired, Endpoint, Health, Hold, Inet, Proto, Route
+from ambassador.model import Admin, Desired, Endpoint, Finding, Health, Hold, Inet, Proto, Route
 
 A, B, C = (Endpoint(Inet(f"db{name}", 6379)) for name in "abc")
 
@@ -80,8 +80,11 @@ def test_a_wish_for_a_route_that_is_not_there_waits():
 
 def test_verdicts_go_by_route_and_address():
     key = route().key
-    desired = judged(Desired((route(),)), {(key, B.address): Health.UNHEALTHY})
+    desired = judged(
+        Desired((route(),)), {(key, B.address): Finding(Health.UNHEALTHY, ("10.0.0.2",))}
+    )
     assert [e.health for e in desired.routes[0].endpoints] == [Health.UNKNOWN, Health.UNHEALTHY]
+    assert [e.down for e in desired.routes[0].endpoints] == [(), ("10.0.0.2",)]
     assert judged(desired, {}) is desired
 
 

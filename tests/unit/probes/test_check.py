@@ -53,7 +53,7 @@ def checking(looping):
     def begin(asked, host="10.0.0.1", wait=None, **names):
         told = []
 
-        async def judge(key, address, health, why):
+        async def judge(key, address, health, why, addresses):
             told.append((health.value, why))
 
         def beginning():
@@ -84,15 +84,28 @@ def test_it_is_asked_again_at_its_own_place_of_each_interval(checking):
     assert told == [("healthy", "")]
 
 
-def test_of_a_name_all_addresses_are_asked_before_it_does_not_work(checking):
-    conversations, told, resolver = checking(
-        lambda: Asked("refused", "late", ""), "db", db=("10.0.0.1", "10.0.0.2")
-    )
-    until(lambda: len(told) == 2)
-    assert [host for host, _ in conversations.asked[:3]] == ["10.0.0.1", "10.0.0.2", "10.0.0.1"]
-    assert told == [("unhealthy", "late"), ("healthy", "")]
-    assert resolver.doubted == ["db"]
-    assert conversations.most == 1
+class AtOneAddress(Asked):
+    """`bad` does not answer as it should."""
+
+    bad = "10.0.0.2"
+
+    def begin(self, question, answered):
+        self.answers = ["refused" if question.place[1][0] == self.bad else ""]
+        super().begin(question, answered)
+
+
+def test_each_address_of_a_name_is_asked_at_a_time_of_its_own_and_works_or_not(checking):
+    addresses = ("10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4")
+    conversations, told, resolver = checking(lambda: AtOneAddress(""), "db", db=addresses)
+    until(lambda: len(conversations.asked) >= 24)
+    by_address = {one: [w for host, w in conversations.asked if host == one] for one in addresses}
+    for times in by_address.values():
+        assert all(later - sooner > INTERVAL / 3 for sooner, later in pairwise(times[1:]))
+    assert {health for health, _ in told} == {"healthy"}
+    assert resolver.doubted == []  # it is somewhere
+    resolver.answer("db", "10.0.0.2")
+    until(lambda: told[-1] == ("unhealthy", "refused"))
+    assert "db" in resolver.doubted
 
 
 def test_a_name_without_address_is_no_health(checking):

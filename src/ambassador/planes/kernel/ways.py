@@ -8,7 +8,7 @@ from math import ceil, gcd, lcm
 
 from ambassador.core.departure import Departure, cause
 from ambassador.core.located import at
-from ambassador.core.usable import keeps, usable
+from ambassador.core.usable import keeps, usable, working
 from ambassador.model import Address, Endpoint, Existing, Inet, Pick, Proto, Ranges, Resolve, Route
 from ambassador.planes.kernel.eligible import forwardable
 from ambassador.planes.kernel.evidence import Suspect
@@ -87,25 +87,34 @@ def leaving(
     """Return why each address and port of `gone` belongs to the `route` no longer."""
     owners: dict[Place, Address] = {}
     for endpoint in route.endpoints:
-        if not keeps(endpoint):
-            owners.update(dict.fromkeys(places(route, (endpoint,), known), endpoint.address))
+        lost = _places(route, (endpoint,), known, well=False)
+        if keeps(endpoint):
+            lost -= places(route, (endpoint,), known)
+        owners.update(dict.fromkeys(lost, endpoint.address))
     found: dict[Departure, set[Place]] = defaultdict(set)
     for place in gone:
-        found[cause(owners.get(place), route, once=once)].add(place)
+        found[cause(owners.get(place), route, once=once, place=place)].add(place)
     return {why: frozenset(some) for why, some in found.items()}
 
 
 def places(route: Route, endpoints: Iterable[Endpoint], known: Known) -> frozenset[Place]:
-    """Return every address and port of `endpoints` of `route`."""
+    """Return every address and port of `endpoints` of `route` that has not failed its probes."""
+    return _places(route, endpoints, known, well=True)
+
+
+def _places(
+    route: Route, endpoints: Iterable[Endpoint], known: Known, *, well: bool
+) -> frozenset[Place]:
     if not isinstance(route.listen, Inet):
         return frozenset()
-    return frozenset(
-        at(address, route.endpoint_port(endpoint, port))
-        for endpoint in endpoints
-        if isinstance(endpoint.address, Inet)
-        for address in known.get(endpoint.address.host, ())
-        for port in route.listen.ports
-    )
+    found = set[Place]()
+    for endpoint in endpoints:
+        if isinstance(endpoint.address, Inet):
+            addresses = known.get(endpoint.address.host, ())
+            for address in working(endpoint, addresses) if well else addresses:
+                for port in route.listen.ports:
+                    found.add(at(address, route.endpoint_port(endpoint, port)))
+    return frozenset(found)
 
 
 def _listens(host: str, ipv6: bool) -> str | None:
@@ -124,7 +133,7 @@ def _addresses(
         return ()
     return [
         address
-        for address in known.get(endpoint.address.host, ())
+        for address in working(endpoint, known.get(endpoint.address.host, ()))
         if (":" in address) == ipv6
         and forwardable(at(address, 0)[0])
         and (not out or Suspect(endpoint, address) not in out)

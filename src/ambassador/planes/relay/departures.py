@@ -17,7 +17,7 @@ from typing import NamedTuple
 from ambassador.core.departure import STANDING, Departure, Look, Standing, cause, rest
 from ambassador.core.located import at
 from ambassador.core.session import OVER
-from ambassador.core.usable import keeps
+from ambassador.core.usable import keeps, working
 from ambassador.errors import NoSuchNameError, ResolveError
 from ambassador.model import Address, Existing, Fate, Inet, Route
 from ambassador.pacing import pace, tell_leaving
@@ -145,14 +145,15 @@ class Departures:
     def _cause(self, session: Session) -> Departure:
         mine = session.endpoint.address if session.endpoint else None
         once = self._once.get(mine) if mine is not None else None
-        return cause(mine, self._live.route, once=once)
+        return cause(mine, self._live.route, once=once, place=session.place)
 
     async def _addresses(self) -> set[tuple[str, int]]:
         found = set()
         for endpoint in filter(keeps, self._live.route.endpoints):
             if isinstance(endpoint.address, Inet):
                 with suppress(NoSuchNameError):  # it is nowhere, and nobody is to be led there
-                    for address in await self._resolver.resolve(endpoint.address.host):
+                    addresses = await self._resolver.resolve(endpoint.address.host)
+                    for address in working(endpoint, addresses):
                         found.add(at(address, endpoint.address.port))
             else:
                 found.add((endpoint.address.path, 0))

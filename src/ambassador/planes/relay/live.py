@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from ambassador import log
 from ambassador.core import pick
 from ambassador.core.located import at
-from ambassador.core.usable import usable
+from ambassador.core.usable import usable, working
 from ambassador.model import Address, Endpoint, Inet, Route
 from ambassador.planes.relay import choice
 from ambassador.planes.relay.choice import Warming
@@ -133,15 +133,13 @@ class LiveRoute:
                 if isinstance(endpoint.address, Inet) and not resolver.known(endpoint.address.host):
                     return None
             place = usable.index(self.choose(0.0, client)[0])
-        where = usable[place].address
-        addresses = resolver.known(where.host) if isinstance(where, Inet) else (where.path,)
+        addresses = self._addresses(usable[place], resolver)
         if not addresses:
             return None
-        address = (
-            addresses[0]
-            if len(addresses) == 1
-            else choice.arrange(self, usable[place], addresses, client)[0]
-        )
+        if len(addresses) == 1:
+            address = addresses[0]
+        else:
+            address = choice.arrange(self, usable[place], addresses, client)[0]
         found = self.candidate(place, listen_port, address)
         if found.evidence is not None:
             found.evidence.addresses = addresses
@@ -186,13 +184,17 @@ class LiveRoute:
 
     def known(self, endpoint: Endpoint, resolver: Resolver) -> Sequence[str]:
         """Return the addresses of `endpoint`; none where its name has to be asked for first."""
+        addresses = self._addresses(endpoint, resolver)
+        if addresses and isinstance(endpoint.address, Inet):
+            self.evidence[endpoint.address].addresses = addresses
+        return addresses
+
+    @staticmethod
+    def _addresses(endpoint: Endpoint, resolver: Resolver) -> Sequence[str]:
         where = endpoint.address
         if not isinstance(where, Inet):
             return (where.path,)
-        addresses = resolver.known(where.host)
-        if addresses:
-            self.evidence[where].addresses = addresses
-        return addresses
+        return working(endpoint, resolver.known(where.host))
 
     def candidate(self, place: int, listen_port: int, address: str) -> Candidate:
         """Return `address` of a usable endpoint as what clients of `listen_port` are led to."""
@@ -217,7 +219,7 @@ class LiveRoute:
         if not isinstance(endpoint.address, Inet):
             return [Candidate(endpoint, endpoint.address.path, 0)]
         port = self.route.endpoint_port(endpoint, listen_port)
-        addresses = await resolver.resolve(endpoint.address.host)
+        addresses = working(endpoint, await resolver.resolve(endpoint.address.host))
         known = self.evidence.get(endpoint.address)
         if known is not None:
             known.addresses = addresses
