@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 from collections.abc import Iterable
@@ -65,7 +66,16 @@ def here(where: Where, containers: Iterable[Container], isolated: bool, own: str
         gateway=_gateway,
         remote="" if local else where.host,
         isolated=isolated,
+        rootless=mine is None and not own and _is_a_users(where.path),
     )
+
+
+def _is_a_users(path: str) -> bool:
+    """Tell whether the socket at `path` is of a user's own engine; root's belongs to root."""
+    try:
+        return bool(path) and os.stat(path).st_uid != 0  # noqa: PTH116
+    except OSError:
+        return False
 
 
 def _in_host(mine: Container) -> bool:

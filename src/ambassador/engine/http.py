@@ -11,6 +11,7 @@ import errno
 import json
 import os
 import re
+import stat
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
@@ -271,7 +272,10 @@ def _remote(error: OSError, words: str, certificates: str) -> str:
 def _group(path: str) -> str:
     """Return what gives the right to the socket at `path`."""
     try:
-        group = os.stat(path).st_gid  # noqa: PTH116
+        found = os.stat(path)  # noqa: PTH116
     except OSError:
         return ""
+    if not found.st_mode & stat.S_IWGRP:  # a rootless Podman's, as a rule
+        return f": only its user {found.st_uid} has it; run as that one (docker run --user 0)"
+    group = found.st_gid
     return f": it belongs to the group {group}; docker run --group-add {group} gives it"

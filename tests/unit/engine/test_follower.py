@@ -50,6 +50,19 @@ def test_a_stream_that_is_cut_is_begun_anew_without_a_word(play, caplog):
     assert not [one for one in caplog.records if one.name == "ambassador"]
 
 
+def test_a_stream_that_ends_at_once_has_all_listed_all_the_same(play):
+    async def story(engine):
+        engine.answer = lambda _, path: (200, b"") if path.startswith("/events") else None
+        engine.containers = [entry("redis", "10.0.0.2")]
+        one = follower(engine)
+        await until(lambda: addresses(one) == ["10.0.0.2"])
+        engine.containers = [entry("redis", "10.0.0.9")]
+        await until(lambda: addresses(one) == ["10.0.0.9"])
+        one.close()
+
+    play(story)
+
+
 def test_what_an_engine_said_stands_while_it_is_away_and_it_is_followed_again(play):
     async def story(engine):
         engine.containers = [entry("redis", "10.0.0.2")]

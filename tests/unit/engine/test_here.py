@@ -1,3 +1,5 @@
+import os
+
 from ambassador.core.containers.container import Attachment, Container
 from ambassador.engine.here import here, is_routed, is_shared, own_id
 from ambassador.engine.place import Where
@@ -45,3 +47,21 @@ def test_an_engine_on_this_machine_is_no_remote_one_though_it_is_asked_over_tcp(
         here(Where(host="198.51.100.7", port=2375), [], isolated=True, own="").remote
         == "198.51.100.7"
     )
+
+
+def test_the_socket_of_a_users_own_engine_belongs_to_the_user(tmp_path, monkeypatch):
+    socket = tmp_path / "s"
+    socket.touch()
+    real = os.stat
+
+    def of(user):
+        def stat(path, **more):
+            found = real(path, **more)
+            return os.stat_result((*found[:4], user, *found[5:])) if path == str(socket) else found
+
+        monkeypatch.setattr(os, "stat", stat)
+        return here(Where(path=str(socket)), (), True, "")
+
+    assert of(1000).rootless
+    assert not of(0).rootless
+    assert not here(Where(path=str(tmp_path / "none")), (), True, "").rootless

@@ -109,8 +109,12 @@ def test_no_right_to_the_socket_names_its_group(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(asyncio, "open_unix_connection", denied)
+    path.chmod(0o660)
     text = ask(Where(path=str(path)))
     assert f"docker run --group-add {path.stat().st_gid}" in text
+    path.chmod(0o600)  # where no group has it
+    text = ask(Where(path=str(path)))
+    assert f"only its user {path.stat().st_uid} has it; run as that one" in text
 
 
 def test_wrong_files_of_tls_are_named(tmp_path):

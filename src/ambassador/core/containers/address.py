@@ -25,7 +25,7 @@ class Here(NamedTuple):
     engine's host; `own`: the container we are, if we are one it has; `gateway`: the default gateway
     of the network of that id, where it is known. `remote`: the name of the engine's host where
     that is another machine, empty where it is ours. `isolated`: networks do not reach each other,
-    as Docker's do not.
+    as Docker's do not. `rootless`: its networks are in a namespace of its user, and we are not.
     """
 
     shared: Callable[[str, int], bool]
@@ -35,6 +35,7 @@ class Here(NamedTuple):
     gateway: Callable[[], str] = lambda: ""
     remote: str = ""
     isolated: bool = True
+    rootless: bool = False
 
 
 class Place(NamedTuple):
@@ -68,9 +69,12 @@ def place_of(
             return Place(problem=problem)
         found = place_of(other._replace(sick=False), wanted, here, everything, port)
         return found._replace(note=f"in the network of {other.name}") if found.addresses else found
-    if here.remote:
-        return _published(container, here.remote, port, wanted.proto)
-    if mode == "host" or any(n.network == "host" for n in container.networks):
+    in_host = mode == "host" or any(n.network == "host" for n in container.networks)
+    # The host's network is that of its own namespace for a rootless Docker, and ours for Podman.
+    apart = here.rootless and (here.isolated or not in_host)
+    if outside := here.remote or ("127.0.0.1" if apart else ""):
+        return _published(container, outside, port, wanted.proto)
+    if in_host:
         return _host(container, here)
     return _reached(container, here, port, wanted)
 
@@ -96,15 +100,16 @@ def _reached(container: Container, here: Here, port: int, wanted: spec.Container
     for network in with_addresses:
         if found := tuple(a for a, length in network.addresses if here.shared(a, length)):
             return Place(found, network.network)
-    for network in () if here.isolated else with_addresses:
+    # From its host every bridge is near; what is not is in a namespace of a user, behind a proxy
+    # that does not show it: a port that is published is the only way in.
+    for network in () if here.isolated or here.host else with_addresses:
         if found := tuple(a for a, _ in network.addresses if here.routed(a)):
             note = f"through a router: no network of ours is {network.network}"
             return Place(found, network.network, note=note)
-    if with_addresses:
-        return Place(problem=_apart(container, with_addresses, here))
-    # Rootless Podman has no networks to speak of; a port that is published is all there is.
     if container.published and here.host:
         return _published(container, "127.0.0.1", port, wanted.proto)
+    if with_addresses:
+        return Place(problem=_apart(container, with_addresses, here))
     no_address = f"{container.name} has no address yet"
     none = f"{container.name} is in no network, and publishes no port"
     return Place(problem=no_address if networks else none)
@@ -118,7 +123,8 @@ def _apart(container: Container, networks: Sequence[Attachment], here: Here) -> 
             f"no network in common: {container.name} is in {theirs}, this ambassador in {ours}; "
             f"docker network connect {networks[0].network} {here.own.name}"
         )
-    return f"no network in common: {container.name} is in {theirs}, and this host in none of them"
+    text = f"no network in common: {container.name} is in {theirs}, and this host in none of them"
+    return f"{text}; of a rootless engine only published ports can be reached"
 
 
 def _other(

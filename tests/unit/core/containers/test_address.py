@@ -32,10 +32,24 @@ def test_without_a_network_in_common_both_sides_are_named():
 
 
 def test_where_networks_are_not_isolated_a_routed_address_will_do_and_is_remarked_on():
-    where = here(isolated=False, routed=lambda address: address == "10.0.0.2")
+    where = here(isolated=False, routed=lambda address: address == "10.0.0.2", host=False)
     found = place(container("redis", "10.0.0.2"), where)
     assert found.addresses == ("10.0.0.2",)
     assert "router" in found.note
+    # on the host each bridge is near: what is not is in somebody's own namespace
+    far = place(container("redis", "10.0.0.2"), where._replace(host=True))
+    assert not far.addresses
+    assert "of a rootless engine only published ports can be reached" in far.problem
+
+
+def test_of_a_users_own_engine_only_published_ports_count_though_root_has_that_subnet_too():
+    where = here("10.89.0.2", rootless=True, isolated=False)
+    one = container("redis", "10.89.0.2", published=(published(6379, 16379),))
+    assert place(one, where).addresses == ("127.0.0.1#16379",)
+    none = place(container("redis", "10.89.0.2"), where)
+    assert (none.addresses, "publishes no port 6379/tcp" in none.problem) == ((), True)
+    assert place(container("redis", mode="host"), where).addresses == ("127.0.0.1",)
+    assert not place(container("redis", mode="host"), where._replace(isolated=True)).addresses
 
 
 def test_what_does_not_run_or_is_sick_or_paused_gets_nobody():
