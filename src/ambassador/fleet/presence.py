@@ -18,7 +18,7 @@ from ambassador.fleet.watching import pause
 
 __all__ = ["TTL", "Presence"]
 
-TTL = 30  # seconds
+TTL = 60  # seconds
 _AT_ONCE = 100  # operations of one transaction; etcd's --max-txn-ops is 128
 # Seconds between two attempts, at most: thousands whose etcd is overrun let it breathe, and the
 # lease lives on meanwhile.
