@@ -10,19 +10,9 @@ from ambassador.core.proxy.header import MOST, SIGNATURE, Header
 from ambassador.core.proxy.reading import BadHeaderError, read
 from ambassador.core.proxy.writing import write
 from tests.property import texts
-from tests.property.spoilt import spoilt
+from tests.property.spoilt import HEADERS, spoilt
 
 FUZZED = int(os.environ.get("AMBASSADOR_FUZZED", "5000"))  # inputs
-_SEEDS = (
-    b"PROXY TCP4 10.1.2.3 192.168.0.11 40312 443\r\n",
-    b"PROXY TCP6 fd00::9 2001:db8::1 1 65535\r\n",
-    b"PROXY UNKNOWN\r\n",
-    write(2, Header(("10.1.2.3", 1), ("10.0.0.1", 2), b"h2", b"a.example", b"id", b"\1\0\0\0\0")),
-    write(2, Header(("fd00::9", 1), ("fd00::1", 2))),
-    write(2, Header()),
-    SIGNATURE + b"\x21\x31\0\xd8" + bytes(216),
-    SIGNATURE + b"\x20\0\0\0",
-)
 
 ports = st.integers(0, 65535)
 v4 = st.tuples(st.ip_addresses(v=4).map(str), ports)
@@ -64,7 +54,7 @@ def test_whatever_becomes_of_a_header_on_its_way_is_no_crash():
     chance = random.Random(20261130)
     counts = {"read": 0, "waits": 0, "refused": 0}
     for _ in range(FUZZED):
-        data = spoilt(chance.choice(_SEEDS), _SEEDS, chance, b"P")
+        data = spoilt(chance.choice(HEADERS), HEADERS, chance, b"P")
         try:
             found = read(data)
         except BadHeaderError:

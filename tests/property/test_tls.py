@@ -3,7 +3,6 @@
 import os
 import random
 import socket
-import ssl
 from contextlib import closing, suppress
 
 import pytest
@@ -13,17 +12,10 @@ from ambassador.tls.bundle import load
 from ambassador.tls.contexts import for_clients, for_endpoint
 from ambassador.tls.stream import TlsSocket
 from tests.identities import Identities
-from tests.property.spoilt import spoilt
+from tests.property.spoilt import hellos, spoilt
 
 FUZZED = int(os.environ.get("AMBASSADOR_FUZZED", "3000"))  # inputs
 _MET = 50  # of so many inputs one comes behind a handshake
-_CLEAR = (
-    b"PING\r\n",
-    b"GET / HTTP/1.1\r\n\r\n",
-    b"PROXY UNKNOWN\r\n",
-    b"\x16\x03\x01\0\0",
-    b"\x80\x2e\1\3\1",
-)
 
 
 @pytest.fixture
@@ -32,21 +24,10 @@ def contexts(tmp_path):
     return for_clients(Tls(oldest="1.2"), big), for_endpoint(Tls(oldest="1.2"), client, named=False)
 
 
-def hello(name, newest):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.maximum_version = False, newest
-    context.set_alpn_protocols(["ambassador/1"])
-    out = ssl.MemoryBIO()
-    with suppress(ssl.SSLWantReadError):
-        context.wrap_bio(ssl.MemoryBIO(), out, server_hostname=name).do_handshake()
-    return out.read()
-
-
 def test_whatever_a_client_says_is_refused_or_waited_for(contexts):
     server, client = contexts
     chance = random.Random(20261130)
-    newest = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
-    seeds = [*_CLEAR, *(hello(name, one) for name in ("a.example", None) for one in newest)]
+    seeds = hellos()
     counts = {"refused": 0, "waits": 0, "after": 0}
     for number in range(FUZZED):
         ours, theirs = socket.socketpair()
