@@ -19,6 +19,7 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the verb and exit: 0 done or stopped as asked, else as `errors` has it."""
+    _refuse_an_old_python()
     # As process 1 the kernel delivers only signals we have a handler for (pid_namespaces(7));
     # `docker stop` must not wait for its kill while we are still importing.
     signal.signal(signal.SIGTERM, _stop_at_once)
@@ -41,6 +42,19 @@ def main() -> None:
         code = 0
     _let_go_of_stderr()
     sys.exit(code)
+
+
+def _refuse_an_old_python() -> None:
+    """Say so in a word, where the single file or the package is run by a Python that is too old:
+    what is imported next could not even be read. What stands here can be, down to 3.7.
+    """
+    if sys.version_info < (3, 11):  # noqa: UP036 (that is the question)
+        version = ".".join(map(str, sys.version_info[:3]))
+        sys.stderr.write(
+            f"ambassador: {sys.executable} is Python {version}, and 3.11 or newer is needed: "
+            "Debian 12, Ubuntu 24.04, or the image\n"
+        )
+        sys.exit(2)
 
 
 def _let_go_of_stderr() -> None:
