@@ -85,6 +85,7 @@ def test_all_is_lent_and_stays_open_until_it_is_given_up(run):
         await holder.lend(True)
         await holder.gather()
         assert list(holder.copies()) == []
+        await holder.stop_accepting()
         late, state = holder.freeze()
         assert [one.text for one in late] == [b"late"]
         assert isinstance(state, bytes)

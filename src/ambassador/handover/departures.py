@@ -17,7 +17,7 @@ from ambassador.model import Fate, Inet, Proto, Reason, Route, RouteKey
 from ambassador.pacing import pace, tell_leaving
 from ambassador.ports import Resolver, SessionStatus
 from ambassador.spec import format_address
-from ambassador.tasks import spawn
+from ambassador.tasks import Slice, spawn
 
 __all__ = ["Departures"]
 
@@ -46,10 +46,17 @@ class Departures:
         changes = [step for step in steps if not isinstance(step, AddRoute)]
         if not changes:
             return
-        sessions = await self._sessions()
+        sessions = defaultdict[RouteKey, list[SessionStatus]](list)
+        for one in await self._sessions():
+            if one.address:
+                sessions[one.route.key].append(one)
+        if not sessions:
+            return
+        piece = Slice()
         for step in changes:
+            await piece.end()
             old, new = (step.old, step.new) if isinstance(step, ChangeRoute) else (step.route, None)
-            mine = [one for one in sessions if one.route.key == old.key and one.address]
+            mine = sessions.get(old.key)
             if not mine or old.proto is Proto.UDP:
                 continue
             try:

@@ -56,7 +56,10 @@ class EarlierPlane:
         """Go on with the counters that were `handed` over, and ask `predecessor` and the processes
         before it (`earlier`).
         """
-        add(self._past, handed.past)
+        if self._past:
+            add(self._past, handed.past)
+        else:
+            self._past = handed.past
         self._join(predecessor, handed.live)
         for sock, counters in zip_longest(earlier, handed.earlier):
             if sock is not None:

@@ -188,7 +188,8 @@ class Predecessor:
                 await send_text(sock, "piece", one.text, sockets)
                 await self._receive(sock, "more")
             if count < 2:
-                return
+                break
+        await self._holder.stop_accepting()
 
     def _hand(self, sock: socket.socket) -> None:
         """Give what is left. Nothing else is done here meanwhile, so that it counts; what fails has

@@ -8,6 +8,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,6 +110,10 @@ class Lending:
         """See ports.Passing."""
         return self._passing.copies()
 
+    async def stop_accepting(self) -> None:
+        """See ports.Passing."""
+        await self._passing.stop_accepting()
+
     def freeze(self) -> tuple[Sequence[Piece], bytes]:
         """See ports.Passing."""
         self.pause()
@@ -188,9 +193,10 @@ class Transfer:
         # All is ours from now on, and nothing may fail any longer. Clients have waited.
         self._relay.begin()
         inherited.own(successor.kept)
+        await self._relay.accept()
         await successor.counted()
         try:
-            self.count_on(successor)
+            await self.count_on(successor)
         except Exception as error:
             log.event(log.WARNING, "earlier_not_understood", in_words(error))
         try:
@@ -224,13 +230,15 @@ class Transfer:
         for one in counted:
             self.earlier.recover(one)
 
-    def count_on(self, successor: Successor) -> None:
+    async def count_on(self, successor: Successor) -> None:
         """Go on with what the predecessor has counted."""
         if (connection := successor.connection()) is None:
             return
         kernel = self._kernel is not None
         try:
-            handed = HandedCounters.decode(successor.counters, kernel=kernel)
+            handed = await asyncio.to_thread(  # of thousands of routes it takes 0.1 s
+                partial(HandedCounters.decode, successor.counters, kernel=kernel)
+            )
         except RunError as error:  # the routes are ours by now: nothing may fail any longer
             log.event(log.WARNING, "earlier_not_understood", str(error))
             handed = HandedCounters()

@@ -112,6 +112,11 @@ class Passing(Protocol):
     def copies(self) -> Iterator[Piece]:
         """Yield what has not been yielded yet."""
 
+    async def stop_accepting(self) -> None:
+        """Let new clients wait from now on, so that there is less to do in the moment that counts;
+        `take_back` follows where all stays here.
+        """
+
     def freeze(self) -> tuple[Sequence[Piece], bytes]:
         """Accept nothing any longer; return the rest, and the state of all, which counts while
         nothing else is done. `gone` or `take_back` follows.
@@ -139,7 +144,12 @@ class ListeningPlane(Plane, Transferable, Passing, Protocol):
         """Forget what was taken: it goes on in the other process."""
 
     def begin(self) -> None:
-        """Accept and go on, where that has waited for the predecessor to let go."""
+        """Go on with what was taken, which has waited for the predecessor to let go; `accept` is
+        next.
+        """
+
+    async def accept(self) -> None:
+        """Accept, which has waited for the predecessor to let go."""
 
     async def ended(self) -> None:
         """Return when every open session has ended."""

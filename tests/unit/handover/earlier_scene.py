@@ -38,6 +38,9 @@ class FakeHolder:
     async def gather(self):
         self.told.append("gather")
 
+    async def stop_accepting(self):
+        self.told.append("stop accepting")
+
     def copies(self):
         given, self.sessions = self.sessions, []
         return iter(given)

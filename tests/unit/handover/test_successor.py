@@ -279,7 +279,8 @@ async def test_sessions_come_in_pieces_and_then_the_state_of_all(admin, waiting)
     plane = Plane()
     assert await taken(admin, plane) == b"numbers"
     assert plane.told == [(b"one", 1), (b"two" * 100_000, 0), (b"late", 0), b"state" * 100_000]
-    assert holder.told == ["lend", "gather", "freeze", f"give up to {os.getpid()}"]
+    done = ["lend", "gather", "stop accepting", "freeze", f"give up to {os.getpid()}"]
+    assert holder.told == done
 
 
 @pytest.mark.asyncio
@@ -304,7 +305,7 @@ async def test_one_that_stands_still_at_that_moment_has_lost_it(admin, waiting, 
 
     with pytest.raises(RunError, match="it took too long"):
         await taken(admin, Still())
-    assert holder.told[:4] == ["lend", "gather", "freeze", "take back"]
+    assert holder.told[:5] == ["lend", "gather", "stop accepting", "freeze", "take back"]
 
 
 @pytest.mark.asyncio

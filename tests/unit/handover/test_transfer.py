@@ -116,7 +116,7 @@ class Ambassador:
         counters, earlier = await other.transfer.hand_over()
         mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         theirs.setblocking(False)
-        self.transfer.count_on(
+        await self.transfer.count_on(
             SimpleNamespace(
                 connection=lambda: mine, counters=counters, earlier=[one.dup() for one in earlier]
             )
@@ -176,7 +176,7 @@ async def test_what_rules_have_counted_is_added_where_the_rules_do_not_go_on(ker
 @pytest.mark.asyncio
 async def test_of_one_that_died_nothing_is_known():
     second = await Ambassador(0).start()
-    second.transfer.count_on(SimpleNamespace(connection=lambda: None))
+    await second.transfer.count_on(SimpleNamespace(connection=lambda: None))
     assert (second.opened(), second.transfer.earlier.processes) == (0, [])
     await second.end()
 
@@ -185,7 +185,9 @@ async def test_of_one_that_died_nothing_is_known():
 async def test_numbers_that_make_no_sense_stop_nobody(caplog):
     second = await Ambassador(0).start()
     mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    second.transfer.count_on(SimpleNamespace(connection=lambda: mine, counters=b"{", earlier=[]))
+    await second.transfer.count_on(
+        SimpleNamespace(connection=lambda: mine, counters=b"{", earlier=[])
+    )
     assert "make no sense" in caplog.text
     assert len(second.transfer.earlier.processes) == 1
     theirs.close()
@@ -212,7 +214,9 @@ NONSENSE = [
 async def test_whatever_a_predecessor_writes_after_it_has_let_go_stops_nobody(text, caplog):
     second = await Ambassador(0).start()
     mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    second.transfer.count_on(SimpleNamespace(connection=lambda: mine, counters=text, earlier=[]))
+    await second.transfer.count_on(
+        SimpleNamespace(connection=lambda: mine, counters=text, earlier=[])
+    )
     assert "make no sense" in caplog.text
     assert second.opened() == 0
     theirs.close()
@@ -228,6 +232,8 @@ async def test_the_place_of_the_admin_socket_is_taken_after_the_promise_and_not_
     async def says(word):
         told.append(word)
 
+    it.relay.accept = lambda: says("accept")
+
     successor = SimpleNamespace(
         ready=lambda _relay: says("ready"),
         done=lambda: says("done"),
@@ -239,7 +245,7 @@ async def test_the_place_of_the_admin_socket_is_taken_after_the_promise_and_not_
     )
     inherited = SimpleNamespace(own=lambda _: told.append("own"), close_rest=list)
     await it.transfer.take_over(successor, inherited, lambda: says("serve"))
-    assert told == ["ready", "done", "begin", "own", "counted", "serve"]
+    assert told == ["ready", "done", "begin", "own", "accept", "counted", "serve"]
 
     async def cannot():
         raise OSError(28, "No space left on device")

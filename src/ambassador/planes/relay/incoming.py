@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from ambassador.core.departure import Departure, Standing
 from ambassador.core.limits import is_limited
 from ambassador.core.session import State
-from ambassador.model import Proto, Reason, Route, RouteKey
+from ambassador.model import Reason, Route, RouteKey
 from ambassador.planes.relay.client import host_of
 from ambassador.planes.relay.delivery import Delivery
 from ambassador.planes.relay.departures import Leaving
@@ -32,13 +32,13 @@ from ambassador.planes.relay.parcels import (
 )
 from ambassador.planes.relay.passing import restore
 from ambassador.planes.relay.route import RelayRoute, StreamOrUdp
-from ambassador.planes.relay.serials import serials
 from ambassador.planes.relay.session import Session
 from ambassador.planes.relay.side import Side
 from ambassador.planes.relay.surroundings import Surroundings
 from ambassador.planes.relay.taken import Anything, Taken, TakenFlow, TakenGreeting, drop
+from ambassador.planes.relay.their_routes import TheirRoutes
 from ambassador.planes.relay.worker_messages import Passed
-from ambassador.spec import parse_existing, parse_listen
+from ambassador.spec import parse_existing
 
 __all__ = ["Incoming"]
 
@@ -51,15 +51,6 @@ class _Waiting(NamedTuple):
     since: float
     held: float | None
     failure: str
-
-
-class _Route(NamedTuple):
-    """A route of the other process."""
-
-    key: RouteKey
-    name: str
-    existing: str
-    has_left: bool
 
 
 class Incoming:
@@ -76,10 +67,7 @@ class Incoming:
     ) -> None:
         self._around = around
         self._failed = failed
-        self._routes = routes
-        self._retired = retired
-        self._found: dict[int, RelayRoute] = {}
-        self._gone: list[RelayRoute] = []
+        self._theirs = TheirRoutes(routes, retired)
         self._taken: dict[int, Anything] = {}
         self._waiting: list[_Waiting] = []
         self._greetings: list[TakenGreeting] = []
@@ -92,14 +80,13 @@ class Incoming:
         socks = [socket.SocketType(fileno=one) for one in descriptors]
         try:
             said = read(text)
-            for serial, (proto, listen, name, existing, has_left) in said["routes"].items():
-                key = Proto(proto), parse_listen(listen)
-                self._find(int(serial), _Route(key, str(name), str(existing), bool(has_left)))
+            for serial, one in said["routes"].items():
+                self._theirs.hear(int(serial), one)
             for serial, key, count, kind, known in said["parcels"]:
                 if len(socks) < count:
                     raise ValueError("sockets are missing")
-                if serial in self._found:
-                    self._build(serial, key, kind, known, socks[:count])
+                if (route := self._theirs.find(serial)) is not None:
+                    self._build(route, key, kind, known, socks[:count])
                 else:  # datagrams of a route we do not have: their listener goes
                     for sock in socks[:count]:
                         sock.close()
@@ -149,34 +136,21 @@ class Incoming:
             taken_flow.listener.resume_flow(taken_flow.flow, datagrams, held)
         for route, leaving in self._leaving:
             route.departures.go_on(leaving)
-        for route in self._gone:
+        for route in self._theirs.gone:
             route.departures.removed()
-        for route in self._routes.values():
+        for route in self._theirs.found.values():
             route.departures.changed()
             for session in route.sessions:
                 upstream = session.upstream
                 if upstream is not None and session.grown_to(now) < _YOUNG:
                     self._around.keepalives.add(upstream, session.live.route.keepalive)
 
-    def _find(self, serial: int, theirs: _Route) -> None:
-        if serial in self._found:
-            return
-        mine = None if theirs.has_left else self._routes.get(theirs.key)
-        if mine is None and theirs.key[0] is Proto.UDP:
-            return
-        if mine is None:
-            proto, listen = theirs.key
-            policy = parse_existing(theirs.existing)
-            mine = self._retired(Route(theirs.name, listen, (), proto, existing=policy))
-            mine.live.serial = serial
-            self._gone.append(mine)
-        self._found[serial] = mine
-
-    def _build(self, serial: int, key: int, kind: str, known: list[Any], socks: _Socks) -> None:
-        route = self._found[serial]
+    def _build(
+        self, route: RelayRoute, key: int, kind: str, known: list[Any], socks: _Socks
+    ) -> None:
         listener = _at(route, int(known[0]))
         if kind == "flow":
-            self._taken[key] = self._flow(serial, listener, known, socks)
+            self._taken[key] = self._flow(route, listener, known, socks)
             return
         if not isinstance(listener, StreamListener):
             raise TypeError("a session at a route of datagrams")
@@ -212,7 +186,11 @@ class Incoming:
         session.adopt()
 
     def _flow(
-        self, serial: int, listener: StreamOrUdp, known: list[Any], socks: _Socks
+        self,
+        route: RelayRoute,
+        listener: StreamOrUdp,
+        known: list[Any],
+        socks: _Socks,
     ) -> TakenFlow:
         if isinstance(listener, StreamListener):
             raise TypeError("a flow at a route of sessions")
@@ -224,19 +202,19 @@ class Incoming:
             address,
             ancillary_of(ancillary),
             began=float(began),
-            id=f"r{int(serial)}.{int(number)}",
+            id=f"r{route.live.serial}.{int(number)}",
             memory=self._around.poller.memory,
         )
         if socks and where:
             flow.upstream, flow.candidate = (
                 socks[0],
-                candidate_of(self._found[serial].live.route, *where),
+                candidate_of(route.live.route, *where),
             )
         flow.told = int(told[0]), int(told[1])
         return TakenFlow(flow, listener)
 
     def _settle(self, said: dict[str, Any], unsent: memoryview) -> None:
-        self._number(said["serials"])
+        self._theirs.number(dict(said["numbers"]))
         taken, self._taken = self._taken, {}
         try:
             self._settled(taken, said, unsent)
@@ -272,12 +250,12 @@ class Incoming:
             sessions[key].standing = Standing.LEAVING
         for serial, reason, policy, began, keys in said["leaving"]:
             why = Departure(Reason(reason), parse_existing(policy))
-            if serial in self._found:
+            if (route := self._theirs.found.get(serial)) is not None:
                 leaving = Leaving(why, float(began), [sessions[key] for key in keys])
-                self._leaving.append((self._found[serial], leaving))
+                self._leaving.append((route, leaving))
         for serial, limits in said["limits"]:
-            if serial in self._found:
-                self._found[serial].live.counters.limits.heard(limits)
+            if (route := self._theirs.here.get(serial)) is not None:
+                route.live.counters.limits.heard(limits)
 
     def _others(self, taken: dict[int, Anything], said: dict[str, Any], unsent: memoryview) -> None:
         """Clients without a session yet, and flows."""
@@ -314,21 +292,6 @@ class Incoming:
             if known.delivers and not side.closed:
                 self._delivering.append(side)
         return unsent[size:]
-
-    def _number(self, theirs: list[Any]) -> None:
-        """Call our sessions as nobody's was called before."""
-        known = {}
-        for proto, listen, serial, number in theirs:
-            known[Proto(proto), parse_listen(listen)] = int(serial), int(number)
-        highest = max([serial for serial, _ in known.values()] + list(self._found), default=0)
-        serials.go_on(highest + 1)
-        fresh = highest + 1
-        for key, route in self._routes.items():
-            if key in known:
-                route.live.serial, route.live.number = known[key]
-            else:
-                route.live.serial, fresh = fresh, fresh + 1
-        serials.go_on(fresh)
 
 
 def _join(session: Session, client: Side, upstream: Side) -> None:

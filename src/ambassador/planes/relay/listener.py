@@ -92,6 +92,11 @@ class StreamListener(Arrivals):
         if self.is_open and self._has_clients():
             self._accept_batch()
 
+    @property
+    def takes(self) -> bool:
+        """Tell whether clients need not wait."""
+        return not self._paused
+
     def pause(self) -> None:
         """Accept nothing until `resume`: clients wait in the backlog."""
         self._paused = True

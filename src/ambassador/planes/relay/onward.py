@@ -17,6 +17,7 @@ from ambassador.planes.relay.route import RelayRoute, StreamOrUdp
 from ambassador.planes.relay.silence import SilenceWatch
 from ambassador.planes.relay.surroundings import Surroundings
 from ambassador.ports import ClientArrived, EndpointNoticed, Piece
+from ambassador.tasks import Slice
 
 if TYPE_CHECKING:  # 3 ms and 0.3 MB that only an upgrade needs
     from ambassador.planes.relay.incoming import Incoming
@@ -68,13 +69,18 @@ class Onward:
             incoming.disown()
 
     def begin(self) -> None:
-        """Accept and go on, where that has waited for the predecessor to let go."""
-        for listener in self._listeners():
-            listener.resume()
+        """Go on with what was taken; see ports.ListeningPlane."""
         incoming, self._incoming = self._incoming, None
         if incoming is not None:
             incoming.begin()
         self._turn_on()
+
+    async def accept(self) -> None:
+        """Accept; see ports.ListeningPlane."""
+        piece = Slice()
+        for listener in self._listeners():
+            listener.resume()
+            await piece.end()
 
     def reclaim(self, claims: Claims) -> Recovered:
         """Accept, and go on with the workers of a relay that was killed, and all they carry."""
@@ -83,6 +89,8 @@ class Onward:
         reclaimed = Reclaimed(claims, self._around, self._routes, self._retired)
         reclaimed.begin(self.offload)
         self.begin()
+        for listener in self._listeners():
+            listener.resume()
         self._around.doors.reopen()
         recovered = reclaimed.end()
         self.offload.keep()
@@ -100,11 +108,19 @@ class Onward:
     def pause(self) -> None:
         """Accept nothing for the time being."""
         for listener in self._listeners():
-            listener.pause()
+            if listener.takes:
+                listener.pause()
 
     async def gather(self) -> None:
         """Have all sessions here; see ports.Passing."""
         await self.offload.suspend()
+
+    async def stop_accepting(self) -> None:
+        """Let clients wait; datagrams are taken for as long as flows are carried."""
+        piece = Slice()
+        for listener in self._streams():
+            listener.pause()
+            await piece.end()
 
     def copies(self) -> Iterator[Piece]:
         """Yield what has not been yielded yet; see ports.Passing."""
@@ -131,8 +147,7 @@ class Onward:
         """Accept again, if it was paused."""
         self._outgoing = None
         self.offload.resume()
-        for listener in self._listeners():
-            listener.resume()
+        await self.accept()
 
     def returned(self) -> None:
         """Nobody else has copies any longer; see ports.Passing."""

@@ -9,7 +9,8 @@ What is written is JSON, and behind a newline the bytes that are unsent; `incomi
 
     a piece   routes    serial -> protocol, listen address, name, policy, whether it has left
               parcels   [key, sockets, kind, what is known], in the order of the sockets
-    the state serials   [protocol, listen address, serial, last number of a session]
+              First come pieces without parcels, with all routes that have not left.
+    the state numbers   [serial of a route, last number of a session there]
               plain     [key, bytes to upstream, bytes to client] of sessions that are just open
               odd       [key, reason, detail, what `passing` has of it]
               waiting, greetings, flows, leaving, left, limits
@@ -45,10 +46,12 @@ if TYPE_CHECKING:
     from ambassador.planes.relay.udp_flows import UdpFlows
 
     Passable: TypeAlias = Session | UdpFlow | Greeting
+    _Routes: TypeAlias = Iterable[tuple[RelayRoute, bool]]
 
 __all__ = ["Outgoing"]
 
 _SOCKETS = 190  # of one piece; SCM_MAX_FD of Linux is 253
+_ROUTES = 200  # of one piece without sockets: each is written and read in about 2 ms
 _LOOKING = frozenset({State.ACCEPTED, State.HELD, State.SEARCHING})
 _LONGEST = 200  # characters of a reason
 
@@ -73,19 +76,24 @@ class Outgoing:
         self._keys = itertools.count(1)
         self._copies: dict[Passable, _Copy] = {}
         self._final: list[Callable[[], None]] = []
+        self._told: set[int] = set()  # serials of routes
 
     def pieces(self) -> Iterator[Piece]:
         """Yield copies of what has come since this was called last; all may be carried on and end
         in between.
         """
-        return _pieces(self._fresh(last=False))
+        if not self._told:
+            yield from self._places()
+        yield from self._pieces(self._fresh(self._routes(), last=False))
 
     def freeze(self) -> tuple[list[Piece], bytes]:
         """Return the rest, and the state of everything. It counts for as long as this process does
         nothing else.
         """
-        late = list(_pieces(self._fresh(last=True)))
-        return late, self._state()
+        # One look at all of them: of thousands few have anything.
+        busy = [(route, has_left) for route, has_left in self._routes() if _is_busy(route)]
+        late = list(self._pieces(self._fresh(busy, last=True)))
+        return late, self._state(busy)
 
     def gone(self) -> int:
         """Let go of all that another process has by now; return how many they were."""
@@ -93,58 +101,85 @@ class Outgoing:
             let_go()
         return len(self._final)
 
-    def _sessions(self) -> Iterator[tuple[LiveRoute, bool, int, Session]]:
-        for route, has_left in tuple(self._routes()):
+    def _sessions(self, routes: _Routes) -> Iterator[tuple[LiveRoute, bool, int, Session]]:
+        for route, has_left in tuple(routes):
             for listener in route.listeners:
                 if isinstance(listener, StreamListener):
                     for session in listener.sessions:
                         if session.is_passable:
                             yield route.live, has_left, listener.port, session
 
-    def _greetings(self) -> Iterator[tuple[LiveRoute, Greetings, int, Greeting, float]]:
-        for route, has_left in self._routes():
+    def _greetings(
+        self, routes: _Routes
+    ) -> Iterator[tuple[LiveRoute, Greetings, int, Greeting, float]]:
+        for route, has_left in routes:
             for listener in route.listeners:
                 if not has_left and isinstance(listener, StreamListener) and listener.greetings:
                     for greeting, until in listener.greetings.waiting.items():
                         yield route.live, listener.greetings, listener.port, greeting, until
 
-    def _flows(self) -> Iterator[tuple[LiveRoute, UdpFlows, int, UdpFlow]]:
-        for route, has_left in tuple(self._routes()):
+    def _flows(self, routes: _Routes) -> Iterator[tuple[LiveRoute, UdpFlows, int, UdpFlow]]:
+        for route, has_left in tuple(routes):
             for listener in route.listeners:
                 if not (has_left or isinstance(listener, StreamListener)):
                     for flow in listener.flows:
                         if flow in listener.flows:
                             yield route.live, listener.flows, listener.port, flow
 
+    def _pieces(self, parcels: Iterable[_Parcel]) -> Iterator[Piece]:
+        routes: dict[int, list[Any]] = {}
+        fields: list[list[Any]] = []
+        socks: list[socket.SocketType] = []
+        for parcel in parcels:
+            if len(socks) + len(parcel.socks) > _SOCKETS:
+                yield _piece(routes, fields, socks)
+                routes, fields, socks = {}, [], []
+            live = parcel.live
+            if live.serial not in routes and (parcel.has_left or live.serial not in self._told):
+                routes[live.serial] = _told(live, parcel.has_left)
+            fields.append([live.serial, *parcel.fields])
+            socks += parcel.socks
+        if fields:
+            yield _piece(routes, fields, socks)
+
     def _is_copied(self, who: Passable, token: object) -> bool:
         copy = self._copies.get(who)
         return copy is not None and copy.token is token
 
-    def _fresh(self, *, last: bool) -> Iterator[_Parcel]:
-        for live, has_left, port, session in self._sessions():
+    def _places(self) -> Iterator[Piece]:
+        """Yield all routes that have not left."""
+        routes = [route.live for route, has_left in self._routes() if not has_left]
+        for first in range(0, len(routes), _ROUTES):
+            some = routes[first : first + _ROUTES]
+            yield _piece({live.serial: _told(live, has_left=False) for live in some}, [], [])
+            self._told |= {live.serial for live in some}
+
+    def _fresh(self, routes: _Routes, *, last: bool) -> Iterator[_Parcel]:
+        routes = tuple(routes)
+        for live, has_left, port, session in self._sessions(routes):
             kind = _kind(session)
             if (last or kind is not _OTHER) and not self._is_copied(session, kind):
                 key = next(self._keys)
                 self._copies[session] = _Copy(key, kind)
                 yield _Parcel(live, has_left, *_session(key, port, session))
-        for live, _, port, flow in self._flows():
+        for live, _, port, flow in self._flows(routes):
             if not self._is_copied(flow, flow.upstream):
                 key = next(self._keys)
                 self._copies[flow] = _Copy(key, flow.upstream)
                 yield _Parcel(live, False, *_flow(key, port, flow))
 
-        for live, _, port, greeting, until in self._greetings() if last else ():
+        for live, _, port, greeting, until in self._greetings(routes) if last else ():
             key = next(self._keys)
             self._copies[greeting] = _Copy(key, None)
             known = [port, greeting.address, until]
             yield _Parcel(live, False, [key, 1, "greeting", known], [greeting.client])
 
-    def _state(self) -> bytes:
+    def _state(self, busy: _Routes) -> bytes:
         plain, odd, left = list[Any](), list[Any](), list[int]()
         waiting: list[tuple[float, int, list[Any]]] = []
         unsent: list[bytes] = []
         self._final = []
-        for _, _, _, session in self._sessions():
+        for _, _, _, session in self._sessions(busy):
             key = self._copies[session].key
             if session.standing is Standing.LEAVING:
                 left.append(key)
@@ -163,21 +198,22 @@ class Outgoing:
                 reason = session.reason
                 unsent.append(data)
                 odd.append([key, reason and reason.value, session.detail, *_plain(passed)])
-        for _, greetings, _, greeting, _ in self._greetings():
+        greeting_ones = list(self._greetings(busy))
+        for _, greetings, _, greeting, _ in greeting_ones:
             self._final.append(partial(greetings.taken, greeting))
         text = {
             "version": VERSION,
-            "serials": [
-                [*_place(route.live), route.live.serial, route.live.number]
+            "numbers": [
+                [route.live.serial, route.live.number]
                 for route, has_left in self._routes()
-                if not has_left
+                if route.live.number and not has_left
             ],
             "plain": plain,
             "odd": odd,
             "waiting": [known for _, _, known in sorted(waiting)],
-            "greetings": [self._copies[one[3]].key for one in self._greetings()],
-            "flows": list(self._flow_states(unsent)),
-            "leaving": list(self._leaving()),
+            "greetings": [self._copies[one[3]].key for one in greeting_ones],
+            "flows": list(self._flow_states(busy, unsent)),
+            "leaving": list(self._leaving(busy)),
             "left": left,
             "limits": [
                 [route.live.serial, route.live.counters.limits.told()]
@@ -187,8 +223,8 @@ class Outgoing:
         }
         return b"\n".join((json.dumps(text).encode(), b"".join(unsent)))
 
-    def _flow_states(self, unsent: list[bytes]) -> Iterator[list[Any]]:
-        for live, flows, _, flow in self._flows():
+    def _flow_states(self, busy: _Routes, unsent: list[bytes]) -> Iterator[list[Any]]:
+        for live, flows, _, flow in self._flows(busy):
             self._final.append(partial(flows.taken, flow))
             datagrams = tuple(flow.held or ())
             unsent.extend(datagrams)
@@ -199,8 +235,8 @@ class Outgoing:
                 queue.since(flow) if flow in queue else None,
             ]
 
-    def _leaving(self) -> Iterator[list[Any]]:
-        for route, _ in self._routes():
+    def _leaving(self, busy: _Routes) -> Iterator[list[Any]]:
+        for route, _ in busy:
             for why, began, sessions in route.departures.under_way:
                 policy = format_existing(why.existing)
                 keys = [self._copies[one].key for one in sessions if one.is_passable]
@@ -271,27 +307,23 @@ def _candidate(candidate: Candidate) -> list[Any]:
     return [format_endpoint(candidate.endpoint), *where]
 
 
-def _place(live: LiveRoute) -> tuple[str, str]:
-    return live.route.proto.value, format_address(live.route.listen)
+def _told(live: LiveRoute, has_left: bool) -> list[Any]:
+    route = live.route
+    where = route.proto.value, format_address(route.listen)
+    return [*where, route.name, format_existing(route.existing), has_left]
 
 
-def _pieces(parcels: Iterable[_Parcel]) -> Iterator[Piece]:
-    routes: dict[int, list[Any]] = {}
-    fields: list[list[Any]] = []
-    socks: list[socket.SocketType] = []
-    for parcel in parcels:
-        if len(socks) + len(parcel.socks) > _SOCKETS:
-            yield _piece(routes, fields, socks)
-            routes, fields, socks = {}, [], []
-        live = parcel.live
-        if live.serial not in routes:
-            route = live.route
-            policy = format_existing(route.existing)
-            routes[live.serial] = [*_place(live), route.name, policy, parcel.has_left]
-        fields.append([live.serial, *parcel.fields])
-        socks += parcel.socks
-    if fields:
-        yield _piece(routes, fields, socks)
+def _is_busy(route: RelayRoute) -> bool:
+    """Tell whether there is anything of it but how it counts."""
+    if route.departures.under_way:
+        return True
+    for one in route.listeners:
+        if isinstance(one, StreamListener):
+            if one.sessions or one.greetings:
+                return True
+        elif len(one.flows):
+            return True
+    return False
 
 
 def _piece(

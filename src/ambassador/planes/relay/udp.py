@@ -111,6 +111,11 @@ class UdpListener(Ready):
         self._poller.add(self.sock.fileno(), self, LEVEL)
         self._endpoints.follow()
 
+    @property
+    def takes(self) -> bool:
+        """Tell whether datagrams need not wait."""
+        return self._accepting
+
     def pause(self) -> None:
         """Take nothing from clients until `resume`: it waits in the socket. Answers go on."""
         if self._accepting:
