@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from ambassador.errors import RunError
-from ambassador.handover.transfer import Lending
+from ambassador.handover.lending import Lending
 from tests.unit.handover.earlier_scene import FakeHolder
 
 
