@@ -202,6 +202,31 @@ def test_who_is_refused_again_and_again_is_left_out_and_nobody_else(scene, plane
     works(*scene.session(old, consumer="another host"))
 
 
+def test_a_client_is_its_address_of_ipv4_however_that_is_written_and_of_ipv6_its_64(scene, plane):
+    if plane == "kernel":
+        return
+    there, where = scene.endpoint("old"), scene.network
+    near, other = "fd77::beef:1", "fd77:0:0:9::1"  # of the consumer's /64, and of another
+    for address in (f"{near}/64", f"{other}/128"):
+        where.client.run("ip", "addr", "add", address, "dev", "eth0", "nodad")
+    where.ambassador.run("ip", "-6", "route", "add", "fd77:0:0:9::/64", "dev", "eth0")
+    mapped = f"::ffff:{client_of(scene)}"
+    scene.ambassador.set(route(6379, OLD, allow=(mapped, "fd77::/32"), limit_client=Limit(1)))
+
+    def come(source):
+        sock = scene.keep(where.client.socket(IPV6 if ":" in source else socket.AF_INET))
+        sock.bind((source, 0))
+        sock.connect((where.address("ambassador", sock.family), 6379))
+        return sock
+
+    works(come(client_of(scene)), scene.accept(there))
+    assert is_refused(scene)
+    works(come(near), scene.accept(there))
+    assert is_refused(scene, family=IPV6)  # the consumer's own address, of the same /64
+    works(come(other), scene.accept(there))
+    assert scene.ambassador.status().turned_away == {Reason.LIMIT_CLIENT: 2}
+
+
 def test_datagrams_are_limited_by_flows(scene, plane):
     if plane == "kernel":
         return
