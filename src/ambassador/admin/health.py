@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ambassador import log
+from ambassador.admin.imports import import_starlette
 from ambassador.control.reconciler import Reconciler
 from ambassador.core.phase import Phase
 
@@ -68,8 +69,12 @@ class UntilAsked:
     async def _application(self) -> ASGIApp:
         async with self._building:
             if self._built is None:
-                self._built = await asyncio.to_thread(self._build)
+                self._built = await asyncio.to_thread(self._imported)
             return self._built
+
+    def _imported(self) -> ASGIApp:
+        import_starlette()
+        return self._build()
 
 
 def _is_plain(scope: Scope) -> bool:
