@@ -68,33 +68,79 @@ def test_one_that_goes_is_told_and_waited_for(start, link, browser, tmp_path):
 
 
 @pytest.fixture
-def older(start, monkeypatch):
-    """Serve the page for an ambassador of another version that knows nothing new."""
+def of_another_version(start, monkeypatch):
+    """Serve the page for an ambassador whose answers a function changes; give that its link."""
     admin, asked = start(route(free_port())), client.forward
+    pages: list[tuple[LoopbackPage, threading.Thread]] = []
 
-    def forward(path, method, where, body, when):
-        if where.startswith(("/v1/look", "/v1/history", "/v1/numbers")):
-            missing = {"kind": "path", "message": "there is no such path", "problems": []}
-            return 404, "application/json", json.dumps(missing).encode()
-        status, kind, answer = asked(path, method, where, body, when)
-        if where.startswith("/v1/status"):
-            told = json.loads(answer)
-            del told["place"]
-            answer = json.dumps(told | {"version": "0.0.9"}).encode()
-        return status, kind, answer
+    def serve(change):
+        def forward(path, method, where, body, when):
+            return change(where, *asked(path, method, where, body, when))
 
-    monkeypatch.setattr(loopback.client, "forward", forward)
-    page = LoopbackPage(admin)
-    thread = threading.Thread(target=page.serve_forever)
-    thread.start()
-    yield page.link()
-    page.shutdown()
-    thread.join()
-    page.server_close()
+        monkeypatch.setattr(loopback.client, "forward", forward)
+        page = LoopbackPage(admin)
+        thread = threading.Thread(target=page.serve_forever)
+        thread.start()
+        pages.append((page, thread))
+        return page.link()
+
+    yield serve
+    for page, thread in pages:
+        page.shutdown()
+        thread.join()
+        page.server_close()
 
 
-def test_an_ambassador_that_is_older_than_the_page_is_shown_as_far_as_it_goes(older, browser):
-    browser.open(older)
+def as_an_older_one(where, status, kind, answer):
+    """Answer as one that knows nothing new."""
+    if where.startswith(("/v1/look", "/v1/history", "/v1/numbers")):
+        missing = {"kind": "path", "message": "there is no such path", "problems": []}
+        return 404, "application/json", json.dumps(missing).encode()
+    if where.startswith("/v1/status"):
+        told = json.loads(answer)
+        del told["place"]
+        answer = json.dumps(told | {"version": "0.0.9"}).encode()
+    return status, kind, answer
+
+
+def as_a_newer_one(where, status, kind, answer):
+    """Answer with more than the page knows: fields, and words of it in places it does know."""
+    if where.startswith("/v1/") and "json" in kind:
+        told = json.loads(answer)
+        newer(told)
+        answer = json.dumps(told).encode()
+    return status, kind, answer
+
+
+def newer(told):
+    """Put into each object what nobody knows yet, and other words for some that are known."""
+    if isinstance(told, list):
+        for one in told:
+            newer(one)
+    elif isinstance(told, dict):
+        for one in list(told.values()):
+            newer(one)
+        told["of_tomorrow"] = {"rate": [1, 2], "why": None}
+        for key, word in (("version", "9.9.0"), ("plane", "tunnel"), ("admin", "resting")):
+            if key in told:
+                told[key] = word
+
+
+def test_an_ambassador_that_is_newer_than_the_page_is_shown_as_far_as_it_goes(
+    of_another_version, browser
+):
+    browser.open(of_another_version(as_a_newer_one))
+    browser.see("the ambassador of 9.9.0: what one of them does not know is left out", "#banner")
+    browser.click("[data-route=db]")
+    browser.see("tunnel", "[data-route=db]")
+    browser.see("127.0.0.1", ".card, #panel")
+    assert browser.complaints() == []
+
+
+def test_an_ambassador_that_is_older_than_the_page_is_shown_as_far_as_it_goes(
+    of_another_version, browser
+):
+    browser.open(of_another_version(as_an_older_one))
     browser.see("the ambassador of 0.0.9: what one of them does not know is left out", "#banner")
     browser.click("[data-route=db]")
     browser.see("this ambassador keeps no history", ".changes")
