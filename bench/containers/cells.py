@@ -43,8 +43,8 @@ def _idle_turns(stage: Stage, given: int) -> list[Row]:
     with stage.ambassador("docker://redis", "relay"), entered(stage.engine.host):
         for _ in range(given or 20):
             until(lambda: ask(stage.home, PORT).who == "redis", "an answer")
-            down, taken, up = restart(stage)
-            rows.append(judged([ask(stage.home, PORT)], down, taken, up)._asdict())
+            down, up = restart(stage)
+            rows.append(judged([ask(stage.home, PORT)], down, up)._asdict())
     return rows
 
 
@@ -150,10 +150,10 @@ def _engine_restarts(stage: Stage, given: int) -> list[Row]:
                 away = clients.taken()
                 wait.unlink()
                 until(engine.answers, "the engine's return")
-                down, taken, up = restart(stage)
+                down, up = restart(stage)
                 back = time.time()
                 until(lambda: clients.all_since(back), "answers again")  # noqa: B023
-                turn = judged(clients.taken(), down, taken, up)
+                turn = judged(clients.taken(), down, up)
                 failed = sum(1 for one in away if one.who != "redis")
                 kernel, lost = float(plane == "kernel"), float(sessions.end())
                 rows.append({**turn._asdict(), "kernel": kernel, "away": failed, "lost": lost})

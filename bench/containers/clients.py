@@ -58,8 +58,8 @@ class Clients:
             thread.start()
 
     def all_since(self, moment: float) -> bool:
-        """Tell whether each client has had an answer to what it asked after `moment`."""
-        return all(one and one.began > moment and one.who for one in self._latest)
+        """Tell whether each client has had the right answer to what it asked after `moment`."""
+        return all(one and one.began > moment and one.who == "redis" for one in self._latest)
 
     def taken(self) -> list[Asked]:
         """Return what was noted since the last time."""

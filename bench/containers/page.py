@@ -104,7 +104,7 @@ _TABLES: dict[str, tuple[str, str, Sequence[str], Callable[[_Rows], list[str]]]]
     "nobody": ("Restarts without a client in the gap", "The first connection afterwards, of one.",
                _TURNS, _turns),
     "dns": ("The same with `tcp://redis:6379`, by the engine's DNS",
-            "*Wrong for*: the last wrong answer after the other server took the address.",
+            "*Wrong for*: from the first wrong answer of a turn to its last, longest.",
             (*_TURNS, "wrong for"), _dns),
     "many": ("Recreation with 150 other containers there", "", _TURNS, _turns),
     "frozen": ("The ambassador stands still for 60 s (SIGSTOP) under restarts",

@@ -20,7 +20,7 @@ _PATIENCE = 40.0  # seconds until every client has had an answer again
 class Turn(NamedTuple):
     """Of one turn, times in ms since the server took connections: when the `first` that waited was
     served, and the `last`. `asked`: how often clients asked; `wrong`: how often another server
-    answered, in the last case `lie` ms after it had taken the address; `refused`: what failed of
+    answered, for `lie` ms from the first time to the last; `refused`: what failed of
     what began after the container was down, and `cut` of what began before.
     """
 
@@ -33,9 +33,9 @@ class Turn(NamedTuple):
     lie: float = 0.0
 
 
-def judged(every: Iterable[Asked], down: float, taken: float, up: float) -> Turn:
-    """Return what questions say of a turn: the container was `down`, its address `taken`, and its
-    server `up` at these moments.
+def judged(every: Iterable[Asked], down: float, up: float) -> Turn:
+    """Return what questions say of a turn: the container was `down`, and its server `up`, at these
+    moments.
     """
     every = list(every)
     good = [one for one in every if one.who == "redis" and one.ended > up]
@@ -44,38 +44,38 @@ def judged(every: Iterable[Asked], down: float, taken: float, up: float) -> Turn
     wrong = [one for one in every if one.who and one.who != "redis"]
     failed = [one for one in every if one.wrong]
     cut = [one for one in failed if one.began <= down]
-    lie = max((one.ended - taken for one in wrong), default=0.0) * 1000
+    ended = [one.ended for one in wrong]
+    lie = (max(ended) - min(ended)) * 1000 if ended else 0.0
     refused = len(failed) - len(cut)
     return Turn(min(ends), max(ends), len(every), len(wrong), refused, len(cut), lie)
 
 
-def restart(stage: Stage) -> tuple[float, float, float]:
+def restart(stage: Stage) -> tuple[float, float]:
     """Restart with another address, the old one being taken; return when the container was down,
-    its address taken and its server up.
+    and its server up.
     """
     old = stage.stop()
     down = time.time()
     stage.take(old)
-    taken = time.time()
     up = stage.start()
     if stage.engine.address("redis", NETWORK) == old:
         raise BenchError("the container has the address it had")
-    return down, taken, up
+    return down, up
 
 
-def recreation(stage: Stage) -> tuple[float, float, float]:
+def recreation(stage: Stage) -> tuple[float, float]:
     """Remove the container and make a new one of its name."""
     stage.engine.ask("DELETE", "/containers/redis?force=1")
     down = time.time()
     stage.create("redis")
-    return down, down, stage.start()
+    return down, stage.start()
 
 
 def restarts(
     stage: Stage,
     clients: Clients,
     number: int,
-    act: Callable[[Stage], tuple[float, float, float]] = restart,
+    act: Callable[[Stage], tuple[float, float]] = restart,
     *,
     until_when: float = float("inf"),
 ) -> Sequence[Turn]:
@@ -87,8 +87,8 @@ def restarts(
         until(lambda: clients.all_since(since), "answers", _PATIENCE)  # noqa: B023
         clients.taken()
         time.sleep(random.uniform(0.05, 0.2))  # whatever is periodic is met at any moment
-        down, taken, up = act(stage)
+        down, up = act(stage)
         settled = time.time()
         until(lambda: clients.all_since(settled), "answers again", _PATIENCE)  # noqa: B023
-        found.append(judged(clients.taken(), down, taken, up))
+        found.append(judged(clients.taken(), down, up))
     return found

@@ -33,6 +33,11 @@ def status(host: Engine) -> dict[str, object]:
     return found
 
 
+def checked(host: Engine) -> str:
+    """Return what `check` says where it finds something wrong."""
+    return host.client("exec", "ambassador", "ambassador", "check", ok=(2,)).stderr
+
+
 def test_nobody_is_led_to_who_has_the_old_address_by_now(near: Engine) -> None:
     near.docker("network", "create", "--subnet", "10.98.0.0/24", "inner")
     near.docker("run", "-d", "--name", "redis", "--network", "inner", REDIS)
@@ -64,6 +69,23 @@ def test_a_socket_without_the_right_to_it_is_told_with_the_group_to_add(near: En
     words = f"docker run --group-add {group}"
     until(lambda: words in near.logs("ambassador"), "the log says which group")
     until(lambda: words in json.dumps(status(near)), "status does, too")
+    assert words in checked(near)
+
+
+def test_without_a_network_in_common_those_of_both_sides_are_told(near: Engine) -> None:
+    near.docker("network", "create", "inner")
+    near.docker("network", "create", "outer")
+    near.docker("run", "-d", "--name", "redis", "--network", "outer", REDIS)
+    run_ambassador(near, "REDIS_PORT_6379_TCP=docker://redis")
+    words = (
+        "no network in common: redis is in outer, this ambassador in inner; "
+        "docker network connect outer ambassador"
+    )
+    until(lambda: words in near.logs("ambassador"), "the log names both")
+    until(lambda: words in json.dumps(status(near)), "status does, too")
+    assert words in checked(near)
+    near.docker("network", "connect", "outer", "ambassador")
+    resp.first_pong(near, address_in(near, "inner", "ambassador"))
 
 
 def test_a_client_of_a_stopped_container_has_it_started(near: Engine) -> None:

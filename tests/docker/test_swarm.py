@@ -10,12 +10,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.ports import free_port
 from tests.recipes import lines
 
 from .bed import resp
 from .bed.command import run, until
 from .bed.engine import Engine
-from .bed.images import CHECKOUT, REDIS
+from .bed.images import AMBASSADOR, CHECKOUT, REDIS
 
 FOLDER = CHECKOUT / "deploy" / "swarm"
 MOVED_TO = "192.168.1.99"  # as the page has it
@@ -27,7 +28,9 @@ def manager(near: Engine) -> Iterator[Engine]:
     near.docker("swarm", "init", "--advertise-addr", str(near.address))
     yield near
     near.docker("swarm", "leave", "--force")
-    until(lambda: not near.docker("ps", "-q"), "the tasks are gone", within=30)
+    until(
+        lambda: not near.docker("ps", "-qf", "label=com.docker.swarm.task.id"), "no task", within=30
+    )
 
 
 @pytest.fixture
@@ -79,3 +82,57 @@ def test_each_line_of_the_recipe_does_what_the_page_says(manager: Engine, both: 
     until(lambda: len(failed()) == 4, "the first and three more", within=60)
     told = manager.client("service", "logs", "--raw", "wrong_redis", within=30).stderr
     assert "error: environment variable REDIS_PORT_6379_TCP" in told
+
+
+@pytest.fixture
+def pair(manager: Engine, far: Engine) -> Iterator[tuple[Engine, Engine]]:
+    """A swarm of two nodes, the manager and one that it rules, with a network over both."""
+    token = manager.docker("swarm", "join-token", "--quiet", "worker")
+    far.docker(
+        *("swarm", "join", "--token", token, "--advertise-addr", str(far.address)),
+        f"{manager.address}:2377",
+    )
+    manager.docker("network", "create", "--driver", "overlay", "--attachable", "both")
+    yield manager, far
+    manager.docker("service", "rm", "db", ok=None)
+    until(lambda: not far.docker("ps", "-q"), "its tasks are gone", within=30)
+    far.docker("swarm", "leave", "--force")
+
+
+def test_tasks_of_a_service_are_reached_on_every_node_and_left_before_they_end(
+    pair: tuple[Engine, Engine],
+) -> None:
+    manager, far = pair
+    manager.docker(
+        *("service", "create", "--detach", "--name", "db", "--network", "both"),
+        *("--replicas", "2", "--replicas-max-per-node", "1", "--endpoint-mode", "dnsrr"),
+        *("--no-resolve-image", REDIS),
+    )
+    for node, name in ((manager, "near"), (far, "far")):
+        task = until(lambda: node.docker("ps", "-qf", "name=db."), "a task", within=60)  # noqa: B023
+        until(
+            lambda: node.client("exec", task, "redis-cli", "SET", "who", name, ok=None).stdout,  # noqa: B023
+            "its Redis answers",
+        )
+    port = free_port()
+    manager.docker(
+        *("run", "-d", "--name", "ambassador", "--network", "both", "-p", f"{port}:6379"),
+        *("-e", "DB_PORT_6379_TCP=tcp://tasks.db:6379", AMBASSADOR),
+    )
+    address = str(manager.address)
+    resp.first_pong(manager, address, port)
+
+    def asked(times: int) -> list[str]:
+        return [resp.ask(manager, "GET who", address, port) for _ in range(times)]
+
+    until(lambda: set(asked(6)) == {"near", "far"}, "each has its share")
+    worker = manager.docker("node", "ls", "--quiet", "--filter", "role=worker")
+    manager.docker("node", "update", "--availability", "drain", worker)
+    every: list[str] = []
+
+    def gone() -> bool:
+        every.extend(asked(3))
+        return not far.docker("ps", "-qf", "name=db.") and set(every[-3:]) == {"near"}
+
+    until(gone, "the other node has none", within=60)
+    assert not set(every) - {"near", "far"}, every
