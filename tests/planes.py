@@ -21,6 +21,7 @@ class FakePlane:
         self.cuts = []
         self.routes = {}
         self.measure_error = None
+        self.fenced = []
 
     async def prepare(self, steps):
         pass
@@ -63,6 +64,10 @@ class FakePlane:
         self.open = [one for one in self.open if one.id not in ids]
         self.cuts += [(name, reason) for name in there]
         return len(there)
+
+    def fence(self, route):
+        self.fenced.append(route.name)
+        return lambda: self.fenced.remove(route.name)
 
     async def untold(self, ids):
         return ""

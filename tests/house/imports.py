@@ -56,6 +56,7 @@ PURE_MODULES = (
                 "marks",
                 "messages",
                 "orphans",
+                "owned",
                 "questions",
                 "stops",
                 "transaction",

@@ -211,6 +211,18 @@ class PlaneStack:
             raise PlaneError("\n".join(failures))
         return ended
 
+    def fence(self, route: Route) -> Callable[[], object]:
+        """Let nothing pass in front between clients of `route` and where it leads now; see
+        ports.Front. What the plane behind carries `apply` cuts as soon as this would.
+        """
+        ends = [front.fence(route) for front in self._fronts]
+
+        def end() -> None:
+            for one in ends:
+                one()
+
+        return end
+
     async def untold(self, ids: Collection[str]) -> str:
         """Return what to say of sessions that were cut and not told; see ports.Front."""
         return "\n".join(filter(None, [await front.untold(ids) for front in self._fronts]))

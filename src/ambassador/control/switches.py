@@ -96,14 +96,19 @@ class Switches:
             self._memories[key] = lead.memory
         if news and lead.stance is not Stance.CUT:  # a cut waits for no disk
             await self._remember()
-        route, began = routes[0], time.monotonic()
+        route, began, cuts = routes[0], time.monotonic(), _cuts(routes[0], lead)
+        # What is acknowledged from now on may be lost: the rest takes its time on a busy machine.
+        released = self._plane.fence(route) if cuts else None
         try:
             await self._applier.lead(key, lead)
+            cut = await self._cut(route) if cuts else 0
         except AmbassadorError as error:
             text = f"{route.name}  cannot be led: {error}"
             log.event(log.ERROR, "not_led", text, route=route.name, reason=str(error))
             raise
-        cut = await self._cut(route) if _cuts(route, lead) else 0
+        finally:
+            if released is not None:
+                released()
         self._note(route, key, lead, cut, time.monotonic() - began)
         if news and lead.stance is Stance.CUT:
             await self._remember()

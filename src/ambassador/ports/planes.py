@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from ambassador.core.plan import Step
@@ -188,6 +188,12 @@ class Front(Plane, Protocol):
     def hindrance(self, route: Route) -> str:
         """Return why new sessions of `route` would not be carried here, were it installed as it is;
         empty where nothing is known that keeps them out.
+        """
+
+    def fence(self, route: Route) -> Callable[[], object]:
+        """Let nothing pass, either way, between clients of `route` and where it leads now, until
+        what is returned is called: `apply` takes it away meanwhile. Neither blocks nor raises; a
+        front that cannot lets it pass.
         """
 
     async def untold(self, ids: Collection[str]) -> str:

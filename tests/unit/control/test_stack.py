@@ -177,3 +177,10 @@ def test_what_was_met_at_an_endpoint_is_the_sum_and_the_reason_the_latest():
     assert joined.ways_out == {"rst": 3, "none": 3}
     assert _joined(one, zero).met == one.met
     assert _joined(zero, other).met == other.met
+
+
+def test_each_front_is_fenced_until_it_is_released(planes, layered):
+    end = layered.fence(A)
+    assert [one.fenced for one in planes] == [[], [A.name], *([A.name] for _ in planes[2:])]
+    end()
+    assert not any(one.fenced for one in planes)

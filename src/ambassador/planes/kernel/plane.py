@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
 from ambassador import log
@@ -21,6 +21,7 @@ from ambassador.planes.kernel.changes import Changes
 from ambassador.planes.kernel.doubts import Doubts
 from ambassador.planes.kernel.eligible import Abilities, demand, unable, unable_to_end, unsuited
 from ambassador.planes.kernel.entry import Flow
+from ambassador.planes.kernel.fence import fence
 from ambassador.planes.kernel.flows import Flows
 from ambassador.planes.kernel.healing import Healing
 from ambassador.planes.kernel.host import Host
@@ -154,15 +155,11 @@ class KernelPlane:
                     kernel_route.stop_watching()
 
     def noticed(self, name: str, endpoint: Endpoint, address: str, reachable: bool) -> None:
-        """Hear from the relay whether it could reach `endpoint` of the route `name`, at
-        `address` or (empty) at any of its addresses.
-        """
+        """Hear from the relay whether it could reach an endpoint; see ports.EndpointNoticed."""
         self._doubts.noticed(name, endpoint, address, reachable)
 
     def arrived(self, name: str, port: int, client: object) -> None:
-        """Hear from the relay of a client, as accept(2) names it, that has reached the route
-        `name` at `port`; see ports.ClientArrived.
-        """
+        """Hear from the relay of a client that has reached it; see ports.ClientArrived."""
         if not (self._healing.why or self._table.gives_way):  # else it is no wonder
             self._doubts.arrived(name, port, client)
 
@@ -209,6 +206,10 @@ class KernelPlane:
         """End flows; see ports.Plane."""
         flows = await self._listed.flows(ids, self._all_flows)
         return await self._flows.cut(flows, reason) if flows else 0
+
+    def fence(self, route: Route) -> Callable[[], object]:
+        """Let nothing pass between clients of `route` and where it leads; see ports.Front."""
+        return fence(one.stops() if self._opened and (one := self._routes.get(route.key)) else ())
 
     async def untold(self, ids: Collection[str]) -> str:
         """Return what to say of sessions that were cut and not told; see ports.Front."""
@@ -295,9 +296,7 @@ class KernelPlane:
                 await self._table.restore()
 
     async def _open(self, routes: Iterable[Route]) -> None:
-        """Make ready for the first transaction, once there is a route for the kernel, or a table
-        that was left.
-        """
+        """Make ready, once there is a route for the kernel, or a table that was left."""
         if self._opened or self._refusal:
             return
         try:

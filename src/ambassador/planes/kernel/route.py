@@ -14,6 +14,7 @@ from ambassador.planes.kernel.evidence import Doubt, Kind, Suspect, out
 from ambassador.planes.kernel.life import ANNOUNCED, COUNTED, TABLE, Event, Stage
 from ambassador.planes.kernel.nft import Counter
 from ambassador.planes.kernel.ruleset import Key, Port, Way
+from ambassador.planes.kernel.stops import Stop
 from ambassador.planes.kernel.ways import Place, belonging, leaving, places, ways
 from ambassador.ports import RouteStatus, SessionStatus
 from ambassador.spec import format_duration, is_ip
@@ -188,6 +189,12 @@ class KernelRoute:
         if any(host not in self.known for host in self.hosts):
             return frozenset()
         return frozenset(orphans) - belonging(self.route, self.known)
+
+    def stops(self) -> Collection[Stop]:
+        """Return the open flows to all of its endpoints."""
+        if self.refusal or self.route.proto is Proto.UDP:
+            return ()
+        return {Stop(port, *place) for place in self.belongs for _, port in self.ports}
 
     def leaving(self, gone: Collection[Place]) -> Mapping[Departure, frozenset[Place]]:
         """Return why each address and port of `gone` belongs to the route no longer."""

@@ -125,22 +125,29 @@ class Departures:
     async def _compare(self) -> None:
         while self._again:
             self._again = False
-            if self._shared():
-                await self._told()
-            if not self._sessions():
-                continue
             try:
-                addresses = await self._addresses()
+                if self._shared():
+                    # Those that are cut at once, and known, first: workers take a while to tell.
+                    await self._look_at_sessions(at_once=True)
+                    await self._told()
+                await self._look_at_sessions()
             except ResolveError:  # told again when the name has an address
                 return
-            gone, piece = dict[Session, Departure](), Slice()
-            for session in self._sessions():
-                if session.place is None and session.aim not in addresses:
-                    session.reconnect()
-                elif session.place is not None and session.place not in addresses:
-                    gone[session] = self._cause(session)
-                await piece.end()
-            self._leave(gone)
+
+    async def _look_at_sessions(self, *, at_once: bool = False) -> None:
+        if not self._sessions():
+            return
+        addresses = await self._addresses()
+        gone, piece = dict[Session, Departure](), Slice()
+        for session in self._sessions():
+            if session.place is None and session.aim not in addresses:
+                session.reconnect()
+            elif session.place is not None and session.place not in addresses:
+                gone[session] = self._cause(session)
+            await piece.end()
+        if at_once:
+            gone = {one: why for one, why in gone.items() if _is_at_once(why.existing)}
+        self._leave(gone, all_looked_at=not at_once)
 
     def _cause(self, session: Session) -> Departure:
         mine = session.endpoint.address if session.endpoint else None
@@ -159,12 +166,13 @@ class Departures:
                 found.add((endpoint.address.path, 0))
         return found
 
-    def _leave(self, gone: Mapping[Session, Departure]) -> None:
+    def _leave(self, gone: Mapping[Session, Departure], *, all_looked_at: bool = True) -> None:
         """Note that `gone` are the sessions whose endpoint is no longer there: those that were
-        not among them yet follow the policy as it is now, those that no longer are are spared.
+        not among them yet follow the policy as it is now, those that no longer are are spared,
+        unless they were not `all_looked_at`.
         """
         leaving: dict[Departure, set[Session]] = defaultdict(set)
-        for session in self._sessions():
+        for session in self._sessions() if all_looked_at else gone:
             look = Look.GONE if session in gone else Look.THERE
             before, session.standing = session.standing, STANDING[session.standing, look]
             if before is Standing.HERE and session.standing is Standing.LEAVING:
@@ -210,6 +218,10 @@ class Departures:
         wait, policy = rest(why.existing, time.monotonic() - leaving.began)
         await asyncio.sleep(wait)
         await pace(list(filter(_is_leaving, leaving.sessions)), policy, cut, tick=_TICK)
+
+
+def _is_at_once(existing: Existing) -> bool:
+    return existing.fate is Fate.CUT and not existing.rate
 
 
 def _is_leaving(session: Session) -> bool:

@@ -5,7 +5,8 @@ tests/kernel/test_owner.py.
 import pytest
 
 from ambassador.planes.kernel.messages import messages
-from ambassador.planes.kernel.owner import batch
+from ambassador.planes.kernel.owned import batch
+from ambassador.planes.kernel.owner import chains
 
 
 class Numbers:
@@ -28,7 +29,7 @@ class Numbers:
 )
 def test_it_is_one_batch_with_a_rule_only_where_it_stands_for_a_process(alive, kinds):
     numbers = Numbers()
-    whole = b"".join(batch("ambassador-1", numbers, alive=alive))
+    whole = b"".join(batch("ambassador-1", chains(alive=alive), numbers.sequence))
     found = [(kind, number) for kind, number, *_ in messages(whole)]
     assert [kind for kind, _ in found] == kinds
     assert found[-2][1] == numbers.last  # the last that is answered

@@ -1,0 +1,120 @@
+"""Stop open flows to an endpoint at once, before a transaction takes its ways away (stops.py).
+
+To run nft takes 10 ms, and many times that where the processor is taken; a sentinel promotes the
+next primary 50 to 110 ms after it has selected it. So a table of our own, which needs no nft and is
+there within a millisecond, drops what clients say (a segment that ends it has PSH set, RFC 9293,
+section 3.9.1.2), and all that is said to them: acknowledgments of what the endpoint has done just
+now. New connections come about, and are cut with the others: a client whose SYN is dropped would
+wait for a second. The kernel deletes the table when it is closed, and with our process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from functools import partial
+from ipaddress import ip_address
+from sys import byteorder
+
+from ambassador.errors import PlaneError
+from ambassador.planes.kernel.entry import DST_NAT
+from ambassador.planes.kernel.messages import NEST, attribute
+from ambassador.planes.kernel.netlink import NetlinkSocket
+from ambassador.planes.kernel.owned import REGISTER, U32, Chain, batch, compare, expression
+from ambassador.planes.kernel.stops import Stop
+
+__all__ = ["chains", "fence"]
+
+_PRE_ROUTING, _LOCAL_OUT = 0, 3  # NF_INET_*
+_PRIORITIES = {_PRE_ROUTING: -89, _LOCAL_OUT: 301}  # after `passing` and `leaving` of layout.py
+_L4PROTO, _TCP = 16, b"\x06"  # NFT_META_L4PROTO
+# enum nft_ct_keys
+_DIRECTION, _STATUS, _PROTO_SRC, _PROTO_DST, _SRC_IP, _SRC_IP6 = 1, 2, 11, 12, 19, 21
+_TRANSPORT, _FLAGS = 2, 13  # NFT_PAYLOAD_TRANSPORT_HEADER, and where the flags of TCP are there
+_SYN, _PSH = b"\x02", b"\x08"
+_ORIGINAL, _REPLY = b"\0", b"\1"
+
+
+def fence(stops: Collection[Stop]) -> Callable[[], object]:
+    """Let nothing of `stops` pass; return what lets it pass again. It does nothing before Linux
+    5.12, and where the kernel does not want it: the transaction that follows does, a moment later.
+    """
+    if not stops:
+        return _nothing
+    try:
+        sock = NetlinkSocket()
+    except PlaneError:
+        return _nothing
+    with suppress(PlaneError):
+        sock.transact(batch(f"ambassador-{os.urandom(3).hex()}", chains(stops), sock.sequence))
+    loop = asyncio.get_running_loop()
+    # Where a table goes, the kernel waits until nobody reads it: tens of ms.
+    return partial(loop.run_in_executor, None, sock.close)
+
+
+def _nothing() -> None:
+    """There is nothing to let pass."""
+
+
+def chains(stops: Collection[Stop]) -> list[Chain]:
+    """Return the chains of such a table. Pure."""
+    rules = [_rule(stop, way) for stop in sorted(stops) for way in (_ORIGINAL, _REPLY)]
+    return [
+        Chain(name, "filter", hook, _PRIORITIES[hook], rules)
+        for name, hook in (("prerouting", _PRE_ROUTING), ("output", _LOCAL_OUT))
+    ]
+
+
+def _rule(stop: Stop, way: bytes) -> bytes:
+    """Return `meta l4proto tcp ct status dnat ct original proto-dst PORT ct reply proto-src PORT ct
+    reply ip saddr ADDRESS`, then `ct direction original tcp flags psh drop` or `ct direction reply
+    tcp flags & syn == 0 drop`.
+    """
+    address = ip_address(stop.address)
+    dnat = DST_NAT.to_bytes(4, byteorder)
+    # NFTA_PAYLOAD_DREG, _BASE, _OFFSET and _LEN
+    payload = zip(range(1, 5), (REGISTER, *map(U32.pack, (_TRANSPORT, _FLAGS, 1))), strict=True)
+    flags = expression("payload", b"".join(attribute(kind, data) for kind, data in payload))
+    said = _masked(_PSH, equal=False) if way == _ORIGINAL else _masked(_SYN)
+    # NFTA_META_DREG and _KEY
+    protocol = attribute(1, REGISTER) + attribute(2, U32.pack(_L4PROTO))
+    # NFTA_IMMEDIATE_DREG: NFT_REG_VERDICT; _DATA: NFTA_DATA_VERDICT: NFTA_VERDICT_CODE: NF_DROP
+    verdict = attribute(NEST | 2, attribute(1, U32.pack(0)))
+    drop = attribute(1, U32.pack(0)) + attribute(NEST | 2, verdict)
+    return b"".join(
+        (
+            expression("meta", protocol) + compare(_TCP),
+            _of_flow(_STATUS) + _masked(dnat, equal=False),
+            _of_flow(_PROTO_DST, _ORIGINAL) + compare(stop.port.to_bytes(2)),
+            _of_flow(_PROTO_SRC, _REPLY) + compare(stop.upstream.to_bytes(2)),
+            _of_flow(_SRC_IP if address.version == 4 else _SRC_IP6, _REPLY)
+            + compare(address.packed),
+            _of_flow(_DIRECTION) + compare(way),
+            flags + said,
+            expression("immediate", drop),
+        )
+    )
+
+
+def _masked(mask: bytes, *, equal: bool = True) -> bytes:
+    """Return what lets a rule go on where nothing of `mask` is set in the register, or something
+    is.
+    """
+    nothing = bytes(len(mask))
+    found = (
+        attribute(1, REGISTER)  # NFTA_BITWISE_SREG
+        + attribute(2, REGISTER)  # NFTA_BITWISE_DREG
+        + attribute(3, U32.pack(len(mask)))  # NFTA_BITWISE_LEN
+        + attribute(NEST | 4, attribute(1, mask))  # NFTA_BITWISE_MASK
+        + attribute(NEST | 5, attribute(1, nothing))  # NFTA_BITWISE_XOR
+    )
+    return expression("bitwise", found) + compare(nothing, equal=equal)
+
+
+def _of_flow(key: int, direction: bytes = b"") -> bytes:
+    """Return what puts `key` of a flow into the register."""
+    # NFTA_CT_DREG, _KEY and _DIRECTION
+    found = attribute(1, REGISTER) + attribute(2, U32.pack(key))
+    return expression("ct", found + (attribute(3, direction) if direction else b""))
