@@ -6,7 +6,7 @@ FROM ${BASE} AS runtime
 # compiled: a read-only container would compile what it imports at every start.
 RUN set -eu; \
     apt-get update -q; \
-    apt-get install -qy --no-install-recommends ca-certificates nftables tini; \
+    apt-get install -qy --no-install-recommends ca-certificates nftables; \
     command -v python3 || apt-get install -qy --no-install-recommends python3; \
     rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/*; \
     stdlib=$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))'); \
@@ -46,7 +46,11 @@ RUN set -eu; \
       --no-deps .; \
     find /opt/ambassador -name '*.so' -exec strip --strip-unneeded {} +; \
     /opt/ambassador/bin/python3 -m compileall -q --invalidation-mode unchecked-hash \
-      /opt/ambassador/lib
+      /opt/ambassador/lib; \
+    /opt/ambassador/bin/python3 -c 'import py_compile; \
+      how = py_compile.PycInvalidationMode.UNCHECKED_HASH; \
+      py_compile.compile("src/ambassador/supervisor.py", "/opt/ambassador/supervisor.pyc", \
+        doraise=True, invalidation_mode=how)'
 
 FROM runtime
 # Seconds since 1970: useradd writes it for today, so that builds of one commit are alike.
@@ -66,9 +70,10 @@ ENV PATH=/opt/ambassador/bin:$PATH PYTHONUNBUFFERED=1
 USER 65532:65532
 # One check takes 80 ms of CPU time.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=10s CMD ["ambassador", "healthcheck"]
-# The kernel drops a signal for process 1 that it does not handle yet (pid_namespaces(7)), and
-# Python takes a moment until it does: 7 of 8 signals sent as the container started were lost.
-# tini has none of that moment; ended in it (143, 130) is ended as asked. It also reaps orphans.
-# SIGHUP ends a program that does not handle it yet: blocked before, it waits until `run` does.
-ENTRYPOINT ["tini", "-e", "143", "-e", "130", "--", "env", "--block-signal=HUP", "ambassador"]
+# Process 1 passes signals on, reaps orphans, ends as the program ends, and starts it again where it
+# was killed: what the first one has left goes on carrying meanwhile. The kernel drops a signal for
+# process 1 that it neither handles nor blocks (pid_namespaces(7)), and Python takes a moment until
+# it does: 7 of 8 sent as the container started were lost. `env` blocks all of them at once.
+ENTRYPOINT ["env", "--block-signal", "/opt/ambassador/bin/python3", "-I", "-S", \
+  "/opt/ambassador/supervisor.pyc", "ambassador"]
 CMD ["run"]

@@ -33,7 +33,7 @@ def test_the_image_says_what_it_is_and_runs_as_a_number_that_is_not_root(
     near: Engine, image: str
 ) -> None:
     config = near.inspect(image)["Config"]
-    assert (config["Entrypoint"][0], config["Entrypoint"][-1]) == ("tini", "ambassador")
+    assert (config["Entrypoint"][0], config["Entrypoint"][-1]) == ("env", "ambassador")
     assert config["Cmd"] == ["run"]
     assert config["Healthcheck"]["Test"] == ["CMD", "ambassador", "healthcheck"]
     user, _, group = config["User"].partition(":")

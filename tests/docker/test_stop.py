@@ -87,7 +87,7 @@ def test_a_signal_in_the_first_moment_ends_it_at_once(near: Engine, signal: str)
     start.join()
 
 
-@pytest.mark.parametrize("args", [(), ("--entrypoint", "ambassador")], ids=["tini", "itself"])
+@pytest.mark.parametrize("args", [(), ("--entrypoint", "ambassador")], ids=["supervisor", "itself"])
 def test_an_orphan_that_ends_leaves_no_zombie(near: Engine, args: tuple[str, ...]) -> None:
     run_ambassador(near, *args)
     near.docker("exec", "-d", "ambassador", "sh", "-c", "sleep 1.5 & exit 0")

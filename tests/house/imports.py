@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 LAYERS: tuple[tuple[str, ...], ...] = (
+    ("supervisor",),
     ("errors",),
     ("model",),
     ("spec",),

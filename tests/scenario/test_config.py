@@ -190,15 +190,21 @@ def test_a_sighup_before_it_has_begun_is_a_reload_once_it_has(write, peers, tmp_
 def test_in_the_image_a_sighup_while_python_still_begins_is_a_reload_too(write, peers, tmp_path):
     echo, port = peers.echo(), free_port()
     write(table("a", port, echo.port))
-    text = (Path(__file__).parents[2] / "Dockerfile").read_text()
-    (entrypoint,) = re.findall("^ENTRYPOINT (.*)$", text, re.MULTILINE)
-    words = json.loads(entrypoint)
-    before = tuple(words[words.index("--") + 1 : words.index("ambassador")])
+    root = Path(__file__).parents[2]
+    (entrypoint,) = re.findall(
+        r"^ENTRYPOINT ((?:.*\\\n)*.*)$", (root / "Dockerfile").read_text(), re.M
+    )
+    words = json.loads(entrypoint.replace("\\\n", ""))
+    python, script = "/opt/ambassador/bin/python3", "/opt/ambassador/supervisor.pyc"
+    here = {python: COMMAND[0], script: str(root / "src" / "ambassador" / "supervisor.py")}
+    before = tuple(here.get(one, one) for one in words[: words.index("ambassador")])
+    assert set(here.values()) < set(before)
     with Program(f"--config={tmp_path}/ambassador.toml", before=before) as program:
         running = Path(f"/proc/{program.process.pid}/cmdline")
         until(lambda: running.read_text().startswith(f"{COMMAND[0]}\0"))
         program.send(signal.SIGHUP)
         assert program.wait_for("reloaded") == "reloaded: 0 changes"
+        assert program.stop() == 0
 
 
 def test_sighup_reads_it_at_once(start, write, peers):

@@ -20,7 +20,7 @@ from ambassador.planes.relay.worker_protocol import VERSION
 from tests.ports import free_port
 from tests.relay.echo import Echo
 from tests.relay.peers import is_reset, port_of
-from tests.scenario.upgrading import asks, works
+from tests.scenario.upgrading import asks, children, connections, works
 from tests.wait import until
 
 IN_A_ROW = int(os.environ.get("KILLS", "3"))
@@ -52,14 +52,9 @@ class Killed:
         def there():
             for one in clients:
                 asks(one)
-            return len(self.pids(pid)) >= workers and not _connections(pid)
+            return len(children(pid)) >= workers and not connections(pid)
 
         until(there, 20, "workers have all sessions")
-
-    def pids(self, pid):
-        with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{pid}/children") as file:  # noqa: PTH123
-            return [int(one) for one in file.read().split()]
-        return []
 
     def route(self):
         return self.run.status().routes[0]
@@ -73,19 +68,6 @@ class Killed:
 
 def _lasting(environ):
     return {"AMBASSADOR_OUTLIVE": "20s", **environ}
-
-
-def _connections(pid):
-    """Return how many connections over TCP a process has."""
-    inodes = set()
-    for one in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208
-        with contextlib.suppress(OSError):
-            inodes.add(os.readlink(f"/proc/{pid}/fd/{one}")[8:-1])  # noqa: PTH115
-    rows = []
-    for name in ("tcp", "tcp6"):
-        with open(f"/proc/{pid}/net/{name}") as file:  # noqa: PTH123
-            rows += [line.split() for line in file.readlines()[1:]]
-    return sum(row[3] == "01" and row[9] in inodes for row in rows)
 
 
 @pytest.fixture
@@ -225,7 +207,7 @@ def test_nobody_comes_in_time(killed, peers, run):
     killed.first(AMBASSADOR_OUTLIVE="0.5s")
     kept = peers.connect(run.port)
     killed.carried(kept)
-    (pid,) = killed.pids(run.programs[-1].process.pid)
+    (pid,) = children(run.programs[-1].process.pid)
     killed.kill()
 
     def refused():
@@ -294,12 +276,12 @@ def test_one_that_does_not_answer_keeps_what_it_has_and_lets_nobody_in(killed, p
         for sock in kept:
             for _ in range(50):
                 asks(sock)
-        pids = killed.pids(run.programs[-1].process.pid)
-        return len(pids) == 2 and all(map(_connections, pids))
+        pids = children(run.programs[-1].process.pid)
+        return len(pids) == 2 and all(map(connections, pids))
 
     until(two, 20)
     works(peers.connect(run.port))
-    pids = killed.pids(run.programs[-1].process.pid)
+    pids = children(run.programs[-1].process.pid)
     os.kill(pids[0], signal.SIGSTOP)
     try:
         killed.kill()
@@ -342,7 +324,7 @@ def test_memory_that_makes_no_sense_costs_the_numbers_only(killed, peers, run):
     killed.first()
     kept = peers.connect(run.port)
     killed.carried(kept)
-    (pid,) = killed.pids(run.programs[-1].process.pid)
+    (pid,) = children(run.programs[-1].process.pid)
     killed.kill()
     for one in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208
         path = f"/proc/{pid}/fd/{one}"

@@ -67,6 +67,10 @@ class Systemd:
     def hears(self) -> list[str]:
         return self._sock.recv(4096).decode().split("\n")
 
+    def keeps(self) -> tuple[list[str], list[int]]:
+        data, descriptors, _, _ = socket.recv_fds(self._sock, 4096, 10)
+        return data.decode().split("\n"), descriptors
+
     def close(self) -> None:
         for program in self.programs:
             with program:
@@ -166,6 +170,29 @@ def test_a_restart_refuses_nobody(systemd, peers):
         waiting.settimeout(10)
         waiting.sendall(b"here")
         assert waiting.recv(4, socket.MSG_WAITALL) == b"here"
+
+
+def test_what_it_keeps_is_told_and_given_to_the_next_one(systemd, peers):
+    port = free_port()
+    route = f"DB_PORT_{port}_TCP=tcp://127.0.0.1:{peers.echo().port}"
+    program = systemd.run(route, FDSTORE="10")
+    (stored, name), (descriptor,) = systemd.keeps()
+    assert stored == "FDSTORE=1"
+    name = name.removeprefix("FDNAME=")
+    assert systemd.hears()[0] == "READY=1"
+    program.process.kill()
+    program.process.wait(10)
+    with (
+        socket.socket(fileno=descriptor) as kept,
+        socket.create_connection(("127.0.0.1", port), 10) as waiting,
+    ):
+        systemd.sockets.append(kept)
+        program = systemd.run(route, FDSTORE="10", LISTEN_FDNAMES=name)
+        waiting.sendall(b"here")
+        assert waiting.recv(4, socket.MSG_WAITALL) == b"here"
+    assert systemd.hears()[0] == "READY=1"  # nothing is told that is known
+    assert program.stop() == 0
+    assert systemd.hears()[0] == "FDSTOREREMOVE=1"
 
 
 def test_a_socket_without_a_route_is_named(systemd):

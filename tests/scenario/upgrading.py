@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from pathlib import Path
@@ -14,7 +15,7 @@ from tests.program import COMMAND, Program, is_ready
 from tests.relay.peers import Peers
 from tests.wait import until
 
-__all__ = ["Run", "asks", "works"]
+__all__ = ["Run", "asks", "children", "connections", "works"]
 
 
 class Run:
@@ -60,6 +61,26 @@ def asks(sock: socket.socket, question: bytes = b"question") -> None:
     """Fail unless `sock` leads to an endpoint that returns what it is sent."""
     sock.sendall(question)
     assert sock.recv(len(question), socket.MSG_WAITALL) == question
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that process `pid` has started."""
+    with contextlib.suppress(OSError):
+        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return []
+
+
+def connections(pid: int) -> int:
+    """Return how many connections over TCP a process has."""
+    inodes = set()
+    for one in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            inodes.add(str(one.readlink())[8:-1])
+    rows = list[list[str]]()
+    for name in ("tcp", "tcp6"):
+        lines = Path(f"/proc/{pid}/net/{name}").read_text().splitlines()[1:]
+        rows += [line.split() for line in lines]
+    return sum(row[3] == "01" and row[9] in inodes for row in rows)
 
 
 def works(sock: socket.socket) -> None:

@@ -71,11 +71,10 @@ class App:
     ) -> None:
         environ = {} if environ is None else environ
         self.handed_over = asyncio.Event()
-        self._settings = settings
-        self._successor, self._left = successor, left or Left()
+        self._settings, self._successor, self._left = settings, successor, left or Left()
         self._opened = AsyncExitStack()
         self._notifier = Notifier(environ)
-        given = [] if successor else listening(environ)
+        given = self._left.and_kept([] if successor else listening(environ), self._notifier)
         self._inherited = inherited = Inherited(
             successor.sockets if successor else [sock for _, sock in given],
             provisional=bool(successor or left),
@@ -118,7 +117,9 @@ class App:
         )
         self._transfer.routes = lambda: self.reconciler.routes
         self._watches = Watches(
-            resolver, self.reconciler, lists, self._durations.forget, self._fleet, keys=self._keys
+            *(resolver, self.reconciler, lists, self._durations.forget, self._fleet),
+            keys=self._keys,
+            keep=lambda: self._notifier.kept.look(relay.sockets),
         )
         self._encode = handing(self.reconciler, feeds.woken)
         leave(self.reconciler, relay, self._transfer, self._encode)
@@ -128,7 +129,6 @@ class App:
 
     async def start(self) -> None:
         """Install every route, then answer on the admin socket and where else it is asked for.
-
         Raises ConfigError and RunError, with nothing left running.
         """
         async with AsyncExitStack() as opened:
@@ -174,9 +174,10 @@ class App:
             self._doors.replace(self._successor.admin)
             await self._transfer.take_over(self._successor, self._inherited, self._doors.take_place)
             self.reconciler.look_for_denied()
-        elif self._left:
+        elif not (
             self._left.take_back(self._relay, self._inherited, self._transfer)
-        elif self._kernel is None or not self._kernel.opened:
+            or (self._kernel is not None and self._kernel.opened)
+        ):
             await outlast(assemble.ports_of(self.reconciler.routes))
         if self._doors.path is not None:
             outlive(self._relay, self._doors.path, self._settings)
@@ -187,8 +188,7 @@ class App:
                 self._encode,
                 self._let_go,
             )
-        if watch is not None:
-            self._watches.watch(watch, self._settings.config)
+        self._watches.watch(watch, self._settings.config)
         assemble.say_unused(self._inherited)
         readiness = Readiness(self._settings, self._notifier, self.reconciler, self._doors.path)
         opened.callback(readiness.close)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+import signal
+import socket
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,12 +18,14 @@ from ambassador.planes.relay.outlive import Outlive
 from ambassador.planes.relay.plane import RelayPlane
 from ambassador.settings import Settings
 from ambassador.sockets.inherited import Inherited, LentSocket
+from ambassador.sockets.kept import apart
+from ambassador.sockets.systemd import Notifier
 
 if TYPE_CHECKING:
     from ambassador.planes.relay.reclaim import Claims
     from ambassador.planes.relay.reclaimed import Recovered
 
-__all__ = ["Left", "leave", "left_by_one_killed", "outlive"]
+__all__ = ["Left", "leave", "left_by_one_killed", "outlive", "tell_restart"]
 
 
 class Left:
@@ -29,20 +33,36 @@ class Left:
 
     def __init__(self, claims: Claims | None = None) -> None:
         self._claims = claims
+        self._kept: list[LentSocket] = []
 
     def __bool__(self) -> bool:
         return self._claims is not None
 
+    def and_kept(
+        self, given: Iterable[tuple[str, LentSocket]], notifier: Notifier
+    ) -> list[tuple[str, LentSocket]]:
+        """Return the sockets of a socket unit that are `given`; the others were kept for us."""
+        units, kept = apart(given)
+        notifier.kept.given(kept)
+        for _, sock in kept:
+            if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                self._kept.append(sock)
+            else:  # its route had gone
+                sock.close()
+        return units
+
     def sockets(self, given: Iterable[LentSocket]) -> list[LentSocket]:
         """Return its listening sockets, but for those that systemd has `given`."""
-        theirs = {(one.family, one.type, one.getsockname()) for one in given}
+        seen = {(one.family, one.type, one.getsockname()) for one in given}
         found = []
-        for sock in self._claims.sockets if self._claims is not None else ():
-            if (sock.family, sock.type, sock.getsockname()) in theirs:
+        for sock in (*(self._claims.sockets if self._claims else ()), *self._kept):
+            name = sock.family, sock.type, sock.getsockname()
+            if name in seen:
                 sock.close()
             else:
                 sock.own()
                 found.append(sock)
+                seen.add(name)
         return found
 
     def wishes(self, settings: Settings) -> bytes | None:
@@ -51,13 +71,26 @@ class Left:
             return None
         return self._claims.wishes or None
 
-    def take_back(self, relay: RelayPlane, inherited: Inherited, transfer: Transfer) -> None:
-        """Go on with all of it: the routes are there."""
+    def take_back(self, relay: RelayPlane, inherited: Inherited, transfer: Transfer) -> bool:
+        """Go on with all of it: the routes are there. Return whether there were processes."""
         if self._claims is not None:
             recovered = relay.reclaim(self._claims)
             inherited.own()
             transfer.recover(recovered.counted, recovered.more)
-            _tell(recovered, inherited.close_left())
+            _tell(recovered)
+        for name in inherited.close_left():
+            text = f"the ambassador before listened on {name}; no route here does: closed"
+            log.event(log.WARNING, "listener_closed", text, listener=name)
+        return bool(self)
+
+
+def tell_restart(environ: MutableMapping[str, str]) -> None:
+    """Say that we are started again, where `supervisor` says so; take that out of `environ`."""
+    number = environ.pop("KILLED_BY", "")
+    if number:
+        name = next((one.name for one in signal.Signals if str(one.value) == number), number)
+        text = f"the ambassador before was killed by {name}: this one is started in its place"
+        log.event(log.WARNING, "restarted", text, signal=name)
 
 
 def left_by_one_killed(settings: Settings, environ: Mapping[str, str]) -> Left:
@@ -111,8 +144,8 @@ def outlive(relay: RelayPlane, admin: Path, settings: Settings) -> None:
         relay.offload.outlive = Outlive(admin, settings.outlive)
 
 
-def _tell(recovered: Recovered, closed: Iterable[str]) -> None:
-    """Say what was taken back, and which listeners no route has any longer."""
+def _tell(recovered: Recovered) -> None:
+    """Say what was taken back."""
     processes, count, lost = recovered.processes, recovered.open, recovered.lost
     text = (
         f"an ambassador that was killed has left {_of(processes, 'process', 'processes')} with "
@@ -124,9 +157,6 @@ def _tell(recovered: Recovered, closed: Iterable[str]) -> None:
             where = "ended with it, or are with a process that does not answer"
         text += f"; {_of(lost, 'session', 'sessions')} {where}"
     log.event(log.WARNING, "taken_back", text, processes=processes, sessions=count, lost=lost)
-    for name in closed:
-        text = f"the ambassador before listened on {name}; no route here does: closed"
-        log.event(log.WARNING, "listener_closed", text, listener=name)
 
 
 def _of(count: int, one: str, more: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from ambassador import log
 from ambassador.app.application import App
-from ambassador.app.reclaim import left_by_one_killed
+from ambassador.app.reclaim import left_by_one_killed, tell_restart
 from ambassador.app.replacement import Replacement
 from ambassador.errors import ConfigError, NobodyError, Problem
 from ambassador.garbage import none_collected, seldom
@@ -60,6 +60,7 @@ async def serve(
     reloads = Coalesced(reload, "reload on SIGHUP")
     loop.add_signal_handler(signal.SIGHUP, reloads.ask)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGHUP,))  # see cli.main
+    tell_restart(os.environ)
     replacement = Replacement(os.environ)
     loop.add_signal_handler(signal.SIGUSR2, replacement.ask)
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -31,7 +31,8 @@ __all__ = ["Watches"]
 class Watches:
     """The probes, the followers of primaries, the files of networks and the configuration file, and
     whether connection tracking has room.
-    `forget` is told the name of each route that has gone, or is another that has the name.
+    `forget` is told the name of each route that has gone, or is another that has the name; `keep`
+    has whoever looks after this process keep its listeners.
     """
 
     def __init__(
@@ -43,7 +44,9 @@ class Watches:
         fleet: Alone,
         *,
         keys: Keyring,
+        keep: Callable[[], None],
     ) -> None:
+        self._keep = keep
         self._fleet = fleet
         self.followers = Followers(resolver, reconciler)
         self._reconciler = reconciler
@@ -71,6 +74,7 @@ class Watches:
         for step in steps:
             if not isinstance(step, ChangeRoute):
                 self._forget(step.route.name)
+        self._keep()
 
     def _check(self, steps: Sequence[Step]) -> None:
         """Ask endpoints as `steps` have left the routes; imported with the first `health`."""
@@ -88,9 +92,11 @@ class Watches:
         reload = partial(self._reconciler.reload, by_operator=False)
         return FileWatch(Path(path), reload) if path else None
 
-    def watch(self, file: FileWatch, name: str) -> None:
-        """Reload when `file` changes; `name` is what it is called."""
-        self._watching = spawn(file.run(), f"watch {name}")
+    def watch(self, file: FileWatch | None, name: str) -> None:
+        """Reload when `file` changes; `name` is what it is called. All else is there by now."""
+        if file is not None:
+            self._watching = spawn(file.run(), f"watch {name}")
+        self._keep()
 
     def close(self) -> None:
         """Look after nothing any longer."""

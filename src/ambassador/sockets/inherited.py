@@ -13,7 +13,7 @@ from ambassador.model import Address, Inet, Proto, Unix
 from ambassador.sockets.bind import dual_stack
 from ambassador.sockets.unix import PathSocket
 
-__all__ = ["Inherited", "LentSocket", "address_of", "end_listening"]
+__all__ = ["Inherited", "LentSocket", "address_of", "end_listening", "name_of"]
 
 _EVERYWHERE = ("", "::")
 
@@ -81,7 +81,7 @@ class Inherited:
     @property
     def untaken(self) -> list[str]:
         """The names of the sockets that no route has taken yet."""
-        return [name for sock in self._left if sock in self._untaken and (name := _name(sock))]
+        return [name for sock in self._left if sock in self._untaken and (name := name_of(sock))]
 
     def close_rest(self) -> list[str]:
         """Close the sockets that no route took; return their names."""
@@ -92,7 +92,7 @@ class Inherited:
         return self._close([sock for sock in self._left if sock in self._ours])
 
     def _close(self, socks: list[LentSocket]) -> list[str]:
-        names = [name for sock in socks if (name := _name(sock))]
+        names = [name for sock in socks if (name := name_of(sock))]
         for sock in socks:
             sock.close()
             self._untaken.discard(sock)
@@ -130,7 +130,7 @@ def _listens(sock: socket.socket) -> bool:
     return bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
 
 
-def _name(sock: socket.socket) -> str:
+def name_of(sock: socket.socket) -> str:
     """Return how a listener is called for people; empty for what is none."""
     name = sock.getsockname()
     if sock.family == socket.AF_UNIX:

@@ -9,11 +9,13 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import MutableMapping
+from array import array
+from collections.abc import MutableMapping, Sequence
 
 from ambassador import log
 from ambassador.errors import ConfigError, Problem
 from ambassador.sockets.inherited import LentSocket
+from ambassador.sockets.kept import KeptSockets
 
 __all__ = ["Notifier", "listening"]
 
@@ -48,7 +50,9 @@ def listening(environ: MutableMapping[str, str]) -> list[tuple[str, LentSocket]]
 
 
 class Notifier:
-    """Tells systemd how we are, where it wants to know; all times are its microseconds."""
+    """Tells systemd how we are, where it wants to know; all times are its microseconds. `kept` are
+    the sockets that it keeps.
+    """
 
     def __init__(self, environ: MutableMapping[str, str]) -> None:
         place, watchdog, pid = (
@@ -61,6 +65,8 @@ class Notifier:
                 raise _wrong("WATCHDOG_USEC", watchdog, "microseconds")
             self._pause = int(watchdog) / 2_000_000
         self._timer: asyncio.TimerHandle | None = None
+        wanted = environ.pop("FDSTORE", "") not in ("", "0") and bool(place)
+        self.kept = KeptSockets(self._send, wanted=wanted)
 
     def ready(self, status: str) -> None:
         """Say that we serve, and in a line what; from now on that we are alive, too."""
@@ -74,14 +80,17 @@ class Notifier:
 
     def stopping(self, status: str) -> None:
         """Say that we end; that we are alive is told until `close`."""
+        self.kept.look(())
         self._tell("STOPPING=1", f"STATUS={status}")
 
     def succeeded_by(self, pid: int) -> None:
         """Say that process `pid` is what systemd should look after from now on."""
         self._tell(f"MAINPID={pid}")
+        self.kept.close()
 
     def close(self) -> None:
         """Say nothing any longer."""
+        self.kept.close()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -95,11 +104,27 @@ class Notifier:
         if not self._place:
             return
         try:
-            with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as sock:
-                sock.setblocking(False)
-                sock.sendto("\n".join(lines).encode(), self._place)
+            self._send_out(lines)
         except OSError as error:
             log.event(log.WARNING, "not_notified", f"systemd was not told {lines[0]}: {error}")
+
+    def _send(self, lines: Sequence[str], descriptors: Sequence[int]) -> bool:
+        """Return False where there is no room at the moment; see KeptSockets."""
+        try:
+            self._send_out(lines, descriptors)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            text = f"a listening socket will not be there after a kill: {error}"
+            log.event(log.WARNING, "not_notified", text)
+        return True
+
+    def _send_out(self, lines: Sequence[str], descriptors: Sequence[int] = ()) -> None:
+        with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as sock:
+            sock.setblocking(False)
+            text = "\n".join(lines).encode()
+            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", descriptors))]
+            sock.sendmsg([text], rights if descriptors else (), 0, self._place)
 
 
 def _wrong(variable: str, read: str, expected: str) -> ConfigError:

@@ -101,9 +101,14 @@ class Onward:
         self._loop.add_reader(poller.fileno(), poller.turn)
         SilenceWatch(poller)
 
+    @property
+    def sockets(self) -> Sequence[socket.socket]:
+        """The listening sockets."""
+        return [one.sock for one in self._listeners() if one.sock.fileno() >= 0]
+
     async def lend(self) -> Sequence[socket.socket]:
         """Return the sockets a successor needs; see ports.Transferable."""
-        return [one.sock for one in self._listeners() if one.sock.fileno() >= 0]
+        return self.sockets
 
     def pause(self) -> None:
         """Accept nothing for the time being."""

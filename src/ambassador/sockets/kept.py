@@ -1,0 +1,111 @@
+"""Listening sockets that whoever looks after this process keeps for the next one, should this one
+be killed: systemd (FileDescriptorStoreMax=, sd_pid_notify_with_fds(3)), or process 1 of the image.
+Clients wait meanwhile, and are not refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Iterable, Sequence
+from urllib.parse import quote
+
+from ambassador.sockets.inherited import LentSocket, name_of
+
+__all__ = ["KeptSockets", "apart"]
+
+_OURS = "kept-"  # how their names begin: no name of a socket unit does
+_PIECE = 50  # sockets told of before other work of the loop has its turn
+_AGAIN = 0.01  # seconds until the next try, where what was told is not read as fast
+
+
+class KeptSockets:
+    """Tells of them through `send`, which returns whether there was room for it; nothing is told
+    where the variable FDSTORE was not set: nobody keeps any.
+    """
+
+    def __init__(
+        self, send: Callable[[Sequence[str], Sequence[int]], bool], *, wanted: bool
+    ) -> None:
+        self._send = send
+        self._wanted = wanted
+        self._kept: dict[str, int] = {}  # inode by name
+        self._due: dict[str, LentSocket | socket.socket | None] = {}  # None: not any longer
+        self._timer: asyncio.Handle | None = None
+
+    def given(self, sockets: Iterable[tuple[str, LentSocket]]) -> None:
+        """These are kept already."""
+        self._kept.update((name, _inode(sock)) for name, sock in sockets)
+
+    def look(self, sockets: Iterable[socket.socket]) -> None:
+        """Have `sockets` kept, but for those that are lent, and no others."""
+        if not self._wanted:
+            return
+        here = {name: sock for sock in sockets if _is_ours(sock) and (name := _name(sock))}
+        self._due = dict.fromkeys(self._kept.keys() - here.keys())
+        self._due.update((name, one) for name, one in here.items() if not self._has(name, one))
+        self._tell_some()
+
+    def close(self) -> None:
+        """Tell nothing any longer."""
+        self._wanted = False
+        self._due.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _has(self, name: str, sock: socket.socket) -> bool:
+        return self._kept.get(name) == _inode(sock)
+
+    def _tell_some(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for name in list(self._due)[:_PIECE]:
+            if not self._tell(name, self._due[name]):
+                self._timer = asyncio.get_running_loop().call_later(_AGAIN, self._tell_some)
+                return
+            del self._due[name]
+        if self._due:
+            self._timer = asyncio.get_running_loop().call_soon(self._tell_some)
+
+    def _tell(self, name: str, sock: socket.socket | None) -> bool:
+        """Return whether it was told."""
+        if name in self._kept:
+            if not self._send(("FDSTOREREMOVE=1", f"FDNAME={name}"), ()):
+                return False
+            del self._kept[name]
+        if sock is not None and sock.fileno() >= 0:
+            if not self._send(("FDSTORE=1", f"FDNAME={name}"), (sock.fileno(),)):
+                return False
+            self._kept[name] = _inode(sock)
+        return True
+
+
+def apart(
+    given: Iterable[tuple[str, LentSocket]],
+) -> tuple[list[tuple[str, LentSocket]], list[tuple[str, LentSocket]]]:
+    """Return those of a socket unit, and those that were kept."""
+    units, kept = list[tuple[str, LentSocket]](), list[tuple[str, LentSocket]]()
+    for name, sock in given:
+        (kept if name.startswith(_OURS) else units).append((name, sock))
+    return units, kept
+
+
+def _is_ours(sock: socket.socket) -> bool:
+    """Return whether it is to be kept. One of UDP is not: it could not be bound again while the
+    word that a route has gone is on its way.
+    """
+    if sock.fileno() < 0 or sock.type != socket.SOCK_STREAM:
+        return False
+    return not (isinstance(sock, LentSocket) and sock.lent)
+
+
+def _name(sock: socket.socket) -> str:
+    """Return what it is called where it is kept; empty for what has no name in text."""
+    name = name_of(sock)
+    return _OURS + quote(name, safe="")[:240] if name else ""
+
+
+def _inode(sock: socket.socket) -> int:
+    return os.fstat(sock.fileno()).st_ino
