@@ -11,12 +11,13 @@ import time
 import pytest
 
 from ambassador.admin import client
-from ambassador.core.commands import Move, Sessions
+from ambassador.core.commands import Cut, Move, Sessions
 from ambassador.planes.relay.channel import Channel
 from ambassador.planes.relay.outlive import waiting_place
 from ambassador.planes.relay.reclaim import places
 from ambassador.planes.relay.worker_messages import Claim, Orphaned
 from ambassador.planes.relay.worker_protocol import VERSION
+from tests.conformance.scene import ends_with_reset
 from tests.ports import free_port
 from tests.relay.echo import Echo
 from tests.relay.peers import is_reset, port_of
@@ -239,6 +240,19 @@ def test_what_was_moved_stays_moved(killed, peers, run):
     assert other.accepted == accepted + 1
     asks(kept)
     assert [one.endpoint for one in killed.route().endpoints] == [f"tcp://127.0.0.1:{other.port}"]
+
+
+def test_what_an_operator_has_begun_goes_on(killed, peers, run):
+    killed.first()
+    kept = [peers.connect(run.port) for _ in range(4)]
+    killed.carried(*kept)
+    client.ask(run.admin, Cut("db", rate=1))
+    killed.kill()
+    killed.next()
+    states = {one.state for one in client.ask(run.admin, Sessions()).sessions}
+    assert states == {"leaving"}
+    for sock in kept:
+        assert ends_with_reset(sock)
 
 
 def test_one_that_speaks_otherwise_has_listeners_let_go_and_sessions_stay(killed, peers, run):

@@ -7,11 +7,12 @@ import os
 import signal
 import socket
 import threading
+import time
 
 import pytest
 
 from ambassador.admin import client
-from ambassador.core.commands import Cut, Hold, Move, Release, Sessions
+from ambassador.core.commands import Cut, Drain, Hold, Move, Release, Sessions
 from ambassador.handover.protocol import beside
 from tests.conformance.scene import ends_with_reset
 from tests.ports import free_port
@@ -204,6 +205,36 @@ def test_a_drain_goes_on_where_it_was(run, peers):
     assert ends_with_reset(kept)
     works(peers.connect(run.port))
     until(lambda: run.status().routes[0].open == 0)
+
+
+def test_the_deadline_of_a_drain_stays_where_it_was(run, peers):
+    route = f"{run.route},tcp://127.0.0.1:{peers.echo().port}"
+    run.first(route)
+    clients = [peers.connect(run.port) for _ in range(2)]
+    for sock in clients:
+        asks(sock)
+    began = time.monotonic()
+    client.ask(run.admin, Drain("db", f"127.0.0.1:{run.echo.port}", deadline=4))
+    run.next(route)
+    (kept,) = [sock for sock in clients if of(run, sock).state == "leaving"]
+    asks(kept)
+    assert ends_with_reset(kept)
+    assert 3 < time.monotonic() - began < 6
+    works(peers.connect(run.port))
+
+
+def test_a_cut_at_a_rate_goes_on(run, peers):
+    run.first()
+    clients = [peers.connect(run.port) for _ in range(5)]
+    for sock in clients:
+        asks(sock)
+    client.ask(run.admin, Cut("db", rate=1))
+    run.next()
+    assert [one.state for one in sessions(run).values()] == ["leaving"] * run.status().routes[
+        0
+    ].open
+    assert all(map(ends_with_reset, clients))
+    works(peers.connect(run.port))
 
 
 def test_those_of_a_route_that_the_new_one_does_not_have_go_on_by_its_policy(run, peers):

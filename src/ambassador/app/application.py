@@ -27,7 +27,7 @@ from ambassador.app import assemble
 from ambassador.app.alone import in_fleet
 from ambassador.app.feeds import Feeds
 from ambassador.app.figures import Figures
-from ambassador.app.handed import handing
+from ambassador.app.handed import go_on, handing
 from ambassador.app.ready import Readiness, in_a_line, tell_cut
 from ambassador.app.reclaim import Left, leave, outlive
 from ambassador.app.watches import Watches
@@ -173,12 +173,14 @@ class App:
         if self._successor is not None:
             self._doors.replace(self._successor.admin)
             await self._transfer.take_over(self._successor, self._inherited, self._doors.take_place)
+            go_on(self.reconciler, self._successor.wishes)
             self.reconciler.look_for_denied()
         elif not (
             self._left.take_back(self._relay, self._inherited, self._transfer)
             or (self._kernel is not None and self._kernel.opened)
         ):
             await outlast(assemble.ports_of(self.reconciler.routes))
+        go_on(self.reconciler, self._left.handed)
         if self._doors.path is not None:
             outlive(self._relay, self._doors.path, self._settings)
             await self._transfer.offer(

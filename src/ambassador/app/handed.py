@@ -4,16 +4,18 @@ object, the operator's wishes as `store` writes them, and a key for each other p
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Collection
 
 from ambassador.control.reconciler import Reconciler
 from ambassador.core.wish import Wish
 
-__all__ = ["HISTORY", "PRIMARIES", "WOKEN", "handing", "part"]
+__all__ = ["ENDINGS", "HISTORY", "PRIMARIES", "WOKEN", "go_on", "handing", "part"]
 
 PRIMARIES = "primaries"  # what followers remember; see core.follow.memory
 HISTORY = "history"  # what was changed; see store.FileHistory
+ENDINGS = "endings"  # what was begun and goes on for a while; see core.ending
 WOKEN = "woken"  # which containers were woken; see engine.woken
 
 
@@ -22,17 +24,30 @@ def handing(reconciler: Reconciler, woken: Callable[[], str]) -> Callable[[Colle
 
     def written(wishes: Collection[Wish]) -> str:
         # Only an upgrade needs it, and what is left to workers.
+        from ambassador.core import ending  # noqa: PLC0415
         from ambassador.core.follow.memory import encode  # noqa: PLC0415
         from ambassador.store import FileHistory, FileStore  # noqa: PLC0415
 
         parts = {
             PRIMARIES: encode(reconciler.switches.memories),
             HISTORY: FileHistory.encode(reconciler.record.history),
+            ENDINGS: json.dumps(ending.encode(reconciler.endings)),
             WOKEN: woken(),
         }
         return json.dumps(json.loads(FileStore.encode(wishes)) | parts)
 
     return written
+
+
+def go_on(reconciler: Reconciler, handed: bytes | None) -> None:
+    """Go on with what was begun by the process that has `handed` this over."""
+    if (text := part(handed, ENDINGS)) in ("", "[]"):
+        return
+    from ambassador.core.ending import decode  # noqa: PLC0415 (seldom there is some)
+
+    with contextlib.suppress(ValueError):
+        if endings := decode(json.loads(text)):
+            reconciler.resume(endings)
 
 
 def part(handed: bytes | None, key: str) -> str:

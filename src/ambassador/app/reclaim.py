@@ -65,11 +65,14 @@ class Left:
                 seen.add(name)
         return found
 
+    @property
+    def handed(self) -> bytes:
+        """What its operator wished, and what it was about to do."""
+        return self._claims.wishes if self._claims is not None else b""
+
     def wishes(self, settings: Settings) -> bytes | None:
         """Return what its operator wished, unless that stands on disk."""
-        if self._claims is None or settings.state:
-            return None
-        return self._claims.wishes or None
+        return None if settings.state else self.handed or None
 
     def take_back(self, relay: RelayPlane, inherited: Inherited, transfer: Transfer) -> bool:
         """Go on with all of it: the routes are there. Return whether there were processes."""

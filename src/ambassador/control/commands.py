@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ambassador.control.record import Record
     from ambassador.control.snapshots import SnapshotReader
     from ambassador.core.commands import Command, Result
+    from ambassador.core.ending import DrainUntil, SlowCut
     from ambassador.core.results import Done
 
 __all__ = ["Commands", "executor"]
@@ -67,6 +68,11 @@ class Commands:
         if self._closed:
             made.close()
         return made
+
+    @property
+    def endings(self) -> tuple[DrainUntil | SlowCut, ...]:
+        """What was begun and goes on for a while."""
+        return self._made[0].deadlines.endings if self._made else ()
 
     def close(self) -> None:
         """Break off what is under way, as far as it may be."""

@@ -11,9 +11,10 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from functools import partial
 
 from ambassador import log
-from ambassador.core.departure import grace
+from ambassador.core.departure import rest
+from ambassador.core.ending import DrainUntil, SlowCut
 from ambassador.errors import PlaneError
-from ambassador.model import Address, Existing, Reason, RouteKey
+from ambassador.model import Address, Existing, Fate, Reason, RouteKey
 from ambassador.pacing import pace
 from ambassador.ports import SessionStatus
 from ambassador.spec import format_address
@@ -30,20 +31,36 @@ Place = tuple[RouteKey, Address]
 
 class Deadlines:
     """The sessions that are being ended; `sessions` lists all, `cut` ends the sessions of these
-    ids.
+    ids, `changed` is told each time there is more or less to be ended.
     """
 
-    def __init__(self, sessions: List, cut: Cut) -> None:
+    def __init__(self, sessions: List, cut: Cut, changed: Callable[[], None]) -> None:
         self._sessions = sessions
         self._cut = cut
+        self._changed = changed
         self._deadlines: dict[Place, asyncio.Task[None]] = {}
-        self._rates: dict[asyncio.Task[None], frozenset[str]] = {}
+        self._drains: dict[Place, DrainUntil] = {}
+        self._rates: dict[asyncio.Task[None], tuple[frozenset[str], SlowCut]] = {}
+
+    @property
+    def endings(self) -> tuple[DrainUntil | SlowCut, ...]:
+        """What another process would have to go on with."""
+        return (*self._drains.values(), *(cut for _, cut in self._rates.values()))
+
+    def resume(self, endings: Iterable[DrainUntil | SlowCut]) -> None:
+        """Go on with what an earlier process has begun."""
+        for one in endings:
+            if isinstance(one, DrainUntil):
+                self._begin(one)
+            else:
+                task = spawn(self._resume_cut(one), "cut at a rate that was begun before")
+                self._add(task, one)
 
     def leaving(self, session: SessionStatus) -> bool:
         """Return whether `session` will be ended: by a cut that is under way, or at the deadline
         of the drain of its endpoint.
         """
-        if any(session.id in ids for ids in self._rates.values()):
+        if any(session.id in ids for ids, _ in self._rates.values()):
             return True
         endpoint = session.endpoint
         return endpoint is not None and (session.route.key, endpoint.address) in self._deadlines
@@ -55,24 +72,24 @@ class Deadlines:
         if not existing.rate:
             return await self._cut(set(ids), reason)
         task = spawn(self._cut_slowly(ids, existing, reason), "cut at a rate")
-        self._rates[task] = frozenset(ids)
-        task.add_done_callback(lambda done: self._rates.pop(done, None))
+        self._add(task, SlowCut(tuple(ids), existing.rate))
         return 0
 
-    def drain(self, place: Place, existing: Existing, name: str) -> None:
+    def drain(self, place: Place, seconds: float, name: str) -> None:
         """End what `place`, of the route called `name`, still has at the end of a drain, spread
         over its last part.
         """
-        self.spare([place])
-        draining = self._drain(place, existing, name)
-        task = self._deadlines[place] = spawn(draining, "deadline of a drain")
-        task.add_done_callback(lambda done: self._forget(place, done))
+        self._begin(DrainUntil(*place, name, asyncio.get_running_loop().time(), seconds))
 
     def spare(self, places: Collection[Place]) -> None:
         """Forget the deadlines of `places`."""
+        spared = [task for place in places if (task := self._deadlines.pop(place, None))]
         for place in places:
-            if task := self._deadlines.pop(place, None):
-                task.cancel()
+            self._drains.pop(place, None)
+        for task in spared:
+            task.cancel()
+        if spared:
+            self._changed()
 
     def keep_only(self, places: Iterable[Place]) -> None:
         """Forget the deadlines of all but `places`."""
@@ -85,8 +102,34 @@ class Deadlines:
         for task in tuple(self._rates):
             task.cancel()
 
-    async def _drain(self, place: Place, existing: Existing, name: str) -> None:
-        await asyncio.sleep(grace(existing) or 0)
+    def _begin(self, drain: DrainUntil) -> None:
+        place = drain.key, drain.address
+        self.spare([place])
+        self._drains[place] = drain
+        task = self._deadlines[place] = spawn(self._drain(drain, place), "deadline of a drain")
+        task.add_done_callback(lambda done: self._forget(place, done))
+        self._changed()
+
+    def _add(self, task: asyncio.Task[None], cut: SlowCut) -> None:
+        def over(done: asyncio.Task[None]) -> None:
+            if self._rates.pop(done, None):
+                self._changed()
+
+        self._rates[task] = frozenset(cut.ids), cut
+        task.add_done_callback(over)
+        self._changed()
+
+    async def _resume_cut(self, cut: SlowCut) -> None:
+        """Some may have ended since; one that an earlier process has still is called ID@PROCESS."""
+        wanted = frozenset(cut.ids)
+        found = [one.id for one in await self._sessions() if one.id.partition("@")[0] in wanted]
+        await self._cut_slowly(found, Existing(Fate.CUT, rate=cut.rate), Reason.CUT)
+
+    async def _drain(self, drain: DrainUntil, place: Place) -> None:
+        name = drain.name
+        elapsed = asyncio.get_running_loop().time() - drain.began
+        wait, existing = rest(Existing(Fate.DRAIN, seconds=drain.seconds), elapsed)
+        await asyncio.sleep(wait)
         found = [one for one in await self._sessions() if of_endpoint(one, place)]
         ended = await self._pace([one.id for one in found], existing, Reason.DRAINED)
         if ended is not None:
@@ -114,6 +157,8 @@ class Deadlines:
     def _forget(self, place: Place, task: asyncio.Task[None]) -> None:
         if self._deadlines.get(place) is task:
             del self._deadlines[place]
+            self._drains.pop(place, None)
+            self._changed()
 
 
 def _sessions(count: int) -> str:

@@ -89,13 +89,13 @@ class Executor:
         self._record = record
         self._plane = plane
         self._read_assignments = read_assignments
-        self._deadlines = Deadlines(plane.sessions, plane.cut)
+        self.deadlines = Deadlines(plane.sessions, plane.cut, record.changed)
         self._moves = Moves(applier, plane, verifier)
         self.showing = Showing(
             applier,
             plane,
             switches,
-            self._deadlines,
+            self.deadlines,
             noted,
             shortages=shortages,
             counted=counted or numbers,
@@ -105,7 +105,7 @@ class Executor:
     def close(self) -> None:
         """Break off a move that has not come far, and end no sessions any longer."""
         self._moves.close()
-        self._deadlines.close()
+        self.deadlines.close()
 
     async def do(self, command: Command, who: str, deadline: float) -> Result:
         """Do what `command` says; see `Reconciler.execute`. `deadline` by the loop's clock.
@@ -153,7 +153,7 @@ class Executor:
         await self._record.note(
             now.wishes, applier.wishes, who=who, when=now.when, what=said, undone=undone
         )
-        self._deadlines.keep_only(
+        self.deadlines.keep_only(
             (route.key, endpoint.address)
             for route in applier.routes
             for endpoint in route.endpoints
@@ -163,7 +163,10 @@ class Executor:
             named = command.route, command.endpoint
             found = await to_thread(chosen, applier.routes, *named)
             if command.deadline:
-                self._drain(command.deadline, found)
+                for route, endpoints in found:
+                    for one in endpoints:
+                        place = route.key, one.address
+                        self.deadlines.drain(place, command.deadline, route.name)
             await self._plane.measure()
             statuses = await self._plane.look([route for route, _ in found])
             told = outcome.drain_begun
@@ -220,7 +223,7 @@ class Executor:
         sessions = await self._plane.sessions()
         found = await to_thread(meant, command, sessions, self._applier.routes)
         existing = Existing(Fate.CUT, rate=command.rate)
-        ended = await self._deadlines.cut([one.id for one in found], existing, Reason.CUT)
+        ended = await self.deadlines.cut([one.id for one in found], existing, Reason.CUT)
         names = tuple(dict.fromkeys(one.route.name for one in found))
         if not command.rate and (why := await self._plane.untold([one.id for one in found])):
             raise PlaneError(why)
@@ -228,12 +231,6 @@ class Executor:
             return Done(f"{outcome.counted(ended)} cut", names, ended)
         message = outcome.cut_begun(len(found), command.rate, time.time())
         return Done(message, names, len(found))
-
-    def _drain(self, seconds: float, found: _Chosen) -> None:
-        existing = Existing(Fate.DRAIN, seconds=seconds)
-        for route, endpoints in found:
-            for endpoint in endpoints:
-                self._deadlines.drain((route.key, endpoint.address), existing, route.name)
 
     def _add(self, now: Situation, command: Add) -> Decision:
         return add(now, self._read_added(command))

@@ -8,7 +8,7 @@ an empty source: its last good snapshot stands.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -53,6 +53,7 @@ from ambassador.tasks import spawn
 
 if TYPE_CHECKING:
     from ambassador.core.commands import Command, Result
+    from ambassador.core.ending import DrainUntil, SlowCut
     from ambassador.core.follow.lead import Lead
     from ambassador.core.results import IdentityView, NumbersView, ShortageView
 
@@ -136,6 +137,15 @@ class Reconciler:
             keep(tuple(self._applier.wishes.values()))
 
         self._applier.wished = self.record.changed = changed
+
+    @property
+    def endings(self) -> tuple[DrainUntil | SlowCut, ...]:
+        """What the operator has begun that goes on for a while."""
+        return self._commands.endings
+
+    def resume(self, endings: Iterable[DrainUntil | SlowCut]) -> None:
+        """Go on with `endings`, which an earlier process has begun."""
+        self._commands.executor.deadlines.resume(endings)
 
     @property
     def routes(self) -> tuple[Route, ...]:

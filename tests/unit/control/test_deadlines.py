@@ -1,10 +1,13 @@
 """Sessions that an operator wants ended, on a clock that is put forward."""
 
 import asyncio
+import json
+from dataclasses import replace
 
 import pytest
 
 from ambassador.control.deadlines import Deadlines, of_endpoint
+from ambassador.core.ending import decode, encode
 from ambassador.errors import PlaneError
 from ambassador.model import Endpoint, Existing, Fate, Inet, Proto, Reason, Route
 from ambassador.ports import SessionStatus
@@ -14,7 +17,7 @@ from tests.planes import FakePlane
 A, B = Endpoint(Inet("a", 1)), Endpoint(Inet("b", 1))
 REDIS = Route("redis", Inet("", 6379), (A, B))
 PLACE = (Proto.TCP, REDIS.listen), A.address
-DRAIN = Existing(Fate.DRAIN, seconds=10.0)
+DRAIN = 10.0  # seconds
 
 
 def session(number, endpoint=A, route=REDIS):
@@ -27,7 +30,21 @@ class Scene:
     def __init__(self, count):
         self.plane = FakePlane()
         self.plane.open = [session(number) for number in range(count)]
-        self.endings = Deadlines(self.plane.sessions, self.plane.cut)
+        self.changes = 0
+        self.endings = self.deadlines()
+
+    def deadlines(self):
+        return Deadlines(self.plane.sessions, self.plane.cut, self._changed)
+
+    def _changed(self):
+        self.changes += 1
+
+    def succeeded(self):
+        """Have another process go on, as what is written tells it."""
+        text = json.dumps(encode(self.endings.endings))
+        self.endings.close()
+        self.endings = self.deadlines()
+        self.endings.resume(decode(json.loads(text)))
 
     async def later(self, seconds):
         """Let `seconds` pass, in small steps, with turns of the loop in between."""
@@ -135,7 +152,7 @@ def test_a_plane_that_cannot_is_told_in_the_log(caplog):
         async def cannot(_ids, _reason):
             raise PlaneError("CAP_NET_RAW is missing")
 
-        endings = Deadlines(scene.plane.sessions, cannot)
+        endings = Deadlines(scene.plane.sessions, cannot, lambda: None)
         await endings.cut(["r1"], Existing(Fate.CUT, rate=5), Reason.CUT)
         await scene.later(0.2)
         assert [record.event for record in caplog.records] == ["not_cut"]
@@ -181,3 +198,64 @@ def test_a_drain_that_nobody_is_left_of_names_its_route_all_the_same(caplog):
     run(main)
     (said,) = [one.getMessage() for one in caplog.records if one.event == "drained"]
     assert " of redis is drained: 0 sessions were cut at the deadline" in said
+
+
+def test_another_process_keeps_the_deadline_of_a_drain():
+    async def body(scene):
+        scene.endings.drain(PLACE, DRAIN, "redis")
+        await scene.later(6.0)
+        scene.succeeded()
+        assert scene.endings.leaving(scene.plane.open[0])
+        await scene.later(1.5)
+        assert scene.left == 10
+        await scene.later(1.5)
+        assert 2 <= scene.left <= 7
+        scene.succeeded()  # in its last part
+        await scene.later(1.2)
+        assert scene.left == 0
+        assert scene.endings.endings == ()
+
+    run(body)
+
+
+def test_another_process_cuts_on_at_the_rate():
+    async def body(scene):
+        ids = [one.id for one in scene.plane.open]
+        await scene.endings.cut(ids, Existing(Fate.CUT, rate=5), Reason.CUT)
+        await scene.later(1.0)
+        assert 4 <= scene.left <= 6
+        before = scene.left
+        scene.succeeded()
+        await scene.later(0.3)
+        assert before - 3 <= scene.left < before
+        await scene.later(1.2)
+        assert scene.left == 0
+        assert scene.endings.endings == ()
+
+    run(body)
+
+
+def test_sessions_that_stayed_in_the_old_process_are_cut_too():
+    async def body(scene):
+        ids = [one.id for one in scene.plane.open]
+        await scene.endings.cut(ids, Existing(Fate.CUT, rate=1), Reason.CUT)
+        scene.plane.open = [replace(one, id=f"{one.id}@4711") for one in scene.plane.open]
+        scene.succeeded()
+        await scene.later(12)
+        assert scene.left == 0
+
+    run(body)
+
+
+def test_each_change_is_told():
+    async def body(scene):
+        scene.endings.drain(PLACE, DRAIN, "redis")
+        assert scene.changes == 1
+        scene.endings.spare([PLACE])
+        assert scene.changes == 2
+        await scene.endings.cut(["r1"], Existing(Fate.CUT, rate=5), Reason.CUT)
+        assert scene.changes == 3
+        await scene.later(0.5)
+        assert scene.changes == 4
+
+    run(body)

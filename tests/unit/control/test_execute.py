@@ -388,9 +388,9 @@ def test_what_is_not_there_cannot_be_asked_for(command, kind, text):
 def test_a_deadline_is_forgotten_with_its_drain():
     async def body(scene):
         await scene.it.execute(Drain("redis", "dba:6379", deadline=60.0))
-        assert len(scene.it._commands.executor._deadlines._deadlines) == 1
+        assert len(scene.it.endings) == 1
         await scene.it.execute(Ready("redis", "dba:6379"))
-        assert scene.it._commands.executor._deadlines._deadlines == {}
+        assert scene.it.endings == ()
 
     run(body)
 
