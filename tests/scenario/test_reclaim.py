@@ -316,6 +316,26 @@ def test_one_that_does_not_answer_keeps_what_it_has_and_lets_nobody_in(killed, p
     os.kill(pids[0], signal.SIGKILL)
 
 
+def test_a_lone_one_that_does_not_answer_is_named_and_taken_back_once_it_does(killed, peers, run):
+    killed.first()
+    kept = peers.connect(run.port)
+    killed.carried(kept)
+    (pid,) = children(run.programs[-1].process.pid)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        killed.kill()
+        program = run(AMBASSADOR_WORKERS="2", **_lasting({}))
+        assert program.exit_code() == 1
+        (said,) = program.said("not_started")
+        assert f"kill -CONT {pid}" in said
+        assert f"kill -KILL {pid}" in said
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert "1 open session" in killed.next().wait_for("taken_back")
+    asks(kept)
+    works(peers.connect(run.port))
+
+
 @pytest.mark.root
 def test_nothing_is_taken_from_another_user(killed, peers, run):
     place = waiting_place(run.admin, 1)

@@ -176,11 +176,10 @@ class App:
             go_on(self.reconciler, self._successor.wishes)
             self.reconciler.look_for_denied()
         elif not (
-            self._left.take_back(self._relay, self._inherited, self._transfer)
+            self._left.take_back(self._relay, self._inherited, self._transfer, self.reconciler)
             or (self._kernel is not None and self._kernel.opened)
         ):
             await outlast(assemble.ports_of(self.reconciler.routes))
-        go_on(self.reconciler, self._left.handed)
         if self._doors.path is not None:
             outlive(self._relay, self._doors.path, self._settings)
             await self._transfer.offer(

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import socket
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    MutableMapping,
+    Sequence,
+)
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ambassador import log
 from ambassador.admin.locate import answers
 from ambassador.admin.place import called, candidates, of_our_own
+from ambassador.app.handed import go_on
 from ambassador.control.reconciler import Reconciler
 from ambassador.core.wish import Wish
+from ambassador.errors import RunError
 from ambassador.handover.transfer import Transfer
 from ambassador.planes.relay.outlive import Outlive
 from ambassador.planes.relay.plane import RelayPlane
@@ -29,10 +41,13 @@ __all__ = ["Left", "leave", "left_by_one_killed", "outlive", "tell_restart"]
 
 
 class Left:
-    """What one that was killed has left, as `claims` have it; nothing without."""
+    """What one that was killed has left, as `claims` have it; nothing without. Processes that it
+    has left and that do not answer are `silent`.
+    """
 
-    def __init__(self, claims: Claims | None = None) -> None:
+    def __init__(self, claims: Claims | None = None, silent: Sequence[int] = ()) -> None:
         self._claims = claims
+        self._silent = silent
         self._kept: list[LentSocket] = []
 
     def __bool__(self) -> bool:
@@ -65,22 +80,38 @@ class Left:
                 seen.add(name)
         return found
 
-    @property
-    def handed(self) -> bytes:
-        """What its operator wished, and what it was about to do."""
-        return self._claims.wishes if self._claims is not None else b""
-
     def wishes(self, settings: Settings) -> bytes | None:
         """Return what its operator wished, unless that stands on disk."""
-        return None if settings.state else self.handed or None
+        if self._claims is None or settings.state:
+            return None
+        return self._claims.wishes or None
 
-    def take_back(self, relay: RelayPlane, inherited: Inherited, transfer: Transfer) -> bool:
+    def explained(self, error: RunError) -> RunError | None:
+        """Return `error` of a start with its cause, where that is known here."""
+        if not self._silent or os.strerror(errno.EADDRINUSE).lower() not in str(error):
+            return None
+        many = "processes" if len(self._silent) > 1 else "process"
+        pids = " ".join(map(str, self._silent))
+        return RunError(
+            f"{error}\n{many} {pids}, left by an ambassador that was killed, may have it and "
+            f"does not answer: have it go on (kill -CONT {pids}) and start again, and its sessions "
+            f"are taken back; or end it with its sessions (kill -KILL {pids})"
+        )
+
+    def take_back(
+        self,
+        relay: RelayPlane,
+        inherited: Inherited,
+        transfer: Transfer,
+        reconciler: Reconciler,
+    ) -> bool:
         """Go on with all of it: the routes are there. Return whether there were processes."""
         if self._claims is not None:
             recovered = relay.reclaim(self._claims)
             inherited.own()
             transfer.recover(recovered.counted, recovered.more)
             _tell(recovered)
+            go_on(reconciler, self._claims.wishes)
         for name in inherited.close_left():
             text = f"the ambassador before listened on {name}; no route here does: closed"
             log.event(log.WARNING, "listener_closed", text, listener=name)
@@ -109,7 +140,7 @@ def left_by_one_killed(settings: Settings, environ: Mapping[str, str]) -> Left:
             # 10 ms that all others are spared.
             from ambassador.planes.relay.reclaim import claim  # noqa: PLC0415
 
-            return Left(claim(path))
+            return Left(*claim(path))
     return Left()
 
 

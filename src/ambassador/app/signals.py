@@ -8,18 +8,22 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from ambassador import log
 from ambassador.app.application import App
-from ambassador.app.reclaim import left_by_one_killed, tell_restart
+from ambassador.app.reclaim import Left, left_by_one_killed, tell_restart
 from ambassador.app.replacement import Replacement
-from ambassador.errors import ConfigError, NobodyError, Problem
+from ambassador.errors import ConfigError, NobodyError, Problem, RunError
 from ambassador.garbage import none_collected, seldom
 from ambassador.planes.relay.descriptors import raise_limit
 from ambassador.planes.relay.passing import VERSION
 from ambassador.ports import Source
 from ambassador.settings import Settings
 from ambassador.tasks import Coalesced, spawn
+
+if TYPE_CHECKING:
+    from ambassador.handover.successor import Successor
 
 __all__ = ["serve"]
 
@@ -69,24 +73,16 @@ async def serve(
         # Not the loop's own way: uvloop keeps SIGCHLD for itself and refuses it.
         signal.signal(signal.SIGCHLD, lambda *_: _reap())
     raise_limit()
-    successor = None
-    if settings.upgrade:
-        if settings.admin == "off":
-            raise ConfigError(_NO_WAY)
-        from ambassador.admin.client import find  # noqa: PLC0415 (only an upgrade needs it)
-        from ambassador.handover.successor import Successor  # noqa: PLC0415 (the same)
-
-        try:
-            place = find(os.environ, settings.admin, settings.name)
-            successor = await Successor.ask(place, VERSION)
-        except NobodyError:
-            # What a unit wants: take over, or start.
-            text = "no ambassador is there to take over from: this one starts anew"
-            log.event(log.WARNING, "nobody_to_succeed", text)
-    left = None if successor else left_by_one_killed(settings, os.environ)
+    successor = await _successor(settings) if settings.upgrade else None
+    left = Left() if successor else left_by_one_killed(settings, os.environ)
     app = App(settings, sources, successor, os.environ, left=left)
     with none_collected():
-        await app.start()
+        try:
+            await app.start()
+        except RunError as error:
+            if told := left.explained(error):
+                raise told from error
+            raise
     ready()
     seldom()
     sys.setswitchinterval(_SWITCH)
@@ -99,6 +95,21 @@ async def serve(
         await app.leave(stop)
     await app.stop(hurry)
     log.event(log.INFO, "stopped", "stopped")
+
+
+async def _successor(settings: Settings) -> Successor | None:
+    """Ask the one that runs for all it has; None where nobody runs: then this one starts anew."""
+    if settings.admin == "off":
+        raise ConfigError(_NO_WAY)
+    from ambassador.admin.client import find  # noqa: PLC0415 (only an upgrade needs it)
+    from ambassador.handover.successor import Successor as Asking  # noqa: PLC0415 (the same)
+
+    try:
+        return await Asking.ask(find(os.environ, settings.admin, settings.name), VERSION)
+    except NobodyError:  # what a unit wants: take over, or start
+        text = "no ambassador is there to take over from: this one starts anew"
+        log.event(log.WARNING, "nobody_to_succeed", text)
+        return None
 
 
 def _reap() -> None:

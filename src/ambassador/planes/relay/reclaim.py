@@ -14,7 +14,7 @@ import socket
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ambassador import log
 from ambassador.errors import in_words
@@ -107,43 +107,52 @@ def places(admin: Path) -> list[Path]:
         return []
 
 
-def claim(admin: Path) -> Claims | None:
-    """Claim the workers that wait beside `admin`; None where there are none that can be. Blocks: no
-    client is served here yet.
+class Silent(NamedTuple):
+    """One that does not answer; its process is 0 where that is not known."""
+
+    row: int
+    pid: int
+
+
+def claim(admin: Path) -> tuple[Claims | None, list[int]]:
+    """Claim the workers that wait beside `admin`; return what they have, None where there are none
+    that can be, and the processes that do not answer. Blocks: no client is served here yet.
     """
     workers: list[Claimed] = []
     shared: Shared | None = None
-    frozen: set[int] = set()
+    silent: list[Silent] = []
     for path in places(admin):
         found = _claim(path, shared)
-        if isinstance(found, tuple):
+        if isinstance(found, Silent):
+            silent.append(found)
+        elif found:
             shared = found[1]
             workers.append(found[0])
-        elif found:
-            frozen.add(found)
+    pids = [one.pid for one in silent if one.pid]
     if shared is None:
-        return None
+        return None, pids
+    frozen = {one.row for one in silent if one.row}
     rows = {one.row for one in workers} | frozen
     for row in range(1, shared.rows + 1):
         if row not in rows:
             shared.cells[row * COLUMNS + LOAD] = ABSENT
     routes, counted = _read(shared)
-    return Claims(shared, workers, frozen, routes, counted, shared.wishes.read())
+    return Claims(shared, workers, frozen, routes, counted, shared.wishes.read()), pids
 
 
-def _claim(path: Path, shared: Shared | None) -> tuple[Claimed, Shared] | int | None:
+def _claim(path: Path, shared: Shared | None) -> tuple[Claimed, Shared] | Silent | None:
     """Return the worker that waits at `path` and what it shares with others, which may be known
-    already; its row where it does not answer; None where there is nobody, or none of ours.
+    already; None where there is nobody, or none of ours.
     """
     number = path.name.rpartition("worker")[2]
     row = int(number) if number.isdecimal() else 0
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
     try:
         sock.connect(str(path))
-        user = peer(sock)[1]
+        pid, user = peer(sock)[:2]
     except BlockingIOError:  # as many as may wait there
         sock.close()
-        return _silent(path, row)
+        return _silent(path, row, 0)
     except OSError:
         sock.close()
         with contextlib.suppress(OSError):  # nobody listens there any longer
@@ -160,7 +169,7 @@ def _claim(path: Path, shared: Shared | None) -> tuple[Claimed, Shared] | int | 
         return _hear(channel, path, shared, time.monotonic() + _PATIENCE)
     except TimeoutError:
         sock.close()
-        return _silent(path, row)
+        return _silent(path, row, pid)
     except (EOFError, OSError, ValueError) as error:
         sock.close()
         text = f"the process at {path} was not taken back: {in_words(error)}"
@@ -180,10 +189,11 @@ def _let_go(path: Path) -> None:
         _next(channel, time.monotonic() + _PATIENCE)
 
 
-def _silent(path: Path, row: int) -> int:
-    text = f"the process at {path} does not answer; its sessions stay with it, and end with it"
-    log.event(log.WARNING, "worker_not_claimed", text, reason="no answer")
-    return row
+def _silent(path: Path, row: int, pid: int) -> Silent:
+    who = f"process {pid}, which waits at {path}," if pid else f"the process at {path}"
+    text = f"{who} does not answer; its sessions stay with it, and end with it"
+    log.event(log.WARNING, "worker_not_claimed", text, reason="no answer", pid=pid)
+    return Silent(row, pid)
 
 
 def _hear(

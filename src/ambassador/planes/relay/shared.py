@@ -24,6 +24,7 @@ __all__ = [
     "ABSENT",
     "BEGUN",
     "BOOKS",
+    "CALLERS",
     "COLUMNS",
     "DOORS",
     "DOWN",
@@ -62,6 +63,7 @@ ENDS = {
 UP, DOWN, EACH = 7, 8, 9
 COLUMNS = _FIRST + BOOKS * EACH
 ABSENT = 1 << 62
+CALLERS = 8  # that may wait for a worker to answer, where its relay was killed
 _CELL = 8
 _TEXTS = 3
 FIXED = 1 + _TEXTS  # descriptors, beside two for each row

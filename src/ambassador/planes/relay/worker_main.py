@@ -17,7 +17,7 @@ import sys
 import traceback
 
 from ambassador.planes.relay.poller import Poller
-from ambassador.planes.relay.shared import FIXED, Shared
+from ambassador.planes.relay.shared import CALLERS, FIXED, Shared
 from ambassador.planes.relay.silence import SilenceWatch
 from ambassador.planes.relay.timers import Timers
 from ambassador.planes.relay.worker_loop import MEANT_FOR_ALL, WorkerLoop
@@ -28,6 +28,15 @@ __all__ = ["main"]
 def _say(error: Exception) -> None:
     with contextlib.suppress(OSError):  # nobody reads that any longer
         traceback.print_exception(error)
+
+
+def _own(waiting: int) -> socket.socket:
+    """Return the socket at which we shall wait; who connects to it sees that it is ours, and no
+    longer the relay's (SO_PEERCRED: of the process that called listen(2) last).
+    """
+    sock = socket.socket(fileno=waiting)
+    sock.listen(CALLERS)
+    return sock
 
 
 def main(  # noqa: PLR0917 (the arguments of a process)
@@ -53,7 +62,7 @@ def main(  # noqa: PLR0917 (the arguments of a process)
     try:
         loop = WorkerLoop(
             *(socket.socket(fileno=descriptor), poller, common, row, bool(each)),
-            waiting=socket.socket(fileno=waiting) if waiting >= 0 else None,
+            waiting=_own(waiting) if waiting >= 0 else None,
             outlive=outlive / 1000,
         )
     except (BrokenPipeError, ConnectionResetError):  # the relay went while this was being started

@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ambassador.planes.relay.outlive import Outlive, waiting_place
-from ambassador.planes.relay.shared import COLUMNS, LET_GO, Shared
+from ambassador.planes.relay.shared import CALLERS, COLUMNS, LET_GO, Shared
 from ambassador.sockets.unix import identity, listen
 
 __all__ = ["FoundProcess", "WorkerProcess", "start"]
 
 _MODULE = "ambassador.planes.relay.worker_main"
-_CALLERS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ def start(
         with contextlib.suppress(OSError):  # of one that is gone, or stands still for ever
             path.unlink()
         with contextlib.suppress(OSError):  # then it ends with its last session
-            waiting = listen(path, _CALLERS, socket.SOCK_SEQPACKET, private=True)
+            waiting = listen(path, CALLERS, socket.SOCK_SEQPACKET, private=True)
             place = path, identity(path)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     given = [theirs.fileno(), *shared.descriptors]
