@@ -31,6 +31,8 @@ _OWN = {  # what differs in the unit of the package from the one in deploy/
         "Environment=AMBASSADOR_STATE=/var/lib/ambassador\n"
         "EnvironmentFile=-/etc/default/ambassador"
     ),
+    # Those that carry outlive a kill, and the next one takes them back.
+    "KillMode=mixed": "KillMode=process\nRuntimeDirectoryPreserve=restart",
     "DynamicUser=yes": "User=ambassador\nGroup=ambassador\nStateDirectory=ambassador",
 }
 

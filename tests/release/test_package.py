@@ -1,5 +1,6 @@
 """The package on a clean Debian host: installed, upgraded under load, removed, purged."""
 
+import inspect
 import json
 import platform
 import shutil
@@ -9,8 +10,10 @@ import sys
 import pytest
 
 from release import source
+from tests.docker.bed.command import CommandError
 from tests.netns import Namespace
 from tests.recipes import lines
+from tests.scenario.upgrading import connections
 from tests.wait import until
 
 from .host import Host
@@ -57,6 +60,20 @@ ASK = """
 import socket
 with socket.create_connection(("127.0.0.1", 6379), 10) as sock: print(sock.recv(3).decode())
 """
+# How many connections the process has whose number is the first argument.
+CONNECTIONS = f"""
+import contextlib, sys
+from pathlib import Path
+{inspect.getsource(connections)}
+print(connections(int(sys.argv[1])))
+"""
+# New connections alone.
+FRESH = """
+import pathlib, socket
+print("begun", flush=True)
+while not pathlib.Path("/tmp/enough").exists():
+    with socket.create_connection(("127.0.0.1", 6379), 10) as sock: assert sock.recv(3) == b"old"
+"""
 ROUTE = '[route.db]\nlisten = 6379\nendpoints = ["tcp://127.0.0.1:7000"]\n'
 
 
@@ -77,6 +94,15 @@ def host(host_files, made):
 
 def main_pid(host):
     return host.run("systemctl", "show", "--property=MainPID", "--value", "ambassador").stdout
+
+
+def killed(host):
+    """Kill the service as the kernel would, and wait for the next one; say that it is enough."""
+    pid = main_pid(host)
+    host.run("systemctl", "kill", "--signal=KILL", "--kill-whom=main", "ambassador")
+    until(lambda: main_pid(host) not in (pid, "0\n"), 20, "systemd starts another")
+    until(lambda: "db" in host.run("ambassador", "status", ok=None).stdout, 20, "it serves")
+    host.run("touch", "/tmp/enough")
 
 
 def test_the_life_of_the_package(host, made):
@@ -104,6 +130,18 @@ def test_the_life_of_the_package(host, made):
     until(
         lambda: host.run("ps", "-p", pid.strip(), ok=None).returncode == 1, 15, "the old one ends"
     )
+    # Killed, it loses no session and refuses nobody.
+    host.run("rm", "/tmp/enough")
+    load = host.start("python3", "-c", LOAD)
+    assert load.stdout.readline() == "begun\n"
+    pid = main_pid(host).strip()
+    until(
+        lambda: host.run("python3", "-c", CONNECTIONS, pid).stdout == "0\n", 30, "workers have all"
+    )
+    killed(host)
+    assert json.loads(load.stdout.read())["count"] > 0
+    assert load.wait(30) == 0
+    assert "1 open session: taken back" in host.run("journalctl", "--no-pager").stdout
     # A restart goes on with the new files.
     host.run("systemctl", "restart", "ambassador")
     assert "db" in host.run("ambassador", "status").stdout
@@ -173,3 +211,21 @@ def test_each_line_of_the_recipe_with_the_unit_does_what_the_page_says(host, mad
     assert waiting.stdout.read() == "old\n"
     assert main_pid(host) != pid
     host.run("systemctl", "disable", "--now", "ambassador.socket", "ambassador.service")
+
+
+@pytest.mark.usefixtures("services")
+def test_with_the_unit_alone_a_kill_refuses_nobody(host):
+    """After the one above: the program is there, and no socket unit listens."""
+    host.run("rm", "-f", "/tmp/enough")
+    host.run("systemctl", "start", "ambassador.service")
+    load = host.start("python3", "-c", FRESH)
+    assert load.stdout.readline() == "begun\n"
+    pid = main_pid(host)
+    host.run("systemctl", "kill", "--signal=KILL", "--kill-whom=main", "ambassador")
+    until(lambda: main_pid(host) not in (pid, "0\n"), 20, "systemd starts another")
+    until(lambda: asked(host) == "old", 20, "it serves")
+    host.run("touch", "/tmp/enough")
+    assert load.wait(30) == 0
+    host.run("systemctl", "stop", "ambassador.service")
+    with pytest.raises(CommandError):
+        asked(host)

@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +19,7 @@ from ambassador.planes.relay.worker_messages import Claim, Orphaned
 from ambassador.planes.relay.worker_protocol import VERSION
 from tests.conformance.scene import ends_with_reset
 from tests.ports import free_port
+from tests.program import Program
 from tests.relay.echo import Echo
 from tests.relay.peers import is_reset, port_of
 from tests.scenario.upgrading import asks, children, connections, works
@@ -69,6 +70,16 @@ class Killed:
 
 def _lasting(environ):
     return {"AMBASSADOR_OUTLIVE": "20s", **environ}
+
+
+def _left_behind(pid):
+    """Return what a process has written for the one after it."""
+    found = b""
+    for one in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            if "memfd:ambassador" in str(one.readlink()):
+                found += one.read_bytes()
+    return found
 
 
 @pytest.fixture
@@ -157,7 +168,8 @@ def test_what_the_first_process_carried_itself_is_lost_and_counted(killed, peers
     killed.carried(kept)
     waiting = peers.connect(limited)  # its endpoint does not answer
     until(lambda: run.status().routes[1].open == 1)
-    time.sleep(0.7)  # what is counted is left behind each half second
+    pid = run.programs[-1].process.pid
+    until(lambda: b'"2":{"number": 1' in _left_behind(pid))
     killed.kill()
     assert is_reset(waiting)
     program = killed.next(run.route, f"X_PORT_{limited}_TCP=tcp://127.0.0.1:{run.echo.port}")
@@ -191,12 +203,13 @@ def test_one_that_could_not_be_connected_is_the_next_ones_to_connect(killed, pee
     killed.first(route)
     kept = peers.connect(run.port)
     killed.carried(kept)
+    (pid,) = children(run.programs[-1].process.pid)
     killed.kill()
     echo.close()
     listening.close()
     late = peers.connect(run.port)
     late.sendall(b"question")
-    time.sleep(0.1)  # it is refused meanwhile
+    until(lambda: connections(pid) == 1)  # it has been accepted, and refused
     peers.echo(port=port)
     killed.next(route)
     late.settimeout(10)
@@ -225,6 +238,21 @@ def test_nobody_comes_in_time(killed, peers, run):
     asks(kept)
     kept.close()
     until(lambda: not os.path.exists(f"/proc/{pid}"), 10)  # noqa: PTH110
+
+
+@pytest.mark.parametrize(
+    ("environ", "why"),
+    [
+        ({"AMBASSADOR_WORKERS": "0"}, "AMBASSADOR_WORKERS=0"),
+        ({"before": ("taskset", "-c", "0")}, "a single core"),
+        ({"AMBASSADOR_ADMIN": "off", "AMBASSADOR_WORKERS": "1"}, "AMBASSADOR_ADMIN=off"),
+    ],
+)
+def test_where_nothing_outlives_a_kill_it_says_so(run, environ, why):
+    with Program(
+        run.route, AMBASSADOR_OUTLIVE="20s", **{"AMBASSADOR_ADMIN": str(run.admin), **environ}
+    ) as program:
+        assert why in program.wait_for("nothing_outlives")
 
 
 def test_what_was_moved_stays_moved(killed, peers, run):

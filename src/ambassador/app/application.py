@@ -180,8 +180,8 @@ class App:
             or (self._kernel is not None and self._kernel.opened)
         ):
             await outlast(assemble.ports_of(self.reconciler.routes))
+        outlive(self._relay, self._doors.path, self._settings)
         if self._doors.path is not None:
-            outlive(self._relay, self._doors.path, self._settings)
             await self._transfer.offer(
                 self._doors.path,
                 lambda: self._doors.sockets,

@@ -23,9 +23,11 @@ from ambassador.admin.locate import answers
 from ambassador.admin.place import called, candidates, of_our_own
 from ambassador.app.handed import go_on
 from ambassador.control.reconciler import Reconciler
+from ambassador.core.offload import workers
 from ambassador.core.wish import Wish
 from ambassador.errors import RunError
 from ambassador.handover.transfer import Transfer
+from ambassador.planes.relay.cores import cores
 from ambassador.planes.relay.outlive import Outlive
 from ambassador.planes.relay.plane import RelayPlane
 from ambassador.settings import Settings
@@ -172,10 +174,23 @@ def leave(
     reconciler.keep_wishes(keep)
 
 
-def outlive(relay: RelayPlane, admin: Path, settings: Settings) -> None:
-    """Have workers wait beside the socket `admin`, should this process be killed."""
-    if settings.outlive:
+def outlive(relay: RelayPlane, admin: Path | None, settings: Settings) -> None:
+    """Have workers wait beside the socket `admin`, should this process be killed; say so where
+    there are none, or nobody could find them.
+    """
+    if not settings.outlive:
+        return
+    if not workers(settings.workers, cores()):
+        why = "AMBASSADOR_WORKERS=0"
+        if settings.workers is None:
+            why = "it has a single core; AMBASSADOR_WORKERS=1 has one start all the same"
+    elif admin is None:
+        why = "AMBASSADOR_ADMIN=off: the next one would not find it"
+    else:
         relay.offload.outlive = Outlive(admin, settings.outlive)
+        return
+    text = "should this process be killed, open sessions end with it: no other carries them"
+    log.event(log.INFO, "nothing_outlives", f"{text} ({why})", reason=why)
 
 
 def _tell(recovered: Recovered) -> None:
