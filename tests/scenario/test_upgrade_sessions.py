@@ -4,8 +4,10 @@ import array
 import contextlib
 import json
 import os
+import platform
 import signal
 import socket
+import sys
 import threading
 import time
 
@@ -417,6 +419,34 @@ def test_while_one_that_stands_still_has_copies_each_end_is_heard_at_once(run, p
     fifth.sendall(b"y")
     assert read_exactly(sixth, 1) == b"y"
     still.end()
+
+
+# Starts a program that may not call sendmsg(2), by which sockets are passed (seccomp(2)).
+WITHOUT_SENDMSG = """
+import ctypes, os, struct, sys
+code = ((0x20, 0, 0, 0), (0x15, 0, 1, 46), (0x06, 0, 0, 0x50001), (0x06, 0, 0, 0x7FFF0000))
+text = ctypes.create_string_buffer(b"".join(struct.pack("<HBBI", *one) for one in code))
+program = struct.pack("@HP", len(code), ctypes.addressof(text))
+libc = ctypes.CDLL(None)
+assert libc.prctl(38, 1, 0, 0, 0) == 0  # PR_SET_NO_NEW_PRIVS
+assert libc.prctl(22, 2, program, 0, 0) == 0  # PR_SET_SECCOMP, SECCOMP_MODE_FILTER
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the number is that of x86_64")
+def test_where_no_sockets_can_be_passed_sessions_stay_and_it_is_said(run, peers):
+    before = (sys.executable, "-c", WITHOUT_SENDMSG)
+    old = run.first(before=before, AMBASSADOR_WORKERS="2")
+    kept = peers.connect(run.port)
+    for _ in range(2000):  # enough for a worker
+        asks(kept)
+    new = run(AMBASSADOR_UPGRADE="yes")
+    assert new.exit_code() == 1
+    assert "Operation not permitted" in new.said("not_started")[0]
+    assert "everything goes on as it was" in old.wait_for("upgrade_failed")
+    asks(kept)
+    works(peers.connect(run.port))
 
 
 def test_one_that_has_too_few_descriptors_says_so_and_changes_nothing(run, peers):

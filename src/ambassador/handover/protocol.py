@@ -87,11 +87,19 @@ async def send(sock: socket.socket, say: str, descriptors: Sequence[int] = (), *
     data = json.dumps({"say": say, **more}).encode()
     while True:
         try:
-            socket.send_fds(sock, [data], list(descriptors), socket.MSG_NOSIGNAL)
+            _send(sock, data, descriptors)
         except BlockingIOError:
             await _until(sock, writable=True)
         else:
             return
+
+
+def _send(sock: socket.socket, data: bytes, descriptors: Sequence[int]) -> None:
+    """Send it at once; a word alone also where no descriptors may be sent (seccomp)."""
+    if descriptors:
+        socket.send_fds(sock, [data], list(descriptors), socket.MSG_NOSIGNAL)
+    else:
+        sock.send(data, socket.MSG_NOSIGNAL)
 
 
 async def send_text(
@@ -122,7 +130,7 @@ def send_now(
     data = json.dumps({"say": say}).encode()
     while True:
         try:
-            socket.send_fds(sock, [data], list(descriptors), socket.MSG_NOSIGNAL)
+            _send(sock, data, descriptors)
         except BlockingIOError:
             _wait(sock, deadline, select.POLLOUT)
         else:
