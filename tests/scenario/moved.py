@@ -289,7 +289,9 @@ def _piece(place: int, size: int) -> bytes:
 
 def main(arguments: list[str]) -> int:
     """Run it as the arguments say, and tell what was found; 1 where something was wrong."""
-    parser = argparse.ArgumentParser(prog="./dev fuzz moved", description=__doc__.partition("\n\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="./dev fuzz moved", description=__doc__.partition("\n\n")[0]
+    )
     parser.add_argument("seconds", nargs="?", type=float, default=600.0)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
     asked = parser.parse_args(arguments)
