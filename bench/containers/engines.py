@@ -29,6 +29,7 @@ __all__ = ["Engine", "engine", "entered", "until"]
 
 _CLONE_NEWNET = 0x40000000  # linux/sched.h
 _LIBC = ctypes.CDLL(None, use_errno=True)
+_PREFIX = "/var/tmp/bench-containers"  # of folders, whose number is that of their process
 _START = r"""
 set -u
 E=$1 R=$2 kind=$3 group=$4; shift 4
@@ -195,12 +196,17 @@ def engine(kind: str, root: str, *more: str) -> Iterator[Engine]:
     machine's own, and end it with all that is in it.
     """
     # The paths of sockets are short.
-    folder = Path(f"/var/tmp/bench-containers.{os.getpid()}")
+    folder = Path(f"{_PREFIX}.{os.getpid()}")
     folder.mkdir(mode=0o711)
     for name in ("data", "exec", "log.d"):
         (folder / name).mkdir()
     group = folder.name.replace(".", "-")
-    words = ("unshare", "--net", "--mount", "--uts", "--pid", "--fork", "--kill-child")
+    _remove_stale()
+    # Whoever kills the bench ends the engine, too.
+    words = (
+        *("setpriv", "--pdeathsig", "KILL"),
+        *("unshare", "--net", "--mount", "--uts", "--pid", "--fork", "--kill-child"),
+    )
     script = ("--mount-proc", "--propagation", "private", "bash", "-c", _START, "bash")
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
@@ -224,6 +230,12 @@ def engine(kind: str, root: str, *more: str) -> Iterator[Engine]:
         process.send_signal(signal.SIGKILL)  # the kernel ends its pid namespace with it
         process.wait()
         _remove(folder, group)
+
+
+def _remove_stale() -> None:
+    for folder in Path("/").glob(f"{_PREFIX[1:]}.*"):
+        if not Path("/proc", folder.suffix[1:]).exists():
+            _remove(folder, folder.name.replace(".", "-"))
 
 
 def _remove(folder: Path, group: str) -> None:

@@ -244,7 +244,7 @@ class Follower:
 
     def _failed(self, error: Exception) -> None:
         if isinstance(error, asyncio.IncompleteReadError):
-            text = f"{self.http.where}: its answer is cut"
+            text = f"{self.http.where}: {self.http.cut(error, '/events')}"
         elif isinstance(error, EngineError):
             text = str(error)
         else:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ambassador.engine.feed import EngineFeed
+from ambassador.engine.follower import Follower
 from ambassador.engine.http import EngineHttp
 from ambassador.engine.place import Where
 from ambassador.errors import EngineError
@@ -101,6 +102,10 @@ def test_tls_where_none_is_meant_and_none_where_it_is_are_told(play, certificate
         port = await engine.serve_at_a_port(demanding(engine_files))
         with pytest.raises(EngineError, match="DOCKER_CERT_PATH=/certs names the folder"):
             await EngineHttp(Where(host="127.0.0.1", port=port)).get(LIST)
+        one = Follower(EngineHttp(Where(host="127.0.0.1", port=port)), lambda: None)
+        one.start()
+        await until(lambda: "DOCKER_CERT_PATH=/certs names the folder" in one.error)
+        one.close()
 
         async def refuse(_reader, writer):
             writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
