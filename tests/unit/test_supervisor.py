@@ -1,6 +1,7 @@
 """Process 1 of the image, before a program that does as it is told."""
 
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -160,6 +161,22 @@ def test_asked_to_end_between_two_starts_it_ends_at_once(supervised):
     until(lambda: not Path(f"/proc/{pid}").exists())
     one.process.send_signal(signal.SIGTERM)
     assert one.process.wait(0.5) == 0
+
+
+def test_what_is_typed_at_a_terminal_reaches_the_program_once(tmp_path):
+    place = tmp_path / "said"
+    pid, terminal = pty.fork()
+    if not pid:
+        os.execvp(BEFORE[0], (*BEFORE, PYTHON, "-S", "-c", PROGRAM, str(place), "0"))
+    try:
+        until(lambda: place.exists() and place.read_text().startswith("up"), 10)
+        os.write(terminal, b"\x03")
+        until(lambda: "SIGINT" in place.read_text(), 10)
+        os.kill(pid, signal.SIGTERM)
+        assert os.waitpid(pid, 0)[1] == 0
+        assert place.read_text().split("\n")[1:] == ["SIGINT", "SIGTERM", ""]
+    finally:
+        os.close(terminal)
 
 
 @pytest.mark.root
