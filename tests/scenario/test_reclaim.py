@@ -344,6 +344,22 @@ def test_one_that_does_not_answer_keeps_what_it_has_and_lets_nobody_in(killed, p
     os.kill(pids[0], signal.SIGKILL)
 
 
+def test_one_that_has_too_few_descriptors_says_so_and_the_sessions_stay(killed, peers, run):
+    ports = [free_port() for _ in range(60)]
+    more = [f"R{n}_PORT_{port}_TCP=tcp://127.0.0.1:{run.echo.port}" for n, port in enumerate(ports)]
+    killed.first(run.route, *more)
+    kept = peers.connect(run.port)
+    killed.carried(kept)
+    killed.kill()
+    program = run(run.route, *more, before=("prlimit", "--nofile=60:60"), **_lasting({}))
+    assert program.exit_code() == 1
+    assert "descriptors are short" in program.said("worker_not_claimed")[0]
+    asks(kept)
+    killed.next(run.route, *more)
+    asks(kept)
+    works(peers.connect(run.port))
+
+
 def test_a_lone_one_that_does_not_answer_is_named_and_taken_back_once_it_does(killed, peers, run):
     killed.first()
     kept = peers.connect(run.port)
