@@ -93,6 +93,7 @@ TERMS: Mapping[str, Mapping[str, str]] = {
         "successor": "the process that takes them",
         "transfer": "all that goes from one to the other",
         "earlier process": "a predecessor that has sessions still, which could not go along",
+        "supervisor": "process 1 of the image: starts the program, and again where it was killed",
         "piece": "copies of some sessions, on their way while they are carried on",
     },
 }
