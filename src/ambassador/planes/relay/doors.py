@@ -306,7 +306,7 @@ class Doors:
             found.alternatives,
             max(route.connect / 2, 0.2),  # see retry.attempt_limit
             route.keepalive,
-            door_note(listener.live.serial, listener.port),
+            door_note(listener.live.serial, listener.port, led=route.led),
         )
 
     def _shut(self, opening: Opening) -> None:

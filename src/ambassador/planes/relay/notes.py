@@ -1,8 +1,9 @@
 """What is told of listeners and sessions for the relay that comes after one that was killed: JSON.
 
-    a door      serial of its route, port
+    a door      serial of its route, port, ways, whether the route follows a primary
     a session   serial, port, number, client, when it began, when it was connected (or null), where
-                to: endpoint, address, port, and how the name has it (or null)
+                to: endpoint, address, port, and how the name has it (or null), whether its route
+                follows a primary
     the routes  [serial, protocol, listen address, name, policy, last number of a session, has left]
 
 Times are of the monotonic clock, which all processes share.
@@ -39,6 +40,7 @@ class SessionNote(NamedTuple):
     started: float
     connected: float | None
     where: Where | None
+    led: bool = False
 
 
 class DoorNote(NamedTuple):
@@ -47,17 +49,18 @@ class DoorNote(NamedTuple):
     serial: int
     port: int
     ways: tuple[Way, ...]
+    led: bool
 
 
-def door_note(serial: int, port: int, ways: tuple[Way, ...] = ()) -> str:
+def door_note(serial: int, port: int, ways: tuple[Way, ...] = (), *, led: bool = False) -> str:
     """Return it as text; while the relay lives, the ways stand in the message beside it."""
-    return json.dumps([serial, port, ways])
+    return json.dumps([serial, port, ways, led])
 
 
 def read_door(text: str) -> DoorNote:
     """Return what `door_note` has made. Raises ValueError and TypeError."""
-    serial, port, ways = json.loads(text)
-    return DoorNote(int(serial), int(port), tuple(Way(*one) for one in ways))
+    serial, port, ways, led = json.loads(text)
+    return DoorNote(int(serial), int(port), tuple(Way(*one) for one in ways), bool(led))
 
 
 def session_note(note: SessionNote) -> str:
@@ -67,19 +70,18 @@ def session_note(note: SessionNote) -> str:
 
 def read_session(text: str) -> SessionNote:
     """Return what `session_note` has made. Raises ValueError and TypeError."""
-    serial, port, number, client, started, connected, where = json.loads(text)
+    serial, port, number, client, started, connected, where, led = json.loads(text)
     address = (str(client[0]), int(client[1])) if client else None
     found = where and (str(where[0]), str(where[1]), int(where[2]), str(where[3]))
     times = float(started), None if connected is None else float(connected)
-    return SessionNote(int(serial), int(port), int(number), address, *times, found)
+    return SessionNote(int(serial), int(port), int(number), address, *times, found, bool(led))
 
 
 def of_carried(
     door: str, number: int, client: Client, *, started: float, connected: float, way: Way
 ) -> str:
     """Return the note of a session that began at a `door`, whose note that is."""
-    serial, port, _ = read_door(door)
+    at = read_door(door)
     where = (way.endpoint, way.address, way.port, way.written) if connected else None
-    return session_note(
-        SessionNote(serial, port, number, client, started, connected or None, where)
-    )
+    when = started, connected or None
+    return session_note(SessionNote(at.serial, at.port, number, client, *when, where, at.led))

@@ -2,17 +2,22 @@
 
 What would have been brought to the relay waits here with it. Nobody comes in time: it accepts
 nothing any longer, and ends with its last session.
+
+Where the route follows a primary nobody says any longer which member that is: its sessions are cut,
+since what they write may be lost, and new clients wait in the backlog.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import socket
 import struct
 from typing import TYPE_CHECKING
 
+from ambassador.core.session import Event
 from ambassador.planes.relay.channel import Channel
 from ambassador.planes.relay.doorway import Carried
 from ambassador.planes.relay.notes import door_note, of_carried, read_door
@@ -53,6 +58,7 @@ class Orphan(Ready):
         self._file = _file(waiting)
         self._parked: list[tuple[Bring, Sequence[socket.SocketType]]] = []
         self._callers: set[_Caller] = set()
+        self._leave_primaries()
         loop.reports.flush()  # to nobody; it stands in the books
         if _is_succeeded(
             waiting, _CREDENTIALS.unpack(relay)[0]
@@ -61,6 +67,20 @@ class Orphan(Ready):
         waiting.setblocking(False)
         loop.poller.add(waiting.fileno(), self, LEVEL)
         loop.poller.later(patience, self._over)
+
+    def _leave_primaries(self) -> None:
+        loop = self._loop
+        for pair in tuple(loop.carried.values()):
+            door = pair.doorway
+            note = pair.note if isinstance(pair.note, str) else door and door.door.note
+            if note and json.loads(note)[-1]:
+                pair.happened(Event.CUT)
+        for number, one in tuple(loop.doors.items()):
+            if read_door(one.door.note).led:
+                # What is kept for the relay besides has numbers from 0.
+                loop.kept[-number - 1] = socket.socket(fileno=os.dup(one.sock.fileno()))
+                del loop.doors[number]
+                one.shut()
 
     def park(self, message: Bring, socks: Sequence[socket.SocketType]) -> None:
         """Keep a client that needs a relay."""

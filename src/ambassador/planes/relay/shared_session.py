@@ -92,7 +92,7 @@ class SharedSession(SessionFacts):
         name = (client[0], client[1]) if isinstance(client, tuple) else None
         port, book = self.entrance
         facts = self.live.serial, port, self.number, name, self.started, connected, where
-        return book, session_note(SessionNote(*facts))
+        return book, session_note(SessionNote(*facts, self.live.route.led))
 
     @property
     def entrance(self) -> tuple[int, int]:

@@ -87,7 +87,7 @@ from ambassador.planes.relay.worker_messages import (
 
 __all__ = ["LARGEST", "VERSION", "decode", "encode", "noted", "told"]
 
-VERSION = 1  # of what is said at a claim, and from then on
+VERSION = 2  # of what is said at a claim, and from then on
 LARGEST = 65536  # bytes of a message
 _ADOPT = struct.Struct("<BQBBB QQ??B QQ??BH")
 _DOOR = struct.Struct("<BQ")
