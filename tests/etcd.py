@@ -114,7 +114,7 @@ class Member:
         return done.stdout
 
     def put(self, key: str, value: Any) -> None:
-        """Write `value`, as JSON where it is no text."""
+        """Write `value`, as JSON where it is not a text."""
         self.ctl("put", key, "--", value if isinstance(value, str) else json.dumps(value))
 
     def get(self, prefix: str) -> dict[str, Any]:

@@ -94,7 +94,7 @@ class Screen(Terminal):
     def resize(self, columns: int, rows: int) -> None:
         self.screen.resize(rows, columns)
         self.set_size(rows, columns)
-        # it is no terminal that controls the process, so the kernel tells nobody
+        # it is not a terminal that controls the process, so the kernel tells nobody
         self.process.send_signal(signal.SIGWINCH)
 
     def see(self, text: str, within: float = 20.0) -> str:

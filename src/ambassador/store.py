@@ -78,7 +78,7 @@ class FileStore:
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise self._damaged(f"is damaged: {_why(error)}") from error
         except RecursionError as error:
-            raise self._damaged("is damaged: nested without end") from error
+            raise self._damaged("is damaged: nested too deeply") from error
 
     @staticmethod
     def encode(wishes: Collection[Wish]) -> str:
@@ -101,7 +101,7 @@ class FileStore:
             raise ConfigError(self._problem(folder, "cannot be written to"))
 
     def _damaged(self, what: str) -> ConfigError:
-        expected = "what an ambassador wrote; to begin anew, move it out of the way"
+        expected = "what an ambassador wrote; to start over, move it out of the way"
         example = f"mv {self.path} {self.path}.damaged"
         return ConfigError(Problem(str(self.path), what, "", expected, example))
 
@@ -257,13 +257,13 @@ def _hold(plain: Mapping[str, Any]) -> Hold:
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
+        raise TypeError(f"{value!r} is not a text")
     return value
 
 
 def _texts(value: object) -> list[str]:
     if not isinstance(value, list) or not value:
-        raise TypeError(f"{value!r} is no list of texts")
+        raise TypeError(f"{value!r} is not a list of texts")
     return [_text(one) for one in value]
 
 

@@ -52,7 +52,7 @@ def test_with_two_tokens_it_does_not_start(tmp_path):
 @pytest.mark.parametrize("token", ["secret", f"{TOKEN} two words", f"{TOKEN}\u00e9"])
 def test_with_a_token_that_cannot_be_trusted_it_does_not_start_nor_say_it(token):
     said = refused(AMBASSADOR_API=f"127.0.0.1:{free_port()}", AMBASSADOR_API_TOKEN=token)
-    assert "is no token that can be trusted" in said
+    assert "is not a token that can be trusted" in said
     assert "read:     ***" in said
     assert token not in said
 
@@ -134,7 +134,7 @@ def test_a_token_is_replaced_by_a_reload_and_a_bad_one_is_not_taken(tmp_path):
         assert status("first-0123456789abcdef") == 401
         assert status("second-0123456789abcdef") == 200
         file.write_text("short\n")
-        with pytest.raises(ConfigError, match="is no token that can be trusted"):
+        with pytest.raises(ConfigError, match="is not a token that can be trusted"):
             client.ask(admin, Reload())
         assert status("second-0123456789abcdef") == 200
         sources = client.ask(admin, Status()).sources

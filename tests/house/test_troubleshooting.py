@@ -32,6 +32,8 @@ def names(node: ast.expr, tree: ast.AST) -> Iterator[str]:
                 yield from names(value, tree)
         case ast.JoinedStr(values=[ast.Constant(str(begin)), _]) if begin == "endpoint_":
             yield from ("endpoint_healthy", "endpoint_unhealthy", "endpoint_unknown")
+        case ast.JoinedStr(values=[ast.Constant(str(begin)), _]) if begin == "address_":
+            yield from ("address_healthy", "address_unhealthy")
         case ast.Name(id=name):
             yield from assigned(name, tree)
         case _:

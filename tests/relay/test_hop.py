@@ -137,7 +137,7 @@ def test_peers_that_stall_in_the_handshake_keep_nobody_waiting_and_go(hop, caplo
     assert sorted(waits)[10] < 0.25
     assert hop.far.status().open == 20
     until(lambda: hop.far.status().turned_away == {Reason.HANDSHAKE: STALLED}, 20)
-    until(lambda: "it has not ended its handshake in time" in caplog.text)
+    until(lambda: "it did not finish its handshake in time" in caplog.text)
     assert is_reset(stalled[0])
     lines = [one for one in caplog.records if getattr(one, "event", "") == "clients_refused"]
     assert len(lines) <= 6  # one a second

@@ -67,7 +67,10 @@ def words_of(environ):
         ({**SECRET, f"{R}_PEERS": "tls://x"}, "it matches nothing"),
         ({**SECRET, f"{R}_PEERS": "@/nowhere/peers"}, "/nowhere/peers: cannot be read"),
         (SECRET, "there is no identity to show"),
-        ({**SECRET, "AMBASSADOR_IDENTITY": "mismatch"}, "the key is not that of the certificate"),
+        (
+            {**SECRET, "AMBASSADOR_IDENTITY": "mismatch"},
+            "the key does not belong to the certificate",
+        ),
         ({**SECRET, "AMBASSADOR_IDENTITY": "empty"}, "is empty"),
         ({**SECRET, "AMBASSADOR_IDENTITY": "garbage"}, "holds no certificate and no key"),
         ({**SECRET, "AMBASSADOR_IDENTITY": "cut"}, "a BEGIN has no END"),

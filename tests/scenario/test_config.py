@@ -113,7 +113,7 @@ def test_a_wrong_file_changes_nothing_and_is_told_until_it_is_right(
     path = tmp_path / "ambassador.toml"
     assert f"{path}, line 4, route.a.conect: " in first
     assert 'did you mean "connect"?' in first
-    assert f"{path}, line 1: is no TOML" in second
+    assert f"{path}, line 1: is not TOML" in second
     assert "no route" in third
     path.unlink()
     until(lambda: len(program.said("reload_failed")) == 4, 10)

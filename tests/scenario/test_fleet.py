@@ -173,11 +173,11 @@ def test_status_shows_where_each_is(fleet):
     ("words", "code", "text"),
     [
         (("move", "nothing", "tcp://127.0.0.1:1"), 3, "no ambassador follows nothing"),
-        (("move", "s", "tcp://127.0.0.1:1", "--canary", "0%"), 2, "would let nobody go first"),
+        (("move", "s", "tcp://127.0.0.1:1", "--canary", "0%"), 2, "would move nobody first"),
         (("move", "s", "tcp://127.0.0.1:1", "--canary", "5"), 2, "--canary: is no share"),
         (("move", "s", "tcp://127.0.0.1:1", "--abort", "200%"), 2, "--abort: is no share"),
         (("move", "s", "tcp://127.0.0.1"), 2, "the port is missing"),
-        (("move", "s/x", "tcp://127.0.0.1:1"), 2, "is no name of a service"),
+        (("move", "s/x", "tcp://127.0.0.1:1"), 2, "is not a name of a service"),
         (("move", "s", "tcp://127.0.0.1:1", "--existing", "gone"), 2, "--existing"),
         (("undo", "nothing"), 3, "there is no move of nothing"),
     ],
@@ -315,7 +315,7 @@ def test_etcd_is_killed_and_comes_back_and_no_client_sees_it(program, servers, t
         ({"AMBASSADOR_ETCD": "http://127.0.0.1:1"}, 1, "connection refused"),
         ({"AMBASSADOR_ETCD": ""}, 2, "AMBASSADOR_ETCD: is not set"),
         ({"AMBASSADOR_FLEET": "/none"}, 2, "etcd has no routes or services under /none/"),
-        ({"AMBASSADOR_FLEET": "none"}, 2, "is no prefix of keys"),
+        ({"AMBASSADOR_FLEET": "none"}, 2, "is not a prefix of keys"),
     ],
 )
 @pytest.mark.parametrize("verb", ["run", "check"])

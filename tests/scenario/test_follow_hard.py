@@ -174,7 +174,10 @@ SERVER_WORDS, SENTINEL_WORDS = ": ", "sentinel 10.9.0.2:26401: "
             {"FOLLOW": f"sentinel://127.0.0.1:26401,localhost:26401,{HOST}:26402/{NAME}"},
             ("sentinels that have one address count as one",),
         ),
-        ({"": f"tcp://{HOST}:6499"}, ("the sentinels name", "which is no endpoint of the route")),
+        (
+            {"": f"tcp://{HOST}:6499"},
+            ("the sentinels name", "which is not an endpoint of the route"),
+        ),
     ],
     ids=str,
 )

@@ -207,7 +207,7 @@ def test_a_socket_without_a_route_is_named(systemd):
     [
         ({"LISTEN_FDS": "x"}, "LISTEN_FDS: is wrong"),
         ({"LISTEN_FDNAMES": "a:b"}, "LISTEN_FDNAMES: is wrong"),
-        ({"LISTEN_FDS": "2"}, "descriptor 4 is no socket"),
+        ({"LISTEN_FDS": "2"}, "descriptor 4 is not a socket"),
         ({"WATCHDOG_USEC": "often"}, "WATCHDOG_USEC: is wrong"),
     ],
 )

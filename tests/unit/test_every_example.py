@@ -45,9 +45,9 @@ URL = "tcp://db:6379"
 PLAIN = {
     "is larger than": "a file is made smaller in many ways",
     "is nested too deeply": "there is no line that is wrong",
-    "is no TOML": "the language is not ours",
+    "is not TOML": "the language is not ours",
     "is not UTF-8": "what was meant cannot be told",
-    "is no regular file": "what stands there is not ours to replace",
+    "is not a regular file": "what stands there is not ours to replace",
     "10000 are possible": "which identities may be left out cannot be told",
 }
 # Places nothing leads to yet, by their text, each with the reason.
@@ -411,7 +411,7 @@ def test_an_example_ends_the_error_it_stands_in(problems, tried, tmp_path):
             continue
         again = problems(typed(tried, one, tmp_path))
         assert told(one) not in map(told, again), f"{one.example} gives the same error"
-        assert not any("TOML" in other.what for other in again), f"{one.example} is no TOML"
+        assert not any("TOML" in other.what for other in again), f"{one.example} is not TOML"
 
 
 def test_of_settings_and_routes_that_do_not_fit(tmp_path):

@@ -146,6 +146,6 @@ def _exchange(
         yield connection.getresponse()
     except (OSError, http.client.HTTPException) as error:
         why = "no answer in time" if isinstance(error, TimeoutError) else str(error)
-        raise NobodyError(f"the ambassador behind {path} does not answer: {why}") from error
+        raise NobodyError(f"the ambassador at {path} does not answer: {why}") from error
     finally:
         connection.close()

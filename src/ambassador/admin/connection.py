@@ -128,7 +128,7 @@ class Connection(H11Protocol):
         """End it, after the answer that is being written."""
         try:
             self.shutdown()
-        except h11.LocalProtocolError:  # it is in the middle of something that is no HTTP
+        except h11.LocalProtocolError:  # it is in the middle of something that is not HTTP
             self.abort()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -152,7 +152,7 @@ class Connection(H11Protocol):
         return bool(self._buffer) or self._answering
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no HTTP; see uvicorn. What was asked before gets no other answer."""
+        """Refuse what is not HTTP; see uvicorn. What was asked before gets no other answer."""
         if self.cycle is not None:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
@@ -203,7 +203,7 @@ class Connection(H11Protocol):
                 super().data_received(piece)
         except Exception as error:
             # What h11 or uvicorn did not think of; its client may send it again and again.
-            log.event(log.DEBUG, "no_http", f"a request that is no HTTP: {error!r}")
+            log.event(log.DEBUG, "no_http", f"a request that is not HTTP: {error!r}")
             self.transport.abort()
             return
         self._watch()

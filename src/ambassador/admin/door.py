@@ -163,7 +163,7 @@ class Door:
         )
 
     async def _import(self) -> None:
-        """Import what answers. In a thread: sessions shall not wait for it."""
+        """Import what answers. In a thread: sessions must not wait for it."""
         try:
             self._new = await asyncio.to_thread(self._connections)
         except Exception as error:

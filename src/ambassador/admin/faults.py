@@ -49,7 +49,7 @@ FAULTS: tuple[Fault, ...] = (
 
 # What is wrong with the request before it is a command: the word, and what it means.
 MANNERS: Mapping[int, tuple[str, str]] = {
-    400: ("malformed", "the body is no JSON object"),
+    400: ("malformed", "the body is not a JSON object"),
     401: ("unauthorized", "the bearer token is missing or wrong"),
     405: ("method", "the path is asked with another method"),
     408: ("slow", "the body did not arrive in time"),

@@ -91,7 +91,7 @@ class OfThisHost:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer; see ASGI."""
         if is_foreign(scope):
-            what = "a page of another origin asks; open it at http://localhost or http://127.0.0.1"
+            what = "the request comes from a page of another origin; open it at http://localhost or http://127.0.0.1"
             await told(403, what)(scope, receive, send)
         else:
             await self._app(scope, receive, send)

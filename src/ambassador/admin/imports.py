@@ -34,7 +34,7 @@ _STARLETTE: dict[str, tuple[str, ...]] = {
 
 def import_uvicorn() -> None:
     """Import what is used of uvicorn. Its package imports its command line, and with it click,
-    multiprocessing and what starts it anew when a file changes (1.3 MB and 30 ms), and its
+    multiprocessing and what starts it again when a file changes (1.3 MB and 30 ms), and its
     configuration all that logs can be configured with (0.5 MB), where h11 is all that is used.
     """
     _import(_UVICORN, "uvicorn.protocols.http.h11_impl")

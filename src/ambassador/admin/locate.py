@@ -238,7 +238,7 @@ def _mistrust(one: _Found) -> str:
     ours = (os.geteuid(), 0)
     open_to_all = above.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     if stat.S_ISLNK(status.st_mode) or (status.st_uid not in ours and open_to_all):
-        return f"{folder} belongs to user {status.st_uid}, and what is there is not asked"
+        return f"{folder} belongs to user {status.st_uid}, and is not asked"
     if one.user not in (*ours, status.st_uid):
         return f"{one.path} is served by user {one.user}, and is not asked"
     return ""

@@ -37,7 +37,7 @@ USED = (
 )
 NO_KEY = "this tab has no key: open the link that `ambassador page` prints, which works once"
 ELSEWHERE = "this page is asked for under another name than its own: open the link as it is printed"
-FOREIGN = "a page of another origin asks, and is not answered"
+FOREIGN = "a page of another origin has asked, and gets no answer"
 
 
 class Keys:

@@ -70,7 +70,7 @@ def beside(path: Path) -> list[Path]:
 
 def all_beside(path: Path) -> list[Path]:
     """Return `path`, and every place in its folder that looks like an admin socket: a route may
-    listen there, too, and nobody shall connect to it who only looks.
+    listen there, too, and whoever only looks must not connect to it.
     """
     return [path, *(one for one in _there(path) if one != path and _is_ours(one, path.stem))]
 

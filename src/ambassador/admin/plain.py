@@ -54,7 +54,7 @@ def parse_json(body: bytes, where: str = "body") -> Any:
     except UnicodeDecodeError as error:
         what = f"is not UTF-8 (byte {error.start})"
     except ValueError as error:
-        what = f"is no JSON: {error}"
+        what = f"is not JSON: {error}"
     raise ConfigError(Problem(where, what, expected="a JSON object in UTF-8"))
 
 
@@ -81,7 +81,7 @@ def from_query(pairs: Sequence[tuple[str, str]], kind: type[_T]) -> _T:
     values: dict[str, Any] = {}
     for name, text in pairs:
         if name in values:
-            problems.append(Problem(shown(name), "is there twice"))
+            problems.append(Problem(shown(name), "is given twice"))
         values[name] = _from_text(text, kinds.get(name, str), name, problems)
     if problems:
         raise ConfigError(*problems)
@@ -149,7 +149,7 @@ def _scalar(value: Any, kind: type, where: str, problems: list[Problem]) -> Any:
         what = f"is {_word(value)}"
     elif isinstance(value, str):
         if any("\ud800" <= char <= "\udfff" for char in value):
-            what = "has half of a surrogate pair, which is no character"
+            what = "has half of a surrogate pair, which is not a character"
     elif isinstance(value, (int, float)) and not abs(value) <= _LARGEST:
         what = "is too large"
     if what:
@@ -204,7 +204,7 @@ def _from_text(text: str, kind: Any, where: str, problems: list[Problem]) -> Any
 
 def _unknown(begin: str, key: str, kinds: Mapping[str, Any]) -> Problem:
     known = f"one of {', '.join(kinds)}" if kinds else "no key at all"
-    return Problem(begin + shown(key), f"is no key of this{meant(key, kinds)}", "", known)
+    return Problem(begin + shown(key), f"is not a key of this{meant(key, kinds)}", "", known)
 
 
 def _named(problem: Problem, where: str) -> Problem:
@@ -228,7 +228,7 @@ def _read(value: Any) -> str:
 
 
 def _refuse(word: str) -> Any:
-    raise ValueError(f"{word} is no number of JSON")
+    raise ValueError(f"{word} is not a number of JSON")
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -236,5 +236,5 @@ def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         count = Counter(name for name, _ in pairs)
         twice = next(name for name, times in count.items() if times > 1)
-        raise ValueError(f'the key "{shown(twice)}" is there twice')
+        raise ValueError(f'the key "{shown(twice)}" is given twice')
     return found

@@ -33,7 +33,7 @@ class Token:
         return self._value
 
     def read(self) -> None:
-        """Read it anew; see ports.Besides."""
+        """Read it again; see ports.Besides."""
         self._last = self._read()
 
     def take_over(self) -> None:

@@ -157,7 +157,7 @@ async def _execute(
             raise HTTPException(400, "a command stands in the body, not in a query")
         body = await _body(request)
         try:
-            # in a thread: 256 KiB of the wrong shape take longer than sessions shall wait
+            # in a thread: 256 KiB of the wrong shape take longer than sessions may wait
             with with_example(row, curl, reconciler.routes):
                 value = await asyncio.to_thread(parse_json, body) if body else {}
         except ConfigError as error:
@@ -169,7 +169,7 @@ async def _execute(
         gone, since = request.state.gone, _since(request)
         async with explained(command, reconciler):
             result = await reconciler.execute(command, who=who, since=since, gone=gone)
-        # in a thread: of 5,000 routes it is megabytes, and sessions shall not wait for that
+        # in a thread: of 5,000 routes it is megabytes, and sessions must not wait for that
         text = await asyncio.to_thread(lambda: encode(result).encode())
     return in_pieces([text], "application/json")
 

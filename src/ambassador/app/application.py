@@ -211,7 +211,7 @@ class App:
         """Stop as the numbered list above says; `hurry`, when set, ends line 3."""
         grace = self._settings.grace
         self._notifier.stopping(f"open sessions may end for {grace:g} s")  # 1
-        await self._fleet.close()  # nobody shall be sent here any longer
+        await self._fleet.close()  # no client is to be sent here any longer
         draining = spawn(self.reconciler.stop(grace), "drain")  # 1 to 4
         hurried = spawn((hurry or asyncio.Event()).wait(), "hurry")
         await asyncio.wait({draining, hurried}, return_when=asyncio.FIRST_COMPLETED)
@@ -226,7 +226,7 @@ class App:
         await self._opened.aclose()  # 5
 
     async def reload(self) -> None:
-        """Read the sources and the token again, and open the access log anew."""
+        """Read the sources and the token again, and open the access log again."""
         self._notifier.reloading()
         if self._access is not None:
             self._access.reopen()

@@ -279,7 +279,7 @@ def say_unused(inherited: Inherited) -> None:
         log.event(
             log.WARNING,
             "listener_unused",
-            f"systemd listens on {name}, and no route here does: its clients wait in vain",
+            f"systemd listens on {name}, and no route here does: its clients get no answer",
             listener=name,
         )
 

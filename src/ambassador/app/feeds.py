@@ -98,7 +98,7 @@ class Feeds:
         if is_container(host):
             return self.engine(scheme)
         if scheme != "srv":
-            raise ResolveError(f"{host}: nobody here follows such names")
+            raise ResolveError(f"{host}: this ambassador cannot follow such names")
         if self._srv is None:
             from ambassador.resolve.srv import SrvFeed  # noqa: PLC0415 (only with such a name)
 

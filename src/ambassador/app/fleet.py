@@ -153,7 +153,9 @@ class Fleet(Alone):
             if not remembered:
                 raise
             self._watching.remember(remembered)
-            text = f"begun with what stood in etcd last, since etcd is away: {in_a_line(error)}"
+            text = (
+                f"started with what etcd had last, since it cannot be reached: {in_a_line(error)}"
+            )
             log.event(log.WARNING, "etcd_stale", text, error=in_a_line(error))
         values = self._watching.values
         if self._settings.fleet and not values:
@@ -257,14 +259,14 @@ class Fleet(Alone):
         found = self._following.picture.problems
         texts += [f"{one.where}: {one.what} (passed over)" for one in found[:_SHOWN]]
         if len(found) > _SHOWN:
-            texts.append(f"and {len(found) - _SHOWN} more keys passed over")
+            texts.append(f"and {len(found) - _SHOWN} more keys were skipped")
         since = watching.since or (time.time() if watching.held else 0.0)
         self.reconciler.remote.stale(NAME, "; ".join(texts), since, watching.read)
 
     @staticmethod
     def _tell(problem: Problem) -> None:
         text = in_a_line(ConfigError(problem))
-        log.event(log.WARNING, "fleet_key", f"passed over: {text}", key=problem.where)
+        log.event(log.WARNING, "fleet_key", f"skipped: {text}", key=problem.where)
 
     def _nothing(self) -> Problem:
         first, prefix = self._keys.route("redis"), self._settings.fleet

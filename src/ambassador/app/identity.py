@@ -62,7 +62,7 @@ class IdentityFiles:
             nobody = any(one is not None and one.verify is Verify.NONE for one in said)
             if nobody and route.name not in self._loud:
                 text = (
-                    f"{route.name}  verify=none: NOBODY proves who it is; who stands between can "
+                    f"{route.name}  verify=none: NOBODY proves who it is; anybody in between can "
                     "read and change everything"
                 )
                 log.event(log.WARNING, "not_verified", text, route=route.name)
@@ -92,7 +92,7 @@ class IdentityFiles:
         if bundle != keyring.bundle:
             keyring.use(bundle)
             until = time.strftime("%Y-%m-%d", time.gmtime(bundle.expires))
-            text = f"the identity {bundle.names} is used anew from {keyring.where}, until {until}"
+            text = f"the identity {bundle.names} was read again from {keyring.where}, until {until}"
             log.event(log.INFO, "identity_renewed", text, expires=bundle.expires)
             self._say_exposed()
 
@@ -117,7 +117,7 @@ class IdentityFiles:
         self._warned = now
         where = self._keyring.where
         if left <= 0:
-            text = f"the certificate of {bundle.names} HAS EXPIRED, nobody lets us in by it"
+            text = f"the certificate of {bundle.names} HAS EXPIRED: no other side accepts it"
             level = log.ERROR
         else:
             text = f"the certificate of {bundle.names} expires in {_days(left)}"

@@ -65,7 +65,7 @@ def _run(settings: Settings, do: Callable[[Etcd, Keys], Awaitable[_T]]) -> _T:
 @asynccontextmanager
 async def _asked(settings: Settings) -> AsyncIterator[Etcd]:
     if not settings.etcd:
-        what = "is not set: where the fleet is told is not known"
+        what = "is not set: it is not known which fleet is meant"
         example = "AMBASSADOR_ETCD=https://etcd1:2379,https://etcd2:2379"
         raise ConfigError(Problem("AMBASSADOR_ETCD", what, "", "the members of an etcd", example))
     etcd = Etcd(access(settings))

@@ -115,7 +115,7 @@ class Left:
             _tell(recovered)
             go_on(reconciler, self._claims.wishes)
         for name in inherited.close_left():
-            text = f"the ambassador before listened on {name}; no route here does: closed"
+            text = f"the previous ambassador listened on {name}; no route here does: closed"
             log.event(log.WARNING, "listener_closed", text, listener=name)
         return bool(self)
 

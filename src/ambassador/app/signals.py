@@ -98,7 +98,7 @@ async def serve(
 
 
 async def _successor(settings: Settings) -> Successor | None:
-    """Ask the one that runs for all it has; None where nobody runs: then this one starts anew."""
+    """Ask the one that runs for all it has; None where none runs: this one starts on its own."""
     if settings.admin == "off":
         raise ConfigError(_NO_WAY)
     from ambassador.admin.client import find  # noqa: PLC0415 (only an upgrade needs it)
@@ -107,7 +107,7 @@ async def _successor(settings: Settings) -> Successor | None:
     try:
         return await Asking.ask(find(os.environ, settings.admin, settings.name), VERSION)
     except NobodyError:  # what a unit wants: take over, or start
-        text = "no ambassador is there to take over from: this one starts anew"
+        text = "no ambassador is there to take over from: this one starts on its own"
         log.event(log.WARNING, "nobody_to_succeed", text)
         return None
 

@@ -27,7 +27,7 @@ class Act:
 
 
 def act_of(key: str, board: Board) -> Act | None:
-    """Return what `key` would do with what is selected; None where it is no key for that."""
+    """Return what `key` would do with what is selected; None where it is not a key for that."""
     if board.opened:
         name, endpoint = board.opened, ""
         if key == "c" and board.session < len(board.sessions):

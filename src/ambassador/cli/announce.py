@@ -34,7 +34,7 @@ _EXAMPLE = "ambassador announce redis tcp://10.0.0.5:6379"
     show_default=True,
     metavar="DURATION",
     callback=duration("--ttl"),
-    help="How long it is believed in once nothing is heard of it.",
+    help="How long it counts as there when nothing more is heard from it.",
 )
 @click.option("--user", default="", metavar="NAME", help="The user of a -primary probe.")
 @click.option("--password-file", default="", metavar="PATH", help="The file with its password.")
@@ -60,7 +60,7 @@ def command(
     log.configure(level="info", as_json=as_json, colour=wants_colour(sys.stderr))
     settings = Settings.from_environ(os.environ, flags)
     if not NAME.fullmatch(service):
-        what, expected = "is no name of a service", "letters, digits, -, _ and ."
+        what, expected = "is not a name of a service", "letters, digits, -, _ and ."
         raise ConfigError(Problem("service", what, shown(service), expected, _EXAMPLE))
     found = parse_endpoint(endpoint if "://" in endpoint else f"tcp://{endpoint}", "endpoint")
     wanted = parse_health(health, "--health") if health else ""

@@ -248,7 +248,7 @@ class _Console:
             self._ask(f"move {name} to: ", here, lambda text: self._check(name, text))
 
     def _check(self, name: str, text: str) -> None:
-        """Find out what a move would do, and ask whether it shall be done."""
+        """Find out what a move would do, and ask whether to do it."""
         route = self.board.route(name)
         if route is None:
             return
@@ -318,7 +318,7 @@ class _Console:
     def _last_line(self) -> tuple[str, str]:
         """Return what is said below everything else, and its tone."""
         if self._typed is not None:
-            hint = "   (typing begins anew, Backspace edits)" if self._fresh and self._typed else ""
+            hint = "   (typing starts over, Backspace edits)" if self._fresh and self._typed else ""
             return f"{self._prompt}{self._typed}_{hint}", "bold"
         if self._asked is not None:
             return f"{self._asked.question} (y/N)", "warn"

@@ -66,14 +66,14 @@ def _pacing(function: Callable[..., Any]) -> Callable[..., Any]:
             metavar="keep|drain=TIME|cut|cut=N/s",
             help="What becomes of open sessions. Default: the option `existing` of each route.",
         ),
-        click.option("--canary", metavar="SHARE", help="Let so many go first: 5%."),
+        click.option("--canary", metavar="SHARE", help="Move this share first: 5%."),
         click.option(
             "--wait",
             default="30s",
             show_default=True,
             metavar="DURATION",
             callback=duration("--wait"),
-            help="How long the first ones are looked at.",
+            help="How long the first ones are watched.",
         ),
         click.option(
             "--abort",
@@ -88,7 +88,7 @@ def _pacing(function: Callable[..., Any]) -> Callable[..., Any]:
             show_default=True,
             metavar="DURATION",
             callback=duration("--timeout"),
-            help="How long all are waited for.",
+            help="How long to wait for all.",
         ),
     )
     for option in reversed(options):
@@ -265,7 +265,7 @@ def _share(flag: str, text: str, least: float) -> float:
         found = -1.0
     if not text.endswith("%") or not least < found <= 100:
         expected = "more than 0% and at most 100%" if least == 0 else "0% to 100%"
-        what = "would let nobody go first" if found == 0 else "is no share"
+        what = "would move nobody first" if found == 0 else "is no share"
         example = f"ambassador fleet move redis tcp://192.168.1.53:6379 {flag} 5%"
         raise ConfigError(Problem(flag, what, shown(text), expected, example))
     return found
@@ -273,7 +273,7 @@ def _share(flag: str, text: str, least: float) -> float:
 
 def _name(service: str) -> str:
     if not NAME.fullmatch(service):
-        what, expected = "is no name of a service", "letters, digits, -, _ and ."
+        what, expected = "is not a name of a service", "letters, digits, -, _ and ."
         example = "ambassador fleet status redis"
         raise ConfigError(Problem("service", what, shown(service), expected, example))
     return service

@@ -20,14 +20,14 @@ __all__ = ["command"]
 @click.option(
     "--check",
     is_flag=True,
-    help="Do all that no consumer feels, say what would happen, and change nothing.",
+    help="Check all that can be checked, say what would happen, and change nothing.",
 )
 @click.option(
     "--from",
     "before",
     multiple=True,
     metavar="ENDPOINT",
-    help="Only while it leads just there; once for each endpoint.",
+    help="Only if it leads to exactly this endpoint; once for each endpoint.",
 )
 @within("10s")
 @asking

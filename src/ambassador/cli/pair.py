@@ -27,7 +27,7 @@ _ELSEWHERE = "192.168.1.52"
 
 @click.command("pair")
 @click.argument("sides", nargs=-1, metavar="[SERVER CLIENT | BUNDLE...]")
-@click.option("--renew", is_flag=True, help="Make the bundles anew, with the names they have.")
+@click.option("--renew", is_flag=True, help="Make the bundles again, with the same names.")
 @click.option("--out", default=".", metavar="DIR", help="Where the files are, and are written to.")
 @click.option("--days", default=_DAYS, metavar="DAYS", help=f"How long they are good. [{_DAYS}]")
 def command(sides: tuple[str, ...], renew: bool, out: str, days: int) -> None:
@@ -49,7 +49,7 @@ def command(sides: tuple[str, ...], renew: bool, out: str, days: int) -> None:
             Problem("--days", "is out of range", str(days), f"1 to {_MOST_DAYS}", "--days 90")
         )
     if not folder.is_dir():
-        raise ConfigError(Problem("--out", "is no folder", out, "a folder", "--out ."))
+        raise ConfigError(Problem("--out", "is not a folder", out, "a folder", "--out ."))
     if renew:
         _renew(folder, sides, days)
     else:
@@ -113,7 +113,7 @@ def _renew(folder: Path, sides: Sequence[str], days: int) -> None:
             if not sides:  # another's file that lies here, too
                 continue
             raise ConfigError(
-                Problem("pair --renew", f"{path} is no bundle: {error}", "", "", _EXAMPLE)
+                Problem("pair --renew", f"{path} is not a bundle: {error}", "", "", _EXAMPLE)
             ) from error
         if not signer.has_signed(before):
             if not sides:
@@ -140,7 +140,7 @@ def _read(home: Path) -> Authority:
     try:
         return Authority.read(home)
     except (OSError, ValueError) as error:
-        what = f"{home} is no authority with its key: {error}"
+        what = f"{home} is not an authority with its key: {error}"
         raise ConfigError(Problem("pair", what, "", "what pair has made", _EXAMPLE)) from error
 
 

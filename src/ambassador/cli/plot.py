@@ -29,5 +29,5 @@ def _block(share: float) -> str:
 
 
 def rate(now: int, before: int, seconds: float) -> float:
-    """Return how many a second a counter has risen; 0 after it began anew."""
+    """Return how many a second a counter has risen; 0 after it began again."""
     return max(0, now - before) / seconds if seconds > 0 else 0.0

@@ -121,7 +121,7 @@ def _table(board: Board, width: int, room: int, first: int) -> tuple[list[Line],
             line.append((" " * width, "cursor"))
         found.append(line)
     if not rows:
-        found.append([("no route is like that" if board.filter else "there are no routes", "dim")])
+        found.append([("no route matches" if board.filter else "there are no routes", "dim")])
     return found, first
 
 

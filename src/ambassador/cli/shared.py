@@ -37,7 +37,7 @@ def within(default: str) -> _Decorate:
         show_default=True,
         metavar="DURATION",
         callback=duration("--timeout"),
-        help="Not done by then, everything is as it was.",
+        help="If it is not done by then, everything stays as it was.",
     )
 
 

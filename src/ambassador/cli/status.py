@@ -187,7 +187,7 @@ def _container(one: ContainerView) -> tuple[str, ...]:
 def _engine(one: EngineView) -> str:
     age = "nothing is known of its containers"
     if one.age is not None:
-        age = f"what it said of {one.containers} containers {one.age:.0f} s ago stands"
+        age = f"what it said of {one.containers} containers {one.age:.0f} s ago is still used"
     return f"engine {one.error}; {age}"
 
 

@@ -40,7 +40,7 @@ _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
     callback=duration("--interval"),
     help="How long from one look to the next.",
 )
-@click.option("--plain", is_flag=True, help="Only look: a table, without keys but q.")
+@click.option("--plain", is_flag=True, help="Only look: a table, with no key but q.")
 @click.option("--once", is_flag=True, help="Look twice, print the difference, and end.")
 @click.option("--json", "as_json", is_flag=True, help="Print one look as JSON, as `status` does.")
 def command(admin: str | None, interval: float, *, plain: bool, once: bool, as_json: bool) -> None:
@@ -91,7 +91,7 @@ def _has_screen() -> bool:
         usable = False
     if not usable:
         name = os.environ.get("TERM") or "nothing"
-        print(f"TERM={name} is no terminal for keys: the plain view", file=sys.stderr)
+        print(f"TERM={name} is not a terminal for keys: the plain view", file=sys.stderr)
     return usable
 
 

@@ -78,7 +78,7 @@ class Applier:
         return steps
 
     async def judge(self, verdicts: Mapping[tuple[RouteKey, Address], Finding]) -> None:
-        """Go to what follows from what probes say anew."""
+        """Go to what follows from what probes say again."""
         before = {place: self.verdicts.get(place, Finding()) for place in verdicts}
         self.verdicts.update(verdicts)
         what = "; ".join(map(_found, verdicts, verdicts.values()))
@@ -143,7 +143,7 @@ class Applier:
         *,
         judged: Collection[RouteKey],
     ) -> Sequence[Step]:
-        # In a thread: of thousands of routes it takes long, and sessions shall not wait.
+        # In a thread: of thousands of routes it takes long, and sessions must not wait.
         few = len(wishes) + len(self.wishes) <= _FEW
         look = self._touched
         keys = look(desired, wishes) if few else await asyncio.to_thread(look, desired, wishes)

@@ -118,7 +118,7 @@ class Commands:
             if self._phase() is not Phase.READY:
                 return RunError(f"the ambassador is {self._phase()}: nothing can be changed now")
             if gone():
-                return TimedOutError("nobody waits for it any longer; nothing was changed")
+                return TimedOutError("its caller has gone; nothing was changed")
             result = await (
                 self._reload(who)
                 if isinstance(command, Reload)

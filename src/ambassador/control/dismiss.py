@@ -24,7 +24,8 @@ async def dismiss(plane: PlaneStack, routes: Iterable[Route]) -> None:
         waiting = {one.id for one in found if one.state == "held"}
         if waiting:
             told = len(waiting)
-            text = f"{told} client{' was' if told == 1 else 's were'} held, and told to go"
+            of = "client is" if told == 1 else "clients are"
+            text = f"{told} held {of} reset, since the program stops"
             log.event(log.WARNING, "held_dismissed", text, sessions=told)
             await plane.cut(waiting, Reason.SHUTDOWN)
         await asyncio.sleep(_LOOK)

@@ -31,5 +31,5 @@ async def renew(
     else:
         snapshots.well(name)
         names = ", ".join(route.name for route in of)
-        text = f"{names}  who may come in was read anew from {path}"
+        text = f"{names}  who may come in was read again from {path}"
         log.event(log.INFO, "networks_read", text, path=path, routes=len(of))

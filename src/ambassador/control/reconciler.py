@@ -67,7 +67,7 @@ class Reconciler:
     is asked before and after a move (without one, nobody is), `store` keeps the operator's wishes,
     `memories` what followers decided and `history` what was changed (without one, they end with the
     program), `read_assignments` returns the routes of what `Add` brings (without it, that is
-    refused), `installed` hears of each change, `reloadables` are read anew at each reload,
+    refused), `installed` hears of each change, `reloadables` are read again at each reload,
     `earlier` is what goes on in processes before this one, `admission` says of each route who may
     come in (without it, everybody), `of_host` adds to `status` what this host does to every route,
     `placed` which endpoints a service has, `engines` tells of containers.

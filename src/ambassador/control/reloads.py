@@ -34,7 +34,7 @@ class Reloads:
         self.applier = applier
 
     async def renew(self, name: str) -> None:
-        """Read the source called `name` anew. Raises whatever was wrong, after it was said."""
+        """Read the source called `name` again. Raises whatever was wrong, after it was said."""
         try:
             desired, snapshots = await asyncio.to_thread(self.snapshots.read, only=name)
             await self.applier.source(desired, name)

@@ -193,7 +193,7 @@ class SnapshotReader:
     def _culprit(self, error: Exception) -> str:
         """Return the name of the source that `error` is about."""
         if self._current != _TOGETHER:
-            # A guess is asked only because a source has nothing to say any longer.
+            # A guess is asked only because a source has no effect any longer.
             empty = [one.source for one in self._said if not one.routes and self._had(one.source)]
             return empty[0] if empty else self._current
         wrong = {one.where for one in error.problems} if isinstance(error, ConfigError) else set()

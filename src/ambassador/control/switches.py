@@ -210,7 +210,7 @@ class Switches:
                 log.event(log.ERROR, "not_cut", f"{route.name}  {error}", route=route.name)
                 return len(seen)
             if time.monotonic() > deadline:
-                text = f"{route.name}  {len(left)} sessions to the primary before have not ended"
+                text = f"{route.name}  {len(left)} sessions to the previous primary have not ended"
                 log.event(log.ERROR, "not_cut", text, route=route.name, sessions=len(left))
                 return len(seen)
             await asyncio.sleep(_LOOK)

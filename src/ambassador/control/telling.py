@@ -56,7 +56,7 @@ class Teller:
                     self.changed.pop(key, None)
                 else:
                     self.changed[key] = Changed(time.time(), who, what or line)
-        # In a thread: of thousands of routes it takes long, and sessions shall not wait.
+        # In a thread: of thousands of routes it takes long, and sessions must not wait.
         few = len(lines) <= _TOLD
         if lines and log.summarised():
             for text in in_ranges(lines) if few else await asyncio.to_thread(in_ranges, lines):

@@ -61,7 +61,7 @@ class Limits:
     def judge(self, route: Route, host: str, opened: int, now: float) -> Reason | None:
         """Return why the client at `host` is not taken by `route`, which has `opened` sessions;
         None, and it is counted, where it is. Each one that is taken has to be told by `left`. Who
-        may wait for a place counts for a ban only once it has waited in vain (`refused`).
+        may wait for a place counts for a ban only if none came in time (`refused`).
         """
         client = client_of(host)
         if route.ban is not None and (until := self._banned.get(client)) is not None:

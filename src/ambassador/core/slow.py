@@ -9,7 +9,7 @@ _LEAST = 0.1  # of its part, at once: one that gets nothing shows nothing
 
 def share(elapsed: float, seconds: float) -> float:
     """Return which part of its own an endpoint gets that is there since `elapsed` seconds, where it
-    shall have all after `seconds`.
+    is to have all after `seconds`.
     """
     if elapsed >= seconds:
         return 1.0

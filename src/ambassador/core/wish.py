@@ -104,7 +104,7 @@ def effective(
     leads: Leads = _NONE,
     placed: Placed = _as_written,
 ) -> Desired:
-    """Return what the planes shall be led to: `desired` as followers lead it, `placed` gives it
+    """Return what the planes are to be led to: `desired` as followers lead it, `placed` gives it
     endpoints and `wishes` alter it.
 
     A route that was added listens where no source's route does; where one does by now, that one

@@ -56,7 +56,7 @@ class Tally:
 
 
 class Consumer:
-    """It connects anew for each INCR, as `valkey-cli INCR visits` does.
+    """It connects again for each INCR, as `valkey-cli INCR visits` does.
 
     An answer counts once the copy has it, too, where there is one (WAIT): what dies with the
     primary alone was not acknowledged.

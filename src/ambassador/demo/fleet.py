@@ -187,7 +187,7 @@ async def _ask(port: int) -> str:
 
 
 async def _consume(one: Seen, over: asyncio.Event) -> None:
-    """Connect anew again and again; each answer is counted."""
+    """Connect again again and again; each answer is counted."""
     while not over.is_set():
         answer = await _ask(one.port)
         if answer in ("A", "B"):

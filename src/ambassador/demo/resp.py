@@ -16,7 +16,7 @@ Say = Callable[..., Awaitable[list[Reply]]]
 
 
 class ReplyError(Exception):
-    """The service answered with an error, or with something that is no RESP."""
+    """The service answered with an error, or with something that is not RESP."""
 
 
 async def ask(port: int, *commands: str, within: float = 5.0) -> list[Reply]:

@@ -149,7 +149,7 @@ async def _until(condition: Callable[[], Awaitable[bool]], what: str, within: fl
             while not await condition():  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
     except TimeoutError:
-        raise RunError(f"waited {within:g} s in vain until {what}") from None
+        raise RunError(f"waited {within:g} s, and it is not so that {what}") from None
 
 
 async def _watch(screen: Screen, tally: Tally) -> None:

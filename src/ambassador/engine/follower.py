@@ -1,4 +1,4 @@
-"""One engine, followed: its events first, then its list; each event has a container listed anew.
+"""One engine, followed: its events first, then its list; each event has a container listed again.
 
 A stream nobody reads costs the whole engine 100 ms an event once about 1,200 wait, so it is read by
 a task that only reads, filtered by the engine. What cannot be asked keeps what it said last.
@@ -258,7 +258,7 @@ class Follower:
         if not self._said and now - self._failing >= _UNSAID:
             self._said = True
             kept = (
-                f"; what it said {time.time() - self.listed:.0f} s ago stands"
+                f"; what it said {time.time() - self.listed:.0f} s ago is still used"
                 if self.listed
                 else ""
             )

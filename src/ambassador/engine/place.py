@@ -41,10 +41,10 @@ def engine_at(text: str, where: str, environ: Mapping[str, str]) -> Where:
     if text.startswith("unix://"):
         path = text.removeprefix("unix://")
         if not path.startswith("/"):
-            raise _wrong(where, "is no absolute path", text)
+            raise _wrong(where, "is not an absolute path", text)
         return Where(path=path, said=where)
     if not text.startswith("tcp://"):
-        raise _wrong(where, "is no place of an engine", text)
+        raise _wrong(where, "is not a place of an engine", text)
     rest = text.removeprefix("tcp://").rstrip("/")
     host, colon, ports = rest.rpartition(":")
     if not colon or rest.endswith("]"):

@@ -87,7 +87,7 @@ class Announcer:
                 failures, first = 0, False
             except NoLeaseError:
                 self._lease, self._there = 0, False
-                what = "its lease has ended before it was renewed, and is taken anew"
+                what = "its lease ended before it was renewed; a new one is taken"
                 self._tell(log.WARNING, "lease_lost", what)
                 continue
             except ConflictError:

@@ -92,7 +92,7 @@ class Connection:
             answer += piece
             if len(answer) > _LARGEST:
                 self.close()
-                raise AwayError(f"{self.url}: it answers without end")
+                raise AwayError(f"{self.url}: its answer does not end")
         if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
             self._http.start_next_cycle()
         else:
@@ -113,7 +113,7 @@ class Connection:
                     yield status, bytes(line)
             rest = bytearray(last)
             if len(rest) > _LARGEST:
-                raise AwayError(f"{self.url}: a line without end")
+                raise AwayError(f"{self.url}: a line that does not end")
         if rest:
             yield status, bytes(rest)
 
@@ -142,7 +142,7 @@ class Connection:
             event = await self._event()
         if not isinstance(event, h11.Response):
             self.close()
-            raise AwayError(f"{url}: it hung up without an answer", EOFError())
+            raise AwayError(f"{url}: it closed the connection without an answer", EOFError())
         return event.status_code
 
     async def _pieces(self) -> AsyncIterator[bytes]:

@@ -124,7 +124,7 @@ class Etcd:
             message = json.loads(line)
             result = message.get("result", {})
         except (ValueError, AttributeError):
-            raise AwayError(f"{url}: it says what is no JSON") from None
+            raise AwayError(f"{url}: its answer is not JSON") from None
         if "error" in message:
             raise refusal(url, 200, line, about)
         if result.get("compact_revision"):
@@ -187,7 +187,7 @@ class Etcd:
         try:
             found: Json = json.loads(answer)
         except ValueError:
-            raise AwayError(f"{connection.url}: it says what is no JSON") from None
+            raise AwayError(f"{connection.url}: its answer is not JSON") from None
         return found
 
     async def _headers(self, connection: Connection) -> dict[str, str]:

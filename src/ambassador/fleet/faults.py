@@ -30,7 +30,7 @@ class DeniedError(ConfigError):
 
 
 class CompactedError(AmbassadorError):
-    """What lies between is gone: all has to be read anew."""
+    """What lies between is gone: all has to be read again."""
 
 
 class NoLeaseError(AmbassadorError):

@@ -158,7 +158,7 @@ class Mover:
                 trial, aborted = await self._hold(plan, here, asked, trial)
         except asyncio.CancelledError:
             if self._lease:
-                await self._note(plan, here, "given up before the word was said")
+                await self._note(plan, here, "given up before the move was decided")
             raise
         return trial, aborted
 

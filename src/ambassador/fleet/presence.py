@@ -71,7 +71,7 @@ class Presence:
 
     async def run(self) -> None:
         """Keep the lease and the reports, until cancelled. The lease comes first: where etcd is
-        slow, it would end before all is said, and all would have to be said anew.
+        slow, it would end before all is said, and all would have to be said again.
         """
         failures, loop, due = 0, asyncio.get_running_loop(), 0.0
         while True:

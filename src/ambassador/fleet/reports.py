@@ -54,7 +54,7 @@ class Reports:
         self._later: asyncio.TimerHandle | None = None
 
     async def follow(self, stage: Stage) -> tuple[Next, Progress]:
-        """Watch until something follows; return it, and how far all have come by then."""
+        """Watch until something follows; return it, and how far all are by then."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + stage.seconds
         tally = Tally(stage.asked, self._known, stage.revision, stage.wanted)

@@ -25,8 +25,8 @@ __all__ = ["Watching", "pause"]
 SHORTEST, LONGEST = 0.05, 5.0  # seconds
 _SILENT = 3.0  # seconds without etcd that the log says nothing of
 _GONE = (
-    "everything in etcd is gone at once: what stood there stays, until something is there again "
-    "or `ambassador reload` says that it is meant"
+    "everything in etcd is gone at once: what was there stays in force, until something is there "
+    "again or `ambassador reload` says that it is meant"
 )
 
 Told = Callable[[Mapping[str, Value]], Awaitable[None]]

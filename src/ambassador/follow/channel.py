@@ -132,7 +132,7 @@ class Channel(asyncio.Protocol):
                 hint = "; where it speaks TLS: health_tls" if wordless else ""
                 raise Silence(f"{self._why}{hint}", refused=True)
             if len(self.data) > _MOST:
-                raise Silence("it speaks without end")
+                raise Silence("what it says does not end")
             self._waiting = asyncio.get_running_loop().create_future()
             try:
                 await self._waiting

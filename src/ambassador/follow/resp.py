@@ -47,7 +47,7 @@ def parse(data: bytes, start: int = 0, depth: int = 0) -> tuple[Reply, int]:
     end = data.find(b"\r\n", start)
     if end < 0:
         if len(data) - start > _LARGEST:
-            raise Unreadable("a line without end")
+            raise Unreadable("a line that does not end")
         raise Incomplete
     kind, text, after = data[start : start + 1], data[start + 1 : end], end + 2
     if kind == b"+":
@@ -60,7 +60,7 @@ def parse(data: bytes, start: int = 0, depth: int = 0) -> tuple[Reply, int]:
         return _string(data, _number(text), after)
     if kind == b"*":
         return _list(data, _number(text), after, depth)
-    raise Unreadable(f"it says {_text(data[start : start + 40])!r}, which is no RESP")
+    raise Unreadable(f"it says {_text(data[start : start + 40])!r}, which is not RESP")
 
 
 def _string(data: bytes, size: int, start: int) -> tuple[Reply, int]:
@@ -93,4 +93,4 @@ def _number(text: bytes) -> int:
     try:
         return int(text)
     except ValueError:
-        raise Unreadable(f"{_text(text[:40])!r} is no number") from None
+        raise Unreadable(f"{_text(text[:40])!r} is not a number") from None

@@ -39,7 +39,7 @@ class Scram:
             nonce, rounds = fields["r"], int(fields["i"])
             salt = base64.b64decode(fields["s"], validate=True)
         except (KeyError, ValueError, binascii.Error):
-            raise UnprovenError("its answer is no SCRAM") from None
+            raise UnprovenError("its answer is not SCRAM") from None
         if not nonce.startswith(self._nonce) or not 1 <= rounds <= _MOST:
             raise UnprovenError("its answer is not for us")
         salted = hashlib.pbkdf2_hmac("sha256", self._password, salt, rounds)

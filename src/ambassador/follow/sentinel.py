@@ -18,7 +18,7 @@ from ambassador.tasks import spawn
 __all__ = ["Sentinel"]
 
 _LIMIT = 0.5  # seconds for one answer
-_AGAIN = 0.2  # seconds until a lost subscription is made anew
+_AGAIN = 0.2  # seconds until a lost subscription is made again
 _ALIVE = 2.0  # seconds between two signs of life of a subscription
 
 

@@ -211,7 +211,7 @@ class SentinelFollower(Follower):
             await self._go(Event.RENAMED if same else Event.NAMED, found)
         else:
             where = format_address(Inet(*found.place))
-            self._excluded = f"the sentinels name {where}, which is no endpoint of the route"
+            self._excluded = f"the sentinels name {where}, which is not an endpoint of the route"
 
     def _is_unwell(self) -> bool:
         """Return whether the one in use has been none for longer than sentinels lag."""
@@ -263,7 +263,7 @@ class SentinelFollower(Follower):
         than = f" > {before.epoch}" if -1 < before.epoch < news.epoch else ""
         epoch = f"epoch {news.epoch}{than}" if news.epoch >= 0 else "no epoch may be asked for; who"
         text = f"{epoch} named {where} at {news.votes} of {number} sentinels"
-        return f"{text}; the set was made anew" if news.anew else text
+        return f"{text}; the set was created again" if news.anew else text
 
     def _watch(self) -> None:
         """Ask the members that matter now, as often as it matters."""

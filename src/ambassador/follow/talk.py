@@ -49,7 +49,7 @@ class Talk:
 
     async def ask(self, *commands: Sequence[str], limit: float) -> list[Reply]:
         """Return the replies to `commands`, sent in one piece, within `limit` seconds. Raises
-        Silence; the connection is then made anew with the next question.
+        Silence; the connection is then made again with the next question.
         """
         try:
             async with asyncio.timeout(limit):

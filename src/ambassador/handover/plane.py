@@ -184,7 +184,7 @@ class EarlierPlane:
         log.event(
             log.INFO,
             "earlier_ended",
-            f"process {process.pid}, the ambassador before, has ended",
+            f"process {process.pid}, the previous ambassador, has ended",
             pid=process.pid,
         )
 

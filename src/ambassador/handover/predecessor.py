@@ -221,13 +221,15 @@ class Predecessor:
 
     async def _counters(self) -> tuple[bytes, Sequence[socket.socket]]:
         """Return what was counted, and the connections to earlier processes. The routes are given
-        up: whatever fails, the successor must not wait in vain.
+        up: whatever fails, the successor must not wait for nothing.
         """
         try:
             async with asyncio.timeout(_COUNTING):
                 return await self._holder.counters()
         except Exception as error:
-            log.event(log.ERROR, "counters_lost", f"no counters go along: {in_words(error)}")
+            log.event(
+                log.ERROR, "counters_lost", f"the counters are not handed over: {in_words(error)}"
+            )
             return HandedCounters().encode(), []
 
     async def connection(self) -> socket.socket | None:

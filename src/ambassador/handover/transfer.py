@@ -100,7 +100,7 @@ class Transfer:
             log.event(
                 log.WARNING,
                 "listener_closed",
-                f"the ambassador before listened on {name}; no route here does: closed",
+                f"the previous ambassador listened on {name}; no route here does: closed",
                 listener=name,
             )
         pid = successor.pid

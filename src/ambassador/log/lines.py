@@ -113,7 +113,7 @@ class LineWriter:
                     self._dropped += count
                 lost += count
                 self._full()
-                time.sleep(0.1)  # each of many lines would try in vain
+                time.sleep(0.1)  # each of many lines would try for nothing
 
     def _next(self) -> tuple[bytes, int]:
         """Wait for lines; return a piece of them, and how many they are."""

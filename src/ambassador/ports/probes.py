@@ -37,7 +37,7 @@ class Dialogue(Probe, Protocol):
 
 
 class Verifier(Protocol):
-    """Asks whether endpoints that shall get traffic would answer."""
+    """Asks whether endpoints that are to get traffic would answer."""
 
     async def verify(self, route: Route, endpoints: Sequence[Endpoint]) -> None:
         """Return when every address of each of `endpoints` has answered as those of `route`

@@ -36,7 +36,7 @@ class Source(Protocol):
 
 
 class Reloadable(Protocol):
-    """What is read anew with the sources, and is no route."""
+    """What is read again with the sources, and is no route."""
 
     @property
     def name(self) -> str:

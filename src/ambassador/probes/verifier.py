@@ -1,4 +1,4 @@
-"""Would endpoints answer that shall get traffic? Asked before and after a move."""
+"""Would endpoints that are to get traffic answer? Asked before and after a move."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ _FAMILIES = {"A": 4, "AAAA": 6}
 
 
 class NameServers:
-    """DNS by dnspython, which tells the TTL; set up anew when resolv.conf changes."""
+    """DNS by dnspython, which tells the TTL; set up again when resolv.conf changes."""
 
     def __init__(self, path: Path = Path("/etc/resolv.conf")) -> None:
         self._file = WatchedFile(path)

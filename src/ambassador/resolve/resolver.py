@@ -165,7 +165,7 @@ class NameResolver:
         if name is not None:
             return name
         if self._feed_of is None:
-            raise ResolveError(f"{host}: nobody here follows such names")
+            raise ResolveError(f"{host}: this ambassador cannot follow such names")
         name = self._names[host] = _Name(host, first=asyncio.Event())
 
         def told(addresses: Sequence[str], failure: str, known: bool) -> None:

@@ -61,7 +61,7 @@ SETTINGS: Mapping[str, Setting] = {
             "PATH|-",
             "",
             "/var/log/ambassador/access.log",
-            "one JSON line for each session that has ended; -: to stdout; SIGHUP opens it anew",
+            "one JSON line for each session that has ended; -: to stdout; SIGHUP opens it again",
         ),
         Setting(
             "allow",
@@ -78,7 +78,7 @@ SETTINGS: Mapping[str, Setting] = {
             "",
             "/run/secrets/ambassador.pem",
             "who we are over TLS: a bundle with certificate, key and authority, a folder, "
-            "or CERTIFICATE,KEY,AUTHORITY (docs/secret-hop.md); used anew when it changes",
+            "or CERTIFICATE,KEY,AUTHORITY (docs/secret-hop.md); read again when it changes",
         ),
         Setting(
             "grace",

@@ -104,7 +104,7 @@ def backlog(text: str, where: str) -> int:
     """Return how many may wait to be accepted. Raises ConfigError."""
     digits = text.isascii() and text.isdigit() and len(text) <= 5
     if not digits or not 1 <= int(text) <= LARGEST_BACKLOG:
-        what = f"is no number from 1 to {LARGEST_BACKLOG}"
+        what = f"is not a number from 1 to {LARGEST_BACKLOG}"
         raise ConfigError(Problem(where, what, shown(text), "a whole number"))
     return int(text)
 
@@ -125,7 +125,7 @@ def admin(text: str, where: str) -> str:
     place = text.removeprefix("unix://")
     # sun_path holds 108 bytes with the closing NUL (unix(7)).
     if text != "off" and not place.startswith("/"):
-        raise ConfigError(Problem(where, "is no absolute path", shown(text), "a path, or off"))
+        raise ConfigError(Problem(where, "is not an absolute path", shown(text), "a path, or off"))
     if "\0" in place or len(place.encode("utf-8", "surrogatepass")) > 107:
         raise ConfigError(Problem(where, "is too long for a socket", shown(text), "107 bytes"))
     return place
@@ -134,7 +134,7 @@ def admin(text: str, where: str) -> str:
 def name(text: str, where: str) -> str:
     """Return the name of an ambassador, which is that of a file, too. Raises ConfigError."""
     if not is_name(text):
-        what = "is no name for an ambassador"
+        what = "is not a name for an ambassador"
         expected = f"{LONGEST} letters, digits, - and _ at most; not admin"
         raise ConfigError(Problem(where, what, shown(text), expected))
     return text
@@ -150,7 +150,7 @@ def fleet_allow(text: str, where: str) -> Allowed:
 def folder(text: str, where: str) -> str:
     """Return the absolute path of a folder. Raises ConfigError."""
     if not text.startswith("/") or "\0" in text:
-        raise ConfigError(Problem(where, "is no absolute path", shown(text), "a folder"))
+        raise ConfigError(Problem(where, "is not an absolute path", shown(text), "a folder"))
     return text
 
 
@@ -158,7 +158,7 @@ def door(text: str, where: str) -> Inet:
     """Return where to serve over TCP. Raises ConfigError."""
     address = parse_listen(text, where)
     if not isinstance(address, Inet) or address.last:
-        what = "is no address with one port"
+        what = "is not an address with one port"
         raise ConfigError(Problem(where, what, shown(text), ":PORT or ADDRESS:PORT"))
     return address
 
@@ -167,7 +167,7 @@ def engine(text: str, where: str) -> str:
     """Return where an engine is, which must look like it. Raises ConfigError."""
     is_path = text.startswith("unix:///") and len(text) > len("unix:///")
     if not is_path and not (text.startswith("tcp://") and len(text) > len("tcp://")):
-        what = "is no place of an engine"
+        what = "is not a place of an engine"
         raise ConfigError(Problem(where, what, shown(text), "unix:///PATH or tcp://HOST:PORT"))
     if "\0" in text or any(char.isspace() for char in text):
         raise ConfigError(Problem(where, "holds a blank", shown(text)))
@@ -201,14 +201,14 @@ def token(text: str, where: str) -> str:
     fit = all(char.isascii() and (char.isalnum() or char in "-._~+/=") for char in text)
     if len(text) < SHORTEST_TOKEN or not fit:
         expected = f"{SHORTEST_TOKEN} or more letters, digits and -._~+/="
-        raise ConfigError(Problem(where, "is no token that can be trusted", "***", expected))
+        raise ConfigError(Problem(where, "is not a token that can be trusted", "***", expected))
     return text
 
 
 def path(text: str, where: str) -> str:
     """Return the path of a file. Raises ConfigError."""
     if not text or "\0" in text:
-        raise ConfigError(Problem(where, "is no path", shown(text), "the path of a file"))
+        raise ConfigError(Problem(where, "is not a path", shown(text), "the path of a file"))
     return text
 
 
@@ -224,7 +224,7 @@ def etcd(text: str, where: str) -> tuple[tuple[str, int, bool], ...]:
     for part in (one.strip() for one in text.split(",")):
         scheme, mark, rest = part.partition("://")
         if scheme not in ("http", "https") or not mark:
-            what = f'"{shown(part)}" is no URL of a member of etcd'
+            what = f'"{shown(part)}" is not a URL of a member of etcd'
             raise ConfigError(Problem(where, what, shown(text), expected))
         if "@" in rest:  # not shown: it may hold a password
             what = "a URL of etcd holds no user: AMBASSADOR_ETCD_USER and _PASSWORD_FILE do"
@@ -242,7 +242,7 @@ def etcd(text: str, where: str) -> tuple[tuple[str, int, bool], ...]:
             raise ConfigError(Problem(where, "a member has one port", shown(text), expected))
         member = (address.host, address.port, scheme == "https")
         if member in found:
-            raise ConfigError(Problem(where, f"{shown(part)} is there twice", shown(text)))
+            raise ConfigError(Problem(where, f"{shown(part)} is given twice", shown(text)))
         found.append(member)
     return tuple(found)
 
@@ -261,7 +261,7 @@ def prefix(text: str, where: str) -> str:
     plain = text.rstrip("/")
     parts = plain.split("/")[1:]
     if not plain.startswith("/") or not all(NAME.fullmatch(part) for part in parts):
-        what = "is no prefix of keys"
+        what = "is not a prefix of keys"
         expected = "/NAME or /NAME/NAME: letters, digits, -, _ and ."
         raise ConfigError(Problem(where, what, shown(text), expected))
     return plain

@@ -43,7 +43,7 @@ def listening(environ: MutableMapping[str, str]) -> list[tuple[str, LentSocket]]
         try:
             sock = LentSocket(fileno=descriptor)
         except OSError as error:
-            raise _wrong("LISTEN_FDS", count, f"descriptor {descriptor} is no socket") from error
+            raise _wrong("LISTEN_FDS", count, f"descriptor {descriptor} is not a socket") from error
         sock.set_inheritable(False)
         found.append((name, sock))
     return found

@@ -155,5 +155,5 @@ def _refuse_other_file(path: Path) -> bool:
     except FileNotFoundError:
         return False
     if not stat.S_ISSOCK(mode):
-        raise FileExistsError(errno.EEXIST, "a file that is no socket stands there")
+        raise FileExistsError(errno.EEXIST, "a file that is not a socket stands there")
     return True

@@ -245,7 +245,7 @@ def _no_assignment(argument: str) -> Problem:
         inet = None
     if not colon or inet is None:
         return Problem(where, "is neither an assignment nor HOST PORT", "", _FORM, _EXAMPLE)
-    what = "is no assignment; HOST PORT are two arguments"
+    what = "is not an assignment; HOST PORT are two arguments"
     return Problem(where, what, "", _FORM, f"ambassador {inet.host} {port}")
 
 

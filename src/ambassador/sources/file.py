@@ -43,7 +43,7 @@ from ambassador.spec.service import is_service, parse_service
 
 __all__ = ["FileSource"]
 
-LARGEST = 4 << 20  # bytes; 5,000 routes are half of it. More is no file that was meant.
+LARGEST = 4 << 20  # bytes; 5,000 routes are half of it. More is not a file that was meant.
 _POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 _DIGITS = re.compile(r"[0-9_]+|$")
 _NUMBERS = "numbers of at most 4,300 digits"
@@ -57,7 +57,7 @@ _FORM = "[route.NAME] with listen, endpoints and options"
 
 
 class FileSource:
-    """The file at `path`, read anew each time."""
+    """The file at `path`, read again each time."""
 
     name = "file"
     guess = False
@@ -78,13 +78,13 @@ class FileSource:
             found = _POSITION.search(str(error))
             line = (found and found[1]) or text.count("\n") + 1
             what = _POSITION.sub("", str(error))
-            what = f"is no TOML: {what[:1].lower()}{what[1:]}"
+            what = f"is not TOML: {what[:1].lower()}{what[1:]}"
             raise ConfigError(Problem(f"{self._path}, line {line}", what)) from None
         except RecursionError:
             raise ConfigError(Problem(str(self._path), "is nested too deeply")) from None
         except ValueError:  # of int(): Python reads no longer ones
             digits = max(map(len, _DIGITS.findall(text)))
-            what = f"is no TOML that can be read: a number has {digits} digits"
+            what = f"is not TOML that can be read: a number has {digits} digits"
             raise ConfigError(Problem(str(self._path), what, expected=_NUMBERS)) from None
         routes = named(_Document(str(self._path), text).routes(document))
         notes = tuple(remark for route in routes for remark in remarks(route))
@@ -95,7 +95,7 @@ class FileSource:
             # A FIFO or a device would keep everybody waiting.
             status = self._path.stat()
             if not stat.S_ISREG(status.st_mode):
-                raise SourceError(f"{self._path}: is no regular file")
+                raise SourceError(f"{self._path}: is not a regular file")
             if self._linked and not status.st_nlink:
                 raise SourceError(f"{self._path}: {_REPLACED}")
             self._linked = status.st_nlink > 0

@@ -75,7 +75,7 @@ class NetworkLists:
         return files_of((*(route.allow or self._allow), *route.deny))
 
     def renew(self, path: str, routes: Iterable[Route]) -> None:
-        """Read the file at `path` anew; see ports.Admission."""
+        """Read the file at `path` again; see ports.Admission."""
         before, known, peers = self._files, self._known, self._peers.files
         routes = tuple(routes)
         try:
@@ -170,7 +170,7 @@ def text_of(path: str, what: str = "networks") -> str:
     try:
         # A FIFO or a device would keep everybody waiting.
         if not stat.S_ISREG(Path(path).stat().st_mode):
-            raise ConfigError(Problem(path, "is no regular file", "", f"a file of {what}"))
+            raise ConfigError(Problem(path, "is not a regular file", "", f"a file of {what}"))
         with Path(path).open("rb") as file:
             data = file.read(LARGEST + 1)
     except OSError as error:

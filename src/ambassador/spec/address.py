@@ -223,7 +223,7 @@ def salvaged(text: str, port: int, host: str = "192.168.1.52") -> str:
     rest = re.split(r"[/?#\s]", rest, maxsplit=1)[0]
     before, colon, ports = rest.rpartition(":")
     if not colon or (is_ip(rest.strip("[]")) and not is_ip(before.strip("[]"))):
-        before, ports = rest, ""  # the last group of an IPv6 address is no port
+        before, ports = rest, ""  # the last group of an IPv6 address is not a port
     with suppress(Malformed):
         host = read_host(before.strip("[]"))
     try:

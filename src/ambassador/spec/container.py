@@ -62,7 +62,7 @@ class Container(NamedTuple):
 
 
 def is_asked(host: str) -> bool:
-    """Return whether `host` is no name for DNS, but one of this module."""
+    """Return whether `host` is not a name for DNS, but one of this module."""
     return "://" in host
 
 
@@ -110,7 +110,7 @@ def read_srv(location: str, proto: Proto | None) -> tuple[Inet, Proto]:
     found = re.fullmatch(_SRV_NAME, location, re.ASCII)
     if not found or len(location) > 253:
         what = (
-            f'"{shown(location)}" is no name of an SRV record'
+            f'"{shown(location)}" is not a name of an SRV record'
             if location
             else "the name is missing"
         )

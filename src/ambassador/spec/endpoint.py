@@ -100,7 +100,7 @@ def repeated(endpoint: Endpoint, seen: set[Address], where: str, text: str) -> P
     if endpoint.address not in seen:
         seen.add(endpoint.address)
         return None
-    what = "an endpoint is there twice"
+    what = "an endpoint is given twice"
     return Problem(where, what, shown(text), "another ?weight=N instead")
 
 
@@ -159,7 +159,7 @@ def _options(query: str, known: Sequence[str] = ()) -> tuple[dict[str, Any], lis
             what = f'the option "{shown(key)}" is unknown{meant(key, (*_READ, *known))}'
             raise Malformed(what, expected)
         if key in values or (key in others.values() and key != "label"):
-            raise Malformed(f'the option "{key}" is there twice', expected)
+            raise Malformed(f'the option "{key}" is given twice', expected)
         if key in known:
             others[option] = key
         else:

@@ -83,7 +83,7 @@ def _follow(text: str) -> Follow:
     if slash and not kind.name:
         raise Malformed(f"{word} has no name after the members", kind.form, example)
     if slash and not _NAME.fullmatch(name):
-        raise Malformed(f'"{shown(name)}" is no name of a set', kind.form, example)
+        raise Malformed(f'"{shown(name)}" is not a name of a set', kind.form, example)
     members = []
     for part in hosts.split(","):
         try:
@@ -91,7 +91,7 @@ def _follow(text: str) -> Follow:
         except Malformed as found:
             raise Malformed(found.what, kind.form, example) from None
         if member in members:
-            raise Malformed(f"{format_address(member)} is there twice", kind.form, example)
+            raise Malformed(f"{format_address(member)} is given twice", kind.form, example)
         members.append(member)
     if len(members) > _MOST:
         raise Malformed(f"has {len(members)} members, {_MOST} are possible", kind.form, example)
@@ -157,7 +157,7 @@ def parse_user(text: str, where: str = "user") -> str:
 
     def read(text: str) -> str:
         if len(text) > 128 or not text.isprintable() or " " in text or not text:
-            raise Malformed("is no name of a user", "up to 128 characters, no blanks", "probe")
+            raise Malformed("is not a name of a user", "up to 128 characters, no blanks", "probe")
         return "" if text == "off" else text
 
     return told(where, text, read)
@@ -170,7 +170,7 @@ def parse_path(text: str, where: str = "password_file") -> str:
     if text == "off":
         return ""
     if not text.startswith("/") or not text.isprintable() or len(text) > 4000:
-        what = "is no absolute path (it is not shown: it may be the password itself)"
+        what = "is not an absolute path (it is not shown: it may be the password itself)"
         example = "/run/secrets/redis"
         raise ConfigError(Problem(where, what, "", "the path of a file with the password", example))
     return text
@@ -202,7 +202,7 @@ def followed_problems(route: Route, where: str) -> list[Problem]:
         return _useless(route, where)
     problems = []
     if route.follow is not None and route.health:
-        what = f"follows {route.follow.kind}, so health={route.health} has nothing to say"
+        what = f"follows {route.follow.kind}, so health={route.health} has no effect"
         problems.append(Problem(where, what, "", "one of the two: follow or health", "health=off"))
     kind = route.follow.kind if route.follow is not None else ""
     if kind != "sentinel" and route.promote is Promote.FAST:
@@ -313,7 +313,7 @@ def remarks(route: Route) -> list[str]:
             text = "asks one Patroni only: while it is away no switch is made"
             found.append(f"{route.name} {text}; write every member")
         if not route.user:
-            text = "has no user, so Patroni's word is taken for PostgreSQL's"
+            text = "has no user, so what Patroni says is taken for what PostgreSQL says"
             found.append(f"{route.name} {text}: a user that may log in makes it sure")
         return found
     if len(follow.members) == 1:

@@ -58,7 +58,7 @@ def parse_count(text: str, where: str = "number") -> int:
 
     def read(text: str) -> int:
         if not _COUNT.fullmatch(text):
-            raise Malformed("is no number from 1 to 999", "a whole number", "3")
+            raise Malformed("is not a number from 1 to 999", "a whole number", "3")
         return int(text)
 
     return told(where, text, read)
@@ -75,9 +75,9 @@ def _health(text: str) -> str:
         raise Malformed(f"{word} takes no value", _EXPECTED, word)
     port = _PORT.match(path) if colon else None
     if port and not 1 <= int(port[0]) <= 65535:
-        what = f"{port[0]} is no port: 1 to 65535 are"
+        what = f"{port[0]} is not a port: 1 to 65535 are"
         raise Malformed(what, _EXPECTED, "http:8008/healthz")
     if colon and not _PATH.fullmatch(path, port.end() if port else 0):
         example = f"http:{path}/" if path.isdecimal() else "http:/healthz"
-        raise Malformed(f'"{shown(path)}" is no path', _EXPECTED, example)
+        raise Malformed(f'"{shown(path)}" is not a path', _EXPECTED, example)
     return "http" if path == "/" else text

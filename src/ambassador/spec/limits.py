@@ -58,7 +58,7 @@ def format_rate(rate: Rate | None) -> str:
 def refuse_wait(value: Limit | Rate | None, text: str, where: str) -> None:
     """Raise ConfigError where the limit of a UDP route says `wait`."""
     if value is not None and value.wait:
-        what = "wait is for TCP: who misses an answer to a datagram sends it again"
+        what = "wait is for TCP: a client that misses an answer to a datagram sends it again"
         example = text.partition(",")[0]
         raise ConfigError(Problem(where, what, shown(text), example, example))
 
@@ -89,7 +89,7 @@ def _wait(before: str, text: str) -> float:
     if text == "refuse":
         return 0.0
     word, equals, seconds = text.partition("=")
-    expected, example = "wait=TIME or refuse behind the comma", f"{shown(before)},wait=2s"
+    expected, example = "wait=TIME or refuse after the comma", f"{shown(before)},wait=2s"
     if word != "wait" or not equals:
         what = f'"{shown(text)}" is neither wait=TIME nor refuse{meant(word, ("wait", "refuse"))}'
         raise Malformed(what, expected, example)
@@ -119,6 +119,6 @@ def _plain_rate(text: str) -> Rate | None:
 def _number(text: str, example: str) -> int:
     digits = text.isascii() and text.isdigit() and len(text) <= 7
     if not digits or not 1 <= int(text) <= _MOST:
-        what = f'"{shown(text)}" is no number from 1 to {_MOST}'
+        what = f'"{shown(text)}" is not a number from 1 to {_MOST}'
         raise Malformed(what, "a whole number, or off", example)
     return int(text)

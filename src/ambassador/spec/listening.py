@@ -21,7 +21,7 @@ from ambassador.spec.tls import READ_LISTENING, SCHEME, format_tls, tls_of
 
 __all__ = ["Listening", "format_listening", "parse_listening", "refuse_for_udp"]
 
-_PROXY = "proxy=required, or proxy=from: and the networks of who sends the header"
+_PROXY = "proxy=required, or proxy=from: and the networks that send the header"
 _FORM = f"{LISTEN}, with tls:// before it or without, and ?{_PROXY}"
 
 
@@ -76,7 +76,7 @@ def _listening(text: str) -> Listening:
         raise Malformed(found.what, found.expected, f"{before}{found.example}") from None
     if secret and isinstance(listen, Unix):
         raise Malformed(
-            "tls:// is for a port: who may use a path, its mode says", _FORM, "tls://:6379"
+            "tls:// is for a port: the mode of a path says who may use it", _FORM, "tls://:6379"
         )
     if not question:
         return Listening(listen, tls=tls_of({}, secret))
@@ -85,7 +85,7 @@ def _listening(text: str) -> Listening:
         values = _options(query)
         values["tls"] = tls_of(values, secret)
         if isinstance(listen, Unix) and values.get("proxy", EVERYBODY) != EVERYBODY:
-            raise Malformed("who connects to a path has no address: proxy=required is meant")
+            raise Malformed("clients of a path have no address: proxy=required is meant")
         return Listening(listen, **values)
     except Malformed as found:
         if found.expected.startswith("tls://"):  # an option of TLS without it
@@ -104,7 +104,7 @@ def _options(query: str) -> dict[str, Any]:
             what = f'a listen address has no option "{shown(key)}"{meant(key, _READ)}'
             raise Malformed(what)
         if key in values:
-            raise Malformed(f'the option "{key}" is there twice')
+            raise Malformed(f'the option "{key}" is given twice')
         values[key] = _READ[key](value)
     return values
 

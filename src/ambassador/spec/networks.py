@@ -63,7 +63,7 @@ def network_of(text: str) -> Network:
             return Network(False, number, number + hosts)
     bits, number = _address(address, text)
     if slash and not (_PREFIX.fullmatch(prefix) and int(prefix) <= bits):
-        what = f'the prefix "{shown(prefix)}" of {shown(text)} is no number from 0 to {bits}'
+        what = f'the prefix "{shown(prefix)}" of {shown(text)} is not a number from 0 to {bits}'
         raise Malformed(what, _EXPECTED, f"{address}/{bits // 4}")
     hosts = (1 << bits - int(prefix if slash else bits)) - 1
     if number & hosts:
@@ -128,7 +128,7 @@ def wrong_path(text: str) -> str:
     """Return what is wrong with `text`, which begins with FILE; nothing where it is right."""
     path = text.removeprefix(FILE)
     if not path.startswith("/") or not path.isprintable() or " " in path:
-        return f'"{shown(path)}" is no absolute path without blanks'
+        return f'"{shown(path)}" is not an absolute path without blanks'
     return ""
 
 

@@ -23,7 +23,7 @@ def is_service(text: str) -> bool:
 def parse_service(text: str, where: str = "endpoints") -> str:
     """Return the name of the service that `text` means. Raises ConfigError."""
     if "," in text:
-        what = "a service of etcd stands alone: it says all endpoints there are"
+        what = "a service of etcd stands alone: etcd has all its endpoints"
         raise ConfigError(Problem(where, what, shown(text), _EXPECTED, _EXAMPLE))
     return told(where, text, _name)
 
@@ -31,6 +31,6 @@ def parse_service(text: str, where: str = "endpoints") -> str:
 def _name(text: str) -> str:
     name = text.removeprefix(SCHEME)
     if not NAME.fullmatch(name):
-        what = f'"{shown(name)}" is no name of a service' if name else "the name is missing"
+        what = f'"{shown(name)}" is not a name of a service' if name else "the name is missing"
         raise Malformed(what, _EXPECTED, _EXAMPLE)
     return name

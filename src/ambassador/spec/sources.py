@@ -35,6 +35,6 @@ def _read(text: str) -> tuple[str, ...]:
             what = f'"{shown(part)}" is not an IP address' if part else "an address is missing"
             raise Malformed(what, _EXPECTED, _EXAMPLE)
         if address in found:
-            raise Malformed(f"{address} is there twice", _EXPECTED, ",".join(found))
+            raise Malformed(f"{address} is given twice", _EXPECTED, ",".join(found))
         found.append(address)
     return tuple(found)

@@ -36,7 +36,7 @@ def _verify(value: str | None) -> Verify:
 
 def _tls(value: str | None) -> str:
     if value not in _VERSIONS:
-        what = f'tls is "{shown(value or "")}", which is no version that is spoken'
+        what = f'tls is "{shown(value or "")}", which is not a version that is spoken'
         raise Malformed(what, "tls=1.2 (and newer), or tls=1.3, which is the default", "tls=1.2")
     return value
 
@@ -131,10 +131,10 @@ def _no_identity(text: str) -> str:
         scheme = text.partition("://")[0].lower()
         if scheme in ("tcp", "tls", "udp", "unix"):
             return f"{scheme}:// is where an endpoint is, and no identity: it matches nothing"
-        return "" if _URI.fullmatch(text) else "is no URI, and matches nothing"
+        return "" if _URI.fullmatch(text) else "is not a URI, and matches nothing"
     if is_ip(text) or _WILD_HOST.fullmatch(text):
         return ""
-    return "is no name, address or URI that a certificate has, and matches nothing"
+    return "is not a name, address or URI that a certificate has, and matches nothing"
 
 
 def format_peers(peers: tuple[str, ...]) -> str:

@@ -266,7 +266,7 @@ and `to_client`, seconds to `connect` and in `total`, `by` whom it was ended (`c
 A connection in the kernel that was reset has the reason `reset` and `by` is `unknown`:
 conntrack does not tell which side it was. A UDP flow there has its line when conntrack
 forgets it. A thread writes; lines that cannot be written are dropped, counted and told
-of. SIGHUP opens the file anew.
+of. SIGHUP opens the file again.
 """
 
 

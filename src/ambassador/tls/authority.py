@@ -82,7 +82,7 @@ class Authority:
             raise ValueError("its key is not one of an elliptic curve")
         certificate = x509.load_pem_x509_certificate(data)
         if certificate.public_key() != key.public_key():
-            raise ValueError("its key is not that of its certificate")
+            raise ValueError("its key does not belong to its certificate")
         return cls(key, certificate)
 
     def encode(self) -> bytes:

@@ -148,7 +148,7 @@ def _try(bundle: Bundle, source: str) -> None:
     try:
         with_key(context, bundle)
     except ssl.SSLError as error:
-        what = "the key is not that of the certificate"
+        what = "the key does not belong to the certificate"
         if error.reason not in ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH"):
             what = f"OpenSSL does not take the certificate or its key: {error.reason or error}"
         raise _wrong(source, what, bundle.where) from None
@@ -188,7 +188,7 @@ class on_file:  # noqa: N801 - it is used like a function
 def _read(path: Path, source: str, *, optional: bool) -> bytes:
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise _wrong(source, f"{path} is no regular file", str(path))
+            raise _wrong(source, f"{path} is not a regular file", str(path))
         with path.open("rb") as file:
             data = file.read(_LARGEST + 1)
     except FileNotFoundError:

@@ -66,10 +66,12 @@ class Opening:
             except BlockingIOError:
                 return False
             if not piece:
-                raise ConnectionResetError(errno.ECONNRESET, "it hung up before TLS began")
+                raise ConnectionResetError(
+                    errno.ECONNRESET, "it closed the connection before TLS began"
+                )
             self._heard += piece
             if len(self._heard) > _MOST:
-                raise ConnectionAbortedError(errno.ECONNABORTED, "it speaks without end")
+                raise ConnectionAbortedError(errno.ECONNABORTED, "what it says does not end")
 
 
 def _is_welcome(tls: TlsSocket) -> bool:

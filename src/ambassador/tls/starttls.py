@@ -47,7 +47,7 @@ class PostgresStart(Start):
         """See Start."""
         if heard[:1] == b"S":
             if len(heard) > 1:  # CVE-2021-23222: somebody between would have it taken for secret
-                raise _refused("it says something in clear behind its consent to TLS")
+                raise _refused("it says something in clear after its consent to TLS")
             return SSL_REQUEST, True
         if heard:
             raise _refused(
@@ -118,7 +118,7 @@ class SmtpStart(Start):
         if reply[1] != b"220":
             raise _refused(reply[0].decode(errors="replace").strip())
         if reply.end() != len(heard):  # CVE-2011-0411
-            raise _refused("it says something in clear behind its consent to TLS")
+            raise _refused("it says something in clear after its consent to TLS")
         return said, True
 
 

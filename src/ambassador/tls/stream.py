@@ -68,7 +68,7 @@ class TlsSocket(Records):
                     self.flush()
                     return False
                 if not count:
-                    text = self.failure = "it hung up in the handshake"
+                    text = self.failure = "it closed the connection in the handshake"
                     raise ConnectionResetError(errno.ECONNRESET, text)
                 if self.hello is not None:
                     self._note(count)
@@ -175,7 +175,7 @@ class TlsSocket(Records):
             socket.SocketType.recv(self, 1, socket.MSG_PEEK)
         except BlockingIOError:
             return
-        self._lost("it hung up, or spoke, before it was asked for TLS")
+        self._lost("it closed the connection, or said something, before TLS was asked for")
         raise ConnectionResetError(errno.ECONNRESET, self.failure)
 
     def start(self) -> None:

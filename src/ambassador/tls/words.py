@@ -21,8 +21,8 @@ _WORDS = {
     "SSLV3_ALERT_BAD_CERTIFICATE": "it does not take our certificate",
     "SSLV3_ALERT_CERTIFICATE_EXPIRED": "it says that our certificate is out of date",
     "TLSV1_ALERT_ACCESS_DENIED": "it does not let our identity in",
-    "SSLV3_ALERT_HANDSHAKE_FAILURE": "it and we agree on nothing",
-    "UNEXPECTED_EOF_WHILE_READING": "it hung up in the handshake",
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": "it and we have no version, cipher or group in common",
+    "UNEXPECTED_EOF_WHILE_READING": "it closed the connection in the handshake",
 }
 
 

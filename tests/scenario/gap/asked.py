@@ -100,7 +100,7 @@ def wrong_shapes(scene: Scene) -> None:
 
 
 def no_http(scene: Scene) -> None:
-    """What is no HTTP, or nearly, or TLS, to each door."""
+    """What is not HTTP, or nearly, or TLS, to each door."""
     chunked = b"POST /v1/hold HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     hello = ssl.MemoryBIO()
     tls = ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), hello, server_hostname="x")

@@ -75,9 +75,9 @@ def test_everything_that_fits():
         ({"name": "a", "names": ["b", 1]}, "names[1]", "is a whole number", "1", "a text"),
         ({"name": "a", "inners": [{"word": 1}]}, "inners[0].word", "is a whole number", "1", None),
         ({"name": "a", "inner": 1}, "inner", "is a whole number", "1", "an object"),
-        ({"name": "a", "kind": "x"}, "kind", "is no key of this", "", None),
-        ({"name": "a", "nmae": 1}, "nmae", 'is no key of this, did you mean "name"?', "", None),
-        ({"name": "\ud800"}, "name", "has half of a surrogate pair, which is no character", None,
+        ({"name": "a", "kind": "x"}, "kind", "is not a key of this", "", None),
+        ({"name": "a", "nmae": 1}, "nmae", 'is not a key of this, did you mean "name"?', "", None),
+        ({"name": "\ud800"}, "name", "has half of a surrogate pair, which is not a character", None,
          "a text"),
     ],
 )  # fmt: skip
@@ -111,15 +111,15 @@ def test_a_newer_answer_may_have_more_keys():
 @pytest.mark.parametrize(
     ("body", "what"),
     [
-        (b"", "is no JSON"),
-        (b"{", "is no JSON"),
+        (b"", "is not JSON"),
+        (b"{", "is not JSON"),
         (b"\xff", r"is not UTF-8 \(byte 0\)"),
-        (b"NaN", "NaN is no number of JSON"),
-        (b'{"a":-Infinity}', "-Infinity is no number of JSON"),
-        (b'{"a":1,"a":2}', 'the key "a" is there twice'),
+        (b"NaN", "NaN is not a number of JSON"),
+        (b'{"a":-Infinity}', "-Infinity is not a number of JSON"),
+        (b'{"a":1,"a":2}', 'the key "a" is given twice'),
         (b"[" * 100_000, "is nested too deeply"),
-        (b"9" * 5000, "is no JSON"),
-        (b"{} {}", "is no JSON"),
+        (b"9" * 5000, "is not JSON"),
+        (b"{} {}", "is not JSON"),
     ],
 )
 def test_only_json_is_json(body, what):
@@ -150,8 +150,8 @@ def test_parameters_of_a_query():
         ([("limit", "NaN")], "limit", "is a text"),
         ([("limit", "[1]")], "limit", "is a list"),
         ([("limit", "[" * 100_000)], "limit", "is a text"),
-        ([("limit", "1"), ("limit", "2")], "limit", "is there twice"),
-        ([("rout", "a")], "rout", 'is no key of this, did you mean "route"?'),
+        ([("limit", "1"), ("limit", "2")], "limit", "is given twice"),
+        ([("rout", "a")], "rout", 'is not a key of this, did you mean "route"?'),
         ([("sure", "yes")], "sure", "is a text"),
     ],
 )

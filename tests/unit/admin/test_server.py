@@ -86,7 +86,7 @@ def test_the_socket_of_a_dead_ambassador_is_taken_over(serve, path):
 
 def test_a_file_that_is_no_socket_is_left_alone(serve, path):
     path.write_text("precious")
-    with pytest.raises(RunError, match="a file that is no socket stands there"):
+    with pytest.raises(RunError, match="a file that is not a socket stands there"):
         serve(path)
     assert path.read_text() == "precious"
 

@@ -18,7 +18,8 @@ MEMORIES = {KEY: Memory("sentinel://s1:26379/m", Inet("10.0.0.1", 6379), "{}")}
 def reconciler():
     """Return what a reconciler knows of followers, and of what was changed."""
     switches = SimpleNamespace(memories=MEMORIES)
-    return SimpleNamespace(switches=switches, record=SimpleNamespace(history=()))
+    record = SimpleNamespace(history=())
+    return SimpleNamespace(switches=switches, record=record, endings=())
 
 
 def test_each_part_is_read_as_it_was_written(tmp_path):

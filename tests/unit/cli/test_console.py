@@ -125,7 +125,7 @@ def test_it_is_sorted_filtered_and_explained(top):
     top.type("s")
     top.see("sorted by open")
     top.type("/nothing\r")
-    top.see("no route is like that")
+    top.see("no route matches")
     top.type(ESCAPE)
     top.see("web  :")
     top.type("?")

@@ -79,7 +79,7 @@ def test_renewed_bundles_have_another_key_and_the_same_names(here, capsys):
         (["a_$", "c"], "is not a host name"),
         (["a=1.2.3", "c"], "is not an IPv4 address"),
         (["a", "b", "--days", "0"], "out of range"),
-        (["a", "b", "--out", "nowhere"], "is no folder"),
+        (["a", "b", "--out", "nowhere"], "is not a folder"),
         (["--renew"], "is not in"),
     ],
 )
@@ -106,4 +106,4 @@ def test_bundles_of_another_authority_are_not_renewed(here, capsys):
     assert "is of another authority" in capsys.readouterr().err
     (here / "ambassador-authority.pem").write_text("garbage")
     assert invoke(["pair", "--renew"]) == 2
-    assert "is no authority with its key" in capsys.readouterr().err
+    assert "is not an authority with its key" in capsys.readouterr().err

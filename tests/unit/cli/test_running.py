@@ -127,5 +127,5 @@ def test_a_name_says_which_one_is_meant(monkeypatch):
     ]
     with pytest.raises(ConfigError, match="names another place than --admin does"):
         verb.main(["--name", "web", "--admin", "/run/a.sock"], standalone_mode=False)
-    with pytest.raises(ConfigError, match="flag --name: is no name for an ambassador"):
+    with pytest.raises(ConfigError, match="flag --name: is not a name for an ambassador"):
         verb.main(["--name", "a/b"], standalone_mode=False)

@@ -51,7 +51,7 @@ def test_a_signal_gives_the_screen_back_too(top, number):
 def test_a_terminal_that_cannot_do_it_gets_the_plain_view(operated):
     arguments = [*COMMAND, "top", "--interval", "50ms", "--admin", str(operated.admin)]
     with Terminal(arguments, clean_environ(TERM="dumb")) as terminal:
-        terminal.read_until(lambda seen: "TERM=dumb is no terminal for keys: the plain" in seen)
+        terminal.read_until(lambda seen: "TERM=dumb is not a terminal for keys: the plain" in seen)
         terminal.read_until(lambda seen: "ROUTE" in seen)
         terminal.type("q")
         terminal.read_to_end()

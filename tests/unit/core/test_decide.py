@@ -266,7 +266,7 @@ def test_moved_back_to_what_the_source_says_nothing_is_left_to_want():
         ((), {"timeout": 0.0}, ConfigError, "above 0", "timeout"),
         (("dbc",), {}, ConfigError, "port is missing", "endpoints"),
         (("udp://dbc:6379",), {}, ConfigError, "contradicts the protocol", "endpoints"),
-        (("tcp://dbc:1", "tcp://dbc:1"), {}, ConfigError, "there twice", "endpoints"),
+        (("tcp://dbc:1", "tcp://dbc:1"), {}, ConfigError, "given twice", "endpoints"),
         (("tcp://dbc:1-2",), {}, ConfigError, "this endpoint has 2", "endpoints"),
         ((), {"existing": "perhaps"}, ConfigError, "is no policy", "existing"),
     ],

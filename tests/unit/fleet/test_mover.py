@@ -199,7 +199,7 @@ async def test_a_mover_that_goes_away_takes_its_trial_along(member, keys):
             await moving
         assert (await fleet.client.get(key)).values == {}
         last = (await standing(fleet.client, keys, "s")).history[2]
-        assert (last.what, last.why) == ("abort", "given up before the word was said")
+        assert (last.what, last.why) == ("abort", "given up before the move was decided")
 
 
 async def test_undo_goes_back_one_move_each_time(member, keys):

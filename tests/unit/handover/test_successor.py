@@ -232,7 +232,7 @@ async def test_counters_that_cannot_be_had_keep_no_successor_waiting(admin, wait
     await asyncio.wait_for(successor.done(), 5)
     await successor.counted()
     assert HandedCounters.decode(successor.counters, kernel=True) == HandedCounters()
-    assert "no counters go along: KeyError" in caplog.text
+    assert "the counters are not handed over: KeyError" in caplog.text
     successor.sockets[0].close()
     successor.close()
 

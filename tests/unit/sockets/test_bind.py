@@ -136,7 +136,7 @@ def test_a_unix_path_with_a_full_backlog_is_taken_all_the_same(bound, tmp_path):
 def test_a_file_that_is_no_socket_is_never_removed(tmp_path):
     path = tmp_path / "precious"
     path.write_text("data")
-    with pytest.raises(PlaneError, match="a file that is no socket stands there"):
+    with pytest.raises(PlaneError, match="a file that is not a socket stands there"):
         bind(Proto.TCP, Unix(str(path)), 128)
     assert path.read_text() == "data"
 

@@ -86,7 +86,7 @@ def test_what_is_no_socket_is_left_as_it_is(path, make, replace):
     else:
         path.mkdir()
     before = path.lstat()
-    with pytest.raises(FileExistsError, match="a file that is no socket stands there"):
+    with pytest.raises(FileExistsError, match="a file that is not a socket stands there"):
         listen(path, 1, replace=replace)
     assert path.lstat() == before
     assert [one.name for one in path.parent.iterdir()] == ["socket"]

@@ -237,12 +237,12 @@ class TestArguments:
         [
             (
                 "192.168.1.52:6379",
-                "is no assignment; HOST PORT are two arguments",
+                "is not an assignment; HOST PORT are two arguments",
                 "ambassador 192.168.1.52 6379",
             ),
             (
                 "tcp://redis:6379",
-                "is no assignment; HOST PORT are two arguments",
+                "is not an assignment; HOST PORT are two arguments",
                 "ambassador redis 6379",
             ),
             (

@@ -133,10 +133,10 @@ REDIS = '[route.redis]\nlisten = ":6379"\nendpoints = "tcp://r:6379"\n'
         ("route = 1\n", "line 1, route", "is no table"),
         ("[[route.a]]\nlisten = 1\n", "line 1, route.a", "is no table"),
         ("[rout.redis]\n", "line 1, rout", 'did you mean "route"?'),
-        ("[route.redis\n", "line 1", "is no TOML"),
-        (f"{REDIS}connect = \n", "line 4", "is no TOML: invalid value"),
-        (f"{REDIS}{REDIS}", "line 4", "is no TOML: cannot declare"),
-        (f"{REDIS}connect = '''", "line 4", "is no TOML"),
+        ("[route.redis\n", "line 1", "is not TOML"),
+        (f"{REDIS}connect = \n", "line 4", "is not TOML: invalid value"),
+        (f"{REDIS}{REDIS}", "line 4", "is not TOML: cannot declare"),
+        (f"{REDIS}connect = '''", "line 4", "is not TOML"),
         (b"a = 1\n# \xff\n", "line 2", "is not UTF-8"),
     ],
 )
@@ -169,10 +169,10 @@ def test_a_password_is_not_shown(wrong):
 def test_a_file_that_cannot_be_read_is_no_empty_one(tmp_path):
     with pytest.raises(SourceError, match="none: No such file"):
         FileSource(tmp_path / "none").read()
-    with pytest.raises(SourceError, match="is no regular file"):
+    with pytest.raises(SourceError, match="is not a regular file"):
         FileSource(tmp_path).read()
     os.mkfifo(tmp_path / "fifo")
-    with pytest.raises(SourceError, match="is no regular file"):
+    with pytest.raises(SourceError, match="is not a regular file"):
         FileSource(tmp_path / "fifo").read()
 
 
@@ -183,12 +183,12 @@ def test_a_file_too_large_is_refused(wrong):
 
 def test_a_document_nested_without_end_is_refused(wrong):
     ((_, problem),) = wrong("a = " + "[" * 100_000)
-    assert "nested" in problem.what or "is no TOML" in problem.what
+    assert "nested" in problem.what or "is not TOML" in problem.what
 
 
 def test_a_number_longer_than_python_reads_is_an_error_like_any_other(wrong):
     ((_, problem),) = wrong(f"{REDIS}connect = {'1' * 5000}\n")
-    assert problem.what == "is no TOML that can be read: a number has 5000 digits"
+    assert problem.what == "is not TOML that can be read: a number has 5000 digits"
 
 
 def test_a_file_that_lost_its_name_while_it_was_bound_here_was_replaced(tmp_path):

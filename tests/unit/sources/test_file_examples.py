@@ -72,4 +72,4 @@ def test_an_example_ends_the_error_it_stands_in(problems, lines):
         now = [*lines[: at if missing else at - 1], one.example, *lines[at:]]
         again = [(other.where, other.what) for other in problems(now)]
         assert (one.where, one.what) not in again, f"{one.example} gives the same error"
-        assert not any("TOML" in what for _, what in again), f"{one.example} is no TOML"
+        assert not any("TOML" in what for _, what in again), f"{one.example} is not TOML"

@@ -90,7 +90,7 @@ def test_what_is_no_file_that_can_be_read_is_named(tmp_path):
     (tmp_path / "empty").touch()
     for name, what in (
         ("away", "cannot be read: no such file or directory"),
-        ("pipe", "is no regular file"),
+        ("pipe", "is not a regular file"),
         ("large", "is larger than 4 MiB"),
         ("empty", "names no network"),
     ):
@@ -106,7 +106,7 @@ def test_identities_of_a_file_count_beside_those_of_the_route_as_they_were_last_
     assert lists(lists(named)) == lists(named)
     assert lists.files([named, ROUTE]) == {str(path)}
     for text, what in (
-        ("client server!\n", "line 1: is no name"),
+        ("client server!\n", "line 1: is not a name"),
         ("# nobody\n", "names nobody"),
         (f"@{path}\n", "line 1: names no other file"),
         ("tls://a\n", "line 1: tls:// is where an endpoint is"),

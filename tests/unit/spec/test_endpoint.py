@@ -80,7 +80,7 @@ MALFORMED = [
     ("tcp://h:1?bakup", 'the option "bakup" is unknown, did you mean "backup"?', "tcp://h:1"),
     ("tcp://h:1?password=secret", 'the option "password" is unknown', "tcp://h:1"),
     ("tcp://h:1?backup=1", 'the option "backup" has no value', "tcp://h:1"),
-    ("tcp://h:1?backup&backup", 'the option "backup" is there twice', "tcp://h:1"),
+    ("tcp://h:1?backup&backup", 'the option "backup" is given twice', "tcp://h:1"),
     ("tcp://h:1?weight", 'the weight "" is not 1 to 1000', "tcp://h:1"),
     ("tcp://h:1?weight=0", 'the weight "0" is not 1 to 1000', "tcp://h:1"),
     ("tcp://h:1?weight=1001", 'the weight "1001" is not 1 to 1000', "tcp://h:1"),

@@ -56,9 +56,9 @@ def test_ports_and_the_name_have_defaults():
         ("sentinal://s1", 'did you mean "sentinel"'),
         ("s1:26379", "nothing to follow"),
         ("sentinel://", "empty"),
-        ("sentinel://s1,s1:26379", "there twice"),
+        ("sentinel://s1,s1:26379", "given twice"),
         ("sentinel://s1/a b", "contains a blank"),
-        ("sentinel://s1/a/b", "no name of a set"),
+        ("sentinel://s1/a/b", "not a name of a set"),
         ("sentinel://s1:1-3", "one port"),
         ("sentinel://user:secret@s1", "user name or password"),
         ("sentinel://" + ",".join(f"s{n}" for n in range(40)), "32 are possible"),
@@ -113,7 +113,7 @@ FOLLOW = Follow("sentinel", (Inet("s1", 26379),), "m")
         ({"listen": Inet("", 1, 3)}, "listens on one port"),
         ({"follow": PATRONI, "promote": Promote.FAST}, "is for sentinels"),
         ({"follow": PATRONI, "sentinel_user": "probe"}, "is for sentinels"),
-        ({"health": "redis"}, "health=redis has nothing to say"),
+        ({"health": "redis"}, "health=redis has no effect"),
         (
             {
                 "follow": None,

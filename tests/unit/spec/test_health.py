@@ -24,12 +24,12 @@ def test_off_is_none_and_the_root_needs_no_path():
         ("reddis", 'did you mean "redis"?'),
         ("", "is no probe"),
         ("redis:/x", "redis takes no value"),
-        ("http:healthz", "is no path"),
-        ("http:8008", "is no path"),
-        ("http:0/a", "is no port"),
-        ("http:99999/a", "is no port"),
-        ("http:/a b", "is no path"),
-        ("http:/a\r\nHost: b", "is no path"),
+        ("http:healthz", "is not a path"),
+        ("http:8008", "is not a path"),
+        ("http:0/a", "is not a port"),
+        ("http:99999/a", "is not a port"),
+        ("http:/a b", "is not a path"),
+        ("http:/a\r\nHost: b", "is not a path"),
     ],
 )
 def test_what_is_wrong_is_said(text, what):

@@ -56,8 +56,8 @@ def test_for_a_rate_too_but_not_for_datagrams():
 @pytest.mark.parametrize(
     ("parse", "text", "what"),
     [
-        (parse_limit, "0", '"0" is no number from 1 to 1000000'),
-        (parse_limit, "many", '"many" is no number'),
+        (parse_limit, "0", '"0" is not a number from 1 to 1000000'),
+        (parse_limit, "many", '"many" is not a number'),
         (parse_limit, "5,", '"" is neither wait=TIME nor refuse'),
         (parse_limit, "5,wiat=2s", 'did you mean "wait"?'),
         (parse_limit, "5,wait", '"wait" is neither wait=TIME nor refuse'),
@@ -65,9 +65,9 @@ def test_for_a_rate_too_but_not_for_datagrams():
         (parse_rate, "5/s,wait=0", "wait must be more than 0"),
         (parse_rate, "off,wait=2s", "is off, so that nobody waits"),
         (parse_ban, "5/s,wait=2s", "the time after the / is no duration"),
-        (parse_limit, "", '"" is no number'),
+        (parse_limit, "", '"" is not a number'),
         (parse_rate, "100", '"100" has no time after a /'),
-        (parse_rate, "0/s", '"0" is no number'),
+        (parse_rate, "0/s", '"0" is not a number'),
         (parse_rate, "100/", "the time after the / "),
         (parse_rate, "100/x", "the time after the / is no duration"),
         (parse_rate, "100/0", "the time after the / must be more than 0"),

@@ -41,9 +41,9 @@ def test_a_listen_address_with_its_options_has_one_canonical_form(text, listenin
         (":7000?proxy=from:", "is followed by networks", ":7000?proxy=from:10.0.0.0/8"),
         (":7000?proxy=from:@/x", "is followed by networks", ":7000?proxy=from:10.0.0.0/8"),
         (":7000?proxy=from:10.0.0.1/8", "has host bits", ":7000?proxy=from:10.0.0.0/8"),
-        (":7000?proxy=required&proxy=required", "is there twice", ":7000?proxy=required"),
+        (":7000?proxy=required&proxy=required", "is given twice", ":7000?proxy=required"),
         (":x?proxy=required", "is not a port number", ":6379"),
-        ("unix:///x?proxy=from:10.0.0.0/8", "has no address", "unix:///x?proxy=required"),
+        ("unix:///x?proxy=from:10.0.0.0/8", "have no address", "unix:///x?proxy=required"),
     ],
 )
 def test_what_is_wrong_is_said_with_a_line_to_type(text, what, example):

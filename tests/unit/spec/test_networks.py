@@ -27,18 +27,18 @@ def test_all_and_off():
     [
         ("10.0.0.1/8", "10.0.0.1/8 has host bits: 10.0.0.0/8 or 10.0.0.1 is meant"),
         ("fd00::1/8", "fd00::1/8 has host bits: fd00::/8 or fd00::1 is meant"),
-        ("10.0.0.0/33", 'the prefix "33" of 10.0.0.0/33 is no number from 0 to 32'),
-        ("10.0.0.0/", 'the prefix "" of 10.0.0.0/ is no number from 0 to 32'),
+        ("10.0.0.0/33", 'the prefix "33" of 10.0.0.0/33 is not a number from 0 to 32'),
+        ("10.0.0.0/", 'the prefix "" of 10.0.0.0/ is not a number from 0 to 32'),
         ("10.0.0.0/08", 'the prefix "08"'),
-        ("fd00::/129", "is no number from 0 to 128"),
+        ("fd00::/129", "is not a number from 0 to 128"),
         ("10.0.0", '"10.0.0" is no network'),
         ("010.0.0.1", '"010.0.0.1" is no network'),
         ("office", '"office" is no network'),
         ("10.0.0.1,", "a network is missing"),
         ("", "a network is missing"),
         ("fe80::1%eth0", "is no network"),
-        ("@allow", '"allow" is no absolute path'),
-        ("@", '"" is no absolute path'),
+        ("@allow", '"allow" is not an absolute path'),
+        ("@", '"" is not an absolute path'),
     ],
 )
 def test_what_is_no_network_is_named_and_the_example_can_be_typed(text, what):

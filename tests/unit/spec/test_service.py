@@ -31,8 +31,8 @@ def test_a_file_may_name_one_too(tmp_path, text):
     ("text", "words"),
     [
         ("etcd://", "the name is missing"),
-        ("etcd://a/b", "no name of a service"),
-        ("etcd://a:6379", "no name of a service"),
+        ("etcd://a/b", "not a name of a service"),
+        ("etcd://a:6379", "not a name of a service"),
         ("etcd://a,tcp://b:1", "stands alone"),
         ("tcp://b:1,etcd://a", "stands alone"),
     ],

@@ -22,7 +22,7 @@ def test_addresses_are_read_and_written_again(text, expected):
     [
         ("db1", '"db1" is not an IP address'),
         ("10.0.0.5,", "an address is missing"),
-        ("10.0.0.5,10.0.0.5", "10.0.0.5 is there twice"),
+        ("10.0.0.5,10.0.0.5", "10.0.0.5 is given twice"),
         ("10.0.0.5:80", '"10.0.0.5:80" is not an IP address'),
     ],
 )

@@ -83,7 +83,7 @@ GARBAGE = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
         ("", "is empty"),
         ("\n \n", "is empty"),
         ("hello", "holds no certificate and no key"),
-        ("{cert}{other_key}{ca}", "the key is not that of the certificate"),
+        ("{cert}{other_key}{ca}", "the key does not belong to the certificate"),
         ("{cert}{ca}", "no key for it"),
         ("{key}", "a key and no certificate"),
         ("{cert}{key}{key}", "more than one key"),

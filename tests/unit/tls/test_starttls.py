@@ -23,7 +23,7 @@ def test_postgresql_is_asked_and_has_to_consent():
     for refusal, words in (("N", "does not do TLS"), ("E...", "does not do TLS"), ("x", "like")):
         with pytest.raises(OSError, match=words):
             walk("postgres", refusal)
-    with pytest.raises(OSError, match="behind its consent"):
+    with pytest.raises(OSError, match="after its consent"):
         walk("postgres", "Sinjected")
 
 
@@ -38,7 +38,7 @@ def test_smtp_is_asked_line_by_line():
         walk("smtp", "220 x\r\n", "250 mail\r\n")
     with pytest.raises(OSError, match="554"):
         walk("smtp", "554 no\r\n")
-    with pytest.raises(OSError, match="behind its consent"):
+    with pytest.raises(OSError, match="after its consent"):
         walk("smtp", "220 x\r\n", "250 STARTTLS\r\n", "220 go\r\n250 injected\r\n")
 
 

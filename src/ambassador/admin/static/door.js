@@ -48,7 +48,7 @@ export async function ask(path, body) {
   try {
     told = JSON.parse(text);
   } catch {
-    throw new Fault(answer.status, { kind: "strange", message: `an answer that is no JSON (${answer.status})` });
+    throw new Fault(answer.status, { kind: "strange", message: `an answer that is not JSON (${answer.status})` });
   }
   if (!answer.ok) throw new Fault(answer.status, told);
   return told;

@@ -97,7 +97,7 @@ def read_containers(entries: object) -> tuple[Container, ...]:
 
 def _read(entry: object) -> Container:
     if not isinstance(entry, dict) or not isinstance(entry.get("Id"), str) or not entry["Id"]:
-        raise ValueError("an entry of the list is no container")
+        raise ValueError("an entry of the list is not a container")
     names = [one.lstrip("/") for one in _texts(entry.get("Names"))]
     labels = entry.get("Labels")
     ports = [one for one in entry.get("Ports") or () if isinstance(one, dict)]
@@ -105,7 +105,7 @@ def _read(entry: object) -> Container:
     status = entry.get("Status")
     return Container(
         entry["Id"],
-        # A link of another container (`/other/alias`) is no name of its own.
+        # A link of another container (`/other/alias`) is not a name of its own.
         tuple(sorted((one for one in names if "/" not in one), key=len)) or tuple(names[:1]),
         str(entry.get("Image") or ""),
         str(entry.get("State") or "").lower(),

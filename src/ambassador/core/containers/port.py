@@ -22,12 +22,12 @@ def port_of(
     if fitting:
         listed = ", ".join(f"{port}/{proto}" for port in fitting)
         what = f"which port is meant? It exposes {listed}"
-        return 0, f"{what}: write one behind the name, as in :{fitting[0]}"
+        return 0, f"{what}: write one after the name, as in :{fitting[0]}"
     others = ", ".join(f"{port}/{carried}" for port, carried in sorted(exposed))
     return 0, (
         f"its image {image or 'without a name'} exposes no {proto.upper()} port"
         + (f", only {others}" if others else "")
-        + ": write one behind the name, as in :6379"
+        + ": write one after the name, as in :6379"
     )
 
 

@@ -19,7 +19,7 @@ _TRIED = 60.0  # seconds a client waits for a move that is tried; its lease is s
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where a service shall lead: to `endpoints`; where `own`, to what a route itself says, if it
+    """Where a service is to lead: to `endpoints`; where `own`, to what a route itself says, if it
     says something. `revision` is that of the word or trial (0: of none), which asks to be `asked`:
     the new endpoints have to answer first. With `tried` the service stays where it is, and new
     sessions wait for the word. `why` says where it comes from, for people; reports of it are
@@ -57,7 +57,7 @@ def is_canary(who: str, up_to: str) -> bool:
 
 
 def destination(service: Service, who: str, proto: Proto = Proto.TCP) -> Destination:
-    """Return where the ambassador `who` shall lead `service`."""
+    """Return where the ambassador `who` is to lead `service`."""
     here = _by_word(service, proto)
     seen = service.trial
     if seen is None or not isinstance(trial := seen.word, Trial):

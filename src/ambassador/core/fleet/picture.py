@@ -156,4 +156,4 @@ def _endpoints(one: Record) -> tuple[Endpoint, ...]:
 
 def _stranger(key: str) -> Problem:
     expected = "routes/NAME, services/NAME/word or services/NAME/announced/ID"
-    return Problem(key, "is no key of a fleet", "", expected)
+    return Problem(key, "is not a key of a fleet", "", expected)

@@ -46,14 +46,14 @@ class Reader:
         try:
             found = json.loads(text)
         except ValueError as error:
-            raise self._error(f"is no JSON: {error}", shown(text)) from None
+            raise self._error(f"is not JSON: {error}", shown(text)) from None
         except RecursionError:
-            raise self._error("is no JSON: nested without end") from None
+            raise self._error("is not JSON: nested too deeply") from None
         if not isinstance(found, dict):
-            raise self._error("is no JSON object", shown(text))
+            raise self._error("is not a JSON object", shown(text))
         schema = found.get("schema")
         if isinstance(schema, bool) or not isinstance(schema, int):
-            what = "has no schema" if schema is None else "has a schema that is no whole number"
+            what = "has no schema" if schema is None else "has a schema that is not a whole number"
             raise self._error(what, shown(text))
         if schema > SCHEMA:
             what = (
@@ -82,7 +82,7 @@ class Reader:
         self._known.add(field)
         value = self._fields.get(field, "")
         if not isinstance(value, str):
-            self.wrong(field, "is no text", json.dumps(value))
+            self.wrong(field, "is not a text", json.dumps(value))
             return ""
         optional = field == "proto" and field not in self._fields
         if words and value not in words and not optional:
@@ -97,7 +97,7 @@ class Reader:
         self._known.add(field)
         value = self._fields.get(field, 0)
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            self.wrong(field, "is no whole number", json.dumps(value))
+            self.wrong(field, "is not a whole number", json.dumps(value))
             return 0
         return value
 
@@ -107,7 +107,7 @@ class Reader:
         value = self._fields.get(field, 0)
         # What lies beyond the year 9999 no calendar writes.
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2.5e11:
-            self.wrong(field, "is no time in seconds since 1970", json.dumps(value))
+            self.wrong(field, "is not a time in seconds since 1970", json.dumps(value))
             return 0.0
         return float(value)
 
@@ -116,7 +116,7 @@ class Reader:
         self._known.add(field)
         value = self._fields.get(field, 0)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 3600:
-            self.wrong(field, "is no number of seconds up to 3600", json.dumps(value))
+            self.wrong(field, "is not a number of seconds up to 3600", json.dumps(value))
             return 0.0
         return float(value)
 
@@ -135,7 +135,7 @@ class Reader:
         self._known.add(field)
         value = self._fields.get(field, [])
         if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-            self.wrong(field, "is no list of texts", json.dumps(value))
+            self.wrong(field, "is not a list of texts", json.dumps(value))
             return ()
         return tuple(value)
 

@@ -66,6 +66,6 @@ def decode(text: str) -> Memories:
 def _memory(plain: Mapping[str, object]) -> tuple[RouteKey, Memory]:
     primary = parse_endpoint(f"tcp://{plain['primary']}").address
     if not isinstance(primary, Inet) or primary.last:
-        raise ValueError(f"{plain['primary']} is no address of a primary")
+        raise ValueError(f"{plain['primary']} is not an address of a primary")
     key = Proto(str(plain["proto"])), parse_listen(str(plain["listen"]))
     return key, Memory(str(plain["of"]), primary, str(plain["data"]))

@@ -88,7 +88,7 @@ def _heir(state: State, mine: Fact, others: Mapping[Place, Fact], *, gone: bool)
     if later:
         return _one(later, Event.HEIR, f"holds the lock, timeline {{}} after {timeline}")
     if gone or not (mine.lock or mine.primary):  # the authority says so, and nothing against it
-        return _one(others, Event.HEIR, "holds the lock, timeline {}; the set was made anew")
+        return _one(others, Event.HEIR, "holds the lock, timeline {}; the set was created again")
     return None
 
 

@@ -40,7 +40,7 @@ class Event(Enum):
     NAMED = auto()  # the sentinels name another one, of a higher epoch
     RENAMED = auto()  # the sentinels name the same one, of a higher epoch
     CONFIRMED = auto()  # the one that was named says that it is the primary
-    SELECTED = auto()  # a sentinel has selected who shall follow the one in use
+    SELECTED = auto()  # a sentinel has selected which member is to follow the one in use
     SPARED = auto()  # the failover was given up, and the one in use says that it is the primary
     PROMOTED = auto()  # the selected one says that it is the primary, and `promote` is `fast`
     SPEAKS = auto()  # the one in use says that it is the primary

@@ -62,7 +62,7 @@ class Changes:
             self._retries.failed(routes)
 
     async def reinstall(self) -> None:
-        """Install everything anew; the caller holds the lock. Raises PlaneError; then it is tried
+        """Install everything again; the caller holds the lock. Raises PlaneError; then it is tried
         again.
         """
         try:

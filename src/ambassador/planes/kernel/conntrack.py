@@ -149,7 +149,7 @@ class Conntrack:
         return self._socket
 
     def revive(self, gone: Sequence[Vanished]) -> list[Vanished]:
-        """Make the entries of `gone` anew; return the entries that could not be made, because
+        """Make the entries of `gone` again; return the entries that could not be made, because
         others took their place.
         """
         failed = self._make(gone)
@@ -196,7 +196,7 @@ class Conntrack:
 
     def _make_room(self, flow: Flow) -> bool:
         """Delete what an upstream's own datagram has made in the place of `flow`, unless its client
-        has begun anew; tell whether there is room now.
+        has begun again; tell whether there is room now.
         """
         if self._socket is None or self._socket.ask(_GET, flow.family, flow.key) is not None:
             return False

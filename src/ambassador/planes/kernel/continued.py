@@ -13,7 +13,7 @@ from ambassador.planes.kernel.entry import Address, Flow
 
 __all__ = ["PATIENCE", "Continued", "Ends", "Past", "ends_of"]
 
-# Seconds in which a client may have begun anew by itself what could not be entered again, and
+# Seconds in which a client may have begun again by itself what could not be entered again, and
 # nothing told us of it yet.
 PATIENCE = 1.0
 
@@ -56,7 +56,7 @@ class Continued:
         self._waiting[ends] = Past(_joined(before, flow), began, now)
 
     def left(self, flow: Flow, now: float) -> None:
-        """It could not be entered again: it has ended, unless its client begins anew by itself."""
+        """It could not be entered again: it has ended, unless its client begins again by itself."""
         ends = ends_of(flow)
         if ends in self._waiting:
             self._leaving.pop(ends, None)  # the last in order

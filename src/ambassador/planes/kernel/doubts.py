@@ -248,7 +248,11 @@ class Doubts:
                     if key[2] in lost and self._stands(one, key, here[one, key]):
                         self._lose(one, key)
         except PlaneError as error:
-            log.event(log.WARNING, "ways_unknown", f"why clients come back is not seen: {error}")
+            log.event(
+                log.WARNING,
+                "ways_unknown",
+                f"it cannot be seen why clients come back to the relay: {error}",
+            )
             self._table.give_way(str(error))  # nor can it be changed where they are led
             for (one, key), way in here.items():
                 if self._stands(one, key, way):

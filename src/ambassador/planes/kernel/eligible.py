@@ -64,7 +64,7 @@ def _unsuited_choice(route: Route) -> str:
     if route.pick is Pick.LEAST and _may_choose(route):
         return "pick=least needs to know every open session"
     if route.pick is Pick.HASH and _may_choose(route):
-        return "pick=hash is reckoned by the relay"
+        return "pick=hash is computed by the relay"
     if route.slow_start and len(route.endpoints) > 1:
         return "slow_start shifts clients little by little, which the relay does"
     return ""

@@ -108,7 +108,7 @@ class Following:
                 self._continued.vanished(flow, self._began.pop(flow.id, None), now)
             case Vanishing.AGAIN:
                 self._continued.back(flow)
-            case Vanishing.LEFT:  # its client may begin anew by itself, of which we hear later
+            case Vanishing.LEFT:  # its client may begin again by itself, of which we hear later
                 self._continued.left(flow, now)
                 if self._continued and (self._losing is None or self._losing.done()):
                     self._losing = spawn(self._lose(), "sessions that vanished")

@@ -47,7 +47,7 @@ def fault(sight: Sight, way: Way, *, guards: bool) -> Fault | None:
     for drops in dropping(sight, (way,)):
         return Fault(Kind.FIREWALL, str(drops))
     if guards and (found := guarding(sight, way)):
-        return Fault(Kind.GUARDED, f"{found} (the kernel plane would pass it by)")
+        return Fault(Kind.GUARDED, f"{found} (the kernel plane would bypass it)")
     return None
 
 

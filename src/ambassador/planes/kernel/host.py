@@ -68,7 +68,7 @@ class Host:
             self._rules.sock.setblocking(False)
             loop.add_reader(self._rules.sock.fileno(), self._hear_rules, self._rules.sock)
         except PlaneError as error:
-            log.event(log.WARNING, "rules_unheard", f"changes of rules are not heard of: {error}")
+            log.event(log.WARNING, "rules_unheard", f"changes of rules are not noticed: {error}")
         try:
             self._forwarding = followed()
             loop.add_reader(self._forwarding.fileno(), self._hear_forwarding, self._forwarding)
@@ -107,8 +107,8 @@ class Host:
                 log.event(
                     log.WARNING,
                     "rules_unread",
-                    f"not all rules of this host can be read: {seen.unread}; whether they let "
-                    "clients through is known from clients only",
+                    f"not all rules of this host can be read: {seen.unread}; only clients that "
+                    "fail show whether they let clients through",
                     reason=seen.unread,
                 )
             before, self.sight = self.sight, seen

@@ -29,7 +29,7 @@ _MANY = 8
 
 
 class _Goal(NamedTuple):
-    """What a route shall have, and to which endpoints it then leads."""
+    """What a route is to have, and to which endpoints it then leads."""
 
     kernel_route: KernelRoute
     ways: dict[Key, Way]

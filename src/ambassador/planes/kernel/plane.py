@@ -287,7 +287,7 @@ class KernelPlane:
                 try:
                     await self._table.remove()
                 except PlaneError as error:
-                    log.event(log.WARNING, "table_left", f"our table stays behind: {error}")
+                    log.event(log.WARNING, "table_left", f"our table is left: {error}")
             self._table.close()
 
     async def _restore(self) -> None:

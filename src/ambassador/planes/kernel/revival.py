@@ -88,7 +88,7 @@ def living(data: bytes, begin: int, end: int, proto: Proto) -> int | None:
 
 
 def request(gone: Vanished) -> bytes:
-    """Return the attributes of a request that makes the entry anew (IPCTNL_MSG_CT_NEW)."""
+    """Return the attributes of a request that makes the entry again (IPCTNL_MSG_CT_NEW)."""
     flow = gone.flow
     number = PROTOCOLS[flow.proto]
     status = _CONFIRMED | gone.status & (_SEEN_REPLY | _ASSURED)

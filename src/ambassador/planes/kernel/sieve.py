@@ -1,4 +1,4 @@
-"""Which of conntrack's events the kernel shall tell: a program for its packet filter. Pure.
+"""Which of conntrack's events the kernel is to tell: a program for its packet filter. Pure.
 
 A connection has six events in its life and two or three of them matter, so the others are left out
 before they reach us (classic BPF: kernel documentation, "Linux Socket Filtering"; the extensions

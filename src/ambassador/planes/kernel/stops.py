@@ -35,7 +35,7 @@ class Stop(NamedTuple):
 
 
 def stopped(stops: Collection[Stop]) -> str:
-    """Return what stops open flows from now on; those stopped before begin their time anew."""
+    """Return what stops open flows from now on; those stopped before begin their time again."""
     if not stops:
         return ""
     sets = (_set(end, ip) for end, ip in _FAMILIES)

@@ -90,8 +90,8 @@ class Table:
             log.event(
                 log.WARNING,
                 "rules_not_tied",
-                "this kernel is older than 5.12: if this process is killed, its rules lead clients "
-                f"on until they are removed (nft delete table {TABLE})",
+                "this kernel is older than 5.12: if this process is killed, its rules go on "
+                f"forwarding clients until they are removed (nft delete table {TABLE})",
             )
 
     def give_way(self, reason: str) -> None:

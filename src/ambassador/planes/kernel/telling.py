@@ -43,7 +43,7 @@ def tell_of_guard(one: KernelRoute, guard: str) -> None:
     log.event(
         log.WARNING,
         "guard_passed_by",
-        f"{one.route.name}  {guard}; in the kernel, which is demanded, clients pass it by",
+        f"{one.route.name}  {guard}; in the kernel, which is required, clients bypass it",
         route=one.route.name,
         reason=guard,
     )

@@ -144,7 +144,7 @@ class VanishedFlows:
         return (self._dropped - before) % (1 << 32)
 
     async def _revive(self, gone: Sequence[Vanished]) -> list[Vanished]:
-        """Make the entries of `gone` anew; return the entries that could not be made."""
+        """Make the entries of `gone` again; return the entries that could not be made."""
         failed: list[Vanished] = []
         turn = Slice()
         for first in range(0, len(gone), _PIECE):

@@ -33,7 +33,7 @@ class Doubts:
         return place in self.until
 
     def add(self, place: Place, now: float) -> None:
-        """Doubt `place` from `now` on, or anew."""
+        """Doubt `place` from `now` on, or again."""
         self.forget(now)
         first = not self.until
         self._tried.discard(place)

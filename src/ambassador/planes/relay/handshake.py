@@ -58,7 +58,7 @@ class Handshakes:
     ) -> None:
         """Have `client` prove who it is; `header` came before, and it is `taken` or will wait."""
         if len(self._all) >= _MOST:
-            next(iter(self._all)).fail("others have come since, and it has taken its time")
+            next(iter(self._all)).fail("others have come since, and it was too slow")
         try:
             sock = carried(self.around.keyring.accept(client, self.live.route))
         except Exception:
@@ -103,7 +103,7 @@ class Handshakes:
         for one, until in tuple(self._all.items()):
             if until > now:
                 break
-            one.fail("it has not ended its handshake in time")
+            one.fail("it did not finish its handshake in time")
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(_TICK, self._look) if self._all else None
 

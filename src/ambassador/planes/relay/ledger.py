@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Ledger", "looks_other"]
 
 _PAUSE = 0.5  # seconds between two writings of what was counted,
-_PIECE = 50  # entries that are written anew at once: 2 ms
+_PIECE = 50  # entries that are written again at once: 2 ms
 _BETWEEN = 0.01  # seconds between two such pieces
 _SHARE = 30  # and so many times as long as one takes: at most a thirtieth of this process
 
@@ -147,7 +147,7 @@ class Ledger:
                 log.event(
                     log.WARNING,
                     "not_left",
-                    f"the next process will not know all of this one, should it be killed: {error}",
+                    f"if this process is killed, the next one will not know all about it: {error}",
                     reason=str(error),
                 )
             self._unwritten = True

@@ -26,7 +26,7 @@ _LOOKED = 20  # that are judged at once: 0.1 ms
 
 
 class LimitQueue:
-    """`placed` of a session is called when it may go on, `too_late` when it has waited in vain;
+    """`placed` of a session is called when it may go on, `too_late` when no place came in time;
     `route` tells how the route is now.
     """
 

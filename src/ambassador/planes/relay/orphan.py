@@ -133,7 +133,7 @@ class Orphan(Ready):
         for pair in loop.carried.values():
             channel.send(_carries(pair))
         channel.send(Whole())
-        for sock in loop.kept.values():  # it has them kept anew
+        for sock in loop.kept.values():  # it has them kept again
             sock.close()
         loop.kept.clear()
         parked, self._parked = self._parked, []

@@ -84,4 +84,4 @@ def closed_socket() -> socket.SocketType:
 
 def senseless(error: Exception) -> RunError:
     """Return what to say of `error`."""
-    return RunError(f"what the ambassador before hands over makes no sense: {in_words(error)}")
+    return RunError(f"what the previous ambassador hands over makes no sense: {in_words(error)}")

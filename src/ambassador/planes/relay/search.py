@@ -83,7 +83,7 @@ class Search(Dialler):
             self._stop()
 
     def restart(self) -> None:
-        """What was tried may lead nowhere any longer: begin anew."""
+        """What was tried may lead nowhere any longer: begin again."""
         if self._task is not None and not self._is_new:
             self._stop()
             self._start()
@@ -142,7 +142,7 @@ class Search(Dialler):
     async def _run(self) -> None:
         try:
             await self._search()
-        except Exception:  # which is told; clients that wait shall not wait for nothing
+        except Exception:  # which is told; clients that wait must not wait for nothing
             self._task = None
             self._end_round(False)
             asyncio.get_running_loop().call_later(LONGEST_WAIT, self._resume)

@@ -319,7 +319,7 @@ class UdpListener(Ready):
                 flow.dropped += not flow.hold(datagram)
 
     def _settle(self, flow: UdpFlow, order: Sequence[Endpoint]) -> None:
-        """Join `flow` with the endpoint it shall have, or end it."""
+        """Join `flow` with its endpoint, or end it."""
         try:
             try:
                 found = self._endpoints.find(flow, order)

@@ -103,7 +103,7 @@ class UdpEndpoints:
         self, flow: UdpFlow, order: Sequence[Endpoint]
     ) -> tuple[socket.SocketType, Candidate] | None:
         """Return a connected socket for `flow` and where it leads; None when the one it has may
-        stay: the endpoint shall see the same client for as long as it can.
+        stay: the endpoint is to see the same client for as long as it can.
 
         Raises NoSourcePortError, UnreachableError, and NameUnknownError for one of `order` to be
         asked for.
@@ -177,7 +177,7 @@ class UdpEndpoints:
 
     def refused(self, flow: UdpFlow, error: OSError) -> bool:
         """Note that the endpoint of `flow` cannot be reached, where `error` says so: its next
-        datagram looks anew. Tell whether this was about a datagram before (udp(7)), and the one
+        datagram looks again. Tell whether this was about a datagram before (udp(7)), and the one
         that is just being sent may be sent to another.
         """
         if flow.upstream is None or flow.candidate is None:

@@ -182,7 +182,7 @@ class UdpFlows(ByLastUse[UdpFlow]):
     def _part(self, flow: UdpFlow) -> None:
         if flow.upstream is not None and flow.candidate is not None:
             # At once, for its source port. An event of this turn that meets another socket with
-            # its number makes it read in vain.
+            # its number makes it read nothing.
             self._poller.remove(flow.upstream.fileno())
             flow.upstream.close()
             if flow.counted is not None:

@@ -65,7 +65,7 @@ class WaitingSession(SharedSession):
         self._released()
 
     def too_late(self) -> None:
-        """It has waited in vain; see LimitQueue."""
+        """No place came in time; see LimitQueue."""
         counters, route, reason = self.live.counters, self.live.route, self.waits or Reason.LIMIT
         counters.limits.refused(route, self.host, time.monotonic())
         counters.turn_away(route.name, reason, self.host)

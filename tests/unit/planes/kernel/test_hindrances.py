@@ -45,7 +45,7 @@ def test_a_guarded_port_is_passed_by_where_the_kernel_is_demanded():
     assert fault(seen, WAY, guards=False) is None
     assert fault(seen, WAY, guards=True).why == (
         "table inet fw chain c drops packets to this host: tcp dport 6379 drop "
-        "(the kernel plane would pass it by)"
+        "(the kernel plane would bypass it)"
     )
 
 

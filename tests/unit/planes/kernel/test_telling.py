@@ -51,6 +51,6 @@ def test_a_guard_that_is_passed_by_is_named(told):
     assert told == [
         (
             "guard_passed_by",
-            "redis  chain i drops it; in the kernel, which is demanded, clients pass it by",
+            "redis  chain i drops it; in the kernel, which is required, clients bypass it",
         )
     ]
