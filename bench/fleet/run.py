@@ -9,11 +9,13 @@ import contextlib
 import json
 import os
 import shutil
+import socket
 import statistics
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -39,8 +41,6 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def _port() -> int:
-    import socket  # noqa: PLC0415
-
     with socket.create_server(("127.0.0.1", 0)) as sock:
         port: int = sock.getsockname()[1]
         return port
@@ -83,19 +83,22 @@ async def _etcd(folder: Path) -> AsyncIterator[tuple[str, int]]:
             yield url, process.pid
 
 
-@asynccontextmanager
-async def _servers() -> AsyncIterator[list[str]]:
-    """Two services that take connections; give their URLs."""
+@contextlib.contextmanager
+def _servers() -> Iterator[list[str]]:
+    """Two services that take connections and end them, in a thread each; give their URLs."""
 
-    def greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.close()
+    def greet(server: socket.socket) -> None:
+        with contextlib.suppress(OSError):  # it is closed
+            while True:
+                server.accept()[0].close()
 
-    async with AsyncExitStack() as stack:
+    with contextlib.ExitStack() as stack:
         found = []
         for _ in range(2):
-            server = await asyncio.start_server(greet, "127.0.0.1", 0, backlog=8192)
-            await stack.enter_async_context(server)
-            found.append(f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+            server = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=8192))
+            stack.callback(server.shutdown, socket.SHUT_RDWR)
+            threading.Thread(target=greet, args=(server,), daemon=True).start()
+            found.append(f"tcp://127.0.0.1:{server.getsockname()[1]}")
         yield found
 
 
@@ -181,7 +184,7 @@ async def _processes(number: int, folder: Path) -> None:
     what = f"{number} ambassadors"
     async with AsyncExitStack() as stack:
         url, pid = await stack.enter_async_context(_etcd(folder))
-        urls, etcd = await stack.enter_async_context(_servers()), _client(url)
+        urls, etcd = stack.enter_context(_servers()), _client(url)
         stack.callback(etcd.close)
         environ = {
             **os.environ,
@@ -243,7 +246,7 @@ async def _watchers(number: int, folder: Path) -> None:
     what = f"{number} watchers"
     async with AsyncExitStack() as stack:
         url, pid = await stack.enter_async_context(_etcd(folder))
-        urls, etcd = await stack.enter_async_context(_servers()), _client(url)
+        urls, etcd = stack.enter_context(_servers()), _client(url)
         stack.callback(etcd.close)
         print(f"etcd alone: {_used(pid)[1]:.0f} MB", flush=True)
         crowds, pids = [], []
