@@ -27,6 +27,7 @@ from ambassador.fleet.etcd import Etcd
 from ambassador.fleet.following import Following
 from ambassador.fleet.presence import Presence
 from ambassador.fleet.watching import Watching
+from ambassador.garbage import seldom
 from ambassador.model import Inet, Route
 from ambassador.probes.verifier import ConnectVerifier
 from ambassador.resolve.resolver import NameResolver
@@ -99,6 +100,7 @@ async def _watch(url: str, number: int) -> None:
             await one.begin()
 
     await asyncio.gather(*map(begin, watchers))
+    seldom()
     _say(watching=number)
     loop, asked = asyncio.get_running_loop(), asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(asked), sys.stdin)

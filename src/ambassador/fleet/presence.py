@@ -52,8 +52,8 @@ class Presence:
 
     def report(self, service: str, applied: Applied | None, within: float = 0.0) -> None:
         """Say what has been applied of `service`; None: it is followed no longer. It is said at a
-        moment that chance decides, `within` so many seconds: thousands do not report at once. 0:
-        nobody is known to wait for it.
+        moment that chance decides, in the second half of `within` so many seconds: thousands do not
+        report at once, nor while others are still being told. 0: nobody is known to wait for it.
         """
         seconds = within or _UNASKED
         if applied is None:
@@ -65,7 +65,7 @@ class Presence:
             if service not in self._reports:
                 seconds = 0.0  # who moves counts those that are there
             self._reports[service] = applied
-        due = asyncio.get_running_loop().time() + random.uniform(0, seconds)
+        due = asyncio.get_running_loop().time() + random.uniform(seconds / 2, seconds)
         self._unsaid[service] = min(due, self._unsaid.get(service, due))
         self._more.set()
 

@@ -12,7 +12,7 @@ __all__ = ["Next", "Progress", "Tally", "bar", "followers_left", "next_step", "s
 
 _WIDTH = 30
 # Reports a second that are asked for: one costs etcd 0.3 to 0.5 ms of CPU (docs/fleet.md).
-_A_SECOND, _SHORTEST = 2000, 0.05
+_A_SECOND, _SHORTEST = 1500, 0.05
 
 
 @dataclass(frozen=True, slots=True)
