@@ -7,7 +7,7 @@ under the signals of the process.
 from ambassador.app.alone import seen
 from ambassador.app.application import App
 from ambassador.app.assemble import lists, new_loop, sources, token
-from ambassador.app.examine import examine
+from ambassador.app.examine import examine, unreadable
 from ambassador.app.signals import serve
 
-__all__ = ["App", "examine", "lists", "new_loop", "seen", "serve", "sources", "token"]
+__all__ = ["App", "examine", "lists", "new_loop", "seen", "serve", "sources", "token", "unreadable"]

@@ -1,8 +1,12 @@
-"""What can be known beforehand of endpoints that are containers: `check` asks their engines."""
+"""What can be known beforehand: `check` asks engines for the containers that endpoints mean, and
+looks whether the files are there that probes and followers log in with.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from ambassador.errors import ConfigError, EngineError, Problem
 from ambassador.model import Endpoint, Inet, Route
@@ -10,7 +14,7 @@ from ambassador.settings import Settings
 from ambassador.spec import format_endpoint
 from ambassador.spec.container import container_of, is_container
 
-__all__ = ["examine"]
+__all__ = ["examine", "unreadable"]
 
 
 def examine(
@@ -23,6 +27,23 @@ def examine(
             if isinstance(endpoint.address, Inet) and is_container(endpoint.address.host):
                 found += _examine(settings, environ, route, endpoint, endpoint.address.host)
     return tuple(dict.fromkeys(found))
+
+
+def unreadable(routes: Iterable[Route]) -> list[str]:
+    """Return which files of probes and followers cannot be read, and why: `run` starts without
+    them, since they may come later, and asks nobody until then.
+    """
+    found = []
+    for route in routes:
+        for option in ("password_file", "sentinel_password_file", "health_tls"):
+            path = getattr(route, option)
+            if path not in ("", "yes"):
+                try:
+                    Path(path).open("rb").close()
+                except OSError as error:
+                    why = os.strerror(error.errno or 0).lower()
+                    found.append(f"{route.name}  {option}: {path} cannot be read: {why}")
+    return found
 
 
 def _examine(

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from ambassador.app import examine, lists, seen, sources, token
+from ambassador.app import examine, lists, seen, sources, token, unreadable
 from ambassador.cli.flags import setting_flags
 from ambassador.cli.text import safe, table
 from ambassador.control.reconciler import read
@@ -46,7 +46,8 @@ def command(assignments: tuple[str, ...], as_json: bool, **flags: str | None) ->
             raise
         print(json.dumps({"errors": [asdict(problem) for problem in error.problems]}, indent=2))
         return error.exit_code
-    notes = [*settings.notes, *(note for one in snapshots for note in (*one.notes, *one.left_out))]
+    notes = [*settings.notes, *unreadable(desired.routes)]
+    notes += (note for one in snapshots for note in (*one.notes, *one.left_out))
     if as_json:
         routes = [_as_json(route) for route in desired.routes]
         print(json.dumps({"routes": routes, "notes": notes}, indent=2))

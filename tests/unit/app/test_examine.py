@@ -1,7 +1,8 @@
 import asyncio
 
 from ambassador.app.assemble import assigned
-from ambassador.app.examine import examine
+from ambassador.app.examine import examine, unreadable
+from ambassador.model import Inet, Route
 from ambassador.settings import Settings
 from tests.fake_engine import FakeEngine, entry
 
@@ -46,3 +47,11 @@ def test_an_engine_that_is_not_there_is_told(tmp_path):
     routes = assigned([TEXT.format("docker://redis")]).routes
     (problem,) = examine(settings, {}, routes)
     assert "there is no such socket" in problem.what
+
+
+def test_files_that_cannot_be_read_are_told_and_others_are_not(tmp_path):
+    there, missing = tmp_path / "there", tmp_path / "missing"
+    there.write_text("secret")
+    one = Route("db", Inet("", 5432), (), password_file=str(there), health_tls=str(missing))
+    found = unreadable([one, Route("redis", Inet("", 6379), (), health_tls="yes")])
+    assert found == [f"db  health_tls: {missing} cannot be read: no such file or directory"]
