@@ -22,6 +22,10 @@ from ambassador.tls.words import spoken
 __all__ = ["Records"]
 
 _LARGEST = 256 << 10  # bytes of one read of the kernel
+# Secret bytes that OpenSSL gets in one go: a record and a little. What it has once needed for more
+# it keeps as long as the session lasts.
+_INSIDE = 17 << 10
+_NOTHING = memoryview(b"")
 _SHUT_WR = socket.SHUT_WR
 _receive, _transmit = socket.SocketType.recv_into, socket.SocketType.send
 _shut = socket.SocketType.shutdown
@@ -80,6 +84,8 @@ class Records(socket.SocketType):
         room = most if most < _LARGEST else _LARGEST
         space, view = self._room
         got = _receive(self, space, room)
+        if got > _INSIDE:
+            return self._read(buffer, most, 0, got < room, view[:got])
         count: int = 0
         if got:
             inside = self._in
@@ -101,27 +107,34 @@ class Records(socket.SocketType):
         return self._read(buffer, most, count, got < room)
 
     def _read(
-        self, buffer: bytearray | memoryview, most: int, filled: int = 0, drained: bool = False
+        self,
+        buffer: bytearray | memoryview,
+        most: int,
+        filled: int = 0,
+        drained: bool = False,
+        rest: memoryview = _NOTHING,
     ) -> int:
-        """Read from OpenSSL all it has, then from the kernel unless that is `drained`, until they
-        have no more or `buffer` is full. So much of it is `filled`.
+        """Read from OpenSSL all it has, then of the `rest` that the kernel has given, then from the
+        kernel unless that is `drained`, until they have no more or `buffer` is full. So much of it
+        is `filled`.
         """
         raw, inside = self._raw, self._in
         room = most if most < _LARGEST else _LARGEST
+        space, view = self._room
         while filled < most and not (self._ended or self.failure):
-            if not inside.pending and not raw.pending():  # the kernel has to be asked
-                if drained or not (got := self._receive(room)):
-                    if not drained and got is not None:
+            if not inside.pending and not raw.pending():
+                if not rest:
+                    if drained or (got := self._asked(space, room)) is None:
+                        break
+                    if not got:
                         self._cut_off()
-                    break
-                drained = got < room
-                self._heard = True
+                        break
+                    drained, rest = got < room, view[:got]
+                    self._heard = True
+                inside.write(rest[:_INSIDE])
+                rest = rest[_INSIDE:]
             try:
-                if not filled:
-                    count = raw.read(most, buffer)
-                else:
-                    with memoryview(buffer)[filled:most] as rest:
-                        count = raw.read(most - filled, rest)
+                count = self._decrypt(buffer, filled, most)
             except ssl.SSLWantReadError:  # a part of a record
                 continue
             except ssl.SSLError as error:
@@ -131,11 +144,27 @@ class Records(socket.SocketType):
                 self._stopped(None)
                 break
             filled += count
+        if rest:  # what the kernel fills is everybody's
+            inside.write(rest)
         if filled == most:
             self.usual = False  # more of it may be inside
         if self._out.pending:  # an answer to a change of keys
             self.flush()
         return filled or self._nothing_read()
+
+    def _decrypt(self, buffer: bytearray | memoryview, filled: int, most: int) -> int:
+        """Make a record plain, or what there is room for; return how many bytes."""
+        if not filled:
+            return int(self._raw.read(most, buffer))
+        with memoryview(buffer)[filled:most] as free:
+            return int(self._raw.read(most - filled, free))
+
+    def _asked(self, space: bytearray, room: int) -> int | None:
+        """Have the kernel fill `space`; return how many bytes, None where there are none now."""
+        try:
+            return _receive(self, space, room)
+        except BlockingIOError:
+            return None
 
     def _stopped(self, error: ssl.SSLError | None) -> None:
         """OpenSSL gives nothing any longer. Where it is the other side's end that is no `error`, or
@@ -158,11 +187,8 @@ class Records(socket.SocketType):
 
     def _receive(self, most: int = _LARGEST) -> int | None:
         """Read from the kernel; return how many bytes, None where there are none now."""
-        raw, view = self._room
-        try:
-            count = _receive(self, raw, most)
-        except BlockingIOError:
-            return None
+        space, view = self._room
+        count = self._asked(space, most)
         if count:
             self._in.write(view[:count])
         return count

@@ -77,6 +77,39 @@ def test_what_has_come_is_read_whole_however_little_room_there_is(both):
     assert near.failure == ""
 
 
+class Noted:
+    """Notes how much was written to `bio` at once."""
+
+    def __init__(self, bio):
+        self.bio = bio
+        self.sizes = []
+
+    @property
+    def pending(self):
+        return self.bio.pending
+
+    def write(self, data):
+        self.sizes.append(len(data))
+        return self.bio.write(data)
+
+
+def test_openssl_never_has_more_than_a_record_and_a_little_inside(both):
+    """It keeps the memory that it has once needed, for as long as the session lasts."""
+    near, far = both
+    near._in = noted = Noted(near._in)
+    for size in (64_000, 100_000, 64_000):
+        data, got, room = bytes(size), 0, bytearray(size + 1)
+        assert far.send(data) == size
+        while got < size:
+            with contextlib.suppress(BlockingIOError):
+                got += near.recv_into(room)
+            far.flush()
+        with pytest.raises(BlockingIOError):
+            near.recv_into(room)
+    assert sum(noted.sizes) > 228_000
+    assert max(noted.sizes) <= 17 << 10
+
+
 def test_what_is_cut_off_is_no_end(both):
     near, far = both
     far.send(b"half")
