@@ -148,7 +148,7 @@ def test_who_is_taken_out_of_a_file_is_cut_within_a_second(tmp_path, peers, iden
         assert is_reset(client)
         took = time.monotonic() - began
         assert took < 1 + SLOWER, took
-        assert "who may come in was read anew" in hop.far.wait_for("networks_read")
+        assert "who may come in was read again" in hop.far.wait_for("networks_read")
         assert is_reset(peers.connect(hop.front))
         file.write_text("no name!\n")
         assert "line 1: is not a name" in hop.far.wait_for("networks_failed")

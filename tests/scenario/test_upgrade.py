@@ -129,7 +129,7 @@ def test_rubbish_is_refused(run, peers, said):
 def test_with_nobody_to_take_over_from_it_starts(run, peers):
     alone = run(AMBASSADOR_UPGRADE="yes")
     alone.wait_for("route_started")
-    assert "starts anew" in alone.said("nobody_to_succeed")[0]
+    assert "starts on its own" in alone.said("nobody_to_succeed")[0]
     works(peers.connect(run.port))
 
 

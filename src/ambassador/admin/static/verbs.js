@@ -129,7 +129,7 @@ export const verbs = {
 
   reload: (total) => asked(async () => {
     question("Read the sources again", [
-      el("p", {}, "Environment, files and token are read anew; what was changed by hand stays. On an error everything stays as it was."),
+      el("p", {}, "Environment, files and token are read again; what was changed by hand stays. On an error everything stays as it was."),
       touches(`${counted(total, "session")} open; those of routes that change follow their policy.`),
     ], [{ word: "Reload", tone: "main", first: true, run: () => did("reload", {}) }]);
   }),

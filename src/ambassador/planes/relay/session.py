@@ -55,6 +55,7 @@ class Session(WaitingSession, Dialler):
         done: Callable[[Any], None],
     ) -> None:
         super().__init__(around, live, client, address, done)
+        self.since, self.waits = self.started, None
         # What the states DIALLING and SEARCHING have in hand.
         self._dial: Dial | None = None
         self._beside: tuple[Dial, ...] = ()  # that may answer still, beside `_dial`

@@ -4,17 +4,12 @@ place that a limit does not have.
 
 from __future__ import annotations
 
-import socket
 import time
-from collections.abc import Callable
-from typing import Any
 
 from ambassador.core.session import Event
 from ambassador.model import Reason
 from ambassador.planes.relay.client import host_of
-from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.shared_session import SharedSession
-from ambassador.planes.relay.surroundings import Surroundings
 
 __all__ = ["WaitingSession"]
 
@@ -24,17 +19,8 @@ class WaitingSession(SharedSession):
 
     __slots__ = ("since", "waits")
 
-    def __init__(
-        self,
-        around: Surroundings,
-        live: LiveRoute,
-        client: socket.SocketType,
-        address: object,
-        done: Callable[[Any], None],
-    ) -> None:
-        super().__init__(around, live, client, address, done)
-        self.since = self.started  # when it began to look for its upstream
-        self.waits: Reason | None = None  # for a place that a limit has not
+    since: float  # when it began to look for its upstream
+    waits: Reason | None  # for a place that a limit has not
 
     @property
     def host(self) -> str:
