@@ -33,9 +33,9 @@ _EAGER = 0.1  # seconds between two looks where events come late and somebody wa
 _SHARE = 4  # or so many times what a look takes
 _MANY = 8  # containers that are asked for by their ids; more: all
 _LATE = 2.0  # seconds: an event that is older was not read in time, and others may be lost
-_HEAD = 1.0  # Podman may send the head of the stream with its first event
+_HEAD = 0.05  # seconds; Podman may send the head of the stream with its first event
 _LONGEST_PAUSE = 5.0  # seconds between two attempts,
-_LONGEST_AWAY = 0.8  # and where nobody is there, which costs little
+_LONGEST_AWAY = 0.4  # and where nobody is there, which costs little
 _UNSAID = 5.0  # seconds of failures that nobody needs to hear of
 _BUFFER = 1 << 20  # characters of one event
 _FAILURES = (EngineError, OSError, asyncio.IncompleteReadError, TimeoutError, ValueError)
@@ -191,6 +191,7 @@ class Follower:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(began.wait(), _HEAD)
         due = looked = time.monotonic()
+        unheard = not began.is_set()  # what happens before it is heard, a second look tells
         while True:
             now = time.monotonic()
             late = [id_ for id_, at in self._later.items() if at <= now]
@@ -213,7 +214,8 @@ class Follower:
             await self._list(None if everything else ids)
             if everything:
                 looked = time.monotonic()
-                due = looked + _WHOLE
+                due = looked + (_AGAIN if unheard else _WHOLE)
+                unheard = False
             self._later |= dict.fromkeys(again, time.monotonic() + _AGAIN)
             await asyncio.sleep(_TOGETHER)
 

@@ -1,3 +1,4 @@
+import asyncio
 import time
 
 from ambassador.engine.follower import Follower, list_path
@@ -53,6 +54,22 @@ def test_a_stream_that_is_cut_is_begun_anew_without_a_word(play, caplog):
 def test_a_stream_that_ends_at_once_has_all_listed_all_the_same(play):
     async def story(engine):
         engine.answer = lambda _, path: (200, b"") if path.startswith("/events") else None
+        engine.containers = [entry("redis", "10.0.0.2")]
+        one = follower(engine)
+        await until(lambda: addresses(one) == ["10.0.0.2"])
+        engine.containers = [entry("redis", "10.0.0.9")]
+        await until(lambda: addresses(one) == ["10.0.0.9"])
+        one.close()
+
+    play(story)
+
+
+def test_a_stream_without_a_head_holds_nothing_up_and_has_a_second_look(play):
+    async def story(engine):
+        async def silent():
+            await asyncio.sleep(60)
+
+        engine.answer = lambda _, path: silent() if path.startswith("/events") else None
         engine.containers = [entry("redis", "10.0.0.2")]
         one = follower(engine)
         await until(lambda: addresses(one) == ["10.0.0.2"])
