@@ -67,12 +67,13 @@ from pathlib import Path
 {inspect.getsource(connections)}
 print(connections(int(sys.argv[1])))
 """
-# New connections alone.
+# New connections alone: none may be refused, one that is open at a kill may end with it.
 FRESH = """
-import pathlib, socket
+import contextlib, pathlib, socket
 print("begun", flush=True)
 while not pathlib.Path("/tmp/enough").exists():
-    with socket.create_connection(("127.0.0.1", 6379), 10) as sock: assert sock.recv(3) == b"old"
+    with socket.create_connection(("127.0.0.1", 6379), 10) as sock:
+        with contextlib.suppress(ConnectionResetError): assert sock.recv(3) in (b"old", b"")
 """
 ROUTE = '[route.db]\nlisten = 6379\nendpoints = ["tcp://127.0.0.1:7000"]\n'
 
@@ -141,7 +142,7 @@ def test_the_life_of_the_package(host, made):
     killed(host)
     assert json.loads(load.stdout.read())["count"] > 0
     assert load.wait(30) == 0
-    assert "1 open session: taken back" in host.run("journalctl", "--no-pager").stdout
+    assert ": taken back" in host.run("journalctl", "--no-pager").stdout
     # A restart goes on with the new files.
     host.run("systemctl", "restart", "ambassador")
     assert "db" in host.run("ambassador", "status").stdout
