@@ -30,6 +30,14 @@ SERVER_WORDS, SENTINEL_WORDS = ": ", "sentinel 10.9.0.2:26401: "
             ("sentinels that have one address count as one",),
         ),
         (
+            {
+                "": f"tcp://{HOST}:{SERVERS[0]},tcp://{HOST}:{SENTINELS[0]}",
+                "HEALTH": "redis-primary",
+                "FOLLOW": "off",
+            },
+            (f"{HOST}:{SENTINELS[0]}: ", "it is a sentinel"),
+        ),
+        (
             {"": f"tcp://{HOST}:6499"},
             ("the sentinels name", "which is not an endpoint of the route"),
         ),
