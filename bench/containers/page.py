@@ -20,6 +20,8 @@ stopped, another one takes its address, and it is started at a new one; four cli
 engine's host make a new connection every 20 ms and ask who answers. Times are in ms, since Redis
 by its own log took connections; median and longest. *Wrong*: the other server answered.
 *Refused*: what failed of what began after the stop; what was open in that moment is cut.
+*Load*: the machine's average, with whatever else it did; with more than one for each core, times
+are of that, too.
 """
 
 
