@@ -50,26 +50,27 @@ class Etcd:
         return found(answer)
 
     async def change(
-        self, compare: Sequence[Json], success: Sequence[Json], key: str
+        self, compare: Sequence[Json], success: Sequence[Json], key: str, limit: float = 0.0
     ) -> tuple[bool, int]:
         """Do all of `success` in one revision where all of `compare` is so. Return whether it was,
-        and the revision. `key` is what it is about. Raises AwayError, NoLeaseError, ConfigError.
+        and the revision. `key` is what it is about, `limit` for how many seconds a member is waited
+        for (0: LIMIT). Raises AwayError, NoLeaseError, ConfigError.
         """
         body = {"compare": list(compare), "success": list(success)}
-        answer = await self._ask("/v3/kv/txn", body, self._about("write", key))
+        answer = await self._ask("/v3/kv/txn", body, self._about("write", key), limit)
         return bool(answer.get("succeeded")), int(answer["header"]["revision"])
 
-    async def grant(self, seconds: int) -> tuple[int, int]:
+    async def grant(self, seconds: int, limit: float = 0.0) -> tuple[int, int]:
         """Return a new lease, and for how many seconds it is: perhaps longer than was asked."""
         answer = await self._ask(
-            "/v3/lease/grant", {"TTL": str(seconds)}, self._about("write", "leases")
+            "/v3/lease/grant", {"TTL": str(seconds)}, self._about("write", "leases"), limit
         )
         return int(answer["ID"]), int(answer["TTL"])
 
-    async def renew(self, lease: int) -> None:
+    async def renew(self, lease: int, limit: float = 0.0) -> None:
         """Keep `lease` alive. Raises NoLeaseError where it has ended."""
         body = {"ID": str(lease)}
-        answer = await self._ask("/v3/lease/keepalive", body, self._about("write", "leases"))
+        answer = await self._ask("/v3/lease/keepalive", body, self._about("write", "leases"), limit)
         if int(answer.get("result", {}).get("TTL", 0)) <= 0:
             raise NoLeaseError("the lease has ended")
 
@@ -136,9 +137,9 @@ class Etcd:
     def _about(self, right: str, key: str) -> About:
         return About(right, key, self.access.user)
 
-    async def _ask(self, path: str, body: Json, about: About) -> Json:
+    async def _ask(self, path: str, body: Json, about: About, limit: float = 0.0) -> Json:
         """Return the answer of the first member that has one."""
-        data = json.dumps(body).encode()
+        data, limit = json.dumps(body).encode(), limit or LIMIT
         failures: list[AmbassadorError] = []
         asked = set[Url]()  # who has no turn for one question has none for the same one more
         async with self._lock:
@@ -148,7 +149,7 @@ class Etcd:
                     break
                 kept = self._kept
                 try:
-                    async with asyncio.timeout(LIMIT):
+                    async with asyncio.timeout(limit):
                         return await self._ask_one(path, data, about)
                 except StaleTokenError as error:
                     self._token = ""
@@ -159,7 +160,7 @@ class Etcd:
                     if kept is None or kept.usable:  # else it may have hung up long ago
                         asked.add(url)
                 except TimeoutError:
-                    failures.append(AwayError(f"{url}: no answer within {LIMIT:g} s"))
+                    failures.append(AwayError(f"{url}: no answer within {limit:g} s"))
                     asked.add(url)
                 except BaseException:
                     if self._kept is not None and not self._kept.usable:

@@ -23,6 +23,8 @@ _AT_ONCE = 100  # operations of one transaction; etcd's --max-txn-ops is 128
 # Seconds between two attempts, at most: thousands whose etcd is overrun let it breathe, and the
 # lease lives on meanwhile.
 _LONGEST = 10.0
+# For an answer: what was given up is done all the same, and would be done again.
+_PATIENCE = 15.0
 _FAREWELL = 1.0  # seconds
 _UNASKED = 2.0  # seconds within which is said what nobody waits for
 
@@ -78,11 +80,11 @@ class Presence:
             try:
                 now = loop.time()
                 if not self._lease:
-                    self._lease, _ = await self._etcd.grant(TTL)
+                    self._lease, _ = await self._etcd.grant(TTL, _PATIENCE)
                     due = loop.time() + _next()
                     self._unsaid |= dict.fromkeys(self._reports, now)
                 elif now >= due:
-                    await self._etcd.renew(self._lease)
+                    await self._etcd.renew(self._lease, _PATIENCE)
                     due = loop.time() + _next()
                 elif ready := [service for service, at in self._unsaid.items() if at <= now]:
                     await self._say(ready[:_AT_ONCE])
@@ -120,7 +122,8 @@ class Presence:
             else put(self._keys.applied(service, self._who), written(applied), self._lease)
             for service, applied in said.items()
         ]
-        await self._etcd.change((), changes, self._keys.applied(services[0], self._who))
+        key = self._keys.applied(services[0], self._who)
+        await self._etcd.change((), changes, key, _PATIENCE)
         for service, applied in said.items():
             if self._reports.get(service) == applied:
                 self._unsaid.pop(service, None)

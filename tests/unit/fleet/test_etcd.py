@@ -142,6 +142,9 @@ async def test_who_has_no_turn_for_a_question_is_not_asked_once_more(keys, monke
         client = Etcd(Access((Url("127.0.0.1", silent.getsockname()[1], False),)))
         with pytest.raises(SourceError, match=r"no answer within 0\.2 s"):
             await client.get(keys.word("a"))
+        silent.accept()[0].close()
+        with pytest.raises(SourceError, match=r"no answer within 0\.1 s"):
+            await client.renew(7, 0.1)
         client.close()
         silent.accept()[0].close()
         with pytest.raises(BlockingIOError):

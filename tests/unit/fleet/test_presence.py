@@ -135,10 +135,10 @@ class SlowEtcd:
     def __init__(self):
         self.asked = []
 
-    async def grant(self, seconds):
+    async def grant(self, seconds, _limit):
         return 7, seconds
 
-    async def renew(self, lease):
+    async def renew(self, lease, _limit):
         self.asked.append("renew")
 
     async def change(self, *_what):
