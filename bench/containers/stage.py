@@ -152,7 +152,8 @@ class Ambassador:
         self, words: list[str], namespace: str, environ: dict[str, str], said: Path
     ) -> None:
         self.said = said
-        environ = {**os.environ, **environ, "PYTHONPYCACHEPREFIX": str(CACHE / "bytecode")}
+        ours = {name: value for name, value in os.environ.items() if "AMBASSADOR" not in name}
+        environ = {**ours, **environ, "PYTHONPYCACHEPREFIX": str(CACHE / "bytecode")}
         environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed has its bytecode
         with said.open("wb") as log, entered(namespace):
             self.process = subprocess.Popen(words, env=environ, stdout=log, stderr=log)
