@@ -63,8 +63,8 @@ def test_the_printed_commands_make_a_hop_that_is_renewed(
     answers(near, "redis_ambassador")
 
     assert pair(folder, "--renew") == []
-    said(far, server, "is used anew")
-    said(near, "redis_ambassador", "is used anew")
+    said(far, server, "was read again")
+    said(near, "redis_ambassador", "was read again")
     answers(near, "redis_ambassador")
 
     # Another file in its place is not seen where the file is bound, and that is told.
@@ -95,5 +95,5 @@ def test_a_folder_that_is_bound_takes_a_file_that_is_put_in_the_place_of_another
     (again / "client-server.pem").write_bytes((bound / "ambassador.pem").read_bytes())
     pair(again, "--renew")
     (again / "client-server.pem").replace(bound / "ambassador.pem")
-    said(near, "redis_ambassador", "is used anew")
+    said(near, "redis_ambassador", "was read again")
     answers(near, "redis_ambassador")

@@ -25,9 +25,9 @@ def test_one_of_the_two(tmp_path):
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        (b"", "no token that can be trusted"),
-        (b"short-secret", "no token that can be trusted"),
-        (b"two words of secret", "no token that can be trusted"),
+        (b"", "not a token that can be trusted"),
+        (b"short-secret", "not a token that can be trusted"),
+        (b"two words of secret", "not a token that can be trusted"),
         (b"secretsecretsecretsecret\xff", "is no ASCII text"),
     ],
 )
