@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING
 
 from ambassador.planes.relay.descriptors import Descriptors
@@ -42,7 +42,7 @@ class Dismissal:
     _turns_before: int
     _listeners: Callable[[], Iterable[StreamListener]]
 
-    async def measure(self) -> None:
+    async def measure(self) -> Collection[Worker]:
         """See Offload."""
         raise NotImplementedError
 
@@ -109,9 +109,9 @@ class Dismissal:
         await asyncio.gather(*map(self._recall, going))
         if stays is not None:
             self._hand(one for one in sessions if isinstance(one, Session) and one.is_passable)
-        await self.measure()
+        told = await self.measure()
         # Who has not said everything has sessions, or sums of some, that nobody knows of.
-        done = [one for one in going if one in self._workers and one.is_ready and not one.asked]
+        done = [one for one in going if one in told and one in self._workers and one.is_ready]
         for worker in [one for one in done if not len(one)]:
             self._workers.remove(worker)
             self._ended.append(worker)

@@ -181,13 +181,16 @@ class Offload(Dismissal):
         else:
             self._quiet += sessions
 
-    async def measure(self) -> None:
-        """Have the numbers of all sessions brought up to date."""
+    async def measure(self) -> Collection[Worker]:
+        """Have the numbers of all sessions brought up to date; return the workers that have told
+        all of theirs.
+        """
         now = time.monotonic()
-        asked = [one.measure() for one in self.workers if not one.stands_still(now)]
+        asked = [one for one in self.workers if not one.stands_still(now)]
         with contextlib.suppress(TimeoutError):  # then the numbers are as old as they are
             async with asyncio.timeout(_PATIENCE):
-                await asyncio.gather(*asked)
+                await asyncio.gather(*(one.measure() for one in asked))
+        return [one for one in asked if not one.asked]
 
     async def settle(self, sessions: Collection[Session]) -> None:
         """Return when each of `sessions`, which have been cut, has ended, by force in a worker

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import threading
+import time
 
 import pytest
 import uvloop
@@ -179,6 +180,23 @@ def test_who_does_not_tell_its_numbers_is_not_waited_for(relay, peers, monkeypat
     client.sendall(b"question")
     assert read_exactly(client, 8) == b"question"
     assert relay.status().open == 1
+
+
+def test_a_worker_that_is_asked_nothing_as_it_stands_still_is_not_let_go(relay, peers, monkeypatch):
+    monkeypatch.setattr(module.Offload, "idle", 60)
+    client = peers.connect(relay.port)
+    relay.busy(client, until_true=lambda: relay.loads() == [1])
+    (worker,) = relay.call(lambda: relay.plane.offload.workers)
+    client.close()
+    until(lambda: relay.status().open == 0)
+    os.kill(worker.process.pid, signal.SIGSTOP)
+    try:
+        relay.call(lambda: worker.when_it_answers(lambda: None))
+        until(lambda: worker.stands_still(time.monotonic()))
+        relay.do(relay.plane.offload.dismiss(), 10)
+        assert relay.call(lambda: relay.plane.offload.workers) == (worker,)
+    finally:
+        os.kill(worker.process.pid, signal.SIGCONT)
 
 
 def test_workers_that_are_let_go_while_clients_come_leave_no_session_untold(relay, peers):
