@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import socket
@@ -92,3 +93,16 @@ class Channel:
             if not data:
                 raise EOFError
             yield decode(data), list(descriptors)
+
+    def hear(self, then: Callable[[Message, list[int]], None]) -> bool:
+        """Send what is kept, and call `then` with each message that has arrived and its
+        descriptors; return whether the other end is there still.
+        """
+        try:
+            with contextlib.suppress(OSError):  # it is gone, which is read next
+                self.flush()
+            for message, descriptors in self.receive():
+                then(message, descriptors)
+        except EOFError:
+            return False
+        return True

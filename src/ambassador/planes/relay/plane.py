@@ -256,7 +256,7 @@ class RelayPlane(Onward):
         return [one for route in routes if (one := self._routes.get(route.key)) is not None]
 
     def _departures(self, live: LiveRoute, listeners: Sequence[StreamOrUdp]) -> Departures:
-        shared = partial(self._doors.has_any, listeners), self.offload.measure
+        shared = partial(self._doors.has_any, listeners), self.measure
         found = Departures(live, self._around.resolver, partial(sessions_of, listeners), shared)
         found.left = self._doors.touched
         return found

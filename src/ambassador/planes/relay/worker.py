@@ -231,12 +231,7 @@ class Worker(Outliving):
 
     def ready(self, events: int) -> None:
         """Hear what it says; see poller.Ready."""
-        try:
-            with contextlib.suppress(OSError):  # it is gone, which is read next
-                self._channel.flush()
-            for message, descriptors in self._channel.receive():
-                self._hear(message, descriptors)
-        except EOFError:
+        if not self._channel.hear(self._hear):
             self._gone()
 
     def pump(self) -> None:

@@ -100,14 +100,7 @@ class WorkerLoop(Pausing):
 
     def ready(self, events: int) -> None:
         """Do what the relay asks for; see poller.Ready."""
-        if self.alone:
-            return
-        try:
-            with contextlib.suppress(OSError):  # it is gone, which is read next
-                self.channel.flush()
-            for message, descriptors in self.channel.receive():
-                self._hear(message, descriptors)
-        except EOFError:
+        if not self.alone and not self.channel.hear(self._hear):
             self._lose()
 
     def pump(self) -> None:
