@@ -23,6 +23,10 @@ ROUTES = {
     (Proto.TCP, 6379): Route("redis", Inet("", 6379), (Endpoint(Inet(OLD, 7000)),)),
     (Proto.UDP, 53): Route("dns", Inet("", 53), (Endpoint(Inet(OLD, 7053), Proto.UDP),), Proto.UDP),
 }
+ADDRESSES = {
+    port: {(one.address.host, one.address.port) for one in route.endpoints}
+    for port, route in ROUTES.items()
+}
 CROWD = 12_000
 RESET = struct.pack("ii", 1, 0)
 
@@ -109,7 +113,7 @@ def test_it_is_told_once_however_its_entry_ends(network, loop, told, old):
 
 def test_what_we_cut_has_our_reason(network, loop, told, old):
     pairs = open_flows(network, old, 6379)
-    flows = loop.do(told.flows.open_flows(ROUTES))
+    flows = loop.do(told.flows.open_flows(ADDRESSES))
     loop.do(told.flows.cut(flows, Reason.CUT))
     assert told.one().reason is Reason.CUT
     times_of_resets(pairs)
@@ -132,7 +136,7 @@ def test_datagrams_are_told_of_when_they_are_forgotten(network, loop, told):
     client = network.client.socket(kind=socket.SOCK_DGRAM)
     client.sendto(b"hello", (network.address("ambassador"), 53))
     upstream.recv(5)
-    flows = loop.do(told.flows.open_flows(ROUTES))
+    flows = loop.do(told.flows.open_flows(ADDRESSES))
     loop.do(told.flows.cut(flows, Reason.CUT))
     record = told.one()
     assert (record.proto, record.reason) == (Proto.UDP, Reason.CUT)

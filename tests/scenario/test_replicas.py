@@ -52,7 +52,7 @@ def test_reads_go_to_redis_replicas_that_hear_from_their_primary(net, tmp_path):
 
 @pytest.mark.skipif(not PROGRAMS, reason="needs PostgreSQL: ./dev test")
 def test_reads_go_to_a_standby_that_replays_in_time(net, tmp_path):
-    pair = Pair(net)
+    pair = Pair(net, (A, B))
     try:
         with Program(
             net=net,

@@ -69,7 +69,7 @@ def test_a_socket_in_a_folder_somebody_else_made_for_us_is_not_asked(serve, runt
     folder = runtime[0].parent
     folder.parent.chmod(0o1777)  # as /dev/shm is
     os.chown(folder, 65534, 65534)
-    with pytest.raises(RunError, match=f"{folder} belongs to user 65534, and what is there is not"):
+    with pytest.raises(RunError, match=f"{folder} belongs to user 65534, and is not asked"):
         find({})
     folder.parent.chmod(0o755)  # now only root can have given it away
     assert find({}) == runtime[0]

@@ -88,4 +88,5 @@ def test_they_are_not_answered(path):
         )
         answer = b"".join(iter(lambda: sock.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 403")
-    assert json.loads(answer.partition(b"\r\n\r\n")[2])["message"].startswith("a page of another")
+    message = json.loads(answer.partition(b"\r\n\r\n")[2])["message"]
+    assert message.startswith("the request comes from a page of another origin")
