@@ -17,7 +17,7 @@ __all__ = ["none_collected", "seldom"]
 # New objects until the youngest are looked through, such looks until those they left are, and
 # those until all are that are not frozen: 0.2 ms, 1 ms, and 10 ms at most.
 _THRESHOLDS = (2000, 5, 10)
-_MANY = 5000  # objects; to look through so many takes 3 ms
+_MANY = 5000  # young objects; to look through so many takes 3 ms
 _under_way = 0
 
 
@@ -40,6 +40,7 @@ def none_collected() -> Iterator[None]:
     finally:
         _under_way -= 1
         if not _under_way:
-            if gc.get_count()[0] > _MANY:
+            # Not gc.get_count(): what was freed meanwhile, of whatever age, is taken off there.
+            if len(gc.get_objects(generation=0)) > _MANY:
                 gc.freeze()
             gc.enable()

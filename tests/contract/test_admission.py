@@ -33,7 +33,8 @@ def test_a_route_has_what_its_networks_and_files_come_to(admission, listed):
 
 
 def test_the_files_of_routes_are_known(admission, listed):
-    assert admission.files([route(f"@{listed}"), route("10.0.0.1")]) == {str(listed)}
+    assert admission.files(route(f"@{listed}")) == {str(listed)}
+    assert not admission.files(route("10.0.0.1"))
 
 
 def test_a_file_is_read_again_when_that_is_asked_for(admission, listed):

@@ -29,6 +29,18 @@ assert gc.get_freeze_count() == 0
 """)
 
 
+def test_what_takes_the_place_of_older_things_is_frozen_too():
+    run("""
+old = [[number] for number in range(100_000)]
+gc.collect()
+with none_collected():
+    new = [[number] for number in range(100_000)]
+    del old
+assert gc.get_count()[0] < 1000
+assert gc.get_freeze_count() >= 100_000
+""")
+
+
 def test_nothing_is_collected_until_the_last_has_ended():
     run("""
 with none_collected():

@@ -119,7 +119,7 @@ class App:
         self._watches = Watches(
             *(resolver, self.reconciler, lists, self._durations.forget, self._fleet),
             keys=self._keys,
-            keep=lambda: self._notifier.kept.look(relay.sockets),
+            keep=lambda: self._notifier.kept.look(lambda: relay.sockets),
         )
         self._encode = handing(self.reconciler, feeds.woken)
         leave(self.reconciler, relay, self._transfer, self._encode)
@@ -189,7 +189,7 @@ class App:
                 self._encode,
                 self._let_go,
             )
-        self._watches.watch(watch, self._settings.config)
+        await self._watches.watch(watch, self._settings.config)
         assemble.say_unused(self._inherited)
         readiness = Readiness(self._settings, self._notifier, self.reconciler, self._doors.path)
         opened.callback(readiness.close)

@@ -22,7 +22,8 @@ _INTERVAL, _REST = 0.2, 0.3  # seconds; see FileWatch
 
 class NetworkFiles:
     """Has `reconciler` take over each file of `lists` that has changed, as long as a route counts
-    it: how many do is kept, since to ask thousands takes 4 ms of each change.
+    it: how many do is kept, since to ask thousands takes 4 ms of each change. `note` is for some of
+    the steps of one change, `watch` when all were noted.
     """
 
     def __init__(self, lists: NetworkLists, reconciler: Reconciler) -> None:
@@ -31,14 +32,17 @@ class NetworkFiles:
         self._watching: dict[str, asyncio.Task[None]] = {}
         self._named = Counter[str]()
 
-    def change(self, steps: Iterable[Step]) -> None:
-        """Watch just the files that count for the routes there are after `steps`."""
+    def note(self, steps: Iterable[Step]) -> None:
+        """Note what `steps` have changed."""
         for step in steps:
             gone, come = before_and_after(step)
-            if gone is not None and (files := self._lists.files([gone])):
+            if gone is not None and (files := self._lists.files(gone)):
                 self._named.subtract(files)
-            if come is not None and (files := self._lists.files([come])):
+            if come is not None and (files := self._lists.files(come)):
                 self._named.update(files)
+
+    def watch(self) -> None:
+        """Watch just the files that count for the routes there are now."""
         paths = (+self._named).keys()
         for path in self._watching.keys() - paths:
             self._watching.pop(path).cancel()

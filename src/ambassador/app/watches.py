@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,18 +14,20 @@ from ambassador.app.identity import IdentityFiles
 from ambassador.app.networks import NetworkFiles
 from ambassador.control.reconciler import Reconciler
 from ambassador.control.telling import route_of
-from ambassador.core.plan import ChangeRoute, Step
+from ambassador.core.plan import ChangeRoute, RemoveRoute, Step
 from ambassador.planes.kernel.fullness import FullnessWatch
 from ambassador.ports import Resolver
 from ambassador.sources.networks import NetworkLists
 from ambassador.sources.watch import FileWatch
-from ambassador.tasks import spawn
+from ambassador.tasks import Slice, spawn
 from ambassador.tls.keyring import Keyring
 
 if TYPE_CHECKING:
     from ambassador.probes.checks import HealthChecks
 
 __all__ = ["Watches"]
+
+_PIECE = 50  # steps, which take 0.5 ms, before other work of the loop may have its turn
 
 
 class Watches:
@@ -44,7 +46,7 @@ class Watches:
         fleet: Alone,
         *,
         keys: Keyring,
-        keep: Callable[[], None],
+        keep: Callable[[], Awaitable[None]],
     ) -> None:
         self._keep = keep
         self._fleet = fleet
@@ -64,17 +66,25 @@ class Watches:
         self._fullness.open()
         self._identity.open()
 
-    def change(self, steps: Sequence[Step]) -> None:
+    async def change(self, steps: Sequence[Step]) -> None:
         """Look after the routes as `steps` have left them."""
-        self._check(steps)
-        self.followers.change(steps)
-        self._fleet.change(steps)
-        self._networks.change(steps)
-        self._identity.change(self._reconciler.routes)
-        for step in steps:
-            if not isinstance(step, ChangeRoute):
-                self._forget(step.route.name)
-        self._keep()
+        piece = Slice()
+        for first in range(0, len(steps), _PIECE):
+            some = steps[first : first + _PIECE]
+            self._check(some)
+            self.followers.change(some)
+            self._fleet.change(some)
+            self._networks.note(some)
+            self._identity.change(
+                [route_of(step) for step in some if not isinstance(step, RemoveRoute)]
+            )
+            for step in some:
+                if not isinstance(step, ChangeRoute):
+                    self._forget(step.route.name)
+            await piece.end()
+        self._networks.watch()
+        if not all(isinstance(step, ChangeRoute) for step in steps):  # which listens as before
+            await self._keep()
 
     def _check(self, steps: Sequence[Step]) -> None:
         """Ask endpoints as `steps` have left the routes; imported with the first `health`."""
@@ -92,11 +102,11 @@ class Watches:
         reload = partial(self._reconciler.reload, by_operator=False)
         return FileWatch(Path(path), reload) if path else None
 
-    def watch(self, file: FileWatch | None, name: str) -> None:
+    async def watch(self, file: FileWatch | None, name: str) -> None:
         """Reload when `file` changes; `name` is what it is called. All else is there by now."""
         if file is not None:
             self._watching = spawn(file.run(), f"watch {name}")
-        self._keep()
+        await self._keep()
 
     def close(self) -> None:
         """Look after nothing any longer."""

@@ -6,7 +6,7 @@ Not for two at once: the reconciler lets one change at a time in here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -41,7 +41,7 @@ class Applier:
         self,
         plane: PlaneStack,
         store: StateStore | None,
-        installed: Callable[[Sequence[Step]], None] = lambda _steps: None,
+        installed: Callable[[Sequence[Step]], Awaitable[None]] | None = None,
         admission: Callable[[Route], Route] = lambda route: route,
         placed: Placed = lambda route: route,
     ) -> None:
@@ -168,7 +168,8 @@ class Applier:
         if keys is None:
             self._at, self._said = places, said
         self._forget_verdicts(steps)
-        self._installed(steps)
+        if self._installed is not None:
+            await self._installed(steps)
         await asyncio.sleep(0)
         await self._teller.tell(steps, self._plane.ahead, who, what)
         for step in steps:

@@ -16,7 +16,7 @@ from ambassador.errors import PlaneError
 from ambassador.model import Fate, Reason, Route, RouteKey
 from ambassador.pacing import pace, tell_leaving
 from ambassador.ports import SessionStatus
-from ambassador.tasks import spawn
+from ambassador.tasks import Slice, spawn
 
 __all__ = ["Denied"]
 
@@ -33,9 +33,11 @@ class Denied:
         self._plane = plane
         self._tasks: dict[RouteKey, asyncio.Task[None]] = {}
 
-    def changed(self, steps: Iterable[Step]) -> None:
+    async def changed(self, steps: Iterable[Step]) -> None:
         """Look after what `steps` have changed."""
+        piece = Slice()
         for step in steps:
+            await piece.end()
             match step:
                 case AddRoute(route):
                     self.look([route])

@@ -20,7 +20,7 @@ async def renew(
     makes no sense, log and status (`snapshots`) say so, and what was good before stands.
     """
     name = f"networks {path}"
-    of = [route for route in applier.routes if path in admission.files([route])]
+    of = [route for route in applier.routes if path in admission.files(route)]
     try:
         await asyncio.to_thread(admission.renew, path, of)
         await applier.admit([route.key for route in of])

@@ -8,7 +8,7 @@ an empty source: its last good snapshot stands.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -83,7 +83,7 @@ class Reconciler:
         memories: MemoryStore | None = None,
         history: HistoryStore | None = None,
         read_assignments: Callable[[Sequence[str]], Snapshot] | None = None,
-        installed: Callable[[Sequence[Step]], None] = lambda _steps: None,
+        installed: Callable[[Sequence[Step]], Awaitable[None]] | None = None,
         reloadables: Sequence[Reloadable] = (),
         earlier: Earlier | None = None,
         shortages: Callable[[], Sequence[ShortageView]] = tuple,
@@ -102,9 +102,10 @@ class Reconciler:
         self._plane = PlaneStack(plane, fronts, earlier, of_host)
         self._denied = Denied(self._plane)
 
-        def tell(steps: Sequence[Step]) -> None:
-            self._denied.changed(steps)
-            installed(steps)
+        async def tell(steps: Sequence[Step]) -> None:
+            await self._denied.changed(steps)
+            if installed is not None:
+                await installed(steps)
 
         self._applier = Applier(self._plane, store, tell, admit, placed)
         self.switches = Switches(self._applier, self._plane, memories)

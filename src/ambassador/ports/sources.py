@@ -58,8 +58,8 @@ class Admission(Protocol):
         no sense, networks that leave nobody, networks where clients have no address.
         """
 
-    def files(self, routes: Iterable[Route]) -> frozenset[str]:
-        """Return the paths of all files that count for `routes`."""
+    def files(self, route: Route) -> frozenset[str]:
+        """Return the paths of all files that count for `route`."""
 
     def renew(self, path: str, routes: Iterable[Route]) -> None:
         """Read the file at `path` anew: from now on that counts for `routes`. Raises ConfigError as

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from urllib.parse import quote
 
 from ambassador.sockets.inherited import LentSocket, name_of
+from ambassador.tasks import Slice
 
 __all__ = ["KeptSockets", "apart"]
 
@@ -38,14 +39,26 @@ class KeptSockets:
         """These are kept already."""
         self._kept.update((name, _inode(sock)) for name, sock in sockets)
 
-    def look(self, sockets: Iterable[socket.socket]) -> None:
-        """Have `sockets` kept, but for those that are lent, and no others."""
+    async def look(self, sockets: Callable[[], Iterable[socket.socket]]) -> None:
+        """Have kept what `sockets` returns, but for those that are lent, and no others."""
         if not self._wanted:
             return
-        here = {name: sock for sock in sockets if _is_ours(sock) and (name := _name(sock))}
-        self._due = dict.fromkeys(self._kept.keys() - here.keys())
-        self._due.update((name, one) for name, one in here.items() if not self._has(name, one))
-        self._tell_some()
+        piece, here, new = Slice(), set[str](), dict[str, socket.socket]()
+        for sock in sockets():
+            await piece.end()
+            if _is_ours(sock) and (name := _name(sock)):
+                here.add(name)
+                if self._kept.get(name) != _inode(sock):
+                    new[name] = sock
+        if self._wanted:  # still
+            self._due = {**dict.fromkeys(self._kept.keys() - here), **new}
+            self._tell_some()
+
+    def forget(self) -> None:
+        """Have none kept any longer."""
+        if self._wanted:
+            self._due = dict.fromkeys(self._kept)
+            self._tell_some()
 
     def close(self) -> None:
         """Tell nothing any longer."""
@@ -53,9 +66,6 @@ class KeptSockets:
         self._due.clear()
         if self._timer is not None:
             self._timer.cancel()
-
-    def _has(self, name: str, sock: socket.socket) -> bool:
-        return self._kept.get(name) == _inode(sock)
 
     def _tell_some(self) -> None:
         if self._timer is not None:

@@ -80,7 +80,7 @@ class Notifier:
 
     def stopping(self, status: str) -> None:
         """Say that we end; that we are alive is told until `close`."""
-        self.kept.look(())
+        self.kept.forget()
         self._tell("STOPPING=1", f"STATUS={status}")
 
     def succeeded_by(self, pid: int) -> None:

@@ -26,6 +26,7 @@ from ambassador.spec.variable import format_option
 __all__ = ["NetworkLists", "files_of"]
 
 LARGEST = 4 << 20  # bytes of one file: a quarter of a million networks
+_SAID = 1000  # things routes may say of it of which the files are remembered
 _Lists = dict[str, list[Network]]
 
 
@@ -44,6 +45,7 @@ class NetworkLists:
         self._peers = PeerLists()
         self._allow = allow
         self._files: _Lists = {}  # by path, as they were last good
+        self._of: dict[tuple[object, ...], frozenset[str]] = {}  # see `files`
         self._known: dict[tuple[tuple[str, ...], tuple[str, ...]], Admitted] = {}
 
     def __call__(self, route: Route) -> Route:
@@ -61,13 +63,15 @@ class NetworkLists:
             found = self._known[allow, route.deny] = self._admitted(route, allow)
         return route if route.admitted is found else replace(route, admitted=found)
 
-    def files(self, routes: Iterable[Route]) -> frozenset[str]:
-        """Return the paths of all files that count for `routes`."""
-        found = set[str]()
-        for route in routes:
-            found.update(files_of(route.peers))
-            found.update(self._of_networks(route))
-        return frozenset(found)
+    def files(self, route: Route) -> frozenset[str]:
+        """Return the paths of all files that count for `route`."""
+        key = route.peers, route.allow, route.deny, _is_without_addresses(route)
+        found = self._of.get(key)
+        if found is None:  # thousands of routes say the same, mostly nothing
+            if len(self._of) >= _SAID:
+                self._of.clear()
+            found = self._of[key] = frozenset((*files_of(route.peers), *self._of_networks(route)))
+        return found
 
     def _of_networks(self, route: Route) -> list[str]:
         if _is_without_addresses(route):

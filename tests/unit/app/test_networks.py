@@ -23,12 +23,15 @@ def test_a_change_is_told_within_a_second_while_a_route_names_the_file(tmp_path)
 
     async def body():
         files = NetworkFiles(NetworkLists(), Told())
-        files.change([AddRoute(route), AddRoute(other)])
-        files.change([ChangeRoute(route, route), RemoveRoute(other)])
+        files.note([AddRoute(route), AddRoute(other)])
+        files.watch()
+        files.note([ChangeRoute(route, route), RemoveRoute(other)])
+        files.watch()
         path.write_text("fd00::/8\n")
         async with asyncio.timeout(10):
             assert await Told.paths.get() == str(path)
-        files.change([ChangeRoute(route, replace(route, allow=()))])
+        files.note([ChangeRoute(route, replace(route, allow=()))])
+        files.watch()
         await asyncio.sleep(0)
         assert not [task for task in asyncio.all_tasks() if "watch" in task.get_name()]
         files.close()

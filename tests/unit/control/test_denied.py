@@ -31,7 +31,7 @@ def run(before, after, *, look=1.0):
         ]
         denied = Denied(PlaneStack(plane, ()))
         step = AddRoute(after) if before is None else ChangeRoute(before, after)
-        denied.changed([step])
+        await denied.changed([step])
         for _ in range(round(look / 0.05)):
             put_forward(0.05)
             for _ in range(5):

@@ -56,47 +56,47 @@ def port(sock):
 async def test_only_what_has_changed_is_told(listen):
     keeper = Keeper()
     one, two = listen(), listen()
-    keeper.kept.look([one, two])
+    await keeper.kept.look(lambda: [one, two])
     assert keeper.heard() == sorted(("FDSTORE=1", port(sock)) for sock in (one, two))
-    keeper.kept.look([two, one])
+    await keeper.kept.look(lambda: [two, one])
     assert keeper.heard() == []
-    keeper.kept.look([two])
+    await keeper.kept.look(lambda: [two])
     assert keeper.heard() == [("FDSTOREREMOVE=1", port(one))]
 
 
 async def test_a_listener_that_is_another_is_told_anew(listen):
     keeper = Keeper()
     one = listen()
-    keeper.kept.look([one])
+    await keeper.kept.look(lambda: [one])
     keeper.heard()
     number = port(one)
     one.close()
-    keeper.kept.look([listen(number)])
+    await keeper.kept.look(lambda: [listen(number)])
     assert [words[0] for words in keeper.told] == ["FDSTOREREMOVE=1", "FDSTORE=1"]
 
 
 async def test_neither_what_is_lent_nor_udp_is_told(listen):
     keeper = Keeper()
-    keeper.kept.look([listen(lent=True), listen(kind=socket.SOCK_DGRAM)])
+    await keeper.kept.look(lambda: [listen(lent=True), listen(kind=socket.SOCK_DGRAM)])
     assert keeper.told == []
 
 
 async def test_where_there_is_no_room_it_is_told_later(listen):
     keeper = Keeper()
     keeper.room = 1
-    keeper.kept.look([listen(), listen(), listen()])
+    await keeper.kept.look(lambda: [listen(), listen(), listen()])
     assert len(keeper.told) == 1
     keeper.room = 1000
     async with asyncio.timeout(5):
         while len(keeper.told) < 3:
             await asyncio.sleep(0)
-    keeper.kept.look([])
+    await keeper.kept.look(lambda: [])
     keeper.kept.close()
 
 
 async def test_many_are_told_of_in_pieces(listen):
     keeper = Keeper()
-    keeper.kept.look([listen() for _ in range(120)])
+    await keeper.kept.look(lambda: [listen() for _ in range(120)])
     assert len(keeper.told) == 50
     async with asyncio.timeout(5):
         while len(keeper.told) < 120:
@@ -106,18 +106,18 @@ async def test_many_are_told_of_in_pieces(listen):
 async def test_what_is_kept_already_is_not_told(listen):
     keeper = Keeper()
     one = listen()
-    keeper.kept.look([one])
+    await keeper.kept.look(lambda: [one])
     name = keeper.told[0][1].removeprefix("FDNAME=")
     other = Keeper()
     units, kept = apart([("db", listen()), (name, one)])
     assert ([unit for unit, _ in units], kept) == (["db"], [(name, one)])
     other.kept.given(kept)
-    other.kept.look([one])
+    await other.kept.look(lambda: [one])
     assert other.told == []
-    other.kept.look([])
+    await other.kept.look(lambda: [])
     assert [words[0] for words in other.told] == ["FDSTOREREMOVE=1"]
 
 
 async def test_nobody_keeps_any_where_that_is_not_said(listen):
     kept = KeptSockets(lambda *_: pytest.fail("it was told"), wanted=False)
-    kept.look([listen()])
+    await kept.look(lambda: [listen()])
