@@ -8,9 +8,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
-__all__ = ["Coalesced", "Slice", "spawn"]
+__all__ = ["Coalesced", "Slice", "Sliced", "spawn"]
 
 _LONGEST = 0.002  # seconds
 _T = TypeVar("_T")
@@ -124,6 +124,36 @@ class Coalesced:
                     _log.exception("%s failed", self._name)
         finally:
             self._running = False
+
+
+class Sliced(Generic[_T]):
+    """Items that `work` is called with, one after the other, in slices (see Slice): thousands that
+    come at one moment keep nothing else waiting.
+    """
+
+    def __init__(self, work: Callable[[_T], object], name: str) -> None:
+        self._work = work
+        self._waiting: deque[_T] = deque()
+        self._all = Coalesced(self._work_off, name)
+
+    def add(self, item: _T) -> None:
+        """Have `item` worked at after those that wait."""
+        self._waiting.append(item)
+        self._all.ask()
+
+    def clear(self) -> None:
+        """Forget those that wait."""
+        self._waiting.clear()
+
+    async def _work_off(self) -> None:
+        piece = Slice()
+        while self._waiting:
+            item = self._waiting.popleft()
+            try:
+                self._work(item)
+            except Exception:
+                _log.exception("work at %r failed", item)
+            await piece.end()
 
 
 def _ended(task: asyncio.Task[Any]) -> None:

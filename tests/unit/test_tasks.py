@@ -6,7 +6,7 @@ import weakref
 import pytest
 import uvloop
 
-from ambassador.tasks import Coalesced, Slice, spawn
+from ambassador.tasks import Coalesced, Slice, Sliced, spawn
 
 
 def test_a_task_has_its_name_and_result():
@@ -164,3 +164,31 @@ def test_who_is_cancelled_while_another_works_leaves_its_turn_to_the_next():
         assert [one is True for one in done] == [False, True, False, True, True]
 
     asyncio.run(main())
+
+
+def test_items_are_worked_at_in_order_and_in_slices_though_one_fails(caplog):
+    done, turns = [], []
+
+    def work(item):
+        over = time.monotonic() + 0.001
+        while time.monotonic() < over:
+            pass
+        if item == 3:
+            raise ValueError(item)
+        done.append(item)
+
+    async def main():
+        queue = Sliced(work, "count")
+        for item in range(20):
+            queue.add(item)
+        while len(done) < 19:
+            await asyncio.sleep(0)
+            turns.append(len(done))
+        queue.add(20)
+        queue.clear()
+        await asyncio.sleep(0.01)
+
+    asyncio.run(main())
+    assert done == [item for item in range(20) if item != 3]
+    assert len(set(turns)) >= 5  # 2 ms each
+    assert "work at 3 failed" in caplog.text

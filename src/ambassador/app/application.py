@@ -27,7 +27,7 @@ from ambassador.app import assemble
 from ambassador.app.alone import in_fleet
 from ambassador.app.feeds import Feeds
 from ambassador.app.figures import Figures
-from ambassador.app.handed import go_on, handing
+from ambassador.app.handed import go_on, handing, prepared
 from ambassador.app.ready import Readiness, in_a_line, tell_cut
 from ambassador.app.reclaim import Left, leave, outlive
 from ambassador.app.watches import Watches
@@ -185,7 +185,7 @@ class App:
             await self._transfer.offer(
                 self._doors.path,
                 lambda: self._doors.sockets,
-                self.reconciler.still,
+                prepared(self.reconciler.still),
                 self._encode,
                 self._let_go,
             )

@@ -4,14 +4,19 @@ object, the operator's wishes as `store` writes them, and a key for each other p
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
-from collections.abc import Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import AbstractAsyncContextManager
+from importlib import import_module
 
 from ambassador.control.reconciler import Reconciler
 from ambassador.core.wish import Wish
 
-__all__ = ["ENDINGS", "HISTORY", "PRIMARIES", "WOKEN", "go_on", "handing", "part"]
+__all__ = ["ENDINGS", "HISTORY", "PRIMARIES", "WOKEN", "go_on", "handing", "part", "prepared"]
+
+_Still = Callable[[bool], AbstractAsyncContextManager[tuple[Wish, ...]]]
 
 PRIMARIES = "primaries"  # what followers remember; see core.follow.memory
 HISTORY = "history"  # what was changed; see store.FileHistory
@@ -37,6 +42,24 @@ def handing(reconciler: Reconciler, woken: Callable[[], str]) -> Callable[[Colle
         return json.dumps(json.loads(FileStore.encode(wishes)) | parts)
 
     return written
+
+
+def prepared(still: _Still) -> _Still:
+    """Return `still` (see Lending) with all there that writing down needs: 20 ms of imports, which
+    sessions do not wait for.
+    """
+
+    def load() -> None:
+        for name in ("core.ending", "core.follow.memory", "store", "planes.relay.outgoing"):
+            import_module(f"ambassador.{name}")
+
+    @contextlib.asynccontextmanager
+    async def entered(passes: bool) -> AsyncIterator[tuple[Wish, ...]]:
+        await asyncio.to_thread(load)
+        async with still(passes) as wishes:
+            yield wishes
+
+    return entered
 
 
 def go_on(reconciler: Reconciler, handed: bytes | None) -> None:

@@ -20,7 +20,7 @@ from ambassador.resolve.dns import NameServers
 from ambassador.resolve.hosts import HostsFile
 from ambassador.resolve.repeat import Repeat, Repeater
 from ambassador.resolve.turns import Turns
-from ambassador.tasks import spawn
+from ambassador.tasks import Sliced, spawn
 
 __all__ = ["NameResolver"]
 
@@ -77,6 +77,7 @@ class NameResolver:
         self._names: dict[str, _Name] = {}
         self._turns = Turns(most=shares(resource.getrlimit(resource.RLIMIT_NOFILE)[0]).questions)
         self._repeater = Repeater()
+        self._due = Sliced(self._ask_again, "ask again for names")
 
     async def resolve(self, host: str) -> Sequence[str]:
         """Return the addresses of `host`; see ports.Resolver."""
@@ -157,6 +158,7 @@ class NameResolver:
                 name.timer.cancel()
             if name.question is not None:
                 name.question.cancel()
+        self._due.clear()
         self._repeater.close()
 
     def _fed(self, host: str) -> _Name:
@@ -229,15 +231,19 @@ class NameResolver:
             name.timer.cancel()
         loop = asyncio.get_running_loop()
         if name.repeat is None:
-            early = (name.expires - loop.time()) * _SPREAD * _share(name.host)
+            share = (crc32(name.host.encode()) & 0xFFFF) / 0x10000  # of a name always the same
+            early = (name.expires - loop.time()) * _SPREAD * share
             name.timer = loop.call_at(name.expires - early, self._ask, name)
         else:
             # At the same moments for all names: answers that come together are read together.
             when = (name.expires - _BEYOND) // _GRID * _GRID
-            name.timer = loop.call_at(when, self._ask_again, name, name.repeat)
+            name.timer = loop.call_at(when, self._due.add, (name, name.repeat))
 
-    def _ask_again(self, name: _Name, repeat: Repeat) -> None:
+    def _ask_again(self, it: tuple[_Name, Repeat]) -> None:
         """Ask as before, where that has an answer at all; in full where it has another."""
+        name, repeat = it
+        if name.repeat is not repeat or not name.watchers:  # by now
+            return
 
         def told(same: bool) -> None:
             if same and name.repeat is repeat:
@@ -340,8 +346,3 @@ def _addresses(name: _Name) -> Sequence[str]:
         failure = name.failure or f"{name.host} is not known yet"
         raise (NoSuchNameError if name.gone else ResolveError)(failure)
     return name.addresses
-
-
-def _share(host: str) -> float:
-    """Return a number from 0 to 1 that is another one for each name, and always the same."""
-    return (crc32(host.encode()) & 0xFFFF) / 0x10000
