@@ -42,6 +42,7 @@ class Onward:
     _arrived: ClientArrived
     _incoming: Incoming | None = None
     _outgoing: Outgoing | None = None
+    _open: Sequence[StreamOrUdp] | None = None  # that take clients, where the others have stopped
 
     @property
     def passing(self) -> int:
@@ -112,7 +113,7 @@ class Onward:
 
     def pause(self) -> None:
         """Accept nothing for the time being."""
-        for listener in self._listeners():
+        for listener in self._listeners() if self._open is None else self._open:
             if listener.takes:
                 listener.pause()
 
@@ -123,8 +124,13 @@ class Onward:
     async def stop_accepting(self) -> None:
         """Let clients wait; datagrams are taken for as long as flows are carried."""
         piece = Slice()
-        for listener in self._streams():
-            listener.pause()
+        listeners = self._listeners()
+        for listener in listeners:
+            if isinstance(listener, StreamListener):
+                listener.pause()
+            await piece.end()
+        self._open = [one for one in listeners if not isinstance(one, StreamListener)]
+        for _ in self._outgoing.look() if self._outgoing is not None else ():
             await piece.end()
 
     def copies(self) -> Iterator[Piece]:
@@ -144,13 +150,13 @@ class Onward:
 
     def gone(self) -> int:
         """Another process has them; see ports.Passing."""
-        outgoing, self._outgoing = self._outgoing, None
+        outgoing, self._outgoing, self._open = self._outgoing, None, None
         self._around.poller.is_lent = False
         return outgoing.gone() if outgoing is not None else 0
 
     async def take_back(self) -> None:
         """Accept again, if it was paused."""
-        self._outgoing = None
+        self._outgoing = self._open = None
         self.offload.resume()
         await self.accept()
 

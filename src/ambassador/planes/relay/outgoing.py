@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -77,6 +78,10 @@ class Outgoing:
         self._copies: dict[Passable, _Copy] = {}
         self._final: list[Callable[[], None]] = []
         self._told: set[int] = set()  # serials of routes
+        # Seen by `look`: routes that may have something, the numbers of all, who has a limit.
+        self._busy: list[tuple[RelayRoute, bool]] | None = None
+        self._numbers: dict[int, int] = {}
+        self._limited: list[LiveRoute] = []
 
     def pieces(self) -> Iterator[Piece]:
         """Yield copies of what has come since this was called last; all may be carried on and end
@@ -86,14 +91,31 @@ class Outgoing:
             yield from self._places()
         yield from self._pieces(self._fresh(self._routes(), last=False))
 
+    def look(self) -> Iterator[None]:
+        """See what there is of each route, a route at a time: no client comes any longer. Of
+        thousands few have anything, and `freeze` looks at these alone.
+        """
+        busy: list[tuple[RelayRoute, bool]] = []
+        self._busy, self._limited = None, []
+        for route, has_left in tuple(self._routes()):
+            if _may_be_busy(route):
+                busy.append((route, has_left))
+            if not has_left:
+                self._numbers[route.live.serial] = route.live.number
+            if is_limited(route.live.route):
+                self._limited.append(route.live)
+            yield
+        self._busy = busy
+
     def freeze(self) -> tuple[list[Piece], bytes]:
         """Return the rest, and the state of everything. It counts for as long as this process does
         nothing else.
         """
-        # One look at all of them: of thousands few have anything.
-        busy = [(route, has_left) for route, has_left in self._routes() if _is_busy(route)]
-        late = list(self._pieces(self._fresh(busy, last=True)))
-        return late, self._state(busy)
+        if self._busy is None:
+            deque(self.look(), 0)
+        assert self._busy is not None
+        late = list(self._pieces(self._fresh(self._busy, last=True)))
+        return late, self._state(self._busy)
 
     def gone(self) -> int:
         """Let go of all that another process has by now; return how many they were."""
@@ -198,16 +220,15 @@ class Outgoing:
                 reason = session.reason
                 unsent.append(data)
                 odd.append([key, reason and reason.value, session.detail, *_plain(passed)])
+        self._numbers |= {
+            one.live.serial: one.live.number for one, has_left in busy if not has_left
+        }
         greeting_ones = list(self._greetings(busy))
         for _, greetings, _, greeting, _ in greeting_ones:
             self._final.append(partial(greetings.taken, greeting))
         text = {
             "version": VERSION,
-            "numbers": [
-                [route.live.serial, route.live.number]
-                for route, has_left in self._routes()
-                if route.live.number and not has_left
-            ],
+            "numbers": [[serial, number] for serial, number in self._numbers.items() if number],
             "plain": plain,
             "odd": odd,
             "waiting": [known for _, _, known in sorted(waiting)],
@@ -215,11 +236,7 @@ class Outgoing:
             "flows": list(self._flow_states(busy, unsent)),
             "leaving": list(self._leaving(busy)),
             "left": left,
-            "limits": [
-                [route.live.serial, route.live.counters.limits.told()]
-                for route, _ in self._routes()
-                if is_limited(route.live.route)
-            ],
+            "limits": [[live.serial, live.counters.limits.told()] for live in self._limited],
         }
         return b"\n".join((json.dumps(text).encode(), b"".join(unsent)))
 
@@ -313,17 +330,14 @@ def _told(live: LiveRoute, has_left: bool) -> list[Any]:
     return [*where, route.name, format_existing(route.existing), has_left]
 
 
-def _is_busy(route: RelayRoute) -> bool:
-    """Tell whether there is anything of it but how it counts."""
+def _may_be_busy(route: RelayRoute) -> bool:
+    """Tell whether there is anything of it but how it counts, or may be soon: datagrams come."""
     if route.departures.under_way:
         return True
-    for one in route.listeners:
-        if isinstance(one, StreamListener):
-            if one.sessions or one.greetings:
-                return True
-        elif len(one.flows):
-            return True
-    return False
+    return any(
+        not isinstance(one, StreamListener) or one.sessions or one.greetings
+        for one in route.listeners
+    )
 
 
 def _piece(
