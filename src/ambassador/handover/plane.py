@@ -175,12 +175,17 @@ class EarlierPlane:
         self._processes.append(process)
         process.start()
 
-    def _gone(self, process: EarlierProcess) -> None:
+    async def _gone(self, process: EarlierProcess) -> None:
         """Keep what it has counted."""
         if process not in self._processes:
             return  # we are ending, too
-        self._processes.remove(process)
-        add(self._past, {key: lasting(one) for key, one in process.counters.items()})
+        piece = Slice()
+        while process.counters:  # each route's at once, so that all of them together stay
+            key, counted = process.counters.popitem()
+            add(self._past, {key: lasting(counted)})
+            await piece.end()
+        if process in self._processes:
+            self._processes.remove(process)
         log.event(
             log.INFO,
             "earlier_ended",

@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import socket
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from itertools import count
 from uuid import uuid4
 
@@ -30,7 +30,10 @@ class EarlierProcess:
     """
 
     def __init__(
-        self, sock: socket.socket, counters: Counters, ended: Callable[[EarlierProcess], None]
+        self,
+        sock: socket.socket,
+        counters: Counters,
+        ended: Callable[[EarlierProcess], Awaitable[None]],
     ) -> None:
         self.sock = sock
         self.pid = peer(sock)[0]
@@ -109,7 +112,7 @@ class EarlierProcess:
         self._task = None
         self.sock.close()
         self._forget()
-        self._ended(self)
+        await self._ended(self)
 
     def _forget(self) -> None:
         for future in self._waiting.values():
