@@ -35,6 +35,14 @@ def build(source: Source, base: str, work: Path, out: Path) -> Path:
     """
     if shutil.which("docker") is None:
         raise ReleaseError("the image is built by an engine: apt-get install docker.io docker-cli")
+    try:
+        run(source, "docker", "version")
+    except ReleaseError as error:
+        raise ReleaseError(
+            f"the image is built by an engine, and none answers: {str(error).splitlines()[-1]}\n"
+            "    start it: systemctl start docker\n"
+            "    or leave out the image: ./dev release wheel deb single inventory"
+        ) from error
     tag = f"ambassador-release:{source.version}"
     argument = f"SOURCE_DATE_EPOCH={source.epoch}"
     run(

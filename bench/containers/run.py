@@ -79,6 +79,7 @@ def main(arguments: Sequence[str]) -> int:
     asked = _parser().parse_args(arguments)
     if unknown := [one for one in asked.only.split(",") if one not in CELLS]:
         raise BenchError(f"there is no cell {unknown[0]!r}; there are {', '.join(CELLS)}")
+    asked.into.mkdir(parents=True, exist_ok=True)
     if asked.page:
         (asked.into / NAME).write_text(page(_kept()))
         return 0

@@ -14,7 +14,7 @@ import pytest
 
 from ambassador import __version__
 from ambassador.cli.verbs import VERBS
-from release import debian, inventory, lock, manual, source
+from release import debian, image, inventory, lock, manual, source
 from tests.ports import free_port
 from tests.program import clean_environ
 from tests.relay.peers import read_exactly
@@ -156,3 +156,9 @@ def test_the_package_is_refused_where_python_is_too_old():
     # Debian 11 and Ubuntu 22.04; Debian 12 and Ubuntu 24.04 (python3-defaults)
     assert not any(map(good, ("3.9.2-3", "3.10.6-1~22.04")))
     assert all(map(good, ("3.11.2-1+b1", "3.12.3-0ubuntu2")))
+
+
+def test_an_engine_that_does_not_answer_is_said_and_how_to_go_on(tmp_path, monkeypatch):
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path / 'nobody.sock'}")
+    with pytest.raises(source.ReleaseError, match=r"none answers: .*\n.*systemctl start docker"):
+        image.build(source.read(), "debian:trixie-slim", tmp_path, tmp_path)
