@@ -196,4 +196,4 @@ def test_a_flood_of_datagrams_leaves_each_turn_of_the_loop_to_others(relay, peer
         return [after - before for before, after in pairwise((0, *taken))]
 
     turns = relay.do(flood())
-    assert max(turns) == 64
+    assert 1 < max(turns) <= 64  # a millisecond, if that is over first

@@ -191,8 +191,10 @@ class EngineHttp:
         if self._tls is None:
             import ssl  # noqa: PLC0415 (8 ms; only with TLS)
 
+            from ambassador.tls.trust import trusting  # noqa: PLC0415 (the same)
+
             try:
-                context = ssl.create_default_context(cafile=f"{folder}/ca.pem")
+                context = trusting(f"{folder}/ca.pem")
                 if os.path.exists(f"{folder}/cert.pem"):  # noqa: PTH110
                     context.load_cert_chain(f"{folder}/cert.pem", f"{folder}/key.pem")
             except (OSError, ssl.SSLError) as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ambassador.errors import ConfigError, Problem
 from ambassador.fleet.connection import AwayError, Url, words
+from ambassador.tls.trust import trusting
 
 __all__ = ["Access", "spoken"]
 
@@ -46,7 +47,7 @@ class Access:
         if not url.tls:
             return None
         try:
-            context = ssl.create_default_context(cafile=self.ca or None)
+            context = trusting(self.ca or None)
         except (OSError, ssl.SSLError) as error:
             raise _file("AMBASSADOR_ETCD_CA", self.ca, error, "/etc/etcd/ca.pem") from None
         if self.cert:

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar, cast
 
+from ambassador.tls.trust import trusting
+
 __all__ = ["Channel", "Credentials", "Denied", "Silence", "context", "words"]
 
 _MOST = 1 << 20  # bytes that are read and not understood yet
@@ -59,8 +61,8 @@ def context(tls: str) -> ssl.SSLContext | None:
         return None
     try:
         if tls == "yes":
-            return ssl.create_default_context()
-        found = ssl.create_default_context(cafile=tls)
+            return trusting()
+        found = trusting(tls)
     except (OSError, ssl.SSLError) as error:
         raise Silence(f"{tls} cannot be used as authorities of TLS: {words(error)}") from None
     found.check_hostname = False  # members are found by address; the file says whom to trust
