@@ -23,7 +23,7 @@ from tests.wait import until
 
 __all__ = ["front", "net", "write"]  # fixtures
 
-pytestmark = [pytest.mark.root, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.alone, pytest.mark.root, pytest.mark.timeout(120)]
 
 
 @pytest.fixture(scope="module")
