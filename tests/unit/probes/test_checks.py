@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 
 import pytest
+from coverage import Coverage
 
 from ambassador.core.plan import plan
 from ambassador.errors import PlaneError
@@ -193,4 +194,5 @@ def test_a_thousand_endpoints_are_asked_each_two_seconds_at_little_cost(
     assert {health for _, health, _ in it.told} == {HEALTHY}
     record_property("percent of a core", own / took * 100)
     sys.stdout.write(f"1,000 endpoints each 2 s: {own / took * 100:.1f} % of a core\n")
-    assert own / took < 0.10  # 0.037 under a load of 10 on two cores
+    # 0.037 under a load of 10 on two cores; 0.11 to 0.18 where coverage looks at each line.
+    assert own / took < (0.10 if Coverage.current() is None else 0.40)
