@@ -242,7 +242,7 @@ def test_datagrams_follow_at_once(scene, ambassador, cause):
         ambassador.resolve("db", "10.77.0.5")
     else:
         ambassador.change("dns", "10.77.0.5:7053")
-    until(lambda: answered_by(new), within=3.0, what="the new endpoint answers")
+    until(lambda: answered_by(new), within=1.0, what="the new endpoint answers")
     old.settimeout(0)
     with contextlib.suppress(BlockingIOError):
         while old.recv(8):  # what came before the change was through

@@ -58,7 +58,7 @@ class IdentityFiles:
     def change(self, routes: Iterable[Route]) -> None:
         """Say of each of `routes` that is new where nobody proves who it is."""
         for route in routes:
-            said = [route.tls, *[endpoint.tls for endpoint in route.endpoints]]
+            said = [route.tls, *(endpoint.tls for endpoint in route.endpoints)]
             nobody = any(one is not None and one.verify is Verify.NONE for one in said)
             if nobody and route.name not in self._loud:
                 text = (

@@ -34,6 +34,7 @@ class KeptSockets:
         self._kept: dict[str, int] = {}  # inode by name
         self._due: dict[str, LentSocket | socket.socket | None] = {}  # None: not any longer
         self._timer: asyncio.Handle | None = None
+        self._looks = 0  # that have begun: what an earlier one has seen no longer counts
 
     def given(self, sockets: Iterable[tuple[str, LentSocket]]) -> None:
         """These are kept already."""
@@ -43,6 +44,8 @@ class KeptSockets:
         """Have kept what `sockets` returns, but for those that are lent, and no others."""
         if not self._wanted:
             return
+        self._looks += 1
+        mine = self._looks
         piece, here, new = Slice(), set[str](), dict[str, socket.socket]()
         for sock in sockets():
             await piece.end()
@@ -50,12 +53,13 @@ class KeptSockets:
                 here.add(name)
                 if self._kept.get(name) != _inode(sock):
                     new[name] = sock
-        if self._wanted:  # still
+        if self._wanted and mine == self._looks:  # still
             self._due = {**dict.fromkeys(self._kept.keys() - here), **new}
             self._tell_some()
 
     def forget(self) -> None:
         """Have none kept any longer."""
+        self._looks += 1
         if self._wanted:
             self._due = dict.fromkeys(self._kept)
             self._tell_some()

@@ -6,6 +6,7 @@ import shlex
 import stat
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from ambassador.core.admission import admitted, is_nobody
@@ -26,7 +27,6 @@ from ambassador.spec.variable import format_option
 __all__ = ["NetworkLists", "files_of"]
 
 LARGEST = 4 << 20  # bytes of one file: a quarter of a million networks
-_SAID = 1000  # things routes may say of it of which the files are remembered
 _Lists = dict[str, list[Network]]
 
 
@@ -45,7 +45,6 @@ class NetworkLists:
         self._peers = PeerLists()
         self._allow = allow
         self._files: _Lists = {}  # by path, as they were last good
-        self._of: dict[tuple[object, ...], frozenset[str]] = {}  # see `files`
         self._known: dict[tuple[tuple[str, ...], tuple[str, ...]], Admitted] = {}
 
     def __call__(self, route: Route) -> Route:
@@ -65,13 +64,9 @@ class NetworkLists:
 
     def files(self, route: Route) -> frozenset[str]:
         """Return the paths of all files that count for `route`."""
-        key = route.peers, route.allow, route.deny, _is_without_addresses(route)
-        found = self._of.get(key)
-        if found is None:  # thousands of routes say the same, mostly nothing
-            if len(self._of) >= _SAID:
-                self._of.clear()
-            found = self._of[key] = frozenset((*files_of(route.peers), *self._of_networks(route)))
-        return found
+        if _is_without_addresses(route):
+            return _paths(route.peers)
+        return _paths(route.peers, route.allow or self._allow, route.deny)
 
     def _of_networks(self, route: Route) -> list[str]:
         if _is_without_addresses(route):
@@ -152,6 +147,12 @@ class PeerLists:
     def keep_only(self, paths: Collection[str]) -> None:
         """Forget what other files than those at `paths` said."""
         self.files = {path: found for path, found in self.files.items() if path in paths}
+
+
+@lru_cache(maxsize=1000)
+def _paths(*said: tuple[str, ...]) -> frozenset[str]:
+    """Return those of `files_of`. Thousands of routes say the same, mostly nothing."""
+    return frozenset(path for texts in said for path in files_of(texts))
 
 
 def files_of(texts: Iterable[str]) -> list[str]:

@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 import socket
+import time
 
 import pytest
 
 from ambassador.sockets.inherited import LentSocket
 from ambassador.sockets.kept import KeptSockets, apart
+from ambassador.tasks import spawn
 
 pytestmark = pytest.mark.asyncio
 
@@ -121,3 +123,23 @@ async def test_what_is_kept_already_is_not_told(listen):
 async def test_nobody_keeps_any_where_that_is_not_said(listen):
     kept = KeptSockets(lambda *_: pytest.fail("it was told"), wanted=False)
     await kept.look(lambda: [listen()])
+
+
+async def test_what_an_earlier_look_has_seen_no_longer_counts(listen):
+    keeper = Keeper()
+    one, two = listen(), listen()
+    seen = asyncio.Event()
+
+    def slow():
+        time.sleep(0.005)  # longer than a slice: others have their turn
+        seen.set()
+        return [one]
+
+    earlier = spawn(keeper.kept.look(slow), "an earlier look")
+    await seen.wait()
+    assert not earlier.done()
+    keeper.kept.forget()
+    await earlier
+    assert keeper.told == []
+    await keeper.kept.look(lambda: [two])
+    assert keeper.heard() == [("FDSTORE=1", port(two))]
