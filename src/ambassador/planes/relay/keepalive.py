@@ -12,7 +12,7 @@ from ambassador.planes.relay.side import Side
 __all__ = ["Keepalives"]
 
 _AFTER = 0.5  # seconds; well below the shortest keepalive, which is counted in whole ones
-_PIECE = 200  # sides seen to before other work of the loop has its turn: 1 to 2 ms
+_PIECE = 200  # sides seen to before other work of the loop has its turn: 1 ms
 
 
 class Keepalives:
