@@ -111,8 +111,8 @@ def test_what_is_missing_and_what_root_would_add_is_said(elsewhere):
         elsewhere.put(name, "exit 1")
     done = elsewhere("test")
     assert "sudo ./dev test" in done.stdout
-    assert "25 minutes" in done.stdout
-    assert "25 minutes" not in elsewhere("test", "tests/house").stdout  # only some of them
+    assert "30 minutes" in done.stdout
+    assert "30 minutes" not in elsewhere("test", "tests/house").stdout  # only some of them
 
 
 def test_what_is_installed_and_how_long_it_takes_is_said_before(elsewhere, tmp_path):
@@ -125,7 +125,7 @@ def test_what_is_installed_and_how_long_it_takes_is_said_before(elsewhere, tmp_p
     elsewhere.put("apt-get", "exit 1")
     before, _, after = elsewhere("test").stdout.partition("packages         ...")
     assert "failed" in after
-    assert "25 minutes" in before
+    assert "30 minutes" in before
     assert ".venv" in before
     assert "new-package or old-package" in before
 
