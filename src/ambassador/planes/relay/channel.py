@@ -60,7 +60,9 @@ class Channel:
         return True
 
     def flush(self) -> None:
-        """Send what is kept, as far as there is room. Raises OSError, as `send`."""
+        """Send what is kept, as far as there is room. Raises OSError, as `send`; nothing is kept
+        then.
+        """
         while self._kept:
             data, attached = self._kept[0]
             try:
@@ -73,11 +75,19 @@ class Channel:
                 return
             except OSError as error:
                 if error.errno != errno.ETOOMANYREFS:  # on their way (unix(7)): later
+                    self.forget()
                     raise
                 return
             for one in attached:
                 self._close(one)
             self._kept.popleft()
+
+    def forget(self) -> None:
+        """Close what is kept: nobody will take it."""
+        while self._kept:
+            _, attached = self._kept.popleft()
+            for one in attached:
+                self._close(one)
 
     def receive(self) -> Iterator[tuple[Message, list[int]]]:
         """Yield what has arrived, with the descriptors that came along. Raises EOFError when the

@@ -149,6 +149,7 @@ class Orphan(Ready):
         """It has gone without a claim."""
         self._callers.discard(caller)
         self._loop.poller.close_socket(caller.channel.sock)
+        caller.channel.forget()
 
     def _books(self) -> Iterator[tuple[int, tuple[int, ...]]]:
         """Yield what was counted; clients that are parked are yet to be counted."""

@@ -217,6 +217,7 @@ class Worker(Outliving):
             self._doors.shared.cells[self.row * COLUMNS + LET_GO] = 1
         self._found.forget_place()
         self._poller.close_socket(self._channel.sock)
+        self._channel.forget()
         self._release()
         for session in left:
             session.ended(None, 0, 0)
@@ -315,6 +316,7 @@ class Worker(Outliving):
 
     def _gone(self) -> None:
         self._poller.close_socket(self._channel.sock)
+        self._channel.forget()
         self._release()
         self.is_ready = False
         self._end_piece()

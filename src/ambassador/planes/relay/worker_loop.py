@@ -264,6 +264,7 @@ class WorkerLoop(Pausing):
         self.alone = True
         said = self.channel.sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
         self.poller.close_socket(self.channel.sock)
+        self.channel.forget()
         waiting = self._waiting
         if waiting is None or not self._outlive or self.row.is_let_go:
             self.end_alone()

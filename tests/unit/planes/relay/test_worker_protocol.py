@@ -1,3 +1,4 @@
+import contextlib
 import os
 import socket
 
@@ -185,3 +186,17 @@ def test_the_end_of_the_other_side_is_told(ends):
     with pytest.raises(OSError):
         one.send(Ask())
     assert one.attach(Adopt(1, NEW), (0, 1)) is False
+
+
+def test_what_is_kept_for_an_end_that_is_gone_is_closed(ends):
+    one, other = ends
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            one.sock.send(b"x" * 1000)
+    waits, gone = socket.socket(), socket.socket()
+    one.send(Cut(1), (waits,))
+    assert waits.fileno() >= 0
+    other.sock.close()
+    with pytest.raises(OSError):
+        one.send(Cut(2), (gone,))
+    assert (waits.fileno(), gone.fileno(), one.is_full) == (-1, -1, False)
