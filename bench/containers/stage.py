@@ -136,6 +136,9 @@ class Stage:
             (folder / "resolv.conf").write_text(f"nameserver {dns}\n")
             script = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
             words = ["unshare", "-m", "sh", "-c", script, str(folder / "resolv.conf"), *words]
+        if plane == "kernel":  # what --sysctl net.ipv4.ip_forward=1 does
+            with entered(self.engine.namespace("home")):
+                Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
         ambassador = Ambassador(words, self.engine.namespace("home"), environ, folder / "said")
         try:
             if plane == "kernel":
