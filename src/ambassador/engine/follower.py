@@ -29,7 +29,7 @@ _EVENTS = f"/events?filters={_FILTER}"
 _WHOLE = 60.0  # seconds between two looks at everything
 _AGAIN = 1.0  # after an event the list may lag behind: one more look
 _TOGETHER = 0.01  # events come in groups
-_EAGER = 0.1  # seconds between two looks where events come late and somebody waits,
+_EAGER = 0.025  # seconds between two looks where events come late and somebody waits,
 _SHARE = 4  # or so many times what a look takes
 _MANY = 8  # containers that are asked for by their ids; more: all
 _LATE = 2.0  # seconds: an event that is older was not read in time, and others may be lost

@@ -27,7 +27,7 @@ from ambassador.tasks import spawn
 __all__ = ["Waker"]
 
 _PATIENCE = 60.0  # seconds a client waits at most for one that is being woken
-_PROBE = 0.01  # seconds between two looks at whether it answers
+_PROBE = 0.005  # seconds between two looks at whether it answers
 _START = 60.0  # seconds the engine, or a command, may take
 _PAUSE = 1.0  # seconds after a start that failed, then twice as long, and so on
 _LONGEST_PAUSE = 30.0
