@@ -1,4 +1,4 @@
-"""Who may come in: networks put together, and the judgement of one client."""
+"""Which clients may come in: lists of networks put together, and the judgement of one client."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _Ends = tuple[tuple[int, ...], tuple[int, ...]]  # firsts and lasts, as of Range
 
 
 def admitted(allow: Iterable[Network], deny: Iterable[Network]) -> Admitted:
-    """Return the networks that are of `allow` and not of `deny`."""
+    """Return the networks that are in `allow` and not in `deny`."""
     allowed, denied = tuple(allow), tuple(deny)
     ipv4, ipv6 = (
         _without(_joined(allowed, ipv6=ipv6), _joined(denied, ipv6=ipv6)) for ipv6 in (False, True)
@@ -27,20 +27,20 @@ def admitted(allow: Iterable[Network], deny: Iterable[Network]) -> Admitted:
 
 @lru_cache(256)
 def senders_of(proxy: tuple[str, ...]) -> Admitted | None:
-    """Return who may send a PROXY header where the `proxy` of a route is this; None: every
-    client.
+    """Return the networks whose clients may send a PROXY header, from the option `proxy` of a
+    route; None: every client may.
     """
     return None if proxy == EVERYBODY else admitted(map(network_of, proxy), ())
 
 
 def is_nobody(who: Admitted) -> bool:
-    """Tell whether no client at all may come in."""
+    """Tell whether `who` holds no network, so that no client may come in."""
     return not who.ipv4.firsts and not who.ipv6.firsts
 
 
 def admits(who: Admitted, host: str) -> bool:
-    """Tell whether the client at `host` may come in: an IP literal as accept(2) gives it, perhaps
-    with a zone (`fe80::1%eth0`); an IPv4-mapped one is judged as IPv4.
+    """Tell whether the client at `host` may come in. `host` is an IP literal as accept(2) gives it,
+    perhaps with a zone (`fe80::1%eth0`); an IPv4-mapped address is judged as IPv4.
     """
     if host.startswith(_MAPPED) and "." in host:
         host = host.removeprefix(_MAPPED)
@@ -55,14 +55,14 @@ def admits(who: Admitted, host: str) -> bool:
 
 def host_of(client: str) -> str:
     """Return the IP literal of a client as `sessions` names it (`10.0.0.9:40312`, `[fd00::9]:1`);
-    empty for one of a unix socket.
+    empty for a client of a unix socket.
     """
     host, colon, _ = client.rpartition(":")
     return host.strip("[]") if colon else ""
 
 
 def _joined(networks: Iterable[Network], *, ipv6: bool) -> _Ends:
-    """Return the networks of one family: sorted, and those that touch made one."""
+    """Return the networks of one family: sorted, and networks that touch are joined."""
     firsts: list[int] = []
     lasts: list[int] = []
     end = -2
@@ -77,7 +77,7 @@ def _joined(networks: Iterable[Network], *, ipv6: bool) -> _Ends:
 
 
 def _without(allowed: _Ends, denied: _Ends) -> _Ends:
-    """Return what is left of `allowed`: both are walked through once."""
+    """Return the part of `allowed` that is not in `denied`, in one pass over both."""
     if not denied[0]:
         return allowed
     firsts: list[int] = []

@@ -18,10 +18,10 @@ __all__ = ["chosen", "parse_address"]
 def chosen(
     routes: Iterable[Route], name: str, endpoint: str
 ) -> list[tuple[Route, tuple[Endpoint, ...]]]:
-    """Return the endpoints that are meant, by route: all of the one so named, or those that are
-    written as `endpoint` of it, or of every route.
+    """Return the endpoints that are meant, by route: all endpoints of the route called `name`, or
+    the endpoints written as `endpoint`, of that route or of every route.
 
-    Raises ConfigError when neither is given, NotFoundError when there is none.
+    Raises ConfigError when neither is given, NotFoundError when nothing matches.
     """
     routes = tuple(routes)
     if not name and not endpoint:
@@ -53,8 +53,8 @@ def chosen(
 
 
 def parse_address(text: str, proto: Proto) -> Address | None:
-    """Return the address of an endpoint, written as a URL or without its scheme; None when it is
-    one of another protocol. Raises ConfigError.
+    """Return the address of an endpoint, written as a URL or without its scheme; None when the URL
+    is of another protocol. Raises ConfigError.
     """
     if "://" not in text:
         url = f"unix://{text}" if text.startswith("/") else f"{proto}://{text}"

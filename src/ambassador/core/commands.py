@@ -1,8 +1,8 @@
 """What an operator can ask, one dataclass a verb: the command line, the admin API and the
 reconciler speak of the same ones.
 
-Fields are plain values (text in the grammar of `spec`, seconds, numbers), so that a JSON body is
-a command as it stands; a field with a default may be left out. `VERBS` is the table of all.
+Fields are plain values (text in the grammar of `spec`, seconds, numbers), so that a JSON body maps
+directly to a command; a field with a default may be left out. `VERBS` is the table of all.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Say what is: of one route, or of all."""
+    """Show the state of one route, or of all."""
 
     result: ClassVar[type] = StatusView
     changes: ClassVar[bool] = False
@@ -67,7 +67,7 @@ class Sessions:
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """Say what has been counted of one route, as the metrics have it."""
+    """Show what has been counted for one route, with the same numbers as the metrics."""
 
     result: ClassVar[type] = NumbersView
     changes: ClassVar[bool] = False
@@ -77,15 +77,16 @@ class Numbers:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Point a route at other endpoints (URLs), without an error for anybody.
+    """Point a route at other endpoints (URLs); no client gets an error.
 
-    With `verify` each new endpoint must answer before anything changes, and again afterwards.
-    With `hold` new sessions wait meanwhile. `existing` is the policy for the sessions of the
-    endpoints before, in words of the grammar; empty: the route's own. Not done within `timeout`
-    seconds, everything is as it was.
+    With `verify` each new endpoint must answer before anything changes, and again afterwards. With
+    `hold` new sessions wait meanwhile. `existing` is the policy for the sessions of the old
+    endpoints, in words of the grammar; empty: the route's own policy. If the move is not done
+    within `timeout` seconds, everything is put back as it was.
 
-    With `check` nothing changes: all is done that no consumer feels, and it is said what would
-    happen. With `from` it is done only while the route leads just there.
+    With `check` nothing changes: only the steps that no client notices are made, and the answer
+    says what a real move would do. With `from` the move is made only if the route leads to exactly
+    these endpoints now.
     """
 
     result: ClassVar[type] = Moved
@@ -103,10 +104,11 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """Take back the last change of a route, as `History` lists it; asked again, the one before.
+    """Take back the last change of a route, as `History` lists it; called again, the change before.
 
-    Where that leads to other endpoints it is a move: `hold`, `existing`, `verify` and `timeout` as
-    there. With `change` (its number), only while that is the last one.
+    Where that leads to other endpoints it is a move: `hold`, `existing`, `verify` and `timeout`
+    mean the same as there. With `change` (a number), it is done only while that change is the last
+    one.
     """
 
     result: ClassVar[type] = Undone
@@ -135,7 +137,8 @@ class History:
 class Hold:
     """Accept new sessions of a route, but do not forward them until `Release`.
 
-    One that has waited `timeout` seconds is closed; while `limit` wait, more are refused.
+    A session that has waited `timeout` seconds is closed; while `limit` sessions wait, more are
+    refused.
     """
 
     result: ClassVar[type] = Done
@@ -148,7 +151,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Forward what is held, to wherever the route leads now."""
+    """Forward the sessions that are held, to wherever the route leads now."""
 
     result: ClassVar[type] = Done
     changes: ClassVar[bool] = True
@@ -160,9 +163,9 @@ class Release:
 class Drain:
     """Give endpoints no new sessions; open ones finish.
 
-    One `endpoint` (URL or address) of a route, or of every route that has it; or all endpoints
-    of a route. After `deadline` seconds the sessions still open are cut, spread over the last part
-    of it; 0: never.
+    One `endpoint` (URL or address) of a route, or of every route that has it; or all endpoints of a
+    route. Sessions still open after `deadline` seconds are cut, spread over the last part of that
+    time; 0: never.
     """
 
     result: ClassVar[type] = Done
@@ -175,7 +178,9 @@ class Drain:
 
 @dataclass(frozen=True, slots=True)
 class Maint:
-    """Treat endpoints as if they had left: no new sessions, open ones follow `existing`."""
+    """Treat endpoints as if they had left their route: no new sessions, open ones follow
+    `existing`.
+    """
 
     result: ClassVar[type] = Done
     changes: ClassVar[bool] = True
@@ -186,7 +191,7 @@ class Maint:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Take back `Drain` and `Maint`; a deadline that runs is forgotten."""
+    """Take back `Drain` and `Maint`; a deadline that is running is cancelled."""
 
     result: ClassVar[type] = Done
     changes: ClassVar[bool] = True
@@ -197,10 +202,10 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """End open sessions now, both sides with a reset: of a route, of an endpoint, or the one
-    whose id `Sessions` told. At most `rate` a second; 0: all at once.
+    """End open sessions now, both sides with a reset: of a route, of an endpoint, or the session
+    with the id that `Sessions` lists. At most `rate` a second; 0: all at once.
 
-    Where the endpoints may have new sessions, the clients may come back at once.
+    If the endpoints still take new sessions, the clients may connect again at once.
     """
 
     result: ClassVar[type] = Done
@@ -234,7 +239,7 @@ class Remove:
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """Forget what the operator has changed: of one route, or of all."""
+    """Drop what the operator has changed: of one route, or of all."""
 
     result: ClassVar[type] = Done
     changes: ClassVar[bool] = True

@@ -1,6 +1,7 @@
 """From a command to the operator's wishes, or to what is wrong with it. Pure.
 
-The reconciler makes a `Decision` so. A move, which takes two of them, is decided in `core.moving`.
+The reconciler acts on such a `Decision`. A move, which takes two of them, is decided in
+`core.moving`.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ _ADMIN = {
 
 
 def decide(now: Situation, command: Change) -> Decision:
-    """Return what `command` comes to. Raises ConfigError and its kinds."""
+    """Return what `command` leads to. Raises ConfigError and its kinds."""
     match command:
         case commands.Hold():
             return _hold(now, command)
@@ -118,7 +119,7 @@ def _reset(now: Situation, command: commands.Reset) -> Decision:
 
 
 def add(now: Situation, routes: Sequence[Route]) -> Decision:
-    """Return what it comes to when `routes` are added. Raises ConflictError."""
+    """Return the decision that adds `routes`. Raises ConflictError."""
     wishes = dict(now.wishes)
     installed = {route.key: route for route in now.routes}
     desired = {route.key for route in now.desired.routes}

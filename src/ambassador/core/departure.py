@@ -1,7 +1,7 @@
 """Why open sessions whose endpoint has left their route leave, and when they are ended.
 
-One decision for every plane: the relay, the kernel and earlier processes ask `cause`. All sessions
-have a time of grace; then what is left is ended one by one, evenly spaced.
+One decision for every plane: the relay, the kernel and earlier processes call `cause`. All sessions
+get a grace period; the sessions left after it are ended one by one, evenly spaced.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ __all__ = [
     "rest",
 ]
 
-# The share of a drain over which what is left is cut: clients that reconnect come spread out.
+# The share of a drain over which the remaining sessions are cut, so that their clients reconnect
+# spread out.
 LAST_PART = 0.2
 
 
@@ -33,18 +34,18 @@ class Standing(Enum):
     """Whether the route still has a place for an open session, whatever the session is doing."""
 
     HERE = auto()  # its endpoint is in the route
-    LEAVING = auto()  # it is not: the session follows the policy of the moment when it left
+    LEAVING = auto()  # its endpoint is not: the session follows the policy of that moment
 
 
 class Look(Enum):
     """What a look at the route has found."""
 
-    THERE = auto()  # the endpoint of the session, at its address
-    GONE = auto()  # neither
+    THERE = auto()  # the endpoint of the session, at the address the session is connected to
+    GONE = auto()  # the endpoint is gone, or it is at another address
 
 
-# A session that begins to leave is seen off by the policy of that moment; one that is HERE again is
-# spared.
+# A session that begins to leave ends by the policy of that moment; a session that is HERE again is
+# not ended.
 STANDING: dict[tuple[Standing, Look], Standing] = {
     (Standing.HERE, Look.THERE): Standing.HERE,
     (Standing.HERE, Look.GONE): Standing.LEAVING,
@@ -63,14 +64,14 @@ _WORDS = {
 
 
 class Departure(NamedTuple):
-    """Why sessions leave, and what becomes of those that are open."""
+    """Why sessions leave, and what happens to open ones."""
 
     reason: Reason
     existing: Existing
 
     @property
     def words(self) -> str:
-        """What the log says of the reason."""
+        """The reason in the words of the log."""
         return _WORDS[self.reason]
 
 
@@ -83,11 +84,11 @@ def cause(
     place: tuple[str, int] | None = None,
 ) -> Departure:
     """Return why a session leaves that is connected to an endpoint with this `address`, as it is
-    written (None: nobody knows), when `route` no longer has a place for it.
+    written (None: it is not known), when `route` no longer has a place for it.
 
     `route` is as it is now, or as it was last where it was `removed`. `once` is the policy of the
-    change the endpoint left with, where that was not the route's own: it counts for what moves.
-    `place` is where the session is connected to.
+    change that removed the endpoint, where it differs from the route's own: it counts only where
+    the endpoint has left the route. `place` is where the session is connected to.
     """
     if removed:
         return Departure(Reason.REMOVED, route.existing.of(Reason.REMOVED))
@@ -102,7 +103,7 @@ def cause(
 
 
 def grace(existing: Existing) -> float | None:
-    """Return for how many seconds every session may go on; None: for as long as it likes."""
+    """Return for how many seconds every session may go on; None: without limit."""
     match existing.fate:
         case Fate.KEEP:
             return None
@@ -114,7 +115,7 @@ def grace(existing: Existing) -> float | None:
 
 def rest(existing: Existing, elapsed: float) -> tuple[float, Existing]:
     """Return what is left of a departure `elapsed` seconds after it began: for how many seconds all
-    may go on still, and the policy by which what is left after that ends (see `due`).
+    sessions may still go on, and the policy by which the remaining ones end after that (see `due`).
     """
     wait = (grace(existing) or 0.0) - elapsed
     if wait >= 0 or existing.fate is not Fate.DRAIN:
@@ -123,11 +124,11 @@ def rest(existing: Existing, elapsed: float) -> tuple[float, Existing]:
 
 
 def due(existing: Existing, count: int, elapsed: float) -> int:
-    """Return how many of `count` sessions, left at the end of the grace, must have ended
+    """Return how many of `count` sessions, left at the end of the grace period, must have ended
     `elapsed` seconds after it.
 
-    At a rate, or within the last part of a drain, the first ends at once and a drain's last
-    before its time is over.
+    At a rate, or within the last part of a drain, the first session ends at once; the last session
+    of a drain ends before its time is over.
     """
     match existing.fate:
         case Fate.KEEP:

@@ -10,7 +10,7 @@ from ambassador.spec.tls import format_tls
 
 __all__ = ["describe", "describe_endpoint", "describe_listen", "describe_listening", "listed"]
 
-_LISTED = 10  # of what may be thousands
+_LISTED = 10  # of a list that may have thousands
 
 
 def describe(route: Route) -> str:
@@ -24,18 +24,19 @@ def describe(route: Route) -> str:
 
 
 def describe_listening(route: Route) -> str:
-    """Return where `route` listens with what is said of that: `:6379?proxy=required`."""
+    """Return where `route` listens, with its listen options: `:6379?proxy=required`."""
     return describe_listen(route) if route.proto is Proto.UDP else format_listening(route)
 
 
 def describe_listen(route: Route) -> str:
-    """Return `:6379`, or `:53/udp`: TCP is what is meant where nothing is said."""
+    """Return `:6379`, or `:53/udp`; TCP is left out, as it is the default."""
     text = format_address(route.listen)
     return f"{text}/udp" if route.proto is Proto.UDP else text
 
 
 def describe_endpoint(endpoint: Endpoint) -> str:
-    """Return `db1:5432`, with what makes it unlike the others: `db2:5432 (backup)`."""
+    """Return `db1:5432`, with the options that make it differ from the others: `db2:5432 (backup)`.
+    """
     text = format_address(endpoint.address)
     if endpoint.tls is not None:
         text = f"tls://{text}"
@@ -47,8 +48,8 @@ def describe_endpoint(endpoint: Endpoint) -> str:
 
 
 def listed(texts: Sequence[str], between: str = ", ") -> str:
-    """Return `texts` as one, of many the first ten: `f1, f2, ... and 2,990 more`. A text about
-    thousands of routes is kept with each of them.
+    """Return `texts` as one text; of many, the first ten: `f1, f2, ... and 2,990 more`. A text
+    about thousands of routes is stored with each of them, so it has to be short.
     """
     text = between.join(texts[:_LISTED])
     more = len(texts) - _LISTED

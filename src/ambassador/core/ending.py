@@ -1,7 +1,7 @@
-"""What the operator has begun that goes on for a while: drains with a deadline, cuts at a rate. A
-process that takes over from another goes on with them; here is how they are written for it.
+"""Operator actions that go on for a while: drains with a deadline, cuts at a rate. A process that
+takes over from another continues them; this module writes them as JSON for it.
 
-Times are of the loop's clock, the monotonic one of a host, which its processes share.
+Times are of the loop's clock, the monotonic clock of the host, which all its processes share.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["DrainUntil", "SlowCut", "decode", "encode"]
 
 @dataclass(frozen=True, slots=True)
 class DrainUntil:
-    """A drain of the endpoint at `address` of the route called `name`, of so many `seconds`."""
+    """A drain of the endpoint at `address` of the route called `name`, over so many `seconds`."""
 
     key: RouteKey
     address: Address
@@ -30,14 +30,14 @@ class DrainUntil:
 
 @dataclass(frozen=True, slots=True)
 class SlowCut:
-    """A cut of the sessions of these `ids`, so many a second."""
+    """A cut of the sessions with these `ids`, so many a second."""
 
     ids: tuple[str, ...]
     rate: int
 
 
 def encode(endings: Iterable[DrainUntil | SlowCut]) -> list[dict[str, Any]]:
-    """Return them as JSON has it."""
+    """Return `endings` as plain values for JSON."""
     return [_drain(one) if isinstance(one, DrainUntil) else _cut(one) for one in endings]
 
 
@@ -58,7 +58,7 @@ def _cut(one: SlowCut) -> dict[str, Any]:
 
 
 def decode(written: Iterable[Mapping[str, Any]]) -> tuple[DrainUntil | SlowCut, ...]:
-    """Return what `encode` has written; of what makes no sense, nothing."""
+    """Return what `encode` has written; an entry that makes no sense is left out."""
     found: list[DrainUntil | SlowCut] = []
     try:
         for one in written:

@@ -1,7 +1,8 @@
 """What to type in place of a command that was wrong: each error of one has an example. Pure.
 
-An example is the command line of a verb. The field an error is about is put right, and the rest
-stays as it was asked; an error about what contradicts itself shows how to see, or to end, what is.
+An example is the command line of a verb. The field with the error is corrected, and the rest stays
+as it was typed; for a command that contradicts the present state, the example shows how to see, or
+to end, that state.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from ambassador.spec import format_endpoint, nearest
 
 __all__ = ["typed", "with_examples"]
 
-_MOST_ASSIGNMENTS = 8  # that an example has
+_MOST_ASSIGNMENTS = 8  # in one example
 _ASSIGNMENT = "REDIS_PORT_6379_TCP=tcp://192.168.1.52:6379"
 _FLAGS: Mapping[str, str] = {
     "timeout": "--timeout",
@@ -92,7 +93,7 @@ def _example(error: ConfigError, problem: Problem, command: Command, route: Rout
     right = _RIGHT[field](command, route) if field in _RIGHT else {}
     known = {one.name for one in fields(command)}
     values = {name: value for name, value in right.items() if name in known}
-    if problem.example and field in values:  # the grammar has one
+    if problem.example and field in values:  # the error comes with an example of the grammar
         example = problem.example
         values[field] = (example,) if isinstance(values[field], tuple) else example
     if field == "session":
@@ -110,7 +111,9 @@ def _route(command: Command, routes: Sequence[Route]) -> Route:
 
 
 def _instead(error: ConfigError, problem: Problem, command: Command) -> Command:
-    """Return what to type where `command` contradicts what is, or adds what is no route."""
+    """Return what to type where `command` contradicts the present state, or adds something that is
+    no route.
+    """
     if isinstance(command, Hold):
         return Release(command.route)
     if isinstance(command, Add):
@@ -120,7 +123,7 @@ def _instead(error: ConfigError, problem: Problem, command: Command) -> Command:
 
 
 def _assignments(problem: Problem, command: Add) -> tuple[str, ...]:
-    """Return the assignments of `command` with the one that was wrong put right."""
+    """Return the assignments of `command` with the wrong one corrected."""
     wrong = problem.where.rpartition(" ")[2]  # argument REDIS_PORT_6379_TCP_LISTEN
     names = [one.partition("=")[0] for one in command.assignments]
     if "=" not in problem.example or wrong not in names or len(names) > _MOST_ASSIGNMENTS:

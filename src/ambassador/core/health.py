@@ -5,7 +5,8 @@
     healthy     healthy                          unhealthy after `fall` in a row
     unhealthy   healthy after `rise` in a row    unhealthy
 
-One that is not known yet gets sessions, so a program that has just been started waits for no probe.
+An endpoint that is not known yet gets sessions, so a program that has just started waits for no
+probe.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ __all__ = ["Verdict", "after"]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is held of an endpoint, and how many answers in a row have spoken against it."""
+    """What probes conclude of an endpoint, and how many answers in a row have spoken against that.
+    """
 
     health: Health = Health.UNKNOWN
     against: int = 0

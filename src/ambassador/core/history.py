@@ -1,6 +1,6 @@
-"""What the operator has changed of each route, and what became of it. Pure.
+"""What the operator has changed of each route, and the outcome. Pure.
 
-A change is kept with what was wanted before it, so that it can be taken back. How many are kept is
+A change is kept with the wish before it, so that it can be taken back. How many are kept is
 bounded; the oldest are forgotten.
 """
 
@@ -28,16 +28,16 @@ __all__ = [
     "told",
 ]
 
-KEPT = 1000  # changes of all routes; one with its wish takes about a kilobyte
+KEPT = 1000  # changes of all routes; a change with its wish takes about a kilobyte
 KEPT_OF_ROUTE = 50
 DONE, UNDONE = "done", "undone"
-_LONGEST = 500  # characters of why one has failed
+_LONGEST = 500  # characters of the reason why a change has failed
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change of the route that listens at `listen`; `before` is what was wanted until then.
-    One that is not `undoable` has failed, or takes another one back.
+    """One change of the route that listens at `listen`; `before` is the wish until then. A change
+    that is not `undoable` has failed, or takes another one back.
     """
 
     number: int
@@ -71,8 +71,9 @@ def noted(
     what: str,
     undone: int = 0,
 ) -> History:
-    """Return `history` with each route that `after` wants otherwise than `before`. `what` is said
-    where nothing is wanted of it any longer; `undone` is the number of a change that is taken back.
+    """Return `history` with a change for each route whose wish differs between `before` and
+    `after`. `what` is the text where no wish is left; `undone` is the number of a change that is
+    taken back.
     """
     number = history[-1].number if history else 0
     added = []
@@ -104,12 +105,13 @@ def failed(
 
 
 def last_of(history: History, key: RouteKey) -> Change | None:
-    """Return the change of the route `key` that is taken back first; None where there is none."""
+    """Return the change of the route `key` that an undo takes back first; None where there is none.
+    """
     return next((one for one in reversed(history) if one.key == key and one.undoable), None)
 
 
 def told(history: History, key: RouteKey | None, limit: int) -> ChangeList:
-    """Return what is told of the changes of the route `key`, or of all, the newest first."""
+    """Return the changes of the route `key`, or of all, as they are shown, the newest first."""
     from ambassador.core.results import ChangeList, ChangeView  # noqa: PLC0415 (when it is asked)
 
     lasts: dict[RouteKey, int] = {}
@@ -133,7 +135,7 @@ def told(history: History, key: RouteKey | None, limit: int) -> ChangeList:
 
 
 def before(wishes: Mapping[RouteKey, Wish], change: Change) -> dict[RouteKey, Wish]:
-    """Return `wishes` with what was wanted before `change`."""
+    """Return `wishes` as they were before `change`."""
     left = without(wishes, [change.key])
     if change.before is not None:
         left[change.key] = change.before
@@ -145,7 +147,7 @@ def _wanted(wish: Wish | None) -> Wish | None:
 
 
 def _bounded(history: Sequence[Change], grown: Collection[RouteKey]) -> History:
-    """Forget the oldest: of each route that has `grown`, and of all."""
+    """Drop the oldest changes: of each route that has `grown`, and of all."""
     count = dict.fromkeys(grown, 0)
     kept = []
     for one in reversed(history):

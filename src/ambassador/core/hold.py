@@ -1,4 +1,4 @@
-"""Who may wait at a route that is held, and for how long."""
+"""Which clients may wait at a route that is held, and for how long."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ __all__ = ["admits", "next_overdue", "overdue"]
 
 
 def admits(hold: Hold, waiting: int) -> bool:
-    """Return whether one more may wait beside `waiting` others."""
+    """Return whether one more client may wait beside `waiting` others."""
     return waiting < hold.limit
 
 
 def overdue(hold: Hold, since: Iterable[float], now: float) -> int:
-    """Return how many have waited too long: the first of `since`, which has the time at which
-    each began to wait, the longest first.
+    """Return how many clients have waited too long. `since` has the time at which each began to
+    wait, in ascending order; the clients that have waited too long are the first of these.
     """
     return sum(1 for _ in takewhile(lambda began: now - began >= hold.timeout, since))
 
 
 def next_overdue(hold: Hold, oldest: float | None) -> float | None:
-    """Return when the one that waits since `oldest` will have waited too long."""
+    """Return when the client that waits since `oldest` will have waited too long."""
     return None if oldest is None else oldest + hold.timeout

@@ -18,7 +18,7 @@ class HostsLine(NamedTuple):
 
 
 def parse_hosts(text: str) -> tuple[HostsLine, ...]:
-    """Return the lines that name something; what is no such line is passed over, as libc does."""
+    """Return the lines that name something; any other line is left out, as libc does."""
     lines = []
     for raw in text.splitlines():
         words = raw.partition("#")[0].split()
@@ -28,8 +28,8 @@ def parse_hosts(text: str) -> tuple[HostsLine, ...]:
 
 
 def addresses_in(lines: Iterable[str], names: Collection[str]) -> dict[str, tuple[str, ...]]:
-    """Return what each of `names` (case does not matter) is at, IPv4 first, each address once.
-    The lines are gone through once, however many names there are.
+    """Return the addresses of each of `names` (case does not matter), IPv4 first, each address
+    once. The lines are read once, however many names there are.
     """
     found: dict[str, dict[str, None]] = {name.lower().rstrip("."): {} for name in names}
     for line in lines:

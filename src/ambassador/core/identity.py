@@ -1,4 +1,4 @@
-"""Who a certificate says its holder is, and whether that is somebody who may come in."""
+"""The names in a certificate, and whether its holder may come in."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ __all__ = ["Names", "is_at", "may_come_in", "names_of"]
 
 
 class Names(NamedTuple):
-    """What stands in a certificate. `subject` is its common name, which counts only where no other
-    name is there (RFC 9525, section 2.3, does without it).
+    """The names in a certificate. `subject` is its common name, which counts only where there is no
+    other name (RFC 9525, section 2.3, does not use it at all).
     """
 
     subject: str = ""
     hosts: tuple[str, ...] = ()  # DNS names, lower case
     addresses: tuple[str, ...] = ()  # IP literals as `ipaddress` writes them
-    uris: tuple[str, ...] = ()  # SPIFFE IDs, for one
+    uris: tuple[str, ...] = ()  # such as SPIFFE IDs
 
     @property
     def all(self) -> tuple[str, ...]:
-        """Every name of it."""
+        """Every name that counts."""
         found = (*self.uris, *self.hosts, *self.addresses)
         return found or ((self.subject,) if self.subject else ())
 
     def __str__(self) -> str:
-        """The first of its names, by which logs and `sessions` call its holder."""
+        """Its first name, by which logs and `sessions` call the holder."""
         return self.all[0] if self.all else "nobody"
 
 
@@ -43,14 +43,14 @@ def names_of(decoded: Iterable[tuple[str, str]], subject: str) -> Names:
         elif kind == "IP Address":
             try:
                 addresses.append(str(ip_address(name.strip())))
-            except ValueError:  # OpenSSL says so of one it cannot read
+            except ValueError:  # OpenSSL's text for an address it cannot read
                 continue
     return Names(subject, tuple(hosts), tuple(addresses), tuple(uris))
 
 
 def may_come_in(names: Collection[str], peers: Iterable[str]) -> bool:
     """Return whether one of `names` is among `peers`, where `*` stands for any characters; case
-    does not count. Where `peers` is empty, everybody may.
+    does not matter. Where `peers` is empty, every name may come in.
     """
     patterns = tuple(peers)
     return not patterns or any(_pattern(one).fullmatch(name) for one in patterns for name in names)
@@ -64,8 +64,8 @@ def _pattern(peer: str) -> re.Pattern[str]:
 @lru_cache(1024)
 def is_at(host: str, names: Names, peer: str = "") -> bool:
     """Return whether the holder of a certificate with `names` may be at the IP literal `host`.
-    `peer` is who the own bundle says the other side is: that counts where the certificate says
-    nothing of addresses.
+    `peer` is the name of the other side in our own bundle: it counts where the certificate has no
+    addresses.
     """
     if names.addresses:
         return str(ip_address(host.partition("%")[0])) in names.addresses

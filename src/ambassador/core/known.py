@@ -1,5 +1,5 @@
-"""What is noted from the start on, and told as it is: plain values, ready for JSON, apart from
-`results`, which is imported when somebody asks. Times in seconds since 1970.
+"""Values that are noted from the start on and shown unchanged: plain, ready for JSON. They are
+apart from `results`, which is imported only when a command needs it. Times in seconds since 1970.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class Changed:
 @dataclass(frozen=True, slots=True)
 class SourceView:
     """A source: when its last good snapshot was read, and what has been wrong since, empty when
-    nothing. `stale`: since when it cannot be asked, so that what it said stands though it may say
-    something else by now (0: it can be asked).
+    nothing is. `stale`: since when it cannot be asked, so that its last snapshot still counts
+    though it may be out of date (0: it can be asked).
     """
 
     name: str
@@ -33,7 +33,8 @@ class SourceView:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a program is asked: its `name`, empty where it has none, and its `admin` socket."""
+    """Where a program can be reached: its `name`, empty where it has none, and its `admin` socket.
+    """
 
     name: str = ""
     admin: str = ""
@@ -41,8 +42,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class ShortageView:
-    """A place `times` connections found no free source port for, the last one at `last` (seconds
-    since 1970). That is no failure of the endpoint.
+    """A place for which `times` connections found no free source port, the last one at `last`
+    (seconds since 1970). That is no failure of the endpoint.
     """
 
     place: str

@@ -1,4 +1,4 @@
-"""What is kept in the order of its last use: the flows of UDP, which nothing ends but silence."""
+"""Values in the order of their last use: UDP flows, which end only after a time of silence."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["ByLastUse", "Used"]
 
 @dataclass(slots=True, eq=False)
 class Used:
-    """What can be kept in `ByLastUse`; `used` is the time of its last datagram, in seconds."""
+    """What `ByLastUse` can keep; `used` is the time of its last datagram, in seconds."""
 
     key: Hashable
     used: float
@@ -26,7 +26,7 @@ class ByLastUse(Generic[_F]):
 
     def __init__(self) -> None:
         self._flows: OrderedDict[Hashable, _F] = OrderedDict()
-        self.get = self._flows.get  # asked once a datagram; one call less counts there
+        self.get = self._flows.get  # called once a datagram; there, one call less counts
 
     def __len__(self) -> int:
         return len(self._flows)
@@ -42,7 +42,7 @@ class ByLastUse(Generic[_F]):
         self._flows[flow.key] = flow
 
     def use(self, flow: _F, now: float) -> None:
-        """Note a datagram of `flow`; `now` never runs backwards."""
+        """Note a datagram of `flow`; `now` never goes backwards."""
         flow.used = now
         self._flows.move_to_end(flow.key)
 
@@ -51,7 +51,7 @@ class ByLastUse(Generic[_F]):
         del self._flows[flow.key]
 
     def oldest(self) -> _F | None:
-        """Return the flow that has been silent longest."""
+        """Return the flow that has been silent longest; None where there is none."""
         return next(iter(self._flows.values()), None)
 
     def idle(self, now: float, limit: float) -> list[_F]:
@@ -64,6 +64,6 @@ class ByLastUse(Generic[_F]):
         return found
 
     def next_idle(self, limit: float) -> float | None:
-        """Return the time at which the first flow will be idle, if none is used before."""
+        """Return the time at which the first flow will be idle, if no flow is used before."""
         oldest = self.oldest()
         return None if oldest is None else oldest.used + limit

@@ -1,4 +1,6 @@
-"""How many sessions a route takes, of one client, and in a time. No clock: `now` is an argument."""
+"""How many sessions a route takes: at once, of one client, and in a time. No clock: `now` is an
+argument.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +12,12 @@ from ambassador.model import Rate, Reason, Route
 
 __all__ = ["Limits", "client_of", "is_limited", "until_next", "wait_of"]
 
-_MOST = 65_536  # clients that are remembered as refused; a flood from everywhere forgets the oldest
+_MOST = 65_536  # clients remembered as refused; beyond that the oldest are forgotten
 _MAPPED = "::ffff:"
 
 
 def is_limited(route: Route) -> bool:
-    """Tell whether each client of `route` has to be counted."""
+    """Tell whether sessions, clients or refusals of `route` have to be counted."""
     return bool(route.limit or route.limit_client or route.rate or route.ban)
 
 
@@ -33,12 +35,12 @@ def until_next(limits: Limits, route: Route, now: float) -> float:
     if route.rate is None:
         return 0.0
     missing = 1.0 - limits.tokens(route.rate, now)
-    # A hair more than that: a clock that is asked too early would be asked again at once.
+    # A little more than that: a check that comes too early would have to be repeated at once.
     return max(0.0, missing * route.rate.seconds / route.rate.count) + 0.001
 
 
 def client_of(host: str) -> str:
-    """Return who counts as one client: an IPv4 address, or the /64 of an IPv6 address, which one
+    """Return what counts as one client: an IPv4 address, or the /64 of an IPv6 address, which one
     host may have all of (RFC 4291, section 2.5.4). `host` is as accept(2) gives it.
     """
     if host.startswith(_MAPPED) and "." in host:
@@ -49,19 +51,20 @@ def client_of(host: str) -> str:
 
 
 class Limits:
-    """What is counted of one route: its clients' open sessions, new ones, and refused attempts."""
+    """What is counted for one route: its clients' open sessions, new ones, and refused attempts."""
 
     def __init__(self) -> None:
         self._here: Counter[str] = Counter()
-        self._tokens: float | None = None  # of `rate`: None: as many as there can be
+        self._tokens: float | None = None  # of `rate`; None: the full number
         self._filled = 0.0
-        self._attempts: dict[str, tuple[int, float]] = {}  # refused: how many, since when
+        self._attempts: dict[str, tuple[int, float]] = {}  # refused: how often, since when
         self._banned: dict[str, float] = {}  # until when
 
     def judge(self, route: Route, host: str, opened: int, now: float) -> Reason | None:
-        """Return why the client at `host` is not taken by `route`, which has `opened` sessions;
-        None, and it is counted, where it is. Each one that is taken has to be told by `left`. Who
-        may wait for a place counts for a ban only if none came in time (`refused`).
+        """Return why `route`, which has `opened` sessions, does not take the client at `host`; None
+        where it does, and then the session is counted. For each session taken, `left` has to be
+        called at its end. A client that may wait for a place counts as refused only if none came in
+        time (`refused`).
         """
         client = client_of(host)
         if route.ban is not None and (until := self._banned.get(client)) is not None:
@@ -86,12 +89,13 @@ class Limits:
         return min(float(rate.count), tokens + (now - self._filled) * rate.count / rate.seconds)
 
     def told(self) -> list[Any]:
-        """Return what counts beside open sessions, for another process of this host."""
+        """Return the counts other than open sessions, for another process of this host."""
         attempts = [[who, *found] for who, found in self._attempts.items()]
         return [self._tokens, self._filled, attempts, list(self._banned.items())]
 
     def heard(self, said: list[Any]) -> None:
-        """Go on with what another process has `told`. Raises TypeError and ValueError."""
+        """Go on with the counts that another process has `told`. Raises TypeError and ValueError.
+        """
         tokens, filled, attempts, banned = said
         self._tokens = None if tokens is None else float(tokens)
         self._filled = float(filled)
@@ -103,8 +107,8 @@ class Limits:
         self._here[client_of(host)] += 1
 
     def left(self, host: str) -> None:
-        """Note that a session of the client at `host` has ended; one that was never counted, since
-        it came before there was a limit, does not matter.
+        """Note that a session of the client at `host` has ended; a session that was never counted,
+        because it came before there was a limit, does no harm.
         """
         client = client_of(host)
         if self._here[client] <= 1:
@@ -121,8 +125,7 @@ class Limits:
         return None if route.rate is None or self._take(route.rate, now) else Reason.RATE
 
     def _take(self, rate: Rate, now: float) -> bool:
-        """Take a token, of which `rate.count` come in `rate.seconds`, and as many are there at
-        most.
+        """Take a token: `rate.count` tokens come in `rate.seconds`, and at most as many are kept.
         """
         self._tokens = self.tokens(rate, now)
         self._filled = now

@@ -1,7 +1,7 @@
-"""A link variable names an address, /etc/hosts the alias behind it; only the name stays true.
+"""A link variable names an address, /etc/hosts the alias behind it; only the name stays right.
 
-Docker sets a link variable once, but writes /etc/hosts again whenever the linked container
-starts with another address. So the endpoint of such a route is its alias.
+Docker sets a link variable once, but writes /etc/hosts again whenever the linked container starts
+with another address. So the endpoint of such a route is its alias.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ __all__ = ["by_alias"]
 
 
 def by_alias(route: Route, hosts: tuple[HostsLine, ...]) -> Route:
-    """Return `route` with its alias as host where `hosts` says that the alias is just that
-    address; else as it is.
+    """Return `route` with its alias as host where `hosts` gives the alias exactly that address;
+    else unchanged.
 
     The engine writes variables in capitals with `_` for `-`, and the alias as it was given.
     """

@@ -18,9 +18,9 @@ __all__ = ["meant"]
 def meant(
     command: Cut, sessions: Sequence[SessionStatus], routes: Sequence[Route]
 ) -> Sequence[SessionStatus]:
-    """Return those of `sessions` that `command` speaks of.
+    """Return those of `sessions` that `command` means.
 
-    Raises ConfigError, and NotFoundError where it names what is not there.
+    Raises ConfigError, and NotFoundError where it names something that does not exist.
     """
     if command.session:
         if command.route or command.endpoint:
@@ -36,7 +36,7 @@ def meant(
     if command.route:
         key = find(routes, command.route).key
         sessions = [one for one in sessions if one.route.key == key]
-    # An endpoint that has left its route may have sessions yet.
+    # An endpoint that has left its route may still have sessions.
     found = [one for one in sessions if _leads_to(one, command.endpoint)]
     if not found:
         chosen(routes, command.route, command.endpoint)

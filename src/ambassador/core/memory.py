@@ -1,24 +1,24 @@
-"""How much all sessions together may hold unsent, and what is left for each of them."""
+"""How many unsent bytes all sessions together may hold, and how many each of them may."""
 
 from __future__ import annotations
 
 __all__ = ["LEAST", "Memory", "bound"]
 
-# A session whose reader takes everything needs little more than one read at a time; so much is
-# never refused, or it would stand still for others that do.
+# A session whose reader takes everything needs little more than one read at a time. So much is
+# never refused; otherwise that session would stop because others fill the memory.
 LEAST = 4096
-_SHARE = 8  # of the memory that is allowed, one part in so many
-_MOST = 64 << 20  # enough for 250 directions with a full buffer; more only on demand
+_SHARE = 8  # the share of the memory that is allowed: one part in eight
+_MOST = 64 << 20  # enough for 250 directions with a full buffer; a higher bound has to be set
 
 
 def bound(asked: int | None, allowed: int) -> int:
-    """Return the bytes all sessions may hold unsent: `asked`, or a share of those `allowed`."""
+    """Return the bytes all sessions may hold unsent: `asked`, or a share of the bytes `allowed`."""
     return asked if asked is not None else min(_MOST, allowed // _SHARE)
 
 
 class Memory:
-    """The bytes that the sessions of one process hold unsent, and how many each direction may:
-    `buffer`, or as many as are free, so that all get the same when they are short (the dynamic
+    """The bytes that the sessions of one process hold unsent, and how many each direction may hold:
+    `buffer`, or as many as are free, so that when memory is short all get the same (the dynamic
     threshold of Choudhury and Hahne, IEEE/ACM Transactions on Networking 6(2), 1998). One read is
     of `largest` bytes at most.
     """
@@ -34,12 +34,12 @@ class Memory:
         self.add(0)
 
     def add(self, count: int) -> None:
-        """Count `count` bytes as held; below 0: as gone."""
+        """Count `count` bytes as held; a negative number: as sent."""
         self.held += count
         free = max(LEAST, self.bound - self.held)
         self.allowed = min(self._buffer, free)
         self.reading = min(self._largest, free)
 
     def has(self, count: int) -> bool:
-        """Tell whether there is room for `count` bytes that need not be kept."""
+        """Tell whether `count` more bytes have room; asked for datagrams, which may be dropped."""
         return self.held + count <= self.bound

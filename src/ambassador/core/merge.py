@@ -1,4 +1,4 @@
-"""From what the sources say to what is desired."""
+"""From what the sources say to the desired routes."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _ALL = ("", "::")  # a socket on :: takes IPv4 too unless told otherwise (RFC 34
 def merge(snapshots: Iterable[Snapshot]) -> Desired:
     """Return all routes of `snapshots`, in order, each with a name of its own.
 
-    Raises ConfigError that names every pair of routes that would listen on one address, and
-    every route that would connect to itself.
+    Raises ConfigError that names every pair of routes that would listen on one address, and every
+    route that would connect to itself.
     """
     routes = named(route for snapshot in snapshots for route in snapshot.routes)
     problems = [
@@ -67,7 +67,7 @@ def _loops(among: Iterable[Route], routes: Iterable[Route]) -> list[Problem]:
 def collisions(routes: Sequence[Route]) -> list[tuple[Route, Route]]:
     """Return every pair of `routes` that cannot both listen, in the order they are written.
 
-    Sorted by their first port, a route can only meet those whose range has not ended yet, so that
+    Sorted by first port, a route can only collide with routes whose range has not ended yet, so
     5,000 routes are compared with their neighbours and not each with each other.
     """
     pairs: list[tuple[int, int]] = []

@@ -31,15 +31,15 @@ from ambassador.spec.moments import format_moment
 
 __all__ = ["MOST_ENDPOINTS", "MovePlan", "check_policy", "move", "plain"]
 
-# A move makes all of them known at once, and each name is asked for.
+# A move makes all of them known at once, and each name needs a question to DNS.
 MOST_ENDPOINTS = 256
 
 
 @dataclass(frozen=True, slots=True)
 class MovePlan:
-    """A move in two steps: `between`, new sessions go to the new endpoints (or wait) while the
-    endpoints before keep theirs; `after`, those have left, by the policy `existing`. `asked` are
-    the endpoints that have to answer.
+    """A move in two steps. `between`: new sessions go to the new endpoints (or wait) while the old
+    endpoints keep their sessions. `after`: the old endpoints have left, by the policy `existing`.
+    `asked` are the endpoints that have to answer.
     """
 
     route: Route
@@ -134,12 +134,12 @@ def _endpoints(
 
 
 def own_port(route: Route) -> Inet:
-    """Return the port, or range, that a container of `route` has where none is written."""
+    """Return the port, or range, of a container of `route` that is written without a port."""
     if isinstance(route.listen, Inet) and (route.listen.last or not route.port):
         return Inet("", route.listen.port, route.listen.last)
     return Inet("", route.port)
 
 
 def plain(endpoints: Iterable[Endpoint]) -> tuple[Endpoint, ...]:
-    """Return `endpoints` as the grammar has them, without admin and health."""
+    """Return `endpoints` as the grammar gives them, without admin state and health."""
     return tuple(replace(e, admin=Admin.READY, health=Health.UNKNOWN) for e in endpoints)

@@ -1,7 +1,7 @@
 """What routes are called.
 
-A route has the name of its alias where that is enough; else a port is added, and where TCP and
-UDP share alias and port, the protocol. The long forms are always understood.
+A route has the name of its alias where that is enough. Otherwise the port is added, and where TCP
+and UDP share alias and port, the protocol. The long forms are always accepted.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def forms(alias: str, port: int, proto: str) -> tuple[str, ...]:
 
 
 def is_called(name: str, alias: str, port: int, proto: str) -> bool:
-    """Return whether `name` is one of the forms. Case does not matter, nor do "-" and "_": a
+    """Return whether `name` is one of the forms. Case does not matter, nor does "-" against "_": a
     variable has "_" where the name of its container or service has "-".
     """
     folded = _folded(name)
@@ -66,7 +66,7 @@ def named(routes: Iterable[Route]) -> tuple[Route, ...]:
 
 
 def _numbered(names: Sequence[str]) -> list[str]:
-    """Return `names` with -2, -3, ... after the later ones of those that are still equal."""
+    """Return `names` with -2, -3, ... added to the later ones where names are still equal."""
     taken = set(names)
     seen: set[str] = set()
     result = []
@@ -82,7 +82,7 @@ def _numbered(names: Sequence[str]) -> list[str]:
 def find(routes: Iterable[Route], name: str, where: str = "route") -> Route:
     """Return the route called `name`.
 
-    Raises NotFoundError when there is none, with the nearest name, ConfigError when there are
+    Raises NotFoundError with the nearest name when there is none, ConfigError when there are
     several.
     """
     routes = tuple(routes)

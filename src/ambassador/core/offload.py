@@ -1,4 +1,4 @@
-"""How the work of carrying is spread over processes."""
+"""How sessions are spread over processes."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 __all__ = ["MOST", "least_loaded", "wanted", "workers"]
 
-# More have not been measured; a process is 13 MB, 7 of them its own, while it has something to do.
+# More than 8 have not been measured; a busy process is 13 MB, 7 of them its own.
 MOST = 8
 
 
 def workers(wanted: int | None, cores: float) -> int:
-    """Return how many processes may carry beside the first one: `wanted`, or as many as there are
-    `cores` to run on (a share of one, where the time is limited); none on a single core, where
-    they would only add switches between processes.
+    """Return how many worker processes there may be beside the first process: `wanted`, or as many
+    as there are `cores` (a fraction where CPU time is limited); none on a single core, where
+    workers would only add switches between processes.
     """
     if wanted is not None:
         return wanted
@@ -21,14 +21,14 @@ def workers(wanted: int | None, cores: float) -> int:
 
 
 def wanted(limit: int, running: int, busy: int, carried: int) -> int:
-    """Return how many processes to start: one for each session up to `limit`, where `running` are
-    there and carry `carried`, and `busy` sessions wait to be carried.
+    """Return how many processes to start: one for each session up to `limit`. `running` processes
+    exist and carry `carried` sessions, and `busy` sessions wait to be carried.
     """
     return max(0, min(limit, busy + carried) - running)
 
 
 def least_loaded(loads: Sequence[int], room: int) -> int | None:
-    """Return the place of the smallest of `loads` (sessions), the first of equals; None where each
+    """Return the index of the smallest of `loads` (sessions), the first of equals; None where each
     has `room` or more.
     """
     place = min(range(len(loads)), key=loads.__getitem__, default=None)

@@ -1,4 +1,4 @@
-"""Where the program stands in its life, as a table: (phase, turn) -> phase."""
+"""The phases of the program as a table: (phase, turn) -> phase."""
 
 from __future__ import annotations
 
@@ -8,20 +8,18 @@ __all__ = ["PHASES", "Phase", "Turn"]
 
 
 class Phase(StrEnum):
-    """Where it stands; a readiness check is answered with yes while clients are taken, here or by
-    a successor.
-    """
+    """A phase; a readiness check gets a yes while clients are accepted, here or by a successor."""
 
     STARTING = "starting"  # the sources are read and every route is installed, or none
-    READY = "ready"  # clients are taken, and what the operator asks is done
-    LEAVING = "leaving"  # a successor takes the clients, and is about to answer in our place
-    STOPPING = "stopping"  # open sessions end, nothing is changed any longer
+    READY = "ready"  # clients are accepted, and commands are done
+    LEAVING = "leaving"  # a successor accepts the clients, and is about to answer in our place
+    STOPPING = "stopping"  # open sessions end, and nothing is changed any more
 
 
 class Turn(StrEnum):
     """What happened."""
 
-    INSTALLED = "installed"  # every route is
+    INSTALLED = "installed"  # every route is installed
     LEFT = "left"  # another process has the routes
     STOPPED = "stopped"  # a signal, or the operator, ends the program
 

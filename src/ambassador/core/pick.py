@@ -1,7 +1,7 @@
 """Choose endpoints for a new session: the order in which to try them.
 
-Evidence decides before taste: an endpoint that failed lately is tried after those that did not,
-and a backup only after those that are none. Among equals the route's `pick` decides.
+Failures count before the rule of the route: an endpoint that failed lately is tried after the
+others, and backups come last of all with the same record. Among equals the route's `pick` decides.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ __all__ = ["arrange", "cycle", "order"]
 
 def cycle(weights: Sequence[int]) -> tuple[int, ...]:
     """Return one round of indexes in which index i stands weights[i] times (divided by their
-    greatest common divisor), spread as evenly as can be.
+    greatest common divisor), spread as evenly as possible.
 
-    Each place goes to the index that lags most behind its share; ties go to the lower index.
+    Each place goes to the index that lags most behind its share; of equals, to the lower index.
     """
-    if len(weights) == 1:  # as most routes are
+    if len(weights) == 1:  # as for most routes
         return (0,)
     divisor = gcd(*weights) if weights else 1
     shares = [weight // divisor for weight in weights]
@@ -49,8 +49,8 @@ def order(
 ) -> tuple[int, ...]:
     """Return every index of `endpoints`, the first to try first.
 
-    `turn` counts the sessions of the route, `places` is `cycle` of the weights, `open_sessions`
-    and `failed` have one entry an endpoint, `chance` is in [0, 1), `client` the address of the
+    `turn` counts the sessions of the route, `places` is `cycle` of the weights, `open_sessions` and
+    `failed` have one entry per endpoint, `chance` is in [0, 1), `client` is the address of the
     client, by which `hash` chooses.
     """
     indexes = range(len(endpoints))
@@ -75,11 +75,11 @@ def arrange(
     chance: float,
     client: str = "",
 ) -> tuple[str, ...]:
-    """Return `addresses` of one endpoint's name, the first to try first: each has the same part
+    """Return `addresses` of one endpoint's name, the first to try first: each gets the same share
     of the endpoint's sessions.
 
-    Those of the other address family come last: they are other ways to the same hosts. `turn`
-    counts the sessions of the endpoint, `chance` is in [0, 1). With `first` the order stands.
+    Addresses of the other family come last: they are other ways to the same hosts. `turn` counts
+    the sessions of the endpoint, `chance` is in [0, 1). With `first` the order stays as it is.
     """
     if len(addresses) < 2:
         return tuple(addresses)
@@ -101,9 +101,9 @@ def _named(endpoint: Endpoint) -> tuple[str, int]:
 
 
 def _affinity(client: str, name: str, weight: int) -> float:
-    """Return how much `client` belongs to what is called `name`: whoever has most gets it, by
-    weight, and who comes or goes moves no other clients than its own (rendezvous hashing, Thaler
-    and Ravishankar 1998).
+    """Return how strongly `client` belongs to the endpoint called `name`: the endpoint with the
+    highest value gets the client, by weight. An endpoint that is added or removed changes only its
+    own clients (rendezvous hashing, Thaler and Ravishankar 1998).
     """
     from hashlib import blake2b  # noqa: PLC0415 (2 ms; only where a route picks by it)
 

@@ -1,8 +1,8 @@
-"""From what is installed to what is desired, as data.
+"""From installed to desired routes, as data.
 
-A step touches one route. What makes a route the same route is where it listens: its name,
-endpoints and options may change in place, so its listener and its sessions live on and only new
-sessions see the change. (A second port of an alias renames the first route, for instance.)
+A step touches one route. A route is the same route while it listens at the same address: its name,
+endpoints and options may change in place, so its listener and its sessions stay and only new
+sessions see the change. (For example, a second port of an alias renames the first route.)
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class AddRoute:
 class ChangeRoute:
     """Same protocol and listen address; another name, other endpoints or options.
 
-    `existing` is the policy of this one change; None: that of the route as it is then.
+    `existing` is the policy of this one change; None: the policy of the route at that time.
     """
 
     old: Route
@@ -36,7 +36,7 @@ class ChangeRoute:
 
 @dataclass(frozen=True, slots=True)
 class RemoveRoute:
-    """Stop listening; open sessions finish on their own."""
+    """Stop listening; the open sessions follow the route's `existing`."""
 
     route: Route
 
@@ -45,7 +45,7 @@ Step = AddRoute | ChangeRoute | RemoveRoute
 
 
 def plan(observed: Iterable[Route], desired: Iterable[Route]) -> tuple[Step, ...]:
-    """Return the steps that lead from `observed` to `desired`; neither listens twice anywhere.
+    """Return the steps from `observed` to `desired`; no two routes ever listen at one address.
 
     Removals come first, so that an address may pass from one route to another.
     """
@@ -61,7 +61,7 @@ def plan(observed: Iterable[Route], desired: Iterable[Route]) -> tuple[Step, ...
 
 
 def before_and_after(step: Step) -> tuple[Route | None, Route | None]:
-    """Return what is there of a route before `step`, and after it."""
+    """Return the route of `step` before it and after it; None where there is none."""
     match step:
         case AddRoute(route):
             return None, route
@@ -72,7 +72,7 @@ def before_and_after(step: Step) -> tuple[Route | None, Route | None]:
 
 
 def undo(steps: Iterable[Step]) -> tuple[Step, ...]:
-    """Return the steps that lead back from where `steps` led."""
+    """Return the steps that take back `steps`."""
     back: list[Step] = []
     for step in steps:
         match step:

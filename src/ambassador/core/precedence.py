@@ -1,4 +1,4 @@
-"""What gives way where two sources speak of one route."""
+"""Which route gives way where two sources name the same one."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ __all__ = ["settled", "yielded"]
 
 
 def settled(snapshots: Iterable[Snapshot]) -> tuple[Snapshot, ...]:
-    """Return `snapshots`, of which each comes before those after it: a route that has the name
-    and the protocol of one that came before gives way to it, and a note says so; of a snapshot that
-    yields, also a route that would listen where one that came before does.
+    """Return `snapshots`, of which earlier ones have precedence: a route with the name and the
+    protocol of a route in an earlier snapshot gives way to it, and a note says so. In a snapshot
+    that yields, a route also gives way where an earlier route listens at its address.
     """
     result: list[Snapshot] = []
     before: list[Route] = []
@@ -48,9 +48,9 @@ def _same(route: Route, other: Route) -> bool:
 
 
 def yielded(snapshots: Iterable[Snapshot]) -> tuple[Snapshot, ...]:
-    """Return `snapshots`, of which those that yield give way to all others, and to their own first
-    ones: a route that would listen where another does, or lead to itself, is left out, and it is
-    said. Somebody far away wrote it, and the others are not to suffer from it.
+    """Return `snapshots`. Those that yield give way to all others, and their own later routes to
+    their earlier ones: a route that would listen where another does, or lead to itself, is left out
+    and reported. Such a snapshot was written on another host, and must not disturb local routes.
     """
     found = tuple(snapshots)
     taken = _Taken()
@@ -74,7 +74,7 @@ def yielded(snapshots: Iterable[Snapshot]) -> tuple[Snapshot, ...]:
 
 
 class _Taken:
-    """Where routes listen: those of one port by it, since there may be thousands."""
+    """Where routes listen: routes of a single port by that port, since there may be thousands."""
 
     def __init__(self) -> None:
         self._by_port: dict[int, list[Route]] = {}
@@ -89,7 +89,7 @@ class _Taken:
             self._others.append(route)
 
     def hindrance(self, route: Route) -> str:
-        """Return why `route` cannot be beside the others; empty where it can."""
+        """Return why `route` cannot be added to the others; empty where it can."""
         for other in (*self._others, *self._near(route.listen)):
             if other.proto is route.proto and overlap(other.listen, route.listen):
                 return f"{other.origin or other.name} listens there already"

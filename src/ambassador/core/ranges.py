@@ -1,4 +1,4 @@
-"""Lines about many ports, put together where they differ in nothing but the port."""
+"""Lines about many ports, joined where they differ only in the port."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 __all__ = ["in_ranges"]
 
-_FEWEST = 3  # lines that become one
+_FEWEST = 3  # lines that are joined
 _NUMBER = re.compile(r"([0-9]+)")
 
 
@@ -21,9 +21,9 @@ class _Line(NamedTuple):
 
 
 def in_ranges(lines: Iterable[tuple[int, str]]) -> list[str]:
-    """Return the texts of `lines`, each with the port it is about; three or more for ports that
-    follow each other, in which nothing but a number changes and that by one a port, become one
-    with `FIRST-LAST` for such a number, where the first of them stood.
+    """Return the texts of `lines`, each of which is given with its port. Three or more lines for
+    successive ports are joined where nothing but numbers changes, by one a port: into one line with
+    `FIRST-LAST` for such a number, at the place of the first line.
     """
     known: dict[tuple[str, ...], list[_Line]] = {}
     for place, (port, text) in enumerate(lines):
@@ -42,13 +42,13 @@ def in_ranges(lines: Iterable[tuple[int, str]]) -> list[str]:
 
 
 def _runs(alike: Sequence[_Line], form: Sequence[str]) -> Iterable[list[_Line]]:
-    """Yield runs of ports one behind the other, whose texts, all of `form`, change alike."""
+    """Yield runs of lines for successive ports, whose texts, all of `form`, change alike."""
     run: list[_Line] = []
     change: tuple[int, ...] | None = None
     allowed: tuple[int, ...] | None = None
     for one in alike:
         now = _change(run[-1], one) if run else None
-        if now is not None and now != allowed:  # nearly always the one before
+        if now is not None and now != allowed:  # nearly always equal to the one before
             now = now if _is_range(now, form) else None
             allowed = now
         if run and (now is None or change not in (None, now)):
@@ -68,7 +68,9 @@ def _change(before: _Line, after: _Line) -> tuple[int, ...] | None:
 
 
 def _is_range(change: Sequence[int], form: Sequence[str]) -> bool:
-    """Tell whether numbers that change so, between the pieces of `form`, are steps of ranges."""
+    """Tell whether numbers that change by `change`, between the pieces of `form`, may become
+    ranges.
+    """
     if not set(change) <= {0, 1}:
         return False
     return not any(  # of an address

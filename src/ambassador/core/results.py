@@ -1,6 +1,6 @@
 """What a command answers: plain values, ready for JSON. Times in seconds, sizes in bytes.
 
-In JSON a field has its own name, but for a `_` at its end (`from_`, since `from` is Python's).
+In JSON a field has its own name, without a `_` at its end (`from_`, since `from` is Python's).
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ __all__ = [
 ]
 
 
-# For `metadata` of a field: for one release it has its old key in JSON, too.
+# For the `metadata` of a field: for one release it also has its old key in JSON.
 _WAS_FORMER = {"old": "former"}
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """It is done: what, in a sentence; which routes it touched; how many sessions were ended,
-    or are still open where they are ended later.
+    """The command is done: a sentence about it; the routes it touched; how many sessions were
+    ended, or are still open where they are ended later.
     """
 
     message: str
@@ -58,12 +58,12 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """A move is done: `from` which endpoints. `seconds` it took, `held` sessions waited for its
-    end. `notes`: which sessions are still where it was, and whether a restart undoes it.
+    """A move is done: `from` are the endpoints before. It took `seconds`; `held` sessions waited
+    until its end. `notes`: which sessions stay where they were, and whether a restart undoes it.
 
-    Where it was only `checked`, nothing has changed. `verified`: the endpoints have answered.
-    `sessions` are open at the endpoints before, which it touches as the policy says. `plane`
-    carries new ones then, as far as it can be told beforehand, and `why` says why.
+    Where the move was only `checked`, nothing has changed. `verified`: the endpoints have answered.
+    `sessions` are open at the old endpoints; the policy says what happens to them. `plane` would
+    carry new sessions, as far as it can be told beforehand, and `why` says why.
     """
 
     message: str
@@ -82,8 +82,8 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """A `change` (its number) is taken back; the route leads to `endpoints` now (none: it is gone).
-    Where sessions were led elsewhere by that, `held`, `sessions` and `notes` as of a move.
+    """The change with the number `change` is taken back; the route leads to `endpoints` now (none:
+    it is gone). Where this moved sessions, `held`, `sessions` and `notes` are as of a move.
     """
 
     message: str
@@ -99,7 +99,7 @@ class Undone:
 @dataclass(frozen=True, slots=True)
 class ChangeView:
     """One change of a route: its `number`, when (seconds since 1970), by whom, what in a sentence,
-    and what became of it: `done`, `undone`, or `failed: ` and why. `last`: `undo` takes it back.
+    and its outcome: `done`, `undone`, or `failed: ` and why. `last`: `undo` takes this one back.
     """
 
     number: int
@@ -113,7 +113,7 @@ class ChangeView:
 
 @dataclass(frozen=True, slots=True)
 class ChangeList:
-    """Changes, the newest first; `total` counts those left out, too."""
+    """Changes, the newest first; `total` includes those that are not listed."""
 
     changes: tuple[ChangeView, ...]
     total: int
@@ -121,7 +121,7 @@ class ChangeList:
 
 @dataclass(frozen=True, slots=True)
 class HoldView:
-    """A hold in force: how many wait, how many may, and how long each."""
+    """A hold in force: how many clients wait, how many may wait, and how long each."""
 
     waiting: int
     limit: int
@@ -130,8 +130,8 @@ class HoldView:
 
 @dataclass(frozen=True, slots=True)
 class AddressView:
-    """What probes have found at one address of a name: `unknown`, `healthy` or `unhealthy`, and why
-    it is that.
+    """What probes have found at one address of a name: `unknown`, `healthy` or `unhealthy`, and
+    why.
     """
 
     address: str
@@ -141,12 +141,12 @@ class AddressView:
 
 @dataclass(frozen=True, slots=True)
 class EndpointView:
-    """One endpoint: its URL, `ready`, `drain` or `maint`, and `unknown`, `healthy` or
-    `unhealthy`; `reason` is why it is unhealthy, or why clients could not reach it the last time.
-    Open sessions, and whether it gets new ones and they reach it. `containers` are those it means.
+    """One endpoint: its URL, `ready`, `drain` or `maint`, and `unknown`, `healthy` or `unhealthy`;
+    `reason` is why it is unhealthy, or why clients could not reach it the last time. Its open
+    sessions, and whether it gets new ones that reach it. `containers` are those that it means.
 
     What clients have met: `failures` times it could not be reached, the last time at `failed`
-    (seconds since 1970; 0: never) for `error`; sessions and bytes of the relay since it is there.
+    (seconds since 1970; 0: never) for `error`; sessions and bytes of the relay since it joined.
     `addresses` are those of its name, where there are several and they are probed.
     """
 
@@ -187,8 +187,8 @@ class SwitchCount:
 class FollowView:
     """What leads a followed route: `authority` as it is written, `primary` where clients are let
     through (or were last) `since` then (seconds since 1970), `decides`: the authority or the
-    operator; `why`: the evidence of the last decision. Of `members` that are asked so many are
-    `answering`; `problems`: what is wrong.
+    operator; `why`: the evidence of the last decision. `members` are asked, `answering` of them
+    answer; `problems`: what is wrong.
     """
 
     authority: str
@@ -204,10 +204,10 @@ class FollowView:
 
 @dataclass(frozen=True, slots=True)
 class RouteView:
-    """One route. `left` are endpoints that it has no longer, and that have sessions.
+    """One route. `left` are endpoints that have left it and still have sessions.
 
-    `plane` is what new sessions meet and `why` says why; `differs` says what the
-    operator has changed against the sources, empty when nothing.
+    `plane` carries new sessions and `why` says why; `differs` says what the operator has changed
+    against the sources, empty when nothing.
     """
 
     name: str
@@ -228,13 +228,13 @@ class RouteView:
     differs: str = ""
     left: tuple[EndpointLeft, ...] = ()
     follow: FollowView | None = None
-    alike: str = ""  # that all clients look like the gateway, whose lists and limits see
+    alike: str = ""  # a note that all clients appear as the gateway, to lists and limits too
 
 
 @dataclass(frozen=True, slots=True)
 class EarlierView:
-    """A process that had the routes before and still has `open` sessions, which are among those
-    of the routes; the ids of its sessions end in `@` and its pid.
+    """A process that had the routes before and still has `open` sessions, which are also counted
+    with the routes; the ids of its sessions end in `@` and its pid.
     """
 
     pid: int
@@ -243,7 +243,8 @@ class EarlierView:
 
 @dataclass(frozen=True, slots=True)
 class RemovedView:
-    """A route the sources say and the operator has removed; `differs` says since when."""
+    """A route that is in the sources, and that the operator has removed; `differs` says since when.
+    """
 
     name: str
     listen: str
@@ -252,8 +253,8 @@ class RemovedView:
 
 @dataclass(frozen=True, slots=True)
 class IdentityView:
-    """Who we are over TLS: the files, the names in the certificate, when it `expires` (seconds
-    since 1970; 0: there is none), and why newer files do not count, empty when they do.
+    """Our identity in TLS: the files, the names in the certificate, when it `expires` (seconds
+    since 1970; 0: there is none), and why newer files are not used, empty when they are.
     """
 
     files: str
@@ -264,11 +265,11 @@ class IdentityView:
 
 @dataclass(frozen=True, slots=True)
 class StatusView:
-    """The whole program, or one route of it. `earlier`: where sessions go on after an upgrade;
-    `removed`: routes that are not there because the operator does not want them; `unkept`: why the
-    operator's changes are not kept as they are, so that a restart would undo some; `source_ports`:
-    where connections have found no source port; `place`: where it is asked; `engines`: those that
-    are followed; `identity`: who we are over TLS.
+    """The whole program, or one route of it. `earlier`: processes where sessions go on after an
+    upgrade; `removed`: routes that the operator has removed; `unkept`: why the operator's changes
+    are not stored as they are, so that a restart would undo some; `source_ports`: where connections
+    have found no source port; `place`: where the program can be reached; `engines`: those that are
+    followed; `identity`: our identity in TLS.
     """
 
     phase: str
@@ -288,7 +289,7 @@ class StatusView:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """So many, for this reason."""
+    """A number of clients or sessions, for this reason."""
 
     reason: str
     count: int
@@ -296,7 +297,8 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """So many took `at_most` these seconds and longer than the bucket before; null: any longer."""
+    """So many took at most `at_most` seconds, and more than in the bucket before; null: any longer.
+    """
 
     at_most: float | None
     count: int
@@ -305,7 +307,7 @@ class Bucket:
 @dataclass(frozen=True, slots=True)
 class NumbersView:
     """What has been counted of a route: clients `turned_away` and sessions `ended`, by the reason,
-    those in the kernel among them as far as somebody watched; `connects`: how long sessions of the
+    with those in the kernel as far as their end was seen; `connects`: how long sessions of the
     relay that have ended took to connect.
     """
 
@@ -322,9 +324,8 @@ class NumbersView:
 
 @dataclass(frozen=True, slots=True)
 class SessionView:
-    """One open session, or flow of UDP; `id` is what `cut` takes. `endpoint` is the address it
-    is connected to, empty while it waits or is held; `age` is null where the kernel notes no
-    times.
+    """One open session, or flow of UDP; `id` is what `cut` takes. `endpoint` is the address it is
+    connected to, empty while it waits or is held; `age` is null where the kernel has no times.
     """
 
     id: str
@@ -340,7 +341,7 @@ class SessionView:
 
 @dataclass(frozen=True, slots=True)
 class SessionList:
-    """Open sessions, the oldest first; `total` counts those left out, too."""
+    """Open sessions, the oldest first; `total` includes those that are not listed."""
 
     sessions: tuple[SessionView, ...]
     total: int

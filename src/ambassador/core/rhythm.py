@@ -1,7 +1,7 @@
-"""When something is asked that is asked again and again, beside a thousand others. Pure.
+"""When a repeated question is asked next, beside a thousand others. Pure.
 
-Each has a place of its own within the interval, and keeps it: however long an answer took, or the
-process stood still, those that were spread evenly stay so.
+Each question has a fixed time within the interval and keeps it: questions that were spread evenly
+stay so, however long an answer took, or the process did not run.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ __all__ = ["missed", "next_turn"]
 
 
 def next_turn(now: float, phase: float, interval: float) -> float:
-    """Return the next of the times `phase` + n * `interval` that is half an interval away at least,
+    """Return the next of the times `phase` + n * `interval` that is at least half an interval away,
     and less than one and a half.
     """
     return now + interval * 1.5 - (now - phase + interval / 2) % interval
 
 
 def missed(now: float, due: float, interval: float) -> bool:
-    """Tell whether what was `due` is so late that its next turn has come: all were late, and would
-    ask at one moment.
+    """Tell whether the question `due` then is so late that its next turn has come. Then all
+    questions are late, and without this check all would be asked at one moment.
     """
     return now > due + interval

@@ -1,7 +1,7 @@
 """How the descriptors that a process may have (RLIMIT_NOFILE, getrlimit(2)) are shared out.
 
-What listens to strangers, and questions for names, have shares of their own, which sessions leave
-to them; and they leave the rest to sessions.
+The listeners for API clients and monitors, and DNS questions, have shares of their own; the rest is
+for sessions.
 """
 
 from __future__ import annotations
@@ -11,18 +11,20 @@ from typing import NamedTuple
 __all__ = ["Shares", "shares"]
 
 _BASE = 16  # log, files read at a reload, the first questions for names
-_FIRST_NAMES = 4  # questions that are among these
+_FIRST_NAMES = 4  # questions that are counted there
 
 
 class Shares(NamedTuple):
-    """`connections` of one door (admin socket, API, monitors), and `questions` under way."""
+    """`connections` that one of our own listeners (admin socket, API, monitors) may have at once,
+    and `questions` that may be under way.
+    """
 
     connections: int
     questions: int
 
     def reserve(self, doors: int) -> int:
-        """Return how many descriptors sessions leave alone where there are so many doors. A
-        question has two sockets, one each for IPv4 and IPv6.
+        """Return how many descriptors are not for sessions where there are so many such listeners
+        (`doors`). A question has two sockets, one each for IPv4 and IPv6.
         """
         return _BASE + doors * self.connections + 2 * max(0, self.questions - _FIRST_NAMES)
 

@@ -1,4 +1,4 @@
-"""What a decision about a command starts from, and what it comes to. Pure."""
+"""The input of a decision about a command, and its result. Pure."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ __all__ = ["Decision", "Situation", "positive", "put", "wanting", "wrong"]
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What the sources want, what is installed, what the operator wanted until now; who asks,
-    and when (seconds since 1970).
+    """What the sources say, what is installed, what the operator has wanted until now; who gives
+    the command, and when (seconds since 1970).
     """
 
     desired: Desired
@@ -29,7 +29,8 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the operator wants from now on; `message` says what that is, for `routes`."""
+    """What the operator wants from now on; `message` describes the change, which is about `routes`.
+    """
 
     wishes: Mapping[RouteKey, Wish]
     message: str
@@ -37,7 +38,7 @@ class Decision:
 
 
 def wanting(now: Situation, route: Route, message: str, **fields: Any) -> dict[RouteKey, Wish]:
-    """Return the wishes with that for `route` changed; one that wants nothing is dropped."""
+    """Return the wishes with these fields changed for `route`; a wish that is empty is dropped."""
     put(wishes := dict(now.wishes), now, route, message, **fields)
     return wishes
 
@@ -45,7 +46,8 @@ def wanting(now: Situation, route: Route, message: str, **fields: Any) -> dict[R
 def put(
     wishes: dict[RouteKey, Wish], now: Situation, route: Route, message: str, **fields: Any
 ) -> None:
-    """Change in `wishes` that for `route`: there may be thousands, each of which changes."""
+    """Change the wish for `route` in `wishes`, in place: a command may change thousands of routes.
+    """
     key = route.key
     wish = wishes.pop(key, None) or Wish(*key, route.name)
     wish = replace(wish, route=route.name, who=now.who, when=now.when, what=message, **fields)
@@ -54,11 +56,11 @@ def put(
 
 
 def positive(seconds: float, field: str) -> None:
-    """Raise ConfigError unless `seconds` is a time in which something can happen."""
+    """Raise ConfigError unless `seconds` is above 0."""
     if not isfinite(seconds) or seconds <= 0:
         raise wrong(field, "must be a number of seconds above 0", str(seconds))
 
 
 def wrong(field: str, what: str, read: str = "") -> ConfigError:
-    """Return the error that `field` of a command `what`, as it was `read`."""
+    """Return the error that says `what` is wrong with `field` of a command, and what was `read`."""
     return ConfigError(Problem(field, what, read))

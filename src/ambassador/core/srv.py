@@ -17,7 +17,7 @@ _MOST = 64  # entries; shares are rounded where there would be more
 @dataclass(frozen=True, slots=True, order=True)
 class Record:
     """One record: the lowest `priority` that can be reached comes first; `weight` is the share
-    among its equals. A target of "." says that there is decidedly no such service.
+    among records of one priority. A target of "." means that there is no such service.
     """
 
     priority: int
@@ -27,14 +27,14 @@ class Record:
 
 
 def groups(records: Iterable[Record]) -> tuple[tuple[Record, ...], ...]:
-    """Return the records of each priority, the first to be tried first."""
+    """Return the records by priority, the group to be tried first at the beginning."""
     there = sorted(one for one in records if one.target not in ("", "."))
     return tuple(tuple(group) for _, group in groupby(there, key=lambda one: one.priority))
 
 
 def shares(group: Sequence[Record], addresses: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """Return `ADDRESS#PORT` of each record of one priority, as often as its share wants it, evenly
-    spread. A weight of 0 has the least share where others have one.
+    """Return `ADDRESS#PORT` of each record of one priority, as often as its share requires, evenly
+    spread. A weight of 0 has the smallest share where others have one.
     """
     found = [(one, addresses[one.target]) for one in group if addresses.get(one.target)]
     if not found:
@@ -50,6 +50,6 @@ def shares(group: Sequence[Record], addresses: Mapping[str, Sequence[str]]) -> t
         one, known = found[place]
         result.append(f"{known[turns[place] % len(known)]}#{one.port}")
         turns[place] += 1
-    # A share of one entry has only one of several addresses: the others come behind.
+    # A record with one entry has used only one of its addresses: the others come at the end.
     rest = [f"{address}#{one.port}" for one, known in found for address in known]
     return (*result, *(one for one in dict.fromkeys(rest) if one not in result))

@@ -1,4 +1,4 @@
-"""Which routes a change is about, so that thousands of others are not even looked at."""
+"""Which routes a change touches, so that thousands of others need not be looked at."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ __all__ = ["route_as_wanted", "touched"]
 def touched(
     before: Mapping[RouteKey, Wish], wishes: Mapping[RouteKey, Wish]
 ) -> set[RouteKey] | None:
-    """Return the routes that `wishes` want otherwise than `before` did; None where a route comes
-    or goes by that, which may concern the names of others and where they listen.
+    """Return the routes whose wish differs between `before` and `wishes`; None where this adds or
+    removes a route, which may change the names of other routes and where they listen.
     """
     keys = {key for key in (*before, *wishes) if before.get(key) is not wishes.get(key)}
     if any(_presence(before.get(key)) != _presence(wishes.get(key)) for key in keys):
@@ -36,12 +36,12 @@ def route_as_wanted(
     *,
     placed: Placed = lambda route: route,
 ) -> Route:
-    """Return what becomes of the route that is `installed`: as `source` says it (None: the route
-    was added by `wish`), with where a follower leads it or its service is `placed`, what the
-    operator wants and probes say.
+    """Return the `installed` route as it is to be: as `source` says it (None: the route was added
+    by `wish`), with the endpoints of its follower or its service (`placed`), with the operator's
+    `wish`, and with what probes say.
     """
     said = source or (wish.added if wish is not None else None)
-    if said is None:  # as it was written, were it led
+    if said is None:  # as it was written, before a follower changed it
         said = replace(installed, endpoints=installed.members or installed.endpoints)
     route = altered(placed(led(said, lead)), wish) or installed
     return judged_route(replace(route, name=installed.name), verdicts)

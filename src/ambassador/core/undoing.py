@@ -1,5 +1,5 @@
-"""How the last change of a route is taken back: as a move, where sessions are led elsewhere by
-that. Pure.
+"""How the last change of a route is taken back: as a move, where that leads sessions elsewhere.
+Pure.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["UndoPlan", "undo"]
 
 @dataclass(frozen=True, slots=True)
 class UndoPlan:
-    """Take back the change `number`: by `move`, or (None) by wanting `wishes` from now on."""
+    """Take back the change `number`: by `move`, or (None) by using `wishes` from now on."""
 
     route: Route
     number: int
@@ -69,7 +69,7 @@ def undo(now: Situation, command: commands.Undo, history: History) -> UndoPlan:
 
 
 def _route(now: Situation, name: str, history: History) -> Route:
-    """Return the route called `name`, which may be one that is not there now."""
+    """Return the route called `name`, which may be a route that does not exist now."""
     known = {route.key: route for route in (*now.desired.routes, *now.routes)}
     for change in reversed(history):
         if change.undoable:

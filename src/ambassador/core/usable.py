@@ -1,7 +1,7 @@
-"""Which endpoints get new sessions, and which keep those they have.
+"""Which endpoints get new sessions, and which keep their open ones.
 
 Presence (the sources), admin (the operator) and health (the probes) are independent facts; what
-follows from them is said here, once, for every plane.
+follows from them is decided here, once, for every plane.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ def usable(endpoint: Endpoint) -> bool:
 
 
 def keeps(endpoint: Endpoint) -> bool:
-    """Return whether an endpoint of a route keeps its open sessions; else they follow the
-    route's `existing`, as those of an endpoint that is no longer there.
+    """Return whether an endpoint of a route keeps its open sessions; if not, they follow the
+    route's `existing`, as for an endpoint that has left.
     """
     return endpoint.admin is not Admin.MAINT and _well(endpoint)
 
 
 def working(endpoint: Endpoint, addresses: Sequence[str]) -> Sequence[str]:
-    """Return which of `addresses`, those of its name, get new sessions of an endpoint and keep
-    those they have: all of them, where nothing speaks for any.
+    """Return the `addresses` of the endpoint's name that get new sessions and keep their open ones:
+    all that have not failed their probes, or all, where every one has failed.
     """
     if not endpoint.down or endpoint.spared:
         return addresses
@@ -37,15 +37,15 @@ def working(endpoint: Endpoint, addresses: Sequence[str]) -> Sequence[str]:
 
 
 def is_lost(endpoint: Endpoint, place: tuple[str, int]) -> bool:
-    """Return whether `place`, an address and a port, is one that has failed its probes."""
+    """Return whether `place`, an address and a port, has failed its probes."""
     if not endpoint.down or endpoint.spared:
         return False
     return any(at(one, place[1]) == place for one in endpoint.down)
 
 
 def spared(endpoints: Sequence[Endpoint], panic: bool) -> tuple[Endpoint, ...]:
-    """Return `endpoints` of a route, with `panic` those that are unhealthy as all are spared: what
-    has every probe fail may be the probe, or the way there.
+    """Return `endpoints` of a route. With `panic`, and where all are unhealthy, they are marked as
+    spared: if every probe fails, the fault may be the probe, or the network.
     """
     ready = [one for one in endpoints if one.admin is Admin.READY]
     lost = panic and bool(ready) and all(one.health is Health.UNHEALTHY for one in ready)

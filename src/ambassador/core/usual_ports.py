@@ -9,8 +9,8 @@ from ambassador.model import Proto
 
 __all__ = ["USUAL_PORTS", "USUAL_UDP_PORTS", "usual_ports"]
 
-# What the official images EXPOSE to their clients, which is what a link variable used to name;
-# where Dokku's plugins link a service, the ports they expose.
+# The ports that the official images EXPOSE to their clients, which link variables used to name; for
+# services that Dokku's plugins link, the ports that they expose.
 USUAL_PORTS: Mapping[str, tuple[int, ...]] = {
     "activemq": (61616, 8161),
     "arangodb": (8529,),
@@ -68,7 +68,9 @@ USUAL_UDP_PORTS: Mapping[str, tuple[int, ...]] = {"graphite": (8125,), "statsd":
 
 
 def usual_ports(alias: str) -> list[tuple[int, Proto]]:
-    """Return the ports an alias usually has; redis_1, redis-2 and nginx.1 count as redis, nginx."""
+    """Return the ports that services with this alias usually have; redis_1 and redis-2 count as
+    redis, nginx.1 as nginx.
+    """
     name = alias.lower()
     if name not in USUAL_PORTS:
         name = re.sub(r"[-_.]?\d+$", "", name)

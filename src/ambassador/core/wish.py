@@ -1,8 +1,8 @@
 """What the operator has changed, as data laid over what the sources say.
 
 The sources' routes are never altered: a reload keeps the wishes, `reset` drops them, and the
-difference can be told at any time. A wish belongs to where a route listens, as everything of a
-route does that outlives a change (see `plan`).
+difference can be shown at any time. A wish is kept by the listen address of its route, as is
+everything of a route that outlives a change (see `plan`).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ __all__ = [
 # Where followers lead routes.
 Leads = Mapping[RouteKey, "Lead"]
 _NONE: Leads = {}
-# Says of a route, as it is written, which endpoints a source that it names has for it now.
+# Returns a route, as it is written, with the endpoints that its service has now.
 Placed = Callable[[Route], Route]
 # What probes say of an endpoint of a route, by its address as it is written.
 _NOTHING = Finding()
@@ -58,7 +58,7 @@ Verdicts = Mapping[tuple[RouteKey, Address], Finding]
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """All that the operator wants otherwise for one route, and the last time it was changed."""
+    """All that the operator has changed for one route, and the last time it was changed."""
 
     proto: Proto
     listen: Address
@@ -69,7 +69,7 @@ class Wish:
     endpoints: tuple[Endpoint, ...] | None = None  # moved
     admin: tuple[tuple[Address, Admin], ...] = ()  # by the address as it is written
     hold: Hold | None = None
-    added: Route | None = None  # a route no source speaks of
+    added: Route | None = None  # a route that is in no source
     removed: bool = False
 
     @property
@@ -79,7 +79,7 @@ class Wish:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing is wanted otherwise."""
+        """Whether the operator has changed nothing."""
         return not (
             self.endpoints is not None or self.admin or self.hold or self.added or self.removed
         )
@@ -90,7 +90,7 @@ def _as_written(route: Route) -> Route:
 
 
 def led(route: Route, lead: Lead | None) -> Route:
-    """Return `route`, as it is written, as `lead` has it; unchanged where it follows nothing."""
+    """Return `route`, as it is written, with `lead` applied; unchanged where it follows nothing."""
     if not route.follows:
         return route
     from ambassador.core.follow.lead import led as _led  # noqa: PLC0415 (where one follows)
@@ -104,12 +104,12 @@ def effective(
     leads: Leads = _NONE,
     placed: Placed = _as_written,
 ) -> Desired:
-    """Return what the planes are to be led to: `desired` as followers lead it, `placed` gives it
-    endpoints and `wishes` alter it.
+    """Return what the planes are to have: `desired` as followers lead it, with endpoints from
+    `placed`, altered by `wishes`.
 
-    A route that was added listens where no source's route does; where one does by now, that one
-    stands. A wish for a route that is not there waits for it. Raises ConfigError where routes
-    would listen on one address, or lead to themselves.
+    An added route listens where no source's route does; if a source now has a route there, the
+    source's route counts. A wish for a route that does not exist is kept for it. Raises ConfigError
+    where routes would listen on one address, or lead to themselves.
     """
     there = {route.key for route in desired.routes}
     added = [
@@ -127,7 +127,7 @@ def effective(
 
 
 def altered(route: Route, wish: Wish | None) -> Route | None:
-    """Return `route` as `wish` has it; None when it is removed."""
+    """Return `route` with `wish` applied; None when it is removed."""
     if wish is None:
         return route
     if wish.removed:
@@ -137,7 +137,7 @@ def altered(route: Route, wish: Wish | None) -> Route | None:
     endpoints = tuple(
         replace(endpoint, admin=admin.get(endpoint.address, Admin.READY)) for endpoint in endpoints
     )
-    if wish.endpoints is not None:  # the operator leads, and nobody beside
+    if wish.endpoints is not None:  # the operator alone decides
         return replace(route, endpoints=endpoints, hold=wish.hold, led=False, placed=False)
     return replace(route, endpoints=endpoints, hold=wish.hold or route.hold)
 
@@ -161,8 +161,8 @@ def judged_route(route: Route, verdicts: Verdicts) -> Route:
 
 
 def held_by_operator(route: Route, wish: Wish | None) -> Hold | None:
-    """Return how the operator holds `route`; that it waits for its primary, or for an endpoint of
-    its service, is no hold of theirs.
+    """Return how the operator holds `route`; None where it waits only for its primary, or for an
+    endpoint of its service.
     """
     if not route.led and not route.placed:
         return route.hold
@@ -170,14 +170,14 @@ def held_by_operator(route: Route, wish: Wish | None) -> Hold | None:
 
 
 def without(wishes: Mapping[RouteKey, Wish], keys: Iterable[RouteKey]) -> dict[RouteKey, Wish]:
-    """Return `wishes` but for those of `keys`."""
+    """Return `wishes` without those of `keys`."""
     gone = set(keys)
     return {key: wish for key, wish in wishes.items() if key not in gone}
 
 
 def difference(source: Route | None, wish: Wish | None) -> str:
-    """Return how a route differs from what the sources say (`source`, None where they say
-    nothing of it), for people; empty where it does not.
+    """Return how a route differs from what the sources say (`source`, None where it is in none),
+    for people; empty where it does not.
     """
     if wish is None or wish.empty:
         return ""

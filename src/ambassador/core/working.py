@@ -1,4 +1,4 @@
-"""Whether clients of a route would reach an endpoint, as a readiness check wants to know it."""
+"""Whether clients of a route would reach an endpoint, for a readiness check."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ambassador.model import Endpoint, Health
 __all__ = ["lacking", "not_working"]
 
 _UNMET = EndpointMet()
-_LISTED = 10  # of what may be thousands
+_LISTED = 10  # of a list that may have thousands
 
 
 def lacking(status: RouteStatus) -> str:
-    """Return why no client of a route would reach an endpoint now; nothing where one would. One
-    that is asked for its health has to have answered.
+    """Return why no client of a route would reach an endpoint now; empty where one would. An
+    endpoint with a probe must have answered.
     """
     route = status.route
     if route.hold is not None:
@@ -36,7 +36,7 @@ def lacking(status: RouteStatus) -> str:
 
 
 def not_working(statuses: Iterable[RouteStatus]) -> str:
-    """Return which routes have no endpoint that works, for people; empty where all have."""
+    """Return which routes have no endpoint that works, for people; empty where all have one."""
     found = [f"{one.route.name}: {why}" for one in statuses if (why := lacking(one))]
     more = len(found) - _LISTED
     return "; ".join(found[:_LISTED]) + (f"; and {more:,} more" if more > 0 else "")

@@ -11,7 +11,7 @@ def test_each_verb_has_one_operation():
 
 
 def test_what_can_be_asked_says_so_in_a_sentence():
-    assert operation_of(Status()).summary == "Say what is: of one route, or of all"
+    assert operation_of(Status()).summary == "Show the state of one route, or of all"
     for row in OPERATIONS:
         assert row.summary
         assert "\n" not in row.summary
@@ -19,5 +19,5 @@ def test_what_can_be_asked_says_so_in_a_sentence():
 
 def test_a_description_has_a_paragraph_a_line():
     first, second, _ = described(Move).splitlines()
-    assert first == "Point a route at other endpoints (URLs), without an error for anybody."
+    assert first == "Point a route at other endpoints (URLs); no client gets an error."
     assert second.startswith("With `verify` each new endpoint must answer before anything changes")

@@ -1,9 +1,10 @@
-"""At which address, and port, a container is reached. Pure: what the kernel knows of an address is
-asked by whoever calls.
+"""At which address, and port, a container is reached. Pure: the caller asks the kernel about
+addresses.
 
-An address counts where a packet to it leaves from an address in its own prefix: then we share the
-network. That was right in every case tried (bridge, several networks, internal, IPv6 only; in a
-container, in the host's network, on the host) but for macvlan from its own host.
+An address counts as near where a packet to it leaves from an address with the same prefix: then
+this ambassador shares the network. That was right in every case tried (bridge, several networks,
+internal, IPv6 only; in a container, in the host's network, on the host), except macvlan from its
+own host.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ _NAMES_OF_HOST = ("", "0.0.0.0", "::")
 
 
 class Here(NamedTuple):
-    """Where we are. `shared` tells of an address and the length of its prefix whether we are in
-    its network, `routed` whether there is a way to it at all. `host`: we are in the network of the
-    engine's host; `own`: the container we are, if we are one it has; `gateway`: the default gateway
-    of the network of that id, where it is known. `remote`: the name of the engine's host where
-    that is another machine, empty where it is ours. `isolated`: networks do not reach each other,
-    as Docker's do not. `rootless`: its networks are in a namespace of its user, and we are not.
+    """Where this ambassador is. `shared` tells of an address and the length of its prefix whether
+    we are in its network; `routed`, whether there is a route to it at all. `host`: we are in the
+    network of the engine's host. `own`: the container we run in, if it is one of this engine.
+    `gateway`: the default gateway of the network with that id, where it is known. `remote`: the
+    name of the engine's host where that is another machine; empty where it is ours. `isolated`:
+    networks do not reach each other, as Docker's do not. `rootless`: the engine's networks are in a
+    user's namespace, and we are not.
     """
 
     shared: Callable[[str, int], bool]
@@ -39,9 +41,9 @@ class Here(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a container is: addresses, each with a `#PORT` where that is not the endpoint's; none
-    and the `problem`, where it is nowhere for us. `network`: in which network; `note`: what is
-    remarkable about it.
+    """Where a container is: its addresses, each with a `#PORT` where the port differs from the
+    endpoint's; or no address, and the `problem`, where we cannot reach it. `network`: in which
+    network; `note`: what is unusual about it.
     """
 
     addresses: tuple[str, ...] = ()
@@ -57,8 +59,8 @@ def place_of(
     everything: Mapping[str, Container],
     port: int,
 ) -> Place:
-    """Return where `container` is; `port` is the one that is meant, 0 where it is not known.
-    `everything` are all containers by id, for one that shares the network of another.
+    """Return where `container` is; `port` is the port that is meant, 0 where it is not known.
+    `everything` are all containers by id, needed where one shares the network of another.
     """
     if problem := _unfit(container):
         return Place(problem=problem)
@@ -70,7 +72,7 @@ def place_of(
         found = place_of(other._replace(sick=False), wanted, here, everything, port)
         return found._replace(note=f"in the network of {other.name}") if found.addresses else found
     in_host = mode == "host" or any(n.network == "host" for n in container.networks)
-    # The host's network is that of its own namespace for a rootless Docker, and ours for Podman.
+    # For a rootless Docker, the host's network is that of its own namespace; for Podman it is ours.
     apart = here.rootless and (here.isolated or not in_host)
     if outside := here.remote or ("127.0.0.1" if apart else ""):
         return _published(container, outside, port, wanted.proto)
@@ -80,7 +82,7 @@ def place_of(
 
 
 def _unfit(container: Container) -> str:
-    """Return why no client is led to `container`, wherever it is."""
+    """Return why no client may be led to `container`, wherever it is; empty where one may."""
     if container.state == "paused":
         return f"{container.name} is paused"
     if container.state != "running":
@@ -100,8 +102,8 @@ def _reached(container: Container, here: Here, port: int, wanted: spec.Container
     for network in with_addresses:
         if found := tuple(a for a, length in network.addresses if here.shared(a, length)):
             return Place(found, network.network)
-    # From its host every bridge is near; what is not is in a namespace of a user, behind a proxy
-    # that does not show it: a port that is published is the only way in.
+    # From its host every bridge is near. A network that is not near is in a user's namespace,
+    # behind a proxy that does not show it: then a published port is the only way in.
     for network in () if here.isolated or here.host else with_addresses:
         if found := tuple(a for a, _ in network.addresses if here.routed(a)):
             note = f"through a router: no network of ours is {network.network}"
@@ -141,7 +143,7 @@ def _other(
 
 
 def _host(container: Container, here: Here) -> Place:
-    """Return where one in the host's network is: it has no address of its own."""
+    """Return where a container in the host's network is: it has no address of its own."""
     if here.host:
         return Place(("127.0.0.1",), "host")
     if gateway := here.gateway():

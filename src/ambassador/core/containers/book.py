@@ -1,10 +1,10 @@
 """What is known of all containers, and what events and lists change in it. Pure.
 
-A list lags behind events (Docker 20.10 shows a dead container with its address for up to 414 ms,
-Podman 4.3 for 500): what an event has ended stays ended, whatever a list says that was asked for
-within the next second, unless another event has begun it again, or the list itself tells of another
-life: it had said that the container is down, or the address is another one. Podman's events come
-up to 250 ms late, after its list.
+A list lags behind events: Docker 20.10 shows a dead container with its address for up to 414 ms,
+Podman 4.3 for 500. So what an event has ended stays ended, whatever a list says that was requested
+within the next second. There are two exceptions: another event has started it again, or the list
+itself shows a new life (an earlier list said that the container is down, or the address is another
+one). Podman's events arrive up to 250 ms late, after its list.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ambassador.core.containers.container import Container
 
 __all__ = ["ACTIONS", "Book", "Event", "read_event"]
 
-# Podman 4.3 wants `died` and `remove` in a filter, newer ones and Docker `die` and `destroy`.
+# Podman 4.3 needs `died` and `remove` in a filter; newer ones and Docker `die` and `destroy`.
 ACTIONS = (
     *("start", "die", "died", "stop", "kill", "pause", "unpause", "rename", "destroy", "remove"),
     *("cleanup", "update", "health_status", "connect", "disconnect", "create", "restart"),
@@ -29,17 +29,17 @@ LAG = 0.95  # seconds a list may lag behind an event; the second look comes afte
 
 
 class Event(NamedTuple):
-    """One event: of which container, and for a network's event which network (its id)."""
+    """One event: of which container and, for a network's event, of which network (its id)."""
 
     action: str
     container: str
     network: str = ""
-    at: int = 0  # nanoseconds, by the engine's clock; 0: it tells none
+    at: int = 0  # nanoseconds, by the engine's clock; 0: the engine does not say
     health: str = ""  # of a HEALTHCHECK: healthy, unhealthy, starting
 
 
 def read_event(entry: object) -> Event | None:
-    """Return the event of one line of GET /events, None where it is about something else."""
+    """Return the event in one line of GET /events; None where the line is about something else."""
     if not isinstance(entry, dict):
         return None
     actor = entry.get("Actor")
@@ -64,10 +64,10 @@ def read_event(entry: object) -> Event | None:
 
 
 class Book(NamedTuple):
-    """`containers` by id, as they were listed last. `down`: when (by our clock) and at which moment
-    of the engine's each died since; `born`: when each began, by the engine's; `parted`: when a
-    container left a network; `touched`: when each began or joined a network, by our clock: what was
-    listed before says nothing of where it is now.
+    """`containers` by id, as they were listed last. `down`: when each died since then, by our clock
+    and by the engine's. `born`: when each started, by the engine's clock. `parted`: when a
+    container left a network. `touched`: when each started or joined a network, by our clock: a list
+    from before says nothing of where it is now.
     """
 
     containers: Mapping[str, Container] = MappingProxyType({})
@@ -75,15 +75,15 @@ class Book(NamedTuple):
     born: Mapping[str, int] = MappingProxyType({})
     parted: Mapping[tuple[str, str], float] = MappingProxyType({})
     touched: Mapping[str, float] = MappingProxyType({})
-    health: Mapping[str, str] = MappingProxyType({})  # as events told; lists of Podman do not
+    health: Mapping[str, str] = MappingProxyType({})  # as events told; lists of Podman have none
 
     def heard(self, event: Event, now: float) -> Book:
-        """Return what is known once `event` was heard at `now`, seconds of our clock."""
+        """Return what is known after `event` was received at `now`, seconds of our clock."""
         id_ = event.container
         if event.network:
             return self._networked(event, now)
         if event.action in _DEAD:
-            # Podman's file backend may tell of a death after the next start.
+            # Podman's file backend may report a death after the next start.
             late = bool(event.at) and self.born.get(id_, 0) > event.at
             return self if late else self._replace(down={**self.down, id_: (now, event.at)})
         if event.action in _BORN:
@@ -117,7 +117,9 @@ class Book(NamedTuple):
         return self
 
     def _blank(self, id_: str, network: str, now: float) -> Book:
-        """Return this without the addresses of a container, or those in one network."""
+        """Return a copy without the addresses of a container, or without its addresses in one
+        network.
+        """
         touched = {**self.touched, id_: now}
         one = self.containers.get(id_)
         if one is None:
@@ -129,7 +131,7 @@ class Book(NamedTuple):
     def listed(
         self, found: Iterable[Container], asked: Collection[str] | None, began: float
     ) -> Book:
-        """Return what is known once a list that was asked for at `began` has come: of all
+        """Return what is known after a list has arrived that was requested at `began`: of all
         containers, or of those `asked` for.
         """
         late = {id_ for id_, at in self.touched.items() if at > began}
@@ -160,7 +162,7 @@ class Book(NamedTuple):
         )
 
     def all(self) -> tuple[Container, ...]:
-        """Return every container as it is now, by what lists and events say."""
+        """Return every container as lists and events together describe it now."""
         return tuple(self._now(one) for one in self.containers.values())
 
     def _now(self, one: Container) -> Container:
@@ -175,8 +177,8 @@ class Book(NamedTuple):
 
 
 def _lives_again(before: Container, now: Container) -> bool:
-    """Tell whether a list shows another life of a container that an event has ended, and not the
-    same one, late: `before` is what the list before it said.
+    """Tell whether a list shows a new life of a container that an event has ended, and not the old
+    life late: `before` is what the list before it said.
     """
     if now.state != "running":
         return False

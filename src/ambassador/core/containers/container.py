@@ -19,8 +19,8 @@ ONEOFF = "com.docker.compose.oneoff"
 
 
 class Attachment(NamedTuple):
-    """One network of a container: its name and id, and each address with the length of its prefix;
-    an address is empty where it has none.
+    """One network of a container: its name and id, and its addresses, each with the length of its
+    prefix; an address is empty where the container has none.
     """
 
     network: str
@@ -38,7 +38,7 @@ class Attachment(NamedTuple):
 
 
 class Published(NamedTuple):
-    """A port of the host that leads to a port of the container; `host` is where it listens."""
+    """A port of the host that leads to a port of the container; `host` is its listen address."""
 
     port: int
     proto: str
@@ -75,7 +75,7 @@ class Container(NamedTuple):
 
     @property
     def replica_of(self) -> str:
-        """Its Compose service; empty where it has none, or was made by `compose run`."""
+        """Its Compose service; empty where it has none, or where `compose run` made it."""
         once = self.labels.get(ONEOFF, "").lower() == "true"
         return "" if once else self.labels.get(SERVICE, "")
 
@@ -87,8 +87,8 @@ class Container(NamedTuple):
 
 
 def read_containers(entries: object) -> tuple[Container, ...]:
-    """Return the containers of an answer of GET /containers/json. Raises ValueError where it is no
-    such answer.
+    """Return the containers of an answer of GET /containers/json. Raises ValueError where the text
+    is no such answer.
     """
     if not isinstance(entries, list):
         raise ValueError(f"a list was expected, not {type(entries).__name__}")

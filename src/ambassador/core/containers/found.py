@@ -1,4 +1,4 @@
-"""Where an endpoint that is written as containers leads now. Pure."""
+"""Where an endpoint that means containers leads now. Pure."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ __all__ = ["Details", "Found", "find"]
 
 
 class Details(NamedTuple):
-    """What only GET /containers/ID/json tells: Podman's list has no network mode, and exposed ports
-    are in that of Docker's running containers only.
+    """What only GET /containers/ID/json tells: Podman's list has no network mode, and only the list
+    of Docker's running containers has exposed ports.
     """
 
     mode: str = ""
     exposed: tuple[tuple[int, str], ...] = ()
 
 
-# Returns them, by the id; None where they have to be asked for.
+# Returns the details of the container with this id; None where the engine has to be asked first.
 Detailed = Callable[[str], Details | None]
 
 
 class Found(NamedTuple):
-    """`addresses` of all replicas; where there is none, the `problem`. `wrong`: it is what was
-    written that has to be changed. `asleep` are containers that could be started or unpaused;
-    `unknown` those whose exposed ports have to be asked for.
+    """`addresses` of all replicas; where there is none, the `problem`. `wrong`: the endpoint as
+    written has to be changed. `asleep`: containers that could be started or unpaused. `unknown`:
+    containers whose exposed ports have to be asked for.
     """
 
     addresses: tuple[str, ...] = ()

@@ -26,20 +26,20 @@ __all__ = ["Labelled", "labelled"]
 
 PREFIX = "ambassador."
 _OWN = ("name", "port", "network", "wake", "sleep", "proto", "weight", "backup")
-_ALONE = {"name", "port", "network"}  # a label that endpoints are found by makes no route
+_ALONE = {"name", "port", "network"}  # labels that describe an endpoint only; they make no route
 
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """The routes, and what is wrong with labels, each with the name of its container."""
+    """The routes, and what is wrong with labels, each problem with the name of its container."""
 
     routes: tuple[Route, ...] = ()
     problems: tuple[str, ...] = ()
 
 
 def labelled(containers: Iterable[Container], scheme: str = "docker") -> Labelled:
-    """Return the routes of all `containers`, which are endpoints with `scheme`. What is wrong is
-    left out, and told; where two want one port the first has it, by the names of containers.
+    """Return the routes of all `containers`, whose endpoints have this `scheme`. A label that is
+    wrong is left out and reported; where two containers want one port, the first by name gets it.
     """
     routes: list[Route] = []
     problems: list[str] = []
@@ -60,7 +60,7 @@ def labelled(containers: Iterable[Container], scheme: str = "docker") -> Labelle
 
 
 def _groups(labels: Mapping[str, str]) -> tuple[dict[str, dict[str, str]], list[str]]:
-    """Return the labels of each route by what they say, and what they say wrongly."""
+    """Return the labels of each route, parsed, and what is wrong with labels."""
     known = (*_OWN, *OPTIONS)
     found: dict[str, dict[str, str]] = {}
     strange = []
@@ -130,7 +130,8 @@ def _yes(values: Mapping[str, str], key: str, before: str) -> bool:
 
 
 def _join(routes: list[Route], route: Route) -> str:
-    """Add `route`, or its endpoint to the one it is a part of; return why that cannot be."""
+    """Add `route`, or add its endpoint to the route it belongs to; return why that is not possible.
+    """
     for place, other in enumerate(routes):
         if other.proto is not route.proto or not overlap(other.listen, route.listen):
             continue

@@ -17,8 +17,8 @@ _LISTED = 5
 
 
 class Meaning(NamedTuple):
-    """The containers that are meant; none, and the `problem`, where that cannot be told. `wrong`:
-    what was written has to be changed; else the container may come.
+    """The containers that an expression means; or none, and the `problem`. `wrong`: the expression
+    has to be changed; otherwise such a container may still appear.
     """
 
     containers: tuple[Container, ...] = ()
@@ -27,7 +27,7 @@ class Meaning(NamedTuple):
 
 
 def meaning(one: spec.Container, containers: Iterable[Container]) -> Meaning:
-    """Return which of `containers` are meant by `one`: those with its labels; else the one of that
+    """Return which of `containers` `one` means: those with its labels; else the container of that
     exact name or id; else the replicas of `service.project`; else those of that service, if only
     one project has it.
     """

@@ -1,4 +1,4 @@
-"""Which port of a container is meant, where the endpoint does not say. Pure."""
+"""Which port of a container is meant, where the endpoint does not name one. Pure."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ __all__ = ["port_of"]
 def port_of(
     exposed: Sequence[tuple[int, str]], proto: str, image: str, usual: Sequence[int]
 ) -> tuple[int, str]:
-    """Return the only port of `proto` that is `exposed`, else the first `usual` one of what its
-    `image` is called; 0 and the problem where neither is there.
+    """Return the only port of `proto` that is `exposed`, else the first `usual` port of the program
+    that `image` is named after; 0 and the problem where there is neither.
     """
     fitting = sorted({port for port, carried in exposed if carried == proto})
     if len(fitting) == 1:

@@ -1,4 +1,4 @@
-"""What is told of containers and engines: plain values, ready for JSON."""
+"""What is shown of containers and engines: plain values, ready for JSON."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ __all__ = ["ContainerView", "EngineView"]
 
 @dataclass(frozen=True, slots=True)
 class ContainerView:
-    """A container that an endpoint means: its state in the engine's word, where clients are led to,
-    in which of its networks; none, and the `problem`. `note`: what is remarkable about it.
+    """A container that an endpoint means: its state in the engine's word, and where clients are led
+    to, in which network; or no address, and the `problem`. `note`: what is unusual about it.
     """
 
     name: str
@@ -25,9 +25,9 @@ class ContainerView:
 @dataclass(frozen=True, slots=True)
 class EngineView:
     """A container engine that is followed: where it is, what it calls itself, the version of its
-    API that is spoken; how many `containers` it has, and how old that is (`age` in seconds; null:
-    it was never told). `error`: why it cannot be asked now, empty when it can. `problems`: what
-    is wrong with labels.
+    API in use; how many `containers` it has, and how old that number is (`age` in seconds; null:
+    the engine has never answered). `error`: why it cannot be asked now, empty when it can.
+    `problems`: what is wrong with labels.
     """
 
     engine: str

@@ -1,4 +1,6 @@
-"""What an ambassador lets etcd say. Pure: whoever writes there moves traffic."""
+"""What an ambassador accepts from etcd. Pure. A limit is needed: whoever can write to etcd moves
+traffic.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ _EXAMPLE = "AMBASSADOR_FLEET_ALLOW=redis,db,10.0.0.0/8"
 @dataclass(frozen=True, slots=True)
 class Allowed:
     """The names of routes and services that may be taken from etcd, and the networks their
-    endpoints may be in; none: any.
+    endpoints may be in; an empty field allows all.
     """
 
     names: tuple[str, ...] = ()

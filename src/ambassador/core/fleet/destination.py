@@ -13,17 +13,17 @@ from ambassador.model import Endpoint, Existing, Hold, Proto, Route
 
 __all__ = ["MOST_HELD", "Destination", "canaries", "destination", "is_canary", "mark", "put"]
 
-MOST_HELD = 100_000  # clients of one route; descriptors are short before
+MOST_HELD = 100_000  # clients of one route; file descriptors run out before that
 _TRIED = 60.0  # seconds a client waits for a move that is tried; its lease is shorter
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where a service is to lead: to `endpoints`; where `own`, to what a route itself says, if it
-    says something. `revision` is that of the word or trial (0: of none), which asks to be `asked`:
-    the new endpoints have to answer first. With `tried` the service stays where it is, and new
-    sessions wait for the word. `why` says where it comes from, for people; reports of it are
-    waited for `within` so many seconds (0: nobody waits).
+    """Where a service is to lead: to `endpoints`; where `own`, to the endpoints that the route
+    itself has, if any. `revision` is that of the word or trial (0: there is neither). With `asked`
+    the new endpoints have to answer a probe first. With `tried` the service stays where it is, and
+    new sessions wait for the word. `why` says where this comes from, for people. Somebody waits
+    `within` so many seconds for reports of it (0: nobody waits).
     """
 
     endpoints: tuple[Endpoint, ...] = ()
@@ -38,13 +38,15 @@ class Destination:
 
 
 def mark(who: str) -> str:
-    """Return what an ambassador is told by in a trial: spread evenly, and always the same."""
+    """Return the mark of the ambassador `who`, by which trials choose: spread evenly, and always
+    the same for one name.
+    """
     return blake2s(who.encode(), digest_size=8).hexdigest()
 
 
 def canaries(names: Sequence[str], percent: float) -> tuple[str, tuple[str, ...]]:
-    """Return up to which mark a trial goes that is for `percent` of `names`, and which ambassadors
-    that means: one at least. Which they are changes with nothing but who is there.
+    """Return the mark up to which a trial for `percent` of `names` goes, and the ambassadors that
+    this means: at least one. The choice depends only on `names`.
     """
     known = sorted(names, key=mark)
     count = min(len(known), max(1, ceil(len(known) * percent / 100)))
@@ -103,7 +105,7 @@ def _by_word(service: Service, proto: Proto) -> Destination:
 
 
 def _leads(service: Service, endpoints: tuple[Endpoint, ...], proto: Proto) -> Destination:
-    """Return where it leads when `endpoints` are the word."""
+    """Return where the service leads when `endpoints` are the word."""
     if endpoints:
         return Destination(_carried(endpoints, proto), why="the word in etcd")
     announced = {one.endpoint.address: one.endpoint for one in service.announced}
@@ -118,7 +120,8 @@ def _carried(endpoints: tuple[Endpoint, ...], proto: Proto) -> tuple[Endpoint, .
 
 def put(route: Route, endpoints: tuple[Endpoint, ...] | None, *, waits: bool) -> Route:
     """Return `route`, as it is written, with the `endpoints` of its service (None: its own). Where
-    there are none, or it `waits` for a move, clients wait as long as they wait for an upstream.
+    it `waits` for a move, new clients are held for at most a minute; where it has no endpoints, as
+    long as for an upstream.
     """
     found = route.endpoints if endpoints is None else endpoints
     hold = route.hold

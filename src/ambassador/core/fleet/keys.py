@@ -1,14 +1,14 @@
-"""Where in etcd what stands, under the prefix of a fleet:
+"""The keys in etcd, under the prefix of a fleet. Some stand under a lease, and end with it:
 
     PREFIX/routes/NAME                    a route                          by hand
     PREFIX/services/NAME/word             where a service leads            `fleet move`, or by hand
-    PREFIX/services/NAME/trial            a move that is tried             under its mover's
-    PREFIX/services/NAME/announced/ID     an endpoint that is there        under its announcer's
-    PREFIX/applied/NAME/ID                what an ambassador has applied   under its own
+    PREFIX/services/NAME/trial            a move that is tried             lease of its mover
+    PREFIX/services/NAME/announced/ID     an endpoint that is there        lease of its announcer
+    PREFIX/applied/NAME/ID                what an ambassador has applied   its own lease
     PREFIX/history/NAME/NUMBER            who did what and when
 
-What ambassadors watch is one range, from `routes/` to the end of `services/`; what they report
-lies outside of it, so that the reports of thousands are no events for thousands.
+Ambassadors watch one range of keys, from `routes/` to the end of `services/`. Their reports are
+outside of it, so that thousands of reports are no events for thousands of ambassadors.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from ambassador.spec.service import NAME
 
 __all__ = ["NAME", "Keys", "Place", "after"]
 
-_DIGITS = 12  # of a number in the history, so that keys sort as numbers do
+_DIGITS = 12  # of a number in the history, with leading zeros, so that keys sort as numbers do
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a watched key speaks of: `kind` is route, word, trial or announced."""
+    """What a watched key is about: `kind` is route, word, trial or announced."""
 
     kind: str
     name: str
@@ -44,7 +44,7 @@ class Keys:
 
     @property
     def watched(self) -> tuple[str, str]:
-        """The range of all that ambassadors watch."""
+        """The range of all keys that ambassadors watch."""
         return f"{self.prefix}/routes/", after(f"{self.prefix}/services/")
 
     def route(self, name: str) -> str:
@@ -56,24 +56,28 @@ class Keys:
         return f"{self.prefix}/services/{name}/word"
 
     def trial(self, name: str) -> str:
-        """Return the key of a move of a service that is tried."""
+        """Return the key of the trial of a service."""
         return f"{self.prefix}/services/{name}/trial"
 
     def announced(self, name: str, who: str = "") -> str:
-        """Return the key of what `who` announces, or what all such keys begin with."""
+        """Return the key of what `who` announces; without `who`, the prefix of all such keys."""
         return f"{self.prefix}/services/{name}/announced/{who}"
 
     def applied(self, name: str = "", who: str = "") -> str:
-        """Return the key of what `who` has applied of a service, or what all such begin with."""
+        """Return the key of what `who` has applied of a service; without `who`, the prefix of such
+        keys.
+        """
         return f"{self.prefix}/applied/{name}/{who}" if name else f"{self.prefix}/applied/"
 
     def history(self, name: str, number: int | None = None) -> str:
-        """Return the key of an entry of the history of a service, or what all begin with."""
+        """Return the key of an entry of the history of a service; without `number`, the prefix of
+        all.
+        """
         text = "" if number is None else f"{number:0{_DIGITS}d}"
         return f"{self.prefix}/history/{name}/{text}"
 
     def place(self, key: str) -> Place | None:
-        """Return what a watched `key` speaks of; None where it is none of ours."""
+        """Return what a watched `key` is about; None where it is none of ours."""
         parts = key.removeprefix(f"{self.prefix}/").split("/")
         if not all(map(NAME.fullmatch, parts[1:])):
             return None
@@ -87,6 +91,6 @@ class Keys:
         return None
 
     def part_of_applied(self, key: str) -> tuple[str, str]:
-        """Return of which service and whose the report at `key` is."""
+        """Return the service and the ambassador that the report at `key` is about."""
         name, _, who = key.removeprefix(self.applied()).partition("/")
         return name, who

@@ -8,12 +8,12 @@ from ambassador.core.fleet.records import Entry
 
 __all__ = ["MOST", "to_undo"]
 
-MOST = 100  # entries that are kept of a service; the oldest goes with the next
+MOST = 100  # entries kept for a service; the oldest is dropped when the next is added
 
 
 def to_undo(history: Mapping[int, Entry]) -> int | None:
-    """Return the number of the last move that stands; None where there is none to take back. What
-    was undone or aborted stands no longer, and an undo is no move.
+    """Return the number of the last move still in force; None where there is none to take back. A
+    move that was undone or aborted is not in force, and an undo is no move.
     """
     gone = {entry.of for entry in history.values() if entry.of}
     standing = (n for n, entry in history.items() if entry.what == "move" and n not in gone)

@@ -1,4 +1,4 @@
-"""What the watched keys of a fleet come to. Pure."""
+"""What the watched keys of a fleet mean, all together. Pure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["NOTHING", "Picture", "Seen", "Service", "Value", "kept", "picture"]
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What stands at a key: since which revision, and under which lease (0: under none)."""
+    """The text at a key: since which revision, and under which lease (0: under none)."""
 
     text: str
     revision: int
@@ -53,7 +53,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What all keys come to; `problems` are keys that were passed over, and why. `read` has what
+    """What all keys together mean; `problems` are keys that were left out, and why. `read` has what
     was last understood at each key, and at which revision it was written.
     """
 
@@ -78,9 +78,9 @@ def picture(
     *,
     routes: bool,
 ) -> Picture:
-    """Return what `values`, by their keys, come to. With `routes`, whole routes are taken, too. A
-    key that makes no sense, or is not allowed, is a problem and nothing else: what it said `before`
-    stands as long as it is there.
+    """Return what `values`, by their keys, mean. With `routes`, whole routes are taken, too. A key
+    that makes no sense, or is not allowed, only becomes a problem: what it said `before` stays in
+    force as long as the key exists.
     """
     found = list[Route]()
     words, trials = dict[str, Seen](), dict[str, Seen]()
@@ -95,7 +95,7 @@ def picture(
         if place.kind == "route" and not routes:
             continue
         if wrong := allowed.name(place.name, key):
-            if place.kind == "route":  # a service nobody here asks for is no matter of ours
+            if place.kind == "route":  # a service that no route here uses does not concern us
                 problems += wrong
             continue
         known = before.read.get(key)
@@ -125,10 +125,10 @@ def picture(
 
 
 def kept(before: Mapping[str, Value], now: Mapping[str, Value], *, anew: bool) -> bool:
-    """Return whether what was known `before` is to stand, though etcd says `now`: where everything
-    that people have written is gone at once. One key may well be the last that is deleted; two in
-    one moment, or any when all was read `anew`, are rather a store that was emptied, restored or
-    put in the place of another. What stands under a lease goes as it comes.
+    """Return whether to keep what was known `before`, although etcd now says `now`: that is so
+    where everything that people have written is gone at once. A single key may well be deleted as
+    the last one. Two in one moment, or any key when all was read `anew`, rather mean that the store
+    was emptied, restored or replaced by another. Keys under a lease do not count: they come and go.
     """
     lost = sum(not one.lease for one in before.values())
     left = any(not one.lease for one in now.values())

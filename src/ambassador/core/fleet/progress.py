@@ -11,27 +11,27 @@ from ambassador.core.fleet.records import Applied, State
 __all__ = ["Next", "Progress", "Tally", "bar", "followers_left", "next_step", "spread"]
 
 _WIDTH = 30
-# Reports a second that are asked for: one costs etcd 0.3 to 0.5 ms of CPU (docs/fleet.md).
+# Reports a second that etcd has to take: one costs etcd 0.3 to 0.5 ms of CPU (docs/fleet.md).
 _A_SECOND, _SHORTEST = 1500, 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Who of the ambassadors asked has done what, by their names."""
+    """Which of the ambassadors asked have done what, by their names."""
 
     applied: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()
     refused: tuple[tuple[str, str], ...] = ()  # with the reason
-    gone: tuple[str, ...] = ()  # whose lease has ended since: they follow no longer
+    gone: tuple[str, ...] = ()  # their lease has ended since: they no longer follow
 
     @property
     def total(self) -> int:
-        """How many ambassadors are asked, without those that are gone."""
+        """How many ambassadors are asked, without those in `gone`."""
         return len(self.applied) + len(self.waiting) + len(self.refused)
 
 
 class Next(StrEnum):
-    """What the one who moves does now."""
+    """What the mover does now."""
 
     WAIT = "wait"
     DONE = "done"  # all have applied it
@@ -40,9 +40,9 @@ class Next(StrEnum):
 
 
 class Tally:
-    """Keeps count of who of `asked` has done what about the word or trial of `revision`, report by
-    report: of thousands each costs the same. `done` is what they are to report. A report of a later
-    revision counts: what it came after was seen.
+    """Counts which of `asked` have done what about the word or trial of `revision`, report by
+    report; a report costs the same among thousands. `done` is the state they are to report. A
+    report of a later revision counts as well: that ambassador has seen the earlier one.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Tally:
         return len(self._where) - len(self._gone)
 
     def report(self, who: str, report: Applied | None) -> None:
-        """Take the latest `report` of `who`; None: it follows no longer."""
+        """Take the latest `report` of `who`; None: that ambassador no longer follows."""
         if who in self._where:
             self._where[who].pop(who, None)
             self._where[who] = kind = self._kind(report)
@@ -92,12 +92,12 @@ class Tally:
 
 
 def spread(count: int) -> float:
-    """Return over how many seconds so many ambassadors spread their reports of one move."""
+    """Return over how many seconds `count` ambassadors spread their reports of one move."""
     return round(max(_SHORTEST, count / _A_SECOND), 2)
 
 
 def next_step(now: Progress | Tally, abort: float, *, late: bool) -> Next:
-    """Return what follows; more than `abort` percent that refuse take the move back."""
+    """Return what follows; when more than `abort` percent refuse, the move is taken back."""
     if now.refused and 100 * len(now.refused) > abort * now.total:
         return Next.ABORT
     if not now.waiting and not now.refused:
@@ -106,7 +106,7 @@ def next_step(now: Progress | Tally, abort: float, *, late: bool) -> Next:
 
 
 def bar(now: Progress) -> str:
-    """Return one line: a bar, and how many have applied it, wait and refuse."""
+    """Return one line: a bar, and how many ambassadors have applied the move, wait and refuse."""
     total = max(1, now.total)
     full = _WIDTH * len(now.applied) // total
     bad = min(_WIDTH - full, -(-_WIDTH * len(now.refused) // total))
@@ -116,7 +116,9 @@ def bar(now: Progress) -> str:
 
 
 def followers_left(now: Progress, longest: int = 10) -> list[str]:
-    """Return a line for each that has not applied it, at most `longest` and one that counts."""
+    """Return a line for each ambassador that has not applied the move, at most `longest`, and then
+    one with the number of the others.
+    """
     lines = [f"{who}: refused, {why}" for who, why in now.refused]
     lines += [f"{who}: has not answered yet" for who in now.waiting]
     more = len(lines) - longest

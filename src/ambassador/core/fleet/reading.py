@@ -1,6 +1,6 @@
 """The fields of one value in etcd, taken one by one. Pure.
 
-What is wrong is gathered, with the key and an example of a whole value, and raised by `done`.
+Errors are collected, each with the key and an example of a whole value; `done` raises them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _FORM = {
 
 
 class Reader:
-    """Takes the fields of one value; `done` raises what was found."""
+    """Takes the fields of one value; `done` raises the errors that were found."""
 
     def __init__(self, key: str, text: str, kind: str) -> None:
         self._key = key
@@ -78,7 +78,7 @@ class Reader:
         self._problems.append(Problem(self._key, text, found, expected, self._example()))
 
     def text(self, field: str, words: tuple[str, ...] = ()) -> str:
-        """Return a text, empty where there is none; of `words` one has to be there."""
+        """Return a text, empty where the field is missing; with `words`, it must be one of them."""
         self._known.add(field)
         value = self._fields.get(field, "")
         if not isinstance(value, str):
@@ -93,7 +93,7 @@ class Reader:
         return value
 
     def whole(self, field: str) -> int:
-        """Return a whole number, 0 where there is none."""
+        """Return a whole number, 0 where the field is missing."""
         self._known.add(field)
         value = self._fields.get(field, 0)
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
@@ -102,17 +102,17 @@ class Reader:
         return value
 
     def time(self, field: str) -> float:
-        """Return seconds since 1970, 0 where there are none."""
+        """Return seconds since 1970, 0 where the field is missing."""
         self._known.add(field)
         value = self._fields.get(field, 0)
-        # What lies beyond the year 9999 no calendar writes.
+        # A time beyond the year 9999 cannot be written as a date.
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2.5e11:
             self.wrong(field, "is not a time in seconds since 1970", json.dumps(value))
             return 0.0
         return float(value)
 
     def seconds(self, field: str) -> float:
-        """Return a number of seconds, up to an hour, 0 where there is none."""
+        """Return a number of seconds, up to an hour, 0 where the field is missing."""
         self._known.add(field)
         value = self._fields.get(field, 0)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 3600:
@@ -121,7 +121,7 @@ class Reader:
         return float(value)
 
     def existing(self) -> Existing | None:
-        """Return the policy for open sessions, None where nothing is said of it."""
+        """Return the policy for open sessions, None where the field is missing."""
         text = self.text("existing")
         try:
             return parse_existing(text, self._key) if text else None
@@ -149,7 +149,7 @@ class Reader:
     def urls(
         self, field: str, texts: tuple[str, ...] | list[str], proto: Proto | None
     ) -> Endpoints:
-        """Return what the URLs `texts` of a field mean."""
+        """Return the endpoints that the URLs `texts` of a field mean."""
         found: list[Endpoint] = []
         seen: set[Address] = set()
         for text in texts:
@@ -188,7 +188,7 @@ class Reader:
         return values
 
     def done(self) -> None:
-        """Raise ConfigError with all that was wrong; unknown fields are."""
+        """Raise ConfigError with all errors found; an unknown field is an error, too."""
         for field in self._fields:
             if field not in self._known:
                 known = sorted(self._known)

@@ -1,7 +1,7 @@
 """What the values in etcd say: JSON objects with a `schema`, in the grammar of routes. Pure.
 
-A value is read on its own and raises ConfigError whose `where` is its key; what is wrong with one
-is never the end of another.
+Each value is read on its own and raises ConfigError whose `where` is its key; an error in one value
+does not affect another.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ __all__ = [
 
 
 class Kind:
-    """What a trial asks of those it is about."""
+    """What a trial asks of the ambassadors it is for."""
 
-    CANARY = "canary"  # those up to `up_to` go there; the others stay
-    HOLD = "hold"  # all ask the new endpoints, and let new sessions wait
+    CANARY = "canary"  # ambassadors with a mark up to `up_to` go there; the others stay
+    HOLD = "hold"  # all ambassadors probe the new endpoints, and let new sessions wait
 
 
 class State:
-    """What has become of a word or a trial at one ambassador."""
+    """What one ambassador has done about a word or a trial."""
 
     APPLIED = "applied"  # new sessions go there
     HELD = "held"  # the new endpoints have answered, and new sessions wait
@@ -57,9 +57,10 @@ STATES = (State.APPLIED, State.HELD, State.REFUSED)
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """Where a service leads: `endpoints`, or where there are none to what is announced, or else
-    what the routes themselves say. The sessions of endpoints that leave by it follow `existing`
-    (None: the route's own). Somebody waits for the reports of it, `within` so many seconds.
+    """Where a service leads: to `endpoints`; where there are none, to the announced endpoints; else
+    to the endpoints of the routes themselves. The sessions of endpoints that leave because of it
+    follow `existing` (None: the route's own policy). Where `within` is not 0, somebody waits so
+    many seconds for reports of it.
     """
 
     endpoints: Endpoints = ()
@@ -71,8 +72,8 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A move before it is the word for all: see `Kind`. `up_to` is a hexadecimal fraction: the
-    trial is for ambassadors whose mark is not above it.
+    """A move before it is the word for all: see `Kind`. `up_to` is a hexadecimal fraction (the
+    digits after the point): the trial is for ambassadors whose mark is not above it.
     """
 
     endpoints: Endpoints
@@ -85,7 +86,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """An endpoint that is there as long as its key."""
+    """An endpoint that is announced as long as its key exists."""
 
     endpoint: Endpoint
     who: str = ""
@@ -107,7 +108,7 @@ class Applied:
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One line of the history of a service. `what` is move, undo or abort; `of` is the number of
-    the entry that an undo or an abort takes back, 0 of an abort before the word was said.
+    the entry that an undo or an abort takes back, 0 for an abort before the word was written.
     """
 
     what: str
@@ -120,7 +121,7 @@ class Entry:
 
 
 def parse_word(key: str, text: str) -> Word:
-    """Return the word that stands at `key`. Raises ConfigError."""
+    """Return the word at `key`. Raises ConfigError."""
     read = Reader(key, text, "word")
     endpoints = read.endpoints(empty=True)
     who, when, within = read.text("who"), read.time("when"), read.seconds("within")
@@ -130,7 +131,7 @@ def parse_word(key: str, text: str) -> Word:
 
 
 def parse_trial(key: str, text: str) -> Trial:
-    """Return the trial that stands at `key`. Raises ConfigError."""
+    """Return the trial at `key`. Raises ConfigError."""
     read = Reader(key, text, "trial")
     kind = read.text("kind", (Kind.CANARY, Kind.HOLD))
     up_to, who = read.text("up_to"), read.text("who")
@@ -171,7 +172,7 @@ def parse_entry(key: str, text: str) -> Entry:
 
 
 def parse_route(keys: Keys, name: str, text: str) -> Route:
-    """Return the route called `name`; its service has its name. Raises ConfigError."""
+    """Return the route called `name`; its service has the same name. Raises ConfigError."""
     key = keys.route(name)
     read = Reader(key, text, "route")
     endpoints = read.endpoints(empty=True)
@@ -192,7 +193,8 @@ def parse_route(keys: Keys, name: str, text: str) -> Route:
 
 
 def written(record: Word | Trial | Announced | Applied | Entry, existing: str = "") -> str:
-    """Return the text of a record; `existing` is that of a word or a trial as it is written."""
+    """Return the text of a record; `existing` is the policy of a word or a trial as it is written.
+    """
     found: dict[str, Any] = {"schema": SCHEMA}
     for field in record.__dataclass_fields__:
         value = getattr(record, field)
@@ -208,7 +210,7 @@ def written(record: Word | Trial | Announced | Applied | Entry, existing: str = 
 
 
 def _lengths(route: Route, where: str) -> list[Problem]:
-    """Check that every port of the listen range has its port at each endpoint."""
+    """Check that the port ranges of all endpoints have the length of the listen range."""
     count = length(route.listen)
     return [
         Problem(

@@ -1,6 +1,6 @@
 """Which member of a replicated store takes writes: one table a kind, all of them pure.
 
-`stage` says what a stage means for clients, `sentinel`, and `lineage`, `timeline` and `readonly`
-(with `claims`) decide, `lead` lays what was decided over a route, `memory` is what outlives a
-restart.
+`stage` has what each stage means for clients; `sentinel`, and `lineage`, `timeline`, `readonly` and
+`patroni` (with `claims`) decide; `lead` lays the decision over a route; `memory` is what is kept
+over a restart.
 """

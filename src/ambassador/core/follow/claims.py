@@ -1,7 +1,7 @@
 """Following members that say themselves whether they are the primary, without an authority.
 
-What a finding is differs by kind (`lineage`, `timeline`, `readonly`); what follows from it is one
-table.
+What a member's answer means differs by kind (`lineage`, `timeline`, `readonly`); what follows from
+it is one table.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ Place = tuple[str, int]  # IP literal, port
 class Event(Enum):
     """What was found."""
 
-    ALONE = auto()  # one claims to be the primary, and nothing is known of another
-    HEIR = auto()  # one claims that was promoted after the one in use
-    CONFIRMED = auto()  # sessions to the one before have ended
-    SPEAKS = auto()  # the one in use claims, and nobody was promoted after it
+    ALONE = auto()  # one member claims to be the primary, and no other primary is known
+    HEIR = auto()  # a member claims that was promoted after the one in use
+    CONFIRMED = auto()  # sessions to the primary before have ended
+    SPEAKS = auto()  # the one in use claims, and no member was promoted after it
     SILENT = auto()  # the one in use loads its data, refuses, or was silent `fall` times
-    LOST = auto()  # the one in use claims no longer, or came back without its past; nobody does
-    TIE = auto()  # several claim, and nothing tells which
+    LOST = auto()  # the one in use no longer claims, or came back without its past; no other claims
+    TIE = auto()  # several claim, and nothing shows which is right
 
 
 _S, _E = Stage, Event
@@ -54,8 +54,9 @@ TABLE: Mapping[tuple[Stage, Event], Stage] = {
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What was decided: `place` is in use, or was last; `mark` is how its data is told from others'
-    (a replication id, a timeline), `marks` what it had before. `aim` is who comes next.
+    """What was decided: `place` is in use, or was last; `mark` tells its data from that of others
+    (a replication id, a timeline), `marks` are its earlier marks. `aim` is the member that comes
+    next.
     """
 
     stage: Stage = Stage.NONE
@@ -68,7 +69,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found, of whom (of SPEAKS: the one in use), and the evidence."""
+    """What was found, at which member (for SPEAKS: the one in use), and the evidence."""
 
     event: Event
     why: str
@@ -93,7 +94,7 @@ def step(state: State, finding: Finding) -> State:
 
 
 def stance(state: State) -> Stance:
-    """Return what clients meet. After a restart the one that is remembered is only asked again: its
+    """Return what clients meet. After a restart the remembered primary is only asked again: its
     sessions go on.
     """
     if state.stage is Stage.NONE and state.place is not None:

@@ -10,7 +10,7 @@ from ambassador.model import Endpoint, Hold, Inet, Route
 
 __all__ = ["MOST_HELD", "UNKNOWN", "Lead", "led"]
 
-MOST_HELD = 100_000  # clients of one route; descriptors are short before
+MOST_HELD = 100_000  # clients of one route; file descriptors run out before that
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ UNKNOWN = Lead(None, Stance.CUT, "start", "no primary has been found yet")
 
 
 def led(route: Route, lead: Lead | None) -> Route:
-    """Return `route`, as it is written, as `lead` has it; unchanged where it follows nothing."""
+    """Return `route`, as it is written, with `lead` applied; unchanged where it follows nothing."""
     if not route.follows:
         return route
     lead = lead or UNKNOWN

@@ -1,9 +1,9 @@
-"""Redis and Valkey without Sentinel: which member was promoted after which is told by replication
-ids.
+"""Redis and Valkey without Sentinel: replication ids show which member was promoted after which.
 
-After a promotion `master_replid2` is the id of the stream the member followed until then
-(https://redis.io/docs/latest/operate/oss_and_stack/management/replication/). A claimant with the id
-of the one in use there succeeds it, even while that one still claims.
+After a promotion `master_replid2` is the id of the stream that the member followed until then
+(https://redis.io/docs/latest/operate/oss_and_stack/management/replication/). A claimant whose
+`master_replid2` is the id of the member in use succeeds it, even while the member in use still
+claims.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from ambassador.core.follow.claims import Event, Finding, Place, State
 
 __all__ = ["Fact", "look"]
 
-_NOBODY = "0" * 40  # the second id of one that was never promoted
+_NOBODY = "0" * 40  # the second id of a member that was never promoted
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What a member says of itself; `loading`: nothing of it is sure yet."""
+    """What a member says of itself; `loading`: it loads its data, so nothing of this is certain
+    yet.
+    """
 
     primary: bool
     id: str
@@ -29,16 +31,16 @@ class Fact:
 
     @property
     def heir_of(self) -> str:
-        """The id it was promoted from; empty where it never was."""
+        """The id of the stream it was promoted from; empty where it never was."""
         return "" if self.before == _NOBODY else self.before
 
 
 def look(
     state: State, facts: Mapping[Place, Fact | None], *, gone: bool, auto: bool
 ) -> Finding | None:
-    """Return what `facts` come to, None for silence; nothing where it is too early to say. `gone`:
-    the one in use was silent often enough; `auto`: then another that claims is taken, also one that
-    was left.
+    """Return what `facts` mean (None for a silent member); nothing where it is too early to say.
+    `gone`: the member in use was silent often enough. `auto`: then another member that claims is
+    taken, also one that was left before.
     """
     claims = {
         place: fact
@@ -70,7 +72,7 @@ def _silent(state: State, claims: Mapping[Place, Fact], why: str, *, auto: bool)
 
 
 def _claims(state: State, facts: Mapping[Place, Fact | None], mine: Fact) -> Finding:
-    """Return what it is worth that the one in use says that it is the primary."""
+    """Return what follows where the member in use says that it is the primary."""
     known = {state.mark, *state.marks}
     if mine.id not in known and mine.heir_of != state.mark:
         others = (fact for place, fact in facts.items() if place != state.place)
@@ -99,7 +101,7 @@ def _first(claims: Mapping[Place, Fact]) -> Finding:
 
 
 def _demoted(state: State, claims: Mapping[Place, Fact], mine: Fact) -> Finding:
-    """Return who takes over from the one in use, which follows another now."""
+    """Return which member takes over from the one in use, which is a replica now."""
     known = {state.mark, *state.marks, mine.id}
     line = [one for one, fact in claims.items() if fact.id in known or fact.heir_of in known]
     if len(line) == 1:

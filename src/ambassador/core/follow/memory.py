@@ -1,4 +1,4 @@
-"""What was decided last for a followed route, as it outlives a restart and an upgrade."""
+"""What was decided last for a followed route, as it is kept over a restart and an upgrade."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """`primary` was in use, by what the authority `of` said: another authority's word is no memory.
-    `data` is what only a follower of that kind can read.
+    """`primary` was in use, by what the authority `of` said; for another authority this memory does
+    not count. `data` is what only a follower of that kind can read.
     """
 
     of: str
@@ -31,7 +31,7 @@ Memories = Mapping[RouteKey, Memory]
 
 
 def followed(route: Route) -> str:
-    """Return what a memory of `route` is a memory of."""
+    """Return what `route` follows, as a memory names it."""
     return format_follow(route.follow) if route.follow else route.health
 
 

@@ -1,9 +1,9 @@
 """Patroni: its lock says who is the primary, and PostgreSQL itself has the veto.
 
-REST answers 200 at `/primary` for whoever holds the lock, also while PostgreSQL does not take
-writes yet, or any longer (https://patroni.readthedocs.io/en/latest/rest_api.html). So a member is
-led to that holds the lock and is not in recovery. Where only its Patroni is silent, PostgreSQL goes
-on: it stays in use until another holds the lock.
+REST answers 200 at `/primary` for the member that holds the lock, also while its PostgreSQL does
+not take writes yet, or no longer does (https://patroni.readthedocs.io/en/latest/rest_api.html). So
+clients are led to a member that holds the lock and is not in recovery. Where only its Patroni is
+silent, PostgreSQL goes on: the member stays in use until another holds the lock.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Fact:
 
     @property
     def mark(self) -> str:
-        """How its data is told from others'."""
+        """The mark that tells its data from that of other members."""
         return f"{self.system}/{self.timeline}"
 
 
@@ -38,8 +38,8 @@ _UNKNOWN = Fact(None, None)
 
 
 def look(state: State, facts: Mapping[Place, Fact], *, gone: bool) -> Finding | None:
-    """Return what `facts` come to; nothing where it is too early to say. `gone`: PostgreSQL of the
-    one in use refuses, or was silent often enough.
+    """Return what `facts` mean; nothing where it is too early to say. `gone`: the PostgreSQL of the
+    member in use refuses, or was silent often enough.
     """
     holders = {place: one for place, one in facts.items() if one.lock and one.primary}
     if not state.mark:
@@ -54,7 +54,7 @@ def look(state: State, facts: Mapping[Place, Fact], *, gone: bool) -> Finding | 
 
 
 def _said(state: State, mine: Fact, *, gone: bool) -> Finding | None:
-    """Return what it is worth what is known of the one in use, where nobody else has the lock."""
+    """Return what follows from what the member in use says, where no other has the lock."""
     if mine.primary is None:
         return Finding(Event.SILENT, "its PostgreSQL is silent") if gone else None
     if not mine.primary:
@@ -77,7 +77,7 @@ def _first(facts: Mapping[Place, Fact], holders: Mapping[Place, Fact]) -> Findin
 
 
 def _heir(state: State, mine: Fact, others: Mapping[Place, Fact], *, gone: bool) -> Finding | None:
-    """Return who takes over, of `others` that hold the lock and take writes."""
+    """Return which of `others`, which hold the lock and take writes, takes over."""
     system, _, number = state.mark.rpartition("/")
     timeline = max(int(number), mine.timeline if mine.system == system else 0)
     later = {
@@ -87,20 +87,20 @@ def _heir(state: State, mine: Fact, others: Mapping[Place, Fact], *, gone: bool)
     }
     if later:
         return _one(later, Event.HEIR, f"holds the lock, timeline {{}} after {timeline}")
-    if gone or not (mine.lock or mine.primary):  # the authority says so, and nothing against it
+    if gone or not (mine.lock or mine.primary):  # Patroni names another: no veto
         return _one(others, Event.HEIR, "holds the lock, timeline {}; the set was created again")
     return None
 
 
 def _locked(state: State, facts: Mapping[Place, Fact]) -> Finding | None:
-    """Return that another holds the lock, and is about to be promoted."""
+    """Return LOST where another member holds the lock and is about to be promoted."""
     if any(one.lock for place, one in facts.items() if place != state.place):
         return Finding(Event.LOST, "another holds the lock, and takes no writes yet")
     return None
 
 
 def _one(holders: Mapping[Place, Fact], event: Event, why: str) -> Finding:
-    """Return `event` of the one on the highest timeline."""
+    """Return `event` of the holder on the highest timeline."""
     top = max(one.timeline for one in holders.values())
     latest = [place for place, one in holders.items() if one.timeline == top]
     if len(latest) > 1:

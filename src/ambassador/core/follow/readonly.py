@@ -1,7 +1,7 @@
 """MariaDB and MySQL: the member that is not read-only takes writes.
 
-A replica is not read-only by itself: its configuration has to say so. Where two are not, nothing
-tells which was meant.
+A replica is not read-only by default: its configuration has to set that. Where two members are not
+read-only, nothing shows which was meant.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ __all__ = ["Fact", "look"]
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What a member says of itself; `number` is its server_id, by which one that was left is known
-    again.
+    """What a member says of itself; `number` is its server_id, by which a member that was left is
+    recognised.
     """
 
     primary: bool
@@ -27,8 +27,9 @@ class Fact:
 def look(
     state: State, facts: Mapping[Place, Fact | None], *, gone: bool, auto: bool
 ) -> Finding | None:
-    """Return what `facts` come to, None for silence; nothing where it is too early to say. `gone`:
-    the one in use was silent often enough; `auto`: then also one is taken that was left.
+    """Return what `facts` mean (None for a silent member); nothing where it is too early to say.
+    `gone`: the member in use was silent often enough. `auto`: then also a member that was left
+    before is taken.
     """
     claims = {place: fact for place, fact in facts.items() if fact is not None and fact.primary}
     if not state.mark:

@@ -12,8 +12,8 @@ UNKNOWN = inf  # of a lag
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What a member says of itself: whether it is a replica, whether it hears of its primary, and
-    how many seconds its data is behind.
+    """What a member says of itself: whether it is a replica, whether it has a link to its primary,
+    and how many seconds its data is behind.
     """
 
     replica: bool
@@ -22,8 +22,8 @@ class Fact:
 
 
 def lacking(fact: Fact, most: float) -> str:
-    """Return why a member is no replica that is at most `most` seconds behind; nothing where it
-    is. One that has lost its primary is good for as long.
+    """Return why a member is no replica that is at most `most` seconds behind; empty where it is
+    one. A replica that has lost its primary counts as well, for as long as its lag is small enough.
     """
     if not fact.replica:
         return "it is no replica"

@@ -1,8 +1,8 @@
 """Following what Sentinels say: the answer with the highest config-epoch names the primary, ROLE
 may object and never elects, events are reasons to ask.
 
-`named` finds out whether the sentinels name another one now, `step` goes by `TABLE`. An epoch never
-goes back: what an older one says moves nothing.
+`named` finds out whether the sentinels name another member now, `step` goes by `TABLE`. An epoch
+never goes back: an answer of an older epoch changes nothing.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ __all__ = [
 
 Place = tuple[str, int]  # IP literal, port
 
-PATIENCE = 10.0  # seconds a freeze lasts at most; a failover that is not done by then was given up
+PATIENCE = 10.0  # seconds a freeze lasts at most; a failover that takes longer was given up
 
 
 class Event(Enum):
     """What was heard."""
 
-    NAMED = auto()  # the sentinels name another one, of a higher epoch
-    RENAMED = auto()  # the sentinels name the same one, of a higher epoch
-    CONFIRMED = auto()  # the one that was named says that it is the primary
+    NAMED = auto()  # the sentinels name another member, of a higher epoch
+    RENAMED = auto()  # the sentinels name the same member, of a higher epoch
+    CONFIRMED = auto()  # the member that was named says that it is the primary
     SELECTED = auto()  # a sentinel has selected which member is to follow the one in use
     SPARED = auto()  # the failover was given up, and the one in use says that it is the primary
-    PROMOTED = auto()  # the selected one says that it is the primary, and `promote` is `fast`
+    PROMOTED = auto()  # the selected member says that it is the primary, and `promote` is `fast`
     SPEAKS = auto()  # the one in use says that it is the primary
     DEMOTED = auto()  # the one in use says that it is a replica
     SILENT = auto()  # the one in use loads its data, refuses, or was silent `fall` times
@@ -110,8 +110,7 @@ TABLE: Mapping[tuple[Stage, Event], Stage] = {
 @dataclass(frozen=True, slots=True)
 class Said:
     """What a sentinel answers: which member it takes for the primary (None: it knows no such name),
-    of which config-epoch (None: we have no right to ask), and whether it leads a failover right
-    now.
+    of which config-epoch (None: we are not allowed to ask), and whether it leads a failover now.
     """
 
     place: Place | None
@@ -121,8 +120,8 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """Whom the sentinels name; `votes` of them do. `anew`: of a lower epoch, since the set was made
-    anew.
+    """The member that the sentinels name; `votes` of them do. `anew`: it is of a lower epoch,
+    because the set was created again.
     """
 
     place: Place
@@ -133,10 +132,10 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What was decided: `place` is in use, or was last, by what was said of `epoch`.
+    """What was decided: `place` is in use, or was last, by an answer of `epoch`.
 
-    `aim` is who was named (SWITCHING) or selected (FROZEN); `since` when the stage began, by any
-    clock.
+    `aim` is the member that was named (SWITCHING) or selected (FROZEN); `since` is when the stage
+    began, by any clock.
     """
 
     stage: Stage = Stage.NONE
@@ -148,12 +147,12 @@ class State:
 
 
 def named(state: State, said: Mapping[str, Said | None], *, unwell: bool = False) -> Named | None:
-    """Return the member that the sentinels name, where that is news to `state`; None where all
-    stays.
+    """Return the member that the sentinels name, where that is new to `state`; None where nothing
+    changes.
 
-    `said` has every sentinel that was configured, None for one that does not answer: fewer than a
-    majority of answers are none. `unwell`: the one in use is silent, or says that it is a replica;
-    then a majority may name another of a lower epoch.
+    `said` has every sentinel that was configured, None for one that does not answer: without
+    answers of a majority, nothing changes. `unwell`: the member in use is silent, or says that it
+    is a replica; then a majority may name another of a lower epoch.
     """
     answers = [one for one in said.values() if one is not None]
     majority = len(said) // 2 + 1
@@ -167,19 +166,19 @@ def named(state: State, said: Mapping[str, Said | None], *, unwell: bool = False
     place, count = votes.most_common(1)[0]
     if state.stage is Stage.NONE and believed in votes and believed is not None:
         by_epoch = any(one.place == believed and one.epoch == known for one in answers)
-        under_way = any(one.failover for one in answers)  # another may be the primary already
+        under_way = any(one.failover for one in answers)  # another may be the primary by now
         if under_way or by_epoch or votes[believed] >= majority:
             return None if under_way else Named(believed, known, votes[believed])
     if count < majority or place == believed:
         return None
-    if all(one.epoch is None for one in answers):  # nobody lets us ask for it
+    if all(one.epoch is None for one in answers):  # no sentinel lets us ask for the epoch
         return Named(place, known, count)
     return Named(place, _latest(answers, place), count, anew=True) if unwell else None
 
 
 def _by_epoch(answers: Sequence[Said], known: int, believed: Place | None) -> Named | None:
-    """Return the member that the answers of the highest epoch name, where it is higher than the one
-    that is `known`, or nobody is `believed` to be the primary.
+    """Return the member that the answers of the highest epoch name, where that epoch is higher than
+    the one `known`, or no member is `believed` to be the primary.
     """
     epochs = [one.epoch for one in answers if one.epoch is not None and one.place is not None]
     top = max(epochs, default=-1)
@@ -194,13 +193,13 @@ def _by_epoch(answers: Sequence[Said], known: int, believed: Place | None) -> Na
 
 
 def _latest(answers: Iterable[Said], place: Place) -> int:
-    """Return the highest epoch of which `place` was named."""
+    """Return the highest epoch at which `place` was named."""
     return max((one.epoch for one in answers if one.place == place and one.epoch), default=0)
 
 
 def step(state: State, event: Event, now: float, news: Named | Place | None = None) -> State:
-    """Return what follows from `event` at `now`. `news` is the member it speaks of: of NAMED and
-    RENAMED what `named` returned, of SELECTED the one that was selected.
+    """Return what follows from `event` at `now`. `news` is the member it is about: for NAMED and
+    RENAMED what `named` returned, for SELECTED the member that was selected.
     """
     stage = TABLE[state.stage, event]
     after = replace(state, stage=stage)
@@ -225,8 +224,8 @@ def step(state: State, event: Event, now: float, news: Named | Place | None = No
 
 
 def awaited(state: State) -> Place | None:
-    """Return the member that is about to take over: what has to be known after a restart, or the
-    one before would be believed again while sentinels still name it.
+    """Return the member that is about to take over. It has to be known after a restart; otherwise
+    the old primary would be believed again while sentinels still name it.
     """
     between = state.stage in {Stage.FROZEN, Stage.SWITCHING} and state.aim != state.place
     return state.aim if between and state.place is not None else None
@@ -238,7 +237,7 @@ def frozen(state: State, aim: Place, now: float) -> State:
 
 
 def stance(state: State) -> Stance:
-    """Return what clients meet in `state`. After a restart the one that is remembered is only asked
+    """Return what clients meet in `state`. After a restart the remembered primary is only asked
     again: its sessions go on.
     """
     again = state.stage is Stage.NONE or (

@@ -1,7 +1,8 @@
 """PostgreSQL: of members of one system, the one on the higher timeline was promoted later.
 
 A promotion begins a new timeline (PostgreSQL's manual, "Continuous Archiving", Timelines). Two
-standbys that were promoted apart have the same one: nothing tells which, and all stays.
+standbys that were promoted independently have the same one: nothing shows which is right, and
+nothing changes.
 """
 
 from __future__ import annotations
@@ -26,16 +27,16 @@ class Fact:
 
     @property
     def mark(self) -> str:
-        """How its data is told from others'."""
+        """The mark that tells its data from that of other members."""
         return f"{self.system}/{self.timeline}"
 
 
 def look(
     state: State, facts: Mapping[Place, Fact | None], *, gone: bool, auto: bool
 ) -> Finding | None:
-    """Return what `facts` come to, None for silence; nothing where it is too early to say. `gone`:
-    the one in use was silent often enough; `auto`: then another that claims is taken, also one of a
-    timeline that is not higher.
+    """Return what `facts` mean (None for a silent member); nothing where it is too early to say.
+    `gone`: the member in use was silent often enough. `auto`: then another member that claims is
+    taken, also one whose timeline is not higher.
     """
     claims = {place: fact for place, fact in facts.items() if fact is not None and fact.primary}
     if not state.mark:

@@ -1,4 +1,4 @@
-"""CRC-32C (Castagnoli), as RFC 4960, appendix B, has it."""
+"""CRC-32C (Castagnoli), as RFC 4960, appendix B, defines it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ _POLYNOMIAL = 0x82F63B78  # 0x1EDC6F41 with its bits reversed
 
 
 def crc32c(data: bytes) -> int:
-    """Return the checksum of `data`; some 60 ns a byte, and a header has about a hundred."""
+    """Return the checksum of `data`; this takes some 60 ns a byte, and a header has about a
+    hundred.
+    """
     table, register = _table(), 0xFFFFFFFF
     for byte in data:
         register = table[(register ^ byte) & 0xFF] ^ register >> 8

@@ -14,8 +14,8 @@ __all__ = [
 Place: TypeAlias = tuple[str, int]  # an IP literal and a port
 
 LINE = 107  # bytes of the longest header of version 1, with its end (section 2.1)
-# Bytes of a header of version 2 that are taken; nginx takes as many. The format allows 65,551, and
-# asks senders to stay within 536.
+# The longest header of version 2 that is accepted, in bytes; nginx has the same limit. The format
+# allows 65,551 bytes, and asks senders to stay within 536.
 MOST = 4096
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 VERSION = 0x20
@@ -29,8 +29,9 @@ LONGEST_ID = 128  # section 2.2.5
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Who connected from `source` to `destination`. Where either is None, the addresses of the
-    connection count: it is the sender's own (LOCAL), or unknown. The rest as it was sent.
+    """The client at `source` that connected to `destination`. Where either is None, the addresses
+    of the connection count: it is the sender's own connection (LOCAL), or the client is unknown.
+    The other fields are as they were sent.
     """
 
     source: Place | None = None
@@ -38,4 +39,4 @@ class Header:
     alpn: bytes = b""
     authority: bytes = b""  # the host name that was asked for
     unique_id: bytes = b""
-    tls: bytes = b""  # what the client had shown, with its certificate's name
+    tls: bytes = b""  # what the client had shown over TLS, with the name in its certificate

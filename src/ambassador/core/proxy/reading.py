@@ -1,4 +1,5 @@
-"""A PROXY header as it comes in: read as soon as it is there, refused as soon as it is none."""
+"""A PROXY header as it arrives: parsed as soon as it is complete, refused at the first wrong byte.
+"""
 
 from __future__ import annotations
 
@@ -33,14 +34,14 @@ __all__ = ["BadHeaderError", "read"]
 
 _WORD, _UNKNOWN = b"PROXY ", b"PROXY UNKNOWN"
 _FIXED = 16  # bytes before the addresses of version 2
-_ADDRESSES = (0, 12, 36, 216)  # bytes of them, by family
+_ADDRESSES = (0, 12, 36, 216)  # length of the addresses, by family
 _PORT = re.compile(rb"0|[1-9][0-9]{0,4}")
 _SPACED = {b"TCP4": AF_INET, b"TCP6": AF_INET6}
 _FIELDS = {ALPN: "alpn", AUTHORITY: "authority", UNIQUE_ID: "unique_id", TLS: "tls"}
 
 
 class BadHeaderError(Exception):
-    """What has come is no PROXY header that can be taken, for `reason`."""
+    """The bytes received are no PROXY header that can be accepted, for `reason`."""
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason.value)
@@ -48,8 +49,8 @@ class BadHeaderError(Exception):
 
 
 def read(data: bytes) -> tuple[Header, int] | None:
-    """Return the header that `data` begins with and how many bytes it has; None where more of it
-    has to come. Raises BadHeaderError, at the first byte that cannot be right.
+    """Return the header that `data` begins with and its length in bytes; None where more bytes are
+    needed. Raises BadHeaderError, at the first byte that cannot be right.
     """
     if data.startswith(SIGNATURE):
         return _binary(data)
@@ -61,7 +62,9 @@ def read(data: bytes) -> tuple[Header, int] | None:
 
 
 def _line(data: bytes) -> tuple[Header, int] | None:
-    """Read version 1 (section 2.1): one line, whose end is no CR and no LF alone."""
+    """Read version 1 (section 2.1): one line, which ends with CR LF and not with one of the two
+    alone.
+    """
     end = data.find(b"\n", 0, LINE)
     if end < 0:
         if len(data) >= LINE:
@@ -86,7 +89,7 @@ def _line(data: bytes) -> tuple[Header, int] | None:
 
 
 def _host(family: int, text: bytes) -> str:
-    if family == AF_INET6 and b"." in text:  # groups of hexadecimal digits only
+    if family == AF_INET6 and b"." in text:  # only hexadecimal groups are allowed
         raise BadHeaderError(Reason.PROXY_MALFORMED)
     try:
         return inet_ntop(family, inet_pton(family, text.decode("ascii")))
@@ -118,7 +121,7 @@ def _binary(data: bytes) -> tuple[Header, int] | None:
         raise BadHeaderError(Reason.PROXY_MALFORMED)
     if len(data) < size:
         return None
-    if command == LOCAL:  # the block is to be skipped, whatever it says
+    if command == LOCAL:  # the address block is to be skipped
         return Header(), size
     source, destination = None, None
     if transport == STREAM and family in (INET, INET6):
@@ -139,8 +142,8 @@ def _places(family: int, data: bytes) -> tuple[Place, Place]:
 def _with_vectors(
     source: Place | None, destination: Place | None, family: int, header: bytes
 ) -> Header:
-    """Return what `header`, all of it, says beside its addresses. What follows an unspecified
-    family need not be vectors.
+    """Return what the complete `header` says beside its addresses. After an unspecified family the
+    bytes need not be vectors.
     """
     values: dict[str, bytes] = {}
     checksum = None

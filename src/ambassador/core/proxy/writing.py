@@ -1,4 +1,4 @@
-"""A PROXY header as it goes out: before a client's bytes, or before a probe's."""
+"""A PROXY header to send: before a client's bytes, or before a probe's."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ _SPOKEN = 0x01
 
 
 def place_of(address: object) -> Place | None:
-    """Return the IP literal and the port of an address as accept(2) or getsockname(2) tell it,
-    without a zone, an IPv4-mapped one as IPv4; None for that of a unix socket.
+    """Return the IP literal and the port of an address from accept(2) or getsockname(2), without a
+    zone, an IPv4-mapped address as IPv4; None for the address of a unix socket.
     """
     if not isinstance(address, tuple):
         return None
@@ -45,8 +45,8 @@ def place_of(address: object) -> Place | None:
 
 
 def write(version: int, header: Header) -> bytes:
-    """Return the header of `version` (1 or 2) that says what `header` does; the first has room for
-    the addresses alone.
+    """Return `header` in the format of `version` (1 or 2); version 1 has room for the addresses
+    only.
     """
     if version == 1:
         return _line(header.source, header.destination)
@@ -66,9 +66,9 @@ def write(version: int, header: Header) -> bytes:
 
 
 def write_local(version: int, own: object, peer: object) -> bytes:
-    """Return the header of a connection that is made for nobody, a probe's. Version 1 has no word
-    for that: it names the connection's own ends (section 2.1), as getsockname(2) and getpeername(2)
-    tell them.
+    """Return the header of a connection without a client, a probe's. Version 1 has no word for
+    that: it names the connection's own ends (section 2.1), as getsockname(2) and getpeername(2)
+    return them.
     """
     if version == 1:
         return _line(place_of(own), place_of(peer))
@@ -76,8 +76,8 @@ def write_local(version: int, own: object, peer: object) -> bytes:
 
 
 def tls_value(version: str, identity: str = "") -> bytes:
-    """Return what is said of a client that speaks TLS of `version` ("TLSv1.3"), and has shown and
-    proved to be `identity`, where it has (section 2.2.6).
+    """Return the value that describes a client with TLS of `version` ("TLSv1.3"), which has proved
+    to be `identity`, where it has shown a certificate (section 2.2.6).
     """
     flags = bytes((_SHOWN if identity else _SPOKEN,))
     verified = (0 if identity else 1).to_bytes(4)
