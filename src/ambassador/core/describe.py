@@ -35,7 +35,8 @@ def describe_listen(route: Route) -> str:
 
 
 def describe_endpoint(endpoint: Endpoint) -> str:
-    """Return `db1:5432`, with the options that make it differ from the others: `db2:5432 (backup)`.
+    """Return `db1:5432`, with the options that make it differ from the others: `db2:5432
+    (backup)`.
     """
     text = format_address(endpoint.address)
     if endpoint.tls is not None:

@@ -20,7 +20,8 @@ __all__ = ["Verdict", "after"]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What probes conclude of an endpoint, and how many answers in a row have spoken against that.
+    """What probes conclude of an endpoint, and how many answers in a row have spoken against
+    that.
     """
 
     health: Health = Health.UNKNOWN

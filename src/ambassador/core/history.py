@@ -105,7 +105,8 @@ def failed(
 
 
 def last_of(history: History, key: RouteKey) -> Change | None:
-    """Return the change of the route `key` that an undo takes back first; None where there is none.
+    """Return the change of the route `key` that an undo takes back first; None where there is
+    none.
     """
     return next((one for one in reversed(history) if one.key == key and one.undoable), None)
 

@@ -33,7 +33,8 @@ class SourceView:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a program can be reached: its `name`, empty where it has none, and its `admin` socket.
+    """Where a program can be reached: its `name`, empty where it has none, and its `admin`
+    socket.
     """
 
     name: str = ""

@@ -94,7 +94,8 @@ class Limits:
         return [self._tokens, self._filled, attempts, list(self._banned.items())]
 
     def heard(self, said: list[Any]) -> None:
-        """Go on with the counts that another process has `told`. Raises TypeError and ValueError.
+        """Go on with the counts that another process has `told`. Raises TypeError and
+        ValueError.
         """
         tokens, filled, attempts, banned = said
         self._tokens = None if tokens is None else float(tokens)
@@ -125,7 +126,8 @@ class Limits:
         return None if route.rate is None or self._take(route.rate, now) else Reason.RATE
 
     def _take(self, rate: Rate, now: float) -> bool:
-        """Take a token: `rate.count` tokens come in `rate.seconds`, and at most as many are kept.
+        """Take a token: `rate.count` tokens come in `rate.seconds`, and at most as many are
+        kept.
         """
         self._tokens = self.tokens(rate, now)
         self._filled = now

@@ -12,7 +12,8 @@ __all__ = ["AddressProbed", "EndpointMet", "RouteStatus", "SessionRecord", "Sess
 
 
 class AddressProbed(NamedTuple):
-    """What probes have found at one address of a name; `reason` says why, where it is not healthy.
+    """What probes have found at one address of a name; `reason` says why, where it is not
+    healthy.
     """
 
     address: str

@@ -243,7 +243,8 @@ class EarlierView:
 
 @dataclass(frozen=True, slots=True)
 class RemovedView:
-    """A route that is in the sources, and that the operator has removed; `differs` says since when.
+    """A route that is in the sources, and that the operator has removed; `differs` says since
+    when.
     """
 
     name: str
@@ -297,7 +298,8 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """So many took at most `at_most` seconds, and more than in the bucket before; null: any longer.
+    """So many took at most `at_most` seconds, and more than in the bucket before; null: any
+    longer.
     """
 
     at_most: float | None

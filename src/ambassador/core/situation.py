@@ -29,7 +29,8 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the operator wants from now on; `message` describes the change, which is about `routes`.
+    """What the operator wants from now on; `message` describes the change, which is about
+    `routes`.
     """
 
     wishes: Mapping[RouteKey, Wish]
@@ -46,7 +47,8 @@ def wanting(now: Situation, route: Route, message: str, **fields: Any) -> dict[R
 def put(
     wishes: dict[RouteKey, Wish], now: Situation, route: Route, message: str, **fields: Any
 ) -> None:
-    """Change the wish for `route` in `wishes`, in place: a command may change thousands of routes.
+    """Change the wish for `route` in `wishes`, in place: a command may change thousands of
+    routes.
     """
     key = route.key
     wish = wishes.pop(key, None) or Wish(*key, route.name)

@@ -130,7 +130,8 @@ def _yes(values: Mapping[str, str], key: str, before: str) -> bool:
 
 
 def _join(routes: list[Route], route: Route) -> str:
-    """Add `route`, or add its endpoint to the route it belongs to; return why that is not possible.
+    """Add `route`, or add its endpoint to the route it belongs to; return why that is not
+    possible.
     """
     for place, other in enumerate(routes):
         if other.proto is not route.proto or not overlap(other.listen, route.listen):

@@ -193,7 +193,8 @@ def parse_route(keys: Keys, name: str, text: str) -> Route:
 
 
 def written(record: Word | Trial | Announced | Applied | Entry, existing: str = "") -> str:
-    """Return the text of a record; `existing` is the policy of a word or a trial as it is written.
+    """Return the text of a record; `existing` is the policy of a word or a trial as it is
+    written.
     """
     found: dict[str, Any] = {"schema": SCHEMA}
     for field in record.__dataclass_fields__:

@@ -1,4 +1,5 @@
-"""A PROXY header as it arrives: parsed as soon as it is complete, refused at the first wrong byte.
+"""A PROXY header as it arrives: parsed as soon as it is complete, refused at the first wrong
+byte.
 """
 
 from __future__ import annotations
