@@ -1,4 +1,4 @@
-"""An ambassador of no fleet: what would be asked of etcd, and is not."""
+"""An ambassador without a fleet: the same methods as in a fleet, but etcd is not asked."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _EXPECTED = "the members of an etcd"
 
 
 class Alone:
-    """What an ambassador has to do with a fleet: nothing, unless another says otherwise."""
+    """The part of an ambassador in a fleet: here there is none; `Fleet` is the other class."""
 
     @property
     def reloadables(self) -> Sequence[Reloadable]:
-        """Return what is to hear of a reload."""
+        """Return what has to be called at a reload."""
         return ()
 
     def placed(self, route: Route) -> Route:
         """Return `route`, as it is written, with the endpoints that its service has here. Raises
-        ConfigError where these stand in etcd, and none was named.
+        ConfigError where these are in etcd, and the settings name no etcd.
         """
         if not route.service:
             return route
@@ -39,21 +39,22 @@ class Alone:
         raise ConfigError(Problem("AMBASSADOR_ETCD", what, found, _EXPECTED, _EXAMPLE))
 
     async def start(self) -> None:
-        """Learn what stands in etcd. Raises ConfigError and SourceError."""
+        """Read what is in etcd. Raises ConfigError and SourceError."""
 
     def begin(self, reconciler: Reconciler) -> None:
-        """The routes are there: lead them from now on. Raises ConfigError."""
+        """Lead the routes, which exist now, from now on. Raises ConfigError."""
 
     def change(self, steps: Sequence[Step]) -> None:
-        """Lead services as `steps` have left the routes."""
+        """Lead services as the routes are after `steps`."""
 
     async def close(self) -> None:
-        """Lead no longer, and take back what was told in etcd."""
+        """Stop leading, and take back what was reported to etcd."""
 
 
 def seen(settings: Settings, sources: Sequence[Source]) -> Placed:
-    """Return what gives routes the endpoints that stand in etcd now; where whole routes do, the
-    source of them among `sources` says them from now on. Raises ConfigError and SourceError.
+    """Return the function that gives routes the endpoints that are in etcd now. Where whole routes
+    are in etcd, their source among `sources` gives them from now on. Raises ConfigError and
+    SourceError.
     """
     fleet = in_fleet(settings, sources, None)
 
@@ -78,7 +79,7 @@ def in_fleet(settings: Settings, sources: Sequence[Source], resolver: Resolver |
     if not settings.etcd:
         return Alone()
     try:
-        # 30 ms (ssl, json, h11) that those without a fleet are spared.
+        # 30 ms (ssl, json, h11) that an ambassador without a fleet saves.
         from ambassador.app.fleet import Fleet  # noqa: PLC0415
     except ImportError as error:
         raise missing(error) from error
@@ -87,5 +88,5 @@ def in_fleet(settings: Settings, sources: Sequence[Source], resolver: Resolver |
 
 
 def missing(error: ImportError) -> RunError:
-    """Return what to say where a package of the extra `etcd` is not there."""
+    """Return the error for a package of the extra `etcd` that is not installed."""
     return RunError(f"a fleet needs {error.name}: pip install 'ambassador[etcd]'")

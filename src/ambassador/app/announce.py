@@ -1,4 +1,4 @@
-"""`ambassador announce`: an endpoint stands in etcd while a probe finds that it works."""
+"""`ambassador announce`: an endpoint is in etcd as long as a probe finds that it works."""
 
 from __future__ import annotations
 
@@ -68,7 +68,9 @@ async def announce(
 
 
 def _answering(endpoint: Endpoint, health: str, resolver: NameResolver) -> Look:
-    """Return what asks as the probe `health` does; without one it connects."""
+    """Return a function that asks the endpoint as the probe `health` does; without `health` it
+    connects.
+    """
 
     async def look() -> str:
         try:
@@ -92,7 +94,7 @@ def _answering(endpoint: Endpoint, health: str, resolver: NameResolver) -> Look:
 def _primary(
     endpoint: Endpoint, health: str, resolver: NameResolver, user: str, password_file: str
 ) -> Look:
-    """Return what asks whether it is the primary that takes writes."""
+    """Return a function that asks whether the endpoint is the primary, which takes writes."""
     address = endpoint.address
     if not isinstance(address, Inet):
         what = f"{health} asks a host and a port"

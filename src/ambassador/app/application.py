@@ -1,14 +1,14 @@
-"""A whole ambassador: start fills a stack of what is to be closed, stop unwinds it.
+"""A whole ambassador: `start` fills a stack of things to close, `stop` unwinds it.
 
 Stop order, each line with its limit:
 
     1  readiness is taken back                                        at once
     2  the kernel forwards no new connections (unless `keep_rules`); clients that wait in the
-       backlogs are accepted, then listeners close; clients that are held are reset  at once
+       backlogs are accepted, then listeners close; held clients are reset    at once
     3  open sessions may end, also those in the kernel       `grace`, or a second signal
-    4  what is left is cut, both sides see a reset          at once; in the kernel 1.2 s
-    5  our rules go, workers end, the admin socket goes, names are asked for no longer
-                                            0.2 s; a worker that does not end, 2 s
+    4  sessions still open are cut, both sides see a reset  at once; in the kernel 1.2 s
+    5  our rules are removed, workers end, the admin socket is removed, names are no longer
+       asked for                            0.2 s; for a worker that does not end, 2 s
     6  exit code 0
 """
 
@@ -56,8 +56,8 @@ _REPLACED = 60.0  # seconds for a successor to take the place of the admin socke
 class App:
     """A whole ambassador inside the running event loop.
 
-    With `successor`, it takes over from the ambassador at the other end of that; with `environ`, it
-    takes what systemd has put there; with `left`, what one has that was killed.
+    With `successor`, it takes over from the ambassador that `successor` talks to; with `environ`,
+    it takes the sockets from systemd; with `left`, what a killed ambassador has left.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class App:
         )
 
     async def start(self) -> None:
-        """Install every route, then answer on the admin socket and where else it is asked for.
+        """Install every route, then answer on the admin socket and at the other configured places.
         Raises ConfigError and RunError, with nothing left running.
         """
         async with AsyncExitStack() as opened:
@@ -136,7 +136,7 @@ class App:
             self._opened = opened.pop_all()
 
     async def _open(self, opened: AsyncExitStack) -> None:
-        """Start part by part; `opened` gets what closes each, so that the last closes first."""
+        """Start part by part; each part adds its closing to `opened`, so the last closes first."""
         watch = self._watches.of_file(self._settings.config)
         if self._access is not None:
             opened.callback(self._access.close)
@@ -196,7 +196,7 @@ class App:
         await readiness.begin(self._doors.start)
 
     async def leave(self, stop: asyncio.Event) -> None:
-        """Another has the routes: let open sessions end until `stop`; answer until it answers."""
+        """Another process has the routes: let sessions end until `stop`; answer until it answers."""
         answering = spawn(self._answer_until_replaced(), "answer until the successor does")
         await self._transfer.stay(stop, answering)
         answering.cancel()
@@ -208,10 +208,10 @@ class App:
         await self._doors.stop()
 
     async def stop(self, hurry: asyncio.Event | None = None) -> None:
-        """Stop as the numbered list above says; `hurry`, when set, ends line 3."""
+        """Stop as the numbered list above says; setting `hurry` ends line 3."""
         grace = self._settings.grace
         self._notifier.stopping(f"open sessions may end for {grace:g} s")  # 1
-        await self._fleet.close()  # no client is to be sent here any longer
+        await self._fleet.close()  # no fleet may send clients here any more
         draining = spawn(self.reconciler.stop(grace), "drain")  # 1 to 4
         hurried = spawn((hurry or asyncio.Event()).wait(), "hurry")
         await asyncio.wait({draining, hurried}, return_when=asyncio.FIRST_COMPLETED)
@@ -242,7 +242,7 @@ class App:
             self._access(record)
 
     def _let_go(self, successor: int) -> None:
-        """Process `successor` has the routes: change nothing any longer."""
+        """Process `successor` has the routes: change nothing from now on."""
         self.reconciler.leave()
         self._notifier.succeeded_by(successor)
         self._watches.close()

@@ -1,4 +1,4 @@
-"""Which parts the settings ask for, each built once."""
+"""Builds the parts that the settings need, each once."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ __all__ = [
 ]
 
 _HOSTS = Path("/etc/hosts")
-# Docker and Podman leave the first two; in a pod there is the third.
+# Docker and Podman create the first two; the third exists in a pod.
 _OF_CONTAINERS = (
     Path("/.dockerenv"),
     Path("/run/.containerenv"),
@@ -89,7 +89,7 @@ def token(settings: Settings) -> str:
 def sources(
     settings: Settings, environ: Mapping[str, str], arguments: Sequence[str]
 ) -> tuple[Source, ...]:
-    """Return where routes come from, the plainest word first."""
+    """Return the sources of routes; the first has precedence."""
     file: tuple[Source, ...] = ()
     labels: tuple[Source, ...] = ()
     if settings.docker_labels:
@@ -116,7 +116,7 @@ def sources(
         ),
         *file,
         *fleet,
-        # Where labels are asked for there may be none for now, and no link is guessed at.
+        # With labels there may be no routes for now, and then links must not be guessed.
         *(labels or (_links(settings),)),
     )
 
@@ -131,14 +131,14 @@ def _links(settings: Settings) -> HostsSource:
 
 
 def lists(settings: Settings, keys: Keyring | None = None) -> NetworkLists:
-    """Return who may come in, as the settings say; a route that wants an identity we do not have
-    is refused. Raises ConfigError.
+    """Return the networks that may come in, as the settings say; a route that needs an identity is
+    refused where there is none. Raises ConfigError.
     """
     return NetworkLists(settings.allow, (keys or keyring(settings)).demand)
 
 
 def keyring(settings: Settings) -> Keyring:
-    """Return what TLS is spoken with. Raises ConfigError where the identity makes no sense."""
+    """Return the keys for TLS. Raises ConfigError where the identity makes no sense."""
     found = Keyring(settings.identity)
     if settings.identity:
         found.use(found.read())
@@ -146,7 +146,7 @@ def keyring(settings: Settings) -> Keyring:
 
 
 def placed(sources: Sequence[Source], given: Sequence[tuple[str, LentSocket]]) -> Sequence[Source]:
-    """Return `sources`; a route listens on the socket that systemd has `given` by its name."""
+    """Return `sources`; a route listens on the socket of its name that systemd has `given`."""
     places: dict[tuple[Proto, str], Address] = {
         (Proto.UDP if sock.type == socket.SOCK_DGRAM else Proto.TCP, name): place
         for name, sock in given
@@ -156,18 +156,18 @@ def placed(sources: Sequence[Source], given: Sequence[tuple[str, LentSocket]]) -
 
 
 def assigned(assignments: Sequence[str]) -> Snapshot:
-    """Return the routes of `assignments`, read like arguments of `run`."""
+    """Return the routes of `assignments`, parsed like arguments of `run`."""
     return EnvironmentSource({}, assignments).read()
 
 
 def published(assignment: str) -> tuple[Source, ...]:
-    """Return what says that `assignment` is the only route."""
+    """Return sources whose only route is `assignment`."""
     return (EnvironmentSource({}, (assignment,)),)
 
 
 def kept(settings: Settings, handed: bytes | None) -> Kept | None:
-    """Return where is kept what outlives the program; None where nothing does. What was `handed`
-    over by one that had the routes before comes first.
+    """Return the stores for what outlives the program; None where there are none. What a
+    predecessor has `handed` over has precedence.
     """
     if not settings.state and handed is None:
         return None
@@ -185,8 +185,8 @@ def relay_plane(
     *,
     keys: Keyring,
 ) -> RelayPlane:
-    """Return the relay, which tells `kernel` what it meets. The second of the two functions `told`
-    hears of short sessions, where nobody wants to know of each.
+    """Return the relay, which tells `kernel` what it meets. The second function of `told` is called
+    for short sessions, where no part needs each of them.
     """
     closed, summed = told
     each = kernel is not None or bool(settings.access_log) or log.enabled(log.DEBUG)
@@ -213,13 +213,13 @@ def relay_plane(
 def kernel_plane(
     settings: Settings, resolver: Resolver, inherited: Inherited, closed: SessionEnded
 ) -> KernelPlane | None:
-    """Return the kernel plane, unless the settings do without. Even then it has the connections
-    that an ambassador which is gone has left in the kernel: they are listed, and can be cut.
+    """Return the kernel plane, unless the settings exclude it. Even then it is returned where an
+    earlier ambassador has left connections in the kernel: they are listed, and can be cut.
     """
     relays = settings.plane == "relay"
     if relays and (inherited.provisional or not _rules_left()):
         return None
-    # 15 ms and 1 MB that a relay alone is spared.
+    # 15 ms and 1 MB that a relay alone saves.
     from ambassador.planes.kernel.plane import KernelPlane  # noqa: PLC0415
 
     acquire()
@@ -237,8 +237,8 @@ def kernel_plane(
 
 
 def _rules_left() -> bool:
-    """Return whether an ambassador has left rules that we may change, or that may lead connections
-    past us.
+    """Return whether an ambassador has left rules: rules that we may change, or that may lead
+    connections past us.
     """
     acquire()
     abilities = look()
@@ -253,7 +253,7 @@ def _rules_left() -> bool:
 
 
 async def retire_rules() -> None:
-    """Remove the rules that an ambassador with a kernel plane has left, where we may."""
+    """Remove the rules that an ambassador with a kernel plane has left, where we are allowed to."""
     acquire()
     abilities = look()
     if not abilities.missing and anything_stands():
@@ -274,7 +274,7 @@ def ports_of(routes: Iterable[Route]) -> list[tuple[Proto, int]]:
 
 
 def say_unused(inherited: Inherited) -> None:
-    """Log each socket of systemd that no route has taken."""
+    """Log each socket from systemd that no route has taken."""
     for name in inherited.untaken:
         log.event(
             log.WARNING,
@@ -288,4 +288,4 @@ def _hosts() -> tuple[HostsLine, ...]:
     try:
         return parse_hosts(_HOSTS.read_text(errors="replace"))
     except OSError:
-        return ()  # no file: nothing is named
+        return ()  # no file, so no names

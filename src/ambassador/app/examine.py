@@ -1,5 +1,5 @@
-"""What can be known beforehand: `check` asks engines for the containers that endpoints mean, and
-looks whether the files are there that probes and followers log in with.
+"""What can be checked before a start: `check` asks engines for the containers that endpoints mean,
+and looks whether the login files of probes and followers exist.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def examine(
 
 def unreadable(routes: Iterable[Route]) -> list[str]:
     """Return which files of probes and followers cannot be read, and why: `run` starts without
-    them, since they may come later, and asks nobody until then.
+    them, since they may be created later, and does not ask those endpoints until then.
     """
     found = []
     for route in routes:
@@ -49,7 +49,7 @@ def unreadable(routes: Iterable[Route]) -> list[str]:
 def _examine(
     settings: Settings, environ: Mapping[str, str], route: Route, endpoint: Endpoint, host: str
 ) -> list[Problem]:
-    # 30 ms that a route without containers is spared
+    # 30 ms that a route without containers saves
     from ambassador.engine.once import ask_once  # noqa: PLC0415
     from ambassador.engine.place import engine_of  # noqa: PLC0415
 

@@ -1,5 +1,5 @@
-"""Who says where endpoints with a scheme of their own are: engines and SRV records, each imported
-with the first route that needs it.
+"""The feeds of endpoints with a scheme of their own: engines and SRV records, each imported with
+the first route that needs it.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 __all__ = ["Feeds"]
 
 _FIRST = 5.0  # seconds to wait for the first answer of an engine whose labels make routes
-_STARTING = 0.05  # seconds between two looks whether the start is over
+_STARTING = 0.05  # seconds between two checks whether the start is over
 _PROBE = 1.0  # seconds for one look at a container that was woken
 
 
 class Feeds:
-    """Feeds of names, and the `resolver` that asks them; those of `sources` that are labels are
-    read from what is followed. `handed`: what a predecessor handed over (see `handed`).
+    """Feeds of names, and the `resolver` that asks them; label sources among `sources` read from
+    the same feeds. `handed`: what a predecessor handed over (see `handed`).
     """
 
     def __init__(
@@ -66,8 +66,8 @@ class Feeds:
         self._srv: NameFeed | None = None
 
     async def serve(self, reconciler: Reconciler) -> None:
-        """See to the routes of `reconciler`, which is about to start: labels are read, if their
-        engine answers soon, and make other routes whenever they change.
+        """Serve the routes of `reconciler`, which is about to start: labels are read, if their
+        engine answers soon, and change routes whenever they change.
         """
         self._reconciler = reconciler
         for labels in self._labels:
@@ -79,7 +79,7 @@ class Feeds:
             feed.seen = labels.watch(self._reload)
 
     def _reload(self) -> None:
-        """Have the routes of labels taken over, once more where that is under way."""
+        """Have the routes of labels taken over; once more where a reload is under way."""
         before = self._reloading
 
         async def reload() -> bool:
@@ -93,7 +93,7 @@ class Feeds:
         self._reloading = spawn(reload(), "take over labels")
 
     def of(self, host: str) -> NameFeed:
-        """Return who follows `host`. Raises ResolveError."""
+        """Return the feed that follows `host`. Raises ResolveError."""
         scheme = host.partition("://")[0]
         if is_container(host):
             return self.engine(scheme)
@@ -106,9 +106,7 @@ class Feeds:
         return self._srv
 
     def engine(self, scheme: str) -> EngineFeed:
-        """Return the feed of the engine that endpoints with `scheme` are asked of. Raises
-        ResolveError.
-        """
+        """Return the feed of the engine for endpoints with `scheme`. Raises ResolveError."""
         if scheme in self._schemes:
             return self._schemes[scheme]
         from ambassador.engine.feed import EngineFeed  # noqa: PLC0415 (only with such a name)
@@ -137,7 +135,7 @@ class Feeds:
         return feed
 
     def view(self, host: str) -> tuple[tuple[ContainerView, ...], str]:
-        """Return the containers that `host` means, and why there is none to go to."""
+        """Return the containers that `host` means, and why none of them can be used."""
         if not is_container(host):
             return (), ""
         feed = self._schemes.get(host.partition("://")[0])
@@ -153,13 +151,13 @@ class Feeds:
         )
 
     def woken(self) -> str:
-        """Return which containers were woken, as text; empty where none was."""
+        """Return which containers were woken, as text; empty where there were none."""
         if self._woken is not None:
             return self._woken.encode()
         return part(self._handed, WOKEN)
 
     def close(self) -> None:
-        """Follow nothing any longer, and ask for no name."""
+        """Follow nothing any more, and ask for no name."""
         if self._reloading is not None:
             self._reloading.cancel()
         self.resolver.close()
@@ -175,8 +173,8 @@ class Feeds:
         ]
 
     async def _answers(self, host: str, address: str, port: int) -> bool:
-        """Tell whether the endpoint at `host` answers at an address: its route's probe, else a
-        connection.
+        """Tell whether the endpoint at `host` answers at an address: to the probe of its route, or
+        else to a connection.
         """
         from ambassador.probes.exchange import NoAnswerError, ask  # noqa: PLC0415
         from ambassador.probes.table import probe_of  # noqa: PLC0415

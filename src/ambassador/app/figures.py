@@ -1,4 +1,6 @@
-"""What /metrics tells, gathered from all parts; what makes text of it is imported when asked."""
+"""The values of /metrics, gathered from all parts; the code that makes text of them is imported
+with the first request.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ __all__ = ["Figures"]
 
 
 class Figures:
-    """Has `MetricsText` made, and asked, when /metrics is asked for."""
+    """Creates `MetricsText` with the first request of /metrics, and calls it."""
 
     def __init__(
         self, reconciler: Reconciler, relay: RelayPlane, transfer: Transfer, durations: Durations
@@ -32,7 +34,7 @@ class Figures:
         self._text: MetricsText | None = None
 
     async def __call__(self) -> Sequence[bytes]:
-        """Return the text of this moment; see ports.MetricsPage."""
+        """Return the text with the values of this moment; see ports.MetricsPage."""
         if self._text is None:
             from ambassador.telemetry.prometheus import MetricsText  # noqa: PLC0415 (see above)
 

@@ -1,4 +1,4 @@
-"""The part of a fleet in one ambassador: what stands in etcd, applied here, and told there."""
+"""The part of a fleet in one ambassador: what is in etcd is applied here, and reported there."""
 
 from __future__ import annotations
 
@@ -45,11 +45,13 @@ from ambassador.tasks import Coalesced, spawn
 __all__ = ["PREFIX", "Fleet", "access", "identity", "keys_of"]
 
 PREFIX = "/ambassador"
-_SHOWN = 5  # keys that were passed over, in one line
+_SHOWN = 5  # keys that were left out, in one line
 
 
 def access(settings: Settings) -> Access:
-    """Return where etcd is and how to come in, as the settings say. Raises ConfigError."""
+    """Return the addresses of etcd and the login for it, as the settings say. Raises
+    ConfigError.
+    """
     user = settings.etcd_user
     if user.startswith("@"):
         try:
@@ -81,13 +83,15 @@ def keys_of(settings: Settings) -> Keys:
 
 
 def identity() -> str:
-    """Return what this process is called in the fleet: by its host, and like no other."""
+    """Return the name of this process in the fleet: its host, and a part that no other has."""
     host = re.sub(r"[^A-Za-z0-9_.-]", "-", socket.gethostname()).strip(".-") or "host"
     return f"{host[:60]}-{secrets.token_hex(4)}"
 
 
 class _Emptied:
-    """Implements ports.Reloadable: a reload says that what is gone from etcd is meant to be."""
+    """Implements ports.Reloadable: a reload confirms that what is gone from etcd was removed on
+    purpose.
+    """
 
     name = NAME
 
@@ -95,10 +99,10 @@ class _Emptied:
         self._watching = watching
 
     def read(self) -> None:
-        """Read nothing: all is known; see ports.Reloadable."""
+        """Read nothing: all is known already; see ports.Reloadable."""
 
     def take_over(self) -> None:
-        """Let what stood there stand no longer; see ports.Reloadable."""
+        """Drop what was kept after it was gone from etcd; see ports.Reloadable."""
         if self._watching.held:
             spawn(self._watching.confirm(), "what is gone from etcd is meant")
 
@@ -135,7 +139,7 @@ class Fleet(Alone):
 
     @property
     def reloadables(self) -> Sequence[Reloadable]:
-        """Return what is to hear of a reload."""
+        """Return what has to be called at a reload."""
         return (_Emptied(self._watching),)
 
     def placed(self, route: Route) -> Route:
@@ -143,8 +147,8 @@ class Fleet(Alone):
         return self._following.placed(route)
 
     async def start(self) -> None:
-        """Learn what stands in etcd. Raises ConfigError, and SourceError where etcd is away and
-        nothing is remembered.
+        """Read what is in etcd. Raises ConfigError, and SourceError where etcd cannot be reached
+        and nothing is remembered.
         """
         try:
             await self._watching.start()
@@ -167,7 +171,7 @@ class Fleet(Alone):
             await asyncio.to_thread(self._memory.save, dict(values))
 
     def begin(self, reconciler: Reconciler) -> None:
-        """The routes are there: watch, lead, report and announce. Raises ConfigError."""
+        """The routes exist now: watch, lead, report and announce. Raises ConfigError."""
         self.reconciler = reconciler
         self._following.begin()
         self._state()
@@ -184,7 +188,7 @@ class Fleet(Alone):
         ]
 
     def change(self, steps: Sequence[Step]) -> None:
-        """Lead services as `steps` have left the routes."""
+        """Lead services as the routes are after `steps`."""
         for step in steps:
             route = step.new if hasattr(step, "new") else step.route
             old = step.old if hasattr(step, "old") else route
@@ -198,7 +202,7 @@ class Fleet(Alone):
                 return
 
     async def close(self) -> None:
-        """Follow no longer, and take back what was reported and announced."""
+        """Stop following, and take back what was reported and announced."""
         self._following.close()
         for task in self._tasks:
             task.cancel()
@@ -251,7 +255,7 @@ class Fleet(Alone):
         await asyncio.to_thread(self._memory.save, dict(self._watching.values))
 
     def _state(self) -> None:
-        """Have `status` say what is wrong, and since when."""
+        """Have `status` show what is wrong, and since when."""
         if self.reconciler is None:
             return
         watching = self._watching
@@ -290,7 +294,7 @@ class Fleet(Alone):
         return routes[0]
 
     async def _works(self, name: str) -> str:
-        """Return why nothing that the route `name` leads to works; empty where something does."""
+        """Return why no endpoint of the route `name` works; empty where one does."""
         assert self.reconciler is not None
         try:
             route = self._announced_route(name)

@@ -18,7 +18,7 @@ __all__ = ["Followers", "keeping_up"]
 
 
 class Followers:
-    """Has routes of `reconciler` followed."""
+    """Follows for the routes of `reconciler`."""
 
     def __init__(self, resolver: Resolver, reconciler: Reconciler) -> None:
         self._resolver = resolver
@@ -27,14 +27,14 @@ class Followers:
         reconciler.switches.asked = self._asked
 
     def change(self, steps: Sequence[Step]) -> None:
-        """Follow for routes as `steps` have left them."""
+        """Follow for the routes as they are after `steps`."""
         if self._following is None:
             routes = [step for step in steps if not isinstance(step, RemoveRoute)]
             if not any(
                 (step.new if hasattr(step, "new") else step.route).follows for step in routes
             ):
                 return
-            # 10 ms and 2 MB (ssl, json) that other routes are spared.
+            # 10 ms and 2 MB (ssl, json) that other routes save.
             from ambassador.follow.following import Following  # noqa: PLC0415
 
             switches = self._reconciler.switches
@@ -42,7 +42,7 @@ class Followers:
         self._following.change(steps)
 
     def close(self) -> None:
-        """Follow no longer."""
+        """Stop following."""
         if self._following is not None:
             self._following.close()
 

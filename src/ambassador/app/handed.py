@@ -1,5 +1,5 @@
 """What one ambassador hands over to the next beside sockets, sessions and counters: one JSON
-object, the operator's wishes as `store` writes them, and a key for each other part.
+object, with the operator's wishes as `store` writes them, and one key for each other part.
 """
 
 from __future__ import annotations
@@ -19,16 +19,18 @@ __all__ = ["ENDINGS", "HISTORY", "PRIMARIES", "WOKEN", "go_on", "handing", "part
 _Still = Callable[[bool], AbstractAsyncContextManager[tuple[Wish, ...]]]
 
 PRIMARIES = "primaries"  # what followers remember; see core.follow.memory
-HISTORY = "history"  # what was changed; see store.FileHistory
-ENDINGS = "endings"  # what was begun and goes on for a while; see core.ending
+HISTORY = "history"  # the changes made; see store.FileHistory
+ENDINGS = "endings"  # actions that go on for a while; see core.ending
 WOKEN = "woken"  # which containers were woken; see engine.woken
 
 
 def handing(reconciler: Reconciler, woken: Callable[[], str]) -> Callable[[Collection[Wish]], str]:
-    """Return what writes down wishes, and beside them all that `reconciler` and `woken` know."""
+    """Return a function that writes wishes as text, with all else that `reconciler` and `woken`
+    have.
+    """
 
     def written(wishes: Collection[Wish]) -> str:
-        # Only an upgrade needs it, and what is left to workers.
+        # Needed only for an upgrade, and for what is left with workers.
         from ambassador.core import ending  # noqa: PLC0415
         from ambassador.core.follow.memory import encode  # noqa: PLC0415
         from ambassador.store import FileHistory, FileStore  # noqa: PLC0415
@@ -45,8 +47,8 @@ def handing(reconciler: Reconciler, woken: Callable[[], str]) -> Callable[[Colle
 
 
 def prepared(still: _Still) -> _Still:
-    """Return `still` (see Lending) with all there that writing down needs: 20 ms of imports, which
-    sessions do not wait for.
+    """Return `still` (see Lending), which first loads what writing needs: 20 ms of imports, for
+    which sessions do not wait.
     """
 
     def load() -> None:
@@ -63,7 +65,7 @@ def prepared(still: _Still) -> _Still:
 
 
 def go_on(reconciler: Reconciler, handed: bytes | None) -> None:
-    """Go on with what was begun by the process that has `handed` this over."""
+    """Continue the actions of the process that has `handed` this over."""
     if (text := part(handed, ENDINGS)) in ("", "[]"):
         return
     from ambassador.core.ending import decode  # noqa: PLC0415 (seldom there is some)
@@ -74,8 +76,8 @@ def go_on(reconciler: Reconciler, handed: bytes | None) -> None:
 
 
 def part(handed: bytes | None, key: str) -> str:
-    """Return one part of what was `handed` over, as it was written; empty where there is none, as
-    of a version that does not know it.
+    """Return one part of what was `handed` over, as it was written; empty where it is missing, as
+    from a version that does not have it.
     """
     try:
         return str(json.loads(handed or b"{}").get(key, ""))

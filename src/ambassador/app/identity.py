@@ -1,4 +1,4 @@
-"""Who we are over TLS while we run: files that change, and a certificate that expires."""
+"""Our identity in TLS while the program runs: files that change, and a certificate that expires."""
 
 from __future__ import annotations
 
@@ -21,24 +21,26 @@ if TYPE_CHECKING:
 __all__ = ["IdentityFiles"]
 
 _INTERVAL, _REST = 0.5, 0.3  # seconds; see FileWatch
-_SOON = 14 * 86400.0  # seconds before the end in which it is said, once a day
+_SOON = 14 * 86400.0  # seconds left of a certificate from which on it is logged, daily
 _DAY = 86400.0
 _LOOK = 60.0  # seconds between two looks at the clock
 
 
 class IdentityFiles:
-    """Has `keyring` take over its files when they change, and says how long they are good."""
+    """Has `keyring` read its files again when they change, and logs when the certificate
+    expires.
+    """
 
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
         self._problem = ""
         self._tasks: list[asyncio.Task[None]] = []
         self._warned = 0.0
-        self._loud: set[str] = set()  # routes that verify nobody, and were told of
+        self._loud: set[str] = set()  # routes with verify=none that were logged
 
     @property
     def view(self) -> IdentityView | None:
-        """What is told of it; nothing without an identity."""
+        """Return the identity as `status` shows it; None without one."""
         if not self._keyring.where:
             return None
         from ambassador.core.results import IdentityView  # noqa: PLC0415 (when it is asked)
@@ -49,14 +51,14 @@ class IdentityFiles:
         )
 
     def open(self) -> None:
-        """Watch."""
+        """Begin to watch."""
         if self._keyring.where:
             self._say_exposed()
             self._tasks = [self._watch(path) for path in self._keyring.files]
             self._tasks.append(spawn(self._look(), "the time of the certificate"))
 
     def change(self, routes: Iterable[Route]) -> None:
-        """Say of each of `routes` that is new where nobody proves who it is."""
+        """Log each of `routes` that is new and has verify=none."""
         for route in routes:
             said = [route.tls, *(endpoint.tls for endpoint in route.endpoints)]
             nobody = any(one is not None and one.verify is Verify.NONE for one in said)
@@ -69,13 +71,13 @@ class IdentityFiles:
                 self._loud.add(route.name)
 
     def close(self) -> None:
-        """Watch no longer."""
+        """Stop watching."""
         for task in self._tasks:
             task.cancel()
         self._tasks.clear()
 
     async def renew(self) -> None:
-        """Take over what the files say now, or say why that stays as it was."""
+        """Read the files again, or log why the identity stays as it was."""
         keyring = self._keyring
         try:
             bundle = await asyncio.to_thread(keyring.read)
@@ -132,8 +134,8 @@ class IdentityFiles:
 
 
 def _has_no_name(path: Path) -> bool:
-    """Return whether the file at `path` is at no path any longer, but where it is bound: what was
-    renamed to its place on the host is not seen here.
+    """Return whether the file at `path` has no name any more except the one where it is
+    bind-mounted: a file that was renamed into its place on the host is not seen here.
     """
     try:
         return path.stat().st_nlink == 0

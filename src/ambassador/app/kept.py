@@ -1,5 +1,5 @@
 """What outlives the program: wishes, memories of followers, the history of changes. They are on
-disk, or were handed over; where neither is so, none of this is imported.
+disk, or were handed over; where there is neither, none of this is imported.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["HandedMemories", "Kept", "kept"]
 
 
 class Kept(NamedTuple):
-    """Where each is kept."""
+    """The stores of wishes, memories and history."""
 
     store: StateStore
     history: HistoryStore
@@ -27,8 +27,8 @@ class Kept(NamedTuple):
 
 
 def kept(settings: Settings, given: bytes | None) -> Kept | None:
-    """Return what keeps them: a folder, where the settings name one; what was `given` by one that
-    had the routes before comes first. None where they end with the program.
+    """Return the stores: a folder, where the settings name one; what was `given` by a predecessor
+    has precedence. None where all of it ends with the program.
     """
     folder = Path(settings.state)
     files = Kept(FileStore(folder, assigned), FileHistory(folder, assigned), FileMemories(folder))
@@ -45,7 +45,7 @@ def kept(settings: Settings, given: bytes | None) -> Kept | None:
 
 
 class HandedMemories:
-    """Implements ports.MemoryStore: what was handed over is what was saved last."""
+    """Implements ports.MemoryStore: what was handed over counts as saved last."""
 
     def __init__(self, text: str, store: MemoryStore | None) -> None:
         self._text = text
@@ -55,7 +55,7 @@ class HandedMemories:
         """Return the memories of the predecessor; see ports.MemoryStore."""
         try:
             return decode(self._text)
-        except ValueError:  # one that followed nothing
+        except ValueError:  # from a predecessor that followed nothing
             return {}
 
     def save(self, memories: Memories) -> None:

@@ -1,4 +1,4 @@
-"""Files of networks, watched as long as a route names them."""
+"""Files of networks, watched as long as a route uses them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from ambassador.tasks import spawn
 
 __all__ = ["NetworkFiles"]
 
-# A session of a network that was taken away ends within a second of the change.
+# A session from a network that was removed ends within a second of the change.
 _INTERVAL, _REST = 0.2, 0.3  # seconds; see FileWatch
 
 
 class NetworkFiles:
-    """Has `reconciler` take over each file of `lists` that has changed, as long as a route counts
-    it: how many do is kept, since to ask thousands takes 4 ms of each change. `note` is for some of
-    the steps of one change, `watch` when all were noted.
+    """Has `reconciler` read each file of `lists` again that has changed, as long as a route uses
+    it. The number of routes of each file is counted, since looking at thousands of routes takes 4
+    ms at each change. `note` may be called for parts of the steps of one change, `watch` after all
+    parts.
     """
 
     def __init__(self, lists: NetworkLists, reconciler: Reconciler) -> None:
@@ -33,7 +34,7 @@ class NetworkFiles:
         self._named = Counter[str]()
 
     def note(self, steps: Iterable[Step]) -> None:
-        """Note what `steps` have changed."""
+        """Count the files of the routes that `steps` have changed."""
         for step in steps:
             gone, come = before_and_after(step)
             if gone is not None and (files := self._lists.files(gone)):
@@ -42,7 +43,7 @@ class NetworkFiles:
                 self._named.update(files)
 
     def watch(self) -> None:
-        """Watch just the files that count for the routes there are now."""
+        """Watch exactly the files that the present routes use."""
         paths = (+self._named).keys()
         for path in self._watching.keys() - paths:
             self._watching.pop(path).cancel()

@@ -1,4 +1,4 @@
-"""What an operator does to a fleet, from wherever etcd can be reached."""
+"""Fleet commands of an operator, from any host that can reach etcd."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Say = Callable[[str, Progress], None]
 
 
 def move(settings: Settings, plan: Plan, who: str, say: Say) -> Outcome:
-    """Move a service for all; see fleet.mover.Mover."""
+    """Move a service for the whole fleet; see fleet.mover.Mover."""
     return _run(settings, lambda etcd, keys: Mover(etcd, keys, who, say).move(plan))
 
 
@@ -36,7 +36,9 @@ def undo(settings: Settings, plan: Plan, who: str, say: Say) -> tuple[Plan, Outc
 
 
 async def say_first(url: str, service: str, endpoint: str) -> None:
-    """Write the word of a service nobody follows yet, in the etcd at `url`. Raises RunError."""
+    """Write the word of a service that no ambassador follows yet, in the etcd at `url`. Raises
+    RunError.
+    """
     settings = Settings.from_environ({"AMBASSADOR_ETCD": url})
     async with _asked(settings) as etcd:
         key = keys_of(settings).word(service)
@@ -45,7 +47,7 @@ async def say_first(url: str, service: str, endpoint: str) -> None:
 
 
 def stands(settings: Settings, service: str = "") -> dict[str, Standing]:
-    """Return what stands there of one service, or of all, by their names."""
+    """Return what is in etcd about one service, or all, by their names."""
 
     async def look(etcd: Etcd, keys: Keys) -> dict[str, Standing]:
         names = [service] if service else await named(etcd, keys)

@@ -1,4 +1,4 @@
-"""A port for a running container: what it comes to, and how it is carried."""
+"""A port for a running container: what the command means, and how the port is carried."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ class Publication:
 
     @property
     def name(self) -> str:
-        """What the ambassador that carries it is called."""
+        """The name of the ambassador that carries it."""
         return f"publish-{self.port}-{self.wanted.proto}"
 
 
 def publication(name: str, ports: str) -> Publication:
-    """Return what `name` and `ports`, as they are typed, ask for. Raises ConfigError."""
+    """Return what `name` and `ports`, as they are typed, mean. Raises ConfigError."""
     text, slash, carried = ports.partition("/")
     outer, colon, inner = text.partition(":")
     if slash and carried not in ("tcp", "udp"):
@@ -70,8 +70,8 @@ def publication(name: str, ports: str) -> Publication:
 
 
 def publishable(settings: Settings, environ: Mapping[str, str], one: Publication) -> str:
-    """Return where the container is now, in words. Raises ConfigError and RunError where it cannot
-    be given a port from here, with the `docker run` line of a container that can.
+    """Return where the container is now, in words. Raises ConfigError and RunError where this host
+    cannot give it a port; the error has the `docker run` line of a container that can.
     """
     from ambassador.engine.once import ask_once, pid_of  # noqa: PLC0415
     from ambassador.engine.place import engine_of  # noqa: PLC0415
@@ -105,8 +105,8 @@ def _answers(address: str, port: int) -> bool:
 
 
 def _only_loopback(pid: int, port: int) -> bool:
-    """Tell whether in the network of process `pid` somebody listens at `port` of 127.0.0.1 or ::1
-    alone.
+    """Tell whether, in the network of process `pid`, something listens at `port` of 127.0.0.1 or
+    ::1 only.
     """
     places = set()
     for name in ("tcp", "tcp6"):

@@ -1,5 +1,5 @@
-"""The line that says that all is there: what answers where, and what the program goes by; and the
-line that says that the end was not in time. What is told to those who ask for metrics.
+"""Log lines about start and end: that all is ready, with what answers where and the settings in
+use; and that sessions did not end in time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ambassador.tasks import spawn
 
 __all__ = ["Readiness", "in_a_line", "tell_cut", "tell_ready", "tell_rootless"]
 
-_LOOK = 0.1  # seconds between two looks whether endpoints work
+_LOOK = 0.1  # seconds between two checks whether endpoints work
 
 
 def tell_ready(settings: Settings, routes: int, admin: Path | None) -> None:
@@ -42,7 +42,7 @@ def tell_ready(settings: Settings, routes: int, admin: Path | None) -> None:
 
 
 def tell_rootless(gateway: str) -> None:
-    """Log that all clients may look like `gateway`; nothing where it is empty."""
+    """Log that all clients may appear as `gateway`; nothing where it is empty."""
     if gateway:
         log.event(
             log.WARNING,
@@ -54,8 +54,9 @@ def tell_rootless(gateway: str) -> None:
 
 
 class Readiness:
-    """Says that all is there: at once, or with `wait_healthy` when each route has an endpoint that
-    works. Until then `reconciler.waits_for` says which has none, and the log when that is another.
+    """Logs that the program is ready: at once, or with `wait_healthy` when each route has an
+    endpoint that works. Until then `reconciler.waits_for` says which routes have none, and the log
+    says it each time this changes.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class Readiness:
             reconciler.waits_for = "they are asked"
 
     async def begin(self, answer: Callable[[], Awaitable[None]]) -> None:
-        """Have it answer what is asked of it; then say that it is there, or begin to wait."""
+        """Start to answer requests by `answer`; then log that it is ready, or begin to wait."""
         await answer()
         if self._settings.wait_healthy:
             self._waiting = spawn(self._wait(), "wait for endpoints")
@@ -76,7 +77,7 @@ class Readiness:
             self._say()
 
     def close(self) -> None:
-        """Wait no longer."""
+        """Stop waiting."""
         if self._waiting is not None:
             self._waiting.cancel()
 
@@ -98,7 +99,7 @@ class Readiness:
 
 
 def tell_cut(sessions: int, grace: float) -> None:
-    """Log that so many `sessions` were open still after `grace` seconds; nothing for 0."""
+    """Log that `sessions` were still open after `grace` seconds and were cut; nothing for 0."""
     if sessions:
         what = f"{sessions} sessions were" if sessions > 1 else "1 session was"
         text = f"{what} still open after {grace:g} s and cut"
@@ -108,8 +109,8 @@ def tell_cut(sessions: int, grace: float) -> None:
 def in_a_line(
     routes: Sequence[Route], status: Callable[[Sequence[Route]], Sequence[RouteStatus]]
 ) -> str:
-    """Return what a line has room for, as `systemctl status` shows it: the number of `routes`, and
-    the first five with their planes, which `status` tells.
+    """Return a short text for one line, as `systemctl status` shows it: the number of `routes`, and
+    the first five with their planes, which `status` returns.
     """
     listed = ", ".join(f"{one.route.name} ({one.plane})" for one in status(routes[:5]))
     count = f"{len(routes)} route{'' if len(routes) == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""What an ambassador that was killed has left: found before another begins, and told of after."""
+"""What a killed ambassador has left: found before a new one starts, and logged afterwards."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ __all__ = ["Left", "leave", "left_by_one_killed", "outlive", "tell_restart"]
 
 
 class Left:
-    """What one that was killed has left, as `claims` have it; nothing without. Processes that it
-    has left and that do not answer are `silent`.
+    """What a killed ambassador has left, as `claims` have it; empty without them. `silent` are its
+    processes that do not answer.
     """
 
     def __init__(self, claims: Claims | None = None, silent: Sequence[int] = ()) -> None:
@@ -58,18 +58,20 @@ class Left:
     def and_kept(
         self, given: Iterable[tuple[str, LentSocket]], notifier: Notifier
     ) -> list[tuple[str, LentSocket]]:
-        """Return the sockets of a socket unit that are `given`; the others were kept for us."""
+        """Return the `given` sockets of a socket unit; the others, which `notifier` has kept for
+        us, are added to this.
+        """
         units, kept = apart(given)
         notifier.kept.given(kept)
         for _, sock in kept:
             if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
                 self._kept.append(sock)
-            else:  # its route had gone
+            else:  # the route of this socket was removed
                 sock.close()
         return units
 
     def sockets(self, given: Iterable[LentSocket]) -> list[LentSocket]:
-        """Return its listening sockets, but for those that systemd has `given`."""
+        """Return its listening sockets, without those that systemd has `given`."""
         seen = {(one.family, one.type, one.getsockname()) for one in given}
         found = []
         for sock in (*(self._claims.sockets if self._claims else ()), *self._kept):
@@ -83,13 +85,13 @@ class Left:
         return found
 
     def wishes(self, settings: Settings) -> bytes | None:
-        """Return what its operator wished, unless that stands on disk."""
+        """Return the wishes of its operator, unless they are on disk."""
         if self._claims is None or settings.state:
             return None
         return self._claims.wishes or None
 
     def explained(self, error: RunError) -> RunError | None:
-        """Return `error` of a start with its cause, where that is known here."""
+        """Return `error` of a start with its cause, where the cause is known here."""
         if not self._silent or os.strerror(errno.EADDRINUSE).lower() not in str(error):
             return None
         many = "processes" if len(self._silent) > 1 else "process"
@@ -107,7 +109,7 @@ class Left:
         transfer: Transfer,
         reconciler: Reconciler,
     ) -> bool:
-        """Go on with all of it: the routes are there. Return whether there were processes."""
+        """Go on with all of it, now that the routes exist. Return whether there were processes."""
         if self._claims is not None:
             recovered = relay.reclaim(self._claims)
             inherited.own()
@@ -121,7 +123,9 @@ class Left:
 
 
 def tell_restart(environ: MutableMapping[str, str]) -> None:
-    """Say that we are started again, where `supervisor` says so; take that out of `environ`."""
+    """Log that this process was started again, where `supervisor` says so; remove that from
+    `environ`.
+    """
     number = environ.pop("KILLED_BY", "")
     if number:
         name = next((one.name for one in signal.Signals if str(one.value) == number), number)
@@ -130,8 +134,8 @@ def tell_restart(environ: MutableMapping[str, str]) -> None:
 
 
 def left_by_one_killed(settings: Settings, environ: Mapping[str, str]) -> Left:
-    """Claim the workers of an ambassador with our admin socket that was killed, if there are some.
-    Blocks for as long as they take to answer: milliseconds, or a second for one that stands still.
+    """Claim the workers of a killed ambassador with our admin socket, if there are any. Blocks
+    until they answer: milliseconds, or a second for a stopped worker.
     """
     for path in _places(settings, environ):
         try:
@@ -139,7 +143,7 @@ def left_by_one_killed(settings: Settings, environ: Mapping[str, str]) -> Left:
         except OSError:
             continue
         if some and not answers(path):
-            # 10 ms that all others are spared.
+            # 10 ms that every other start saves.
             from ambassador.planes.relay.reclaim import claim  # noqa: PLC0415
 
             return Left(*claim(path))
@@ -163,8 +167,8 @@ def leave(
     transfer: Transfer,
     encode: Callable[[Collection[Wish]], str],
 ) -> None:
-    """Have the relay leave behind what was counted and wished, as `encode` writes it, should this
-    process be killed.
+    """Have the relay leave with its workers what was counted and wished, as `encode` writes it, in
+    case this process is killed.
     """
     relay.ledger.count = transfer.lasting
 
@@ -175,8 +179,8 @@ def leave(
 
 
 def outlive(relay: RelayPlane, admin: Path | None, settings: Settings) -> None:
-    """Have workers wait beside the socket `admin`, should this process be killed; say so where
-    there are none, or nobody could find them.
+    """Have workers wait beside the socket `admin` in case this process is killed; log where there
+    are no workers, or where the next process could not find them.
     """
     if not settings.outlive:
         return
@@ -194,7 +198,7 @@ def outlive(relay: RelayPlane, admin: Path | None, settings: Settings) -> None:
 
 
 def _tell(recovered: Recovered) -> None:
-    """Say what was taken back."""
+    """Log what was taken back."""
     processes, count, lost = recovered.processes, recovered.open, recovered.lost
     text = (
         f"an ambassador that was killed has left {_of(processes, 'process', 'processes')} with "

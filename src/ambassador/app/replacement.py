@@ -1,6 +1,6 @@
-"""Start the program once more, to take over from this process: what SIGUSR2 asks for.
+"""Start the program once more, to take over from this process, as SIGUSR2 requests.
 
-Whoever looks after the process has to follow it: systemd does (`MAINPID=`, sd_notify(3)).
+The service manager has to follow the new process: systemd does (`MAINPID=`, sd_notify(3)).
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from ambassador import log
 
 __all__ = ["Replacement"]
 
-# Of sockets that systemd passed: they are handed over, and are not there a second time.
+# For sockets from systemd: they are handed over, and must not be found a second time.
 _NOT_PASSED = ("LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "WATCHDOG_PID")
 
 
 class Replacement:
-    """The successor of this process: the program on disk by now, with the same arguments.
+    """Starts the successor of this process: the program that is on disk now, with the same
+    arguments.
 
-    `environ` is what this process was started with.
+    `environ` is the environment that this process was started with.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
@@ -31,11 +32,11 @@ class Replacement:
         self._process: subprocess.Popen[bytes] | None = None
 
     def ask(self) -> None:
-        """Start it, unless one that was started still runs."""
+        """Start the successor, unless an earlier one still runs."""
         if self._process is not None:
             log.event(log.WARNING, "already_replacing", "a successor is being started already")
             return
-        # asyncio's own way kills what it has started when its loop is closed.
+        # asyncio's own function kills what it has started when its loop is closed.
         command = [sys.executable, *sys.orig_argv[1:]]
         try:
             process = subprocess.Popen(  # noqa: S603 (our own program)

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["serve"]
 
 _NOT_OF_THREADS = 0x20000000  # __WNOTHREAD, wait(2)
-# Seconds that a thread which works may have the interpreter each time the loop comes back from a
-# system call, of which accepting a client takes a dozen; it would be 5 ms.
+# Seconds that a working thread may keep the interpreter each time the loop returns from a system
+# call; accepting a client takes a dozen calls. The default is 5 ms.
 _SWITCH = 0.0001
 _NO_WAY = Problem(
     "AMBASSADOR_UPGRADE",
@@ -43,8 +43,8 @@ _NO_WAY = Problem(
 async def serve(
     settings: Settings, sources: Sequence[Source], ready: Callable[[], None] = lambda: None
 ) -> None:
-    """Run until SIGTERM or SIGINT; SIGHUP reloads; SIGUSR2 starts a successor; a second signal
-    to stop ends the grace. `ready` is called once the routes are there.
+    """Run until SIGTERM or SIGINT; SIGHUP reloads; SIGUSR2 starts a successor; a second stop signal
+    ends the grace. `ready` is called once the routes exist.
 
     Raises ConfigError and RunError when it cannot start, with nothing left running.
     """
@@ -70,7 +70,7 @@ async def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ask_to_stop, number.name)
     if os.getpid() == 1:
-        # Not the loop's own way: uvloop keeps SIGCHLD for itself and refuses it.
+        # Not by the loop's own function: uvloop keeps SIGCHLD for itself and refuses it.
         signal.signal(signal.SIGCHLD, lambda *_: _reap())
     raise_limit()
     successor = await _successor(settings) if settings.upgrade else None
@@ -98,7 +98,9 @@ async def serve(
 
 
 async def _successor(settings: Settings) -> Successor | None:
-    """Ask the one that runs for all it has; None where none runs: this one starts on its own."""
+    """Ask the running ambassador for all it has; None where none runs: then this one starts on its
+    own.
+    """
     if settings.admin == "off":
         raise ConfigError(_NO_WAY)
     from ambassador.admin.client import find  # noqa: PLC0415 (only an upgrade needs it)
@@ -106,16 +108,16 @@ async def _successor(settings: Settings) -> Successor | None:
 
     try:
         return await Asking.ask(find(os.environ, settings.admin, settings.name), VERSION)
-    except NobodyError:  # what a unit wants: take over, or start
+    except NobodyError:  # units want this: take over, or start
         text = "no ambassador is there to take over from: this one starts on its own"
         log.event(log.WARNING, "nobody_to_succeed", text)
         return None
 
 
 def _reap() -> None:
-    """Take leave of orphans: as process 1 every process of the container whose parent is gone
-    is our child, and stays a zombie until we ask for it (wait(2)). Children that a thread of ours
-    started are its own to wait for.
+    """Reap orphans: where we are process 1 of the container, every process whose parent is gone
+    becomes our child, and stays a zombie until we wait for it (wait(2)). Children that one of our
+    threads has started are left to that thread.
     """
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG | _NOT_OF_THREADS)[0]:

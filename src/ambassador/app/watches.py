@@ -1,4 +1,4 @@
-"""What an ambassador looks after while the routes are its own."""
+"""What an ambassador watches while it has the routes."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Watches"]
 
-_PIECE = 50  # steps, which take 0.5 ms, before other work of the loop may have its turn
+_PIECE = 50  # steps, which take 0.5 ms, before other work of the loop gets a turn
 
 
 class Watches:
-    """The probes, the followers of primaries, the files of networks and the configuration file, and
-    whether connection tracking has room.
-    `forget` is told the name of each route that has gone, or is another that has the name; `keep`
-    has whoever looks after this process keep its listeners.
+    """The probes, the followers of primaries, the files of networks, the configuration file, and
+    whether conntrack has room. `forget` is called with the name of each route that is gone, or
+    whose name another route has now; `keep` has the service manager keep the listeners of this
+    process.
     """
 
     def __init__(
@@ -62,12 +62,12 @@ class Watches:
         self._watching: asyncio.Task[None] | None = None
 
     def open(self) -> None:
-        """Look after what is there without any route."""
+        """Watch what there is without any route."""
         self._fullness.open()
         self._identity.open()
 
     async def change(self, steps: Sequence[Step]) -> None:
-        """Look after the routes as `steps` have left them."""
+        """Watch for the routes as they are after `steps`."""
         piece = Slice()
         for first in range(0, len(steps), _PIECE):
             some = steps[first : first + _PIECE]
@@ -83,11 +83,11 @@ class Watches:
                     self._forget(step.route.name)
             await piece.end()
         self._networks.watch()
-        if not all(isinstance(step, ChangeRoute) for step in steps):  # which listens as before
+        if not all(isinstance(step, ChangeRoute) for step in steps):  # or no listener changes
             await self._keep()
 
     def _check(self, steps: Sequence[Step]) -> None:
-        """Ask endpoints as `steps` have left the routes; imported with the first `health`."""
+        """Probe endpoints as they are after `steps`; imported with the first `health`."""
         if self._checks is None:
             if not any(route_of(step).health for step in steps):
                 return
@@ -98,18 +98,22 @@ class Watches:
         self._checks.change(steps)
 
     def of_file(self, path: str) -> FileWatch | None:
-        """Return what sees that the file at `path` is another than now; nothing without a path."""
+        """Return a watch that sees when the file at `path` changes from now on; None without a
+        path.
+        """
         reload = partial(self._reconciler.reload, by_operator=False)
         return FileWatch(Path(path), reload) if path else None
 
     async def watch(self, file: FileWatch | None, name: str) -> None:
-        """Reload when `file` changes; `name` is what it is called. All else is there by now."""
+        """Reload when `file` changes; `name` is its name in the log. All else has started by
+        then.
+        """
         if file is not None:
             self._watching = spawn(file.run(), f"watch {name}")
         await self._keep()
 
     def close(self) -> None:
-        """Look after nothing any longer."""
+        """Watch nothing any more."""
         spawn(self._fleet.close(), "leave the fleet")
         if self._checks is not None:
             self._checks.close()

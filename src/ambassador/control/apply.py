@@ -1,6 +1,6 @@
 """The state of all routes, and the one way to change it: plan, keep, have the planes apply.
 
-Not for two at once: the reconciler lets one change at a time in here.
+One caller at a time: the reconciler makes sure of that.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _FEW = 20  # routes that are worked out on the loop
 
 
 class Applier:
-    """Brings `plane` to what sources, operator and probes want together; `installed` hears of each
-    change, `admission` says of each route who may come in, `placed` which endpoints it has where a
-    source that it names says so.
+    """Brings `plane` to what sources, operator and probes want together. `installed` is called
+    after each change, `admission` adds to each route the clients that may come in, `placed` its
+    endpoints where they come from a service.
     """
 
     def __init__(
@@ -47,38 +47,38 @@ class Applier:
     ) -> None:
         self._admission = admission
         self._placed = placed
-        self.desired = Desired()  # as the sources say
+        self.desired = Desired()  # as the sources have it
         self.wishes: Mapping[RouteKey, Wish] = {}
-        self.wished: Callable[[], None] = lambda: None  # told each time they are others
+        self.wished: Callable[[], None] = lambda: None  # called each time the wishes have changed
         self.verdicts: dict[tuple[RouteKey, Address], Finding] = {}
         self.leads: dict[RouteKey, Lead] = {}  # where followers lead routes
-        # Leads come while a command is at work, too: one change of the planes at a time.
+        # Leads also arrive while a command is at work: the planes make one change at a time.
         self.lock = asyncio.Lock()
         self.routes: tuple[Route, ...] = ()  # as the plane has them
         self._at: dict[RouteKey, int] = {}  # where in `routes` each is
-        self._said: dict[RouteKey, Route] = {}  # as the sources say, of `_applied`
+        self._said: dict[RouteKey, Route] = {}  # each route in the sources, of `_applied`
         self._applied: tuple[Desired, Mapping[RouteKey, Wish]] = (self.desired, self.wishes)
         self._teller = Teller()
         self.changed = self._teller.changed
-        self.unkept = ""  # why the wishes are not in the store as they are; empty: they are
+        self.unkept = ""  # why the store does not have these wishes; empty: it has them
         self._plane = plane
         self._store = store
         self._installed = installed
 
     def load(self) -> None:
-        """Take up what the operator wanted before. Raises ConfigError."""
+        """Load what the operator wanted before. Raises ConfigError."""
         if self._store is not None:
             self.wishes = {wish.key: wish for wish in self._store.load()}
             self.wished()
 
     async def source(self, desired: Desired, who: str) -> Sequence[Step]:
-        """Go to what the sources say now; on failure what they said before stands."""
+        """Apply what the sources say now; on failure, what they said before stays."""
         steps = await self.apply(desired, self.wishes, who)
         self.desired = desired
         return steps
 
     async def judge(self, verdicts: Mapping[tuple[RouteKey, Address], Finding]) -> None:
-        """Go to what follows from what probes say again."""
+        """Apply what follows from new verdicts of probes."""
         before = {place: self.verdicts.get(place, Finding()) for place in verdicts}
         self.verdicts.update(verdicts)
         what = "; ".join(map(_found, verdicts, verdicts.values()))
@@ -90,21 +90,23 @@ class Applier:
             raise
 
     async def admit(self, keys: Collection[RouteKey]) -> Sequence[Step]:
-        """Go to what files of networks say anew, of the routes `keys`. Raises PlaneError."""
+        """Apply what files of networks say now, for the routes `keys`. Raises PlaneError."""
         return await self.apply(self.desired, self.wishes, "networks", judged=keys)
 
     async def place(
         self, service: str, who: str, what: str, existing: Existing | None = None
     ) -> Sequence[Step]:
-        """Go to where `service` is placed now, with all of its routes in one step; the sessions of
-        endpoints that leave follow `existing` (None: the route's own). Raises PlaneError.
+        """Apply where `service` is placed now, to all of its routes in one step; the sessions of
+        endpoints that leave follow `existing` (None: the route's own policy). Raises PlaneError.
         """
         keys = [route.key for route in self.routes if route.service == service]
         once = dict.fromkeys(keys, existing) if existing is not None else None
         return await self.apply(self.desired, self.wishes, who, what, once, judged=keys)
 
     async def lead(self, key: RouteKey, lead: Lead) -> None:
-        """Go where the follower of route `key` leads. Raises PlaneError; then all is as before."""
+        """Apply the lead of the follower of route `key`. Raises PlaneError; then all is as
+        before.
+        """
         async with self.lock:
             before = self.leads.get(key)
             self.leads[key] = lead
@@ -127,8 +129,8 @@ class Applier:
         *,
         judged: Collection[RouteKey] = (),
     ) -> Sequence[Step]:
-        """Bring the planes to what `desired` and `wishes` come to; in a change of a route of
-        `once` its sessions follow that policy. `judged` are the routes of new verdicts.
+        """Bring the planes to what `desired` and `wishes` mean together; in a change of a route in
+        `once` its sessions follow the policy there. `judged` are the routes with new verdicts.
         """
         async with self.lock:
             return await self._apply(desired, wishes, who, what, once, judged=judged)
@@ -143,7 +145,7 @@ class Applier:
         *,
         judged: Collection[RouteKey],
     ) -> Sequence[Step]:
-        # In a thread: of thousands of routes it takes long, and sessions must not wait.
+        # In a thread: thousands of routes take long, and sessions must not wait.
         few = len(wishes) + len(self.wishes) <= _FEW
         look = self._touched
         keys = look(desired, wishes) if few else await asyncio.to_thread(look, desired, wishes)
@@ -163,7 +165,7 @@ class Applier:
             )
         await self._plane.prepare(steps)
         await self._plane.apply(steps)
-        await asyncio.sleep(0)  # of thousands, each of these takes its time
+        await asyncio.sleep(0)  # for thousands of routes, each of these steps takes long
         self.routes, self._applied = routes, (desired, wishes)
         if keys is None:
             self._at, self._said = places, said
@@ -178,7 +180,7 @@ class Applier:
         return steps
 
     def held_by(self, key: RouteKey) -> str:
-        """Return the operator that holds a route, and since when."""
+        """Return which operator holds a route, and since when."""
         wish = self.wishes.get(key)
         if wish is None or wish.hold is None:
             if any(route.placed for route in self.installed(key)):
@@ -193,7 +195,7 @@ class Applier:
 
     @property
     def gone(self) -> list[Route]:
-        """The routes that the sources say and the operator has removed."""
+        """The routes that are in the sources and that the operator has removed."""
         return [
             self._said[key]
             for key, wish in self.wishes.items()
@@ -214,14 +216,16 @@ class Applier:
         )
 
     def check(self, wishes: Mapping[RouteKey, Wish]) -> Sequence[Step]:
-        """Return what `wishes` would come to. Raises ConfigError where they make no sense."""
+        """Return the steps that `wishes` would need. Raises ConfigError where they make no
+        sense.
+        """
         keys = self._touched(self.desired, wishes)
         if keys is None:
             return self._whole(self.desired, wishes)[1]
         return self._part(keys, wishes)[1]
 
     def _touched(self, desired: Desired, wishes: Mapping[RouteKey, Wish]) -> set[RouteKey] | None:
-        """Return the routes it is about; None: perhaps all."""
+        """Return the routes that the change touches; None: perhaps all."""
         desired_before, before = self._applied
         return touched(before, wishes) if desired is desired_before else None
 
@@ -250,7 +254,9 @@ class Applier:
         return tuple(routes), tuple(steps)
 
     def _forget_verdicts(self, steps: Sequence[Step]) -> None:
-        """An endpoint that comes back later is not known any longer."""
+        """Drop the verdicts of endpoints that have left: if such an endpoint returns, it is
+        unknown.
+        """
         if not self.verdicts:
             return
         for step in steps:
@@ -274,8 +280,8 @@ class Applier:
         *,
         owed: bool = False,
     ) -> None:
-        """Keep `wishes` and apply them, or do neither; with `owed` apply them also where they
-        cannot be kept: `unkept` then says why, until `repay` or the next wish can.
+        """Store `wishes` and apply them, or do neither. With `owed`, apply them also where they
+        cannot be stored: `unkept` then says why, until `repay` or the next wish succeeds.
         """
         if wishes != self.wishes or self.unkept:
             try:
@@ -297,7 +303,7 @@ class Applier:
         self.wished()
 
     async def repay(self) -> None:
-        """Try to keep what is owed to the store."""
+        """Try to store the wishes that are not stored."""
         if self.unkept:
             try:
                 await self._keep(self.wishes)
@@ -322,7 +328,9 @@ class Applier:
 def _by_key(
     routes: Sequence[Route], said: Sequence[Route]
 ) -> tuple[dict[RouteKey, int], dict[RouteKey, Route]]:
-    """Return the place of each of `routes`, and each of `said`, by its key: 3 us each."""
+    """Return the index of each of `routes`, and each of `said`, by its key; this takes 3 us
+    each.
+    """
     places = {route.key: place for place, route in enumerate(routes)}
     return places, {route.key: route for route in said}
 

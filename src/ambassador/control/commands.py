@@ -1,5 +1,5 @@
-"""Commands, one after another. What performs them is imported with the first one: 15 ms and 1 MB
-that a start does without.
+"""Commands, one after another. The code that performs them is imported with the first one: 15 ms
+and 1 MB that a start saves.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Commands", "executor"]
 
-# A command waits this long for those before it; a move takes its own `timeout`.
+# A command waits this long for earlier ones; a move has its own `timeout`.
 _PATIENCE = 30.0
 
 
@@ -40,8 +40,8 @@ def executor(*parts: Any, **more: Any) -> Executor:
 
 
 class Commands:
-    """Has each command done by what `make` returns, while it has `lock`; what the operator is
-    `owed` is seen to after each. `phase` is that of the reconciler.
+    """Has each command performed by what `make` returns, while it has `lock`; after each, `owed`
+    looks whether something is left to store. `phase` is that of the reconciler.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Commands:
 
     @cached_property
     def executor(self) -> Executor:
-        """What performs them."""
+        """The executor that performs commands."""
         made = self._make()
         self._made.append(made)
         if self._closed:
@@ -71,11 +71,11 @@ class Commands:
 
     @property
     def endings(self) -> tuple[DrainUntil | SlowCut, ...]:
-        """What was begun and goes on for a while."""
+        """Actions that were begun and go on for a while."""
         return self._made[0].deadlines.endings if self._made else ()
 
     def close(self) -> None:
-        """Break off what is under way, as far as it may be."""
+        """Break off what is under way, as far as this is possible."""
         self._closed = True
         for one in self._made:
             one.close()

@@ -1,7 +1,7 @@
 """Sessions the operator wants ended: at once, at a rate, or at the deadline of a drain.
 
-Works on any plane by the ids of sessions, and looks again before each piece: what has ended by
-itself, or is wanted again, is passed over.
+Works on any plane by the ids of sessions, and looks again before each piece: sessions that have
+ended by themselves, or may stay after all, are left out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ambassador.tasks import spawn
 
 __all__ = ["Deadlines", "of_endpoint"]
 
-_TICK = 0.1  # seconds between two looks at what is due; each may list all sessions
+_TICK = 0.1  # seconds between two checks of what is due; each may list all sessions
 
 List = Callable[[], Awaitable[Sequence[SessionStatus]]]
 Cut = Callable[[Collection[str], Reason], Awaitable[int]]
@@ -30,8 +30,8 @@ Place = tuple[RouteKey, Address]
 
 
 class Deadlines:
-    """The sessions that are being ended; `sessions` lists all, `cut` ends the sessions of these
-    ids, `changed` is told each time there is more or less to be ended.
+    """The sessions that are being ended; `sessions` lists all sessions, `cut` ends those with given
+    ids, `changed` is called each time the set of endings changes.
     """
 
     def __init__(self, sessions: List, cut: Cut, changed: Callable[[], None]) -> None:
@@ -44,11 +44,11 @@ class Deadlines:
 
     @property
     def endings(self) -> tuple[DrainUntil | SlowCut, ...]:
-        """What another process would have to go on with."""
+        """The endings that a process which takes over has to continue."""
         return (*self._drains.values(), *(cut for _, cut in self._rates.values()))
 
     def resume(self, endings: Iterable[DrainUntil | SlowCut]) -> None:
-        """Go on with what an earlier process has begun."""
+        """Continue what an earlier process has begun."""
         for one in endings:
             if isinstance(one, DrainUntil):
                 self._begin(one)
@@ -57,8 +57,8 @@ class Deadlines:
                 self._add(task, one)
 
     def leaving(self, session: SessionStatus) -> bool:
-        """Return whether `session` will be ended: by a cut that is under way, or at the deadline
-        of the drain of its endpoint.
+        """Return whether `session` will be ended: by a cut that is under way, or at the deadline of
+        the drain of its endpoint.
         """
         if any(session.id in ids for ids, _ in self._rates.values()):
             return True
@@ -66,8 +66,8 @@ class Deadlines:
         return endpoint is not None and (session.route.key, endpoint.address) in self._deadlines
 
     async def cut(self, ids: Sequence[str], existing: Existing, reason: Reason) -> int:
-        """End the sessions of these `ids` by `existing`: at once, or begin to at its rate. Return
-        how many have been ended.
+        """End the sessions with these `ids` by `existing`: at once, or begin to end them at its
+        rate. Return how many have been ended.
         """
         if not existing.rate:
             return await self._cut(set(ids), reason)
@@ -76,8 +76,8 @@ class Deadlines:
         return 0
 
     def drain(self, place: Place, seconds: float, name: str) -> None:
-        """End what `place`, of the route called `name`, still has at the end of a drain, spread
-        over its last part.
+        """End the sessions still open at `place`, of the route called `name`, at the end of a
+        drain, spread over its last part.
         """
         self._begin(DrainUntil(*place, name, asyncio.get_running_loop().time(), seconds))
 
@@ -97,7 +97,7 @@ class Deadlines:
             self.spare(self._deadlines.keys() - set(places))
 
     def close(self) -> None:
-        """End nothing any longer."""
+        """End no more sessions."""
         self.keep_only(())
         for task in tuple(self._rates):
             task.cancel()
@@ -120,7 +120,9 @@ class Deadlines:
         self._changed()
 
     async def _resume_cut(self, cut: SlowCut) -> None:
-        """Some may have ended since; one that an earlier process has still is called ID@PROCESS."""
+        """Continue `cut`: some of its sessions may have ended since; a session that an earlier
+        process still has is now called ID@PROCESS.
+        """
         wanted = frozenset(cut.ids)
         found = [one.id for one in await self._sessions() if one.id.partition("@")[0] in wanted]
         await self._cut_slowly(found, Existing(Fate.CUT, rate=cut.rate), Reason.CUT)
@@ -144,7 +146,7 @@ class Deadlines:
             log.event(log.INFO, "cut_done", text, sessions=ended, wanted=len(ids))
 
     async def _pace(self, ids: Sequence[str], existing: Existing, reason: Reason) -> int | None:
-        """Return how many were ended, None where the planes cannot."""
+        """Return how many were ended, None where the planes cannot end them."""
         try:
             return await pace(ids, existing, partial(self._cut_piece, reason), tick=_TICK)
         except PlaneError as error:

@@ -1,4 +1,4 @@
-"""Open sessions of clients that may not come in any longer: ended on whatever plane they are."""
+"""Open sessions of clients that may not come in any more: ended, whatever plane carries them."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from ambassador.tasks import Slice, spawn
 
 __all__ = ["Denied"]
 
-_TICK = 0.05  # seconds between two looks at what is due
-_AGAIN = 0.3  # seconds until a second look, for clients that were just coming in
+_TICK = 0.05  # seconds between two checks of what is due
+_AGAIN = 0.3  # seconds until a second look, for clients that were connecting during the first
 
 
 class Denied:
     """Looks at the sessions of each route whose `admitted` has changed, or that is new: an earlier
-    ambassador may have let in others.
+    ambassador may have let in other clients.
     """
 
     def __init__(self, plane: PlaneStack) -> None:
@@ -34,7 +34,7 @@ class Denied:
         self._tasks: dict[RouteKey, asyncio.Task[None]] = {}
 
     async def changed(self, steps: Iterable[Step]) -> None:
-        """Look after what `steps` have changed."""
+        """Look at the sessions of the routes that `steps` have changed."""
         piece = Slice()
         for step in steps:
             await piece.end()
@@ -57,7 +57,7 @@ class Denied:
                 task.add_done_callback(partial(self._forget, route.key))
 
     def close(self) -> None:
-        """End nothing any longer."""
+        """End no more sessions."""
         for task in tuple(self._tasks.values()):
             task.cancel()
 

@@ -1,4 +1,4 @@
-"""Clients that are held when the ambassador stops: nobody can release them any longer."""
+"""Clients that are held when the ambassador stops: nothing can release them any more."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _LOOK = 0.1  # seconds between two looks for clients that are held
 
 
 async def dismiss(plane: PlaneStack, routes: Iterable[Route]) -> None:
-    """Reset clients that are held at `routes`, also those that come out of a backlog only now; ends
-    when it is cancelled, or no route is held.
+    """Reset clients that are held at `routes`, also those that are accepted from a backlog only
+    now; ends when it is cancelled, or when no route is held.
     """
     held = [route for route in routes if route.hold is not None]
     while held:

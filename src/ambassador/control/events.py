@@ -1,7 +1,7 @@
 """The last things that happened, numbered, for every reader that follows them.
 
-What is logged from `info` up comes here too, whatever the level of the log. The ring forgets the
-oldest; a reader that sees a gap in the numbers has been too slow.
+What is logged from `info` up is also put here, whatever the level of the log. The ring drops the
+oldest events; a reader that sees a gap in the numbers was too slow.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ __all__ = ["Event", "Events"]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event: `number` counts from 1, `time` in seconds since 1970, the rest as it is logged."""
+    """One event: `number` counts from 1, `time` is in seconds since 1970, the rest is as in the
+    log.
+    """
 
     number: int
     time: float
@@ -33,7 +35,7 @@ class Event:
 
 
 class Events:
-    """A ring of `capacity` events. Made on the loop whose readers wait; `close` ends it."""
+    """A ring of `capacity` events. Has to be made on the loop of its readers; `close` ends it."""
 
     def __init__(self, capacity: int = 1000) -> None:
         self._loop = asyncio.get_running_loop()
@@ -45,23 +47,25 @@ class Events:
 
     @property
     def last(self) -> int:
-        """The number of the newest event; 0 while there was none."""
+        """The number of the newest event; 0 while there is none."""
         return self._number
 
     def since(self, number: int) -> tuple[Event, ...]:
-        """Return the events after `number` that are still known, the oldest first."""
+        """Return the events after `number` that the ring still has, the oldest first."""
         known = len(self._ring)
         return tuple(islice(self._ring, max(0, known - max(0, self._number - number)), None))
 
     async def wait(self, number: int) -> tuple[Event, ...]:
-        """Return the events after `number`, as soon as there is one; nothing once closed."""
+        """Return the events after `number`, as soon as there is one; nothing once the ring is
+        closed.
+        """
         while not self._closed and self._number <= number:
             self._more.clear()
             await self._more.wait()
         return self.since(number)
 
     def close(self) -> None:
-        """Hear no more, and let readers go."""
+        """Take no more events, and end the waiting of readers."""
         self._unfollow()
         self._closed = True
         self._more.set()

@@ -1,4 +1,4 @@
-"""What becomes of each command: decided by `core.decide`, done by `Applier`."""
+"""How each command is performed: decided by `core.decide`, applied by `Applier`."""
 
 from __future__ import annotations
 
@@ -60,15 +60,15 @@ __all__ = ["Executor"]
 _T = TypeVar("_T")
 
 _Chosen = Sequence[tuple[Route, Sequence[Endpoint]]]
-# What lets clients go on is done also where it cannot be kept; see Applier.wish.
+# Commands that let clients go on are done also where they cannot be stored; see Applier.wish.
 _FREEING = (Release, Ready, Reset)
 
 
 class Executor:
-    """Performs commands, one at a time; what only asks is answered by `showing`.
+    """Performs commands, one at a time; `showing` answers commands that change nothing.
 
-    `verifier` is asked before and after a move, `read_assignments` returns the routes of what
-    `Add` brings; without them nobody is asked, and nothing can be added.
+    `verifier` probes endpoints before and after a move (without it they are not probed),
+    `read_assignments` returns the routes of an `Add` (without it nothing can be added).
     """
 
     def __init__(
@@ -103,15 +103,15 @@ class Executor:
         )
 
     def close(self) -> None:
-        """Break off a move that has not come far, and end no sessions any longer."""
+        """Break off a move that is in an early step, and end no more sessions."""
         self._moves.close()
         self.deadlines.close()
 
     async def do(self, command: Command, who: str, deadline: float) -> Result:
-        """Do what `command` says; see `Reconciler.execute`. `deadline` by the loop's clock.
+        """Do what `command` says; see `Reconciler.execute`. `deadline` is by the loop's clock.
 
-        What is to be done is found out in a thread: a command may name thousands of endpoints or
-        routes, and sessions do not wait for that. Nothing changes meanwhile.
+        What is to be done is decided in a thread: a command may name thousands of endpoints or
+        routes, and sessions must not wait for that. Nothing else changes meanwhile.
         """
         try:
             return await self._do(command, who, deadline)
@@ -197,8 +197,8 @@ class Executor:
         )
 
     async def _tried(self, now: Situation, name: str, what: str, trying: Awaitable[_T]) -> _T:
-        """Return what `trying` to change the route called `name` comes to; that it has failed is
-        noted, unless it was asked wrongly.
+        """Return the result of `trying`, which changes the route called `name`; a failure is noted
+        in the history, unless the command itself was wrong.
         """
         try:
             return await trying

@@ -1,4 +1,4 @@
-"""A move: the new endpoints are asked, the route is led there, and they are asked once more."""
+"""A move: the new endpoints are probed, the route is led there, and they are probed once more."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["Moves"]
 
 
 class Moves:
-    """Makes one move at a time; `verifier` is asked before and after, where there is one."""
+    """Makes one move at a time; `verifier`, where there is one, probes before and after it."""
 
     def __init__(self, applier: Applier, plane: PlaneStack, verifier: Verifier | None) -> None:
         self._applier = applier
@@ -36,7 +36,7 @@ class Moves:
         self._closed = False
 
     def close(self) -> None:
-        """Break off a move that has not come far."""
+        """Break off a move that is in an early step."""
         self._closed = True
         if self._verifying is not None:
             self._verifying.cancel()
@@ -51,7 +51,7 @@ class Moves:
         return replace(result, seconds=round(time.monotonic() - began, 6))
 
     async def make(self, command: Move | Undo, it: MovePlan, who: str, deadline: float) -> Moved:
-        """Take both steps of `it`, for `who`; see `do`."""
+        """Make both steps of `it`, for `who`; see `do`."""
         applier = self._applier
         verified = await self._verify(command, it, deadline)
         before, key = applier.wishes, it.route.key
@@ -62,7 +62,7 @@ class Moves:
             once = {key: it.existing} if it.existing else None
             await applier.wish(it.after, who, it.message, once)
         except AmbassadorError:
-            # Whoever came in between was given to the new endpoint, and stays there.
+            # Clients that connected in between were given to a new endpoint, and stay there.
             keep = {key: Existing()}
             await applier.apply(applier.desired, before, who, "a move was undone", keep)
             raise
@@ -86,7 +86,7 @@ class Moves:
     async def _check(
         self, command: Move, it: MovePlan, steps: Sequence[Step], deadline: float
     ) -> Moved:
-        """Do all of `it` that no consumer feels, and return what the rest would come to."""
+        """Make all parts of `it` that no client notices, and return what the rest would do."""
         began = time.monotonic()
         once = it.existing
         await self._plane.prepare(
@@ -121,8 +121,8 @@ class Moves:
         return it, self._applier.check(it.after)  # raises where it would lead back to itself
 
     async def _verify(self, command: Move | Undo, it: MovePlan, deadline: float) -> bool:
-        """Have the new endpoints asked, unless they need not be; tell whether they have answered.
-        Raises NotVerifiedError and its like.
+        """Have the new endpoints probed, unless that is not needed; tell whether they have
+        answered. Raises NotVerifiedError and its like.
         """
         route, endpoints = it.route, it.asked
         if not command.verify or self._verifier is None or not endpoints:

@@ -1,4 +1,4 @@
-"""A file of networks has changed: take over who may come in, or say why that stays as it was."""
+"""A file of networks has changed: use what it says now, or log why the old networks stay."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ __all__ = ["renew"]
 async def renew(
     path: str, admission: Admission, applier: Applier, snapshots: SnapshotReader
 ) -> None:
-    """Bring the routes of `applier` that name the file at `path` to what it says now. Where it
-    makes no sense, log and status (`snapshots`) say so, and what was good before stands.
+    """Bring the routes of `applier` that name the file at `path` to what it says now. Where the
+    file makes no sense, log and status (`snapshots`) say so, and the last good networks stay.
     """
     name = f"networks {path}"
     of = [route for route in applier.routes if path in admission.files(route)]

@@ -1,4 +1,4 @@
-"""What is noted for `status` before anybody asks for it."""
+"""Values that are noted for `status` before it is asked for."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ __all__ = ["Noted"]
 
 
 class Noted:
-    """The last word of each probe, where the program is asked, who it is over TLS, since when."""
+    """The last result of each probe, where the program can be reached, its identity in TLS, and
+    when it started.
+    """
 
     def __init__(self) -> None:
         self.reasons: dict[tuple[RouteKey, Address], str] = {}

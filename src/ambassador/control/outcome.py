@@ -1,4 +1,4 @@
-"""What there is to say of a command that is done: which sessions are still where, until when."""
+"""The notes on a finished command: which sessions stay where, and until when."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def counted(sessions: int) -> str:
 
 
 def cut_begun(sessions: int, rate: int, now: float) -> str:
-    """Return what a cut at a `rate` has begun to do at `now` (seconds since 1970)."""
+    """Return the text for a cut at a `rate` that has begun at `now` (seconds since 1970)."""
     until = format_moment(now + sessions / rate)
     return f"{counted(sessions)} to cut, {rate} a second, until {until}"
 
@@ -40,8 +40,8 @@ def drain_begun(
     deadline: float,
     now: float,
 ) -> tuple[str, int]:
-    """Return what there is to say of a drain of the endpoints `found`, and their open sessions.
-    `deadline` in seconds from `now` (since 1970); 0: none.
+    """Return the text for a drain of the endpoints `found`, and the number of their open sessions.
+    `deadline` is in seconds from `now` (since 1970); 0: none.
     """
     drained = {route.key: endpoints for route, endpoints in found}
     count = sum(
@@ -59,8 +59,8 @@ def drain_begun(
 
 
 def moved(it: MovePlan, status: RouteStatus, *, kept: bool) -> tuple[str, ...]:
-    """Return what there is to say of a move: which sessions are still where it was, and, where it
-    is not `kept`, how long it is so.
+    """Return the notes on a move: which sessions stay where they were, and, where the move is not
+    `kept`, until when it lasts.
     """
     policy = format_existing(it.existing or status.route.existing)
     notes = [
@@ -78,7 +78,7 @@ def left_behind(it: MovePlan, status: RouteStatus) -> int:
 
 
 def would_move(it: MovePlan) -> str:
-    """Return what a move would come to that is only checked."""
+    """Return the text for a move that is only checked."""
     where = ", ".join(map(describe_endpoint, it.endpoints))
     return f"{it.route.name} would move to {where}; nothing has changed"
 
@@ -86,8 +86,8 @@ def would_move(it: MovePlan) -> str:
 def checked(
     it: MovePlan, status: RouteStatus, plane: tuple[str, str], *, verified: bool
 ) -> tuple[str, ...]:
-    """Return what there is to say of a move that was only checked: whether the new endpoints have
-    answered, what would become of which sessions, and what plane would carry new ones, and why.
+    """Return the notes on a move that was only checked: whether the new endpoints have answered,
+    what would happen to which sessions, and which plane would carry new ones, and why.
     """
     where = ", ".join(format_address(endpoint.address) for endpoint in it.asked)
     notes = [f"{where} {'answers' if len(it.asked) == 1 else 'answer'}" if verified else ""]
@@ -105,7 +105,7 @@ def checked(
     return tuple(notes)
 
 
-# What becomes of one session, and of several.
+# What happens to one session, and to several.
 _FATES = {
     Fate.KEEP: ("goes on there", "go on there"),
     Fate.DRAIN: ("goes on there for a while, then is cut", "go on there for a while, then are cut"),

@@ -1,4 +1,4 @@
-"""What could not be kept on disk is tried again until it is."""
+"""Changes that could not be stored on disk are tried again until they are."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from ambassador.tasks import spawn
 
 __all__ = ["Owed"]
 
-_REPAY = 5.0  # seconds between two attempts to keep what could not be kept
+_REPAY = 5.0  # seconds between two attempts to store
 
 
 class Owed:
-    """Has the store tried again while `applier` owes it something; `lock` is for one change."""
+    """Has `applier` try again to store changes while some are not stored; `lock` is for one
+    change.
+    """
 
     def __init__(self, applier: Applier, lock: asyncio.Lock) -> None:
         self._applier = applier
@@ -21,12 +23,12 @@ class Owed:
         self._repaying: asyncio.Task[None] | None = None
 
     def see(self) -> None:
-        """Begin to try, where something is owed."""
+        """Begin to try, where something is not stored."""
         if self._applier.unkept and (self._repaying is None or self._repaying.done()):
             self._repaying = spawn(self._repay(), "keep what is owed")
 
     def end(self) -> None:
-        """Try no longer."""
+        """Stop trying."""
         if self._repaying is not None:
             self._repaying.cancel()
 

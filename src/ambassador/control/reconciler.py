@@ -1,8 +1,8 @@
 """The one loop that brings what is installed to what is desired.
 
-Everything that changes routes goes through `Reconciler`, one thing at a time: what the sources
-say, what the operator wants, what probes find. A source that fails or says something wrong is not
-an empty source: its last good snapshot stands.
+Everything that changes routes goes through `Reconciler`, one change at a time: what the sources
+say, what the operator wants, what probes find. A source that fails or has an error is not an empty
+source: its last good snapshot stays in force.
 """
 
 from __future__ import annotations
@@ -61,16 +61,16 @@ __all__ = ["Phase", "Reconciler", "read"]
 
 
 class Reconciler:
-    """Owns the routes: reads the sources, plans, has the planes apply, and says what happened.
+    """Owns the routes: reads the sources, plans, has the planes apply, and logs what happened.
 
-    `plane` listens for every route; each of `fronts` stands in front of those before it. `verifier`
-    is asked before and after a move (without one, nobody is), `store` keeps the operator's wishes,
-    `memories` what followers decided and `history` what was changed (without one, they end with the
-    program), `read_assignments` returns the routes of what `Add` brings (without it, that is
-    refused), `installed` hears of each change, `reloadables` are read again at each reload,
-    `earlier` is what goes on in processes before this one, `admission` says of each route who may
-    come in (without it, everybody), `of_host` adds to `status` what this host does to every route,
-    `placed` which endpoints a service has, `engines` tells of containers.
+    `plane` listens for every route; each of `fronts` is in front of the planes before it.
+    `verifier` probes endpoints before and after a move, `store` keeps the operator's wishes,
+    `memories` what followers decided and `history` what was changed (without a store, these end
+    with the program). `read_assignments` returns the routes of an `Add` (without it, `Add` is
+    refused), `installed` is called after each change, `reloadables` are read again at each reload,
+    `earlier` are the processes before this one, `admission` adds to each route the clients that may
+    come in (without it, all may), `of_host` adds to `status` what this host does to every route,
+    `placed` gives routes the endpoints of their service, `engines` describes containers.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Reconciler:
         placed: Placed = lambda route: route,
     ) -> None:
         self.phase = Phase.STARTING
-        self.waits_for = ""  # which routes have no endpoint that works, where a start waits for it
+        self.waits_for = ""  # routes without an endpoint that works, where the start waits for them
         self.events = Events()
         self._admission = admission
         admit = admission or (lambda route: route)
@@ -132,7 +132,7 @@ class Reconciler:
         self._commands = Commands(make, *parts, lambda: self.phase)
 
     def keep_wishes(self, keep: Callable[[Collection[Wish]], None]) -> None:
-        """Have `keep` told of the operator's wishes and their history, each time they change."""
+        """Call `keep` with the operator's wishes each time they or their history change."""
 
         def changed() -> None:
             keep(tuple(self._applier.wishes.values()))
@@ -141,16 +141,16 @@ class Reconciler:
 
     @property
     def endings(self) -> tuple[DrainUntil | SlowCut, ...]:
-        """What the operator has begun that goes on for a while."""
+        """Actions of the operator that go on for a while."""
         return self._commands.endings
 
     def resume(self, endings: Iterable[DrainUntil | SlowCut]) -> None:
-        """Go on with `endings`, which an earlier process has begun."""
+        """Continue `endings`, which an earlier process has begun."""
         self._commands.executor.deadlines.resume(endings)
 
     @property
     def routes(self) -> tuple[Route, ...]:
-        """What is installed now."""
+        """The routes that are installed now."""
         return self._applier.routes
 
     @property
@@ -160,15 +160,15 @@ class Reconciler:
 
     @property
     def identity(self) -> IdentityView | None:
-        """Who we are over TLS."""
+        """Our identity in TLS."""
         return self._noted.identity()
 
     def known_as(self, identity: Callable[[], IdentityView | None]) -> None:
-        """Have `status` tell what `identity` returns."""
+        """Have `status` show what `identity` returns."""
         self._noted.identity = identity
 
     def asked_at(self, place: Place) -> None:
-        """Let `status` say where the program is asked."""
+        """Have `status` show where the program can be reached."""
         self._noted.place = place
 
     async def start(self) -> None:
@@ -192,10 +192,10 @@ class Reconciler:
             self.phase = PHASES[self.phase, Turn.INSTALLED]
 
     async def reload(self, *, by_operator: bool = True) -> bool:
-        """Read the sources again and touch only what changed; on failure nothing changes. Unless
-        the operator asked for it, a source that has lost most of its routes is a failure.
+        """Read the sources again and touch only what changed; on failure nothing changes. Where the
+        operator did not ask for it, a source that has lost most of its routes counts as a failure.
 
-        Return whether the reload was good. Raises what is no exception of ours, after it was said.
+        Return whether the reload was good. Raises exceptions that are not ours, after logging them.
         """
         async with self._lock:
             if self.phase is not Phase.READY:
@@ -215,7 +215,7 @@ class Reconciler:
         addresses: Sequence[AddressProbed] = (),
     ) -> None:
         """Take over what probes conclude of an endpoint, by its address as it is written, and of
-        the `addresses` of its name, where there are several; what follows for its sessions is done.
+        the `addresses` of its name, where there are several; apply what follows for its sessions.
         Raises PlaneError where the planes cannot.
         """
         down = tuple(one.address for one in addresses if one.health is Health.UNHEALTHY)
@@ -229,20 +229,20 @@ class Reconciler:
                 await self._applier.judge({(key, address): found})
 
     async def renew_networks(self, path: str) -> None:
-        """Take over who may come in from the file at `path`, which has changed: in force on return.
-        Where it makes no sense what it said before stands, and log and `status` say so.
+        """Take over the networks in the file at `path`, which has changed: in force on return.
+        Where the file makes no sense, what it said before stays, and log and `status` say so.
         """
         async with self._lock:
             if self.phase is Phase.READY and self._admission is not None:
                 await renew(path, self._admission, self._applier, self._snapshots)
 
     def look_for_denied(self) -> None:
-        """End sessions that an earlier process let in and this one would not."""
+        """End sessions that an earlier process admitted and this one would not."""
         self._denied.look(self.routes)
 
     async def lead(self, key: RouteKey, lead: Lead) -> None:
-        """Take over where the follower of the route `key` leads: it is in force on return. No
-        command keeps it waiting. Raises PlaneError where the planes cannot, or not yet.
+        """Take over where the follower of the route `key` leads: in force on return. It does not
+        wait for commands. Raises PlaneError where the planes cannot, or not yet.
         """
         if self.phase is not Phase.READY:
             raise PlaneError(f"the ambassador is {self.phase}")
@@ -259,20 +259,21 @@ class Reconciler:
         """Do what `command` says, one thing at a time, and return its `result`.
 
         `who` is kept with the change and shown in `status`: "uid 0 on the admin socket". The time
-        a command has counts from `since` (seconds since 1970; now, where it is not known), and one
-        whose caller has `gone` before it began is not begun. When it
-        returns, all is done (what runs on by design, a drain or a cut at a rate, has begun) and,
-        with a store, kept. When it raises, nothing has changed:
+        that a command may take counts from `since` (seconds since 1970; now, where it is unknown).
+        A command whose caller has `gone` before it began is not begun. When this returns, all is
+        done (actions that go on by design, a drain or a cut at a rate, have begun) and, with a
+        store, kept. When it raises, nothing has changed:
 
         ConfigError        a field makes no sense; the problem's `where` is the field's name
         NotFoundError      no such route (with the nearest name), endpoint or session
-        ConflictError      a hold of a held route, a release of another, a move to where it leads
+        ConflictError      a hold of a held route, a release of a route that is not, a move to where
+        it leads
         NotVerifiedError   a new endpoint does not answer, or not in time
         TimedOutError      not begun in time
         RunError           the planes or the store could not; not before `start` or after `stop`
 
-        Commands whose `changes` is false neither wait for others nor are kept waiting by them.
-        A caller that is cancelled does not stop what has begun.
+        Commands whose `changes` is false neither wait for others nor make others wait. Cancelling
+        the caller does not stop what has begun.
         """
         if not command.changes:
             return await self._commands.answer(command, self._snapshots, self.record)
@@ -283,7 +284,7 @@ class Reconciler:
         return self._plane.status(routes)
 
     async def look(self) -> Sequence[RouteStatus]:
-        """Return what the planes know of all routes, with turns for others."""
+        """Return what the planes know of all routes, with turns for other work of the loop."""
         return await self._plane.look(self.routes)
 
     async def measure(self) -> None:
@@ -292,8 +293,8 @@ class Reconciler:
 
     @asynccontextmanager
     async def still(self, passes: bool = False) -> AsyncIterator[tuple[Wish, ...]]:
-        """Let nothing be changed inside; give the operator's wishes. Raises RunError when this is
-        not the time for it: also where clients wait, unless open sessions pass to the process that
+        """Keep everything unchanged inside; gives the operator's wishes. Raises RunError when this
+        is not possible now: also where clients wait, unless open sessions pass to the process that
         asks (`passes`).
         """
         if not passes:
@@ -306,19 +307,19 @@ class Reconciler:
             yield tuple(self._applier.wishes.values())
 
     def leave(self) -> None:
-        """Another process has the routes: only open sessions are seen to."""
+        """Another process has the routes: only look after open sessions."""
         self._commands.close()
         self._denied.close()
         self._owed.end()
         self.phase = PHASES[self.phase, Turn.LEFT]
 
     async def stop(self, grace: float) -> int:
-        """Take what waits, let sessions end for `grace` seconds, cut the rest; held clients
-        are told at once, since nobody can release them any longer.
+        """Accept clients in the backlogs, let sessions end for `grace` seconds, cut the rest; held
+        clients are reset at once, since nothing can release them any more.
 
-        Return how many were cut after the grace.
+        Return how many sessions were cut after the grace.
         """
-        self._commands.close()  # so that nobody is waited for
+        self._commands.close()  # the stop does not wait for a long command
         self._denied.close()
         async with self._lock:
             await self._applier.repay()

@@ -1,4 +1,4 @@
-"""The record of the operator's changes: what is asked of it is decided in `core.history`."""
+"""The record of the operator's changes; `core.history` decides what is in it."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Record:
     def __init__(self, store: HistoryStore | None) -> None:
         self._store = store
         self.history: History = ()
-        self.changed: Callable[[], None] = lambda: None  # told each time it is another
+        self.changed: Callable[[], None] = lambda: None  # called each time the history has changed
 
     def load(self) -> None:
-        """Take up what was changed before."""
+        """Load the changes that were made before."""
         if self._store is not None:
             self.history = self._store.load()
 
@@ -55,7 +55,7 @@ class Record:
     async def note_failure(
         self, route: Route, who: str, when: float, what: str, error: AmbassadorError
     ) -> None:
-        """Note a change of `route` that was tried, and not made."""
+        """Note a change of `route` that was tried and failed."""
         from ambassador.core.history import failed  # noqa: PLC0415 (the same)
 
         why = str(error)

@@ -1,4 +1,4 @@
-"""The sources are read again; where that fails, everything stays as it was."""
+"""Reading the sources again; where that fails, everything stays as it was."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from ambassador.ports import Reloadable
 
 __all__ = ["Reloads", "told"]
 
-_LONGEST = 10_000  # characters of what is wrong with a source, in the log
+_LONGEST = 10_000  # characters of the error of a source, in the log
 
 
 def told(steps: Sequence[Step]) -> str:
-    """Return what there is to say of a reload that came to `steps`."""
+    """Return the log text of a reload that led to `steps`."""
     return f"reloaded: {len(steps)} change{'' if len(steps) == 1 else 's'}"
 
 
 class Reloads:
-    """Reads `snapshots` and `reloadables` anew, and has `applier` make it so."""
+    """Reads `snapshots` and `reloadables` again, and has `applier` apply the result."""
 
     def __init__(
         self, snapshots: SnapshotReader, reloadables: Sequence[Reloadable], applier: Applier
@@ -34,7 +34,7 @@ class Reloads:
         self.applier = applier
 
     async def renew(self, name: str) -> None:
-        """Read the source called `name` again. Raises whatever was wrong, after it was said."""
+        """Read the source called `name` again. Raises any error, after logging it."""
         try:
             desired, snapshots = await asyncio.to_thread(self.snapshots.read, only=name)
             await self.applier.source(desired, name)
@@ -47,10 +47,10 @@ class Reloads:
         self.snapshots.good(snapshots)
 
     async def do(self, who: str, *, loss: bool = True) -> Sequence[Step]:
-        """Reload, and return what has changed; without `loss`, not where most routes would go.
-        Raises whatever was wrong.
+        """Reload, and return what has changed; with `loss` false, raise where most routes of a
+        source would go. Raises any error, after logging it.
         """
-        failing = ""  # what was read last, where that is no source
+        failing = ""  # what was read last, where that is not a source
         try:
             with none_collected():
                 desired, snapshots = await asyncio.to_thread(self.snapshots.read, loss=loss)
@@ -60,12 +60,12 @@ class Reloads:
                 failing = ""
                 steps = await self.applier.source(desired, who)
         except Exception as error:
-            # Also what is a bug, or a thread that could not be started: it is said and shown.
+            # Also for a bug, or a thread that could not be started: it is logged and shown.
             self.snapshots.bad(error, failing)
             text = await asyncio.to_thread(in_a_line, error)
             if len(text) > _LONGEST:  # thousands of findings; `check` shows them all
                 text = f"{text[:_LONGEST]}..."
-            lost = isinstance(error, LostRoutesError)  # nothing is wrong, but it may not be meant
+            lost = isinstance(error, LostRoutesError)  # no error, but perhaps not intended
             what = "not reloaded" if lost else "reload failed, everything stays as it was"
             log.event(log.ERROR, "reload_failed", f"{what}: {text}", error=text)
             raise

@@ -1,4 +1,4 @@
-"""Sources that say by themselves that something has changed: a fleet in etcd."""
+"""Sources that report changes by themselves: a fleet in etcd."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Remote"]
 
 
 class Remote:
-    """What they bring about; `phase` is that of the reconciler, whose `lock` it is."""
+    """The changes that such sources make; `lock` and `phase` are those of the reconciler."""
 
     def __init__(self, reloads: Reloads, lock: asyncio.Lock, phase: Callable[[], Phase]) -> None:
         self._reloads = reloads
@@ -22,8 +22,8 @@ class Remote:
         self._phase = phase
 
     async def renew(self, name: str) -> None:
-        """Read the source called `name` anew, and no other: what it says is in force on return.
-        Raises what was wrong, after it was said; then what it said before stands.
+        """Read the source called `name` again, and no other: what it says is in force on return.
+        Raises any error, after logging it; then what it said before stays.
         """
         async with self._lock:
             if self._phase() is not Phase.READY:
@@ -33,15 +33,15 @@ class Remote:
     async def place(
         self, service: str, who: str, what: str, existing: Existing | None = None
     ) -> None:
-        """Lead the routes of `service` to where it is placed now: in force on return. No command
-        keeps it waiting. Raises PlaneError where the planes cannot, or not yet.
+        """Lead the routes of `service` to where it is placed now: in force on return. It does not
+        wait for commands. Raises PlaneError where the planes cannot, or not yet.
         """
         if self._phase() is not Phase.READY:
             raise PlaneError(f"the ambassador is {self._phase()}")
         await self._reloads.applier.place(service, who, what, existing)
 
     def stale(self, name: str, why: str, since: float, read: float) -> None:
-        """Take note of what is wrong with what a source called `name` goes by, since when (both in
-        seconds since 1970, as when it was `read` last); with empty `why` nothing is, any longer.
+        """Note what is wrong with the data of the source called `name`, since when, and when it was
+        `read` last (both in seconds since 1970); with empty `why` nothing is wrong any more.
         """
         self._reloads.snapshots.stale(name, why, since, read)

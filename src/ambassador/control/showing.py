@@ -1,4 +1,4 @@
-"""What is: the routes, the sources and the open sessions, as an operator reads them."""
+"""The present state: the routes, the sources and the open sessions, as an operator reads them."""
 
 from __future__ import annotations
 
@@ -39,11 +39,13 @@ from ambassador.tasks import Slice
 
 __all__ = ["Showing"]
 
-_ANEW = 50  # looks at a route that comes and goes while it is looked at
+_ANEW = 50  # attempts for a route that comes and goes during the look
 
 
 class Showing:
-    """Answers `status` and `sessions`, at any time; `deadlines` knows which are about to end."""
+    """Answers commands that change nothing, at any time; `deadlines` knows which sessions are about
+    to end.
+    """
 
     def __init__(
         self,
@@ -85,7 +87,7 @@ class Showing:
     async def status(
         self, command: Status, phase: str, sources: tuple[SourceView, ...]
     ) -> StatusView:
-        """Return what is."""
+        """Return the state of one route, or of all."""
         route = await self._find(command.route) if command.route else None
         await self._plane.measure()
         with none_collected():
@@ -167,7 +169,7 @@ class Showing:
             if route is None or one.route.key == route.key:
                 leaving = one.state == "open" and self._deadlines.leaving(one)
                 found.append(replace(one, state="leaving") if leaving else one)
-        # In a thread: there may be thousands.
+        # In a thread: there may be thousands of sessions.
         return await to_thread(session_list, found, command.limit)
 
     async def history(self, command: History, record: Record) -> ChangeList:
@@ -192,15 +194,17 @@ class Showing:
         return self._counted(statuses[0])
 
     async def _find(self, name: str) -> Route:
-        """Return the route called `name`. Raises NotFoundError that knows of one removed."""
+        """Return the route called `name`. Raises NotFoundError, which says so where the route was
+        removed.
+        """
         try:
-            # In a thread: what a wrong name may have meant is looked for among all.
+            # In a thread: for a wrong name, all names are searched for a similar one.
             return await to_thread(find, self._applier.routes, name)
         except NotFoundError as error:
             raise self.explained(name, error) from None
 
     def explained(self, name: str, error: NotFoundError) -> NotFoundError:
-        """Return `error`, or what has become of the route called `name`."""
+        """Return `error`, or what has happened to the route called `name`."""
         try:
             one = find(self._applier.gone, name)
         except ConfigError:

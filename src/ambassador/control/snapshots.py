@@ -17,7 +17,7 @@ from ambassador.ports import Source
 
 __all__ = ["SnapshotReader", "read"]
 
-# Stands in `status` like a source while what all said cannot be installed.
+# The entry in `status`, like a source, for an error of all sources together.
 _TOGETHER = "routes"
 _SHOWN = 5  # names of routes in one line
 
@@ -28,12 +28,13 @@ def read(
     said: Callable[[Snapshot], None] = lambda _snapshot: None,
     admission: Callable[[Route], Route] = lambda route: route,
 ) -> tuple[Desired, tuple[Snapshot, ...]]:
-    """Return the merged wish of `sources` and what each said.
+    """Return the merged routes of `sources` and what each source said.
 
-    What a source says comes before what those after it say of the same route; a guess is asked
-    only while no source before it names one. `asking` hears which is asked, before it is, `said`
-    what it says. `admission` says of each route who may come in; where that is wrong, a route of a
-    source that yields is left out, and any other an error. Raises ConfigError, SourceError.
+    A source has precedence over later ones that name the same route; a source that guesses is read
+    only while no source before it has routes. `asking` is called with the name of each source
+    before it is read, `said` with its snapshot. `admission` adds to each route the clients that may
+    come in; where it raises, a route of a source that yields is left out, and for any other source
+    this is an error. Raises ConfigError, SourceError.
     """
     snapshots: list[Snapshot] = []
     for source in sources:
@@ -53,7 +54,7 @@ def read(
 
 
 def _usable(snapshot: Snapshot, admission: Callable[[Route], Route]) -> Snapshot:
-    """Return `snapshot`, if it yields without the routes for which `admission` raises."""
+    """Return `snapshot`; if it yields, without the routes for which `admission` raises."""
     if not snapshot.yields:
         return snapshot
     routes, left_out = list[Route](), list(snapshot.left_out)
@@ -68,7 +69,9 @@ def _usable(snapshot: Snapshot, admission: Callable[[Route], Route]) -> Snapshot
 
 
 def admitted(desired: Desired, admission: Callable[[Route], Route]) -> Desired:
-    """Return `desired` with who may come in at each route. Raises ConfigError with all findings."""
+    """Return `desired` with the clients that may come in at each route. Raises ConfigError with all
+    errors.
+    """
     routes, problems = list[Route](), list[Problem]()
     for route in desired.routes:
         try:
@@ -81,7 +84,7 @@ def admitted(desired: Desired, admission: Callable[[Route], Route]) -> Desired:
 
 
 class _Said:
-    """Implements ports.Source: says what was said before."""
+    """Implements ports.Source: returns an earlier snapshot."""
 
     guess = False
 
@@ -90,12 +93,12 @@ class _Said:
         self._snapshot = snapshot
 
     def read(self) -> Snapshot:
-        """Return it; see ports.Source."""
+        """Return the snapshot; see ports.Source."""
         return self._snapshot
 
 
 class SnapshotReader:
-    """Reads the same sources again and again, and remembers how that went."""
+    """Reads the same sources again and again, and remembers the results."""
 
     def __init__(
         self,
@@ -107,13 +110,13 @@ class SnapshotReader:
         self._stale: dict[str, SourceView] = {}
         self._sources = sources
         self._current = _TOGETHER
-        self._said: list[Snapshot] = []  # the last time
+        self._said: list[Snapshot] = []  # of the last time
         self._good: dict[str, Snapshot] = {}
-        self._raw: dict[str, Snapshot] = {}  # before some gave way to others
+        self._raw: dict[str, Snapshot] = {}  # before routes gave way to others
 
     @property
     def views(self) -> tuple[SourceView, ...]:
-        """What is told of each source."""
+        """The sources as `status` shows them."""
         if not self._stale:
             return self._views
         known = {view.name for view in self._views}
@@ -130,16 +133,16 @@ class SnapshotReader:
         return replace(view, error=error, stale=found.stale, read=found.read or view.read)
 
     def stale(self, name: str, why: str, since: float, read: float) -> None:
-        """Note what is wrong with what the source called `name` goes by; empty: nothing is."""
+        """Note what is wrong with the data of the source called `name`; empty `why`: nothing is."""
         if why:
             self._stale[name] = SourceView(name, read, why, since)
         else:
             self._stale.pop(name, None)
 
     def read(self, *, loss: bool = True, only: str = "") -> tuple[Desired, tuple[Snapshot, ...]]:
-        """Return what `read` returns, and raise what it raises; and unless `loss` is meant,
-        LostRoutesError where a source has lost most of its routes since it was good. With `only`
-        no other source is asked: what it said last stands.
+        """Return what `read` returns, and raise what it raises. Where no `loss` is accepted, also
+        raise LostRoutesError where a source has lost most of its routes since its last good
+        snapshot. With `only`, no other source is read: their last snapshots are used.
         """
         self._said = []
         take = self._take if loss else self._take_with_care
@@ -152,8 +155,8 @@ class SnapshotReader:
         return read(sources, self._ask, take, self._admission)
 
     def good(self, snapshots: Sequence[Snapshot]) -> None:
-        """Note that `snapshots` are what stands now, and log what is new of what they left out; at
-        the start, notes are told before this.
+        """Note that `snapshots` are in force now, and log which routes were newly left out; at the
+        start, notes are logged before this.
         """
         now = time.time()
         for snapshot in snapshots:
@@ -169,10 +172,10 @@ class SnapshotReader:
         )
 
     def bad(self, error: Exception, name: str = "") -> None:
-        """Note that what was read last could not be used; what was good before stands.
+        """Note that what was read last could not be used; the last good snapshots stay in force.
 
-        The error is that of `name`, or of the source it is about; where there is none, it is that
-        of all together ("routes"). Sources that could be read have no error any longer.
+        The error belongs to `name`, or to the source it is about, or else to all together
+        ("routes"). Sources that could be read have no error any more.
         """
         name = name or self._culprit(error)
         over = {snapshot.source for snapshot in self._said}
@@ -187,13 +190,13 @@ class SnapshotReader:
         self._views = tuple(views)
 
     def well(self, name: str) -> None:
-        """Note that what is called `name`, which `bad` has told of, is as it should be."""
+        """Note that `name`, which `bad` was called for, is in order again."""
         self._views = tuple(view for view in self._views if view.name != name or view.read)
 
     def _culprit(self, error: Exception) -> str:
         """Return the name of the source that `error` is about."""
         if self._current != _TOGETHER:
-            # A guess is asked only because a source has no effect any longer.
+            # A guess is read only because an earlier source has no routes any more.
             empty = [one.source for one in self._said if not one.routes and self._had(one.source)]
             return empty[0] if empty else self._current
         wrong = {one.where for one in error.problems} if isinstance(error, ConfigError) else set()

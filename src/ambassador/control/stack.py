@@ -1,4 +1,6 @@
-"""A plane with others in front of it, as one: one order of doing things, one set of numbers."""
+"""A plane with others in front of it, used as one plane: one order of changes, one set of
+numbers.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ __all__ = ["OfHost", "PlaneStack", "same"]
 
 _NUMBERS = ("opened", "open", "refused", "to_upstream", "to_client", "held", "held_total")
 _MET = ("opened", "to_upstream", "to_client", "failures")
-_AT_ONCE = 50  # routes whose planes are asked together, 1 ms
+_AT_ONCE = 50  # routes whose planes are looked at together, 1 ms
 
 
 _T = TypeVar("_T")
@@ -28,13 +30,13 @@ OfHost = Callable[[Sequence[RouteStatus]], Sequence[RouteStatus]]
 
 
 def same(statuses: Sequence[RouteStatus]) -> Sequence[RouteStatus]:
-    """Return `statuses`: the host does nothing to them."""
+    """Return `statuses` unchanged: the host does nothing to the routes."""
     return statuses
 
 
 class _Before(NamedTuple):
-    """What was, while steps are performed: routes that were not there, and what was known of those
-    that were.
+    """The state before the steps that are being performed: routes that did not exist, and the
+    status of those that did.
     """
 
     coming: frozenset[RouteKey]
@@ -43,7 +45,7 @@ class _Before(NamedTuple):
 
 class PlaneStack:
     """Implements ports.Plane over `plane`, which listens for every route, and `fronts`, each in
-    front of those before it; `earlier` is behind all of them. `of_host` adds to what is known of
+    front of the planes before it; `earlier` is behind all of them. `of_host` adds to the status of
     routes what this host does to each of them, whichever plane has it.
     """
 
@@ -79,9 +81,9 @@ class PlaneStack:
     async def apply(self, steps: Sequence[Step]) -> None:
         """Have every plane perform its part, or none; see ports.Plane.
 
-        A route is behind before it is in front, and leaves the front before it leaves what is
-        behind: what a front lets through is always taken. Until all is done, `status` tells what
-        was before.
+        A route is added to the planes behind first, and removed from the planes in front first: so
+        a client that a front lets through is always accepted. Until all is done, `status` returns
+        the state before.
         """
         self._before = await self._standing(steps)
         try:
@@ -90,7 +92,7 @@ class PlaneStack:
             self._before = None
 
     async def _standing(self, steps: Sequence[Step]) -> _Before:
-        """Return what is known of the routes of `steps` while nothing has changed."""
+        """Return the state of the routes of `steps` while nothing has changed."""
         coming = frozenset(step.route.key for step in steps if isinstance(step, AddRoute))
         routes = [
             step.old if isinstance(step, ChangeRoute) else step.route
@@ -101,7 +103,9 @@ class PlaneStack:
         return _Before(coming, known)
 
     async def look(self, routes: Sequence[Route]) -> list[RouteStatus]:
-        """Return what `status` returns, with turns for others where there are many."""
+        """Return what `status` returns, with turns for other work of the loop where there are many
+        routes.
+        """
         return await self._in_pieces(self.status, routes)
 
     async def _in_pieces(
@@ -133,7 +137,7 @@ class PlaneStack:
             await self._earlier.apply(steps)
 
     async def measure(self, routes: Sequence[Route] | None = None) -> None:
-        """Bring the numbers of `status` up to date; a plane that cannot is passed over."""
+        """Bring the numbers of `status` up to date; a plane that cannot is left out."""
         for plane in self._all:
             try:
                 await plane.measure(routes)
@@ -145,8 +149,8 @@ class PlaneStack:
         return self._of_host(self._told(routes))
 
     def ahead(self, routes: Sequence[Route]) -> Sequence[RouteStatus]:
-        """Return what the plane that has each of `routes` says, and no numbers of those behind it:
-        of thousands of routes, these take most of the time.
+        """Return what the plane that has each of `routes` says, without the numbers of the planes
+        behind it: for thousands of routes, these take most of the time.
         """
         found: dict[RouteKey, RouteStatus] = {}
         for plane in (*reversed(self._fronts), self._plane):
@@ -165,7 +169,7 @@ class PlaneStack:
         return here + [known[key] for key in wanted if key in known and key not in keys]
 
     def _now(self, routes: Sequence[Route] | None) -> list[RouteStatus]:
-        """Return what the planes know, which may be in the middle of a change."""
+        """Return what the planes know now, which may be in the middle of a change."""
         statuses = list(self._plane.status(routes))
         if self._earlier is not None:
             routes = [status.route for status in statuses]
@@ -175,7 +179,7 @@ class PlaneStack:
                 for one in statuses
             ]
         for front in self._fronts:
-            # By key: while steps are performed one plane may know a route that another does not.
+            # By key: while steps are performed, one plane may have a route that another does not.
             ahead = {status.route.key: status for status in front.status(routes)}
             statuses = [
                 _joined(behind, ahead[key]) if (key := behind.route.key) in ahead else behind
@@ -184,8 +188,8 @@ class PlaneStack:
         return statuses
 
     def foreseen(self, route: Route) -> tuple[str, str]:
-        """Return which plane would carry new sessions of `route`, and why, as far as it can be
-        told beforehand.
+        """Return which plane would carry new sessions of `route`, and why, as far as it is known
+        beforehand.
         """
         why = ""
         for front in reversed(self._fronts):
@@ -198,8 +202,8 @@ class PlaneStack:
         return [session for plane in self._all for session in await plane.sessions(routes)]
 
     async def cut(self, ids: Collection[str], reason: Reason) -> int:
-        """End sessions in whatever plane they are; see ports.Plane. What one plane cannot end keeps
-        no other from it.
+        """End sessions in whatever plane they are; see ports.Plane. A plane that fails does not
+        keep the others from it.
         """
         ended, failures = 0, list[str]()
         for plane in reversed(self._all):
@@ -212,8 +216,8 @@ class PlaneStack:
         return ended
 
     def fence(self, route: Route) -> Callable[[], object]:
-        """Let nothing pass in front between clients of `route` and where it leads now; see
-        ports.Front. What the plane behind carries `apply` cuts as soon as this would.
+        """Let the planes in front pass nothing between clients of `route` and where it leads now;
+        see ports.Front. Sessions of the plane behind are cut by `apply` just as soon.
         """
         ends = [front.fence(route) for front in self._fronts]
 
@@ -224,7 +228,9 @@ class PlaneStack:
         return end
 
     async def untold(self, ids: Collection[str]) -> str:
-        """Return what to say of sessions that were cut and not told; see ports.Front."""
+        """Return a text about sessions that were cut and whose ends could not be told; see
+        ports.Front.
+        """
         return "\n".join(filter(None, [await front.untold(ids) for front in self._fronts]))
 
     async def drain(self, grace: float) -> int:
@@ -233,7 +239,7 @@ class PlaneStack:
 
 
 def _joined(behind: RouteStatus, ahead: RouteStatus) -> RouteStatus:
-    """Return what two planes know of one route; the one ahead knows who gets new ones."""
+    """Return what two planes know of one route; the one ahead decides about new sessions."""
     return replace(
         ahead,
         **_sums(behind, ahead, _NUMBERS),
@@ -250,7 +256,7 @@ def _joined(behind: RouteStatus, ahead: RouteStatus) -> RouteStatus:
 
 
 def _met(behind: EndpointMet | None, ahead: EndpointMet | None) -> EndpointMet:
-    """Return what was met at one endpoint; the plane ahead knows best what is now."""
+    """Return what clients met at one endpoint; the plane ahead has the latest state."""
     if behind is None or ahead is None:
         return behind or ahead or EndpointMet()
     latest = ahead if ahead.failed or not behind.failed else behind

@@ -1,7 +1,7 @@
-"""Leads of followers, carried out: cut, hold and release are one motion.
+"""Leads of followers, applied: cut, hold and release are one action.
 
-A lead that cuts is in force when the last session to the member that was left has ended; only then
-does the follower ask for the next one to be let through.
+A lead that cuts is in force when the last session to the old primary has ended; only then does the
+follower ask to let clients through to the next one.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ if TYPE_CHECKING:
 
 __all__ = ["Asked", "Switches"]
 
-# Returns how many members a follower asks answer, how many there are, and what is wrong.
+# Returns how many members of a follower answer, how many there are, and what is wrong.
 Asked = Callable[[RouteKey], tuple[int, int, tuple[str, ...]]]
 
-_LONGEST_CUT = 1.0  # seconds until the last session has ended; what is left then is told of
-_LOOK = 0.02  # seconds between two looks at what is left
+_LONGEST_CUT = 1.0  # seconds until the last session has ended; sessions left after that are logged
+_LOOK = 0.02  # seconds between two looks at the sessions left
 _BETWEEN = 8.0  # seconds an upgrade waits for a failover to end
-_DISK = 0.2  # seconds a memory may take to be on disk, before clients go on without
-# By the name of the stance; what it stands for is imported where a route follows something.
+_DISK = 0.2  # seconds that writing a memory to disk may take, before clients go on without it
+# By the name of the stance; the enum is imported only where a route follows something.
 _WORDS = {"LET": "leads to {primary}", "WAIT": "waits for {primary}", "CUT": "has no primary"}
 
 
 class _Followed(NamedTuple):
     lead: Lead
-    primary: Inet | None  # that clients were let through to last
-    since: float  # that one, in seconds since 1970
+    primary: Inet | None  # where clients were let through last
+    since: float  # the time since when, in seconds since 1970
 
 
 class Switches:
-    """Carries out leads; `store` keeps what has to be remembered (without one, nothing is)."""
+    """Applies leads; `store` keeps what has to be remembered (without one, nothing is)."""
 
     def __init__(self, applier: Applier, plane: PlaneStack, store: MemoryStore | None) -> None:
         self.changes: Counter[tuple[str, str]] = Counter()  # by route and cause
@@ -83,8 +83,8 @@ class Switches:
                 )
 
     async def lead(self, key: RouteKey, lead: Lead) -> None:
-        """Carry out `lead` for the route `key`; on return it is in force. Raises PlaneError, after
-        it was said; then all is as before.
+        """Apply `lead` for the route `key`; on return it is in force. Raises PlaneError, after
+        logging it; then all is as before.
         """
         from ambassador.core.follow.stage import Stance  # noqa: PLC0415 (see _WORDS)
 
@@ -94,10 +94,11 @@ class Switches:
         news = lead.memory is not None and self._memories.get(key) != lead.memory
         if lead.memory is not None:
             self._memories[key] = lead.memory
-        if news and lead.stance is not Stance.CUT:  # a cut waits for no disk
+        if news and lead.stance is not Stance.CUT:  # a cut does not wait for the disk
             await self._remember()
         route, began, cuts = routes[0], time.monotonic(), _cuts(routes[0], lead)
-        # What is acknowledged from now on may be lost: the rest takes its time on a busy machine.
+        # Bytes that are acknowledged from now on may be lost, and the rest takes long on a busy
+        # machine.
         released = self._plane.fence(route) if cuts else None
         try:
             await self._applier.lead(key, lead)
@@ -114,14 +115,14 @@ class Switches:
             await self._remember()
 
     async def settled(self) -> None:
-        """Wait a while for routes that are between two primaries, where clients wait."""
+        """Wait for a time for routes between two primaries, where clients wait."""
         deadline = time.monotonic() + _BETWEEN
         while time.monotonic() < deadline and self.waiting():  # noqa: ASYNC110 - no event tells it
             await asyncio.sleep(_LOOK)
 
     def waiting(self) -> list[str]:
-        """Return the names of routes at which clients wait for a primary: a process that takes over
-        cannot have them.
+        """Return the names of routes at which clients wait for a primary: these clients cannot be
+        handed over to another process.
         """
         between = [
             one for one in self._applier.routes if (one.led or one.placed) and one.hold is not None
@@ -131,7 +132,7 @@ class Switches:
         return [one.route.name for one in self._plane.status(between) if one.held]
 
     def refuse_waiting(self) -> None:
-        """Raise RunError where clients wait at a route, or may: a process that takes no open
+        """Raise RunError where clients wait at a route, or may: a process that takes over no open
         sessions could not release them.
         """
         routes = [one for one in self._applier.routes if not one.led and not one.placed]
@@ -147,7 +148,7 @@ class Switches:
             )
 
     def view(self, route: Route) -> FollowView | None:
-        """Return what is told of a followed route in `status`."""
+        """Return what `status` shows of a followed route."""
         if not route.follows:
             return None
         from ambassador.core.follow.memory import followed  # noqa: PLC0415 (see _WORDS)
@@ -173,12 +174,14 @@ class Switches:
         )
 
     def views(self, statuses: Sequence[RouteStatus]) -> dict[str, FollowView]:
-        """Return what is told of the followed routes among those of `statuses`, by their names."""
+        """Return what `status` shows of the followed routes among those of `statuses`, by their
+        names.
+        """
         found = {one.route.name: self.view(one.route) for one in statuses if one.route.follows}
         return {name: view for name, view in found.items() if view is not None}
 
     async def _remember(self) -> None:
-        """Have what is known now on disk; where the disk is slow, clients do not wait for it."""
+        """Write what is known now to disk; where the disk is slow, clients do not wait for it."""
         if self._store is None:
             return
         saving = spawn(asyncio.to_thread(self._save, dict(self._memories)), "remember the primary")
@@ -192,9 +195,9 @@ class Switches:
             log.event(log.ERROR, "not_kept", f"the primary is not remembered: {error}")
 
     async def _cut(self, route: Route) -> int:
-        """Return when all sessions of `route` have ended, and how many there were. The planes see
-        to it as soon as an endpoint leaves; what they have not seen, or what began just then, is
-        cut here.
+        """Wait until all sessions of `route` have ended, and return how many there were. The planes
+        end them as soon as an endpoint leaves; sessions that the planes have missed, or that began
+        just then, are cut here.
         """
         seen: set[str] = set()
         deadline = time.monotonic() + _LONGEST_CUT
@@ -246,6 +249,6 @@ class Switches:
 
 
 def _cuts(route: Route, lead: Lead) -> bool:
-    """Return whether `lead` ends all sessions at once; to a rate or a drain the planes see."""
+    """Return whether `lead` ends all sessions at once; a rate or a drain is done by the planes."""
     policy = route.existing.of(Reason.DEMOTED)
     return lead.stance.name == "CUT" and policy.fate is Fate.CUT and not policy.rate

@@ -1,4 +1,4 @@
-"""What a change has done to each route, told in the log and kept for `status`."""
+"""What a change has done to each route, written to the log and kept for `status`."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _TOLD = 20  # routes whose status is asked for at once
 
 
 class Teller:
-    """Says what steps have done; `changed` has the last change of each route."""
+    """Logs what steps have done; `changed` has the last change of each route."""
 
     def __init__(self) -> None:
         self.changed: dict[RouteKey, Changed] = {}
-        self._told: dict[RouteKey, tuple[str, str, str]] = {}  # the last line of each
+        self._told: dict[RouteKey, tuple[str, str, str]] = {}  # the last line of each route
 
     async def tell(
         self,
@@ -35,11 +35,11 @@ class Teller:
         who: str,
         what: str,
     ) -> None:
-        """Log what `steps` have done, for `what` reason and on behalf of `who`; `status` returns
-        which plane each of some routes has, and why.
+        """Log what `steps` have done, for the reason `what` and on behalf of `who`; `status`
+        returns which plane each of some routes has, and why.
         """
         piece = Slice()
-        lines: list[tuple[int, str]] = []  # for people, put together where there are many
+        lines: list[tuple[int, str]] = []  # for people, joined where there are many
         for first in range(0, len(steps), _TOLD):
             told = steps[first : first + _TOLD]
             there = [route_of(step) for step in told if not isinstance(step, RemoveRoute)]
@@ -56,7 +56,7 @@ class Teller:
                     self.changed.pop(key, None)
                 else:
                     self.changed[key] = Changed(time.time(), who, what or line)
-        # In a thread: of thousands of routes it takes long, and sessions must not wait.
+        # In a thread: thousands of routes take long, and sessions must not wait.
         few = len(lines) <= _TOLD
         if lines and log.summarised():
             for text in in_ranges(lines) if few else await asyncio.to_thread(in_ranges, lines):
@@ -64,8 +64,8 @@ class Teller:
                 log.summary(log.INFO, text)
 
     def _is_told(self, step: Step, line: str, plane: str, why: str) -> bool:
-        """Return whether the line of a route says what it said before, where only the operator or
-        the probes have changed something: they are told by lines of their own.
+        """Return whether the line of a route is the same as before, where only the operator or the
+        probes have changed something: such changes have lines of their own.
         """
         key, now = route_of(step).key, (line, plane, why)
         before, self._told[key] = self._told.get(key), now
@@ -107,7 +107,9 @@ class Teller:
 
 
 def _tell_panic(step: Step) -> None:
-    """Log that a route goes to endpoints whose probes all fail, and that it does no longer."""
+    """Log that a route begins to use endpoints whose probes all fail, or that it stops using
+    them.
+    """
     route = route_of(step)
     before = isinstance(step, ChangeRoute) and any(one.spared for one in step.old.endpoints)
     now = not isinstance(step, RemoveRoute) and any(one.spared for one in route.endpoints)
@@ -120,7 +122,7 @@ def _tell_panic(step: Step) -> None:
 
 
 def _as_said(route: Route) -> Route:
-    """Return `route` without what the operator and the probes say of it."""
+    """Return `route` without what comes from the operator and the probes."""
     endpoints = tuple(
         replace(endpoint, admin=Admin.READY, health=Health.UNKNOWN, spared=False)
         for endpoint in route.endpoints

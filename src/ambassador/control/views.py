@@ -1,4 +1,4 @@
-"""What is told of routes and sessions, from what the planes and the reconciler know of them."""
+"""What is shown of routes and sessions, from what the planes and the reconciler know."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def route_view(
     differs: str,
     follow: FollowView | None = None,
 ) -> RouteView:
-    """Return what is told of a route; `noted` has the last word of each probe."""
+    """Return what is shown of a route; `noted` has the last result of each probe."""
     route = status.route
     hold = None
     if route.hold is not None:
@@ -98,14 +98,14 @@ def _left(status: RouteStatus) -> tuple[EndpointLeft, ...]:
 
 
 def numbers(status: RouteStatus) -> NumbersView:
-    """Return what a plane has counted of a route, where nobody has counted more."""
+    """Return what a plane has counted of a route, where no part has counted more."""
     counts = (status.opened, status.refused, status.held_total)
     amounts = (status.to_upstream, status.to_client)
     return NumbersView(status.route.name, *counts, *amounts, (), (), ())
 
 
 def session_list(sessions: Iterable[SessionStatus], limit: int) -> SessionList:
-    """Return what is told of sessions, the oldest first, at most `limit` of them."""
+    """Return what is shown of sessions, the oldest first, at most `limit` of them."""
     known = sorted(sessions, key=lambda one: -(one.age or 0.0))
     views = (
         SessionView(
