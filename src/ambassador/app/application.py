@@ -196,7 +196,7 @@ class App:
         await readiness.begin(self._doors.start)
 
     async def leave(self, stop: asyncio.Event) -> None:
-        """Another process has the routes: let sessions end until `stop`; answer until it answers."""
+        """Another process has the routes: let sessions end until `stop`; answer till it does."""
         answering = spawn(self._answer_until_replaced(), "answer until the successor does")
         await self._transfer.stay(stop, answering)
         answering.cancel()

@@ -1,1 +1,1 @@
-"""One ambassador takes over from another: listeners change hands on a unix socket."""
+"""One ambassador takes over from another: listeners and sessions are passed over a unix socket."""

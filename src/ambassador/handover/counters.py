@@ -1,4 +1,4 @@
-"""What routes have carried, as flat numbers under names: they can be added up and written down.
+"""What routes have carried, as flat numbers by name, which can be added up and written as text.
 
 opened, refused, held_total, to_upstream, to_client, "closed REASON", "ways_out KIND",
 "turned_away REASON",
@@ -59,7 +59,7 @@ def counters_of(status: RouteStatus) -> dict[str, float]:
 
 
 def status_of(route: Route, counters: RouteCounters) -> RouteStatus:
-    """Return what `counters` say of `route`, without a plane."""
+    """Return what `counters` say of `route`, in the form of a plane's status."""
 
     def number(name: str) -> int:
         return int(counters.get(name, 0))
@@ -113,7 +113,9 @@ def _met(route: Route, counters: RouteCounters) -> dict[Address, EndpointMet]:
 
 
 def lasting(counters: RouteCounters) -> dict[str, float]:
-    """Return what stays of `counters` when their process has ended: what was of this moment not."""
+    """Return the part of `counters` that counts on after their process has ended, without the
+    numbers of one moment.
+    """
     return {
         name: value
         for name, value in counters.items()
@@ -131,7 +133,7 @@ def add(counters: Counters, more: Mapping[RouteKey, RouteCounters]) -> None:
 
 class KernelCounters:
     """Implements ports.Transferable: the counters of `plane` (if there is one), read before its
-    rules change hands; no socket goes with them.
+    rules pass to the successor; no socket goes with them.
     """
 
     def __init__(self, plane: Plane | None) -> None:
@@ -139,14 +141,14 @@ class KernelCounters:
         self._plane = plane
 
     async def lend(self) -> Sequence[socket.socket]:
-        """Read them; see ports.Transferable."""
+        """Read the counters; see ports.Transferable."""
         if self._plane is None:
             return []
         with suppress(PlaneError):
             await self._plane.measure()
         self.counters = {
             one.route.key: {
-                # Rules go on with what they have counted; the rest ends with our process.
+                # Rules go on with their counts; all other counts end with our process.
                 name if name.startswith(_WAYS_OUT) else f"{_KERNEL}{name}": value
                 for name, value in lasting(counters_of(one)).items()
             }
@@ -155,19 +157,19 @@ class KernelCounters:
         return []
 
     def pause(self) -> None:
-        """Nothing is accepted here; see ports.Transferable."""
+        """Do nothing: nothing is accepted here; see ports.Transferable."""
 
     async def take_back(self) -> None:
-        """Nothing was given away; see ports.Transferable."""
+        """Do nothing: nothing was lent; see ports.Transferable."""
 
     def give_up(self) -> None:
-        """What was read stands; see ports.Transferable."""
+        """Do nothing: the counters that were read stay valid; see ports.Transferable."""
 
 
 @dataclass(slots=True)
 class HandedCounters:
-    """All counters that a successor gets: of processes that have ended, of its predecessor, and
-    of each of the processes before that one, as they were last known.
+    """All counters that a successor gets: of processes that have ended, of its predecessor, and of
+    each process before that one, as they were last known.
     """
 
     past: Counters = field(default_factory=dict)
@@ -175,7 +177,7 @@ class HandedCounters:
     earlier: list[Counters] = field(default_factory=list)
 
     def encode(self) -> bytes:
-        """Return it as text."""
+        """Return them as text."""
         earlier = [_plain(one) for one in self.earlier]
         return json.dumps([_plain(self.past), _plain(self.live), earlier]).encode()
 
@@ -189,14 +191,14 @@ class HandedCounters:
             gone, live, earlier = json.loads(text)
             settled = _settled(_counters(gone), kernel=kernel)
             return cls(settled, _counters(live), [_counters(one) for one in earlier])
-        except Exception as error:  # whatever a text from outside may make of this
+        except Exception as error:  # a text from outside may cause any error
             raise RunError(
                 f"counters of an earlier process make no sense: {in_words(error)}"
             ) from error
 
 
 def _settled(counters: Counters, *, kernel: bool) -> Counters:
-    """Return `counters` with those of rules among the others, unless the rules go on."""
+    """Return `counters` with those of rules added to the others, unless the rules go on."""
     for mine in counters.values():
         for name in [name for name in mine if name.startswith(_KERNEL)]:
             value = mine.pop(name)
@@ -216,7 +218,7 @@ def _counters(plain: Mapping[str, Mapping[str, float]]) -> Counters:
         proto, _, listen = text.partition(" ")
         key = Proto(proto), parse_listen(listen)
         found[key] = {str(name): _number(value) for name, value in mine.items()}
-        status_of(Route("", key[1], (), key[0]), found[key])  # what is read then makes sense
+        status_of(Route("", key[1], (), key[0]), found[key])  # checks that the text makes sense
     return found
 
 

@@ -1,5 +1,5 @@
-"""Sessions in earlier processes whose endpoint leaves its route now: what the route's policy says
-counts for them as it does for our own.
+"""Sessions in earlier processes whose endpoint leaves its route now: the policy of the route counts
+for them as for our own sessions.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ from ambassador.tasks import Slice, spawn
 
 __all__ = ["Departures"]
 
-_TICK = 0.1  # seconds between two looks at what is due; each asks the process that has them
+_TICK = 0.1  # seconds between two checks of what is due; each asks the process with the sessions
 
 
 class Departures:
-    """`look` at each change; `sessions` lists what earlier processes have open, `cut` ends it."""
+    """Call `look` at each change; `sessions` lists the open sessions of earlier processes, `cut`
+    ends them.
+    """
 
     def __init__(
         self,
@@ -36,12 +38,12 @@ class Departures:
         self._resolver = resolver
         self._sessions = sessions
         self._cut = cut
-        self._known: dict[RouteKey, set[str]] = {}  # whose endpoint is not there, by their ids
+        self._known: dict[RouteKey, set[str]] = {}  # ids of sessions without their endpoint
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def look(self, steps: Sequence[Step]) -> None:
-        """See to the sessions that have no endpoint any longer after `steps`, and spare the
-        sessions that have one again.
+        """Begin to end the sessions that have no endpoint any more after `steps`, and stop this for
+        sessions whose endpoint is back.
         """
         changes = [step for step in steps if not isinstance(step, AddRoute)]
         if not changes:
@@ -61,7 +63,7 @@ class Departures:
                 continue
             try:
                 kept = set() if new is None else await self._places(new)
-            except ResolveError:  # the process itself follows names
+            except ResolveError:  # the earlier process itself follows names
                 continue
             gone = {one.id: one for one in mine if one.address not in kept}
             known = self._known.get(old.key, set())
@@ -76,12 +78,12 @@ class Departures:
                     self._see_off(old, ids, why)
 
     def close(self) -> None:
-        """End nothing any longer."""
+        """End no more sessions."""
         for task in self._tasks:
             task.cancel()
 
     async def _places(self, route: Route) -> set[str]:
-        """Return every address whose sessions may stay, as sessions have them."""
+        """Return every address whose sessions may stay, in the form that sessions have."""
         found: set[str] = set()
         for endpoint in filter(keeps, route.endpoints):
             address = endpoint.address
@@ -101,7 +103,7 @@ class Departures:
 
     async def _end(self, key: RouteKey, ids: Sequence[str], why: Departure) -> None:
         async def cut(piece: Sequence[str]) -> int:
-            still = self._known.get(key, set()) & set(piece)  # others are wanted again
+            still = self._known.get(key, set()) & set(piece)  # the others may stay again
             return await self._cut(still, why.reason) if still else 0
 
         await asyncio.sleep(grace(why.existing) or 0)
@@ -109,7 +111,7 @@ class Departures:
 
 
 def _cause(session: SessionStatus, step: ChangeRoute | RemoveRoute) -> Departure:
-    """Return why `session` leaves with `step`."""
+    """Return why `session` leaves because of `step`."""
     address = session.endpoint.address if session.endpoint else None
     if isinstance(step, ChangeRoute):
         return cause(address, step.new, once=step.existing)

@@ -1,4 +1,4 @@
-"""All that an ambassador can hand over, lent as one, or given back as one."""
+"""All that an ambassador can hand over, lent together or given back together."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = ["Lending"]
 class Lending:
     """Implements ports.Holder over `parts`, the `sockets` of the API and the operator's wishes.
 
-    `still` lets nothing be changed and gives the wishes, `encode` writes them down, `gone` is told
-    of the successor and how many sessions it has got, `counters` has what was counted and the
-    connections to earlier processes, `passing` the sessions.
+    `still` keeps everything unchanged and gives the wishes, `encode` writes them as text, `gone` is
+    called with the pid of the successor and the number of sessions that it has got, `counters`
+    returns the counters and the connections to earlier processes, `passing` has the sessions.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Lending:
 
     async def give_up(self, successor: int) -> None:
         """See ports.Holder."""
-        # The successor has all of it: what fails here must not keep it waiting.
+        # The successor has all of it: an error here must not make it wait.
         went = [0]
 
         def let_go() -> None:

@@ -1,6 +1,6 @@
 """The processes that had the routes before this one and still have sessions, as one more plane.
 
-Nothing new comes to it; it counts, lists, cuts, and sees to sessions whose endpoint has left its
+It gets no new sessions; it counts, lists and cuts, and ends sessions whose endpoint has left its
 route since then.
 """
 
@@ -44,7 +44,7 @@ class EarlierPlane:
         self._processes: list[EarlierProcess] = []
         self._past: Counters = {}
         self._routes: dict[RouteKey, Route] = {}
-        self._lock = asyncio.Lock()  # one look at a time, at the routes of that moment
+        self._lock = asyncio.Lock()  # one comparison at a time, with the routes of that moment
         self._departures = Departures(resolver, self.sessions, self.cut)
 
     def take_over(
@@ -53,8 +53,8 @@ class EarlierPlane:
         predecessor: socket.socket,
         earlier: Iterable[socket.socket],
     ) -> None:
-        """Go on with the counters that were `handed` over, and ask `predecessor` and the processes
-        before it (`earlier`).
+        """Continue with the counters that were `handed` over, and ask `predecessor` and the
+        processes before it (`earlier`) from now on.
         """
         if self._past:
             add(self._past, handed.past)
@@ -83,16 +83,16 @@ class EarlierPlane:
         return found.get(key, {})
 
     def past(self, route: Route) -> RouteCounters:
-        """Return what processes have counted of `route` that have ended."""
+        """Return what processes that have ended have counted of `route`."""
         return self._past.get(route.key, {})
 
     def recover(self, counted: Mapping[RouteKey, RouteCounters]) -> None:
-        """Go on with what a process has counted that was killed."""
+        """Continue with what a killed process has counted."""
         add(self._past, {key: lasting(one) for key, one in counted.items() if one})
 
     async def hand_over(self) -> tuple[HandedCounters, list[socket.socket]]:
-        """Return the numbers of processes that have ended, and of the others as they are known;
-        and the connections to the latter, which are asked no longer.
+        """Return the counters of processes that have ended, and of the others as they are known;
+        and the connections to the latter, which are not asked any more.
         """
         for process in tuple(self._processes):
             await process.stop()
@@ -101,10 +101,10 @@ class EarlierPlane:
         return HandedCounters(self._past, {}, earlier), connections
 
     async def prepare(self, steps: Sequence[Step]) -> None:
-        """Nothing fails here; see ports.Plane."""
+        """Do nothing: `apply` cannot fail here; see ports.Plane."""
 
     async def apply(self, steps: Sequence[Step]) -> None:
-        """Take note of `steps`; see ports.Plane."""
+        """Note `steps`; see ports.Plane."""
         async with self._lock:
             piece = Slice()
             for step in steps:
@@ -114,7 +114,9 @@ class EarlierPlane:
                 await self._departures.look(steps)
 
     async def _compare(self) -> None:
-        """Our routes may lead elsewhere than the routes of the predecessor."""
+        """Look at all sessions: our routes may lead elsewhere than the routes of the
+        predecessor.
+        """
         async with self._lock:
             await self._departures.look([ChangeRoute(one, one) for one in self._routes.values()])
 
@@ -123,7 +125,7 @@ class EarlierPlane:
         key = route.key
         if isinstance(step, RemoveRoute):
             self._routes.pop(key, None)
-            # A route that comes back counts from nothing.
+            # A route that is added again counts from 0.
             self._past.pop(key, None)
             if gone := lasting(self.counters(route)):
                 self._past[key] = {name: -value for name, value in gone.items()}
@@ -131,7 +133,7 @@ class EarlierPlane:
             self._routes[key] = route
 
     async def measure(self, routes: Sequence[Route] | None = None) -> None:
-        """Ask all of them; see ports.Plane."""
+        """Ask all processes; see ports.Plane."""
         await _all([process.measure() for process in self._processes])
 
     def status(self, routes: Sequence[Route] | None = None) -> Sequence[RouteStatus]:
@@ -141,7 +143,7 @@ class EarlierPlane:
         return [status_of(route, counters) for route, counters in known if counters]
 
     async def sessions(self, routes: Sequence[Route] | None = None) -> Sequence[SessionStatus]:
-        """Return the sessions that go on; see ports.Plane."""
+        """Return the open sessions of earlier processes; see ports.Plane."""
         lists = await _all([process.sessions(self._routes.get) for process in self._processes])
         found = [session for sessions in lists for session in sessions]
         if routes is None:
@@ -150,7 +152,7 @@ class EarlierPlane:
         return [session for session in found if session.route.key in keys]
 
     async def cut(self, ids: Collection[str], reason: Reason) -> int:
-        """Have them ended where they are; see ports.Plane."""
+        """Have the processes that have these sessions end them; see ports.Plane."""
         cuts = []
         for process in self._processes:
             own = [name for one in ids if (name := own_id(one, process.pid)) is not None]
@@ -159,11 +161,11 @@ class EarlierPlane:
         return sum(await _all(cuts))
 
     async def drain(self, grace: float) -> int:
-        """They end by themselves; see ports.Plane."""
+        """Do nothing: these sessions end by themselves; see ports.Plane."""
         return 0
 
     async def close(self) -> None:
-        """Ask no process any longer: sessions go on without us."""
+        """Ask no process any more: sessions go on without us."""
         self._departures.close()
         processes, self._processes = self._processes, []
         for process in processes:
@@ -176,11 +178,11 @@ class EarlierPlane:
         process.start()
 
     async def _gone(self, process: EarlierProcess) -> None:
-        """Keep what it has counted."""
+        """Keep what the ended process has counted."""
         if process not in self._processes:
             return  # we are ending, too
         piece = Slice()
-        while process.counters:  # each route's at once, so that all of them together stay
+        while process.counters:  # all at once for a route, so that its sum stays right
             key, counted = process.counters.popitem()
             add(self._past, {key: lasting(counted)})
             await piece.end()
@@ -195,7 +197,7 @@ class EarlierPlane:
 
 
 async def _all(questions: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
-    """Return the answers of all that answer, and make sense."""
+    """Return the answers of all that answer, and that make sense."""
     answers = await asyncio.gather(*questions, return_exceptions=True)
     found: list[_T] = []
     for answer in answers:

@@ -1,5 +1,5 @@
-"""The process that goes: wait for a successor, give it what it needs, and answer it while the last
-sessions go on here.
+"""The process that is replaced: it waits for a successor, gives it what it needs, and answers it
+while the last sessions go on here.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ from ambassador.tasks import spawn
 
 __all__ = ["Answers", "Predecessor"]
 
-_COUNTING = 5.0  # seconds for the counters of all there is
-_ROUNDS = 4  # of copies, before the moment in which nothing is done
-# Seconds of that moment at most: then the successor stands still, and all goes on here. It takes
-# 10 ms for 3,000 sessions.
+_COUNTING = 5.0  # seconds for counting everything
+_ROUNDS = 4  # of copies, before the moment in which all else stops
+# Longest time of that moment, in seconds: after that the successor has failed, and all goes on
+# here. The moment takes 10 ms for 3,000 sessions.
 _FROZEN = 2.0
 
 
@@ -57,11 +57,11 @@ class Predecessor:
         self._successor: socket.socket | None = None
 
     async def start(self) -> None:
-        """Wait from now on. Where that is not possible it is said, and there is no upgrade."""
+        """Wait from now on. Where that is not possible it is logged, and there is no upgrade."""
         sock = None
         try:
-            # It takes the place of the one we have taken over from, or of one that is dead; in a
-            # thread, since sessions go on while a disk is slow.
+            # It replaces the socket of our predecessor, or of a process that is dead; in a thread,
+            # so that sessions go on while a disk is slow.
             kind = socket.SOCK_SEQPACKET
             sock = listen(self.path, 1, kind, private=True, replace=True, later=True)
             await asyncio.to_thread(take_place, sock)
@@ -80,7 +80,7 @@ class Predecessor:
         self._task = spawn(self._wait(sock), "wait for a successor")
 
     def close(self) -> None:
-        """Wait no longer."""
+        """Stop waiting."""
         if self._task is not None:
             self._task.cancel()
         if self._successor is not None:
@@ -133,7 +133,7 @@ class Predecessor:
                     self._holder.pause()
                     await send(sock, "yours")
                     await self._receive(sock, "done")
-        except Exception as error:  # also what is a bug: clients are waiting
+        except Exception as error:  # also for a bug: clients are waiting
             await self._refuse(sock, error)
             await self._take_back(sock, passes)
             why = _why(error)
@@ -178,7 +178,7 @@ class Predecessor:
         )
 
     async def _copy(self, sock: socket.socket) -> None:
-        """Give copies of all sessions, which go on here."""
+        """Send copies of all sessions, which go on here."""
         await self._holder.gather()
         for _ in range(_ROUNDS):
             count = 0
@@ -192,8 +192,8 @@ class Predecessor:
         await self._holder.stop_accepting()
 
     def _hand(self, sock: socket.socket) -> None:
-        """Give what is left. Nothing else is done here meanwhile, so that it counts; what fails has
-        changed nothing.
+        """Send the rest. Nothing else is done here meanwhile, so it must be short; if it fails,
+        nothing has changed.
         """
         deadline = time.monotonic() + _FROZEN
         with none_collected():
@@ -207,7 +207,7 @@ class Predecessor:
             send_now(sock, deadline, "bye")
 
     async def _take_back(self, sock: socket.socket, passes: bool) -> None:
-        """All goes on here; the other process may have copies for as long as it lives."""
+        """Go on with everything here; the other process may have copies for as long as it lives."""
         await self._holder.take_back()
         if passes:
             gone = self._until_gone(sock.dup())
@@ -220,8 +220,8 @@ class Predecessor:
         self._holder.returned()
 
     async def _counters(self) -> tuple[bytes, Sequence[socket.socket]]:
-        """Return what was counted, and the connections to earlier processes. The routes are given
-        up: whatever fails, the successor must not wait for nothing.
+        """Return the counters, and the connections to earlier processes. The routes are given up
+        already: whatever fails, the successor must get an answer.
         """
         try:
             async with asyncio.timeout(_COUNTING):
@@ -234,7 +234,7 @@ class Predecessor:
 
     async def connection(self) -> socket.socket | None:
         """Return the connection to the process that has taken over, to be closed by the caller;
-        None when none has.
+        None when there is none.
         """
         if self._task is not None:
             await asyncio.wait({self._task})
@@ -278,7 +278,7 @@ def _why(error: BaseException) -> str:
 
 
 class Answers:
-    """Answers on `sock` what the successor asks of `plane`; `counters` returns what was counted."""
+    """Answers on `sock` what the successor asks of `plane`; `counters` returns the counters."""
 
     def __init__(
         self, sock: socket.socket, plane: Plane, counters: Callable[[], Awaitable[Counters]]
@@ -288,13 +288,13 @@ class Answers:
         self._counters = counters
 
     async def run(self) -> None:
-        """Answer until the successor asks no longer, because one of the two has ended."""
+        """Answer until the connection ends, because one of the two processes has ended."""
         with contextlib.suppress(OSError, RunError):
             while (found := await receive(self._sock))[0]:
                 await self._answer(*found)
 
     async def farewell(self) -> None:
-        """Say what was counted, for the last time."""
+        """Send the counters for the last time."""
         with contextlib.suppress(OSError):
             await send_text(self._sock, "farewell", await self._numbers())
         self._sock.close()
@@ -315,7 +315,7 @@ class Answers:
             case "cut":
                 text = await self._cut(given, str(message.get("reason")))
             case _:
-                text = b""  # of a later version: nothing is known of that
+                text = b""  # a question of a later version, with no answer here
         await send_text(self._sock, "answer", text, n=message.get("n"))
 
     async def _cut(self, given: bytes, reason: str) -> bytes:

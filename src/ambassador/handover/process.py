@@ -1,4 +1,4 @@
-"""One process that had the routes before and whose sessions go on: ask it, from the successor."""
+"""One process that had the routes before and whose sessions go on, as its successor asks it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from ambassador.tasks import spawn
 
 __all__ = ["EarlierProcess"]
 
-_PATIENCE = 2.0  # seconds for one answer; what was known before stands
+_PATIENCE = 2.0  # seconds for one answer; after that the last numbers stay
 
 
 class EarlierProcess:
-    """Speaks on `sock`, from `start` to its end, of which `ended` hears; `counters` are what was
-    known last.
+    """Talks to the process on `sock`, from `start` until that process ends; then `ended` is called.
+    `counters` are the last known ones.
     """
 
     def __init__(
@@ -39,30 +39,30 @@ class EarlierProcess:
         self.pid = peer(sock)[0]
         self.counters = counters
         self._ended = ended
-        # Unique: an answer to a question of our predecessor may be on its way.
+        # Unique: the answer to a question of our predecessor may still arrive.
         self._numbers = (f"{uuid4().hex}.{number}" for number in count(1))
         self._waiting: dict[str, asyncio.Future[bytes]] = {}
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Listen to what it says."""
+        """Receive what the process sends."""
         self.sock.setblocking(False)
         self._task = spawn(self._listen(), f"sessions of process {self.pid}")
 
     async def stop(self) -> None:
-        """Listen no longer; the connection stays open for another."""
+        """Stop receiving; the connection stays open for another process."""
         if (task := self._task) is not None:
             task.cancel()
-            await asyncio.wait({task})  # until the loop has let go of the socket
+            await asyncio.wait({task})  # until the loop does not use the socket any more
         self._forget()
 
     @property
     def open(self) -> int:
-        """How many sessions it had when it was asked last."""
+        """How many sessions it had at the last answer."""
         return int(sum(one.get("open", 0) for one in self.counters.values()))
 
     async def measure(self) -> None:
-        """Ask for its numbers; without an answer the last ones stand. Raises RunError."""
+        """Ask for its numbers; without an answer the last ones stay. Raises RunError."""
         if text := await self._ask("numbers"):
             self.counters = await asyncio.to_thread(_numbers, text)
 
@@ -108,7 +108,7 @@ class EarlierProcess:
                 if future is not None and not future.done():
                     future.set_result(text)
         except (OSError, RunError):
-            pass  # as if it had ended: it is not understood any longer
+            pass  # as if it had ended: its messages make no sense
         self._task = None
         self.sock.close()
         self._forget()
@@ -121,5 +121,5 @@ class EarlierProcess:
 
 
 def _numbers(text: bytes) -> Counters:
-    """Return what was counted; of thousands of routes it takes 0.2 s."""
+    """Return the counters in `text`; for thousands of routes this takes 0.2 s."""
     return HandedCounters.decode(text, kernel=True).live

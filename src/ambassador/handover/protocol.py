@@ -1,4 +1,4 @@
-"""What the two processes of a handover say to each other: JSON messages, some with descriptors.
+"""The messages between the two processes of a handover: JSON, some with descriptors.
 
     successor                        predecessor
     hello (protocol, version, sessions) ─▶
@@ -8,22 +8,23 @@
     ready                       ─▶                       it listens, but accepts nothing yet
                                 ◀─   piece, a file and the sockets of sessions, which go on there
     more                        ─▶
-                                ◀─   yours, a file       the predecessor does nothing any longer
+                                ◀─   yours, a file       the predecessor does nothing any more
     done                        ─▶                       it is ready to accept, and to go on
                                 ◀─   bye: no way back
-                                ◀─   counted (how many), a file with what was counted, and
+                                ◀─   counted (how many), a file with the counters, and
                                      connections to earlier processes that still have sessions
                                 ◀─   earlier, more of these, as many as fit
 
-`sessions` is the version in which the successor can read sessions. Where it says none (0.1), or
-one that the predecessor does not write, there is no piece and no `counted`: `bye` has what that
-would have, and the sessions stay where they are until they end.
+`sessions` is the version of the session format that the successor can read. Where the field is
+missing (0.1), or where the predecessor does not write that version, there is no `piece` and no
+`counted`: the fields of `counted` are in `bye`, and the sessions stay in the predecessor until they
+end.
 
-Only then the successor takes the place of the admin socket: one that stands still before has taken
-nothing away.
+Only after `bye` the successor takes the place of the admin socket: a successor that hangs before
+has taken nothing away.
 
-Instead of any of its answers the predecessor may say `no` and why. Whoever reads the end of the
-connection knows that the other one has failed.
+Instead of any of its answers the predecessor may say `no` and why. A process that reads the end of
+the connection knows that the other one has failed.
 
 While sessions go on in the predecessor, the successor may ask on the same connection, as often as
 it likes; each question has a word `n` of its own, which the answer repeats:
@@ -32,7 +33,7 @@ it likes; each question has a word `n` of its own, which the answer repeats:
     sessions (n)                ─▶
     cut (n, reason), a file with ids
                                 ◀─   answer (n), a file
-                                ◀─   farewell, a file with what was counted: it ends
+                                ◀─   farewell, a file with the counters: the predecessor ends
 """
 
 from __future__ import annotations
@@ -73,12 +74,14 @@ _LARGEST = 65536
 
 
 def beside(admin: Path) -> Path:
-    """Return where an ambassador waits for its successor, beside its admin socket."""
+    """Return the path where an ambassador waits for its successor, beside its admin socket."""
     return admin.with_name(f"{admin.name}.upgrade")
 
 
 def may_hand_over(user: int, mine: int) -> bool:
-    """Return whether `user` may be at the other end when I am `mine`: myself, or root."""
+    """Return whether `user` may be at the other end when this process has user id `mine`: the same
+    user, or root.
+    """
     return user in (mine, 0)
 
 
@@ -95,7 +98,9 @@ async def send(sock: socket.socket, say: str, descriptors: Sequence[int] = (), *
 
 
 def _send(sock: socket.socket, data: bytes, descriptors: Sequence[int]) -> None:
-    """Send it at once; a word alone also where no descriptors may be sent (seccomp)."""
+    """Send the message at once; without descriptors by send(2), which also works where seccomp
+    forbids sendmsg(2).
+    """
     if descriptors:
         socket.send_fds(sock, [data], list(descriptors), socket.MSG_NOSIGNAL)
     else:
@@ -120,8 +125,8 @@ def send_now(
     text: bytes | None = None,
     descriptors: Sequence[int] = (),
 ) -> None:
-    """Send one message, as `send_text` where there is a `text`; nothing else is done meanwhile,
-    until `deadline` by the monotonic clock. Raises OSError, also when it is over.
+    """Send one message, as `send_text` does where there is a `text`. This blocks the process,
+    at most until `deadline` by the monotonic clock. Raises OSError, also after the deadline.
     """
     if text is not None:
         with _file(say, text) as file:
@@ -138,7 +143,7 @@ def send_now(
 
 
 def receive_now(sock: socket.socket, deadline: float) -> tuple[dict[str, Any], list[int]]:
-    """Return the next message as `receive`; nothing else is done meanwhile, until `deadline` by the
+    """Return the next message as `receive`. This blocks the whole process until `deadline` by the
     monotonic clock. Raises TimeoutError, OSError and RunError.
     """
     while True:
@@ -157,7 +162,7 @@ def _wait(sock: socket.socket, deadline: float, event: int) -> None:
 
 @contextmanager
 def _file(name: str, text: bytes) -> Iterator[int]:
-    """Yield an unnamed file with `text`."""
+    """Yield the descriptor of an unnamed file with `text`."""
     file = os.memfd_create(name, os.MFD_CLOEXEC)
     try:
         with os.fdopen(os.dup(file), "wb") as writing:
@@ -168,7 +173,7 @@ def _file(name: str, text: bytes) -> Iterator[int]:
 
 
 def text_of(descriptors: Sequence[int]) -> bytes:
-    """Return what the file that `send_text` sent holds; nothing where there is none. The file is
+    """Return the content of the file that `send_text` sent; empty where there is none. The file is
     closed.
     """
     if not descriptors:
@@ -181,7 +186,7 @@ def text_of(descriptors: Sequence[int]) -> bytes:
 async def receive(sock: socket.socket) -> tuple[dict[str, Any], list[int]]:
     """Return the next message and its descriptors; ({}, []) at the end of the connection.
 
-    Raises RunError when it makes no sense, or when not all of its descriptors could be had.
+    Raises RunError when the message makes no sense, or when not all of its descriptors arrived.
     """
     while True:
         try:
@@ -197,8 +202,8 @@ def _receive(sock: socket.socket) -> tuple[dict[str, Any], list[int]]:
             data, ancillary, flags, _ = sock.recvmsg(_LARGEST, space, socket.MSG_CMSG_CLOEXEC)
             break
         except ConnectionResetError:
-            # It closed without having read all we said. What it said last is still to be read:
-            # the error comes first, and once (unix_release_sock in net/unix/af_unix.c).
+            # The other side closed without having read all that we sent. Its last message is still
+            # to be read: the error comes first, and once (unix_release_sock in net/unix/af_unix.c).
             continue
     found = array.array("i")
     for level, kind, content in ancillary:
@@ -225,7 +230,7 @@ def _receive(sock: socket.socket) -> tuple[dict[str, Any], list[int]]:
 
 
 def _short(had: int) -> RunError:
-    """Return what to say where the kernel has left descriptors out (unix(7))."""
+    """Return the error where the kernel has left descriptors out (unix(7))."""
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return RunError(
         f"file descriptors are short here: {limit} are allowed (ulimit -n) and {had} of those that "

@@ -1,4 +1,4 @@
-"""Open sessions of another process, written down and read again."""
+"""Open sessions of another process, as text and back."""
 
 from __future__ import annotations
 
@@ -42,17 +42,19 @@ def encode_sessions(sessions: Iterable[SessionStatus]) -> bytes:
 def decode_sessions(
     text: bytes, pid: int, route_of: Callable[[RouteKey], Route | None]
 ) -> list[SessionStatus]:
-    """Return the sessions of process `pid`, which the ids tell; `route_of` has the routes of
-    today. Raises RunError.
+    """Return the sessions of process `pid`, with the pid in their ids; `route_of` returns the
+    present routes. Raises RunError.
     """
     try:
         return [_session(one, pid, route_of) for one in json.loads(text)]
-    except Exception as error:  # whatever a text from outside may make of this
+    except Exception as error:  # a text from outside may cause any error
         raise RunError(f"sessions of process {pid} make no sense: {in_words(error)}") from error
 
 
 def own_id(name: str, pid: int) -> str | None:
-    """Return what process `pid` calls the session `name`; None when it is of another."""
+    """Return the id that process `pid` has for the session `name`; None when the session is in
+    another process.
+    """
     own, at, number = name.rpartition("@")
     return own if at and number == str(pid) else None
 

@@ -1,4 +1,6 @@
-"""The process that comes: ask the running one for all it has, and say when it may let go."""
+"""The process that takes over: it asks the running one for all it has, and says when that one may
+let go.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,7 @@ class Successor:
         self.sockets: list[LentSocket] = []
         self.wishes = b""
         self.kept: list[LentSocket] = []  # sockets whose files belong to a third process: systemd
-        # From `done` on: what was counted, and connections to processes before the predecessor.
+        # After `done`: the counters, and connections to processes before the predecessor.
         self.counters = b""
         self.earlier: list[socket.socket] = []
         self._said: tuple[dict[str, Any], list[int]] = {}, []
@@ -51,8 +53,8 @@ class Successor:
 
     @classmethod
     async def ask(cls, admin: Path, sessions: int = 0) -> Successor:
-        """Ask the ambassador of the admin socket `admin` for all it has, with open sessions where
-        it writes those of this version (0: without). Raises RunError.
+        """Ask the ambassador of the admin socket `admin` for all it has; with open sessions where
+        it writes them in the version `sessions` (0: without). Raises RunError.
         """
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
         path = beside(admin)
@@ -84,34 +86,34 @@ class Successor:
         return successor
 
     async def ready(self, plane: ListeningPlane | None = None) -> None:
-        """Say that everything is installed; when it returns, all of it is about to be ours, and
-        `plane` has the sessions. Raises RunError when the predecessor has changed its mind, or when
-        they cannot be taken.
+        """Say that everything is installed; after this all of it is about to be ours, and `plane`
+        has the sessions. Raises RunError when the predecessor has given up, or when the sessions
+        cannot be taken.
         """
         message, descriptors = await self._say("ready")
         while plane is not None and message.get("say") == "piece":
             plane.take(text_of(descriptors[:1]), descriptors[1:])
             message, descriptors = await self._say("more")
-        if message:  # else it has died: whatever there was is ours
+        if message:  # else the predecessor has died: all it had is ours
             _expect(message, "yours")
         state = text_of(descriptors)
         if plane is not None and self._passes and state:
             plane.settle(state)
 
     async def done(self) -> None:
-        """Say that we serve; when it returns, the predecessor has let go.
+        """Say that we serve; after this the predecessor has let go.
 
-        Raises RunError when it has changed its mind.
+        Raises RunError when it has given up.
         """
-        # Longer than it waits itself: while it may yet give up, we must not.
+        # Longer than the predecessor itself waits: while it may still give up, we must not.
         message, descriptors = await self._say("done", 3 * PATIENCE)
         if message:
             _expect(message, "bye")
-        # All is ours from now on, whatever else it says.
+        # All is ours from now on, whatever else it sends.
         self._said = message, descriptors
 
     async def counted(self) -> None:
-        """Hear, after `done`, what was counted, and of earlier processes."""
+        """Receive, after `done`, the counters, and the connections to earlier processes."""
         message, descriptors = self._said
         try:
             async with asyncio.timeout(PATIENCE):
@@ -132,25 +134,25 @@ class Successor:
         self.earlier += [socket.socket(fileno=descriptor) for descriptor in descriptors]
 
     def connection(self) -> socket.socket | None:
-        """Return, after `done`, the connection on which the predecessor can be asked, to be
-        closed by the caller; None where it has died.
+        """Return, after `done`, the connection on which the predecessor can be asked, to be closed
+        by the caller; None where it has died.
         """
         connection = self._sock.dup() if self.counters else None
         self.close()
         return connection
 
     async def _say(self, say: str, patience: float = PATIENCE) -> tuple[dict[str, Any], list[int]]:
-        """Say it, and return the answer; nothing where the other has died."""
+        """Send the message, and return the answer; empty where the predecessor has died."""
         try:
             async with asyncio.timeout(patience):
-                with contextlib.suppress(OSError):  # it has gone, perhaps with a last word
+                with contextlib.suppress(OSError):  # it is gone, perhaps after a last message
                     await send(self._sock, say)
                 return await receive(self._sock)
         except TimeoutError as error:
             raise RunError("the ambassador to take over from does not answer") from error
 
     def close(self) -> None:
-        """Speak no longer."""
+        """Close the connection."""
         self._sock.close()
 
     async def _begin(self) -> None:
@@ -170,9 +172,9 @@ class Successor:
 
 
 class HandedStore:
-    """Implements ports.StateStore: what was handed over is what was saved last.
+    """Implements ports.StateStore: what was handed over counts as saved last.
 
-    `read` makes wishes of the text; what is saved goes to `store`, if there is one.
+    `read` makes wishes of the text; new wishes are saved in `store`, if there is one.
     """
 
     def __init__(
@@ -185,7 +187,7 @@ class HandedStore:
     def load(self) -> tuple[Wish, ...]:
         """Return the wishes of the predecessor; see ports.StateStore."""
         if self._store is not None:
-            self._store.load()  # what is wrong with the place is said now
+            self._store.load()  # an error of this place is raised now
         return self._read(self._text)
 
     def save(self, wishes: Collection[Wish]) -> None:
@@ -195,9 +197,9 @@ class HandedStore:
 
 
 class HandedHistory:
-    """Implements ports.HistoryStore: what was handed over as `text` is what was saved last.
+    """Implements ports.HistoryStore: what was handed over as `text` counts as saved last.
 
-    `read` makes a history of it; what is saved goes to `store`, if there is one.
+    `read` makes a history of it; new changes are saved in `store`, if there is one.
     """
 
     def __init__(
@@ -212,7 +214,7 @@ class HandedHistory:
         try:
             return self._read(self._text)
         except (AmbassadorError, ArithmeticError, LookupError, TypeError, ValueError):
-            return () if self._store is None else self._store.load()  # one that told of none
+            return () if self._store is None else self._store.load()  # it had no history
 
     def save(self, history: History) -> None:
         """Keep `history`; see ports.HistoryStore."""

@@ -49,8 +49,8 @@ _AT_ONCE = 20  # routes whose status is asked for at once
 
 
 class Transfer:
-    """`relay` has sessions that end with this process, `kernel` (if any) rules that do not;
-    `ended` is what was counted at the end of sessions of a route, by its name.
+    """`relay` has sessions that end with this process, `kernel` (if any) rules that do not; `ended`
+    returns what was counted at the end of sessions of a route, by its name.
     """
 
     def __init__(
@@ -73,8 +73,9 @@ class Transfer:
     async def take_over(
         self, successor: Successor, inherited: Inherited, serve: Callable[[], Awaitable[None]]
     ) -> None:
-        """All is installed: have the predecessor let go and accept in its place. `serve` takes the
-        place of its admin socket, once it has promised that all is ours. Raises RunError.
+        """All is installed: have the predecessor let go, and accept in its place. `serve` takes the
+        place of its admin socket, after the predecessor has confirmed that all is ours. Raises
+        RunError.
         """
         try:
             await successor.ready(self._relay)
@@ -82,7 +83,7 @@ class Transfer:
         except BaseException:
             self._relay.disown()
             raise
-        # All is ours from now on, and nothing may fail any longer. Clients have waited.
+        # All is ours from now on, and nothing may fail any more. Clients have waited.
         self._relay.begin()
         inherited.own(successor.kept)
         await self._relay.accept()
@@ -107,8 +108,8 @@ class Transfer:
         log.event(log.INFO, "taken_over", f"taken over from process {pid}", pid=pid)
 
     def lasting(self, status: RouteStatus) -> RouteCounters:
-        """Return all that was counted of a route by processes that have ended, and by this one, of
-        which it is the `status`, at the end of sessions.
+        """Return all that was counted of a route at the end of sessions, by processes that have
+        ended and by this one; `status` is that of this process.
         """
         key = status.route.key
         ended = self._ended(status.route.name).items()
@@ -118,20 +119,20 @@ class Transfer:
         return found[key]
 
     def recover(self, *counted: Mapping[RouteKey, RouteCounters]) -> None:
-        """Go on with what an ambassador that was killed has counted."""
+        """Continue with what a killed ambassador has counted."""
         for one in counted:
             self.earlier.recover(one)
 
     async def count_on(self, successor: Successor) -> None:
-        """Go on with what the predecessor has counted."""
+        """Continue with what the predecessor has counted."""
         if (connection := successor.connection()) is None:
             return
         kernel = self._kernel is not None
         try:
-            handed = await asyncio.to_thread(  # of thousands of routes it takes 0.1 s
+            handed = await asyncio.to_thread(  # for thousands of routes it takes 0.1 s
                 partial(HandedCounters.decode, successor.counters, kernel=kernel)
             )
-        except RunError as error:  # the routes are ours by now: nothing may fail any longer
+        except RunError as error:  # the routes are ours by now: nothing may fail any more
             log.event(log.WARNING, "earlier_not_understood", str(error))
             handed = HandedCounters()
         self.earlier.take_over(handed, connection, successor.earlier)
@@ -162,7 +163,9 @@ class Transfer:
         await self._predecessor.start()
 
     def before(self, routes: Iterable[Route]) -> Mapping[str, RouteCounters]:
-        """Return what earlier processes have counted at the end of sessions, by name of route."""
+        """Return what earlier processes have counted at the end of sessions, by the name of the
+        route.
+        """
         return {
             route.name: {
                 name.removeprefix(_ENDED): value
@@ -181,7 +184,7 @@ class Transfer:
 
     async def stay(self, stop: asyncio.Event, answering: asyncio.Task[None]) -> None:
         """A successor has the routes: answer it and let open sessions end, however long they take,
-        until `stop`; and let `answering` be done, as long as the successor lives.
+        until `stop`; and wait for `answering` as long as the successor lives.
         """
         if self._predecessor is not None:
             self.answer(await self._predecessor.connection())
@@ -200,20 +203,20 @@ class Transfer:
             self._answering = spawn(self._answers.run(), "questions of the successor")
 
     async def leave(self) -> None:
-        """All sessions have ended: tell the successor what was counted."""
+        """All sessions have ended: send the counters to the successor."""
         if self._answers is not None and self._answering is not None:
             self._answering.cancel()
             await asyncio.wait({self._answering})
             await self._answers.farewell()
 
     async def close(self) -> None:
-        """Wait for no successor, and ask no earlier process any longer."""
+        """Wait for no successor, and ask no earlier process any more."""
         if self._predecessor is not None:
             self._predecessor.close()
         await self.earlier.close()
 
     async def _counters(self) -> Counters:
-        """Return what this very process has counted, the rules of the kernel aside."""
+        """Return what this process itself has counted, without the rules of the kernel."""
         found, piece = dict[RouteKey, dict[str, float]](), Slice()
         for one in await self._statuses():
             ended = self._ended(one.route.name).items()
@@ -223,7 +226,7 @@ class Transfer:
         return found
 
     async def _statuses(self) -> Sequence[RouteStatus]:
-        """Return what the relay knows of all routes, with turns for others."""
+        """Return what the relay knows of all routes, with turns for other work of the loop."""
         routes = self.routes()
         found, piece = list[RouteStatus](), Slice()
         for first in range(0, len(routes), _AT_ONCE):

@@ -1,4 +1,6 @@
-"""The nouns of the product as frozen values, with no behaviour beyond what follows from fields."""
+"""The nouns of the product as frozen values, without behaviour except what follows from their
+fields.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Routes, endpoints and addresses, and what may be said of them, one field an option.
+"""Routes, endpoints and addresses with their options, one field an option.
 
-A source yields snapshots of routes; merged they are the desired state; a plan leads there.
+A source yields snapshots of routes; merged, they are the desired state; a plan leads there.
 """
 
 from __future__ import annotations
@@ -53,26 +53,26 @@ class Pick(StrEnum):
     LEAST = "least"  # the fewest open sessions for its weight
     FIRST = "first"  # the first that works, in the order written
     RANDOM = "random"  # by weight
-    HASH = "hash"  # by the address of the client: the same one, while it works
+    HASH = "hash"  # by the address of the client: always the same endpoint, while it works
 
 
 class Resolve(StrEnum):
     """Which addresses of a name get sessions."""
 
     ALL = "all"
-    FIRST = "first"  # the others only where it does not answer
+    FIRST = "first"  # the first one; the others only where it does not answer
 
 
 class Verify(StrEnum):
-    """Who proves to be who it is over TLS."""
+    """Which side proves its identity over TLS."""
 
-    BOTH = "both"  # both, where there is an authority to do it by
+    BOTH = "both"  # both sides, where there is an authority to check them by
     SERVER = "server"
     NONE = "none"
 
 
 class Admin(StrEnum):
-    """What the operator wishes for an endpoint."""
+    """What the operator wants of an endpoint."""
 
     READY = "ready"
     DRAIN = "drain"  # no new sessions; open ones finish
@@ -84,18 +84,18 @@ class Health(StrEnum):
 
     UNKNOWN = "unknown"  # not probed, or not yet often enough
     HEALTHY = "healthy"  # it answers
-    UNHEALTHY = "unhealthy"  # it has not answered `fall` times in a row
+    UNHEALTHY = "unhealthy"  # it failed to answer `fall` times in a row
 
 
 class Promote(StrEnum):
     """When the new primary gets clients."""
 
     CONFIRMED = "confirmed"  # as soon as the authority names it
-    FAST = "fast"  # as soon as it says itself that it is the primary, once it was selected
+    FAST = "fast"  # once it was selected, as soon as it says itself that it is the primary
 
 
 class Failback(StrEnum):
-    """Whether a member that was left may get clients again without an authority saying so."""
+    """Whether a member that was left may get clients again without an authority that says so."""
 
     MANUAL = "manual"
     AUTO = "auto"  # while the one in use is gone and no other claims
@@ -103,7 +103,9 @@ class Failback(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """New sessions are accepted and wait: each `timeout` seconds at most, `limit` at once."""
+    """New sessions are accepted and wait: each for at most `timeout` seconds, at most `limit` at
+    once.
+    """
 
     timeout: float = 30.0
     limit: int = 1000
@@ -136,7 +138,7 @@ class Unix:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most `count`; a further client waits for a place so many seconds, 0: is refused."""
+    """At most `count`; one more client waits so many seconds for a place; with 0 it is refused."""
 
     count: int
     wait: float = 0.0
@@ -144,7 +146,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """`count` in `seconds`; `wait` as of a limit."""
+    """`count` in `seconds`; `wait` as in `Limit`."""
 
     count: int
     seconds: float
@@ -153,8 +155,8 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Ranges:
-    """Addresses of one family as numbers: from each of `firsts`, ascending, to its one of `lasts`.
-    Between two of them is an address that belongs to none. They may be many, so two are compared by
+    """Addresses of one family as numbers: ranges from each of `firsts`, ascending, to its element
+    of `lasts`, with a gap between any two ranges. There may be many, so two values are compared by
     their `digest`.
     """
 
@@ -171,8 +173,8 @@ class Ranges:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """Who may come in, by the address. An IPv4-mapped IPv6 address (RFC 4291, section 2.5.5.2)
-    counts as the IPv4 address.
+    """The clients that may come in, by address. An IPv4-mapped IPv6 address (RFC 4291, section
+    2.5.5.2) counts as the IPv4 address.
     """
 
     ipv4: Ranges
@@ -189,7 +191,7 @@ class Follow:
 
     kind: str  # sentinel
     members: tuple[Inet, ...]  # that are asked
-    name: str = ""  # what the sentinels call the set
+    name: str = ""  # the name that the sentinels have for the set
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,28 +199,30 @@ class Tls:
     """TLS at an endpoint, or where a route listens."""
 
     verify: Verify = Verify.BOTH
-    oldest: str = "1.3"  # the oldest version that is spoken: 1.2 or 1.3
-    starttls: str = ""  # postgres, mysql, smtp: how the endpoint is asked for it; empty: at once
+    oldest: str = "1.3"  # the oldest version that is accepted: 1.2 or 1.3
+    starttls: str = ""  # postgres, mysql, smtp: how TLS is requested; empty: TLS from the start
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One address traffic may go to. A range of ports maps one to one onto the listen range."""
+    """One address where traffic may go. A range of ports maps one to one onto the listen range."""
 
     address: Address
     proto: Proto = Proto.TCP
     weight: int = 1  # share of new sessions among endpoints of one route; at least 1
     backup: bool = False  # picked only while no endpoint without `backup` works
-    proxy: int = 0  # the version of the PROXY header it is sent, 1 or 2; 0: none
-    tls: Tls | None = None  # how it is spoken to over TLS; None: in clear
-    admin: Admin = Admin.READY  # the operator's; no part of the grammar
-    health: Health = Health.UNKNOWN  # the probes'; neither
-    down: tuple[str, ...] = ()  # addresses of its name that have failed their probes; neither
-    spared: bool = False  # unhealthy as all of its route are, and used all the same; neither
+    proxy: int = 0  # the version of the PROXY header that is sent to it, 1 or 2; 0: none
+    tls: Tls | None = None  # TLS towards it; None: in clear
+    admin: Admin = Admin.READY  # set by the operator; not in the grammar
+    health: Health = Health.UNKNOWN  # set by probes; not in the grammar
+    down: tuple[str, ...] = ()  # addresses of its name that have failed their probes
+    spared: bool = False  # unhealthy, as all of its route are, and used all the same
 
 
 class Finding(NamedTuple):
-    """What probes have found of an endpoint, and which addresses of its name have failed them."""
+    """What probes have found of an endpoint, and the addresses of its name that have failed
+    them.
+    """
 
     health: Health = Health.UNKNOWN
     down: tuple[str, ...] = ()
@@ -233,56 +237,56 @@ class Route:
     endpoints: tuple[Endpoint, ...]
     proto: Proto = Proto.TCP
     pick: Pick = Pick.ROUNDROBIN
-    connect: float = 5.0  # a client is kept waiting at most this long for an upstream (TCP)
-    idle: float = 60.0  # a UDP flow without a datagram for this long is forgotten
+    connect: float = 5.0  # a client waits at most this long for an upstream (TCP)
+    idle: float = 60.0  # a UDP flow without a datagram for this long is dropped
     source: tuple[str, ...] = ()  # addresses of this host to connect from; none: the kernel chooses
-    keepalive: float = 60.0  # silence before TCP asks whether the peer is still there; 0: never
-    existing: Existing = Existing()  # what becomes of open sessions of an endpoint that left (TCP)
-    allow: tuple[str, ...] = ()  # networks and @files of who may come in; none: nothing is said
-    deny: tuple[str, ...] = ()  # of who may not, though allowed
-    proxy: tuple[str, ...] = ()  # networks of who sends a PROXY header; none: nobody does
+    keepalive: float = 60.0  # seconds of silence before TCP probes the peer; 0: never
+    existing: Existing = Existing()  # policy for open sessions of an endpoint that has left (TCP)
+    allow: tuple[str, ...] = ()  # networks and @files that may come in; none: no rule
+    deny: tuple[str, ...] = ()  # networks and @files that may not come in, though allowed
+    proxy: tuple[str, ...] = ()  # networks that may send a PROXY header; none: no client may
     limit: Limit | None = None  # open sessions
-    limit_client: Limit | None = None  # the same of one client, which is the /64 of an IPv6 address
+    limit_client: Limit | None = None  # open sessions of one client (IPv4 address or IPv6 /64)
     rate: Rate | None = None  # new sessions
     ban: Rate | None = None  # a client that is refused so often gets no session for so long
     health: str = ""  # the probe of its endpoints; empty: none
     interval: float = 2.0  # between two answers of one endpoint
     rise: int = 2  # so many good answers in a row make an unhealthy endpoint healthy
-    fall: int = 3  # so many bad ones another unhealthy
-    slow_start: float = 0.0  # seconds until one that comes gets all of its part
+    fall: int = 3  # so many bad answers in a row make an endpoint unhealthy
+    slow_start: float = 0.0  # seconds until a new endpoint gets its full share
     resolve: Resolve = Resolve.ALL
     panic: bool = False  # where all endpoints are unhealthy, they are used all the same
     lag: float = 10.0  # a replica that is further behind its primary is unhealthy
-    follow: Follow | None = None  # what says which member is the primary
-    user: str = ""  # what the probes log in as at an endpoint
+    follow: Follow | None = None  # the authority that says which member is the primary
+    user: str = ""  # the user that probes log in as
     password_file: str = ""  # the path of the file with the password
-    sentinel_user: str = ""  # the same at the sentinels
+    sentinel_user: str = ""  # the user at the sentinels
     sentinel_password_file: str = ""
-    health_tls: str = ""  # probes speak TLS: "yes", or a file of authorities; empty: they do not
+    health_tls: str = ""  # probes use TLS: "yes", or a file of authorities; empty: no TLS
     none: float | None = None  # how long clients wait for a primary; None: `connect`; 0: not at all
     promote: Promote = Promote.CONFIRMED
     failback: Failback = Failback.MANUAL
-    hold: Hold | None = None  # the operator's, or the follower's; no part of the grammar
+    hold: Hold | None = None  # of the operator, or of the follower; not in the grammar
     members: tuple[Endpoint, ...] = ()  # `endpoints` as they are written, where a follower leads
     led: bool = False  # `endpoints` are the primary, found by a follower
-    service: str = ""  # what its endpoints are called in etcd; empty: they are as they are written
-    placed: bool = False  # `endpoints` are those that stand there now
-    admitted: Admitted | None = None  # what allow and deny come to; None: everybody may come in
+    service: str = ""  # the name of its endpoints in etcd; empty: they are as written
+    placed: bool = False  # `endpoints` are those that are in etcd now
+    admitted: Admitted | None = None  # the result of allow and deny; None: every client may come in
     tls: Tls | None = None  # how clients speak TLS; None: in clear
-    peers: tuple[str, ...] = ()  # identities and @files of who may come in; none: everybody
-    identities: tuple[str, ...] = ()  # what peers come to, where there are files
-    alias: str = ""  # the name the user gave, before a port was added to tell routes apart
-    port: int = 0  # the port in the name of the link variable, wherever it listens; 0: none
+    peers: tuple[str, ...] = ()  # identities and @files that may come in; none: all
+    identities: tuple[str, ...] = ()  # the result of peers, where there are files
+    alias: str = ""  # the name from the user, before a port was added to tell routes apart
+    port: int = 0  # the port in the name of the link variable, wherever the route listens; 0: none
     origin: str = field(default="", compare=False)  # "environment variable REDIS_PORT_6379_TCP"
 
     @property
     def key(self) -> RouteKey:
-        """What makes it the same route when everything else of it changes."""
+        """What identifies the route, whatever else of it changes."""
         return self.proto, self.listen
 
     @property
     def let_in(self) -> tuple[str, ...]:
-        """The identities of clients that may come in; none: everybody's."""
+        """The identities that may come in; none: all."""
         return self.identities or self.peers
 
     @property
@@ -301,11 +305,11 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All that one source says at one moment: complete, never a delta.
+    """All that one source says at one moment: complete, never a difference.
 
-    `notes` are remarks for the user that are no errors ("REDIS_PORT_6379_TCP is empty: counted
-    as not set"). A source that `yields` may come and go as it likes, and gives way where others
-    listen already; what of it cannot be used is `left_out`, each with its reason.
+    `notes` are remarks for the user that are no errors ("REDIS_PORT_6379_TCP is empty: counted as
+    not set"). The routes of a source that `yields` may come and go at any time, and give way where
+    others listen already; what cannot be used of it is `left_out`, each entry with its reason.
     """
 
     source: str
@@ -317,6 +321,6 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """The merged wish of all sources: routes by name, no two on one listen address."""
+    """The merged routes of all sources by name; no two have the same listen address."""
 
     routes: tuple[Route, ...] = ()

@@ -1,6 +1,6 @@
-"""Every seam between the core and the world, each with a suite in tests/contract that runs on each
-implementation. What planes tell of routes and sessions stands in `core.reports`, and can be had
-here, too.
+"""Every interface between the core and the world; each has a suite in tests/contract that runs on
+each implementation. What planes report of routes and sessions is defined in `core.reports`, and is
+exported here, too.
 """
 
 from __future__ import annotations

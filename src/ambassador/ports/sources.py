@@ -1,4 +1,4 @@
-"""Where routes come from, who may come in, and where names are; see `ports`."""
+"""Where routes come from, which clients may come in, and the addresses of names; see `ports`."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Source(Protocol):
 
     @property
     def guess(self) -> bool:
-        """Whether it is asked only while no source before it names a route: it must not add to
-        what was said outright.
+        """Whether it is read only while no source before it has a route: a guess must not add to
+        routes that were written.
         """
 
     def read(self) -> Snapshot:
@@ -36,34 +36,36 @@ class Source(Protocol):
 
 
 class Reloadable(Protocol):
-    """What is read again with the sources, and is no route."""
+    """What is read again together with the sources, but has no routes."""
 
     @property
     def name(self) -> str:
         """A short word for logs and `status`."""
 
     def read(self) -> None:
-        """Read it; what was read before stands. Raises ConfigError when it makes no sense."""
+        """Read it; what was read before stays in force. Raises ConfigError when it makes no
+        sense.
+        """
 
     def take_over(self) -> None:
-        """From now on what was read last counts."""
+        """Put in force what was read last."""
 
 
 class Admission(Protocol):
-    """Who may come in at each route."""
+    """Which clients may come in at each route."""
 
     def __call__(self, route: Route) -> Route:
-        """Return `route` with what its networks, and the files it names, come to. A file is read
-        when it is named for the first time. Raises ConfigError: a file that cannot be read or makes
-        no sense, networks that leave nobody, networks where clients have no address.
+        """Return `route` with the networks that its option and files mean. A file is read when a
+        route names it for the first time. Raises ConfigError: a file that cannot be read or makes
+        no sense, networks without any address, networks for a route whose clients have no address.
         """
 
     def files(self, route: Route) -> frozenset[str]:
-        """Return the paths of all files that count for `route`."""
+        """Return the paths of all files that `route` uses."""
 
     def renew(self, path: str, routes: Iterable[Route]) -> None:
-        """Read the file at `path` anew: from now on that counts for `routes`. Raises ConfigError as
-        above, and what was read before stands.
+        """Read the file at `path` again, and use it for `routes` from now on. Raises ConfigError as
+        above, and then what was read before stays in force.
         """
 
 
@@ -73,24 +75,23 @@ class Resolver(Protocol):
     async def resolve(self, host: str) -> Sequence[str]:
         """Return the IP literals of `host`, in order of preference, at least one.
 
-        An IP literal is returned as it is; for a name that a feed follows there may be `#PORT`
-        behind one, which is then the port to connect to (`core.located`). A fresh answer is
-        served from memory; after its TTL the name is asked again; when asking fails the last good
-        answer stands. Raises
-        ResolveError when there has never been an answer, NoSuchNameError where it is known that it
-        is nowhere.
+        An IP literal is returned as it is. For a name that a feed follows, an address may be
+        followed by `#PORT`, the port to connect to (`core.located`). A fresh answer comes from
+        memory; after its TTL the name is asked for again; when that fails the last good answer
+        stays in use. Raises ResolveError when there has never been an answer, NoSuchNameError where
+        it is known that the name does not exist.
         """
 
     def known(self, host: str) -> Sequence[str]:
-        """Return what `resolve` would return without asking; nothing where it would have to."""
+        """Return what `resolve` would return without asking; empty where it would have to ask."""
 
     def doubt(self, host: str) -> None:
-        """Say that an address of `host` did not work: the next `resolve` asks again."""
+        """Report that an address of `host` did not work: the next `resolve` asks again."""
 
     def wanted(self, host: str) -> float:
-        """Say that a client waits for an address of `host`, which has none: no probe does. Return
-        for how many seconds that is worth waiting, where it is longer than for others: a container
-        is started. Else 0.
+        """Report that a client (not a probe) waits for an address of `host`, which has none. Return
+        how many seconds it should wait, where that is longer than usual because a container is
+        started; else 0.
         """
 
     def watch(self, host: str, changed: Callable[[Sequence[str]], None]) -> Callable[[], None]:
@@ -100,15 +101,18 @@ class Resolver(Protocol):
 
 
 class NameFeed(Protocol):
-    """Says by itself where names of one scheme (`docker://redis:6379`) are, when that changes."""
+    """Follows names of one scheme (`docker://redis:6379`), and reports when their addresses
+    change.
+    """
 
     def follow(
         self, host: str, told: Callable[[Sequence[str], str, bool], None]
     ) -> Callable[[], None]:
-        """Call `told` with the addresses of `host`, now or as soon as that is known, and whenever
+        """Call `told` with the addresses of `host`, now or as soon as they are known, and whenever
         they change, until the returned function is called. An address is an IP literal, with
-        `#PORT` where it has a port of its own; it is there several times for a greater share. With
-        none comes why, and whether that is known (it is nowhere) or only cannot be asked.
+        `#PORT` where it has a port of its own; an address with a greater share is repeated. Without
+        addresses, `told` gets the reason, and whether it is certain that there are none (true) or
+        the question failed.
         """
 
     def wanted(self, host: str) -> float:
@@ -118,14 +122,16 @@ class NameFeed(Protocol):
         """See Resolver.doubt."""
 
     def close(self) -> None:
-        """Tell nothing any longer."""
+        """Report nothing any more."""
 
 
 class Engines(Protocol):
     """What is known of containers, for `status`."""
 
     def view(self, host: str) -> tuple[Sequence[ContainerView], str]:
-        """Return the containers that the host of an endpoint means; why nobody is led to any."""
+        """Return the containers that the host of an endpoint means, and why clients are led to none
+        of them.
+        """
 
     def views(self) -> Sequence[EngineView]:
         """Return what is known of each engine."""

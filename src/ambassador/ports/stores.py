@@ -15,41 +15,43 @@ __all__ = ["HistoryStore", "MemoryStore", "StateStore"]
 
 
 class StateStore(Protocol):
-    """Where the operator's wishes outlive the program."""
+    """A store for the operator's wishes, which outlives the program."""
 
     def load(self) -> tuple[Wish, ...]:
-        """Return what was saved last; nothing when nothing ever was.
+        """Return what was saved last; empty when nothing was ever saved.
 
-        Raises ConfigError when what is there makes no sense: it is left as it is.
+        Raises ConfigError when the stored text makes no sense: it is left as it is.
         """
 
     def save(self, wishes: Collection[Wish]) -> None:
-        """Keep `wishes` in place of what was kept. When it returns they are on disk; when it
-        raises StoreError those saved before still are.
+        """Save `wishes` in place of the earlier ones. When it returns they are on disk; when it
+        raises StoreError the earlier ones still are.
         """
 
 
 class MemoryStore(Protocol):
-    """Where what followers decided last outlives the program."""
+    """A store for what followers decided last, which outlives the program."""
 
     def load(self) -> Memories:
-        """Return what was saved last; nothing when nothing ever was, or it makes no sense: what is
-        not remembered is asked for.
+        """Return what was saved last; empty when nothing was ever saved, or when it makes no sense:
+        followers then ask their members.
         """
 
     def save(self, memories: Memories) -> None:
-        """Keep `memories` in place of what was kept. When it returns they are on disk; when it
-        raises StoreError those saved before still are.
+        """Save `memories` in place of the earlier ones. When it returns they are on disk; when it
+        raises StoreError the earlier ones still are.
         """
 
 
 class HistoryStore(Protocol):
-    """Where the operator's last changes outlive the program."""
+    """A store for the operator's last changes, which outlives the program."""
 
     def load(self) -> History:
-        """Return what was saved last; nothing when nothing ever was, or it makes no sense."""
+        """Return what was saved last; empty when nothing was ever saved, or when it makes no
+        sense.
+        """
 
     def save(self, history: History) -> None:
-        """Keep `history` in place of what was kept. When it returns it is on disk; when it raises
-        StoreError that saved before still is.
+        """Save `history` in place of the earlier one. When it returns it is on disk; when it raises
+        StoreError the earlier one still is.
         """
