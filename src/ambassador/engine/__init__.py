@@ -1,1 +1,3 @@
-"""Container engines: asked over HTTP, followed by their events; imported where one is named."""
+"""Container engines: asked over HTTP, followed by their events; imported where an endpoint needs
+one.
+"""

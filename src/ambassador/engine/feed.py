@@ -1,4 +1,4 @@
-"""Where containers are, told to the resolver whenever that changes."""
+"""The addresses of containers, reported to the resolver whenever they change."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ Answers = Callable[[str, str, int], Awaitable[bool]]
 Open = Callable[[str], Awaitable[int]]
 
 
-_HURRY = 5.0  # seconds a client waits if nothing is said of it
-_RECREATED = 15.0  # seconds a client waits at least for one that restarts or is recreated
+_HURRY = 5.0  # seconds for which a list is read often, at least, while a client waits
+_RECREATED = 15.0  # seconds a client waits at least for a container that restarts or is recreated
 
 
 class _Name:
-    """A host that is followed, and the functions that are told of it."""
+    """A host that is followed, and the functions to call for it."""
 
     def __init__(self, host: str, wanted: Container) -> None:
         self.host = host
@@ -50,8 +50,8 @@ class _Name:
 
 class EngineFeed:
     """Implements ports.NameFeed over the engine at `where`. `seen` is called when anything of its
-    containers has changed. `command` is what wakes a container instead of the engine, `woken` is
-    what was woken earlier.
+    containers has changed. `command` wakes a container in place of the engine, `woken` has the
+    containers that were woken earlier.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class EngineFeed:
         )
 
     def follow(self, host: str, told: _Told) -> Callable[[], None]:
-        """Tell where `host` is from now on; see ports.NameFeed."""
+        """Report where `host` is from now on; see ports.NameFeed."""
         name = self._names.get(host)
         if name is None:
             name = self._names[host] = _Name(host, container_of(host))
@@ -100,7 +100,7 @@ class EngineFeed:
         return forget
 
     def wanted(self, host: str) -> float:
-        """Hear that a client waits for `host`; see ports.NameFeed."""
+        """Note that a client waits for `host`; see ports.NameFeed."""
         name = self._names.get(host)
         if name is None or name.addresses:
             return 0.0
@@ -121,7 +121,7 @@ class EngineFeed:
         self.follower.hurry(max(nowhere, default=0.0))
 
     def doubt(self, host: str) -> None:
-        """Hear that an address did not work; see ports.NameFeed. Events tell what is so."""
+        """Do nothing where an address did not work: events report changes; see ports.NameFeed."""
 
     def found(self, host: str) -> Found | None:
         """Return what is known of `host`."""
@@ -129,7 +129,7 @@ class EngineFeed:
         return name.found if name is not None else None
 
     def view(self, host: str) -> tuple[tuple[ContainerView, ...], str]:
-        """Return the containers that `host` means, and why there is none to go to."""
+        """Return the containers that `host` means, and why none of them can be used."""
         name = self._names.get(host)
         if name is None:
             return (), ""
@@ -149,7 +149,7 @@ class EngineFeed:
         return EngineView(str(http.where), http.server, http.version, count, age, follower.error)
 
     def close(self) -> None:
-        """Tell nothing any longer."""
+        """Report nothing any more."""
         self._waker.close()
         self.follower.close()
         self._names.clear()
@@ -162,7 +162,7 @@ class EngineFeed:
 
     def _look(self, name: _Name, tell: _Told | None = None) -> None:
         follower = self.follower
-        if not follower.listed:  # never: nothing is known, which is not the same as none
+        if not follower.listed:  # never: nothing is known, which is not the same as no containers
             self._tell(name, (), follower.error or "the engine has not answered yet", False, tell)
             return
         containers = follower.containers
@@ -219,7 +219,9 @@ class EngineFeed:
 
 
 def read_details(entry: object) -> Details:
-    """Return what GET /containers/ID/json says beyond the list; what is malformed is not said."""
+    """Return what GET /containers/ID/json has in addition to the list; malformed fields are left
+    out.
+    """
     entry = entry if isinstance(entry, dict) else {}
     host, config = entry.get("HostConfig"), entry.get("Config")
     mode = str(host.get("NetworkMode") or "") if isinstance(host, dict) else ""

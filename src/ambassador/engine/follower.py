@@ -1,7 +1,8 @@
 """One engine, followed: its events first, then its list; each event has a container listed again.
 
-A stream nobody reads costs the whole engine 100 ms an event once about 1,200 wait, so it is read by
-a task that only reads, filtered by the engine. What cannot be asked keeps what it said last.
+An event stream that is not read costs the whole engine 100 ms for each event, once about 1,200
+wait. So a task of its own does nothing but read it, and the engine filters it. While the engine
+cannot be asked, its last answers stay in use.
 """
 
 from __future__ import annotations
@@ -26,31 +27,31 @@ __all__ = ["Follower", "list_path"]
 
 _FILTER = quote(json.dumps({"type": ["container", "network"], "event": list(ACTIONS)}))
 _EVENTS = f"/events?filters={_FILTER}"
-_WHOLE = 60.0  # seconds between two looks at everything
-_AGAIN = 1.0  # after an event the list may lag behind: one more look
+_WHOLE = 60.0  # seconds between two lists of all containers
+_AGAIN = 1.0  # after an event the list may lag behind: list once more
 _TOGETHER = 0.01  # events come in groups
 _EAGER = 0.025  # seconds between two looks where events come late and somebody waits,
-_SHARE = 4  # or so many times what a look takes
-_MANY = 8  # containers that are asked for by their ids; more: all
-_LATE = 2.0  # seconds: an event that is older was not read in time, and others may be lost
+_SHARE = 4  # or so many times the duration of a list
+_MANY = 8  # containers that are listed by their ids; more: all
+_LATE = 2.0  # seconds: an older event was read too late, and others may be lost
 _HEAD = 0.05  # seconds; Podman may send the head of the stream with its first event
 _LONGEST_PAUSE = 5.0  # seconds between two attempts,
-_LONGEST_AWAY = 0.4  # and where nobody is there, which costs little
-_UNSAID = 5.0  # seconds of failures that nobody needs to hear of
+_LONGEST_AWAY = 0.4  # and where no engine answers, which costs little
+_UNSAID = 5.0  # seconds of failures that are not logged
 _BUFFER = 1 << 20  # characters of one event
 _FAILURES = (EngineError, OSError, asyncio.IncompleteReadError, TimeoutError, ValueError)
 
 
 class Follower:
-    """`book` has the containers; `changed` is called whenever that, or `error`, has changed."""
+    """`book` has the containers; `changed` is called whenever `book` or `error` has changed."""
 
     def __init__(self, http: EngineHttp, changed: Callable[[], None]) -> None:
         self.http = http
         self.book = Book()
-        self.listed = 0.0  # when all was listed last, seconds since 1970; 0: never
-        self._known_at = 0.0  # when it was known last that `book` is true
+        self.listed = 0.0  # when all were listed last, seconds since 1970; 0: never
+        self._known_at = 0.0  # when `book` was last known to be up to date
         self.error = ""
-        self.first = asyncio.Event()  # there was an answer, or it is known that there is none
+        self.first = asyncio.Event()  # there was an answer, or a failure
         self.streams = self.events = self.lists = 0
         self.isolated = True
         self._changed = changed
@@ -59,19 +60,19 @@ class Follower:
         self._wake = asyncio.Event()
         self._pending: set[str] = set()
         self._later: dict[str, float] = {}
-        self._deaf = False  # the list can be had, the events cannot
+        self._deaf = False  # the list can be read, but not the events
         self._all = True
         self._eager_until = 0.0  # (monotonic)
-        self._listing = 0.0  # seconds the last list of all took
+        self._listing = 0.0  # seconds that the last list of all took
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Follow from now on."""
+        """Begin to follow."""
         if self._task is None:
             self._task = spawn(self._run(), f"follow the engine at {self.http.where}")
 
     def close(self) -> None:
-        """Follow no longer."""
+        """Stop following."""
         if self._task is not None:
             self._task.cancel()
             self._task = None
@@ -82,8 +83,8 @@ class Follower:
         self._wake.set()
 
     def hurry(self, until: float) -> None:
-        """Hear that clients wait for something to start, until that moment (monotonic) at most, or
-        that none does (0). Podman's events come up to 250 ms late: its list is looked at meanwhile.
+        """Note that clients wait for a container to start, at most until that moment (monotonic);
+        0: none waits. Podman's events arrive up to 250 ms late: meanwhile its list is read often.
         """
         if "libpod" in self.http.server.lower():
             self._eager_until = until
@@ -91,7 +92,9 @@ class Follower:
 
     @property
     def seen_at(self) -> float:
-        """When `book` was known to be true, in seconds since 1970: now, while events are read."""
+        """When `book` was known to be up to date, in seconds since 1970: now, while events are
+        read.
+        """
         if self.listed and not self.error:
             return time.time()
         return self._known_at
@@ -110,7 +113,7 @@ class Follower:
             except _FAILURES as failure:
                 self._failed(failure)
             if time.monotonic() - since > _LONGEST_PAUSE and not self.error:
-                pause = 0.0  # it was there: a proxy cuts what is idle
+                pause = 0.0  # it had worked: a proxy cuts idle connections
             self._changed()
             await asyncio.sleep(pause * random.uniform(0.75, 1.0))
             longest = _LONGEST_PAUSE if self._deaf or not self.error else _LONGEST_AWAY
@@ -128,8 +131,8 @@ class Follower:
             for task in done:
                 failure = task.result()
                 if self._deaf or (failure is None and self.lists == lists):
-                    # No events, or a stream that ended before anything was listed: then it is
-                    # looked at now and again.
+                    # No events, or a stream that ended before any list: then the list is read at
+                    # intervals.
                     await self._list(None)
                 if failure is not None:
                     raise failure
@@ -168,7 +171,7 @@ class Follower:
                     text = text[end:]
                     self._heard(entry)
         except asyncio.IncompleteReadError:
-            return  # cut, by a proxy or the end of the engine; the list tells what was missed
+            return  # cut by a proxy, or the engine has ended; the next list shows what was missed
         finally:
             answer.close()
 
@@ -191,7 +194,7 @@ class Follower:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(began.wait(), _HEAD)
         due = looked = time.monotonic()
-        unheard = not began.is_set()  # what happens before it is heard, a second look tells
+        unheard = not began.is_set()  # a second list shows changes before the stream began
         while True:
             now = time.monotonic()
             late = [id_ for id_, at in self._later.items() if at <= now]
@@ -276,7 +279,7 @@ class Follower:
 
 
 async def _outcome(work: Coroutine[Any, Any, None]) -> Exception | None:
-    """Do `work` and return why it has failed: a task that raises is told as a fault of ours."""
+    """Do `work` and return its failure: a task that raises would be reported as a bug."""
     try:
         await work
     except _FAILURES as failure:
@@ -285,7 +288,7 @@ async def _outcome(work: Coroutine[Any, Any, None]) -> Exception | None:
 
 
 def list_path(ids: set[str] | None) -> str:
-    """Return what is asked for: all containers, or those of `ids`."""
+    """Return the path that lists all containers, or those of `ids`."""
     if ids is None:
         return "/containers/json?all=1"
     return f"/containers/json?all=1&filters={quote(json.dumps({'id': sorted(ids)}))}"

@@ -1,4 +1,4 @@
-"""Where we are, as the kernel tells it: which networks are ours, and which container we are."""
+"""Where we are, according to the kernel: which networks we are in, and which container."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ __all__ = ["here", "is_routed", "is_shared", "own_id"]
 
 _MOUNTS = Path("/proc/self/mountinfo")
 _ROUTES = Path("/proc/net/route")
-# Docker and Podman bring /etc/hosts and /etc/resolv.conf from a folder with the container's id:
-# with cgroup v1 and v2, another hostname, and the host's network, too. With `--network container:x`
-# it is that of x, which is what is wanted.
+# Docker and Podman mount /etc/hosts and /etc/resolv.conf from a folder with the container's id:
+# with cgroup v1 and v2, with another hostname, and with the host's network, too. With `--network
+# container:x` it is the id of x, which is right here.
 _OWN = r"/([0-9a-f]{64})/(?:\S*/)?(?:hosts|hostname|resolv\.conf)(?:\s|$)"
 _FILES = ("/etc/hosts", "/etc/resolv.conf", "/etc/hostname")
-_DISCARD = 9  # a port; to connect a UDP socket sends nothing
+_DISCARD = 9  # a port; connecting a UDP socket sends nothing
 
 
 def is_shared(address: str, length: int) -> bool:
-    """Tell whether we are in the network of `address`, whose prefix has `length` bits: a packet to
-    it would leave from there.
+    """Tell whether we are in the network of `address`, whose prefix has `length` bits: whether a
+    packet to it would leave from an address there.
     """
     ours = _leaves_from(address)
     if not ours or not length:
@@ -36,12 +36,12 @@ def is_shared(address: str, length: int) -> bool:
 
 
 def is_routed(address: str) -> bool:
-    """Tell whether there is a way to `address` at all."""
+    """Tell whether there is a route to `address` at all."""
     return bool(_leaves_from(address))
 
 
 def own_id(mounts: Path = _MOUNTS) -> str:
-    """Return the id of the container we are in; empty where we are in none that tells it."""
+    """Return the id of the container we are in; empty where there is none, or it is not visible."""
     try:
         lines = mounts.read_text(errors="replace").splitlines()
     except OSError:
@@ -54,7 +54,9 @@ def own_id(mounts: Path = _MOUNTS) -> str:
 
 
 def here(where: Where, containers: Iterable[Container], isolated: bool, own: str) -> Here:
-    """Return where we are among `containers` of the engine at `where`; `own` is our `own_id`."""
+    """Return where we are among `containers` of the engine at `where`; `own` is the result of
+    `own_id`.
+    """
     mine = next((one for one in containers if own and one.id == own), None)
     local = bool(where.path) or mine is not None or _is_here(where.host)
     host = mine.mode == "host" or _in_host(mine) if mine is not None else not own
@@ -71,7 +73,7 @@ def here(where: Where, containers: Iterable[Container], isolated: bool, own: str
 
 
 def _is_a_users(path: str) -> bool:
-    """Tell whether the socket at `path` is of a user's own engine; root's belongs to root."""
+    """Tell whether the socket at `path` is of a user's own engine: that of root belongs to root."""
     try:
         return bool(path) and os.stat(path).st_uid != 0  # noqa: PTH116
     except OSError:
@@ -83,7 +85,7 @@ def _in_host(mine: Container) -> bool:
 
 
 def _is_here(host: str) -> bool:
-    """Tell whether the name or address `host` is this machine's."""
+    """Tell whether the name or address `host` is of this machine."""
     try:
         found = socket.getaddrinfo(host, _DISCARD, type=socket.SOCK_DGRAM)
     except OSError:

@@ -1,6 +1,6 @@
-"""HTTP/1.1 (RFC 9112) with an engine, over a unix socket or TCP: a question a connection.
+"""HTTP/1.1 (RFC 9112) with an engine, over a unix socket or TCP: one connection for each request.
 
-asyncio and nothing else: h11 takes 9 ms and 1 MB more at import, docker 65 ms and 10 MB.
+With asyncio alone: h11 takes 9 ms and 1 MB more at import, docker 65 ms and 10 MB.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _SHOWN = 160
 _WANTS_TLS = "does it want TLS? DOCKER_CERT_PATH=/certs names the folder of its files"
 _STATUS = rb"HTTP/1\.[01] (\d{3})(?: |\r|$)"
 _VERSION = r"(Maximum|Minimum) supported API version is (\d+\.\d+)"
-_FIRST = "1.44"  # asked for first; 20.10 answers with its maximum, 29 with its minimum
-_OLDEST = (1, 24)  # what we ask for is the same from there on
+_FIRST = "1.44"  # requested first; 20.10 answers with its maximum, 29 with its minimum
+_OLDEST = (1, 24)  # our requests are the same from this version on
 
 
 class Answer:
@@ -48,8 +48,8 @@ class Answer:
         self.close = close
 
     async def pieces(self) -> AsyncIterator[bytes]:
-        """Yield the body as it comes. Raises IncompleteReadError and ValueError where it is cut or
-        malformed.
+        """Yield the body as it arrives. Raises IncompleteReadError and ValueError where it is cut
+        or malformed.
         """
         if "chunked" in self._head.get("transfer-encoding", "").lower():
             while size := _size(await self._reader.readline()):
@@ -79,16 +79,16 @@ class Answer:
 
 
 class EngineHttp:
-    """Asks the engine at `where`; `version` is the API's, once it is known."""
+    """Sends requests to the engine at `where`; `version` is that of the API, once it is known."""
 
     def __init__(self, where: Where) -> None:
         self.where = where
         self.version = _FIRST
-        self.server = ""  # what it calls itself: "Docker/20.10.24 (linux)", "Libpod/4.3.1 (linux)"
+        self.server = ""  # the engine's name: "Docker/20.10.24 (linux)", "Libpod/4.3.1 (linux)"
         self._tls: ssl.SSLContext | None = None
 
     async def get(self, path: str, limit: float = LIMIT) -> Any:
-        """Return what is at `path`, as JSON. Raises EngineError that says why it cannot be had."""
+        """Return what is at `path`, as JSON. Raises EngineError that says why this failed."""
         status, body = await self.ask("GET", path, limit)
         if status != 200:
             raise EngineError(self.refusal(path, status, body), path if status == 403 else "")
@@ -112,7 +112,7 @@ class EngineHttp:
                 raise EngineError(
                     f"{self.where}: no answer to {method} {path} in {limit:g} s"
                 ) from None
-            except OSError as error:  # before ValueError: a certificate that is wrong is both
+            except OSError as error:  # before ValueError: a wrong certificate is both
                 raise EngineError(self.unreachable(error)) from None
             except asyncio.IncompleteReadError as error:
                 raise EngineError(f"{self.where}: {self.cut(error, path)}") from None
@@ -123,8 +123,8 @@ class EngineHttp:
         return answer.status, body
 
     def learn(self, body: bytes) -> bool:
-        """Take over the version of the API that a refusal names; tell whether it is another one.
-        Raises EngineError where none will do.
+        """Take over the version of the API that a refusal names; tell whether it is a new one.
+        Raises EngineError where no version fits.
         """
         text = body.decode(errors="replace")
         found = re.search(_VERSION, text, re.IGNORECASE)
@@ -142,8 +142,8 @@ class EngineHttp:
         return True
 
     async def open(self, method: str, path: str) -> Answer:
-        """Ask, and return the head of the answer. Raises OSError, IncompleteReadError, ValueError,
-        EngineError.
+        """Send a request, and return the head of the answer. Raises OSError, IncompleteReadError,
+        ValueError, EngineError.
         """
         reader, writer = await self._connect()
         try:
@@ -227,7 +227,7 @@ class EngineHttp:
         return f"{where}: {words}"
 
     def cut(self, error: asyncio.IncompleteReadError, path: str) -> str:
-        """Return what an answer to `path` that ends too soon means."""
+        """Return why an answer to `path` ended too soon."""
         if error.partial or self.where.path:
             return f"its answer to {path} is cut ({error})"
         files = self.where.certificates
@@ -235,7 +235,7 @@ class EngineHttp:
         return f"closes the connection without an answer; {hint}"
 
     def refusal(self, path: str, status: int, body: bytes) -> str:
-        """Return what the engine, or a proxy before it, says instead of an answer."""
+        """Return the error that the engine, or a proxy before it, has answered."""
         text = body[: 4 * _SHOWN].decode(errors="replace").strip()
         with contextlib.suppress(ValueError, AttributeError):
             text = str(json.loads(body).get("message") or text)
@@ -251,14 +251,16 @@ class EngineHttp:
 
 
 def _size(line: bytes) -> int:
-    """Return the size of a chunk. Raises ValueError, IncompleteReadError at the end of all."""
+    """Return the size of a chunk. Raises ValueError, IncompleteReadError at the end of the
+    connection.
+    """
     if not line:
         raise asyncio.IncompleteReadError(b"", None)
     return int(line.split(b";")[0].strip() or b"x", 16)
 
 
 def _is_tls(error: OSError) -> bool:
-    """Tell whether `error` is of TLS; its number is OpenSSL's then."""
+    """Tell whether `error` is of TLS; its number is then one of OpenSSL."""
     return "ssl" in type(error).__name__.lower() or "certificate" in str(error).lower()
 
 
@@ -272,12 +274,12 @@ def _remote(error: OSError, words: str, certificates: str) -> str:
 
 
 def _group(path: str) -> str:
-    """Return what gives the right to the socket at `path`."""
+    """Return how to get access to the socket at `path`."""
     try:
         found = os.stat(path)  # noqa: PTH116
     except OSError:
         return ""
-    if not found.st_mode & stat.S_IWGRP:  # a rootless Podman's, as a rule
+    if not found.st_mode & stat.S_IWGRP:  # usually that of a rootless Podman
         return f": only its user {found.st_uid} has it; run as that one (docker run --user 0)"
     group = found.st_gid
     return f": it belongs to the group {group}; docker run --group-add {group} gives it"

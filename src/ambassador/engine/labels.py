@@ -19,14 +19,14 @@ from ambassador.model import Route, RouteKey, Snapshot
 
 __all__ = ["LabelsSource"]
 
-# A container that is recreated is gone for a quarter of a second by Compose; an image that is
-# pulled meanwhile, or a person, takes longer.
+# Compose removes a container for a quarter of a second when it recreates it; it takes longer where
+# an image is pulled meanwhile, or where a person does it.
 _OUTLIVES = 30.0
 
 
 class LabelsSource:
-    """Implements ports.Source. What is followed is read once `attach` was called; before, the
-    engine is asked for what is so now.
+    """Implements ports.Source. After `attach` was called, it reads from the followed engine;
+    before, it asks the engine each time.
     """
 
     name = "labels"
@@ -38,13 +38,13 @@ class LabelsSource:
         self._feed: EngineFeed | None = None
         self._said: tuple[str, ...] = ()
         self._routes: dict[RouteKey, Route] = {}
-        self._gone: dict[RouteKey, float] = {}  # until when each stays
+        self._gone: dict[RouteKey, float] = {}  # until when each route stays
         self._lock = threading.Lock()  # it is read in threads
         self._last: tuple[Route, ...] = ()
         self._timer: asyncio.TimerHandle | None = None
 
     def attach(self, feed: EngineFeed) -> None:
-        """Read what `feed` follows from now on."""
+        """Read from `feed` from now on."""
         self._feed = feed
 
     @property
@@ -53,8 +53,8 @@ class LabelsSource:
         return self._said
 
     def read(self) -> Snapshot:
-        """Return the routes; see ports.Source. None, and a note, where a followed engine has never
-        answered.
+        """Return the routes; see ports.Source. No routes, and a note, where a followed engine has
+        never answered.
         """
         if self._feed is None:
             made = labelled(self._list())
@@ -67,8 +67,8 @@ class LabelsSource:
         return Snapshot(self.name, named(routes), self._said, yields=True)
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
-        """Return what is to be called when containers have changed: it calls `changed` when that
-        makes other routes. On the loop's thread.
+        """Return a function to call when containers have changed: it calls `changed` when this
+        changes routes. On the loop's thread.
         """
         loop = asyncio.get_running_loop()
 
@@ -89,7 +89,7 @@ class LabelsSource:
         return look
 
     def _made(self, containers: Sequence[Container]) -> tuple[Route, ...]:
-        """Return the routes of `containers`, and those that have gone a short while ago."""
+        """Return the routes of `containers`, and those that are gone since a short time."""
         with self._lock:
             made = labelled(containers)
             for problem in made.problems:

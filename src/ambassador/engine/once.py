@@ -1,4 +1,4 @@
-"""Ask an engine for what is so now, and be done: for `check` and `publish`."""
+"""Ask an engine once for its present state: for `check` and `publish`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ def list_once(where: Where) -> tuple[Container, ...]:
 
 
 class Asked:
-    """What an engine said: its `containers`, where we are (`here`), and what `wanted` comes to."""
+    """The answer of an engine: its `containers`, where we are (`here`), and what was `found` for
+    the expression.
+    """
 
     def __init__(self, http: EngineHttp, containers: tuple[Container, ...], found: Found) -> None:
         self.http = http
@@ -41,7 +43,7 @@ class Asked:
 
 
 def ask_once(where: Where, wanted: spec.Container) -> Asked:
-    """Return what `wanted` comes to by the engine at `where`. Raises EngineError."""
+    """Return what `wanted` means at the engine at `where`. Raises EngineError."""
     return run(_ask(EngineHttp(where), wanted))
 
 
@@ -60,7 +62,9 @@ async def _ask(http: EngineHttp, wanted: spec.Container) -> Asked:
 
 
 async def _may_wake(http: EngineHttp, found: Found) -> None:
-    """Raise EngineError where what runs could not be started: to be asked to does nothing to it."""
+    """Raise EngineError where containers could not be started; starting a running one changes
+    nothing.
+    """
     for one in found.replicas:
         if one.state == "running":
             path = f"/containers/{one.id}/start"
@@ -87,7 +91,7 @@ def run(work: Coroutine[Any, Any, _T]) -> _T:
 
 
 def pid_of(where: Where, id_: str) -> int:
-    """Return the process of a container, by the number the engine's host has for it; 0 for none."""
+    """Return the pid of a container on the engine's host; 0 where it does not run."""
     entry = run(EngineHttp(where).get(f"/containers/{id_}/json", _LIMIT))
     state = entry.get("State") if isinstance(entry, dict) else None
     pid = state.get("Pid") if isinstance(state, dict) else None

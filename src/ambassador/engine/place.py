@@ -1,4 +1,6 @@
-"""Where the engine is: what was set, what its own tools are told, or its usual sockets."""
+"""Where the engine is: by the setting, by the variables of its own tools, or at its usual
+sockets.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,8 @@ _PLAIN = 2375
 
 
 class Where(NamedTuple):
-    """An engine's socket: a path, or a host and port, with the folder of ca.pem, cert.pem and
-    key.pem where it speaks TLS. `said`: by which variable it was chosen.
+    """The socket of an engine: a path, or a host and port; with the folder of ca.pem, cert.pem and
+    key.pem where it uses TLS. `said`: the variable that has chosen it.
     """
 
     path: str = ""
@@ -37,7 +39,7 @@ class Where(NamedTuple):
 
 
 def engine_at(text: str, where: str, environ: Mapping[str, str]) -> Where:
-    """Return the engine at `text`, said by the variable `where`. Raises ConfigError."""
+    """Return the engine at `text`, the value of the variable `where`. Raises ConfigError."""
     if text.startswith("unix://"):
         path = text.removeprefix("unix://")
         if not path.startswith("/"):
@@ -80,7 +82,7 @@ def engine_of(scheme: str, setting: str, environ: Mapping[str, str]) -> Where:
         try:
             if path.is_socket():
                 return Where(path=str(path))
-        except OSError:  # a folder that is not ours to look into
+        except OSError:  # a folder that we may not read
             continue
     return Where(path=str(usual[0]))
 

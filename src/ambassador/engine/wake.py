@@ -1,7 +1,7 @@
-"""Start containers for clients that wait, and stop them again when nobody is there.
+"""Start containers for clients that wait, and stop them again when they have no sessions.
 
-Only what was woken here is stopped, also after a restart of ours, and nothing that somebody else
-has started since. A probe wakes nothing: it does not wait.
+Only a container that was woken here is stopped, also after a restart of ours, and not if somebody
+else has started it since. A probe wakes no container: it does not wait.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from ambassador.tasks import spawn
 
 __all__ = ["Waker"]
 
-_PATIENCE = 60.0  # seconds a client waits at most for one that is being woken
-_PROBE = 0.005  # seconds between two looks at whether it answers
+_PATIENCE = 60.0  # seconds a client waits at most for a container that is being woken
+_PROBE = 0.005  # seconds between two checks whether it answers
 _START = 60.0  # seconds the engine, or a command, may take
-_PAUSE = 1.0  # seconds after a start that failed, then twice as long, and so on
+_PAUSE = 1.0  # seconds after a failed start; then twice as long, and so on
 _LONGEST_PAUSE = 30.0
-_LOOK = 5.0  # seconds between two looks at who is there, at most
+_LOOK = 5.0  # seconds between two looks for open sessions, at most
 
 
 class Waker:
-    """One for an engine. `changed` is called when clients may be let through, `look` to have the
-    containers listed; `woken` is what was woken earlier.
+    """One for each engine. `changed` is called when clients may be let through, `look` to have the
+    containers listed; `woken` has the containers that were woken earlier.
     """
 
     def __init__(
@@ -69,8 +69,8 @@ class Waker:
         self._sleeping: dict[str, asyncio.Task[None]] = {}
 
     def wake(self, wanted: spec.Container, host: str, found: Found) -> float:
-        """Have what `host` means started, once for all who ask; return for how many seconds that
-        is worth waiting. None (0) where there is nothing to start.
+        """Have the container that `host` means started, once for all clients; return how many
+        seconds they should wait; 0 where there is nothing to start.
         """
         if host in self._waking:
             return self.patience
@@ -97,7 +97,7 @@ class Waker:
         return ()
 
     def forget(self, host: str) -> None:
-        """Nobody asks for `host` any longer."""
+        """Stop all that is under way for `host`."""
         for task in (self._waking.pop(host, None), self._sleeping.pop(host, None)):
             if task is not None:
                 task.cancel()
@@ -105,7 +105,7 @@ class Waker:
         self.errors.pop(host, None)
 
     def close(self) -> None:
-        """Wake and stop nothing any longer."""
+        """Wake and stop no more containers."""
         for host in (*self._waking, *self._sleeping):
             self.forget(host)
 
@@ -113,7 +113,7 @@ class Waker:
         began = time.monotonic()
         try:
             await self._start(asleep)
-            self._look()  # Podman's events may come later
+            self._look()  # Podman's events may arrive later
             self.errors.pop(host, None)
             self._pauses.pop(host, None)
             async with asyncio.timeout(_PATIENCE):
@@ -165,7 +165,7 @@ class Waker:
         await self._post(asleep.id, asleep.name, "unpause" if paused else "start")
 
     async def _post(self, id_: str, name: str, what: str) -> None:
-        """Have the engine do `what`. 304: it is so already; 409 (Podman: 500): it is paused."""
+        """Have the engine do `what`. 304: it is done already; 409 (Podman: 500): it is paused."""
         path = f"/containers/{id_}/{what}"
         status, body = await self._http.ask("POST", path, _START)
         if status in (200, 204, 304):
@@ -183,7 +183,9 @@ class Waker:
         )
 
     async def _run(self, name: str) -> None:
-        """Run the command, with the name of the container as its last argument, or for `{name}`."""
+        """Run the command, with the name of the container in place of `{name}`, or as its last
+        argument.
+        """
         command = [part.replace("{name}", name) for part in self._command]
         if command == list(self._command):
             command.append(name)
@@ -210,7 +212,9 @@ class Waker:
             raise EngineError(f"AMBASSADOR_WAKE_COMMAND ends with {process.returncode}: {words}")
 
     def see_to(self, wanted: spec.Container, host: str, ids: Iterable[str]) -> None:
-        """Stop what of `ids` was woken, by now or before a restart, when nobody is there."""
+        """Stop the container of `ids` that was woken, now or before a restart, when it has no
+        sessions.
+        """
         if not wanted.sleep or host in self._sleeping:
             return
         one = next((id_ for id_ in ids if id_ in self._woken), None)
@@ -218,7 +222,7 @@ class Waker:
             self._sleeping[host] = spawn(self._sleep(wanted, host, one), f"see to {host}")
 
     async def _sleep(self, wanted: spec.Container, host: str, id_: str) -> None:
-        """Stop what was woken once nothing has been open for long enough."""
+        """Stop a woken container after no session was open for long enough."""
         tick = min(_LOOK, wanted.sleep / 4)
         idle = time.monotonic()
         while time.monotonic() - idle < wanted.sleep:
@@ -243,8 +247,8 @@ class Waker:
             self._sleeping.pop(host, None)
 
     async def _started(self, id_: str) -> str:
-        """Return since when the container runs, as the engine says it; empty where it does not.
-        Raises EngineError.
+        """Return since when the container runs, as the engine says; empty where it does not. Raises
+        EngineError.
         """
         entry = await self._http.get(f"/containers/{id_}/json")
         state = entry.get("State") if isinstance(entry, dict) else None

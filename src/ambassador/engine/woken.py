@@ -1,4 +1,4 @@
-"""Which containers were woken here: they alone are stopped again, also after a restart."""
+"""Which containers were woken here: only these are stopped again, also after a restart."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ __all__ = ["Woken"]
 
 _VERSION = 1
 _NAME = "woken.json"
-_MOST = 1000  # those that were removed since are not told apart
+_MOST = 1000  # containers that were removed since count as well
 
 
 class Woken:
-    """By the id of each container: when its engine says that it was started (`State.StartedAt`).
-    One that somebody else has started since has another moment, and is theirs.
+    """For the id of each container, the time at which the engine says that it was started
+    (`State.StartedAt`). Where somebody else has started a container since, that time differs, and
+    it is not stopped.
 
-    Kept in `folder`, if there is one. `handed`: what `encode` of a predecessor returned, which
-    comes before what was saved.
+    Kept in `folder`, if there is one. `handed` is what `encode` of a predecessor returned; it has
+    precedence over the saved file.
     """
 
     def __init__(self, folder: Path | None = None, handed: str = "") -> None:
@@ -36,23 +37,25 @@ class Woken:
         return id_ in self._started
 
     def started(self, id_: str) -> str:
-        """Return when it was started, as the engine said then; empty where it was not woken."""
+        """Return when the container was started, as the engine said then; empty where it was not
+        woken.
+        """
         return self._started.get(id_, "")
 
     def add(self, id_: str, started: str) -> None:
-        """Remember that the container was woken; `started` is empty where that is not known."""
+        """Remember that the container was woken; `started` is empty where that time is unknown."""
         self._started[id_] = started
         while len(self._started) > _MOST:
             del self._started[next(iter(self._started))]
         self._save()
 
     def discard(self, id_: str) -> None:
-        """Remember it no longer: it was stopped, or is somebody else's."""
+        """Forget the container: it was stopped, or somebody else has started it."""
         if self._started.pop(id_, None) is not None:
             self._save()
 
     def encode(self) -> str:
-        """Return what is remembered as text."""
+        """Return the remembered containers as text."""
         return json.dumps({"version": _VERSION, "containers": self._started}) + "\n"
 
     def _load(self) -> dict[str, str]:
@@ -82,7 +85,7 @@ class Woken:
 
 
 def _decode(text: str) -> dict[str, str]:
-    """Return the moments of `text`. Raises ValueError where it makes no sense."""
+    """Return the start times in `text`. Raises ValueError where it makes no sense."""
     whole: Any = json.loads(text)
     if not isinstance(whole, dict) or whole.get("version") != _VERSION:
         raise ValueError(f"is not of version {_VERSION}, which this program reads")

@@ -22,17 +22,17 @@ class Asker(ABC):
 
     @abstractmethod
     async def fact(self, limit: float) -> Any:
-        """Return what it says of itself. Raises Silence."""
+        """Return what the place says of itself. Raises Silence."""
 
     @abstractmethod
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
 
 
 class Asking:
-    """Asks those that `among` names, each by what `asker` makes of its place and of what is to be
-    called when it hangs up. `news` is called when an answer is another; `pause` says for how many
-    seconds to wait until the next.
+    """Asks the places that `among` names. `asker` makes the Asker of a place; its second argument
+    is called when the place closes the connection. `news` is called when an answer has changed;
+    `pause` returns the seconds until the next question.
     """
 
     def __init__(
@@ -41,8 +41,8 @@ class Asking:
         news: Callable[[], None],
         pause: Callable[[], float],
     ) -> None:
-        self.facts: dict[Place, Any] = {}  # the last answer of each; None: it is silent
-        self.words: dict[Place, str] = {}  # what is wrong with it; empty: nothing
+        self.facts: dict[Place, Any] = {}  # the last answer of each place; None: it is silent
+        self.words: dict[Place, str] = {}  # what is wrong with each place; empty: nothing
         self._asker, self._news, self._pause = asker, news, pause
         self._silent: dict[Place, int] = {}
         self._refused: set[Place] = set()
@@ -51,15 +51,15 @@ class Asking:
 
     @property
     def asked(self) -> tuple[int, int]:
-        """How many answer, and how many there are."""
+        """How many places answer, and how many there are."""
         return sum(fact is not None for fact in self.facts.values()), len(self._asking)
 
     def gone(self, place: Place, fall: int) -> bool:
-        """Return whether `place` refuses, or was silent `fall` times."""
+        """Return whether `place` refuses connections, or was silent `fall` times in a row."""
         return place in self._refused or self._silent.get(place, 0) >= fall
 
     def among(self, wanted: set[Place], *, whole: bool = True) -> None:
-        """Ask `wanted`, and where they are the `whole` of them, no others any longer."""
+        """Ask `wanted`; where these are the `whole` set of places, stop asking all others."""
         for place in (self._asking.keys() - wanted) if whole else ():
             self._asking.pop(place).cancel()
             self._refused.discard(place)
@@ -71,12 +71,12 @@ class Asking:
             self._asking[place] = spawn(self._ask_on(place), f"ask {place[0]}:{place[1]}")
 
     def wake(self) -> None:
-        """Ask all now."""
+        """Ask all places now."""
         for wake in self._wake.values():
             wake.set()
 
     def close(self) -> None:
-        """Ask no longer."""
+        """Stop asking."""
         for task in self._asking.values():
             task.cancel()
 
@@ -96,7 +96,7 @@ class Asking:
     async def _ask(self, place: Place, asker: Asker) -> None:
         try:
             fact, word = await asker.fact(_LIMIT), ""
-        except Denied as denied:  # it is there: no loss of a role
+        except Denied as denied:  # it answers, so its role is not lost
             fact, word = self.facts.get(place), str(denied)
         except Silence as silence:
             fact, word = None, str(silence)

@@ -15,7 +15,7 @@ from ambassador.ports import Resolver
 
 __all__ = ["Follower", "Report", "Telling", "allowed", "terms"]
 
-# Told of each lead; returns when it is in force. Raises PlaneError, and then all is as before.
+# Called with each lead; returns when it is in force. Raises PlaneError, and then all is as before.
 Report = Callable[[Lead], Awaitable[None]]
 
 
@@ -30,23 +30,23 @@ class Follower(ABC):
     @property
     @abstractmethod
     def problems(self) -> tuple[str, ...]:
-        """What is wrong, and what can be done about it."""
+        """What is wrong, and what helps."""
 
     @abstractmethod
     def close(self) -> None:
-        """Follow no longer."""
+        """Stop following."""
 
 
 class Telling:
-    """Tells `report` of each lead that is another than the one it was told of last."""
+    """Calls `report` with each lead that differs from the last one it was called with."""
 
     def __init__(self, report: Report) -> None:
         self._report = report
         self._told: Lead | None = None
 
     async def tell(self, lead: Lead) -> None:
-        """Tell of `lead`; where it could not be put in force, that was said, and it is told again
-        with the next call.
+        """Report `lead`; where it could not be put in force, that is logged, and the next call
+        reports again.
         """
         if lead == self._told:
             return
@@ -58,13 +58,15 @@ class Telling:
 
 
 def terms(user: str, password_file: str, tls: str) -> Terms:
-    """Return how to come in at a member. Raises Silence where TLS cannot be spoken so."""
+    """Return the user and the TLS context for a member. Raises Silence where TLS cannot be used
+    so.
+    """
     return Terms(Credentials(user, password_file), context(tls))
 
 
 async def allowed(route: Route, place: tuple[str, int], resolver: Resolver) -> bool:
-    """Return whether the endpoints that are written for `route` let `place` be its primary; where
-    none are, any may be.
+    """Return whether the endpoints that are written for `route` allow `place` as its primary; where
+    none are written, any place is allowed.
     """
     if not route.endpoints:
         return True

@@ -1,4 +1,4 @@
-"""One kept connection to a member or an authority: bytes out, bytes in, and a word when it ends."""
+"""One kept connection to a member or an authority: bytes out, bytes in, and a call when it ends."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from ambassador.tls.trust import trusting
 
 __all__ = ["Channel", "Credentials", "Denied", "Silence", "context", "words"]
 
-_MOST = 1 << 20  # bytes that are read and not understood yet
+_MOST = 1 << 20  # bytes that are received and not parsed yet
 _T = TypeVar("_T")
 
 
 class Silence(Exception):  # noqa: N818 - it is the finding
-    """Nothing was heard: the text says why. `refused`: nobody listens there, or it has hung up."""
+    """There was no answer: the text says why. `refused`: no process listens there, or it has closed
+    the connection.
+    """
 
     def __init__(self, text: str, *, refused: bool = False) -> None:
         super().__init__(text)
@@ -27,11 +29,11 @@ class Silence(Exception):  # noqa: N818 - it is the finding
 
 
 class Denied(Silence):
-    """It is there, and does not let us in."""
+    """The member answers, but refuses our login or our right to ask."""
 
 
 class Credentials:
-    """A user and the file with the password, which is read each time: it may be changed."""
+    """A user and the file with the password, which is read each time, because it may be changed."""
 
     def __init__(self, user: str, password_file: str) -> None:
         self.user = user
@@ -39,7 +41,7 @@ class Credentials:
 
     @property
     def given(self) -> bool:
-        """Whether there is anything to log in with."""
+        """Whether there is a user or a password to log in with."""
         return bool(self.user or self._file)
 
     def password(self) -> str:
@@ -54,8 +56,8 @@ class Credentials:
 
 
 def context(tls: str) -> ssl.SSLContext | None:
-    """Return how to speak TLS as `tls` says: `yes` trusts the authorities of this host, a path
-    those of the file, at whatever name. Raises Silence.
+    """Return the TLS context that `tls` means: `yes` trusts the authorities of this host, a path
+    those of that file, for any name. Raises Silence.
     """
     if not tls:
         return None
@@ -65,12 +67,12 @@ def context(tls: str) -> ssl.SSLContext | None:
         found = trusting(tls)
     except (OSError, ssl.SSLError) as error:
         raise Silence(f"{tls} cannot be used as authorities of TLS: {words(error)}") from None
-    found.check_hostname = False  # members are found by address; the file says whom to trust
+    found.check_hostname = False  # members are found by address; trust comes from the file
     return found
 
 
 def words(error: BaseException) -> str:
-    """Return what went wrong, for people; uvloop's errors carry only the number."""
+    """Return what went wrong, for people; uvloop's errors have only the number."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
@@ -81,7 +83,7 @@ def words(error: BaseException) -> str:
 
 
 class Channel(asyncio.Protocol):
-    """A connection; `ended` is called when the other side hangs up, `more` when it says more."""
+    """A connection; `ended` is called when the other side closes it, `more` when bytes arrive."""
 
     def __init__(self, ended: Callable[[], None], more: Callable[[], None] | None = None) -> None:
         self.data = bytearray()
@@ -91,11 +93,11 @@ class Channel(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._waiting: asyncio.Future[None] | None = None
         self._why = "it hung up"
-        self._heard = False  # anything at all
+        self._heard = False  # whether any bytes have arrived
         self._tls = False
 
     async def open(self, host: str, port: int, tls: ssl.SSLContext | None, name: str = "") -> None:
-        """Connect to an IP literal; `name` is what TLS asks for. Raises Silence."""
+        """Connect to an IP literal; `name` is the host name for TLS. Raises Silence."""
         loop = asyncio.get_running_loop()
         self._tls = tls is not None
         try:
@@ -107,7 +109,7 @@ class Channel(asyncio.Protocol):
             raise Silence(words(error), refused=refused) from None
 
     async def start_tls(self, tls: ssl.SSLContext, name: str) -> None:
-        """Speak TLS from now on. Raises Silence and TimeoutError."""
+        """Start TLS. Raises Silence and TimeoutError."""
         assert self._transport is not None
         loop = asyncio.get_running_loop()
         try:
@@ -119,14 +121,14 @@ class Channel(asyncio.Protocol):
         self._transport = found
 
     def send(self, data: bytes) -> None:
-        """Say `data`. Raises Silence where the other side has hung up."""
+        """Send `data`. Raises Silence where the other side has closed the connection."""
         if self.closed or self._transport is None:
             raise Silence(self._why, refused=True)
         self._transport.write(data)
 
     async def until(self, read: Callable[[bytes], _T | None]) -> _T:
-        """Return what `read` makes of all that was said, as soon as it is something. Raises
-        Silence.
+        """Return the result of `read`, which gets all received bytes, as soon as it is not None.
+        Raises Silence.
         """
         while (found := read(bytes(self.data))) is None:
             if self.closed:
@@ -143,13 +145,13 @@ class Channel(asyncio.Protocol):
         return found
 
     def late(self, limit: float) -> str:
-        """Return what to say where there was no answer within `limit` seconds."""
+        """Return the text for an answer that is missing after `limit` seconds."""
         shaking = self._tls and self._transport is None
         hint = " to a TLS handshake; where it speaks no TLS: health_tls=no" if shaking else ""
         return f"no answer within {limit:g} s{hint}"
 
     def close(self) -> None:
-        """Hang up; nobody is told."""
+        """Close the connection; `ended` is not called."""
         self._ended = _nothing
         self._more = None
         self.closed = True
@@ -158,7 +160,7 @@ class Channel(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol."""
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by name
+        self._transport = cast(asyncio.Transport, transport)  # not so for uvloop's
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""

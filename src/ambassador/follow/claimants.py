@@ -1,5 +1,5 @@
-"""What followers without sentinels share: findings go through the table of `core.follow.claims`,
-and what follows is reported and remembered.
+"""The common part of followers without sentinels: findings go through the table of
+`core.follow.claims`, and the result is reported and remembered.
 """
 
 from __future__ import annotations
@@ -27,12 +27,14 @@ __all__ = ["ClaimantsFollower"]
 
 _POLL = 0.25  # seconds between two questions, where `interval` is not shorter
 _HASTE = 0.05  # while there is no primary
-_FIRST = 2.0  # seconds after a start in which all members should have answered
-_NAMES = 1.0  # seconds between two looks where the members are
+_FIRST = 2.0  # seconds after a start within which all members should have answered
+_NAMES = 1.0  # seconds between two looks at the addresses of the members
 
 
 class ClaimantsFollower(Follower):
-    """Leads `route`; see base.Follower. A subclass asks, and says what that comes to."""
+    """Leads `route`; see base.Follower. A subclass asks the members, and says what the answers
+    mean.
+    """
 
     def __init__(
         self, route: Route, resolver: Resolver, report: Report, memory: Memory | None
@@ -49,7 +51,7 @@ class ClaimantsFollower(Follower):
         ]
 
     def close(self) -> None:
-        """Follow no longer."""
+        """Stop following."""
         for task in self._tasks:
             task.cancel()
 
@@ -65,23 +67,25 @@ class ClaimantsFollower(Follower):
 
     @abstractmethod
     async def _look_where(self) -> bool:
-        """Look where the members are, and have them asked; return whether any is known."""
+        """Look up the addresses of the members, and have them asked; return whether any is
+        known.
+        """
 
     @abstractmethod
     def _look(self) -> Finding | None:
-        """Return what was found; nothing where it is too early to say."""
+        """Return what was found; None where it is too early to say."""
 
     def _kept(self) -> Mapping[str, object]:
-        """Return what has to be remembered beside the state."""
+        """Return what has to be remembered in addition to the state."""
         return {}
 
     def _pause(self) -> float:
-        """Return for how many seconds to wait between two questions."""
+        """Return the seconds between two questions."""
         calm = self.state.stage is Stage.USING
         return min(self._route.interval, _POLL) if calm else _HASTE
 
     async def _places(self, addresses: list[Inet]) -> tuple[set[tuple[str, int]], bool]:
-        """Return every address of `addresses`, and whether all have one."""
+        """Return every address of `addresses`, and whether all of them have one."""
         found: set[tuple[str, int]] = set()
         whole = True
         for address in addresses:
@@ -112,11 +116,11 @@ class ClaimantsFollower(Follower):
             return
         if (finding := self._look()) is not None:
             await self._go(finding)
-        if self.state.stage is Stage.SWITCHING:  # sessions to the one before have ended
+        if self.state.stage is Stage.SWITCHING:  # sessions to the previous primary have ended
             await self._go(Finding(Event.CONFIRMED, self._why))
 
     def _complete(self) -> bool:
-        """Return whether every member has said something, or had the time to."""
+        """Return whether every member has answered, or had the time to."""
         answering, number = self.asked
         late = time.monotonic() - self._began > _FIRST
         return bool(number) and (answering == number or (late and answering > 0))

@@ -1,4 +1,4 @@
-"""The followers of all routes that follow a primary, started and ended as routes come and go."""
+"""The followers of all routes that follow a primary; they start and end with their routes."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ _AUTHORITIES: Mapping[str, Callable[[Route, Resolver, Report, Memory | None], Fo
 
 
 class Following:
-    """`change` says which routes there are, `close` ends it all; `memories` is what was remembered
-    of each route.
+    """`change` says which routes there are, `close` ends all followers; `memories` is what was
+    remembered of each route.
     """
 
     def __init__(self, resolver: Resolver, report: LeadReported, memories: Memories) -> None:
@@ -46,7 +46,7 @@ class Following:
         self._followers: dict[RouteKey, tuple[Route, Follower]] = {}
 
     def change(self, steps: Sequence[Step]) -> None:
-        """Follow for routes as `steps` have left them."""
+        """Follow for the routes as they are after `steps`."""
         for step in steps:
             match step:
                 case RemoveRoute(route):
@@ -55,7 +55,7 @@ class Following:
                     self._begin(route)
 
     def close(self) -> None:
-        """Follow no longer."""
+        """Stop following."""
         for key in list(self._followers):
             self._end(key)
 
@@ -96,7 +96,9 @@ class Following:
 
 
 def _written(route: Route) -> Route:
-    """Return what of `route` a follower goes by: nothing that it says itself, or the operator."""
+    """Return `route` with only the fields that a follower reads: without those that it sets itself,
+    or the operator.
+    """
     return Route(
         "",
         route.listen,

@@ -1,5 +1,5 @@
 """Follows members that say themselves whether they are the primary: all are asked at once, each on
-a connection that is kept; what that comes to is decided by a rule of `core.follow`.
+a connection that is kept; a rule of `core.follow` decides what their answers mean.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ __all__ = ["MembersFollower", "Rule"]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How one kind of store is followed: what `asker` makes asks a place; what the facts come to
-    `look` decides (see `core.follow.lineage.look`).
+    """How one kind of store is followed: `asker` makes the Asker of a place; `look` decides what
+    the answers mean (see `core.follow.lineage.look`).
     """
 
     look: Callable[..., Finding | None]
@@ -32,7 +32,7 @@ class Rule:
 
 
 class MembersFollower(ClaimantsFollower):
-    """Leads `route` by `rule`; see base.Follower. Raises Silence where TLS cannot be spoken."""
+    """Leads `route` by `rule`; see base.Follower. Raises Silence where TLS cannot be used."""
 
     def __init__(
         self, route: Route, resolver: Resolver, report: Report, memory: Memory | None, rule: Rule
@@ -44,7 +44,7 @@ class MembersFollower(ClaimantsFollower):
         self._asking = Asking(asker, self._news.set, self._pause)
 
     def close(self) -> None:
-        """Follow no longer."""
+        """Stop following."""
         super().close()
         self._asking.close()
 

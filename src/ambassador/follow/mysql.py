@@ -35,7 +35,7 @@ class MysqlAsker(KeptSession[Fact]):
 
     def __init__(self, place: Place, terms: Terms, hung_up: Callable[[], None]) -> None:
         super().__init__(place, terms, hung_up)
-        self._number = 0  # of the next packet
+        self._number = 0  # sequence number of the next packet
 
     async def _log_in(self) -> None:
         self.close()
@@ -55,7 +55,7 @@ class MysqlAsker(KeptSession[Fact]):
             if packet[0] == _SWITCH:
                 plugin, scramble = _switch(packet)
                 self._send(self._proof(plugin, scramble))
-            elif packet[:2] == b"\x01\x04":  # the whole password is asked for
+            elif packet[:2] == b"\x01\x04":  # the server asks for the whole password
                 self._send(self._proof(_CLEAR, b""))
 
     def _proof(self, plugin: str, scramble: bytes) -> bytes:
@@ -71,8 +71,8 @@ class MysqlAsker(KeptSession[Fact]):
     async def _ask(self) -> Fact:
         self._number = 0
         self._send(_QUESTION)
-        await self._packet()  # how many columns
-        while (await self._packet())[0] != _SWITCH:  # their definitions, up to the end
+        await self._packet()  # the number of columns
+        while (await self._packet())[0] != _SWITCH:  # the definitions of the columns, up to the end
             pass
         row = await self._packet()
         await self._packet()
@@ -129,8 +129,8 @@ def _greeting(packet: bytes) -> tuple[bytes, str]:
     """Return the scramble and the plugin of a greeting."""
     if packet[0] != 10:
         raise ValueError(f"a greeting of version {packet[0]}")
-    after = packet.index(b"\0", 1) + 5  # the version of the program, the number of the thread
-    rest = packet[after + 8 + 19 :]  # abilities, character set, status, reserved
+    after = packet.index(b"\0", 1) + 5  # the program's version, the thread id
+    rest = packet[after + 8 + 19 :]  # capabilities, character set, status, reserved
     return packet[after : after + 8] + rest[:12], rest[13:].partition(b"\0")[0].decode() or _NATIVE
 
 

@@ -1,7 +1,7 @@
-"""What a Patroni says over REST: whether it holds the lock, and where the members are.
+"""What a Patroni says over REST: whether its member holds the lock, and where the members are.
 
-https://patroni.readthedocs.io/en/latest/rest_api.html; the server speaks HTTP/1.0, a connection for
-each question.
+https://patroni.readthedocs.io/en/latest/rest_api.html; the server uses HTTP/1.0, with one
+connection for each question.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ _PATRONI = "it does not answer like a Patroni: its REST port is asked for, 8008 
 
 @dataclass(frozen=True, slots=True)
 class RestWord:
-    """What a Patroni says of its own member; `primary` None: it cannot ask its PostgreSQL."""
+    """What a Patroni says of its own member; `primary` is None where it cannot ask its
+    PostgreSQL.
+    """
 
     lock: bool
     name: str
@@ -40,7 +42,9 @@ class RestWord:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member as the set announces it: where PostgreSQL is, and the REST of its Patroni."""
+    """A member as the set announces it: the addresses of its PostgreSQL and of the REST of its
+    Patroni.
+    """
 
     name: str
     postgres: Inet
@@ -63,11 +67,11 @@ class RestAsker(Asker):
             raise Denied(_PATRONI) from None
 
     def close(self) -> None:
-        """See asking.Asker; nothing is kept."""
+        """See asking.Asker; there is no connection to close."""
 
 
 async def members(place: Place, terms: Terms, limit: float) -> list[Member]:
-    """Return the members of the set, as the Patroni at `place` has them. Raises Silence."""
+    """Return the members of the set, according to the Patroni at `place`. Raises Silence."""
     status, body = await _get(place, terms, "/cluster", limit)
     if status != 200:
         raise Silence(f"it answers /cluster with {status}")
@@ -109,7 +113,7 @@ async def _get(place: Place, terms: Terms, path: str, limit: float) -> tuple[int
             try:
                 return await channel.until(_answer)
             except Silence as silence:
-                if not channel.data and silence.refused:  # as PostgreSQL does with a GET
+                if not channel.data and silence.refused:  # as PostgreSQL does after a GET
                     raise Silence(f"it hung up; {_PATRONI}", refused=True) from None
                 raise
     except TimeoutError:
@@ -127,5 +131,5 @@ def _answer(data: bytes) -> tuple[int, Any] | None:
         return None
     try:
         return int(status[1]), json.loads(body)
-    except ValueError:  # there is more to come
+    except ValueError:  # more bytes will arrive
         return None

@@ -1,8 +1,7 @@
 """How PostgreSQL is followed: whether a member is in recovery, its system, its timeline.
 
-The messages are those of
-https://www.postgresql.org/docs/current/protocol-message-formats.html; a log-in may ask for nothing,
-a password in clear (over TLS only), MD5 or SCRAM-SHA-256.
+The messages are those of https://www.postgresql.org/docs/current/protocol-message-formats.html; a
+login may need nothing, a password in clear (over TLS only), MD5 or SCRAM-SHA-256.
 """
 
 from __future__ import annotations
@@ -28,15 +27,15 @@ from ambassador.follow.talk import Terms
 
 __all__ = ["AliveAsker", "PostgresAsker", "PostgresReplicaAsker"]
 
-# The timeline of the next record to be written: pg_control_checkpoint() has it only at the next
-# checkpoint. A function that must not be called in recovery is not.
+# The timeline of the next record to be written: pg_control_checkpoint() shows it only after the
+# next checkpoint. The CASE avoids a call that would fail in recovery.
 _QUESTION = """
 select pg_is_in_recovery(), (select system_identifier from pg_control_system()),
   case when pg_is_in_recovery() then '0'
        else substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) end
 """
-# How far behind: nothing where all that was received is replayed; without a receiver nobody knows
-# what there is to receive, and the last transaction is as old as it is.
+# How far behind: 0 where all that was received is replayed. Without a receiver it is unknown what
+# there is to receive, and the time since the last transaction counts.
 _REPLICA = """
 select pg_is_in_recovery(), exists (select from pg_stat_wal_receiver),
   case when exists (select from pg_stat_wal_receiver)
@@ -47,14 +46,14 @@ _VERSION = 3 << 16
 _SSL_REQUEST = struct.pack("!II", 8, 80877103)
 _SLOTS_ARE_FULL = "53300"
 _STARTS_OR_STOPS = "57P03"  # cannot_connect_now
-_REFUSED = ("28000", "28P01", "3D000", "42501")  # no such user, password, database; no right
+_REFUSED = ("28000", "28P01", "3D000", "42501")  # no such user, password, database; no permission
 _LARGEST = 1 << 20
 _Fact = TypeVar("_Fact")
 
 
 class AliveAsker(Asker):
-    """Implements asking.Asker without a log-in: a connection on which nothing is said, which takes
-    no slot and leaves no line in PostgreSQL's log. It hangs up after a minute.
+    """Implements asking.Asker without a login: a connection on which nothing is sent. It takes no
+    connection slot and leaves no line in PostgreSQL's log. PostgreSQL closes it after a minute.
     """
 
     def __init__(self, place: Place, terms: Terms, hung_up: Callable[[], None]) -> None:
@@ -80,7 +79,7 @@ class AliveAsker(Asker):
 
 
 class _Session(KeptSession[_Fact]):
-    """One session, in the protocol of PostgreSQL."""
+    """One session, in the PostgreSQL protocol."""
 
     _product = "PostgreSQL"
     _unreadable = (*KeptSession._unreadable, UnprovenError)
@@ -111,7 +110,7 @@ class _Session(KeptSession[_Fact]):
         await channel.start_tls(tls, self._place[0])
 
     def _authenticate(self, channel: Channel, body: bytes, scram: Scram | None) -> Scram | None:
-        """Answer what is asked of us to come in; return the SCRAM that is under way."""
+        """Answer one authentication message; return the SCRAM exchange that is under way."""
         asked, rest = int.from_bytes(body[:4], "big"), body[4:]
         credentials = self._terms.credentials
         if asked == 0:
@@ -119,7 +118,7 @@ class _Session(KeptSession[_Fact]):
         if asked == 3 and self._terms.tls is not None:
             channel.send(_message(b"p", credentials.password().encode() + b"\0"))
         elif asked == 5:
-            inner = hashlib.md5(  # noqa: S324 - the protocol's
+            inner = hashlib.md5(  # the protocol requires it
                 f"{credentials.password()}{credentials.user}".encode()
             ).hexdigest()
             outer = hashlib.md5(inner.encode() + rest[:4]).hexdigest()  # noqa: S324
@@ -137,7 +136,7 @@ class _Session(KeptSession[_Fact]):
         return scram
 
     async def _row(self, question: str) -> list[str]:
-        """Return the one row that `question` has for an answer."""
+        """Return the one row that is the answer to `question`."""
         channel = self._channel
         assert channel is not None
         channel.send(_message(b"Q", question.encode() + b"\0"))
@@ -152,7 +151,7 @@ class _Session(KeptSession[_Fact]):
 
     @staticmethod
     async def _message(channel: Channel) -> tuple[bytes, bytes]:
-        """Return the next message: its letter and what follows. Raises Denied and Silence."""
+        """Return the next message: its letter and its body. Raises Denied and Silence."""
 
         def read(data: bytes) -> tuple[bytes, bytes] | None:
             if len(data) < 5:
@@ -176,7 +175,7 @@ class _Session(KeptSession[_Fact]):
 
 
 class PostgresAsker(_Session[Fact]):
-    """Implements asking.Asker for what tells the primary."""
+    """Implements asking.Asker for the facts about a primary."""
 
     async def _ask(self) -> Fact:
         recovery, system, timeline = await self._row(_QUESTION)
@@ -184,11 +183,12 @@ class PostgresAsker(_Session[Fact]):
 
 
 class PostgresReplicaAsker(_Session[Replica]):
-    """Implements asking.Asker for what tells a replica. What its primary has written and not sent
-    nobody knows who is cut off from it: then time counts, from when it was heard last.
+    """Implements asking.Asker for the facts about a replica. A replica without a link to its
+    primary cannot know what the primary has written and not sent: then the time since the last link
+    counts.
     """
 
-    _heard: float | None = None  # when it was linked last
+    _heard: float | None = None  # when it had its link last
 
     async def _ask(self) -> Replica:
         recovery, linked, behind = await self._row(_REPLICA)

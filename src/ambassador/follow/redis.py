@@ -1,4 +1,4 @@
-"""How Redis and Valkey without Sentinel are followed: by INFO, which has the lineage."""
+"""How Redis and Valkey without Sentinel are followed: by INFO, which has the replication ids."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class _Asker(Asker):
 
 
 class RedisAsker(_Asker):
-    """Implements asking.Asker for what tells the primary."""
+    """Implements asking.Asker for the facts about a primary."""
 
     async def fact(self, limit: float) -> Fact:
         """See asking.Asker."""
@@ -38,7 +38,7 @@ class RedisAsker(_Asker):
 
 
 class RedisReplicaAsker(_Asker):
-    """Implements asking.Asker for what tells a replica."""
+    """Implements asking.Asker for the facts about a replica."""
 
     async def fact(self, limit: float) -> Replica:
         """See asking.Asker."""
@@ -58,8 +58,8 @@ def fact(ping: Reply, info: Reply) -> Fact:
 def replica(ping: Reply, info: Reply) -> Replica:
     """Return what the replies mean for reads. Raises Denied and Silence.
 
-    An idle primary is heard every 10 s (repl-ping-replica-period), so a link that is up may look as
-    old as that.
+    An idle primary sends something every 10 s (repl-ping-replica-period), so a working link may
+    look as old as that.
     """
     if _loads(ping):
         raise Silence("it loads its data")

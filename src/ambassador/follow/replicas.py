@@ -31,8 +31,9 @@ _KINDS: Mapping[str, Callable[[Place, Terms, Callable[[], None]], Asker]] = {
 async def keeping_up(
     resolver: Resolver, route: Route, endpoint: Endpoint
 ) -> AsyncIterator[Callable[[], Awaitable[Mapping[str, str]]]]:
-    """Give what returns why `endpoint` of `route` is no replica that keeps up, nothing where it is,
-    by each address of its name; see ports.LoggingIn. Afterwards all connections are closed.
+    """Give a function that returns why `endpoint` of `route` is no replica that keeps up, by each
+    address of its name; an empty text means that it keeps up; see ports.LoggingIn. Afterwards all
+    connections are closed.
     """
     askers: dict[Place, Asker] = {}
 

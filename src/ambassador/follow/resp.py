@@ -10,19 +10,19 @@ from typing import TypeAlias
 __all__ = ["Incomplete", "Refused", "Reply", "Unreadable", "command", "parse"]
 
 _DEEPEST = 8
-_LARGEST = 1 << 20  # bytes of one string, elements of one list; nothing a follower asks has more
+_LARGEST = 1 << 20  # bytes of one string, elements of one list; no answer to a follower is larger
 
 
 class Incomplete(Exception):  # noqa: N818 - no fault: there has to be more
-    """The reply has not been read to its end."""
+    """The end of the reply was not received yet."""
 
 
 class Unreadable(Exception):  # noqa: N818 - it is the finding
-    """What was read is no reply."""
+    """The bytes received are no reply."""
 
 
 class Refused(str):
-    """An error that was answered, as it was said."""
+    """An error reply, with its text."""
 
     __slots__ = ()
 
@@ -31,7 +31,7 @@ Reply: TypeAlias = "str | Refused | int | list[Reply] | None"
 
 
 def command(*words: str) -> bytes:
-    """Return a command as it is sent."""
+    """Return a command in the format in which it is sent."""
     parts = [b"*%d\r\n" % len(words)]
     for word in words:
         data = word.encode()

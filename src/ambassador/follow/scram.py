@@ -11,29 +11,31 @@ import hmac
 
 __all__ = ["Scram", "UnprovenError"]
 
-_MOST = 1_000_000  # rounds; a server that asks for more keeps us busy
+_MOST = 1_000_000  # iterations; a server could keep us busy with more
 
 
 class UnprovenError(Exception):
-    """The other side did not say what it should; the text says what is wrong."""
+    """The other side did not send what it should; the text says what is wrong."""
 
 
 class Scram:
-    """One log-in: `first` is said, its answer goes to `final`, the answer to that to `check`."""
+    """One login: send `first`, give the answer to `final` and send its result, give the answer to
+    `check`.
+    """
 
     def __init__(self, password: str, nonce: str) -> None:
         self._password = password.encode()
         self._nonce = nonce
-        self._bare = f"n=,r={nonce}"  # PostgreSQL takes the name from the StartupMessage
+        self._bare = f"n=,r={nonce}"  # PostgreSQL uses the name from the StartupMessage
         self._signature = b""
 
     @property
     def first(self) -> bytes:
-        """What is said first; no channel binding."""
+        """The first message; without channel binding."""
         return f"n,,{self._bare}".encode()
 
     def final(self, answer: bytes) -> bytes:
-        """Return the proof that `answer` asks for. Raises UnprovenError."""
+        """Return the proof that answers `answer`. Raises UnprovenError."""
         fields = _fields(answer)
         try:
             nonce, rounds = fields["r"], int(fields["i"])

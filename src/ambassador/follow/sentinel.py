@@ -1,4 +1,4 @@
-"""One sentinel: asked on one connection, listened to on another (a subscriber may not ask)."""
+"""One sentinel: questions on one connection, its events on another (a subscriber may not ask)."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from ambassador.tasks import spawn
 __all__ = ["Sentinel"]
 
 _LIMIT = 0.5  # seconds for one answer
-_AGAIN = 0.2  # seconds until a lost subscription is made again
-_ALIVE = 2.0  # seconds between two signs of life of a subscription
+_AGAIN = 0.2  # seconds until a lost subscription is renewed
+_ALIVE = 2.0  # seconds between two pings on a subscription
 
 
 class Sentinel:
-    """Asks `member` about the set `name` each `pause` seconds. `heard` is told when its word has
-    changed, `event` of what it publishes: the channel and the words of the message.
+    """Asks `member` about the set `name` each `pause` seconds. `heard` is called when its answer
+    has changed, `event` for what it publishes: with the channel and the words of the message.
     """
 
     def __init__(
@@ -56,11 +56,11 @@ class Sentinel:
         ]
 
     def ask_now(self) -> None:
-        """Do not wait for the next turn."""
+        """Ask without waiting for the next turn."""
         self._now.set()
 
     def close(self) -> None:
-        """Ask and listen no longer."""
+        """Stop asking, and end the subscription."""
         for task in self._tasks:
             task.cancel()
 
@@ -95,8 +95,8 @@ class Sentinel:
             self._heard()
 
     async def _ask(self, talk: Talk) -> tuple[Said | None, str]:
-        """Return its answer and what is wrong. Both questions go in one piece: for a second after
-        a failover the leader has the new epoch with the old address in the second answer alone.
+        """Return its answer and what is wrong. Both questions are sent together: for a second after
+        a failover the leader has the new epoch with the old address, in the second answer alone.
         """
         address, master = await talk.ask(
             ("SENTINEL", "get-master-addr-by-name", self._name),
@@ -124,7 +124,9 @@ class Sentinel:
         return f'knows no set "{self._name}"{listed}'
 
     async def _place(self, host: str, port: str) -> tuple[str, int] | None:
-        """Return the address it names; a set that announces names has them resolved here."""
+        """Return the address that the sentinel names; where a set announces names, they are
+        resolved here.
+        """
         try:
             return at((await self._resolver.resolve(host))[0], int(port))
         except (ResolveError, ValueError):
@@ -145,7 +147,7 @@ class Sentinel:
                 )  # fmt: skip
                 reply = await talk.subscribe("*", _LIMIT)
                 if not isinstance(reply, Refused):
-                    self.ask_now()  # what was published meanwhile is lost
+                    self.ask_now()  # events published meanwhile are lost
                     await self._stay(talk)
             except (Silence, ResolveError, TimeoutError):
                 pass
@@ -155,7 +157,7 @@ class Sentinel:
             await asyncio.sleep(_AGAIN)
 
     async def _stay(self, talk: Talk) -> None:
-        """Return when the subscription gives no sign of life any longer."""
+        """Return when the subscription no longer answers pings."""
         while talk.open:
             self._alive.clear()
             async with asyncio.timeout(_ALIVE):

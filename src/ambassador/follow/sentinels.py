@@ -35,11 +35,11 @@ from ambassador.tasks import spawn
 __all__ = ["SentinelFollower"]
 
 _CALM = 0.5  # seconds between two questions while all is well
-_HASTE = 0.02  # while there is no primary: to the one that is named, or selected
+_HASTE = 0.02  # while there is no primary: to the member that is named, or selected
 _HASTE_ASK = 0.05  # while there is no primary: to the sentinels
-_ALONE = 2.0  # seconds without a majority after which what was remembered counts
+_ALONE = 2.0  # seconds without a majority after which the remembered primary counts
 _LAG = 3.0  # seconds; sentinels disagree for 0.2 s around a failover, 0.7 s after a partition
-_UNREACHABLE = 1.0  # seconds after which it is said that the one that was named does not answer
+_UNREACHABLE = 1.0  # seconds after which a named member that does not answer is reported
 _UNWELL = frozenset({Role.REPLICA, Role.REFUSED, Role.SILENT})
 
 
@@ -58,7 +58,7 @@ class SentinelFollower(Follower):
         self._name, self._of = route.follow.name, followed(route)
         self._news = asyncio.Event()
         self._words: dict[Place, Word] = {}
-        self._silent = 0  # times in a row, the one in use
+        self._silent = 0  # how often in a row the member in use was silent
         self._began = time.monotonic()
         self._excluded = ""
         self._watches: dict[Place, Watch] = {}
@@ -74,7 +74,7 @@ class SentinelFollower(Follower):
         self._task = spawn(self._run(), f"follow {route.name}")
 
     def close(self) -> None:
-        """Follow no longer."""
+        """Stop following."""
         self._task.cancel()
         for sentinel in self._sentinels:
             sentinel.close()
@@ -89,7 +89,7 @@ class SentinelFollower(Follower):
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What is wrong, and what can be done about it."""
+        """What is wrong, and what helps."""
         found = [
             f"sentinel {format_address(one.member)}: {one.problem}"
             for one in self._sentinels
@@ -117,10 +117,10 @@ class SentinelFollower(Follower):
             )
         return tuple(found)
 
-    # What is heard.
+    # What arrives.
 
     def _published(self, channel: str, words: list[str]) -> None:
-        """Take an event for what it is, a reason to ask all of them: it may be minutes old."""
+        """Take an event only as a reason to ask all sentinels: it may be minutes old."""
         if self._name not in words:
             return
         for sentinel in self._sentinels:
@@ -161,7 +161,7 @@ class SentinelFollower(Follower):
                 self._news.set()  # a majority may name another now
 
     def _judge(self, role: Role) -> None:
-        """Say what the word of the one in use comes to."""
+        """Note what the answer of the member in use means."""
         state = self.state
         if role is Role.PRIMARY:
             over = time.monotonic() - state.since > PATIENCE
@@ -178,8 +178,8 @@ class SentinelFollower(Follower):
             self._note(Event.SILENT, None)
 
     def _is_left_alone(self) -> bool:
-        """Return whether, after a start, no majority of sentinels answers: what is remembered
-        counts then, for they could not say otherwise.
+        """Return whether, after a start, no majority of sentinels answers: then the remembered
+        primary counts, because no majority can name another.
         """
         if self.state.stage is not Stage.NONE or not all(one.asked for one in self._sentinels):
             return False
@@ -214,14 +214,16 @@ class SentinelFollower(Follower):
             self._excluded = f"the sentinels name {where}, which is not an endpoint of the route"
 
     def _is_unwell(self) -> bool:
-        """Return whether the one in use has been none for longer than sentinels lag."""
+        """Return whether the member in use has not been the primary for longer than sentinels may
+        disagree.
+        """
         state, now = self.state, time.monotonic()
         word = self._words.get(state.place) if state.place else None
         bad = word is not None and word.role in _UNWELL
         return bad and state.stage is not Stage.USING and now - state.since > _LAG
 
     def _said(self) -> dict[str, Said | None]:
-        """Return the word of each sentinel; those that have one address count as one."""
+        """Return the answer of each sentinel; sentinels with the same address count as one."""
         return {str(one.place or one.member): one.said for one in self._sentinels}
 
     async def _go(self, event: Event, news: Named | Place | None) -> None:
@@ -266,7 +268,7 @@ class SentinelFollower(Follower):
         return f"{text}; the set was created again" if news.anew else text
 
     def _watch(self) -> None:
-        """Ask the members that matter now, as often as it matters."""
+        """Watch the members that matter now, each at the rate it needs."""
         state = self.state
         calm = state.stage is Stage.USING
         for sentinel in self._sentinels:

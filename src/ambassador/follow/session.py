@@ -1,4 +1,4 @@
-"""A session with a database that is kept, for one question asked again and again."""
+"""A database session that is kept, for one question asked again and again."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ _Fact = TypeVar("_Fact")
 
 
 class KeptSession(Asker, Generic[_Fact]):
-    """Implements asking.Asker: logs in where it is not, asks, and hangs up after whatever fails.
-    A subclass knows the protocol; what it cannot read may raise any of `_unreadable`.
+    """Implements asking.Asker: logs in where needed, asks, and closes the connection after any
+    failure. A subclass has the protocol; for bytes that it cannot parse it may raise any of
+    `_unreadable`.
     """
 
     _product: ClassVar[str]
@@ -55,8 +56,8 @@ class KeptSession(Asker, Generic[_Fact]):
 
     @abstractmethod
     async def _log_in(self) -> None:
-        """Make the channel and log in on it."""
+        """Open the channel and log in."""
 
     @abstractmethod
     async def _ask(self) -> _Fact:
-        """Ask on the channel there is."""
+        """Ask on the open channel."""

@@ -1,4 +1,4 @@
-"""A kept connection to a Redis, Valkey or Sentinel, for questions or for its events."""
+"""A kept connection to a Redis, Valkey or Sentinel, for questions or for events."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ __all__ = ["Talk", "Terms"]
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How to come in: the user that logs in, and how TLS is spoken (None: not at all)."""
+    """The user that logs in, and the TLS context (None: no TLS)."""
 
     credentials: Credentials
     tls: ssl.SSLContext | None = None
 
 
 class Talk:
-    """One connection to `place`, made when it is needed and kept. `ended` is called when the other
-    side hangs up; `heard` gets what comes unasked, once `subscribe` was called.
+    """One connection to `place`, opened when it is needed and kept. `ended` is called when the
+    other side closes it; `heard` gets replies without a question, after `subscribe` was called.
     """
 
     def __init__(
@@ -48,8 +48,8 @@ class Talk:
         return self._channel is not None and not self._channel.closed
 
     async def ask(self, *commands: Sequence[str], limit: float) -> list[Reply]:
-        """Return the replies to `commands`, sent in one piece, within `limit` seconds. Raises
-        Silence; the connection is then made again with the next question.
+        """Return the replies to `commands`, sent together, within `limit` seconds. Raises Silence;
+        then the next question opens a new connection.
         """
         try:
             async with asyncio.timeout(limit):
@@ -68,20 +68,20 @@ class Talk:
             raise
 
     async def subscribe(self, pattern: str, limit: float) -> Reply:
-        """Have what is published on `pattern` come to `heard`; return the first reply."""
+        """Have what is published on `pattern` given to `heard`; return the first reply."""
         (reply,) = await self.ask(("PSUBSCRIBE", pattern), limit=limit)
         self._listening = True
         self._take()
         return reply
 
     def ping(self) -> None:
-        """Ask for a sign of life, which comes to `heard`. Raises Silence."""
+        """Send a ping, whose reply is given to `heard`. Raises Silence."""
         if self._channel is None:
             raise Silence("it hung up")
         self._channel.send(command("PING"))
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._listening = False
         if self._channel is not None:
             self._channel.close()
@@ -122,7 +122,7 @@ class Talk:
         return found
 
     def _take(self) -> None:
-        """Pass on what has come unasked."""
+        """Give `heard` the replies without a question."""
         channel = self._channel
         if not self._listening or channel is None or self._heard is None:
             return

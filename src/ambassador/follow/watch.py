@@ -23,14 +23,14 @@ class Role(Enum):
     PRIMARY = auto()
     REPLICA = auto()
     LOADING = auto()  # it has just started
-    UNSURE = auto()  # it is there and says nothing of its role: no loss of role
-    REFUSED = auto()  # nobody listens, or it has hung up
+    UNSURE = auto()  # it answers, but not with its role: no loss of the role
+    REFUSED = auto()  # no process listens, or it has closed the connection
     SILENT = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """What was heard, with the reason in a few words where it is not the role."""
+    """The answer of a member; `why` says more, where it is not clear."""
 
     role: Role
     why: str = ""
@@ -62,7 +62,7 @@ def _explained(error: Refused) -> str:
 
 
 class Watch:
-    """Asks `place` each `pause` seconds and tells `heard`; `ask_now` asks at once."""
+    """Asks `place` each `pause` seconds and calls `heard`; `ask_now` asks at once."""
 
     def __init__(
         self,
@@ -79,11 +79,11 @@ class Watch:
         self._task = spawn(self._run(), f"watch {place[0]}:{place[1]}")
 
     def ask_now(self) -> None:
-        """Do not wait for the next turn."""
+        """Ask without waiting for the next turn."""
         self._now.set()
 
     def close(self) -> None:
-        """Ask no longer."""
+        """Stop asking."""
         self._task.cancel()
         self._talk.close()
 

@@ -1,1 +1,1 @@
-"""Tests of endpoints: does it answer, and as it should."""
+"""Probes of endpoints: whether an endpoint answers, and as it should."""

@@ -1,7 +1,7 @@
-"""One endpoint asked again and again: a timer, and while it is asked a connection.
+"""Repeated probes of one endpoint: a timer, and a connection during each probe.
 
-Each address of its name is asked by itself, at a time of its own within the interval, and has a
-health of its own.
+Each address of its name is probed for itself, at its own time within the interval, and has its own
+health.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ LIMIT = 3.0  # seconds for one answer, where the interval is not shorter
 
 
 class Check:
-    """Asks from `begin` to `close`."""
+    """Probes the endpoint from `begin` to `close`."""
 
     def __init__(
         self,
@@ -52,17 +52,17 @@ class Check:
         self._loop = conversations.loop
         self._limit = min(self._route.interval, LIMIT)
         self._phase = self._when = 0.0
-        self._hosts: Sequence[str] = ()  # the addresses that it had last, and where to ask each
+        self._hosts: Sequence[str] = ()  # its addresses at the last look, and where to probe
         self._places: dict[str, Sequence[Place]] = {}
-        self._next = 0  # of several addresses
-        self._asked: set[str] = set()  # and has not answered
-        self._failing: set[str] = set()  # has answered badly, or not at all, the last time
+        self._next = 0  # index among several addresses
+        self._asked: set[str] = set()  # addresses that were probed and have not answered
+        self._failing: set[str] = set()  # addresses whose last answer was bad, or missing
         self._tasks: set[asyncio.Task[None]] = set()
         self._telling = self._closed = False
 
     def begin(self, wait: float | None) -> None:
-        """Ask at once, and then at times that chance decides; or first after `wait` seconds, and
-        then at the same place of each interval.
+        """Probe at once, and then at a random time within each interval; or first after `wait`
+        seconds, and then at the same time of each interval.
         """
         now = self._loop.time()
         if wait is None:
@@ -73,14 +73,14 @@ class Check:
             self._wait_until(self._phase)
 
     def close(self) -> None:
-        """Ask no longer; what is being asked is told nobody."""
+        """Stop probing; the result of a probe under way is not reported."""
         self._closed = True
         for task in self._tasks:
             task.cancel()
 
     @property
     def _pause(self) -> float:
-        """Seconds between two turns: each is for one of the addresses."""
+        """Seconds between two turns: each turn is for one of the addresses."""
         return self._route.interval / max(1, len(self._hosts))
 
     def _wait_until(self, due: float) -> None:
@@ -106,7 +106,7 @@ class Check:
             self._ask_some(first=not before)
 
     def _ask_some(self, *, first: bool) -> None:
-        """Ask the next of several addresses, or each of them at `first`."""
+        """Probe the next of several addresses, or each of them at `first`."""
         for _ in self._hosts if first else (0,):
             self._next = (self._next + 1) % len(self._hosts)
             address = self._hosts[self._next]
@@ -115,8 +115,8 @@ class Check:
         self._end_turn()
 
     def _known(self) -> bool:
-        """Tell whether there is something to ask, and nobody has to be asked where it is."""
-        if self._hosts == (self._host,):  # an address, or a path: it stays where it is
+        """Tell whether there is an address to probe without a question to DNS."""
+        if self._hosts == (self._host,):  # an IP address, or a path: it does not change
             return True
         hosts = tuple(self._resolver.known(self._host)) if self._host else ("",)
         if hosts:
@@ -153,7 +153,9 @@ class Check:
         self._ask_at(address, self._places[address])
 
     def _ask_at(self, address: str, places: Sequence[Place]) -> None:
-        """Ask at the first of `places`, two ports of a range, and at the other where it fails."""
+        """Probe at the first of `places` (two ports for a range), and where that fails at the other
+        one.
+        """
         place, *left = places
         answered = partial(self._answered, address, left)
         if in_clear(self._endpoint, place):
@@ -181,17 +183,19 @@ class Check:
         self._asked.discard(address)
         if why:
             self._failing.add(address)
-            if self._failing.issuperset(self._hosts):  # it may be elsewhere by now
+            if self._failing.issuperset(self._hosts):  # it may have other addresses by now
                 self._resolver.doubt(self._host)
         elif self._failing:
             self._failing.discard(address)
-        if address in self._hosts:  # else its name leads elsewhere by now
+        if address in self._hosts:  # else the name leads elsewhere by now
             self._hear(why, address)
         elif len(self._hosts) == 1:
             self._end_turn()
 
     def _hear(self, why: str, address: str | None) -> None:
-        """Take an answer. The one address there is, and a name without any, has its next turn."""
+        """Take an answer. After an answer for the only address, or for a name without any, the turn
+        ends.
+        """
         alone = address is None or len(self._hosts) == 1
         if self._heard.changes(why, address) and not self._telling:
             self._telling = True

@@ -1,4 +1,4 @@
-"""Ask every endpoint of every route with `health`, again and again, and tell what follows."""
+"""Probes every endpoint of every route with `health`, again and again, and reports what follows."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ __all__ = ["HealthChecks"]
 
 _What = tuple[RouteKey, Address, int, str, float, int, int, tuple[float, str, str, str]]
 
-_MANY = 50  # endpoints that come at one moment; more are asked one after the other at first
+_MANY = 50  # endpoints that are added at one moment; of more, the first probes are spread out
 
 
 class HealthChecks:
-    """`change` says which endpoints there are, `close` ends all. `logging_in` asks what only who
-    has logged in is told: a task each, all others are a timer each.
+    """`change` says which endpoints there are, `close` ends all probes. `logging_in` makes probes
+    that need a login: these are a task each, all others a timer each.
     """
 
     def __init__(
@@ -40,12 +40,12 @@ class HealthChecks:
         self._resolver = resolver
         self._logging_in = logging_in
         self._judge = judge
-        self._conversations: Conversations | None = None  # once there is one
+        self._conversations: Conversations | None = None  # made with the first check
         self._tasks: dict[_What, asyncio.Task[None]] = {}
         self._checks: dict[_What, Check] = {}
 
     def change(self, steps: Sequence[Step]) -> None:
-        """Ask the endpoints of routes as `steps` have left them."""
+        """Probe the endpoints of routes as they are after `steps`."""
         before: dict[_What, tuple[Route, Endpoint]] = {}
         wanted: dict[_What, tuple[Route, Endpoint]] = {}
         for step in steps:
@@ -63,7 +63,7 @@ class HealthChecks:
                 task.cancel()
             if check := self._checks.pop(what, None):
                 check.close()
-            if what[:2] not in places:  # it may still be there, and not be asked
+            if what[:2] not in places:  # it may still be there, without a probe
                 spawn(self._judge(*what[:2], Health.UNKNOWN, "", ()), "health no longer asked for")
         coming = wanted.keys() - self._tasks.keys() - self._checks.keys()
         for number, what in enumerate(coming):
@@ -77,7 +77,7 @@ class HealthChecks:
                 check.begin(wait)
 
     def close(self) -> None:
-        """Ask no longer."""
+        """Stop probing."""
         for task in self._tasks.values():
             task.cancel()
         for check in self._checks.values():
@@ -97,7 +97,7 @@ class HealthChecks:
         return Check(self._conversations, self._resolver, self._keyring, heard, asked)
 
     async def _keep_asking(self, route: Route, endpoint: Endpoint, wait: float) -> None:
-        """Ask what takes a connection that is kept."""
+        """Repeat a probe that keeps its connection."""
         assert self._logging_in is not None
         await asyncio.sleep(wait)
         heard = self._heard(route, endpoint)
@@ -108,7 +108,7 @@ class HealthChecks:
                 for address, why in found.items():
                     if heard.changes(why, address or None):
                         await heard.tell(why)
-                # Not all at once, where thousands were added in one moment.
+                # Spread out, where thousands were added at one moment.
                 await asyncio.sleep(route.interval * random.uniform(0.9, 1.1))
 
     def _heard(self, route: Route, endpoint: Endpoint) -> Heard:

@@ -1,5 +1,6 @@
-"""What a probe says to an endpoint in clear, and hears, over TCP or a unix socket, by callbacks: no
-task, no future and one registration a connection, since there may be thousands of them.
+"""What a probe sends to an endpoint in clear, and receives, over TCP or a unix socket. It uses
+callbacks: no task, no future and one registration for a connection, since there may be thousands of
+them.
 """
 
 from __future__ import annotations
@@ -20,25 +21,25 @@ from ambassador.spec import printable
 
 __all__ = ["WORDS", "Conversations", "Header", "Place", "Question"]
 
-# Where to connect: the family and what socket.connect takes.
+# Where to connect: the family and the argument of socket.connect.
 Place = tuple[socket.AddressFamily, str | tuple[str, int]]
 
-_MOST = 64 << 10  # bytes of an answer that are looked at
+_MOST = 64 << 10  # bytes of an answer that are read
 _PIECE = 4096
-WORDS = 200  # characters of what an endpoint says that are repeated
+WORDS = 200  # characters of an endpoint's answer that are quoted
 _EDGES = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 _FAILED = select.EPOLLERR | select.EPOLLHUP
 _KIND = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
 _AT_ONCE = 64  # events in a turn of the loop: 2 ms
 
-# Why an endpoint does not work, in a few words; nothing where it does.
+# Called with why an endpoint does not work, in a few words; empty where it does.
 Answered = Callable[[str], None]
-# What is said before all else, by a socket that is connected.
+# Returns the bytes to send before all others, for a socket that is connected.
 Header = Callable[[socket.SocketType], bytes]
 
 
 class Question(NamedTuple):
-    """What is asked: at `place`, called `host`, for `limit` seconds at most."""
+    """One question: to `place`, called `host`, for at most `limit` seconds."""
 
     place: Place
     probe: Probe
@@ -48,7 +49,7 @@ class Question(NamedTuple):
 
 
 class Conversations:
-    """One epoll set for all of them, in the running loop. `close` ends them; nobody is told."""
+    """One epoll set for all of them, in the running loop. `close` ends them, without a report."""
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
@@ -56,17 +57,17 @@ class Conversations:
         self._open: dict[int, _Conversation] = {}
         self.loop.add_reader(self._set.fileno(), self._hear)
         self.turns = Turns()
-        # By how many seconds there are for an answer: until when, the first one first.
+        # By the time limit: the deadline of each conversation, the earliest first.
         self._limits: dict[float, deque[tuple[float, _Conversation]]] = {}
 
     def begin(self, question: Question, answered: Answered) -> None:
-        """Ask; `answered` is told once, at once or within the time that there is. The connection is
-        closed as a client that has read everything does it.
+        """Ask; `answered` is called once, at once or within the limit. The connection is closed as
+        a client closes it that has read everything.
         """
         _Conversation(self, question, answered).begin()
 
     def close(self) -> None:
-        """Break off what has not ended; nobody is told. A second time does nothing."""
+        """Break off all conversations, without a report. A second call does nothing."""
         if self._set.closed:
             return
         self.loop.remove_reader(self._set.fileno())
@@ -76,17 +77,17 @@ class Conversations:
         self._set.close()
 
     def enter(self, one: _Conversation) -> None:
-        """Tell `one` of what its socket is ready for."""
+        """Have `one` called when its socket is ready."""
         number = one.sock.fileno()
         self._open[number] = one
         self._set.register(number, _EDGES)
 
     def leave(self, one: _Conversation) -> None:
-        """Tell it no longer; its socket is closed next, which takes it out of the set."""
+        """Call it no more; its socket is closed next, which removes it from the set."""
         self._open.pop(one.sock.fileno(), None)
 
     def limit(self, one: _Conversation, seconds: float) -> None:
-        """Tell `one` when so many are over. Of those with one limit a single one has a turn."""
+        """Call `late` of `one` after so many seconds. All with the same limit share one timer."""
         waiting = self._limits.setdefault(seconds, deque())
         waiting.append((self.loop.time() + seconds, one))
         if len(waiting) == 1:
@@ -137,7 +138,7 @@ class _Conversation:
             except BlockingIOError as error:
                 if error.errno != errno.EINPROGRESS:  # a unix socket whose queue is full
                     raise
-            else:  # as over loopback, where all that is needed happens within the call
+            else:  # as over loopback, where the connection is made within the call
                 self._greet()
         except OSError as error:
             self._end(_spoken(error))
@@ -145,7 +146,7 @@ class _Conversation:
             self._all.enter(self)
 
     def ready(self, events: int) -> None:
-        """Say and hear what is to be said and heard."""
+        """Send and receive as far as possible."""
         try:
             if not self._connected:
                 if events & _FAILED and (
@@ -171,7 +172,7 @@ class _Conversation:
         self._judge()
 
     def forget(self) -> None:
-        """Hang up, and tell nobody."""
+        """Close the connection, without a report."""
         if not self.over:
             self.over = True
             self._all.leave(self)
@@ -191,7 +192,7 @@ class _Conversation:
                 self._judge()
 
     def _judge(self) -> None:
-        """End when the answer is whole; else reply, where there is something to reply."""
+        """End when the answer is complete; else reply, where a reply is needed."""
         why = self._question.probe.judge(self._answer)
         if why is not None:
             self._end(printable(why, WORDS) if why else "")
@@ -210,7 +211,7 @@ class _Conversation:
                 return
 
     def late(self) -> None:
-        """There is no more time."""
+        """The time is over."""
         self._end(f"no answer within {self._question.limit:g} s")
 
     def _end(self, why: str) -> None:
@@ -221,7 +222,7 @@ class _Conversation:
 
 @lru_cache
 def _replies(kind: type) -> bool:
-    return issubclass(kind, Dialogue)  # which takes as long as all the rest
+    return issubclass(kind, Dialogue)  # a check that takes as long as all the rest
 
 
 def _spoken(error: OSError) -> str:

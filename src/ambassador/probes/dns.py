@@ -1,8 +1,8 @@
-"""Health of a name server, over UDP and TCP: it answers which servers have the root (RFC 1035
+"""Health of a name server, over UDP and TCP: it answers the question for the root's SOA (RFC 1035
 section 4).
 
-Whatever it answers is an answer, a refusal too: it may be asked for other names. Only SERVFAIL
-says that it does not work: a resolver that reaches nobody.
+Any answer counts, a refusal too: the server may be there for other names. Only SERVFAIL means that
+it does not work: it is a resolver that reaches no other server.
 
 Pure.
 """
@@ -15,13 +15,13 @@ __all__ = ["DnsProbe"]
 
 _ID = 0x6162
 _RECURSION, _ANSWER = 0x0100, 0x8000
-_ROOT_SOA_IN = b"\0" + struct.pack("!HH", 6, 1)  # the empty name, its SOA, of the Internet
+_ROOT_SOA_IN = b"\0" + struct.pack("!HH", 6, 1)  # the empty name, type SOA, class IN
 _SERVFAIL = 2
 _HEAD = 12
 
 
 class DnsProbe:
-    """Implements ports.Probe; `stream`: over TCP, where each message has its length before it."""
+    """Implements ports.Probe; `stream`: over TCP, where each message follows its length."""
 
     def __init__(self, *, stream: bool) -> None:
         self._stream = stream

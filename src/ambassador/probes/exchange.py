@@ -1,4 +1,4 @@
-"""Connect to an endpoint and have a probe judge what it says."""
+"""Connect to an endpoint and have a probe judge its answer."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ __all__ = [
     "places_at",
 ]
 
-_MOST = 64 << 10  # bytes of an answer that are looked at
+_MOST = 64 << 10  # bytes of an answer that are read
 _PIECE = 4096
 _AGAIN = 1.0  # seconds until a datagram is sent again
 
 
 class NoAnswerError(Exception):
-    """It did not answer, or not as it should; the text says which."""
+    """There was no answer, or not a good one; the text says why."""
 
 
 async def places(endpoint: Endpoint, resolver: Resolver, health: str = "") -> Sequence[Place]:
-    """Return every address of `endpoint` that its probe asks: at the port `health` names, or at its
-    own, of a range the first and the last.
+    """Return every address of `endpoint` that its probe asks: at the port that `health` names, or
+    at its own; of a range, at the first and the last port.
 
     Raises ResolveError.
     """
@@ -72,10 +72,10 @@ def _at(address: Inet, hosts: Sequence[str], health: str) -> list[Place]:
 async def ask(
     probe: Probe, place: Place, endpoint: Endpoint, limit: float, keyring: Keyring | None = None
 ) -> None:
-    """Return when the answer of `endpoint`, at `place`, is what `probe` wants, within `limit`
-    seconds; over TLS, with what `keyring` has, where it is spoken to so. Raises NoAnswerError.
+    """Return when the answer of `endpoint`, at `place`, is good by `probe`, within `limit` seconds;
+    with TLS, where the endpoint has it, by `keyring`. Raises NoAnswerError.
 
-    The connection is closed as a client that has read everything does it.
+    The connection is closed as a client closes it that has read everything.
     """
     if in_clear(endpoint, place):
         why = await _ask(probe, place, endpoint, limit)
@@ -86,12 +86,12 @@ async def ask(
 
 
 def in_clear(endpoint: Endpoint, place: Place) -> bool:
-    """Tell whether `endpoint` is asked at `place` over TCP or a unix socket without TLS."""
+    """Tell whether `endpoint` is probed at `place` over TCP or a unix socket without TLS."""
     return endpoint.proto is Proto.TCP and not (endpoint.tls and _is_its_own(endpoint, place[1]))
 
 
 def header_of(endpoint: Endpoint, place: Place) -> Header | None:
-    """Return what says the PROXY header of `endpoint` at `place`; None where there is none."""
+    """Return what makes the PROXY header for `endpoint` at `place`; None where there is none."""
     if not endpoint.proxy or not _is_its_own(endpoint, place[1]):
         return None
     from ambassador.core.proxy.writing import write_local  # noqa: PLC0415
@@ -125,7 +125,7 @@ async def _ask_otherwise(
     except TimeoutError:
         return f"no answer within {limit:g} s"
     except OSError as error:
-        # uvloop's errors carry only the number, and what TLS says is in the text.
+        # uvloop's errors have only the number, and the reason of a TLS error is in the text.
         said = isinstance(error, ConnectionAbortedError) and error.strerror
         return said or os.strerror(error.errno).lower() if error.errno else str(error)
     finally:
@@ -134,7 +134,9 @@ async def _ask_otherwise(
 
 
 def _is_its_own(endpoint: Endpoint, to: str | tuple[str, int]) -> bool:
-    """Tell whether clients are led to `to`, and not only a probe, to a port that `health` names."""
+    """Tell whether clients are led to `to`, too, and not only a probe, to a port that `health`
+    names.
+    """
     address = endpoint.address
     return not isinstance(address, Inet) or isinstance(to, str) or to[1] in address.ports
 
@@ -146,7 +148,7 @@ async def _ask_secretly(
     endpoint: Endpoint,
     keyring: Keyring,
 ) -> str:
-    """See `_ask`; a PROXY header is inside, as a session's."""
+    """See `_ask`; a PROXY header is sent inside TLS, as for a session."""
     from ambassador.probes.secret import Secret  # noqa: PLC0415 (only where TLS is spoken)
 
     await asyncio.get_running_loop().sock_connect(sock, to)
@@ -177,7 +179,9 @@ async def _ask_secretly(
 async def _ask_datagram(
     probe: Probe, sock: socket.socket, to: str | tuple[str, int], endpoint: Endpoint
 ) -> str:
-    """Ask again each second, since datagrams are lost. Nobody there is an error of the socket."""
+    """Send again each second, since datagrams are lost. If no process is there, the socket has an
+    error.
+    """
     loop = asyncio.get_running_loop()
     await loop.sock_connect(sock, to)
     while True:
@@ -189,5 +193,5 @@ async def _ask_datagram(
 
 
 def host_of(endpoint: Endpoint) -> str:
-    """Return the host of `endpoint` as it is written, nothing for a path."""
+    """Return the host of `endpoint` as it is written, empty for a path."""
     return endpoint.address.host if isinstance(endpoint.address, Inet) else ""

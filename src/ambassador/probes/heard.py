@@ -1,4 +1,4 @@
-"""What was heard of one endpoint, what that comes to, and whether whoever decides knows it."""
+"""The answers of one endpoint, its health that follows from them, and whether that was reported."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _UNTOLD = (Health.UNKNOWN, ())
 
 
 class Heard:
-    """From the first answer of `endpoint` on; `judge` is told of each change of its health, or of
-    that of an address of its name.
+    """From the first answer of `endpoint` on; `judge` is called at each change of its health, or of
+    the health of an address of its name.
 
     An endpoint works while one of its addresses does, and is unhealthy when all of them are.
     """
@@ -27,10 +27,10 @@ class Heard:
 
     def __init__(self, route: Route, endpoint: Endpoint, judge: EndpointJudged) -> None:
         self._route, self._endpoint, self._judge = route, endpoint, judge
-        self._verdicts: dict[str, Verdict] = {}  # by address; empty: wherever it is
-        self._reasons: dict[str, str] = {}  # of those that are unhealthy
+        self._verdicts: dict[str, Verdict] = {}  # by address; empty: none is known
+        self._reasons: dict[str, str] = {}  # of unhealthy addresses
         self._told: tuple[Health, tuple[AddressProbed, ...]] = _UNTOLD
-        self._known = True  # what was told is what is so
+        self._known = True  # whether the present health was reported
 
     def among(self, addresses: Collection[str]) -> None:
         """Its addresses are `addresses` now."""
@@ -40,8 +40,8 @@ class Heard:
             self._known = self._now() == self._told
 
     def changes(self, why: str, address: str | None = None) -> bool:
-        """One more answer, of `address` (None: of wherever it is): nothing when it works, else why
-        not. Tell whether there is something to `tell`.
+        """Take one more answer, of `address` (None: of all): empty when it works, else why not.
+        Tell whether there is something to `tell`.
         """
         for one in (self._verdicts or [""]) if address is None else [address]:
             before = self._verdicts.get(one) or Verdict()
@@ -53,7 +53,7 @@ class Heard:
         return not self._known
 
     async def tell(self, why: str) -> None:
-        """Tell what is so now, because of `why`. What cannot be told is told again."""
+        """Report the present health, because of `why`. A report that fails is repeated."""
         health, addresses = found = self._now()
         name, key = self._route.name, self._route.key
         why = why if health is Health.UNHEALTHY else ""  # it may be about another address
@@ -101,5 +101,7 @@ class Heard:
 
 
 def _health_of(address: str, told: Collection[AddressProbed], of_all: Health) -> Health:
-    """Return what was told of an address; where it was the only one, what was told of all."""
+    """Return the health that was reported of an address; where it was the only one, that of the
+    endpoint.
+    """
     return next((one.health for one in told if one.address == address), of_all)

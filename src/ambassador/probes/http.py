@@ -1,4 +1,4 @@
-"""Health of what speaks HTTP/1.1: it answers GET with a status below 400. Pure.
+"""Health of an HTTP/1.1 service: it answers GET with a status below 400. Pure.
 
 RFC 9110, section 15.
 """

@@ -1,4 +1,4 @@
-"""Health of memcached: it tells its version (memcached's doc/protocol.txt, "version"). Pure."""
+"""Health of memcached: it returns its version (memcached's doc/protocol.txt, "version"). Pure."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Health of MySQL and MariaDB: it greets, and refuses a stranger as it should.
+"""Health of MySQL and MariaDB: it sends its greeting, and answers the login of an unknown user.
 
-A client that reads the greeting and leaves is an error to it, and after 100 it blocks the host that
-they came from (`max_connect_errors`); so the user `ambassador` logs in without a password, to be
-told that there is none: that is no such error. Its users may be many, so whatever it says of this
-one is a sign of life, unless it says that it takes nobody.
+For a client that reads the greeting and closes, the server counts an error, and after 100 errors it
+blocks the host of that client (`max_connect_errors`). So the user `ambassador` logs in without a
+password and is refused, which is no such error. Any answer to this login is a sign of life, unless
+it says that no client is accepted.
 https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_connection_phase.html
 
 Pure.
@@ -17,9 +17,9 @@ from collections.abc import Iterator
 __all__ = ["MysqlProbe"]
 
 _LONG_PASSWORD, _PROTOCOL_41, _SECURE, _PLUGIN = 1, 0x200, 0x8000, 0x80000
-_UTF8 = 33  # a collation every version knows
+_UTF8 = 33  # a collation that every version knows
 _LARGEST = 1 << 24
-_OK, _MORE, _SWITCH, _ERROR = 0x00, 0x01, 0xFE, 0xFF  # how packets begin
+_OK, _MORE, _SWITCH, _ERROR = 0x00, 0x01, 0xFE, 0xFF  # first byte of a packet
 # Too many connections, shutdown, host blocked, host not allowed, offline mode
 # (https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html).
 _NOBODY = {1040, 1053, 1129, 1130, 3032}
@@ -30,11 +30,13 @@ class MysqlProbe:
     """Implements ports.Dialogue."""
 
     def question(self, host: str) -> bytes:
-        """Return nothing: it speaks first; see ports.Probe."""
+        """Return nothing: the server sends first; see ports.Probe."""
         return b""
 
     def reply(self, answer: bytes) -> bytes:
-        """Return the login, and what the way to log in asks for; see ports.Dialogue."""
+        """Return the login, and the reply that the authentication method needs; see
+        ports.Dialogue.
+        """
         said = b""
         for place, (number, packet) in enumerate(_packets(answer)):
             if place == 0 and packet[:1] == b"\x0a":
@@ -44,7 +46,7 @@ class MysqlProbe:
         return said
 
     def judge(self, answer: bytes) -> str | None:
-        """Read the greeting and the refusal; see ports.Probe."""
+        """Read the greeting and the answer to the login; see ports.Probe."""
         if int.from_bytes(answer[:3], "little") > _LONGEST:
             return "does not speak like MySQL"
         for place, (_, packet) in enumerate(_packets(answer)):
@@ -72,7 +74,7 @@ def _packet(number: int, content: bytes) -> bytes:
 
 
 def _packets(stream: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield number and content of each packet that is there as a whole."""
+    """Yield number and content of each complete packet."""
     place = 0
     while len(stream) >= place + 4:
         length = int.from_bytes(stream[place : place + 3], "little")

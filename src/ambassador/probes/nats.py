@@ -1,4 +1,4 @@
-"""Health of NATS: it tells who it is (https://docs.nats.io/reference/reference-protocols). Pure."""
+"""Health of NATS: it sends INFO (https://docs.nats.io/reference/reference-protocols). Pure."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import re
 
 __all__ = ["NatsProbe"]
 
-_LEAVING = re.compile(rb'"ldm"\s*:\s*true')  # lame duck mode: it asks its clients to go
+_LEAVING = re.compile(rb'"ldm"\s*:\s*true')  # lame duck mode: it asks its clients to disconnect
 
 
 class NatsProbe:
-    """Implements ports.Probe: it speaks first."""
+    """Implements ports.Probe: the server sends first."""
 
     def question(self, host: str) -> bytes:
         """Return nothing; see ports.Probe."""

@@ -1,6 +1,6 @@
-"""Health of PostgreSQL: it does not refuse a connection as one that starts up, recovers or stops.
+"""Health of PostgreSQL: it does not refuse a connection because it starts up, recovers or stops.
 
-As pg_isready does it: a server that asks for a password, or says that there is no such user, works.
+As in pg_isready: a server that asks for a password, or says that there is no such user, works.
 https://www.postgresql.org/docs/current/protocol-message-formats.html
 
 Pure.
@@ -15,7 +15,7 @@ __all__ = ["PostgresProbe"]
 _VERSION = 3 << 16
 _CANNOT_CONNECT_NOW = "57P03"  # starts up, recovers or stops
 _HEAD = 5  # a letter and the length of what follows it, itself included
-_LONGEST = 30000  # libpq takes a longer error for something that is no PostgreSQL
+_LONGEST = 30000  # libpq takes the sender of a longer error for something other than PostgreSQL
 
 
 class PostgresProbe:

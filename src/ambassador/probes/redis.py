@@ -1,16 +1,18 @@
-"""Health of Redis and of what speaks RESP: it answers PING. Pure."""
+"""Health of Redis and other RESP services: it answers PING. Pure."""
 
 from __future__ import annotations
 
 __all__ = ["RedisProbe"]
 
-# The answer to a question without a password, or without the right to ask: such a server works.
+# The answer to a client without a password, or without the right to ask: such a server works.
 # https://redis.io/docs/latest/commands/auth/ and .../operate/oss_and_stack/management/security/acl/
 _WORKS = (b"-NOAUTH ", b"-NOPERM ", b"-ERR operation not permitted")
 
 
 class RedisProbe:
-    """Implements ports.Probe. `-LOADING`, `-MASTERDOWN` and every other error is no health."""
+    """Implements ports.Probe. `-LOADING`, `-MASTERDOWN` and every other error mean that it does not
+    work.
+    """
 
     def question(self, host: str) -> bytes:
         """Return PING; see ports.Probe."""

@@ -1,4 +1,4 @@
-"""A probe's connection to an endpoint that is spoken to over TLS: as a session's, but awaited."""
+"""A probe's connection to an endpoint with TLS: as that of a session, but with asyncio."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Secret"]
 
 
 class Secret:
-    """Speaks TLS to `endpoint` over `sock`, which is connected to the IP literal `address`."""
+    """TLS to `endpoint` over `sock`, which is connected to the IP literal `address`."""
 
     def __init__(
         self, keyring: Keyring, sock: socket.socket, endpoint: Endpoint, address: str
@@ -31,18 +31,18 @@ class Secret:
         self._sock: TlsSocket | None = None
 
     async def open(self) -> None:
-        """Return when it may be spoken. Raises OSError."""
+        """Return when bytes may be sent. Raises OSError."""
         while (found := self._opening.go_on()) is None:
             await self._readable(self._opening.sock)
         self._sock = found
 
     async def send(self, data: bytes) -> None:
-        """Say `data`, which is little. Raises OSError."""
+        """Send `data`, which is short. Raises OSError."""
         assert self._sock is not None
         self._sock.send(data)
 
     async def receive(self, most: int) -> bytes:
-        """Return what is said next; nothing at its end. Raises OSError."""
+        """Return the next bytes; empty at the end. Raises OSError."""
         assert self._sock is not None
         while True:
             try:
@@ -51,7 +51,7 @@ class Secret:
                 await self._readable(self._sock)
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._opening.sock.close()
 
     async def _readable(self, sock: socket.SocketType) -> None:

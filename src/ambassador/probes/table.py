@@ -31,8 +31,10 @@ TABLE: Mapping[str, Callable[[], Probe]] = {
 
 
 def probe_of(health: str, proto: Proto = Proto.TCP) -> Probe:
-    """Return the probe that a route's `health` means; without one, that of any protocol."""
+    """Return the probe that a route's `health` means; without `health`, the probe for any
+    protocol.
+    """
     if proto is Proto.UDP:
-        return DnsProbe(stream=False)  # the only one there is
+        return DnsProbe(stream=False)  # the only probe for UDP
     word = health.partition(":")[0].removesuffix("-primary").removesuffix("-replica")
     return HttpProbe(http_of(health)[1]) if word == "http" else TABLE[word or "tcp"]()

@@ -1,4 +1,4 @@
-"""Health of anything over TCP or a unix socket: it takes connections. Pure."""
+"""Health of any service over TCP or a unix socket: it accepts connections. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ __all__ = ["TcpProbe"]
 
 
 class TcpProbe:
-    """Implements ports.Probe: nothing is said, nothing is waited for."""
+    """Implements ports.Probe: nothing is sent or received."""
 
     def question(self, host: str) -> bytes:
         """Return nothing; see ports.Probe."""

@@ -1,4 +1,4 @@
-"""One timer for thousands of things that are due at times of their own."""
+"""One timer for thousands of callbacks, each at its own time."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from itertools import count
 
 __all__ = ["Turns"]
 
-# Seconds: what is due within so many is seen to at one moment. To wake up costs as much as a
-# question does: of 1,000 that are asked each 2 s ten share a moment.
+# Seconds: callbacks that are due within this time are called together. A wake-up costs as much as a
+# question: with 1,000 questions every 2 s, ten share a wake-up.
 _TOGETHER = 0.02
 
 
 class Turns:
-    """On the running loop. What is no longer to be called is called, and sees that itself."""
+    """Works on the running loop. A callback that is no longer needed is still called, and has to
+    check that itself.
+    """
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._waiting: list[tuple[float, int, Callable[[], None]]] = []
-        self._number = count()  # so that turns of one time need not be compared
+        self._number = count()  # so that callbacks of one time need not be compared
         self._timer: asyncio.TimerHandle | None = None
         self._at = 0.0
 
@@ -31,7 +33,7 @@ class Turns:
             self._set()
 
     def close(self) -> None:
-        """Nothing is called any longer."""
+        """Call nothing any more."""
         self._waiting.clear()
         if self._timer is not None:
             self._timer.cancel()

@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 __all__ = ["ConnectVerifier"]
 
-# Seconds for one address; a SYN that was lost comes again after one (RFC 6298 section 2.1).
+# Seconds for one address; a lost SYN is sent again after one second (RFC 6298 section 2.1).
 _LIMIT = 3.0
 
 
 class ConnectVerifier:
-    """Implements ports.Verifier by connecting to every address of every endpoint, of a range to
-    its first and its last port, and by the probe of the route's `health` where it has one. Of UDP
-    without a probe only the name is resolved: what asks nothing is told nothing there, and a
-    datagram that means nothing may do harm.
+    """Implements ports.Verifier by connecting to every address of every endpoint, for a range to
+    its first and its last port, and by the probe of the route's `health` where it has one. For UDP
+    without a probe only the name is resolved: without a question there is no answer, and a datagram
+    without meaning may do harm.
     """
 
     def __init__(

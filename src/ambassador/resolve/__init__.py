@@ -1,1 +1,3 @@
-"""Names to addresses: /etc/hosts first, then DNS by its TTL, then what else the system knows."""
+"""Names to addresses: /etc/hosts first, then DNS with its TTL, then all else that the system
+knows.
+"""

@@ -1,4 +1,4 @@
-"""One answer to "what are the addresses of this name", from whichever source."""
+"""One answer to the question for the addresses of a name, from any source."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ __all__ = ["Answer", "family", "is_literal"]
 class Answer(NamedTuple):
     """IP literals, IPv4 first, and for how many seconds they may be used.
 
-    `unanswered` are the families (4, 6) for which nobody answered: not the same as none. `repeat`
-    is how to ask again at little cost, where that has to be done often.
+    `unanswered` are the families (4, 6) for which there was no answer: that is not the same as an
+    answer without addresses. `repeat` is how to ask again at little cost, where that is needed
+    often.
     """
 
     addresses: tuple[str, ...]
@@ -42,7 +43,7 @@ def family(address: str) -> int:
     return 6 if ":" in address else 4
 
 
-@lru_cache(maxsize=4096)  # asked for each session
+@lru_cache(maxsize=4096)  # called for each session
 def is_literal(host: str) -> bool:
     """Return whether `host` is an IP literal, perhaps with a zone."""
     try:

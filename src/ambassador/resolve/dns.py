@@ -22,18 +22,19 @@ __all__ = ["CONTAINER_TTL", "NameServers", "prepare", "ttl_of"]
 
 _SHORTEST_TTL = 1.0
 _LONGEST_TTL = 30.0
-# Docker's own DNS says 600 s of a container whose address may change, and be given to another
-# container, within seconds (moby, libnetwork/resolver.go: respTTL). So does Podman's with 86400
-# (aardvark-dns 1.0 to 1.4). A server that caches counts down, so a TTL of just that is no cache's.
+# Docker's own DNS gives a TTL of 600 s for a container whose address may change, and be given to
+# another container, within seconds (moby, libnetwork/resolver.go: respTTL). So does Podman's with
+# 86400 (aardvark-dns 1.0 to 1.4). A caching server counts the TTL down, so exactly this TTL does
+# not come from a cache.
 DOCKER = "127.0.0.11"
 _DEFAULT_TTLS = (600, 86400)
 CONTAINER_TTL = 1.0
-_WHOLE = 300.0  # seconds after which a name is asked for in full, whatever repeats say
+_WHOLE = 300.0  # seconds after which a name is asked for in full, whatever repeats return
 _FAMILIES = {"A": 4, "AAAA": 6}
 
 
 class NameServers:
-    """DNS by dnspython, which tells the TTL; set up again when resolv.conf changes."""
+    """DNS by dnspython, which returns the TTL; set up again when resolv.conf changes."""
 
     def __init__(self, path: Path = Path("/etc/resolv.conf")) -> None:
         self._file = WatchedFile(path)
@@ -41,9 +42,10 @@ class NameServers:
 
     async def ask(self, name: str) -> Answer:
         """Return the addresses of `name`. Raises NoSuchNameError where Docker's DNS says that there
-        is no such container, ResolveError when there are no addresses or nobody answers.
+        is no such container, ResolveError when there are no addresses or no server answers.
         """
-        # 80 ms and 13 MB that a route to an address is spared; in a thread, so as not to stall.
+        # 80 ms and 13 MB that a route to an address saves; in a thread, so that the loop is not
+        # blocked.
         if self._resolvers is None:
             await asyncio.to_thread(prepare)
         import dns.exception  # noqa: PLC0415
@@ -52,7 +54,7 @@ class NameServers:
         try:
             resolvers = self._configured()
         except (dns.exception.DNSException, ValueError) as error:
-            # libc passes over lines that it cannot read, and over a file that is not there.
+            # libc ignores lines that it cannot read, and a missing file.
             return await self._system(name, f"{self._file.path}: {error}")
         addresses: list[str] = []
         ttl = _LONGEST_TTL
@@ -60,7 +62,7 @@ class NameServers:
         for outcome in outcomes.values():
             if isinstance(outcome, dns.resolver.Answer):
                 addresses += [record.to_text() for record in outcome]
-                # of the whole chain of CNAMEs: each may come to point elsewhere
+                # the TTL of the whole chain of CNAMEs: each may change
                 ttl = min(ttl, ttl_of(outcome))
         silent = {_FAMILIES[kind] for kind, outcome in outcomes.items() if _is_silent(outcome)}
         if addresses:
@@ -70,7 +72,7 @@ class NameServers:
         if any(isinstance(failure, dns.exception.Timeout) for failure in failures):
             raise ResolveError(f"{name}: the name servers do not answer")
         try:
-            # Only now, because where DNS has said no, libc too is quick to answer.
+            # Only now, because where DNS has said no, libc answers quickly, too.
             return await self._system(name, _words(failures[0]))
         except ResolveError as error:
             gone = all(isinstance(failure, dns.resolver.NXDOMAIN) for failure in failures)
@@ -82,8 +84,8 @@ class NameServers:
         return await ask_system(name, why)
 
     def repeatable(self, age: float) -> bool:
-        """Return whether what was asked `age` seconds ago may be asked again as it was: of the same
-        name servers, and not for too long.
+        """Return whether a question that was asked `age` seconds ago may be repeated unchanged: to
+        the same name servers, and not for too long.
         """
         if self._file.changed():
             self._resolvers = None
@@ -105,8 +107,8 @@ def ttl_of(answer: dns.resolver.Answer) -> float:
 
 
 def _repeat(outcomes: dict[str, Outcome]) -> Repeat | None:
-    """Return how to ask again for what was answered: each kind of the name that had addresses. None
-    where a kind was not answered at all: that may take its time again.
+    """Return how to repeat the questions that were answered, for both kinds of addresses. None
+    where one kind was not answered at all: that question may take its full time again.
     """
     import dns.exception  # noqa: PLC0415
     import dns.message  # noqa: PLC0415
@@ -133,7 +135,7 @@ def _repeat(outcomes: dict[str, Outcome]) -> Repeat | None:
 
 
 def _is_silent(outcome: Outcome) -> bool:
-    """Return whether nobody has said anything of what was asked for: neither yes nor no."""
+    """Return whether there was no answer to the question: neither yes nor no."""
     import dns.resolver  # noqa: PLC0415
 
     definite = dns.resolver.Answer | dns.resolver.NXDOMAIN | dns.resolver.NoAnswer
@@ -141,8 +143,8 @@ def _is_silent(outcome: Outcome) -> bool:
 
 
 def prepare() -> None:
-    """Import all that a question and its answer need: dnspython imports some of it on the way,
-    which would take 100 ms of the loop.
+    """Import all that a question and its answer need: dnspython imports some of it only during a
+    question, which would block the loop for 100 ms.
     """
     for name in ("dns.asyncresolver", "dns._asyncio_backend"):
         with contextlib.suppress(ImportError):  # a version without it

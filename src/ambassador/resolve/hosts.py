@@ -14,14 +14,14 @@ from ambassador.resolve.answer import Answer
 __all__ = ["HostsFile"]
 
 _TTL = 1.0  # one stat(2) a second and name is cheap, and the file has no TTL of its own
-_SEARCHED = 500 << 20  # bytes: above, all lines are looked at once instead of once for each name
+_SEARCHED = 500 << 20  # bytes times names; above this, each line is split, without a search
 
 
 class HostsFile:
-    """The file, read again when it has changed. A file that cannot be read names nothing.
+    """The file, read again when it has changed. A file that cannot be read has no names.
 
-    It is read in a thread, for a block list has 150,000 lines, and only what was asked for is
-    kept.
+    It is read in a thread, because a block list may have 150,000 lines; only names that were asked
+    for are kept.
     """
 
     def __init__(self, path: Path = Path("/etc/hosts")) -> None:
@@ -36,7 +36,7 @@ class HostsFile:
         self._stale |= self._file.changed()
         self._wanted.add(name)
         if self._stale or name not in self._found:
-            async with self._reading:  # a task that waited here may find it done
+            async with self._reading:  # another task may have read it meanwhile
                 if self._stale or name not in self._found:
                     self._stale = False
                     wanted = frozenset(self._wanted)
@@ -45,7 +45,7 @@ class HostsFile:
         return Answer(addresses, _TTL) if addresses else None
 
     def knows_not(self, name: str) -> bool:
-        """Return whether it is known, without reading the file, that it does not name `name`."""
+        """Return whether it is known, without reading the file, that `name` is not in it."""
         self._stale |= self._file.changed()
         return not self._stale and name in self._found and not self._found[name]
 
@@ -61,8 +61,8 @@ def _read(path: Path, names: Collection[str]) -> dict[str, tuple[str, ...]]:
 
 
 def _lines_with(raw: bytes, names: Collection[str]) -> Iterator[str]:
-    """Yield the lines in which one of `names` may be, in their order. A search for bytes holds the
-    interpreter a tenth of the time that a look at each line does, and the loop wants it, too.
+    """Yield the lines that may have one of `names`, in their order. A search for bytes holds the
+    interpreter for a tenth of the time that splitting each line takes, and the loop needs it, too.
     """
     low, found = raw.lower(), dict[int, int]()
     for name in names:

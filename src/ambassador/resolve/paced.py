@@ -1,6 +1,6 @@
-"""Answers of DNS are read one after the other, with turns for others between them.
+"""Answers of DNS are read one after the other, with turns for other work of the loop between them.
 
-Reading one takes dnspython 0.5 ms, and hundreds may come at one moment: a server was slow.
+Reading one takes dnspython 0.5 ms, and hundreds may arrive at one moment, when a server was slow.
 """
 
 from __future__ import annotations

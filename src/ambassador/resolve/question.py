@@ -1,4 +1,6 @@
-"""One name, asked of DNS for both kinds of addresses, so that one lost datagram costs little."""
+"""One name, asked for in DNS with both kinds of addresses, so that one lost datagram costs
+little.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ __all__ = ["Outcome", "Resolvers", "ask_both"]
 
 _ONE_QUERY = 1.5  # seconds one name server may take
 _ALL_QUERIES = 4.0
-_PER_NAME = 1.6  # the same where search domains give several names: one of them may be silent
+_PER_NAME = 1.6  # the same where search domains give several names: one of them may get no answer
 _AGAIN = 0.4  # seconds after which a question is asked once more, beside the first
 _OTHER_KIND = 1.0  # some name servers do not answer for IPv6 (RFC 4074 section 4.1)
 _PAYLOAD = 1232  # octets; what fits into a datagram nearly everywhere (DNS flag day 2020)
@@ -29,8 +31,8 @@ Outcome = Union["dns.resolver.Answer", Exception]
 
 @dataclass(slots=True)
 class Resolvers:
-    """What resolv.conf says, with EDNS (RFC 6891) and without: some servers do not know it, and
-    some drop what they do not know.
+    """What resolv.conf says, with EDNS (RFC 6891) and without: some servers do not know EDNS, and
+    some drop messages with it.
     """
 
     extended: dns.asyncresolver.Resolver
@@ -72,8 +74,8 @@ class Resolvers:
 
 
 async def ask_both(resolvers: Resolvers, name: str) -> dict[str, Outcome]:
-    """Ask for IPv4 and IPv6 at once; once one kind has addresses, the other has a second left.
-    What has not been answered by then counts as a timeout.
+    """Ask for IPv4 and IPv6 at once; when one kind has addresses, the other has a second left. A
+    kind without an answer by then counts as a timeout.
     """
     questions = {
         kind: spawn(_ask(resolvers, name, kind), f"resolve {name} {kind}") for kind in ("A", "AAAA")
@@ -99,8 +101,8 @@ def _too_late() -> Exception:
 
 
 async def _ask(resolvers: Resolvers, name: str, kind: str) -> Outcome:
-    """Ask for each name in turn until one has addresses. One that is silent is passed over, but
-    then the whole has no answer, not a no.
+    """Ask for each name in turn until one has addresses. A name without an answer is skipped, but
+    then the whole question has no answer instead of a no.
     """
     import dns.exception  # noqa: PLC0415
     import dns.resolver  # noqa: PLC0415
@@ -125,9 +127,10 @@ async def _ask(resolvers: Resolvers, name: str, kind: str) -> Outcome:
 async def _ask_twice(
     resolvers: Resolvers, name: dns.name.Name, kind: str, lifetime: float
 ) -> Outcome:
-    """Ask, and if that is not answered soon, once more without EDNS; the first that knows counts.
+    """Ask, and if there is no answer soon, ask once more without EDNS; the first definite answer
+    counts.
 
-    Both go on, so that a server that is only slow is heard too.
+    Both questions stay open, so that an answer from a slow server counts, too.
     """
     first = spawn(_ask_once(resolvers.extended, name, kind, lifetime), f"{name} {kind}")
     asked = [first]

@@ -1,9 +1,9 @@
 """Ask the same question again and again, at little cost.
 
-Docker's DNS says of a container that its address is good for 600 s, and gives the address to
-another container within one. So such a name is asked for every one or two seconds. By dnspython
-that takes about 2 ms of a core for each name; here an answer that is byte for byte what it was
-before (but for its number) takes about 50 microseconds.
+Docker's DNS gives a TTL of 600 s for the address of a container, and may give the address to
+another container within one second. So such a name is asked for every one or two seconds. With
+dnspython that takes about 2 ms of a core for each name; here an answer that is byte for byte the
+same as before (except its id) takes about 50 microseconds.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ __all__ = ["Repeat", "Repeater"]
 _TIME = 0.4  # seconds for an answer; then the name is asked for in full
 _RARELY = 4
 _AT_ONCE = 64  # answers read in one turn of the loop
-_LONGEST = 0.001  # seconds; an answer that says something new takes 0.5 ms
+_LONGEST = 0.001  # seconds; an answer that has changed takes 0.5 ms
 _Told = Callable[[bool], None]
 
 
 @dataclass(slots=True)
 class Repeat:
-    """The questions (without their number) that one name server has answered, and what was in the
-    answers: the addresses of each; none where it said that there are none, or no such name; None
-    where it would not say (REFUSED, SERVFAIL).
+    """The questions (without their id) that one name server has answered, and the addresses in each
+    answer: empty where it said that there are none, or no such name; None where it said neither
+    (REFUSED, SERVFAIL).
     """
 
     server: str
     port: int
     questions: Sequence[bytes]
     addresses: Sequence[frozenset[str] | None]
-    known: list[object] = field(default_factory=list)  # the answers as they came
+    known: list[object] = field(default_factory=list)  # the answers as received
     turn: int = 0  # how often it was asked
 
     def due(self) -> list[int]:
-        """Return the places of the questions to ask this time: what had no addresses (IPv6, in most
-        networks) is asked for every fourth time.
+        """Return the indexes of the questions to ask this time: a question whose answer had no
+        addresses (IPv6, in most networks) is asked every fourth time.
         """
         self.turn += 1
         rare = self.turn % _RARELY == 0
@@ -55,8 +55,8 @@ class Repeater:
         self._channels: dict[tuple[str, int], _Channel] = {}
 
     def ask(self, repeat: Repeat, told: _Told) -> None:
-        """Ask, and call `told` once: with true when every answer is what it was, else (another
-        answer, or none in time) with false.
+        """Ask, and call `told` once: with true when every answer is the same as before, else
+        (another answer, or none in time) with false.
         """
         place = (repeat.server, repeat.port)
         channel = self._channels.get(place)
@@ -69,7 +69,7 @@ class Repeater:
         channel.ask(repeat, told)
 
     def close(self) -> None:
-        """Ask nothing any longer; nobody is told."""
+        """Ask no more; no `told` is called."""
         for channel in self._channels.values():
             channel.close()
         self._channels.clear()
@@ -86,7 +86,7 @@ class _Round:
     def end(self, same: bool) -> None:
         if not self.over:
             self.over = True
-            if same and self.timer is not None:  # else it forgets what is still unanswered
+            if same and self.timer is not None:  # else answers that are still missing stay expected
                 self.timer.cancel()
             self.told(same)
 
@@ -115,7 +115,7 @@ class _Channel:
                 number = random.getrandbits(16)
             self._asked[number] = (one, place)
             numbers.append(number)
-            with contextlib.suppress(OSError):  # what is not sent is not answered
+            with contextlib.suppress(OSError):  # an unsent question gets no answer
                 self._socket.send(number.to_bytes(2, "big") + question)
         one.timer = self._loop.call_later(_TIME, self._too_late, one, numbers)
 
@@ -135,13 +135,13 @@ class _Channel:
     def _read(self) -> None:
         over = time.monotonic() + _LONGEST
         for _ in range(_AT_ONCE):
-            if time.monotonic() > over:  # the loop comes back for the rest
+            if time.monotonic() > over:  # the loop calls this again for the rest
                 return
             try:
                 answer = self._socket.recv(65535)
             except BlockingIOError:
                 return
-            except OSError:  # an ICMP error of one question (udp(7)); it is too late for it soon
+            except OSError:  # an ICMP error for one question (udp(7)), which will time out
                 continue
             found = self._asked.pop(int.from_bytes(answer[:2], "big"), None)
             if found is None:
@@ -156,7 +156,7 @@ class _Channel:
 
 
 def _is_known(answer: bytes, repeat: Repeat, place: int) -> bool:
-    """Return whether `answer` to question `place` says what was said before."""
+    """Return whether `answer` to the question with the index `place` is the same as before."""
     mark = _mark(answer, repeat.questions[place])
     if len(repeat.known) <= place:
         repeat.known += [None] * (place + 1 - len(repeat.known))
@@ -169,7 +169,7 @@ def _is_known(answer: bytes, repeat: Repeat, place: int) -> bool:
 
 
 def _mark(answer: bytes, question: bytes) -> object:
-    """Return all of `answer` but its number. Where several records are equally long, their order
+    """Return all of `answer` except its id. Where several records are equally long, their order
     does not count: Docker's DNS shuffles them.
     """
     count = int.from_bytes(answer[6:8], "big")
@@ -183,7 +183,7 @@ def _mark(answer: bytes, question: bytes) -> object:
 
 
 def _addresses(answer: bytes) -> frozenset[str] | None:
-    """Return the addresses in `answer`, None where it does not say whether there are any."""
+    """Return the addresses in `answer`; None where it does not say whether there are any."""
     import dns.exception  # noqa: PLC0415 (a question that is repeated was asked by dnspython)
     import dns.flags  # noqa: PLC0415
     import dns.message  # noqa: PLC0415

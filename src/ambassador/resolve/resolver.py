@@ -1,4 +1,4 @@
-"""The resolver: what is known of each name, asked again by its TTL and on doubt."""
+"""The resolver: what is known of each name, asked for again by its TTL and on doubt."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _PATIENCE = 1.0  # seconds to wait for a new answer before the last good one is 
 _AT_MOST_EVERY = 0.2  # seconds between two questions for one name, however often it is doubted
 _RETRY = 1.0  # seconds after a failed question
 _RETRY_LONGEST = 30.0
-_SPREAD = 0.25  # of its time a name is asked for earlier, so that a thousand do not ask at once
-_RETRY_GONE = 1.0  # the same where the name server that knows says that there is no such name
+_SPREAD = 0.25  # share of its time by which a name is asked for earlier, to spread names
+_RETRY_GONE = 1.0  # the same where the name server in charge says that there is no such name
 _GRID = 0.25  # seconds
-_FIRST = 5.0  # seconds to wait for the first word of a feed
-# Seconds for which an answer is used beyond its time, where it is asked for again at little cost:
-# just when its time is over, so that clients do not wait for that.
+_FIRST = 5.0  # seconds to wait for the first report of a feed
+# Seconds for which an answer is used after its time, where it is asked for again at little cost:
+# that is done when its time is over, and clients do not wait for it.
 _BEYOND = 0.25
 
 _Changed = Callable[[Sequence[str]], None]
@@ -52,16 +52,16 @@ class _Name:
     question: asyncio.Task[None] | None = None
     timer: asyncio.TimerHandle | None = None
     watchers: list[_Changed] = field(default_factory=list)
-    repeat: Repeat | None = None  # how the last answer is asked for again at little cost
+    repeat: Repeat | None = None  # how to repeat the last question at little cost
     asked_in_full: float = 0.0
     ttl: float = 0.0  # of the last answer
-    gone: bool = False  # it is known that it is nowhere
+    gone: bool = False  # it is known that it does not exist
     unfollow: Callable[[], None] | None = None  # of a name that a feed follows
-    first: asyncio.Event | None = None  # of such a name: the feed has told something
+    first: asyncio.Event | None = None  # of such a name: set at the first report of the feed
 
 
 class NameResolver:
-    """Implements ports.Resolver over /etc/hosts, DNS and the system; `feed_of` returns who follows
+    """Implements ports.Resolver over /etc/hosts, DNS and the system; `feed_of` returns the feed of
     a name with a scheme (`docker://redis:6379`).
     """
 
@@ -91,7 +91,7 @@ class NameResolver:
             return name.addresses
         question = self._ask(name, urgent=True)
         if name.addresses and name.failure and not name.doubted:
-            return name.addresses  # clients do not wait for name servers that are away
+            return name.addresses  # clients do not wait for name servers that do not answer
         await asyncio.wait({question}, timeout=_PATIENCE if name.addresses else None)
         return _addresses(name)
 
@@ -102,7 +102,7 @@ class NameResolver:
         return _addresses(name)
 
     def wanted(self, host: str) -> float:
-        """Hear that a client waits for `host`; see ports.Resolver."""
+        """Note that a client waits for `host`; see ports.Resolver."""
         if "://" not in host or self._feed_of is None:
             return 0.0
         return self._feed_of(host).wanted(host)
@@ -149,7 +149,7 @@ class NameResolver:
         return unwatch
 
     def close(self) -> None:
-        """Ask nothing any longer."""
+        """Ask no more."""
         for name in self._names.values():
             if name.unfollow is not None:
                 name.unfollow()
@@ -162,7 +162,7 @@ class NameResolver:
         self._repeater.close()
 
     def _fed(self, host: str) -> _Name:
-        """Return the name `host`, which a feed follows from now on."""
+        """Return the name `host`, which its feed follows from now on."""
         name = self._names.get(host)
         if name is not None:
             return name
@@ -231,16 +231,18 @@ class NameResolver:
             name.timer.cancel()
         loop = asyncio.get_running_loop()
         if name.repeat is None:
-            share = (crc32(name.host.encode()) & 0xFFFF) / 0x10000  # of a name always the same
+            share = (crc32(name.host.encode()) & 0xFFFF) / 0x10000  # always the same for a name
             early = (name.expires - loop.time()) * _SPREAD * share
             name.timer = loop.call_at(name.expires - early, self._ask, name)
         else:
-            # At the same moments for all names: answers that come together are read together.
+            # At the same moments for all names, so that their answers are read together.
             when = (name.expires - _BEYOND) // _GRID * _GRID
             name.timer = loop.call_at(when, self._due.add, (name, name.repeat))
 
     def _ask_again(self, it: tuple[_Name, Repeat]) -> None:
-        """Ask as before, where that has an answer at all; in full where it has another."""
+        """Repeat the question where its last answer can be compared; ask in full when the answer
+        differs.
+        """
         name, repeat = it
         if name.repeat is not repeat or not name.watchers:  # by now
             return
@@ -266,7 +268,7 @@ class NameResolver:
         return self._name_servers.repeatable(age)
 
     def _gone(self, name: _Name, failure: str, now: float) -> None:
-        """Its last addresses are another's by now, or soon: nobody may be led there."""
+        """Its last addresses belong to others now, or soon: no client may be led there."""
         old, name.addresses = name.addresses, ()
         if old:
             log.event(
@@ -309,7 +311,7 @@ class NameResolver:
             )
 
     def _answered(self, name: _Name, answer: Answer, now: float) -> None:
-        # A family that nobody spoke of keeps its last good answer, and is asked for again soon.
+        # A family without an answer keeps its last good addresses, and is asked for again soon.
         kept = [one for one in name.addresses if family(one) in answer.unanswered]
         if kept:
             soon = min(answer.ttl, name.retry)

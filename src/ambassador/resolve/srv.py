@@ -21,8 +21,8 @@ __all__ = ["SrvFeed"]
 
 _SHORTEST, _LONGEST = 1.0, 30.0
 _LIFETIME = 4.0  # seconds for a question
-_CONNECT = 1.0  # seconds for a look at whether an address answers
-_BACK = 2.0  # seconds between two looks at whether those of a lower number are back
+_CONNECT = 1.0  # seconds to find out whether an address answers
+_BACK = 2.0  # seconds between two checks whether records of a lower priority number are back
 
 _Told = Callable[[Sequence[str], str, bool], None]
 
@@ -35,7 +35,7 @@ class _Name:
     targets: dict[str, Callable[[], None]] = field(default_factory=dict)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
     doubted: asyncio.Event = field(default_factory=asyncio.Event)
-    place: int = 0  # which of the priorities is used
+    place: int = 0  # index of the priority in use
     addresses: tuple[str, ...] = ()
     failure: str = ""
     gone: bool = False
@@ -50,7 +50,7 @@ class SrvFeed:
         self._names: dict[str, _Name] = {}
 
     def follow(self, host: str, told: _Told) -> Callable[[], None]:
-        """Tell where `host` is from now on; see ports.NameFeed."""
+        """Report where `host` leads from now on; see ports.NameFeed."""
         name = self._names.get(host)
         if name is None:
             name = self._names[host] = _Name(host)
@@ -72,16 +72,16 @@ class SrvFeed:
         return forget
 
     def wanted(self, host: str) -> float:
-        """Hear that a client waits for `host`: nothing can be done about it."""
+        """Do nothing where a client waits for `host`: nothing can be started."""
         return 0.0
 
     def doubt(self, host: str) -> None:
-        """Look whether the records in use answer; see ports.NameFeed."""
+        """Check whether the records in use answer; see ports.NameFeed."""
         if (name := self._names.get(host)) is not None:
             name.doubted.set()
 
     def close(self) -> None:
-        """Tell nothing any longer."""
+        """Report nothing any more."""
         for name in self._names.values():
             self._end(name)
         self._names.clear()
@@ -102,7 +102,7 @@ class SrvFeed:
             except NoSuchNameError as error:
                 name.records, ttl = (), _SHORTEST
                 self._tell(name, (), str(error), gone=True)
-            except ResolveError as error:  # what was answered last stands
+            except ResolveError as error:  # the last answer stays in use
                 ttl, pause = pause, min(_LONGEST, pause * 2)
                 if not name.failure:
                     log.event(log.WARNING, "name_unresolved", str(error), name=name.host)
@@ -145,7 +145,9 @@ class SrvFeed:
             name.targets[target] = self._resolver.watch(target, lambda _: self._look(name))
 
     def _look(self, name: _Name) -> None:
-        """Tell where the priority in use leads; where its targets have no address, the next."""
+        """Report where the priority in use leads; where its targets have no address, use the next
+        one.
+        """
         known = {target: self._resolver.known(target) for target in name.targets}
         for place in (*range(name.place, len(name.records)), *range(name.place)):
             if addresses := shares(name.records[place], known):
@@ -157,7 +159,7 @@ class SrvFeed:
                 self._tell(name, (), f"{name.host}: {targets} has no address yet", gone=False)
 
     async def _doubt_on(self, name: _Name) -> None:
-        """Use the next priority while nothing of those before it answers."""
+        """Use the next priority while no address of those before it answers."""
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(name.doubted.wait(), _BACK if name.place else None)
@@ -185,7 +187,7 @@ class SrvFeed:
 
 
 async def _any_answers(addresses: Sequence[str]) -> bool:
-    """Tell whether one of `addresses` takes a connection."""
+    """Tell whether one of `addresses` accepts a connection."""
     for one in dict.fromkeys(addresses):
         try:
             async with asyncio.timeout(_CONNECT):

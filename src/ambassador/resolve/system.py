@@ -1,7 +1,7 @@
-"""Ask getaddrinfo(3), for names only nsswitch.conf(5) knows: mDNS, the host's own name.
+"""Ask getaddrinfo(3), for names that only nsswitch.conf(5) knows: mDNS, the host's own name.
 
-libc may take many seconds and cannot be interrupted, so it runs in threads of our own, which the
-end of the program does not wait for, as it would for those of the loop's executor.
+libc may take many seconds and cannot be interrupted. So it runs in threads of our own, for which
+the end of the program does not wait; it would wait for those of the loop's executor.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from ambassador.resolve.answer import Answer
 
 __all__ = ["Libc", "ask_system"]
 
-_TTL = 5.0  # getaddrinfo tells none
-_THREADS = 16  # that may wait in libc at one time
+_TTL = 5.0  # getaddrinfo returns none
+_THREADS = 16  # that may wait in libc at the same time
 
 
 class Libc:
-    """Threads that ask, each one name after the other; they are begun when there is work.
+    """Threads that ask, each for one name after the other; they are started when there is work.
 
-    To begin one takes until it has run for the first time, 5 ms and more where others work: too
-    long for each of a thousand names.
+    Starting a thread takes until it has run for the first time, 5 ms and more where other threads
+    work: too long for each of a thousand names.
     """
 
     def __init__(self, most: int = _THREADS) -> None:
@@ -36,7 +36,9 @@ class Libc:
         self._threads = self._busy = 0
 
     def do(self, work: Callable[[], None]) -> None:
-        """Have `work` done. Raises RuntimeError where there is no thread, nor can one be had."""
+        """Have `work` done. Raises RuntimeError where there is no thread and none can be
+        started.
+        """
         with self._lock:
             self._busy += 1
             more = self._busy > self._threads and self._threads < self._most
@@ -64,7 +66,7 @@ _libc = Libc()
 
 
 async def ask_system(name: str, why: str, libc: Libc = _libc) -> Answer:
-    """Return what libc knows of `name`. Raises ResolveError, which says `why` nobody else knew."""
+    """Return what libc knows of `name`. Raises ResolveError; `why` says why DNS had no answer."""
     loop = asyncio.get_running_loop()
     found: asyncio.Future[list[str]] = loop.create_future()
 
@@ -77,7 +79,7 @@ async def ask_system(name: str, why: str, libc: Libc = _libc) -> Answer:
             entries = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):
             entries = []
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any longer
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nothing waits any more
             loop.call_soon_threadsafe(tell, [str(entry[4][0]) for entry in entries])
 
     try:

@@ -1,7 +1,7 @@
 """Questions take turns: a thousand names must not ask at one moment.
 
-A question costs about 1.5 ms of CPU and two sockets. Begun one after the other with a pause, they
-leave the loop to sessions; a name that a client waits for goes first.
+A question costs about 1.5 ms of CPU and two sockets. Started one after the other with a pause, they
+leave the loop time for sessions; a name that a client waits for goes first.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections import OrderedDict
 __all__ = ["Turns"]
 
 _PAUSE = 0.004  # seconds between two questions that had to wait
-_MOST = 100  # under way at one time; a name server that is away takes 4 s for each
+_MOST = 100  # under way at one time; with a name server that does not answer, each takes 4 s
 
 
 class Turns:
@@ -36,11 +36,11 @@ class Turns:
             await turn
         except asyncio.CancelledError:
             if self._waiting.pop(name, None) is None:
-                self.end()  # its turn had come
+                self.end()  # its turn had been given to it
             raise
 
     def end(self) -> None:
-        """One has its answer."""
+        """A question has ended: the next one may begin."""
         self._under_way -= 1
         if self._timer is None:
             self._next()
@@ -57,5 +57,5 @@ class Turns:
         _, turn = self._waiting.popitem(last=False)
         self._under_way += 1
         turn.set_result(None)
-        # also where none waits yet: the next one may come at once
+        # Also where no question waits yet: the next one may arrive at once.
         self._timer = asyncio.get_running_loop().call_later(self._pause, self._next)

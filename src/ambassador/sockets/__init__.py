@@ -1,1 +1,1 @@
-"""How a listening socket is made, or taken over."""
+"""How a listening socket is created, or taken over."""

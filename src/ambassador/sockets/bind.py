@@ -1,4 +1,4 @@
-"""Listening sockets as the relay wants them."""
+"""Listening sockets with the options that the relay needs."""
 
 from __future__ import annotations
 
@@ -21,12 +21,11 @@ _UDP_BUFFER = 4 << 20  # the kernel grants at most net.core.rmem_max
 
 
 def bind(proto: Proto, address: Address, backlog: int, wanted: int = 1) -> socket.socket:
-    """Return a non-blocking socket bound to `address` (one port), one of `wanted` together,
-    listening when it is TCP.
+    """Return a non-blocking socket bound to `address` (one port), one of `wanted` that are needed
+    together; for TCP it listens.
 
-    An empty host or `::` is one dual-stack socket, IPv4 alone where the system has no IPv6.
-    A unix socket at which no process listens any more is replaced. Raises PlaneError saying what
-    to do.
+    An empty host or `::` is one dual-stack socket, IPv4 alone where the system has no IPv6. A unix
+    socket on which no process listens any more is replaced. Raises PlaneError that says what to do.
     """
     try:
         if isinstance(address, Unix):
@@ -66,12 +65,14 @@ def bind_inet(proto: Proto, address: Inet, backlog: int) -> socket.socket:
 
 @functools.cache
 def dual_stack() -> bool:
-    """Tell whether one socket can listen for IPv6 and IPv4; found out once, by making one."""
+    """Tell whether one socket can listen for IPv6 and IPv4; found out once, by creating one."""
     return socket.has_dualstack_ipv6()
 
 
 def close_listener(sock: socket.socket) -> None:
-    """Close a socket made by `bind` or taken over; its file goes too where that is still ours."""
+    """Close a socket made by `bind` or taken over; its file is removed, too, where it is still
+    ours.
+    """
     if isinstance(sock, PathSocket):
         remove(sock)
     sock.close()
@@ -83,8 +84,8 @@ def somaxconn() -> int:
 
 
 def explain(error: OSError, proto: Proto, address: Address, setting: str, wanted: int = 1) -> str:
-    """Return why `address`, one of `wanted` together, could not be had, and what to do; `setting`
-    says where it was named.
+    """Return why `address`, one of `wanted` that are needed together, could not be bound, and what
+    to do; `setting` says where it was named.
     """
     what = (error.strerror or str(error)).lower()
     if error.errno == errno.EADDRINUSE and isinstance(address, Inet):
@@ -94,8 +95,8 @@ def explain(error: OSError, proto: Proto, address: Address, setting: str, wanted
         (first,) = sysctl("net.ipv4.ip_unprivileged_port_start")
         free = format_address(Inet(address.host, max(first, address.port + 8000)))
         user = os.geteuid()
-        # `--cap-add` alone gives a user other than root nothing (moby#8460); `--sysctl` of net.* is
-        # refused with `--network host` (runc, libcontainer/configs/validate/validator.go).
+        # `--cap-add` alone has no effect for a user other than root (moby#8460); `--sysctl` of
+        # net.* is refused with `--network host` (runc, libcontainer/configs/validate/validator.go).
         root = "--user 0 " if user else ""
         hint = (
             f"user {user} may bind ports from {first} up; choose such a port with "
@@ -108,7 +109,7 @@ def explain(error: OSError, proto: Proto, address: Address, setting: str, wanted
         hint = "this host does not have that address; leave it out to listen on all of them"
     elif error.errno == errno.EMFILE:
         allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        # All that is open, all that is wanted, and as much again for clients.
+        # The open ones, the ones needed now, and as many again for clients.
         enough = min(1 << (2 * (allowed + wanted)).bit_length(), *sysctl("fs.nr_open"))
         hint = (
             f"{allowed} file descriptors are allowed (ulimit -n) and each port of a range takes "

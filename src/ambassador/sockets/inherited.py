@@ -1,5 +1,5 @@
-"""Listening sockets that were made before this process: by the ambassador it takes over from, or
-by systemd. They are told apart by what they say of themselves.
+"""Listening sockets that were created before this process started: by the ambassador it takes over
+from, or by systemd. A socket is recognised by the address it is bound to.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class LentSocket(PathSocket):
     lent = True
 
     def own(self) -> None:
-        """Nobody else needs it any longer."""
+        """Make it ours: no other process needs it any more."""
         self.lent = False
         name = self.getsockname()
         if self.family == socket.AF_UNIX and name and isinstance(name, str):
@@ -32,12 +32,12 @@ class LentSocket(PathSocket):
 
 
 class Inherited:
-    """Sockets to be taken instead of bound, each once.
+    """Sockets to take instead of binding new ones, each once.
 
-    With `lasting` they stay here, and what is taken is a copy: a route that goes and comes back
-    finds its socket again; those `left` by a process that was killed do not. While they are
-    `provisional`, the one who lent them may go on using them: nothing is accepted from them, and
-    nothing that belongs to them is taken away.
+    With `lasting` they stay here, and `take` returns a copy: a route that is removed and added
+    again finds its socket; sockets `left` by a killed process are not kept so. While they are
+    `provisional`, the process that lent them may continue to use them: nothing is accepted from
+    them, and none of their files is removed.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Inherited:
         return None
 
     def own(self, kept: Collection[LentSocket] = ()) -> None:
-        """No other process needs the sockets that were taken any longer, but for those `kept`."""
+        """No other process needs the sockets that were taken any more, except those `kept`."""
         self.provisional = False
         for sock in self._taken:
             if sock not in kept:
@@ -88,7 +88,9 @@ class Inherited:
         return self._close(self._left)
 
     def close_left(self) -> list[str]:
-        """Close what a process that was killed has left, and no route took; return their names."""
+        """Close the sockets that a killed process has left and no route took; return their
+        names.
+        """
         return self._close([sock for sock in self._left if sock in self._ours])
 
     def _close(self, socks: list[LentSocket]) -> list[str]:
@@ -121,7 +123,7 @@ def _serves(sock: socket.socket, proto: Proto, address: Address) -> bool:
         return False
     if address.host not in _EVERYWHERE:
         return bool(name[0] == address.host)
-    if sock.family == socket.AF_INET:  # all there is, where the system has no IPv6
+    if sock.family == socket.AF_INET:  # this matches all addresses, where the system has no IPv6
         return name[0] == "0.0.0.0" and not dual_stack()
     return name[0] == "::" and not sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
 
@@ -131,7 +133,7 @@ def _listens(sock: socket.socket) -> bool:
 
 
 def name_of(sock: socket.socket) -> str:
-    """Return how a listener is called for people; empty for what is none."""
+    """Return the name of a listener for people; empty for any other socket."""
     name = sock.getsockname()
     if sock.family == socket.AF_UNIX:
         return f"unix://{name}" if isinstance(name, str) and name else ""
@@ -142,7 +144,7 @@ def name_of(sock: socket.socket) -> str:
 
 
 def address_of(sock: socket.socket) -> Address | None:
-    """Return what a socket of IP or a path is bound to; None for anything else."""
+    """Return the address that an IP socket or a unix socket with a path is bound to; else None."""
     name = sock.getsockname()
     if sock.family == socket.AF_UNIX:
         return Unix(name) if isinstance(name, str) and name else None
@@ -153,7 +155,7 @@ def address_of(sock: socket.socket) -> Address | None:
 
 
 def end_listening(sock: socket.socket) -> None:
-    """End listening at `sock`, also where a worker that stands still has it."""
-    if not (isinstance(sock, LentSocket) and sock.lent):  # else others may need it
+    """Stop listening on `sock`, also where a stopped worker still has it open."""
+    if not (isinstance(sock, LentSocket) and sock.lent):  # else other processes may need it
         with suppress(OSError):
             sock.shutdown(socket.SHUT_RDWR)

@@ -1,6 +1,6 @@
-"""Listening sockets that whoever looks after this process keeps for the next one, should this one
-be killed: systemd (FileDescriptorStoreMax=, sd_pid_notify_with_fds(3)), or process 1 of the image.
-Clients wait meanwhile, and are not refused.
+"""Listening sockets that the service manager keeps for the next process, in case this one is
+killed: systemd (FileDescriptorStoreMax=, sd_pid_notify_with_fds(3)), or process 1 of the image.
+Meanwhile clients wait, and are not refused.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from ambassador.tasks import Slice
 
 __all__ = ["KeptSockets", "apart"]
 
-_OURS = "kept-"  # how their names begin: no name of a socket unit does
-_PIECE = 50  # sockets told of before other work of the loop has its turn
-_AGAIN = 0.01  # seconds until the next try, where what was told is not read as fast
+_OURS = "kept-"  # prefix of their names: no name of a socket unit has it
+_PIECE = 50  # sockets sent before other work of the loop gets a turn
+_AGAIN = 0.01  # seconds until the next try, where the service manager does not read fast enough
 
 
 class KeptSockets:
-    """Tells of them through `send`, which returns whether there was room for it; nothing is told
-    where the variable FDSTORE was not set: nobody keeps any.
+    """Sends the sockets through `send`, which returns whether there was room for the message.
+    Nothing is sent where the variable FDSTORE was not set: then no service manager keeps them.
     """
 
     def __init__(
@@ -32,16 +32,16 @@ class KeptSockets:
         self._send = send
         self._wanted = wanted
         self._kept: dict[str, int] = {}  # inode by name
-        self._due: dict[str, LentSocket | socket.socket | None] = {}  # None: not any longer
+        self._due: dict[str, LentSocket | socket.socket | None] = {}  # None: no longer to be kept
         self._timer: asyncio.Handle | None = None
-        self._looks = 0  # that have begun: what an earlier one has seen no longer counts
+        self._looks = 0  # number of calls of `look`: the result of an earlier one no longer counts
 
     def given(self, sockets: Iterable[tuple[str, LentSocket]]) -> None:
-        """These are kept already."""
+        """Note that these are kept already."""
         self._kept.update((name, _inode(sock)) for name, sock in sockets)
 
     async def look(self, sockets: Callable[[], Iterable[socket.socket]]) -> None:
-        """Have kept what `sockets` returns, but for those that are lent, and no others."""
+        """Have the sockets that `sockets` returns kept, except lent ones, and no others."""
         if not self._wanted:
             return
         self._looks += 1
@@ -53,19 +53,19 @@ class KeptSockets:
                 here.add(name)
                 if self._kept.get(name) != _inode(sock):
                     new[name] = sock
-        if self._wanted and mine == self._looks:  # still
+        if self._wanted and mine == self._looks:  # still the latest look
             self._due = {**dict.fromkeys(self._kept.keys() - here), **new}
             self._tell_some()
 
     def forget(self) -> None:
-        """Have none kept any longer."""
+        """Have none kept any more."""
         self._looks += 1
         if self._wanted:
             self._due = dict.fromkeys(self._kept)
             self._tell_some()
 
     def close(self) -> None:
-        """Tell nothing any longer."""
+        """Send nothing any more."""
         self._wanted = False
         self._due.clear()
         if self._timer is not None:
@@ -84,7 +84,7 @@ class KeptSockets:
             self._timer = asyncio.get_running_loop().call_soon(self._tell_some)
 
     def _tell(self, name: str, sock: socket.socket | None) -> bool:
-        """Return whether it was told."""
+        """Send a change of one socket; return whether it was sent."""
         if name in self._kept:
             if not self._send(("FDSTOREREMOVE=1", f"FDNAME={name}"), ()):
                 return False
@@ -99,7 +99,7 @@ class KeptSockets:
 def apart(
     given: Iterable[tuple[str, LentSocket]],
 ) -> tuple[list[tuple[str, LentSocket]], list[tuple[str, LentSocket]]]:
-    """Return those of a socket unit, and those that were kept."""
+    """Return the sockets of a socket unit, and those that were kept."""
     units, kept = list[tuple[str, LentSocket]](), list[tuple[str, LentSocket]]()
     for name, sock in given:
         (kept if name.startswith(_OURS) else units).append((name, sock))
@@ -107,8 +107,8 @@ def apart(
 
 
 def _is_ours(sock: socket.socket) -> bool:
-    """Return whether it is to be kept. One of UDP is not: it could not be bound again while the
-    word that a route has gone is on its way.
+    """Return whether `sock` is to be kept. A UDP socket is not: while the message that its route is
+    gone is on its way, the address could not be bound again.
     """
     if sock.fileno() < 0 or sock.type != socket.SOCK_STREAM:
         return False
@@ -116,7 +116,7 @@ def _is_ours(sock: socket.socket) -> bool:
 
 
 def _name(sock: socket.socket) -> str:
-    """Return what it is called where it is kept; empty for what has no name in text."""
+    """Return the name under which `sock` is kept; empty where it has no name in text."""
     name = name_of(sock)
     return _OURS + quote(name, safe="")[:240] if name else ""
 

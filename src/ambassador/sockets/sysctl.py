@@ -1,4 +1,4 @@
-"""Numbers the kernel is set to, also where /proc/sys is not there to be read."""
+"""Numeric settings of the kernel, also where /proc/sys cannot be read."""
 
 from __future__ import annotations
 

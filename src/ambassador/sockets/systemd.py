@@ -1,5 +1,5 @@
-"""What systemd gives its services and wants to hear: sd_listen_fds(3), sd_notify(3) and
-sd_watchdog_enabled(3), without its library.
+"""The protocols of systemd for its services, without its library: sd_listen_fds(3), sd_notify(3)
+and sd_watchdog_enabled(3).
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _FIRST = 3  # SD_LISTEN_FDS_START
 
 
 def listening(environ: MutableMapping[str, str]) -> list[tuple[str, LentSocket]]:
-    """Return the sockets systemd has passed to this very process, each with its name (empty when
-    it has none). Their variables are taken out of `environ`: they are not for our children.
+    """Return the sockets that systemd has passed to this very process, each with its name (empty
+    when it has none). The variables are removed from `environ`: they are not for our children.
 
     Raises ConfigError when they make no sense.
     """
@@ -50,8 +50,8 @@ def listening(environ: MutableMapping[str, str]) -> list[tuple[str, LentSocket]]
 
 
 class Notifier:
-    """Tells systemd how we are, where it wants to know; all times are its microseconds. `kept` are
-    the sockets that it keeps.
+    """Reports our state to systemd, where it asks for that; all times are in its microseconds.
+    `kept` are the sockets that it keeps.
     """
 
     def __init__(self, environ: MutableMapping[str, str]) -> None:
@@ -69,34 +69,34 @@ class Notifier:
         self.kept = KeptSockets(self._send, wanted=wanted)
 
     def ready(self, status: str) -> None:
-        """Say that we serve, and in a line what; from now on that we are alive, too."""
+        """Report that we serve, with a line of text; from now on also that we are alive."""
         self._tell("READY=1", f"STATUS={status}")
         if self._pause and self._timer is None:
             self._alive()
 
     def reloading(self) -> None:
-        """Say that we read everything again; `ready` follows."""
+        """Report that we read everything again; `ready` follows."""
         self._tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self, status: str) -> None:
-        """Say that we end; that we are alive is told until `close`."""
+        """Report that we are ending; that we are alive is reported until `close`."""
         self.kept.forget()
         self._tell("STOPPING=1", f"STATUS={status}")
 
     def succeeded_by(self, pid: int) -> None:
-        """Say that process `pid` is what systemd should look after from now on."""
+        """Report that process `pid` is the main process of the service from now on."""
         self._tell(f"MAINPID={pid}")
         self.kept.close()
 
     def close(self) -> None:
-        """Say nothing any longer."""
+        """Report nothing any more."""
         self.kept.close()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def _alive(self) -> None:
-        # By the loop itself: one that hangs says nothing, and that is the point.
+        # Sent by the loop itself: a loop that hangs does not send it, as intended.
         self._tell("WATCHDOG=1")
         self._timer = asyncio.get_running_loop().call_later(self._pause, self._alive)
 
@@ -109,7 +109,7 @@ class Notifier:
             log.event(log.WARNING, "not_notified", f"systemd was not told {lines[0]}: {error}")
 
     def _send(self, lines: Sequence[str], descriptors: Sequence[int]) -> bool:
-        """Return False where there is no room at the moment; see KeptSockets."""
+        """Return False where there is no room now; see KeptSockets."""
         try:
             self._send_out(lines, descriptors)
         except BlockingIOError:

@@ -1,5 +1,5 @@
-"""Unix sockets at a path: take the path, replace its owner, remove what is ours, and know who is
-at the other end. The admin socket, the hand-over and the listeners of routes use the same.
+"""Unix sockets at a path: create, replace and remove their files, and find out which process is at
+the other end. The admin socket, the hand-over and the listeners of routes use the same code.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid (unix(7))
 class PathSocket(socket.socket):
     """A socket that may have a file of its own, which `remove` removes."""
 
-    # Where the file is and which one it is: `getsockname` has the name before a rename.
+    # Its path and identity; after a rename, `getsockname` returns the old path.
     file: tuple[str, Identity] | None = None
-    goal: Path | None = None  # where `take_place` puts it
+    goal: Path | None = None  # where `take_place` moves it
 
     def own_file(self, path: str | Path) -> None:
-        """The file at `path` is ours to remove from now on, if there is one."""
+        """The file at `path`, if there is one, is ours to remove from now on."""
         found = identity(path)
         self.file = (str(path), found) if found else None
 
@@ -52,18 +52,19 @@ def listen(
 ) -> PathSocket:
     """Return a non-blocking socket that listens at `path`.
 
-    A socket file nobody listens on any more is removed. With `replace` the socket takes the place
-    of whatever socket is there, in one step: at each moment somebody listens. With `private` only
-    our user can connect (mode 0600). `later`: it takes the place only with `take_place`.
+    A socket file on which no process listens any more is removed. With `replace` the socket takes
+    the place of any socket there, in one step: at each moment a process listens. With `private`
+    only our user can connect (mode 0600). `later`: it takes the place only with `take_place`.
 
     Raises OSError: EADDRINUSE where another process listens there, EEXIST where the file is no
     socket; that file is left as it is.
     """
     sock = PathSocket(socket.AF_UNIX, kind | socket.SOCK_NONBLOCK)
-    # A name beside it is renamed over it: bind(2) does not replace a file, rename(2) does.
+    # With `replace`, a file beside it is renamed over it: bind(2) does not replace a file,
+    # rename(2) does.
     place = path.with_name(f".{path.name}.{os.getpid()}") if replace else path
     bound = False
-    # Between bind and chmod others could connect; the mask leaves no such moment.
+    # Between bind and chmod others could connect; the mask prevents that.
     mask = os.umask(0o177) if private else None
     try:
         if replace:
@@ -89,7 +90,9 @@ def listen(
 
 
 def take_place(sock: PathSocket) -> None:
-    """Put `sock`, made to replace another, in its place, in one step. Raises OSError."""
+    """Put `sock`, which was created to replace another, in its place, in one step. Raises
+    OSError.
+    """
     if sock.file is not None and sock.goal is not None:
         Path(sock.file[0]).replace(sock.goal)
         sock.own_file(sock.goal)
@@ -97,7 +100,7 @@ def take_place(sock: PathSocket) -> None:
 
 
 def is_replaced(sock: PathSocket) -> bool:
-    """Return whether another file is where that of `sock` was, or none."""
+    """Return whether the file of `sock` is gone, or another file is in its place."""
     return sock.file is None or identity(sock.file[0]) != sock.file[1]
 
 
@@ -120,7 +123,7 @@ def remove_stale(path: Path) -> None:
 
 
 def identity(path: str | Path) -> Identity | None:
-    """Return which file is at `path`; None where there is none that we may see."""
+    """Return the identity of the file at `path`; None where there is none that we may see."""
     try:
         status = os.lstat(path)
     except OSError:
@@ -129,9 +132,9 @@ def identity(path: str | Path) -> Identity | None:
 
 
 def remove(sock: PathSocket) -> None:
-    """Remove the file of `sock`, which is open, unless another one has taken its place.
+    """Remove the file of `sock`, which is still open, unless another file has taken its place.
 
-    While our socket is open no other file can have its number; afterwards one may.
+    While our socket is open no other file can have its inode number; afterwards one may.
     """
     if sock.file is None or sock.fileno() < 0:
         return
@@ -149,7 +152,9 @@ def peer(sock: socket.socket) -> tuple[int, int]:
 
 
 def _refuse_other_file(path: Path) -> bool:
-    """Return whether there is a socket. Raises FileExistsError where there is another file."""
+    """Return whether there is a socket. Raises FileExistsError where there is a file of another
+    type.
+    """
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:

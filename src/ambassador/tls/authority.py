@@ -1,8 +1,8 @@
 """A private authority, and the bundles of the two sides that trust it, for `ambassador pair`.
 
-ECDSA on P-256. The authority's key stays in the folder where it was made and signs nothing but
-bundles; a bundle has the certificate, its key and the authority's certificate. The mathematics are
-those of `cryptography`, which is imported for nothing else: 60 ms and 9 MB.
+ECDSA on P-256. The authority's key stays in the folder where it was made and signs only bundles; a
+bundle has the certificate, its key and the authority's certificate. The cryptography is that of the
+package `cryptography`, which nothing else imports: 60 ms and 9 MB.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ __all__ = ["AUTHORITY", "Authority", "Member", "read_member", "write"]
 
 AUTHORITY = "ambassador-authority.pem"
 _YEARS = 10  # of the authority
-# A clock of the other side that is behind does not take a new certificate for one of the future.
+# If the clock of the other side is slow, a new certificate must not seem to start in the future.
 _BEHIND = datetime.timedelta(minutes=10)
 _PEER = "# ambassador: the other side is "
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One side: how it is called, its other addresses and names, and who the other side is."""
+    """One side: its name, its other addresses and names, and the name of the other side."""
 
     name: str
     others: tuple[str, ...] = ()
@@ -40,7 +40,7 @@ class Member:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Everything that stands in its certificate."""
+        """All names in its certificate."""
         return tuple(dict.fromkeys((self.name, *self.others)))
 
 
@@ -53,7 +53,7 @@ class Authority:
 
     @classmethod
     def make(cls, name: str) -> Authority:
-        """Return a new one."""
+        """Return a new authority."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         now = datetime.datetime.now(datetime.UTC)
@@ -75,7 +75,7 @@ class Authority:
 
     @classmethod
     def read(cls, path: Path) -> Authority:
-        """Return the one at `path`. Raises OSError, ValueError."""
+        """Return the authority in the file at `path`. Raises OSError, ValueError."""
         data = path.read_bytes()
         key = serialization.load_pem_private_key(data, None)
         if not isinstance(key, ec.EllipticCurvePrivateKey):
@@ -86,11 +86,11 @@ class Authority:
         return cls(key, certificate)
 
     def encode(self) -> bytes:
-        """Return what `read` reads."""
+        """Return the text that `read` reads."""
         return _certificate(self.certificate) + _key(self._key)
 
     def has_signed(self, certificate: x509.Certificate) -> bool:
-        """Tell whether `certificate` is of this authority."""
+        """Tell whether this authority has signed `certificate`."""
         try:
             certificate.verify_directly_issued_by(self.certificate)
         except (ValueError, TypeError, InvalidSignature):
@@ -98,7 +98,7 @@ class Authority:
         return True
 
     def bundle(self, member: Member, days: float, now: datetime.datetime | None = None) -> bytes:
-        """Return the bundle of `member`, good for so many days from `now` on, and no longer than
+        """Return the bundle of `member`, valid for so many days from `now` on, and no longer than
         the authority.
         """
         key = ec.generate_private_key(ec.SECP256R1())
@@ -141,7 +141,9 @@ class Authority:
 
 
 def read_member(path: Path) -> tuple[Member, x509.Certificate]:
-    """Return whose bundle is at `path`, and its certificate. Raises OSError, ValueError."""
+    """Return the member whose bundle is at `path`, and its certificate. Raises OSError,
+    ValueError.
+    """
     data = path.read_bytes()
     certificate = x509.load_pem_x509_certificate(data)
     try:
@@ -157,9 +159,9 @@ def read_member(path: Path) -> tuple[Member, x509.Certificate]:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Have `data` at `path`, readable by its owner alone. What is there already is written into: a
-    file that is bound into a container stays bound, and whoever may read it may read what is new;
-    until that is whole, it is beside it, too. Raises OSError.
+    """Write `data` to `path`, readable by its owner alone. An existing file is written into: a file
+    that is mounted into a container stays mounted, and its readers can read the new text. Until
+    that is complete, a copy is beside it. Raises OSError.
     """
     fd, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)  # mode 0600
     beside = Path(name)

@@ -1,10 +1,10 @@
 """An identity in files: certificate, key and authority, in one file or in several.
 
-One PEM file has all of it: the certificate first, certificates of those between it and the
-authority, the key, and the authority, which is who has signed itself. A folder may have them as
-cert-manager (tls.crt, tls.key, ca.crt) or SPIFFE's helper (svid.pem, svid_key.pem,
-svid_bundle.pem) writes them, and a list with commas names up to three files. A file of authorities
-alone is no identity, and says whom to trust.
+One PEM file has all of it: the certificate first, then certificates between it and the authority,
+the key, and the authority, which is the certificate that has signed itself. A folder may have them
+as cert-manager (tls.crt, tls.key, ca.crt) or SPIFFE's helper (svid.pem, svid_key.pem,
+svid_bundle.pem) writes them, and a list with commas names up to three files. A file with
+authorities only is no identity, and only says what to trust.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ _FORM = "one PEM file with a certificate, its key and its authority; a folder of
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What was read. Times in seconds since 1970. Without a certificate it says only which
-    authority to trust; without an authority the other side is not asked for a certificate of it.
+    """What was read. Times in seconds since 1970. Without a certificate it only says which
+    authority to trust; without an authority, no certificate is required from the other side.
     """
 
     where: str
@@ -50,17 +50,17 @@ class Bundle:
     names: Names = field(default_factory=Names)
     begins: float = 0.0
     expires: float = 0.0
-    peer: str = ""  # who the other side is, as `ambassador pair` has noted it
+    peer: str = ""  # the name of the other side, as `ambassador pair` has noted it
     exposed: tuple[str, ...] = ()  # files with the key that others may read
 
     @property
     def proves(self) -> bool:
-        """Whether it says who we are."""
+        """Whether it has an identity."""
         return bool(self.chain)
 
 
 def files_of(where: str) -> list[Path]:
-    """Return the files that `where` means, whether or not they are there."""
+    """Return the files that `where` means, whether or not they exist."""
     paths = [Path(one) for one in where.split(",")]
     if len(paths) == 1 and paths[0].is_dir():
         for names in _FOLDERS:
@@ -71,15 +71,16 @@ def files_of(where: str) -> list[Path]:
 
 
 def load(where: str, source: str = "AMBASSADOR_IDENTITY") -> Bundle:
-    """Return what the files at `where` say; `source` is what said so. Raises ConfigError: a file
-    that cannot be read, that holds nothing or nonsense, a key of another certificate.
+    """Return what the files at `where` contain; `source` is the setting. Raises ConfigError: a file
+    that cannot be read, that is empty or makes no sense, a key that does not belong to the
+    certificate.
     """
     paths = files_of(where)
     if len(paths) > 3 or not where or any(str(one) in ("", ".") for one in paths):
         raise _wrong(source, "is no identity", where)
     texts = {path: _read(path, source, optional=_is_optional(where, path)) for path in paths}
     certificates, keys, exposed = list[bytes](), list[bytes](), list[str]()
-    trusted = list[bytes]()  # of a file of its own
+    trusted = list[bytes]()  # from a file of authorities
     for number, (path, text) in enumerate(texts.items()):
         found = _blocks(text, path, source)
         for label, block in found:
@@ -143,7 +144,7 @@ def _judged(
 
 
 def _try(bundle: Bundle, source: str) -> None:
-    """Raise ConfigError where OpenSSL does not take `bundle`."""
+    """Raise ConfigError where OpenSSL does not accept `bundle`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         with_key(context, bundle)
@@ -163,15 +164,17 @@ def _try(bundle: Bundle, source: str) -> None:
 
 def with_key(context: ssl.SSLContext, bundle: Bundle) -> None:
     """Have `context` show the certificate of `bundle`. Raises ssl.SSLError."""
-    # Beside a certificate alone OpenSSL looks for its issuer, verifies it and sends it, all of that
-    # in each handshake (SSL_CTX_set_mode(3), SSL_MODE_NO_AUTO_CHAIN): 8 % of one.
+    # With a certificate alone, OpenSSL looks for its issuer, verifies it and sends it, all of that
+    # in each handshake (SSL_CTX_set_mode(3), SSL_MODE_NO_AUTO_CHAIN): 8 % of its time.
     with on_file(bundle.chain + bundle.issuer + bundle.key) as path:
         # Without a password OpenSSL would ask the terminal for one.
         context.load_cert_chain(path, password=lambda: b"")
 
 
 class on_file:  # noqa: N801 - it is used like a function
-    """Has `data` at a path while it is entered: in memory, for what takes paths only."""
+    """Has `data` at a path inside a `with` block: in memory, for functions that accept only
+    paths.
+    """
 
     def __init__(self, data: bytes) -> None:
         self._fd = os.memfd_create("identity", os.MFD_CLOEXEC)
@@ -206,8 +209,8 @@ def _read(path: Path, source: str, *, optional: bool) -> bytes:
 
 
 def _is_optional(where: str, path: Path) -> bool:
-    """Return whether a folder may do without the file at `path`: cert-manager does not always know
-    the authority.
+    """Return whether the file at `path` may be missing in its folder: cert-manager does not always
+    know the authority.
     """
     return Path(where).is_dir() and path.name in ("ca.crt", "svid_bundle.pem")
 
@@ -222,7 +225,7 @@ def _blocks(text: bytes, path: Path, source: str) -> list[tuple[bytes, bytes]]:
 def _decoded(certificate: bytes, source: str, where: str) -> dict[str, Any]:
     try:
         with on_file(certificate) as path:
-            # What ssl.SSLSocket.getpeercert returns, of a certificate that nobody has shown.
+            # What ssl.SSLSocket.getpeercert returns, here for a certificate in a file.
             found: dict[str, Any] = ssl._ssl._test_decode_cert(path)  # type: ignore[attr-defined]
     except (ssl.SSLError, ValueError) as error:
         why = str(getattr(error, "reason", "") or error).lower().replace("_", " ")

@@ -1,4 +1,4 @@
-"""What has to be changed of what is said at the beginning, for a service that begins in clear."""
+"""Changes to the first messages of a session, for a service that begins in clear."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ __all__ = ["Dialect"]
 
 
 class Dialect:
-    """See tls.dialects. Each takes all there is, and returns what is passed on."""
+    """See tls.dialects. Each method takes all bytes there are, and returns those to pass on."""
 
-    over = False  # nothing is changed any longer
+    over = False  # nothing has to be changed any more
 
     def said(self, data: bytes, sock: TlsSocket) -> bytes:
-        """Return what the service gets of `data`, which the client has said."""
+        """Return what the service gets of `data`, which the client has sent."""
         return data
 
     def heard(self, data: bytes, sock: TlsSocket) -> bytes:
-        """Return what the client gets of `data`, which the service has said."""
+        """Return what the client gets of `data`, which the service has sent."""
         return data

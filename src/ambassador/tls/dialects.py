@@ -1,5 +1,5 @@
-"""What clients that cannot do TLS say at the beginning, and the service does not expect of one that
-does; and the other way round.
+"""Clients without TLS and a service with TLS send different first messages: these classes change
+the ones into the others, both ways.
 """
 
 from __future__ import annotations
@@ -13,17 +13,18 @@ __all__ = ["SSL_REQUEST", "MysqlDialect", "PostgresDialect"]
 
 SSL_REQUEST = struct.pack("!II", 8, 80877103)
 _GSS_REQUEST = struct.pack("!II", 8, 80877104)
-_HEAD = 5  # of a message of PostgreSQL: a letter and a length
-_LONGEST = 10_000  # bytes of its first answer; a longer one is passed on as it is
+_HEAD = 5  # of a PostgreSQL message: a letter and a length
+_LONGEST = 10_000  # bytes of its first answer; a longer one is passed on unchanged
 _SASL = struct.pack("!I", 10)
 _CLIENT_SSL = 0x800
-_ASKS = 32  # bytes of a MySQL SSLRequest, the head of the answer to the greeting
+_ASKS = 32  # bytes of a MySQL SSLRequest: the first part of the answer to the greeting
 _OK, _ERROR = 0x00, 0xFF
 
 
 class PostgresDialect(Dialect):
-    """libpq asks for TLS first, unless it is told not to: it is told no, and goes on in clear. And
-    it breaks off where a server in clear offers to bind a password to TLS: that is not offered.
+    """libpq asks for TLS first, unless its settings exclude it: it gets the answer no, and goes on
+    in clear. It also closes the connection where a server in clear offers to bind a password to
+    TLS: this offer is removed.
     """
 
     def __init__(self) -> None:
@@ -54,7 +55,7 @@ class PostgresDialect(Dialect):
             if len(self._told) < end < _LONGEST:
                 return passed
             message, self._told = self._told[:end], self._told[end:]
-            self.over = message[:1] != b"v"  # which speaks of versions, and comes before
+            self.over = message[:1] != b"v"  # a message about versions, which comes before
             passed += _without_binding(message)
         if not self.over:
             return passed
@@ -71,8 +72,8 @@ def _without_binding(message: bytes) -> bytes:
 
 
 class MysqlDialect(Dialect):
-    """The first packet of the client is preceded by its head, with the wish for TLS; so the packets
-    of both count one further, until the service lets it in or does not.
+    """Before the client's first packet, the first part of it is sent with the flag for TLS. So
+    packet numbers are one higher at the service, until it accepts or refuses the login.
     """
 
     def __init__(self) -> None:
@@ -109,7 +110,7 @@ class MysqlDialect(Dialect):
 
 
 def _packets(data: bytes) -> tuple[list[bytes], bytes]:
-    """Return the whole packets of `data`, and the rest."""
+    """Return the complete packets in `data`, and the rest."""
     found = []
     while len(data) >= 4 and len(data) >= (end := 4 + int.from_bytes(data[:3], "little")):
         found.append(data[:end])

@@ -1,7 +1,8 @@
-"""The name a client has asked for, from the first it says (RFC 8446, section 4.1.2; RFC 6066, 3).
+"""The host name that a client has asked for, from its first message (RFC 8446, section 4.1.2; RFC
+6066, 3).
 
-Python tells of it only by a callback, which prints a traceback of a name that is no ASCII: whoever
-connects could fill the log with them.
+Python gives it only to a callback, and prints a traceback for a name that is not ASCII: any client
+could fill the log with them.
 """
 
 from __future__ import annotations
@@ -9,19 +10,19 @@ from __future__ import annotations
 __all__ = ["is_whole", "server_name"]
 
 _RECORD, _HELLO, _SERVER_NAME, _HOST = 22, 1, 0, 0
-_HEAD = 5  # bytes before what a record has
+_HEAD = 5  # bytes before the content of a record
 _RANDOM = 4 + 2 + 32  # type and length of the message, version, random
 _LONGEST = 255
 
 
 def is_whole(data: bytes) -> bool:
-    """Return whether the first record of `data` is there, or nothing that could be one is."""
+    """Return whether the first record of `data` is complete, or `data` cannot be a record."""
     return len(data) >= _HEAD and len(data) >= _HEAD + int.from_bytes(data[3:5])
 
 
 def server_name(data: bytes) -> str:
     """Return the host name in the ClientHello that `data` begins with; empty: there is none, or it
-    makes no sense, or is in another record.
+    makes no sense, or it is in another record.
     """
     if data[:1] != bytes([_RECORD]) or data[_HEAD : _HEAD + 1] != bytes([_HELLO]):
         return ""
@@ -39,7 +40,7 @@ def server_name(data: bytes) -> str:
 
 
 def _host(entry: bytes) -> str:
-    # The length of the list, then the type and the length of its only name.
+    # The length of the list, then type and length of its only name.
     name = entry[5 : 5 + int.from_bytes(entry[3:5])]
     if len(entry) < 6 or entry[2] != _HOST or len(name) > _LONGEST or not name.isascii():
         return ""

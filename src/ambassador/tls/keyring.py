@@ -1,7 +1,7 @@
-"""Who we are and whom we trust over TLS: what is in force, and how it is renewed.
+"""Our identity and the authorities that we trust in TLS: what is in force, and how it is renewed.
 
-A new identity is judged before it replaces the one in force; one that makes no sense, or whose time
-is over, does not. Sessions that are open go on.
+A new identity is checked before it replaces the one in force; one that makes no sense, or is not
+valid now, does not replace it. Open sessions go on.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Keyring"]
 
-_Key: TypeAlias = tuple[str, str, int, Tls, bool]  # host, address, port, how, by its name
+_Key: TypeAlias = tuple[str, str, int, Tls, bool]  # host, address, port, options, named
 _Sessions: TypeAlias = "dict[_Key, ssl.SSLSession]"
 
 _MOST_SESSIONS = 1024  # that can be resumed, one for each address
-_WITH_NAMES = 2  # the version of a PROXY header that has room for the name asked for
-_ANEW = 600.0  # seconds after which another ticket is taken, long before the first is over
+_WITH_NAMES = 2  # the version of a PROXY header that has room for the host name asked for
+_ANEW = 600.0  # seconds after which a new ticket is taken, long before the first has expired
 _MAKE = "ambassador pair big-server client-server"
 
 
 class Keyring:
-    """What `where`, the value of AMBASSADOR_IDENTITY, says; it may be empty. `ssl` is imported with
-    the first use.
+    """The identity at `where`, the value of AMBASSADOR_IDENTITY, which may be empty. `ssl` is
+    imported with the first use.
     """
 
     def __init__(self, where: str = "", *, clock: Callable[[], float] = time.time) -> None:
@@ -52,14 +52,14 @@ class Keyring:
 
     @property
     def bundle(self) -> Bundle:
-        """The identity in force. Raises ConfigError where none can be read yet."""
+        """The identity in force. Raises ConfigError where none could be read yet."""
         if self._bundle is None:
             self._bundle = self.read()
         return self._bundle
 
     @property
     def files(self) -> list[Path]:
-        """The files it is in."""
+        """The files of the identity."""
         if not self.where:
             return []
         from ambassador.tls.bundle import files_of  # noqa: PLC0415 (ssl)
@@ -67,15 +67,15 @@ class Keyring:
         return files_of(self.where)
 
     def use(self, found: Bundle) -> None:
-        """Have `found` count for new sessions."""
+        """Use `found` for new sessions."""
         self._bundle = found
         self._listening.clear()
         self._clients.clear()
-        self._sessions = {}  # what is begun by then is remembered in the one before
+        self._sessions = {}  # connections that have begun still use the old dictionary
 
     def demand(self, route: Route) -> None:
-        """Raise ConfigError where `route` wants an identity that is not there, or cannot tell its
-        clients apart.
+        """Raise ConfigError where `route` needs an identity that is missing, or where its `peers`
+        cannot be checked.
         """
         where = route.origin or f"route {route.name}"
         if route.tls is not None and not self._proves():
@@ -102,7 +102,7 @@ class Keyring:
         raise ConfigError(Problem(where, what, ",".join(route.peers), "", example))
 
     def accept(self, sock: socket.socket | socket.SocketType, route: Route) -> TlsSocket:
-        """Return `sock`, of a client of `route`, as one that speaks TLS. Raises OSError."""
+        """Return `sock`, the connection of a client of `route`, as a TLS socket. Raises OSError."""
         from ambassador.tls.stream import TlsSocket  # noqa: PLC0415 (ssl)
 
         assert route.tls is not None
@@ -113,7 +113,7 @@ class Keyring:
         return found
 
     def open(self, sock: socket.SocketType, endpoint: Endpoint, address: str) -> Opening:
-        """Return what begins to speak to `endpoint`, which `sock` is connected to at the IP literal
+        """Return the start of TLS with `endpoint`; `sock` is connected to it at the IP literal
         `address`. Raises OSError.
         """
         from ambassador.tls.opening import Opening  # noqa: PLC0415 (ssl)
@@ -129,7 +129,7 @@ class Keyring:
         from ambassador.tls.stream import TlsSocket  # noqa: PLC0415 (ssl)
 
         bundle = self.bundle if self.where else _nobody()
-        # A bundle of `pair` says who the other side is, wherever it is.
+        # A bundle of `pair` names the other side, whatever its address.
         named = not (is_ip(where.host) and bundle.peer and bundle.authority)
         context = self._clients.get((tls, named))
         if context is None:
@@ -137,7 +137,7 @@ class Keyring:
 
             context = self._clients[tls, named] = for_endpoint(tls, bundle, named=named)
         host = where.host.partition("%")[0].removesuffix(".")
-        # What is resumed is not verified again: it is of this name, and by this context.
+        # A resumed session is not verified again, so the key has the name and the context.
         key = host, address, where.port, tls, named
         session = self._sessions.get(key)
         found = TlsSocket(sock, context, accepts=False, host=host, session=session)
@@ -148,7 +148,9 @@ class Keyring:
         return found
 
     def forget(self, endpoint: Endpoint) -> None:
-        """Resume nothing at `endpoint`: it has refused us."""
+        """Drop the sessions to resume with `endpoint`, which has refused us, and with others of the
+        same `tls`.
+        """
         for key in [one for one in self._sessions if one[3] == endpoint.tls]:
             del self._sessions[key]
 
@@ -164,8 +166,8 @@ class Keyring:
         return bool(self.where) and self.bundle.proves
 
     def read(self) -> Bundle:
-        """Return what the files say now. Raises ConfigError: also where its time is over, or has
-        not come.
+        """Return what the files contain now. Raises ConfigError: also where the certificate has
+        expired, or is not valid yet.
         """
         from ambassador.tls.bundle import load  # noqa: PLC0415 (ssl)
 
@@ -196,13 +198,13 @@ def _refusal(peers: Iterable[str], clock: Callable[[], float], sock: TlsSocket) 
     """Return why the client behind `sock` may not come in."""
     if not may_come_in(sock.names.all, peers):
         return f"the identity {sock.names} is not among peers"
-    if sock.resumed and clock() >= sock.shown.until:  # what is resumed is not verified again
+    if sock.resumed and clock() >= sock.shown.until:  # a resumed session is not verified again
         return "its certificate has expired"
     return ""
 
 
 def _misplaced(where: Inet, peer: str, sock: TlsSocket) -> str:
-    """Return why what answers is not the endpoint."""
+    """Return why the other side is not the endpoint."""
     if is_at(where.host, sock.names, peer):
         return ""
     shown = ", ".join(sock.names.all) or "nobody"

@@ -1,5 +1,5 @@
-"""What happens between a connection to an endpoint that speaks TLS and its first byte for a client:
-what it wants to hear in clear, the handshake, and its word that we may come in.
+"""The start of TLS on a connection to an endpoint, before the first byte of a client: what the
+service expects in clear, the handshake, and the sign that we may come in.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from ambassador.tls.stream import TlsSocket
 
 __all__ = ["Opening"]
 
-_MOST = 64 << 10  # bytes that a service may say in clear
+_MOST = 64 << 10  # bytes that a service may send in clear
 
 
 class Opening:
-    """Over `sock`, which is connected; from `secret` on, it is what that returns."""
+    """Uses `sock`, which is connected; after `secret` was called, it uses the TLS socket that this
+    returns.
+    """
 
     def __init__(
         self,
@@ -34,8 +36,8 @@ class Opening:
         self._tls: TlsSocket | None = None
 
     def go_on(self) -> TlsSocket | None:
-        """Go on as far as can be gone without waiting; return the socket when it may be used.
-        Raises OSError where it fails.
+        """Go on as far as possible without waiting; return the socket when it may be used. Raises
+        OSError where it fails.
         """
         if self._tls is None:
             if self._start is not None and not self._begun(self._start):
@@ -53,7 +55,7 @@ class Opening:
         return tls if _is_welcome(tls) else None
 
     def _begun(self, start: Start) -> bool:
-        """Speak in clear; tell whether that is over."""
+        """Exchange messages in clear; tell whether this is complete."""
         while True:
             say, over = start.step(self._heard)
             if len(say) > self._said:
@@ -61,7 +63,8 @@ class Opening:
             if over:
                 return True
             try:
-                # No more than one answer: what follows it in clear would pass for secret.
+                # No more than one answer: bytes in clear after it could be mistaken for encrypted
+                # ones.
                 piece = self.sock.recv(_MOST)
             except BlockingIOError:
                 return False
@@ -75,8 +78,9 @@ class Opening:
 
 
 def _is_welcome(tls: TlsSocket) -> bool:
-    """Tell whether another ambassador has let us in. In TLS 1.3 our handshake is over before it has
-    looked at our certificate; its ticket tells that it has. Raises OSError where it hangs up.
+    """Tell whether another ambassador has let us in. In TLS 1.3 our handshake is complete before
+    the other side has checked our certificate; its ticket shows that it has. Raises OSError where
+    it closes the connection.
     """
     if tls.alpn != ALPN or tls.resumed or tls.version != "TLSv1.3" or tls.dialect is not None:
         return True

@@ -1,11 +1,11 @@
-"""Records of TLS, between OpenSSL and the kernel: how bytes become secret and plain again.
+"""TLS records, between OpenSSL and the kernel: how bytes are encrypted and decrypted.
 
 Ends are exact. close_notify is the end of one direction (RFC 8446, section 6.1), as a FIN is: it is
-sent for `shutdown`, and read as no bytes; the other direction stays open. A FIN without it is a
+sent by `shutdown`, and read as no bytes; the other direction stays open. A FIN without it is a
 truncation, and reads as a reset.
 
-OpenSSL works on memory here (`ssl.MemoryBIO`) and the kernel is asked once for what has come, not
-for each record's head and body.
+OpenSSL works on memory here (`ssl.MemoryBIO`): the kernel is called once for all bytes there are,
+not once for the head and once for the body of each record.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from ambassador.tls.words import spoken
 
 __all__ = ["Records"]
 
-_LARGEST = 256 << 10  # bytes of one read of the kernel
-# Secret bytes that OpenSSL gets in one go: a record and a little. What it has once needed for more
-# it keeps as long as the session lasts.
+_LARGEST = 256 << 10  # bytes of one read from the kernel
+# Encrypted bytes that OpenSSL gets in one go: a little more than a record. A larger buffer, once
+# allocated, stays allocated as long as the session.
 _INSIDE = 17 << 10
 _NOTHING = memoryview(b"")
 _SHUT_WR = socket.SHUT_WR
@@ -32,7 +32,9 @@ _shut = socket.SocketType.shutdown
 
 
 class _Room(threading.local):
-    """What the kernel fills: shared, since it is empty again after each read."""
+    """The buffer that the kernel fills: shared by all sessions, since it is empty again after each
+    read.
+    """
 
     def __init__(self) -> None:
         self.raw = bytearray(_LARGEST)
@@ -43,7 +45,7 @@ _room = _Room()
 
 
 class Records(socket.SocketType):
-    """Takes over `sock`, which does not wait from then on. `TlsSocket` is what is used of it."""
+    """Takes over `sock`, which is non-blocking from then on. Used through `TlsSocket`."""
 
     __slots__ = (
         "_ended", "_heard", "_in", "_kept", "_out", "_raw", "_room", "_ssl", "_told", "behind",
@@ -63,24 +65,24 @@ class Records(socket.SocketType):
         self._ssl = context.wrap_bio(
             self._in, self._out, server_side=accepts, server_hostname=host, session=session
         )
-        # What SSLObject wraps: a call of it less for each read and write.
+        # The object that SSLObject wraps: this saves a call for each read and write.
         self._raw = self._ssl._sslobj  # type: ignore[attr-defined]
         self._room = _room.raw, _room.view
         family, kind, proto = sock.family, sock.type, sock.proto
         super().__init__(family, kind, proto, sock.detach())
         self.setblocking(False)
-        self._kept = b""  # plain bytes that are read, and not taken yet
+        self._kept = b""  # decrypted bytes that were not taken yet
         self._ended = False  # the other side's close_notify was read
         self._told = False  # ours was sent
-        self.usual = False  # there are only bytes to carry, both ways, and none of them is inside
-        self._heard = False  # something came after the handshake
-        self.behind: bytes | memoryview = b""  # secret bytes that the kernel has not taken
+        self.usual = False  # only bytes are carried, both ways, and none are left in OpenSSL
+        self._heard = False  # bytes have arrived after the handshake
+        self.behind: bytes | memoryview = b""  # encrypted bytes that the kernel has not taken
         self.shaking = True  # the handshake is not over
-        self.failure = ""  # why it is over, where that was no end
-        self.wake: Callable[[], None] = _nothing  # there is something to read that no event tells
+        self.failure = ""  # why the connection failed, where it did not end regularly
+        self.wake: Callable[[], None] = _nothing  # there are bytes to read, but no event
 
     def _read_usual(self, buffer: bytearray | memoryview, most: int) -> int:
-        """Read where nothing is inside: of what the kernel has nearly always one whole record."""
+        """Read where OpenSSL has no bytes left: nearly always the kernel has exactly one record."""
         room = most if most < _LARGEST else _LARGEST
         space, view = self._room
         got = _receive(self, space, room)
@@ -114,9 +116,9 @@ class Records(socket.SocketType):
         drained: bool = False,
         rest: memoryview = _NOTHING,
     ) -> int:
-        """Read from OpenSSL all it has, then of the `rest` that the kernel has given, then from the
-        kernel unless that is `drained`, until they have no more or `buffer` is full. So much of it
-        is `filled`.
+        """Read all that OpenSSL has, then the `rest` of the bytes that the kernel has given, then
+        from the kernel unless that is `drained`, until there are no more or `buffer` is full.
+        `filled` bytes of it are full already.
         """
         raw, inside = self._raw, self._in
         room = most if most < _LARGEST else _LARGEST
@@ -144,16 +146,16 @@ class Records(socket.SocketType):
                 self._stopped(None)
                 break
             filled += count
-        if rest:  # what the kernel fills is everybody's
+        if rest:  # the buffer of the kernel is shared
             inside.write(rest)
         if filled == most:
-            self.usual = False  # more of it may be inside
+            self.usual = False  # OpenSSL may have more
         if self._out.pending:  # an answer to a change of keys
             self.flush()
         return filled or self._nothing_read()
 
     def _decrypt(self, buffer: bytearray | memoryview, filled: int, most: int) -> int:
-        """Make a record plain, or what there is room for; return how many bytes."""
+        """Decrypt a record, or as much of it as fits; return how many bytes."""
         if not filled:
             return int(self._raw.read(most, buffer))
         with memoryview(buffer)[filled:most] as free:
@@ -167,7 +169,7 @@ class Records(socket.SocketType):
             return None
 
     def _stopped(self, error: ssl.SSLError | None) -> None:
-        """OpenSSL gives nothing any longer. Where it is the other side's end that is no `error`, or
+        """OpenSSL has no more bytes. At the end of the other side there is no `error`, or
         SSLZeroReturnError where ours was sent, too.
         """
         if error is None or isinstance(error, ssl.SSLZeroReturnError):
@@ -186,7 +188,9 @@ class Records(socket.SocketType):
         raise BlockingIOError(errno.EAGAIN, "")
 
     def _receive(self, most: int = _LARGEST) -> int | None:
-        """Read from the kernel; return how many bytes, None where there are none now."""
+        """Read from the kernel; return how many bytes, 0 at the end, None where there are none
+        now.
+        """
         space, view = self._room
         count = self._asked(space, most)
         if count:
@@ -209,7 +213,7 @@ class Records(socket.SocketType):
         self.flush()
 
     def flush(self) -> bool:
-        """Have the kernel take what is secret already; tell whether it has taken all. Raises
+        """Send to the kernel what is encrypted already; tell whether it has taken all. Raises
         OSError.
         """
         if self._out.pending:
@@ -224,7 +228,7 @@ class Records(socket.SocketType):
             return False
         except OSError:
             self.behind = b""
-            if self.shaking or self._told:  # what comes before tells why
+            if self.shaking or self._told:  # an alert in the bytes received may say why
                 return True
             raise
         if count == len(behind):
@@ -234,7 +238,7 @@ class Records(socket.SocketType):
         return False
 
     def taken(self) -> bool:
-        """The kernel may have room: go on. Tell whether nothing is behind any longer."""
+        """The kernel may have room: go on. Tell whether it has taken everything."""
         if not self.flush():
             return False
         if self._told:
@@ -242,19 +246,19 @@ class Records(socket.SocketType):
         return True
 
     def shutdown(self, how: int) -> None:
-        """Send close_notify, and the FIN behind it once the kernel has taken that."""
+        """Send close_notify, and a FIN once the kernel has taken that."""
         if self._told or how != _SHUT_WR:
             return
         self._told, self.usual = True, False
         if not self.shaking and not self.failure:
             self._drain()
-            with suppress(OSError):  # ours is queued; the other side's may take its time
+            with suppress(OSError):  # ours is queued; the other side's may arrive later
                 self._ssl.unwrap()
         if self.flush():
             self._end()
 
     def _drain(self) -> None:
-        """Make plain what is there: `unwrap` looks for an end, and fails on anything else."""
+        """Decrypt what there is: `unwrap` expects the end, and fails on anything else."""
         if not self._in.pending and not self._ssl.pending():
             return
         pieces = [self._kept]
@@ -262,7 +266,7 @@ class Records(socket.SocketType):
         try:
             while count := self._raw.read(len(piece), piece):
                 pieces.append(bytes(piece[:count]))
-            self._ended = True  # of which nothing is raised as long as ours is not sent
+            self._ended = True  # for which there is no exception as long as ours is not sent
         except ssl.SSLZeroReturnError:
             self._ended = True
         except ssl.SSLError as error:

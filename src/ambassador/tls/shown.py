@@ -1,4 +1,6 @@
-"""What the certificate of the other side says: read once for each, not for each connection."""
+"""The contents of the other side's certificate: parsed once for each certificate, not for each
+connection.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from ambassador.core.identity import Names, names_of
 
 __all__ = ["NOBODY", "Shown", "shown_by"]
 
-_MOST = 512  # certificates that are known
+_MOST = 512  # certificates that are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,9 @@ _known: dict[bytes, Shown] = {}  # by the certificate itself (DER)
 
 
 def shown_by(sock: ssl.SSLObject) -> Shown:
-    """Return what the other side of `sock` has shown; NOBODY where that is not verified."""
+    """Return the certificate that the other side of `sock` has shown; NOBODY where it is not
+    verified.
+    """
     certificate = sock.getpeercert(binary_form=True)
     if certificate is None or sock.context.verify_mode is ssl.CERT_NONE:
         return NOBODY

@@ -1,9 +1,5 @@
-"""How services are asked to speak TLS that begin in clear. Each step is told all that was heard,
-and returns all that is to be said, and whether TLS begins now.
-
-PostgreSQL: https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL;
-MySQL: https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_connection_phase.html;
-SMTP: RFC 3207.
+"""How TLS is started with services that begin in clear. Each step gets all bytes received so far,
+and returns all bytes to send, and whether TLS begins now.
 """
 
 from __future__ import annotations
@@ -22,31 +18,31 @@ _REPLY = re.compile(rb"(?:\d{3}-[^\n]*\n)*(\d{3})(?: [^\n]*)?\n")
 
 
 class Start:
-    """One service. `prelude` is what its client hears first; `later`: TLS begins with the first
-    words of the client.
+    """One service. `prelude` is what its client receives first; `later`: TLS begins with the first
+    bytes of the client.
     """
 
     prelude = b""
     later = False
 
     def step(self, heard: bytes) -> tuple[bytes, bool]:
-        """Return what is to be said, from the first byte on, and whether TLS begins. Raises
+        """Return the bytes to send, from the first one on, and whether TLS begins. Raises
         OSError.
         """
         raise NotImplementedError
 
     def dialect(self) -> Dialect | None:
-        """Return what is to be changed of what follows."""
+        """Return what changes the messages that follow; None: nothing has to be changed."""
         return None
 
 
 class PostgresStart(Start):
-    """SSLRequest, and the letter that answers it."""
+    """SSLRequest, and the letter that is the answer to it."""
 
     def step(self, heard: bytes) -> tuple[bytes, bool]:
         """See Start."""
         if heard[:1] == b"S":
-            if len(heard) > 1:  # CVE-2021-23222: somebody between would have it taken for secret
+            if len(heard) > 1:  # CVE-2021-23222: an attacker's bytes would count as encrypted
                 raise _refused("it says something in clear after its consent to TLS")
             return SSL_REQUEST, True
         if heard:
@@ -61,7 +57,7 @@ class PostgresStart(Start):
 
 
 class MysqlStart(Start):
-    """Its greeting; the client's answer decides what is asked for with TLS."""
+    """The greeting of the service; the client's answer decides what is sent with TLS."""
 
     later = True
 
@@ -78,7 +74,7 @@ class MysqlStart(Start):
         end = body.find(b"\0", 1)
         if body[:1] == b"\xff":
             raise _refused(body[9:].decode(errors="replace") or "it refuses")
-        place = end + 14  # behind the version: the thread, 8 bytes of the scramble, a filler
+        place = end + 14  # after the version: thread id, 8 bytes of the scramble, a filler
         if body[:1] != b"\x0a" or end < 0 or len(body) < place + 2 or len(heard) > 4 + length:
             raise _refused("it does not answer like MySQL")
         able = int.from_bytes(body[place : place + 2], "little")
@@ -94,7 +90,7 @@ class MysqlStart(Start):
 
 
 class SmtpStart(Start):
-    """The greeting, EHLO, STARTTLS; its client hears the greeting, and says EHLO itself."""
+    """The greeting, EHLO, STARTTLS; the client receives the greeting, and sends EHLO itself."""
 
     def step(self, heard: bytes) -> tuple[bytes, bool]:
         """See Start."""

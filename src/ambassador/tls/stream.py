@@ -1,8 +1,8 @@
-"""A socket that speaks TLS, used as one that does not wait: what a session calls of a socket means
-the same here, on plain bytes.
+"""A non-blocking socket with TLS: the methods that a session calls on a socket do the same here,
+with decrypted bytes.
 
-The handshake, who the other side is and what a dialect changes are here; how bytes become secret
-and plain, and how each direction ends, is in `records`.
+The handshake, the identity of the other side and dialects are here; how bytes are encrypted and
+decrypted, and how each direction ends, is in `records`.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from ambassador.tls.words import spoken
 
 __all__ = ["TlsSocket"]
 
-_PIECE = 64 << 10  # plain bytes that are made secret before the kernel has taken them
+_PIECE = 64 << 10  # bytes that are encrypted before the kernel has taken them
 _RECORD = 16 << 10  # of one record (RFC 8446, section 5.1)
 _transmit = socket.SocketType.send
 
 
 class TlsSocket(Records):
-    """Takes over `sock`. `names` are the other side's once `handshake` is over."""
+    """Takes over `sock`. `names` are those of the other side, once `handshake` is complete."""
 
     __slots__ = (
         "_early", "_fresh", "_listens", "asked_for", "dialect", "hello", "judge", "remember",
@@ -44,23 +44,23 @@ class TlsSocket(Records):
         session: ssl.SSLSession | None = None,
     ) -> None:
         super().__init__(sock, context, accepts=accepts, host=host, session=session)
-        self.hello: bytes | None = None  # the first that was said, where the name in it is wanted
+        self.hello: bytes | None = None  # the client's first bytes, while its host name is needed
         self.asked_for = ""  # that name
-        self._listens = accepts  # the other side has to say something first
-        self.waits = False  # it does not begin before the client has said something
-        self._fresh = False  # what came with the end of the handshake has not been looked at
-        self._early = b""  # plain bytes that follow the handshake
-        self.shown = NOBODY  # what the other side says who it is
-        self.unwanted = False  # it is refused by its names
+        self._listens = accepts  # the other side has to send something first
+        self.waits = False  # the handshake does not begin before the client has sent something
+        self._fresh = False  # bytes that came with the end of the handshake are not read yet
+        self._early = b""  # bytes to send after the handshake
+        self.shown = NOBODY  # the identity that the other side has shown
+        self.unwanted = False  # it is refused because of its names
         self.resumed = False
         self.judge: Callable[[TlsSocket], str] | None = None  # why the other side is refused
-        self.remember: Callable[[ssl.SSLSession], None] | None = None  # what to resume by
-        self.remembers = False  # what this one is resumed by is good for others, too
+        self.remember: Callable[[ssl.SSLSession], None] | None = None  # gets what to resume by
+        self.remembers = False  # the ticket of this session can be used again
         self.dialect: Dialect | None = None
-        self.side: Callable[..., object] | None = None  # what carries it; see planes.relay.side
+        self.side: Callable[..., object] | None = None  # carries this socket; see planes.relay.side
 
     def handshake(self) -> bool:
-        """Go on with it; tell whether it is over. Raises OSError where it fails."""
+        """Go on with the handshake; tell whether it is complete. Raises OSError where it fails."""
         while True:
             if self._listens:
                 count = self._receive()
@@ -87,7 +87,7 @@ class TlsSocket(Records):
         return True
 
     def _note(self, count: int) -> None:
-        """Take the name that is asked for out of `count` bytes more."""
+        """Look for the host name in `count` more bytes."""
         self.hello = hello = (self.hello or b"") + bytes(self._room[1][:count])
         if is_whole(hello):
             self.asked_for, self.hello = server_name(hello), None
@@ -96,7 +96,7 @@ class TlsSocket(Records):
         self.resumed = bool(self._ssl.session_reused)
         self.shown = shown_by(self._ssl)
         if self.judge is not None and (why := self.judge(self)):
-            # Nothing is sent: what OpenSSL has queued would say that all is well.
+            # Nothing is sent: the bytes that OpenSSL has queued would report success.
             self.failure, self.unwanted = why, True
             raise ConnectionAbortedError(errno.ECONNABORTED, why)
         self.shaking, self.judge = False, None
@@ -111,28 +111,28 @@ class TlsSocket(Records):
 
     @property
     def names(self) -> Names:
-        """Those of the other side's certificate, where that is verified."""
+        """The names in the other side's certificate, where that is verified."""
         return self.shown.names
 
     @property
     def version(self) -> str:
-        """`TLSv1.3`, for one."""
+        """The version of TLS, such as `TLSv1.3`."""
         return self._ssl.version() or ""
 
     @property
     def alpn(self) -> str:
-        """The protocol both have agreed on; empty: none."""
+        """The protocol name that both sides have agreed on; empty: none."""
         return self._ssl.selected_alpn_protocol() or ""
 
     @property
     def has_more(self) -> bool:
-        """Whether there is something to read, an end included, that no event will tell."""
+        """Whether there is something to read, an end included, without an event."""
         return bool(self._kept or self._ended or self.failure or self._fresh)
 
     def recv_into(self, buffer: bytearray | memoryview, most: int = 0) -> int:  # type: ignore[override]
-        """Read plain bytes, as recv(2) does; fewer than `most` are all there are. Raises
-        BlockingIOError where there are none, ConnectionResetError where the other side has hung up
-        without an end.
+        """Read decrypted bytes, as recv(2) does; fewer than `most` are all there are. Raises
+        BlockingIOError where there are none, ConnectionResetError where the connection has ended
+        without close_notify.
         """
         if self.usual:  # nearly always
             return self._read_usual(buffer, most or len(buffer))
@@ -151,18 +151,18 @@ class TlsSocket(Records):
         self._fresh = False
         count = self._read(buffer, most)
         if not self.learn():
-            self.remember = None  # it gives none: those that do begin with it
+            self.remember = None  # no ticket follows: tickets come before the first bytes
         inside = self._in.pending or self._raw.pending()
         self.usual = self.remember is None and not (self._ended or self.failure or inside)
         return count
 
     def learn(self) -> bool:
-        """Have what another connection can be resumed by remembered, where that has come; tell
-        whether it has. It arrives alone or before the first bytes.
+        """Call `remember` with the ticket, where it has arrived; tell whether it has. It arrives
+        alone or before the first bytes.
         """
         if self.remember is None:
             return True
-        # Python copies what it is asked for, which takes as long as half a handshake.
+        # Python copies the session that is asked for, which takes as long as half a handshake.
         if not self._heard or (found := self._ssl.session) is None or not found.has_ticket:
             return False
         self.remember(found)
@@ -170,7 +170,9 @@ class TlsSocket(Records):
         return True
 
     def _look(self) -> None:
-        """Raise ConnectionResetError unless the other side is still there, and says nothing."""
+        """Raise ConnectionResetError unless the other side is still connected, and has sent
+        nothing.
+        """
         try:
             socket.SocketType.recv(self, 1, socket.MSG_PEEK)
         except BlockingIOError:
@@ -179,12 +181,12 @@ class TlsSocket(Records):
         raise ConnectionResetError(errno.ECONNRESET, self.failure)
 
     def start(self) -> None:
-        """Begin with the handshake, which has waited."""
+        """Begin the handshake, which has waited."""
         self.waits = False
         self.handshake()
 
     def _through(self, view: memoryview, most: int) -> int:
-        """Read what the dialect has to see first."""
+        """Read through the dialect."""
         assert self.dialect is not None
         count = self._read(view, most)
         if not count:
@@ -202,14 +204,14 @@ class TlsSocket(Records):
         return count
 
     def keep(self, data: bytes) -> None:
-        """Have `data` read next, as if the other side had said it."""
+        """Have `data` read next, as if the other side had sent it."""
         if data:
             self._kept += data
             self.usual = False
             self.wake()
 
     def recv(self, most: int, flags: int = 0) -> bytes:
-        """Return plain bytes; with MSG_PEEK they stay. See recv_into."""
+        """Return decrypted bytes; with MSG_PEEK they stay. See recv_into."""
         if len(self._kept) < most:
             before, self._kept = self._kept, b""
             piece = memoryview(bytearray(max(most, 16 << 10)))
@@ -226,8 +228,8 @@ class TlsSocket(Records):
         return found
 
     def send(self, data: bytes | bytearray | memoryview) -> int:  # type: ignore[override]
-        """Take plain bytes; return how many. Raises BlockingIOError while the kernel has no room
-        for what was taken before.
+        """Encrypt and send bytes; return how many. Raises BlockingIOError while the kernel has no
+        room for the bytes before.
         """
         total = len(data)
         if self.usual and not self.behind and total <= _RECORD:  # nearly always
@@ -273,7 +275,7 @@ class TlsSocket(Records):
         return done
 
     def _kept_to_send(self, data: bytes) -> None:
-        """Send all of `data`, which is little; what the kernel does not take stays behind."""
+        """Send all of `data`, which is short; what the kernel does not take is sent later."""
         if self.shaking:
             self._early += data
         elif data:

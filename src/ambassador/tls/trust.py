@@ -1,4 +1,4 @@
-"""Whom clients of ours believe that are no consumers: of an engine, of etcd, of members that are
+"""The authorities that our own connections trust: to an engine, to etcd, to members that are
 followed.
 """
 
@@ -10,11 +10,11 @@ __all__ = ["trusting"]
 
 
 def trusting(authorities: str | None = None) -> ssl.SSLContext:
-    """Return how to speak TLS with who shows a certificate of the `authorities` in that file, or of
-    this host's. Raises OSError, of which ssl.SSLError is one.
+    """Return a context that trusts certificates of the `authorities` in that file, or of those of
+    this host. Raises OSError, of which ssl.SSLError is one.
 
-    With all versions of Python the same ones: 3.13 asks an authority for a key usage
-    (VERIFY_X509_STRICT, docs.python.org/3/library/ssl.html). Neither Docker nor etcdctl do, and
+    The rules are the same in all versions of Python: 3.13 requires a key usage of an authority
+    (VERIFY_X509_STRICT, docs.python.org/3/library/ssl.html). Neither Docker nor etcdctl does, and
     the authority of Docker's own guide has none (docs.docker.com/engine/security/protect-access).
     """
     context = ssl.create_default_context(cafile=authorities)
