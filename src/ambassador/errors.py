@@ -1,21 +1,21 @@
 """Every exception of the product.
 
     AmbassadorError
-    ├── ConfigError          theirs: what was asked is wrong; nothing has changed (exit code 2)
+    ├── ConfigError          what was typed is wrong; nothing has changed (exit code 2)
     │   ├── NotFoundError    there is no route, endpoint or session of that name (3)
-    │   └── ConflictError    it contradicts what is: a second hold, a move to oneself (4)
-    └── RunError             the world's: what was asked is right but cannot be done (1)
+    │   └── ConflictError    it contradicts the state: a second hold, a move to itself (4)
+    └── RunError             what was typed is right, but cannot be done now (1)
         ├── PlaneError       a listener or a ruleset could not be installed
-        │   └── UnsureError      a change was begun, and nothing tells whether it was made
-        ├── SourceError      a source could not be read; its last good snapshot stands
-        │   └── LostRoutesError  it has lost most of its routes, which may not be meant
-        ├── ResolveError     a name has no address; the last good answer stands
-        │   └── NoSuchNameError  the name server that knows says that it does not exist any longer
-        ├── EngineError      a container engine cannot be asked; what it said last stands
+        │   └── UnsureError      a change was begun, and it is unknown whether it was made
+        ├── SourceError      a source could not be read; its last good snapshot stays in force
+        │   └── LostRoutesError  it has lost most of its routes, perhaps not on purpose
+        ├── ResolveError     a name has no address; the last good answer stays in use
+        │   └── NoSuchNameError  the name server in charge says that it no longer exists
+        ├── EngineError      a container engine cannot be asked; its last answer stays in use
         ├── NotVerifiedError a new endpoint does not answer; nothing has changed (5)
         ├── TimedOutError    it was not begun in time; everything is as it was (6)
-        ├── NobodyError      no ambassador is there to be asked, or it does not answer (7)
-        └── StoreError       the operator's changes cannot be kept; nothing has changed
+        ├── NobodyError      no ambassador runs there, or it does not answer (7)
+        └── StoreError       the operator's changes cannot be stored; nothing has changed
 
 Any other exception that leaves the program is a bug.
 """
@@ -72,14 +72,14 @@ class Problem:
 
 
 class AmbassadorError(Exception):
-    """The root: everything the product raises on purpose."""
+    """The root: every exception that the product raises on purpose."""
 
     exit_code = 1
 
 
 class ConfigError(AmbassadorError):
-    """What was asked is wrong; `problems` lists every finding, not only the first, and `notes`
-    what was passed over on the way and may be the cause (an empty variable).
+    """The command or configuration is wrong; `problems` lists every error, not only the first, and
+    `notes` what was ignored before and may be the cause (an empty variable).
     """
 
     exit_code = 2
@@ -97,13 +97,13 @@ class NotFoundError(ConfigError):
 
 
 class ConflictError(ConfigError):
-    """What was asked contradicts what is."""
+    """The command contradicts the present state."""
 
     exit_code = 4
 
 
 class RunError(AmbassadorError):
-    """What was asked is right, but the world does not allow it now."""
+    """The command is right, but cannot be done now."""
 
 
 class PlaneError(RunError):
@@ -111,15 +111,17 @@ class PlaneError(RunError):
 
 
 class UnsureError(PlaneError):
-    """A change was begun, and nothing tells whether it was made."""
+    """A change was begun, and it is unknown whether it was made."""
 
 
 class SourceError(RunError):
-    """A source could not be read; its last good snapshot stands."""
+    """A source could not be read; its last good snapshot stays in force."""
 
 
 class LostRoutesError(SourceError):
-    """A source says most of its routes no longer; they stand until a reload is asked for."""
+    """A source no longer has most of its routes; they stay in force until a reload by the
+    operator.
+    """
 
     def __init__(self, message: str, source: str = "") -> None:
         super().__init__(message)
@@ -127,16 +129,16 @@ class LostRoutesError(SourceError):
 
 
 class ResolveError(RunError):
-    """A name has no address now; the last good answer, if there is one, stands."""
+    """A name has no address now; the last good answer, if there is one, stays in use."""
 
 
 class NoSuchNameError(ResolveError):
-    """The name does not exist, says the one that made it: its last addresses are not good."""
+    """The name does not exist, says the name server in charge: its last addresses are not good."""
 
 
 class EngineError(RunError):
-    """A container engine cannot be asked, or says no; what it said last stands. `forbidden`: the
-    path that is not allowed, empty where it is something else.
+    """A container engine cannot be asked, or refuses; its last answer stays in use. `forbidden`:
+    the path that is not allowed, empty where the reason is another one.
     """
 
     def __init__(self, message: str, forbidden: str = "") -> None:
@@ -151,24 +153,24 @@ class NotVerifiedError(RunError):
 
 
 class TimedOutError(RunError):
-    """What was asked was not begun in time; everything is as it was."""
+    """The command was not begun in time; everything is as it was."""
 
     exit_code = 6
 
 
 class NobodyError(RunError):
-    """No ambassador is there to be asked, or it does not answer."""
+    """No ambassador runs there, or it does not answer."""
 
     exit_code = 7
 
 
 class StoreError(RunError):
-    """The operator's changes cannot be kept where they should be; nothing has changed."""
+    """The operator's changes cannot be stored where they should be; nothing has changed."""
 
 
 def in_words(error: BaseException, longest: int = 0) -> str:
-    """Return what `error` says, with `longest` no more of it than so many characters; where it is
-    none of ours its type comes first, since the text alone may say little.
+    """Return the text of `error`, with `longest` at most so many characters of it; for an exception
+    that is not ours its type comes first, since its text alone may say little.
     """
     if longest and len(text := in_words(error)) > longest:
         return f"{text[:longest]}..."
@@ -178,7 +180,7 @@ def in_words(error: BaseException, longest: int = 0) -> str:
 
 
 def in_a_line(error: BaseException) -> str:
-    """Return what `error` says, several findings one behind the other, for a line of the log."""
+    """Return the text of `error`, several problems one after the other, for a line of the log."""
     if isinstance(error, ConfigError):
         parts = [_in_a_line(problem) for problem in error.problems]
         return "; ".join([*parts, *(f"note: {note}" for note in error.notes)])

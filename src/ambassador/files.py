@@ -1,4 +1,6 @@
-"""Files: whether one has changed, by its state, without reading it; one replaced as a whole."""
+"""Files: whether a file has changed, by its state, without reading it; and replacing a whole
+file.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +17,18 @@ __all__ = ["Stamp", "WatchedFile", "replace_file", "stamp"]
 # times and size both times; until this many ns have passed, it may change unseen.
 _SETTLED = 100_000_000
 
-Stamp = tuple[int, ...]  # of one number where there is no file that can be asked for
+Stamp = tuple[int, ...]  # one number where there is no file that we may see
 
 
 def stamp(path: Path) -> Stamp:
-    """Return what differs when the file at `path`, through links, has changed: 2 microseconds."""
+    """Return a value that differs when the file at `path` has changed, through links; takes 2
+    microseconds.
+    """
     try:
         status = path.stat()
     except OSError as error:
         return (error.errno or 0,)
-    # The time of the inode tells of a write that sets the time of the content back.
+    # The time of the inode shows also a write that sets the time of the content back.
     return status.st_ctime_ns, status.st_mtime_ns, status.st_dev, status.st_ino, status.st_size
 
 
@@ -37,9 +41,9 @@ class WatchedFile:
         self._settled = False
 
     def changed(self) -> bool:
-        """Tell whether the file may be another than at the last call; the first time it is.
+        """Tell whether the file may have changed since the last call; true at the first call.
 
-        A file that cannot be asked for counts as one that is not there.
+        A file that we may not see counts as missing.
         """
         now = stamp(self.path)
         there = len(now) > 1
@@ -50,7 +54,7 @@ class WatchedFile:
 
 
 def replace_file(path: Path, text: str) -> None:
-    """Have `text` in place of what is at `path`, or leave that as it is. Raises StoreError."""
+    """Replace the contents of `path` by `text`, or leave them as they are. Raises StoreError."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         try:

@@ -1,4 +1,4 @@
-"""Sessions ended one after the other, as the policy of their departure says: for every plane."""
+"""Sessions ended one after the other, by the policy of their departure: for every plane."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ async def pace(
     *,
     tick: float,
 ) -> int:
-    """Call `cut` with those of `items` that are due by `existing`, beginning now; look again
-    every `tick` seconds.
+    """Call `cut` with those of `items` that are due by `existing`, beginning now; look again every
+    `tick` seconds.
 
-    `cut` returns how many it has ended: one that is passed over (it has ended by itself, or may
-    stay after all) leaves its turn to the next. Return how many were ended. Raises what `cut`
+    `cut` returns how many it has ended: an item that it leaves out (it has ended by itself, or may
+    stay after all) gives its turn to the next. Return how many were ended. Raises what `cut`
     raises.
     """
     loop = asyncio.get_running_loop()
@@ -43,7 +43,9 @@ async def pace(
 
 
 def tell_leaving(route: str, sessions: int, departure: Departure, *, where: str = "") -> None:
-    """Log that so many `sessions` of the route so named leave; `where` says which, if not ours."""
+    """Log that `sessions` sessions of the route called `route` leave; `where` says in which
+    process, if not in ours.
+    """
     policy = format_existing(departure.existing)
     log.event(
         log.INFO,

@@ -1,8 +1,8 @@
 """The operator's wishes on disk: one JSON file, replaced as a whole or not at all.
 
-A new file is written beside the old one, synced and renamed over it (rename(2): nobody ever sees
-half of one), and the folder is synced, so that it survives the machine too. Routes and endpoints
-stand there as they are written everywhere.
+A new file is written beside the old one, synced and renamed over it (rename(2): no reader ever sees
+half of a file), and the folder is synced, so that it also survives a crash of the machine. Routes
+and endpoints are written in the grammar of routes.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ _HISTORY = "history.json"
 
 
 class FileStore:
-    """Keeps wishes in `folder`, which is made if need be (mode 0700).
+    """Keeps wishes in `folder`, which is created if needed (mode 0700).
 
-    `read` returns the routes of assignments, as the arguments of `run` are read.
+    `read` returns the routes of assignments, parsed like the arguments of `run`.
     """
 
     def __init__(self, folder: Path, read: Callable[[Sequence[str]], Snapshot]) -> None:
@@ -65,7 +65,7 @@ class FileStore:
         return self.decode(text)
 
     def decode(self, text: str) -> tuple[Wish, ...]:
-        """Return the wishes of a text that `encode` has made. Raises ConfigError."""
+        """Return the wishes in a text that `encode` has made. Raises ConfigError."""
         try:
             whole = json.loads(text)
             if whole["version"] != _VERSION:
@@ -82,12 +82,12 @@ class FileStore:
 
     @staticmethod
     def encode(wishes: Collection[Wish]) -> str:
-        """Return `wishes` as they stand in the file."""
+        """Return `wishes` as the text of the file."""
         whole = {"version": _VERSION, "wishes": [_plain(wish) for wish in wishes]}
         return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
 
     def save(self, wishes: Collection[Wish]) -> None:
-        """Keep `wishes`; see ports.StateStore."""
+        """Save `wishes`; see ports.StateStore."""
         replace_file(self.path, self.encode(wishes))
 
     def _prepare(self) -> None:
@@ -110,7 +110,7 @@ class FileStore:
         return Problem(str(folder), what, "", "a folder this user may write to", _EXAMPLE)
 
     def wish(self, plain: Mapping[str, Any]) -> Wish:
-        """Return the wish that is written down as `plain`. Raises what is wrong with it."""
+        """Return the wish in `plain`. Raises an error about what is wrong with it."""
         proto = Proto(plain["proto"])
         listen = parse_listen(plain["listen"])
         moved, hold, added = plain["endpoints"], plain["hold"], plain["added"]
@@ -154,7 +154,9 @@ class FileHistory:
             return ()
 
     def decode(self, text: str) -> History:
-        """Return the history of a text that `encode` has made. Raises what is wrong with it."""
+        """Return the history in a text that `encode` has made. Raises an error about what is wrong
+        with it.
+        """
         whole = json.loads(text)
         if whole["version"] != _VERSION:
             raise ValueError(f"is of version {whole['version']}, this program reads {_VERSION}")
@@ -162,12 +164,12 @@ class FileHistory:
 
     @staticmethod
     def encode(history: History) -> str:
-        """Return `history` as it stands in the file, a change a line."""
+        """Return `history` as the text of the file, one change on a line."""
         lines = ",\n".join(json.dumps(_plain_change(one), ensure_ascii=False) for one in history)
         return f'{{"version": {_VERSION}, "changes": [\n{lines}\n]}}\n'
 
     def save(self, history: History) -> None:
-        """Keep `history`; see ports.HistoryStore."""
+        """Save `history`; see ports.HistoryStore."""
         replace_file(self.path, self.encode(history))
 
     def _change(self, plain: Mapping[str, Any]) -> Change:
@@ -204,7 +206,7 @@ class FileMemories:
             return {}
 
     def save(self, memories: Memories) -> None:
-        """Keep `memories`; see ports.MemoryStore."""
+        """Save `memories`; see ports.MemoryStore."""
         replace_file(self.path, encode(memories))
 
 
@@ -244,7 +246,7 @@ def _plain_change(change: Change) -> dict[str, Any]:
 
 def _moment(value: Any) -> float:
     when = float(value)
-    datetime.fromtimestamp(when, UTC)  # raises where no calendar has it
+    datetime.fromtimestamp(when, UTC)  # raises where there is no such date
     return when
 
 

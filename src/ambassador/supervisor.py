@@ -1,19 +1,20 @@
-"""Process 1 of the image: starts the program it is given, and starts it again where it was killed.
+"""Process 1 of the image: starts a program, and starts it again where it was killed.
 
     env --block-signal python3 -I -S supervisor.py PROGRAM [ARGUMENT...]
 
-Each signal goes on to the program, and how that ends is how this ends; so nobody has to know that
-it is there. Only where the program had said that it was ready, and was killed by a signal that
-nobody has sent to us and nobody who wants its end would send to it, another is started: after a
-pause that grows while they do not live long. What the first one has left
-(planes/relay/orphan.py) lives on meanwhile, as a child of process 1.
+Each signal is sent on to the program, and the supervisor ends with the program's exit code, so it
+is not visible from outside. The program is started again only where it had reported that it is
+ready, and was then killed by a signal that was not sent through the supervisor and is none that
+people use to end a program. The pause before a new start grows while programs do not live long. The
+processes that a killed program has left (planes/relay/orphan.py) live on meanwhile, as children of
+process 1.
 
-It hears three of the words that systemd hears (sd_notify(3)): READY; FDSTORE, with sockets that
-the next one is given (sd_listen_fds(3)), so that clients wait for it and are not refused; MAINPID,
-where a successor takes over.
+It understands three messages of systemd's protocol (sd_notify(3)): READY; FDSTORE, with sockets
+that the next program gets (sd_listen_fds(3)), so that clients wait for it and are not refused;
+MAINPID, where a successor takes over.
 
-It has all signals blocked from its first instruction: a signal that process 1 neither blocks nor
-handles is dropped (pid_namespaces(7)). It imports nothing of the program and next to nothing else.
+All signals are blocked from its first instruction on: a signal that process 1 neither blocks nor
+handles is dropped (pid_namespaces(7)). It imports nothing of the program and very little else.
 """
 
 import _socket
@@ -31,13 +32,13 @@ else:
 __all__ = ["Notices", "Supervisor", "main"]
 
 _ALL = _signal.valid_signals()
-_ENDS = (_signal.SIGTERM, _signal.SIGINT, _signal.SIGQUIT)  # by which one is asked to end
+_ENDS = (_signal.SIGTERM, _signal.SIGINT, _signal.SIGQUIT)  # signals that ask a program to end
 _MEANT = (*_ENDS, _signal.SIGHUP)
-_CHANGED = (_signal.SIGINT, _signal.SIGPIPE, _signal.SIGXFSZ)  # by Python, as it begins
-_HAS_LASTED = 10.0  # seconds without a kill after which the next start comes at once again
+_CHANGED = (_signal.SIGINT, _signal.SIGPIPE, _signal.SIGXFSZ)  # set by Python when it starts
+_HAS_LASTED = 10.0  # seconds without a kill after which the next start has no pause
 _FIRST, _LONGEST = 0.1, 10.0  # seconds before another start: twice as long each time
-_NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # as shells have it
-_NOTICE, _CONTROL = 4096, 2048  # bytes of what is told, and of what goes along
+_NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # as in shells
+_NOTICE, _CONTROL = 4096, 2048  # bytes of a message, and of its control data
 _CREDENTIALS = 12  # struct ucred: pid, uid, gid (unix(7))
 _O_ASYNC = 0o20000  # fcntl(2): SIGIO when there is something to read
 _KEPT = 3  # SD_LISTEN_FDS_START
@@ -45,7 +46,9 @@ _MOST = 8192  # sockets that are kept
 
 
 class Notices:
-    """What the program says: `ready`, the `sockets` that are kept for the next one, by name."""
+    """The messages of the program: `ready`, and by name the `sockets` that are kept for the next
+    one.
+    """
 
     def __init__(self) -> None:
         self.ready = False
@@ -54,14 +57,16 @@ class Notices:
             _socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC
         )
         sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_PASSCRED, 1)
-        sock.bind(b"")  # a name that nobody has, unix(7): the files of a container may be read-only
+        sock.bind(b"")  # a unique abstract name, unix(7): files of a container may be read-only
         self.place = "@" + sock.getsockname()[1:].decode()
         fcntl.fcntl(sock.fileno(), fcntl.F_SETOWN, os.getpid())
         flags = fcntl.fcntl(sock.fileno(), fcntl.F_GETFL)
         fcntl.fcntl(sock.fileno(), fcntl.F_SETFL, flags | _O_ASYNC)
 
     def hear(self, speaker: int) -> int:
-        """Hear all that process `speaker` has said; return who speaks from then on."""
+        """Read all messages of process `speaker`; return the process whose messages count from then
+        on.
+        """
         while True:
             try:
                 data, control, _, _ = self._sock.recvmsg(
@@ -82,13 +87,13 @@ class Notices:
             said = dict(
                 line.partition("=")[::2] for line in data.decode("utf-8", "replace").split("\n")
             )
-            if pid and pid == speaker:  # 0: it is of another namespace
+            if pid and pid == speaker:  # 0: it is in another PID namespace
                 speaker = self._understand(said, descriptors) or speaker
             for one in descriptors:
                 os.close(one)
 
     def _understand(self, said: dict[str, str], descriptors: list[int]) -> int:
-        """Return the process that is to be looked after instead, or 0."""
+        """Return the process to supervise from now on, or 0."""
         self.ready = self.ready or said.get("READY") == "1"
         name = said.get("FDNAME", "")
         if (said.get("FDSTORE") and descriptors) or said.get("FDSTOREREMOVE"):
@@ -98,12 +103,14 @@ class Notices:
         if said.get("FDSTORE") and descriptors and len(self.sockets) < _MOST:
             self.sockets[name] = descriptors.pop(0)
         successor = said.get("MAINPID", "")
-        # Of no process but 1 it is a child, once its parent has ended.
+        # Only for process 1 it becomes a child, when its parent has ended.
         return int(successor) if successor.isdecimal() and os.getpid() == 1 else 0
 
 
 class Supervisor:
-    """Runs `command`; one that is started again finds the signal in the variable KILLED_BY."""
+    """Runs `command`; a program that is started again finds the signal in the variable
+    KILLED_BY.
+    """
 
     def __init__(self, command: list[str]) -> None:
         self._command = command
@@ -115,7 +122,7 @@ class Supervisor:
         self._sent: set[int] = set()
 
     def run(self) -> int:
-        """Return the exit code once it has ended and is not started again."""
+        """Return the exit code when the program has ended and is not started again."""
         self._start()
         code = None
         while code is None:
@@ -133,7 +140,9 @@ class Supervisor:
         return code
 
     def _next(self) -> tuple[int, bool]:
-        """Return the next signal and whether the kernel has sent it; 0 when it is time to start."""
+        """Return the next signal and whether the kernel has sent it; 0 when it is time for a new
+        start.
+        """
         if self._pid:
             found = _signal.sigwaitinfo(_ALL)
         else:
@@ -151,8 +160,8 @@ class Supervisor:
             os._exit(self._become())
 
     def _become(self) -> int:
-        """Be the program, in a process of its own; the exit code where that cannot be."""
-        os.setpgid(0, 0)  # what is typed at a terminal reaches the program, and that once
+        """Become the program, in a process of its own; return the exit code where this fails."""
+        os.setpgid(0, 0)  # signals from a terminal reach the program, and only once
         try:  # noqa: SIM105 (contextlib is 1 MB)
             os.tcsetpgrp(0, os.getpid())
         except OSError:  # no terminal
@@ -170,7 +179,7 @@ class Supervisor:
             self._environ.update(listen, LISTEN_FDNAMES=":".join(kept))
         for number in _CHANGED:
             _signal.signal(number, _signal.SIG_DFL)
-        # SIGHUP ends a program that does not handle it yet: it waits until that is so.
+        # SIGHUP ends a program that does not handle it yet: it stays blocked until then.
         _signal.pthread_sigmask(_signal.SIG_SETMASK, (_signal.SIGHUP,))
         try:
             os.execvpe(self._command[0], self._command, self._environ)  # noqa: S606 (that is it)
@@ -182,11 +191,13 @@ class Supervisor:
         self._sent.add(number)
         try:  # noqa: SIM105 (as above)
             os.kill(self._pid, number)
-        except OSError:  # another user's, by a program with a set-user-ID bit
+        except OSError:  # another user's process, of a program with a set-user-ID bit
             pass
 
     def _reap(self) -> int | None:
-        """Wait for all that have ended, orphans too; the exit code where the program has."""
+        """Wait for all processes that have ended, orphans too; return the exit code where the
+        program has.
+        """
         self._pid = self._notices.hear(self._pid)
         code = None
         while True:
@@ -215,18 +226,18 @@ class Supervisor:
 
 
 def _as_shells_do(code: int) -> int:
-    """Return the exit code of one that ended with `code`; asked to end, it has ended well."""
+    """Return the exit code for a program that ended with `code`; 0 where it was asked to end."""
     if -code in (_signal.SIGTERM, _signal.SIGINT):
         return 0
     return code if code >= 0 else 128 - code
 
 
 def main() -> None:
-    """Run what the arguments say."""
+    """Run the program in the arguments."""
     if not sys.argv[1:]:
         sys.stderr.write("usage: supervisor.py PROGRAM [ARGUMENT...]\n")
         sys.exit(2)
-    _signal.pthread_sigmask(_signal.SIG_BLOCK, _ALL)  # where `env` has not
+    _signal.pthread_sigmask(_signal.SIG_BLOCK, _ALL)  # in case `env` has not done it
     sys.exit(Supervisor(sys.argv[1:]).run())
 
 

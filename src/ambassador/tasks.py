@@ -20,8 +20,9 @@ _log = logging.getLogger("ambassador")
 
 
 class Slice:
-    """Long work on the loop in slices: after `longest` seconds everything else has its turn. All
-    such work of a loop shares one slice a turn, however many do some.
+    """Long work on the loop in slices: after `longest` seconds all other work gets a turn. All
+    slices of a loop together are one slice for each turn of the loop, however many tasks do such
+    work.
 
     By the system's clock: uvloop reads its own once a turn.
     """
@@ -32,7 +33,7 @@ class Slice:
         self._turns.begin(longest)
 
     async def end(self) -> None:
-        """Call it after each item: give way when the slice is over."""
+        """Call this after each item: it yields to other work when the slice is over."""
         turns = self._turns
         if time.monotonic() > turns.over:
             await turns.next()
@@ -40,8 +41,8 @@ class Slice:
 
 
 class _Turns:
-    """Whose slice it is: one goes on in each turn of the loop, the tasks that have waited
-    longest first.
+    """Which task works: one goes on in each turn of the loop, the task that has waited longest
+    first.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -51,7 +52,7 @@ class _Turns:
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     def begin(self, longest: float) -> None:
-        """Somebody works in this turn: it is the first, or shares the slice."""
+        """A task works in this turn: it is the first, or it shares the slice."""
         if not self._begun:
             self._begun = True
             self.over = time.monotonic() + longest
@@ -75,7 +76,7 @@ class _Turns:
 
 
 def _turns() -> _Turns:
-    """Return those of the running loop; a thread has one loop at a time."""
+    """Return the turns of the running loop; a thread has one loop at a time."""
     loop = asyncio.get_running_loop()
     turns: _Turns | None = getattr(_local, "turns", None)
     if turns is None or turns.loop is not loop:
@@ -86,8 +87,8 @@ def _turns() -> _Turns:
 def spawn(coroutine: Coroutine[Any, Any, _T], name: str) -> asyncio.Task[_T]:
     """Run `coroutine` as a task called `name` on the running loop and return the task.
 
-    The loop holds tasks only weakly (asyncio documentation, create_task), so a reference is
-    kept here until it ends; an exception nobody awaited is logged when it happens.
+    The loop holds tasks only weakly (asyncio documentation, create_task), so a reference is kept
+    here until the task ends. If it ends with an exception, that is logged, awaited or not.
     """
     task = asyncio.get_running_loop().create_task(coroutine, name=name)
     _running.add(task)
@@ -96,9 +97,9 @@ def spawn(coroutine: Coroutine[Any, Any, _T], name: str) -> asyncio.Task[_T]:
 
 
 class Coalesced:
-    """Work that is asked for more often than it can be done: one under way and one wanted is all
-    there is to know. `work` is called by the first `ask`; every `ask` while it runs makes it run
-    once more, and no oftener.
+    """Work that is requested more often than it can be done: it runs once at a time, and once more
+    after that where it was requested meanwhile. `work` is called by the first `ask`; all calls of
+    `ask` while it runs lead to one more run.
     """
 
     def __init__(self, work: Callable[[], Coroutine[Any, Any, object]], name: str) -> None:
@@ -108,7 +109,7 @@ class Coalesced:
         self._wanted = False
 
     def ask(self) -> None:
-        """Have the work done, now or when what is under way has ended."""
+        """Have the work done, now or when the present run has ended."""
         self._wanted = True
         if not self._running:
             self._running = True
@@ -127,8 +128,8 @@ class Coalesced:
 
 
 class Sliced(Generic[_T]):
-    """Items that `work` is called with, one after the other, in slices (see Slice): thousands that
-    come at one moment keep nothing else waiting.
+    """Calls `work` for items, one after the other, in slices (see Slice): thousands that arrive at
+    one moment do not delay other work.
     """
 
     def __init__(self, work: Callable[[_T], object], name: str) -> None:
@@ -137,12 +138,12 @@ class Sliced(Generic[_T]):
         self._all = Coalesced(self._work_off, name)
 
     def add(self, item: _T) -> None:
-        """Have `item` worked at after those that wait."""
+        """Have `work` called with `item`, after the items that wait."""
         self._waiting.append(item)
         self._all.ask()
 
     def clear(self) -> None:
-        """Forget those that wait."""
+        """Drop the items that wait."""
         self._waiting.clear()
 
     async def _work_off(self) -> None:

@@ -266,8 +266,7 @@ class Reconciler:
 
         ConfigError        a field makes no sense; the problem's `where` is the field's name
         NotFoundError      no such route (with the nearest name), endpoint or session
-        ConflictError      a hold of a held route, a release of a route that is not, a move to where
-        it leads
+        ConflictError      a hold of a held route, a release of another, a move to where it leads
         NotVerifiedError   a new endpoint does not answer, or not in time
         TimedOutError      not begun in time
         RunError           the planes or the store could not; not before `start` or after `stop`

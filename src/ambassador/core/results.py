@@ -243,9 +243,7 @@ class EarlierView:
 
 @dataclass(frozen=True, slots=True)
 class RemovedView:
-    """A route that is in the sources, and that the operator has removed; `differs` says since
-    when.
-    """
+    """A route in the sources that the operator has removed; `differs` says since when."""
 
     name: str
     listen: str
@@ -298,9 +296,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """So many took at most `at_most` seconds, and more than in the bucket before; null: any
-    longer.
-    """
+    """So many took at most `at_most` seconds, and longer than the bucket before; null: any time."""
 
     at_most: float | None
     count: int

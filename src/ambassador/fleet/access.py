@@ -1,4 +1,6 @@
-"""Where etcd is, and how to come in. Files are read each time: they may be renewed."""
+"""The addresses of etcd, and the login and certificates for it. Files are read each time: they may
+be renewed.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,12 @@ from ambassador.tls.trust import trusting
 
 __all__ = ["Access", "spoken"]
 
-_LOOK = 1.0  # seconds to see whether TLS is spoken
+_LOOK = 1.0  # seconds to find out whether the port uses TLS
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The members, and what is shown to them."""
+    """The members of etcd, and how to log in."""
 
     members: tuple[Url, ...]
     ca: str = ""
@@ -43,7 +45,7 @@ class Access:
             ) from None
 
     def context(self, url: Url) -> ssl.SSLContext | None:
-        """Return how TLS is spoken with `url`, None where it is not. Raises ConfigError."""
+        """Return the TLS context for `url`, None where it is in clear. Raises ConfigError."""
         if not url.tls:
             return None
         try:
@@ -60,8 +62,8 @@ class Access:
 
 
 async def spoken(error: AwayError, url: Url) -> str:
-    """Return what is spoken at `url`, where something else was expected: `tls`, `plain`, or
-    `certificate`, that is TLS with nobody but who shows one; nothing where that cannot be told.
+    """Return what the port of `url` uses, where that differs from what was written: `tls`, `plain`,
+    or `certificate` (TLS, but only with a client certificate); empty where this is unknown.
     """
     cause = error.cause
     if cause is None or isinstance(cause, ConnectionRefusedError | ssl.SSLCertVerificationError):
@@ -77,7 +79,7 @@ async def spoken(error: AwayError, url: Url) -> str:
 
 
 async def _answers(url: Url, tls: ssl.SSLContext | None, beginning: bytes) -> bool | None:
-    """Return whether what is said there begins so; None where no connection can be made."""
+    """Return whether the answer begins with `beginning`; None where no connection can be made."""
     try:
         async with asyncio.timeout(_LOOK):
             reader, writer = await asyncio.open_connection(url.host, url.port, ssl=tls)

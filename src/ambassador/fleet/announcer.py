@@ -1,4 +1,4 @@
-"""An endpoint that stands in etcd under a lease, only while it is healthy."""
+"""An endpoint that is in etcd under a lease, only while it is healthy."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ from ambassador.spec import format_endpoint
 
 __all__ = ["Announcer"]
 
-_RISE, _FALL = 1, 2  # good and bad answers in a row; what is not well is gone at once, nearly
+_RISE, _FALL = 1, 2  # good and bad answers in a row; a failing endpoint is withdrawn quickly
 _FAREWELL = 2.0  # seconds
 
-# Says why the endpoint does not work; empty: it does.
+# Returns why the endpoint does not work; empty: it works.
 Look = Callable[[], Awaitable[str]]
 
 
 class Announcer:
-    """Announces `endpoint` as `name`; `look` is asked every `interval` seconds. The lease is for
-    `ttl` seconds: so long, at most, an announcer that has crashed is believed.
+    """Announces `endpoint` as `name`; `look` is called every `interval` seconds. The lease is for
+    `ttl` seconds: the endpoint of an announcer that has crashed is withdrawn after at most that
+    time.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class Announcer:
         ttl: float = 10.0,
         interval: float = 1.0,
     ) -> None:
-        self.problem = ""  # why it does not stand in etcd; empty: it does
+        self.problem = ""  # why it is not in etcd; empty: it is
         self._etcd = etcd
         self._keys = keys
         self._name = name
@@ -61,7 +62,7 @@ class Announcer:
 
     async def run(self) -> None:
         """Announce, until cancelled. Raises ConfigError at the first attempt, ConflictError where
-        the name is another protocol's.
+        endpoints of another protocol have the name.
         """
         loop = asyncio.get_running_loop()
         verdict, failures, due, first = Verdict(), 0, 0.0, True
@@ -102,7 +103,7 @@ class Announcer:
             await asyncio.sleep(min(self._interval, self._ttl / 3) * random.uniform(0.9, 1.1))
 
     async def leave(self) -> None:
-        """Withdraw it."""
+        """Withdraw the endpoint."""
         if self._lease:
             with contextlib.suppress(AmbassadorError, TimeoutError):
                 async with asyncio.timeout(_FAREWELL):
@@ -124,8 +125,8 @@ class Announcer:
         self._tell(log.INFO, "announced", f"announced, for {self._ttl} s at a time")
 
     async def _alone(self, revision: int) -> None:
-        """Raise ConflictError where the name was another protocol's before it was ours, which it is
-        since `revision` (0: not yet).
+        """Raise ConflictError where an endpoint of another protocol had the name before ours, which
+        is there since `revision` (0: not yet).
         """
         beginning = self._keys.announced(self._name)
         found = await self._etcd.get(beginning, after(beginning))

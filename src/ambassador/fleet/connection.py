@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection to a member of etcd: a question and its answer, or a stream of lines."""
+"""One HTTP/1.1 connection to a member of etcd: for requests, or for a stream of lines."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ __all__ = ["AwayError", "Connection", "Url", "words"]
 
 _PIECE = 64 << 10
 _LARGEST = 64 << 20  # bytes of an answer, or of one line of a stream
-# A peer that is gone without a word is noticed after about 11 s (tcp(7)): nothing else would tell
-# it on a stream that only listens.
+# A peer that is gone without a FIN or RST is noticed after about 11 s (tcp(7)): otherwise a stream
+# that only receives would never notice it.
 _IDLE, _BETWEEN, _TIMES = 5, 2, 3
 _UNSENT = 11_000  # milliseconds
 
 
 class AwayError(SourceError):
-    """A member cannot be asked now; another, or the same one later, may well be."""
+    """A member cannot be asked now; another one, or the same one later, may answer."""
 
     def __init__(self, text: str, cause: BaseException | None = None) -> None:
         super().__init__(text)
@@ -34,7 +34,7 @@ class AwayError(SourceError):
 
 @dataclass(frozen=True, slots=True)
 class Url:
-    """Where a member is."""
+    """The address of a member."""
 
     host: str
     port: int
@@ -46,7 +46,7 @@ class Url:
 
 
 class Connection:
-    """A connection to one member. One thing at a time."""
+    """A connection to one member. One request at a time."""
 
     def __init__(self, url: Url) -> None:
         self.url = url
@@ -73,19 +73,19 @@ class Connection:
 
     @property
     def usable(self) -> bool:
-        """Whether another question can be asked."""
+        """Whether another request can be sent."""
         open_ = self._writer is not None and not self._writer.is_closing()
         return open_ and self._http.our_state is h11.IDLE and self._http.their_state is h11.IDLE
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         if self._writer is not None:
-            # abort: what is left to be said concerns nobody, and TLS would wait for its farewell
+            # abort: unsent bytes no longer matter, and TLS would wait for close_notify
             self._writer.transport.abort()
             self._writer = None
 
     async def ask(self, path: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
-        """Return the status and the body that answer `body`. Raises AwayError."""
+        """Return the status and the body of the answer to `body`. Raises AwayError."""
         status = await self._begin(path, body, headers)
         answer = bytearray()
         async for piece in self._pieces():
@@ -102,7 +102,7 @@ class Connection:
     async def lines(
         self, path: str, body: bytes, headers: Mapping[str, str]
     ) -> AsyncGenerator[tuple[int, bytes], None]:
-        """Yield each line of an answer as it comes, with its status. Raises AwayError."""
+        """Yield each line of an answer as it arrives, with its status. Raises AwayError."""
         status = await self._begin(path, body, headers)
         rest = bytearray()
         async for piece in self._pieces():
@@ -175,7 +175,7 @@ class Connection:
 
 
 def words(error: BaseException) -> str:
-    """Return what went wrong, for people; uvloop's errors carry only the number."""
+    """Return what went wrong, for people; uvloop's errors have only the number."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted: {error.verify_message}"
     if isinstance(error, ssl.SSLError):

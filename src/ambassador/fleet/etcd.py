@@ -1,6 +1,6 @@
 """The part of etcd's API that is used, through its JSON gateway (etcd 3.4, api_grpc_gateway.md).
 
-A question goes to one member after the other until one answers. All revisions and ids are whole
+A request goes to one member after the other until one answers. All revisions and ids are whole
 numbers here; in JSON they are texts.
 """
 
@@ -33,7 +33,9 @@ _NOT_NEEDED = "-"  # in place of a token
 
 
 class Etcd:
-    """Asks the members that `access` names. `about` of a question is for its error."""
+    """Sends requests to the members that `access` names. `about` of a request is for the text of
+    its error.
+    """
 
     def __init__(self, access: Access) -> None:
         self.access = access
@@ -43,7 +45,7 @@ class Etcd:
         self._lock = asyncio.Lock()
 
     async def get(self, key: str, end: str = "", limit: int = 0) -> Found:
-        """Return what stands at `key`, or from there up to `end`, at one revision. Raises
+        """Return what is at `key`, or in the range from there to `end`, at one revision. Raises
         AwayError and ConfigError.
         """
         answer = await self._ask("/v3/kv/range", reading(key, end, limit), self._about("read", key))
@@ -52,16 +54,16 @@ class Etcd:
     async def change(
         self, compare: Sequence[Json], success: Sequence[Json], key: str, limit: float = 0.0
     ) -> tuple[bool, int]:
-        """Do all of `success` in one revision where all of `compare` is so. Return whether it was,
-        and the revision. `key` is what it is about, `limit` for how many seconds a member is waited
-        for (0: LIMIT). Raises AwayError, NoLeaseError, ConfigError.
+        """Do all of `success` in one revision if all of `compare` holds. Return whether it did, and
+        the revision. `key` is the key that this is about; a member has `limit` seconds to answer
+        (0: LIMIT). Raises AwayError, NoLeaseError, ConfigError.
         """
         body = {"compare": list(compare), "success": list(success)}
         answer = await self._ask("/v3/kv/txn", body, self._about("write", key), limit)
         return bool(answer.get("succeeded")), int(answer["header"]["revision"])
 
     async def grant(self, seconds: int, limit: float = 0.0) -> tuple[int, int]:
-        """Return a new lease, and for how many seconds it is: perhaps longer than was asked."""
+        """Return a new lease, and its length in seconds: perhaps longer than requested."""
         answer = await self._ask(
             "/v3/lease/grant", {"TTL": str(seconds)}, self._about("write", "leases"), limit
         )
@@ -75,21 +77,22 @@ class Etcd:
             raise NoLeaseError("the lease has ended")
 
     async def revoke(self, lease: int) -> None:
-        """End `lease`, and with it what stands under it."""
+        """End `lease`, and delete the keys under it."""
         with contextlib.suppress(NoLeaseError):
             await self._ask("/v3/lease/revoke", {"ID": str(lease)}, self._about("write", "leases"))
 
     def close(self) -> None:
-        """Hang up."""
+        """Close all connections."""
         if self._kept is not None:
             self._kept.close()
             self._kept = None
 
     async def watch(self, key: str, end: str, revision: int) -> AsyncGenerator[Batch, None]:
-        """Yield what changes from `revision` on, as it is committed; first, without changes, that
-        the watch has begun. Raises AwayError when the stream ends, CompactedError, ConfigError.
+        """Yield what changes from `revision` on, as it is committed; first, a batch without changes
+        when the watch has begun. Raises AwayError when the stream ends, CompactedError,
+        ConfigError.
 
-        A member without a leader ends it (`hasleader`): what it says may be old.
+        A member without a leader ends the stream (`hasleader`): its data may be old.
         """
         about = self._about("read", key)
         body = json.dumps(watching(key, end, revision)).encode()
@@ -98,7 +101,7 @@ class Etcd:
             headers = await self._headers(connection)
         lines = connection.lines("/v3/watch", body, headers | {"Grpc-Metadata-Hasleader": "true"})
         try:
-            wait: float | None = LIMIT  # that it has begun is told at once, and then what changes
+            wait: float | None = LIMIT  # the beginning is reported at once; then only changes are
             while True:
                 try:
                     async with asyncio.timeout(wait):
@@ -141,7 +144,7 @@ class Etcd:
         """Return the answer of the first member that has one."""
         data, limit = json.dumps(body).encode(), limit or LIMIT
         failures: list[AmbassadorError] = []
-        asked = set[Url]()  # who has no turn for one question has none for the same one more
+        asked = set[Url]()  # a member is asked at most once for one request
         async with self._lock:
             for _ in range(len(self._order) + 1):
                 url = self._order[0] if self._kept is None else self._kept.url
@@ -157,7 +160,7 @@ class Etcd:
                     continue
                 except AwayError as error:
                     failures.append(error)
-                    if kept is None or kept.usable:  # else it may have hung up long ago
+                    if kept is None or kept.usable:  # else the member may have closed it long ago
                         asked.add(url)
                 except TimeoutError:
                     failures.append(AwayError(f"{url}: no answer within {limit:g} s"))
@@ -172,7 +175,7 @@ class Etcd:
         raise AwayError("etcd cannot be asked: " + "; ".join(texts))
 
     def _turn(self, url: Url) -> None:
-        """Ask another member than `url` first."""
+        """Ask another member than `url` first, next time."""
         if self._order[0] == url:
             self._order.append(self._order.pop(0))
 
@@ -226,15 +229,15 @@ class Etcd:
             except TimeoutError:
                 connection.close()
                 failures.append(f"{url}: no answer within {LIMIT:g} s")
-            except BaseException:  # cancelled, by the time for the whole question
+            except BaseException:  # cancelled, because the time for the whole request is over
                 connection.close()
                 raise
             self._turn(url)
         raise AwayError("; ".join(failures))
 
     async def _greet(self, connection: Connection) -> None:
-        """Have a first answer: that a certificate of ours is missing is said no earlier in TLS 1.3,
-        nor that TLS is spoken at all.
+        """Get a first answer. In TLS 1.3, a missing certificate of ours is reported no earlier; nor
+        is it known before whether the port uses TLS at all.
         """
         status, _ = await connection.ask("/v3/maintenance/status", b"{}", {})
         if status == 404:

@@ -1,4 +1,6 @@
-"""What a refusal of etcd means, for people: what is wrong, where it is said, what helps."""
+"""What a refusal of etcd means, for people: what is wrong, which setting it is about, what
+helps.
+"""
 
 from __future__ import annotations
 
@@ -26,24 +28,24 @@ _TOKEN = ("invalid auth token", "revision of auth store is old")
 
 
 class DeniedError(ConfigError):
-    """The user has not the right to."""
+    """The user lacks the right to do this."""
 
 
 class CompactedError(AmbassadorError):
-    """What lies between is gone: all has to be read again."""
+    """Revisions in between are compacted: everything has to be read again."""
 
 
 class NoLeaseError(AmbassadorError):
-    """The lease has ended, or never was."""
+    """The lease has ended, or never existed."""
 
 
 class StaleTokenError(AmbassadorError):
-    """Log in again."""
+    """The token is not valid any more: log in again."""
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a question is about: the right it needs (read, write), and the key."""
+    """What a request is about: the right it needs (read, write), and the key."""
 
     right: str = ""
     key: str = ""
@@ -51,13 +53,13 @@ class About:
 
 
 def refusal(url: Url, status: int, body: bytes, about: About) -> AmbassadorError:
-    """Return what an answer that is none means."""
+    """Return the error that an answer without a result means."""
     try:
         found = json.loads(body)
         inner = found.get("error", found)
-        if isinstance(inner, dict):  # of a stream
+        if isinstance(inner, dict):  # of a watch
             text, code = str(inner.get("message", "")), int(inner.get("grpc_code", 2))
-        else:  # of a question; newer gateways say `message` alone
+        else:  # of a request; newer gateways have `message` alone
             text, code = str(found.get("message", inner)), int(found.get("code", 2))
     except (ValueError, AttributeError, TypeError):
         return _no_gateway(url, status, body)
@@ -65,7 +67,7 @@ def refusal(url: Url, status: int, body: bytes, about: About) -> AmbassadorError
 
 
 def of_text(url: Url, text: str, code: int, about: About) -> AmbassadorError:
-    """Return what `text`, with the gRPC status `code`, means."""
+    """Return the error that `text`, with the gRPC status `code`, means."""
     plain = text.removeprefix("etcdserver: ")
     if any(words in text for words in _TOKEN):
         return StaleTokenError(text)
@@ -134,8 +136,8 @@ def _example(url: Url) -> str:
 
 
 def unlike(error: AwayError, url: Url, spoken: str) -> ConfigError | None:
-    """Return what is wrong with what was written, where a connection that failed tells it; see
-    `access.spoken`. None: it may pass by itself.
+    """Return what is wrong with the setting, where a failed connection shows it; see
+    `access.spoken`. None: the failure may pass by itself.
     """
     cause = error.cause
     if isinstance(cause, ssl.SSLCertVerificationError):

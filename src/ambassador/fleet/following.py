@@ -1,7 +1,7 @@
-"""Leads the services that routes name to where etcd says, and says what came of it.
+"""Leads the services that routes name to where etcd says, and reports the result.
 
-One task a service: what has changed meanwhile is seen when it has ended, so that nothing is done
-twice and nothing is missed.
+There is one task for each service, and it looks again when it has ended: so nothing is done twice
+and no change is missed.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ __all__ = ["Following", "Place", "Report"]
 _LIMIT = 5.0  # seconds in which the new endpoints of a move have to answer
 _AGAIN, _LONGEST = 1.0, 15.0  # seconds until they are asked again
 
-# Have the routes of a service be where they are placed: service, who, what, existing.
+# Leads the routes of a service to where it is placed: service, who, what, existing.
 Place = Callable[[str, str, str, Existing | None], Awaitable[None]]
-Report = Callable[[str, Applied | None, float], None]  # waited for within so many seconds
+Report = Callable[[str, Applied | None, float], None]  # somebody waits for it for so many seconds
 _Key = tuple[str, Proto]
 
 
 @dataclass(slots=True)
 class _Here:
-    """Where a service is placed here."""
+    """Where a service is placed in this ambassador."""
 
-    endpoints: tuple[Endpoint, ...] | None = None  # None: what the routes say themselves
+    endpoints: tuple[Endpoint, ...] | None = None  # None: the endpoints of the routes themselves
     waits: bool = False  # clients wait for a move
-    known: bool = False  # false: nothing has been said of it yet
+    known: bool = False  # false: etcd has not said anything of it yet
     failures: int = 0
     again: asyncio.TimerHandle | None = field(default=None, repr=False)
 
 
 class Following:
-    """Follows for the ambassador `who`; `routes` returns those that are installed."""
+    """Follows for the ambassador `who`; `routes` returns the installed routes."""
 
     def __init__(
         self,
@@ -77,12 +77,14 @@ class Following:
         return put(route, here.endpoints, waits=here.waits)
 
     def begin(self) -> None:
-        """The routes are there: lead them from now on."""
+        """The routes exist now: lead them from now on."""
         self._begun = True
         self.look()
 
     def look(self) -> None:
-        """Look at every service that routes name, since the picture or the routes are others."""
+        """Look at every service that routes name, because the picture or the routes have
+        changed.
+        """
         if not self._begun or self._closed:
             return
         named = {route.service for route in self._routes() if route.service}
@@ -97,14 +99,16 @@ class Following:
             work.ask()
 
     def close(self) -> None:
-        """Lead nothing any longer; what is there stays."""
+        """Stop leading; routes stay where they are."""
         self._closed = True
         for here in self._here.values():
             if here.again is not None:
                 here.again.cancel()
 
     def _of(self, service: str, proto: Proto) -> _Here:
-        """Return where a service is; it begins where etcd says, since nothing is to be kept."""
+        """Return where a service is placed; at first where etcd says, since there is no earlier
+        place to keep.
+        """
         here = self._here.setdefault((service, proto), _Here())
         if not here.known:
             here.known = True
@@ -171,7 +175,7 @@ class Following:
         *,
         waits: bool,
     ) -> None:
-        """Place it there; on failure it is where it was."""
+        """Place the service there; on failure it stays where it was."""
         if (endpoints, waits) == (here.endpoints, here.waits):
             return
         before = here.endpoints, here.waits
@@ -191,7 +195,7 @@ class Following:
             log.event(log.ERROR, "fleet_failed", f"{service}  {error}", service=service)
 
     async def _verify(self, routes: Iterable[Route], endpoints: Sequence[Endpoint]) -> None:
-        """Raise NotVerifiedError where one of `endpoints` does not answer as a route wants it."""
+        """Raise NotVerifiedError where one of `endpoints` does not answer as a route requires."""
         asked = set()
         for route in routes if self._verifier is not None else ():
             if route.health in asked:
@@ -206,7 +210,7 @@ class Following:
                 raise NotVerifiedError(f"{where} did not answer within {_LIMIT:g} s") from None
 
     def _later(self, service: str, here: _Here) -> None:
-        """Try again after a while, as long as etcd says the same."""
+        """Try again after some time, as long as etcd says the same."""
         here.failures += 1
         seconds = min(_LONGEST, _AGAIN * 2 ** min(here.failures - 1, 6))
         if here.again is not None:

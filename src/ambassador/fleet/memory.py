@@ -1,4 +1,4 @@
-"""What stood in etcd last, on disk: with it an ambassador begins while etcd is away."""
+"""The last values from etcd, on disk: with them an ambassador can start while etcd is away."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Memory:
         self._path = folder / "fleet.json"
 
     def load(self) -> dict[str, Value]:
-        """Return what was saved last; nothing where nothing was, or it makes no sense."""
+        """Return what was saved last; empty where nothing was, or where it makes no sense."""
         try:
             found = json.loads(self._path.read_text(encoding="utf-8"))
             if found["version"] != _VERSION:
@@ -36,7 +36,7 @@ class Memory:
             return {}
 
     def save(self, values: Mapping[str, Value]) -> None:
-        """Keep `values`; that it cannot be is said, and changes nothing."""
+        """Save `values`; a failure is logged, and changes nothing."""
         found = {key: (one.text, one.revision, one.lease) for key, one in values.items()}
         text = json.dumps({"version": _VERSION, "values": found})
         beside = self._path.with_suffix(".new")

@@ -1,10 +1,10 @@
-"""A move of a service for all ambassadors that follow it, as one operator makes it.
+"""A move of a service for all ambassadors that follow it, made by one operator.
 
-    word     compare-and-swap: whoever was first, the other is told whose word stands
-    trial    under a lease of the mover: when it goes away, so does what it has tried
+    word     compare-and-swap: the first mover succeeds, the others are told whose word counts
+    trial    under a lease of the mover: if the mover ends, its trial ends, too
 
-A canary goes first, then (with `hold`) all wait, then comes the word; where more than a stated
-share cannot verify, the word before comes back.
+A canary goes first, then (with `hold`) all hold new sessions, then the word is written; where more
+than a stated share cannot verify, the previous word is restored.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from ambassador.tasks import spawn
 
 __all__ = ["Mover", "Outcome", "Plan"]
 
-_TTL = 10  # seconds that a trial outlives a mover that has crashed
+_TTL = 10  # seconds after which the trial of a crashed mover ends
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is wanted: shares in percent (canary 0: none goes first), times in seconds."""
+    """The move that is wanted: shares in percent (canary 0: no canary), times in seconds."""
 
     service: str
     endpoints: tuple[Endpoint, ...]
@@ -53,7 +53,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What has become of it: `done` when all have applied it; `aborted`: why it was taken back."""
+    """The result: `done` when all have applied it; `aborted`: why it was taken back."""
 
     done: bool
     progress: Progress
@@ -62,7 +62,7 @@ class Outcome:
 
 
 class Mover:
-    """Moves for `who`; `say` hears how far each stage has come."""
+    """Moves for `who`; `say` is called with the progress of each stage."""
 
     def __init__(
         self, etcd: Etcd, keys: Keys, who: str, say: Say = lambda _stage, _now: None
@@ -72,11 +72,11 @@ class Mover:
         self._who = who
         self._say = say
         self._lease = 0
-        self._reports: Reports  # from where they were read when the move began
+        self._reports: Reports  # from the revision at which they were read when the move began
 
     async def move(self, plan: Plan) -> Outcome:
-        """Do it. Raises NotFoundError where nobody follows the service, ConflictError where it
-        leads there already or another's word came first, AwayError.
+        """Make the move. Raises NotFoundError where no ambassador follows the service,
+        ConflictError where the service leads there already or another word was first, AwayError.
         """
         began = time.monotonic()
         here = await standing(self._etcd, self._keys, plan.service)
@@ -97,8 +97,8 @@ class Mover:
         return Outcome(then is Next.DONE, now, time.monotonic() - began)
 
     async def undo(self, service: str, plan: Plan) -> tuple[Plan, Outcome]:
-        """Take back the last move of `service` that stands, as `plan` says. Raises NotFoundError
-        where there is none.
+        """Take back the last move of `service` that is in force, as `plan` says. Raises
+        NotFoundError where there is none.
         """
         here = await standing(self._etcd, self._keys, service)
         number = to_undo(here.history)
@@ -125,7 +125,7 @@ class Mover:
 
     @contextlib.asynccontextmanager
     async def _tried(self) -> AsyncIterator[None]:
-        """What is tried inside is gone with the end, whatever the end is."""
+        """A trial written inside ends with this block, however the block ends."""
         keeping = spawn(self._keep(), "keep the lease of a trial")
         try:
             yield
@@ -147,8 +147,8 @@ class Mover:
     async def _try_out(
         self, plan: Plan, here: Standing, asked: Sequence[str]
     ) -> tuple[int, Outcome | None]:
-        """Try what is to be tried before the word; return the revision of the trial, and what has
-        come of it where that is no word.
+        """Make the trials before the word; return the revision of the trial, and the outcome where
+        the move ends here.
         """
         trial, aborted = 0, None
         try:
@@ -163,11 +163,13 @@ class Mover:
         return trial, aborted
 
     async def _note(self, plan: Plan, here: Standing, why: str) -> None:
-        """Leave a line of what was tried and came to no word; nothing is taken back by it."""
+        """Write a history line about a trial that did not become the word; the line takes nothing
+        back.
+        """
         word, when = here.word.endpoints, round(time.time(), 3)
         entry = Entry("abort", word, plan.endpoints, self._who, when, 0, why)
         done, history = False, here.history
-        while not done:  # somebody else may have the number
+        while not done:  # somebody else may have taken the number
             key = self._keys.history(plan.service, max(history, default=0) + 1)
             done, _ = await self._etcd.change([absent(key)], [put(key, written(entry))], key)
             history = (
@@ -177,7 +179,7 @@ class Mover:
     async def _canary(
         self, plan: Plan, here: Standing, asked: Sequence[str]
     ) -> tuple[int, Outcome | None]:
-        """Have some go first, and look at them for a while; None: go on."""
+        """Have some ambassadors go first, and watch them for a time; None: go on."""
         up_to, chosen = canaries(asked, plan.canary)
         within = spread(len(chosen))
         trial = Trial(plan.endpoints, Kind.CANARY, up_to, None, self._who, within)
@@ -195,7 +197,7 @@ class Mover:
     async def _hold(
         self, plan: Plan, here: Standing, asked: Sequence[str], before: int
     ) -> tuple[int, Outcome | None]:
-        """Have all verify, and let new sessions wait; None: go on."""
+        """Have all ambassadors verify and hold new sessions; None: go on."""
         trial = Trial(plan.endpoints, Kind.HOLD, "", None, self._who, spread(len(asked)))
         revision = await self._try(plan, here, trial, before)
         stage = replace(_stage("hold", plan, asked, revision), wanted=State.HELD)
@@ -219,7 +221,7 @@ class Mover:
         return revision
 
     async def _commit(self, plan: Plan, here: Standing, trial: int) -> tuple[int, int]:
-        """Make it the word; return its revision and its number in the history."""
+        """Write the word; return its revision and its number in the history."""
         number = max(here.history, default=0) + 1
         when, within = round(time.time(), 3), spread(len(here.reports))
         word = Word(plan.endpoints, None, self._who, when, within)
@@ -255,8 +257,8 @@ class Mover:
         made: tuple[int, int],
         why: Progress,
     ) -> Outcome:
-        """Have the word before again, and wait until all are there; `made` is the revision of ours
-        and its number in the history.
+        """Restore the previous word, and wait until all ambassadors have applied it; `made` is the
+        revision of our word and its number in the history.
         """
         revision, number = made
         text = _why(why, "")
@@ -271,7 +273,7 @@ class Mover:
         return Outcome(False, now, 0.0, text)
 
     async def _other(self, service: str) -> ConflictError:
-        """Return whose word, or trial, stands in place of ours."""
+        """Return an error that says whose word, or trial, is there in place of ours."""
         here = await standing(self._etcd, self._keys, service)
         where = ", ".join(map(format_endpoint, here.word.endpoints)) or "what is announced"
         what = f"another was first: the word of {here.word.who or 'somebody'} stands, {service} "
@@ -282,8 +284,8 @@ class Mover:
 
 
 def _stage(name: str, plan: Plan, asked: Sequence[str], revision: int) -> Stage:
-    """Return that `asked` are to have applied what was said at `revision`, in the time of `plan`
-    behind that in which they are to say so.
+    """Return the stage in which `asked` apply what was written at `revision`: in the time of
+    `plan`, and the time over which they spread their reports.
     """
     seconds = plan.timeout + spread(len(asked))
     return Stage(name, asked, revision, seconds, plan.abort)

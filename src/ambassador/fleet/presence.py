@@ -1,4 +1,4 @@
-"""What an ambassador reports to its fleet, under a lease of its own: gone when it is."""
+"""The reports of an ambassador to its fleet, under a lease of its own: they end with it."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ __all__ = ["TTL", "Presence"]
 
 TTL = 60  # seconds
 _AT_ONCE = 100  # operations of one transaction; etcd's --max-txn-ops is 128
-# Seconds between two attempts, at most: thousands whose etcd is overrun let it breathe, and the
-# lease lives on meanwhile.
+# Longest time between two attempts, in seconds: an overloaded etcd gets a rest from thousands of
+# ambassadors, and the lease still lasts that long.
 _LONGEST = 10.0
-# For an answer: what was given up is done all the same, and would be done again.
+# For an answer: etcd still performs a request that was given up, and it would be sent again.
 _PATIENCE = 15.0
 _FAREWELL = 1.0  # seconds
-_UNASKED = 2.0  # seconds within which is said what nobody waits for
+_UNASKED = 2.0  # seconds within which a report is sent that nobody waits for
 
 
 class Presence:
@@ -43,19 +43,19 @@ class Presence:
         self._reports: dict[str, Applied] = {}
         self._unsaid: dict[
             str, float
-        ] = {}  # services whose report is not there yet: when it is due
+        ] = {}  # services whose report was not sent yet: when it is due
         self._more = asyncio.Event()
         self._lease = 0
 
     @property
     def told(self) -> bool:
-        """Whether all that was reported stands there."""
+        """Whether all reports are in etcd."""
         return bool(self._lease) and not self._unsaid
 
     def report(self, service: str, applied: Applied | None, within: float = 0.0) -> None:
-        """Say what has been applied of `service`; None: it is followed no longer. It is said at a
-        moment that chance decides, in the second half of `within` so many seconds: thousands do not
-        report at once, nor while others are still being told. 0: nobody is known to wait for it.
+        """Report what has been applied of `service`; None: it is no longer followed. The report is
+        sent at a random moment in the second half of `within` seconds: so thousands do not report
+        at once, nor while others are still being told. 0: nobody is known to wait for it.
         """
         seconds = within or _UNASKED
         if applied is None:
@@ -65,7 +65,7 @@ class Presence:
             return
         else:
             if service not in self._reports:
-                seconds = 0.0  # who moves counts those that are there
+                seconds = 0.0  # at once: a mover counts the ambassadors that have reported
             self._reports[service] = applied
         due = asyncio.get_running_loop().time() + random.uniform(seconds / 2, seconds)
         self._unsaid[service] = min(due, self._unsaid.get(service, due))
@@ -73,7 +73,7 @@ class Presence:
 
     async def run(self) -> None:
         """Keep the lease and the reports, until cancelled. The lease comes first: where etcd is
-        slow, it would end before all is said, and all would have to be said again.
+        slow, it would end before all reports are sent, and all would have to be sent again.
         """
         failures, loop, due = 0, asyncio.get_running_loop(), 0.0
         while True:
@@ -101,7 +101,7 @@ class Presence:
                 await asyncio.sleep(pause(failures, longest=_LONGEST))
 
     async def leave(self) -> None:
-        """Take everything back."""
+        """Delete all reports."""
         lease, self._lease = self._lease, 0
         if lease:
             with contextlib.suppress(AmbassadorError, TimeoutError):
@@ -139,5 +139,5 @@ class Presence:
 
 
 def _next() -> float:
-    """Return when the lease is renewed next: after half of it, and not all in one moment."""
+    """Return when to renew the lease next: after about half of it, spread over the fleet."""
     return TTL / 2 * random.uniform(0.8, 1.2)

@@ -1,4 +1,4 @@
-"""What ambassadors report of one service, followed from what was read of it once."""
+"""What ambassadors report of one service: read once, then followed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ambassador.fleet.standing import reported
 
 __all__ = ["Reports", "Say", "Stage"]
 
-_DRAWN = 0.05  # seconds between two times that somebody is told how far it is
+_DRAWN = 0.05  # seconds between two calls of `say`
 _PAUSE = 0.2  # seconds until another member is asked
 
 Say = Callable[[str, Progress], None]
@@ -25,8 +25,9 @@ Say = Callable[[str, Progress], None]
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Something that `asked` are to report as `wanted`: the word or trial of `revision`. More than
-    `abort` percent that refuse end it. With `stay` they are looked at for all of the `seconds`.
+    """A state (`wanted`) that `asked` are to report of the word or trial of `revision`. More than
+    `abort` percent of refusals end the stage. With `stay` the reports are watched for all of
+    `seconds`.
     """
 
     name: str
@@ -39,8 +40,8 @@ class Stage:
 
 
 class Reports:
-    """Those under the keys that begin with `beginning`, `known` at the revision `at`; `say` hears
-    how far each stage is.
+    """The reports under the keys that begin with `beginning`, `known` at the revision `at`; `say`
+    is called with the progress of each stage.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class Reports:
         self._later: asyncio.TimerHandle | None = None
 
     async def follow(self, stage: Stage) -> tuple[Next, Progress]:
-        """Watch until something follows; return it, and how far all are by then."""
+        """Watch until the stage ends; return what follows, and the progress by then."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + stage.seconds
         tally = Tally(stage.asked, self._known, stage.revision, stage.wanted)
@@ -80,7 +81,7 @@ class Reports:
         return step, now
 
     async def _heard(self, stage: Stage, tally: Tally) -> Next:
-        """Take what is reported until something follows."""
+        """Take reports until the stage ends."""
         ends = after(self._beginning)
         async with aclosing(self._etcd.watch(self._beginning, ends, self._at + 1)) as batches:
             async for batch in batches:
@@ -105,7 +106,7 @@ class Reports:
         self._say(name, tally.progress())
 
     async def _anew(self, stage: Stage, tally: Tally) -> Tally:
-        """Read all again: what lies between may be gone by now."""
+        """Read all again: changes in between may be compacted."""
         try:
             found = await self._etcd.get(self._beginning, after(self._beginning))
         except RunError:

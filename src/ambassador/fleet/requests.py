@@ -1,6 +1,4 @@
-"""Requests to etcd and its answers, as JSON has them: keys and values in base64, numbers as texts.
-Pure.
-"""
+"""Requests to etcd and its answers in JSON: keys and values in base64, numbers as texts. Pure."""
 
 from __future__ import annotations
 
@@ -29,7 +27,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What stands in a range at one revision of one store."""
+    """The contents of a range at one revision of one store."""
 
     values: Mapping[str, Value]
     revision: int
@@ -38,7 +36,9 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one revision has changed (None: the key is gone), or that a watch has begun."""
+    """The changes of one revision (None: the key is deleted), or the message that a watch has
+    begun.
+    """
 
     changes: Mapping[str, Value | None]
     revision: int
@@ -46,8 +46,8 @@ class Batch:
 
 
 def reading(key: str, end: str = "", limit: int = 0) -> Json:
-    """Return the request for what stands at `key`, or from there up to `end`; with `limit` the
-    last so many.
+    """Return the request for `key`, or for the range from there to `end`; with `limit`, the last so
+    many keys of it.
     """
     body: Json = {"key": _b64(key)}
     if end:
@@ -70,13 +70,13 @@ def put(key: str, text: str, lease: int = 0) -> Json:
 
 
 def delete(key: str, end: str = "") -> Json:
-    """Return the request to delete `key`, or all from there up to `end`."""
+    """Return the request to delete `key`, or the range from there to `end`."""
     request = {"key": _b64(key)} | ({"range_end": _b64(end)} if end else {})
     return {"request_delete_range": request}
 
 
 def since(key: str, revision: int) -> Json:
-    """Return the condition that `key` was written last at `revision`; 0: that it is not there."""
+    """Return the condition that `key` was last written at `revision`; 0: that it does not exist."""
     return {
         "key": _b64(key),
         "result": "EQUAL",
@@ -86,19 +86,19 @@ def since(key: str, revision: int) -> Json:
 
 
 def absent(key: str) -> Json:
-    """Return the condition that `key` is not there."""
+    """Return the condition that `key` does not exist."""
     return since(key, 0)
 
 
 def found(answer: Json) -> Found:
-    """Return what an answer to a request for a range says."""
+    """Return the contents of an answer to a request for a range."""
     values = {_text(one["key"]): _value(one) for one in answer.get("kvs", ())}
     header = answer["header"]
     return Found(values, int(header.get("revision", 0)), header.get("cluster_id", ""))
 
 
 def batch(result: Json) -> Batch:
-    """Return what a message of a watch says."""
+    """Return the contents of a message of a watch."""
     changes: dict[str, Value | None] = {}
     for event in result.get("events", ()):
         gone = event.get("type") == "DELETE"

@@ -1,4 +1,4 @@
-"""Whole routes from etcd, as they are known: nothing is asked here."""
+"""Whole routes from etcd, as they are known: this module does not ask etcd."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ NAME = "etcd"
 
 
 class FleetSource:
-    """Implements ports.Source: says the routes that were `taken` last."""
+    """Implements ports.Source: returns the routes of the last picture."""
 
     name = NAME
     guess = False
@@ -20,5 +20,5 @@ class FleetSource:
 
     def read(self) -> Snapshot:
         """Return the routes; see ports.Source."""
-        # What somebody far away wrote gives way to what is said here.
+        # Routes that were written on another host give way to local ones.
         return Snapshot(self.name, self.routes, yields=True)

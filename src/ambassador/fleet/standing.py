@@ -1,4 +1,4 @@
-"""What stands in etcd of a service: the word, who follows it, and what has been done."""
+"""What is in etcd about a service: the word, the ambassadors that follow it, and the history."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _Parse = Callable[[str, str], _T]
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What stands there of one service. What makes no sense is as if it were not there."""
+    """What is in etcd about one service. A value that makes no sense counts as missing."""
 
     word: Word
     revision: int  # of the word; 0: there is none
@@ -41,12 +41,12 @@ class Standing:
     trial_revision: int
     announced: Mapping[str, Announced]
     reports: Mapping[str, Applied]
-    reported: int  # the revision these were read at
+    reported: int  # the revision at which the reports were read
     history: Mapping[int, Entry]
 
 
 async def standing(etcd: Etcd, keys: Keys, service: str) -> Standing:
-    """Return what stands there of `service`. Raises AwayError and ConfigError."""
+    """Return what is in etcd about `service`. Raises AwayError and ConfigError."""
     word_key, trial_key = keys.word(service), keys.trial(service)
     beginning = word_key.removesuffix("word")
     there = (await etcd.get(beginning, after(beginning))).values
@@ -68,13 +68,13 @@ async def standing(etcd: Etcd, keys: Keys, service: str) -> Standing:
 
 
 async def followed(etcd: Etcd, keys: Keys) -> list[str]:
-    """Return the names of all services that somebody follows."""
+    """Return the names of all services that an ambassador follows."""
     found = await etcd.get(beginning := keys.applied(), after(beginning))
     return sorted({keys.part_of_applied(key)[0] for key in found.values})
 
 
 async def named(etcd: Etcd, keys: Keys) -> list[str]:
-    """Return the names of all services and routes, and of those that somebody follows."""
+    """Return the names of all services and routes, and of those that an ambassador follows."""
     found = await etcd.get(*keys.watched)
     places = (keys.place(key) for key in found.values)
     names = {place.name for place in places if place is not None}
@@ -84,8 +84,8 @@ async def named(etcd: Etcd, keys: Keys) -> list[str]:
 def reported(
     beginning: str, changes: Mapping[str, Value | None]
 ) -> Iterator[tuple[str, Applied | None]]:
-    """Yield who reports what by `changes` under the keys that begin with `beginning`; None: nothing
-    any longer, or nothing that makes sense.
+    """Yield each ambassador and its report in `changes`, under the keys that begin with
+    `beginning`; None: the report is deleted, or makes no sense.
     """
     for key, value in changes.items():
         yield key.removeprefix(beginning), _understood(parse_applied, key, value)
@@ -99,7 +99,7 @@ def _understood(parse: _Parse[_T], key: str, value: Value | None) -> _T | None:
 
 
 def _each(parse: _Parse[_T], values: Mapping[str, Value]) -> Iterator[tuple[str, _T]]:
-    """Yield what is understood, by the last part of its key."""
+    """Yield the values that make sense, by the last part of their key."""
     for key, value in values.items():
         if (one := _understood(parse, key, value)) is not None:
             yield key.rpartition("/")[2], one

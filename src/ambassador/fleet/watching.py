@@ -1,8 +1,8 @@
-"""What stands in a range of etcd, kept up to date: read once, then watched from there on.
+"""The contents of a range in etcd, kept up to date: read once, then watched from there on.
 
-A watch that ends begins again behind the last revision that was seen, at any member, after a while
-that chance decides: thousands whose member has gone do not come back in one moment. Where what
-lies between is gone (compaction), or the store is another or older one, all is read anew.
+A watch that ends begins again after the last revision that was seen, at any member, after a random
+time: thousands whose member has failed do not return in one moment. Where the revisions in between
+are gone (compaction), or where the store is another or an older one, all is read again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ambassador.fleet.requests import Batch
 __all__ = ["Watching", "pause"]
 
 SHORTEST, LONGEST = 0.05, 5.0  # seconds
-_SILENT = 3.0  # seconds without etcd that the log says nothing of
+_SILENT = 3.0  # seconds without etcd that are not logged
 _GONE = (
     "everything in etcd is gone at once: what was there stays in force, until something is there "
     "again or `ambassador reload` says that it is meant"
@@ -37,15 +37,15 @@ def pause(
     chance: Callable[[float, float], float] = random.uniform,
     longest: float = LONGEST,
 ) -> float:
-    """Return after how many seconds to try again, after so many `failures` in a row: anything up
-    to a bound that doubles (full jitter; M. Brooker, "Exponential Backoff And Jitter").
+    """Return the seconds until the next attempt, after `failures` in a row: a random time up to a
+    bound that doubles (full jitter; M. Brooker, "Exponential Backoff And Jitter").
     """
     return chance(SHORTEST, min(longest, 0.5 * 2 ** min(failures, 10)))
 
 
 class Watching:
-    """Watches all that `keys` says is to be watched; `told` gets it each time it has changed, and
-    `state` is called when what is wrong has changed: see `problem` and `since`.
+    """Watches the range that `keys` names; `told` is called with its contents each time they have
+    changed, and `state` when what is wrong has changed: see `problem` and `since`.
     """
 
     def __init__(
@@ -55,14 +55,14 @@ class Watching:
         self.revision = 0
         self.problem = ""  # why etcd cannot be asked; empty: it can
         self.since = 0.0  # seconds since 1970
-        self.read = 0.0  # when it was known last that all is up to date
-        self.held = ""  # why what was known stands, though etcd says otherwise
+        self.read = 0.0  # when all was last known to be up to date
+        self.held = ""  # why the old values are kept, though etcd says otherwise
         self.fresh = 0  # how often all was read
         self._etcd = etcd
         self._range = keys.watched
         self._told = told
         self._state = state
-        self._there: Mapping[str, Value] = {}  # what etcd says, where that is not what stands
+        self._there: Mapping[str, Value] = {}  # the contents of etcd, where other values are kept
         self._store = ""
         self._anew = True
         self._failures = 0
@@ -78,7 +78,7 @@ class Watching:
         self._take(found.values, anew=True)
 
     def remember(self, values: Mapping[str, Value]) -> None:
-        """Begin with what was known in an earlier life."""
+        """Begin with the values that an earlier process has saved."""
         self.values = dict(values)
 
     async def run(self) -> None:
@@ -132,7 +132,7 @@ class Watching:
             self._state()
 
     async def confirm(self) -> None:
-        """That everything is gone is meant: what stood there stands no longer."""
+        """Everything was deleted on purpose: drop the values that were kept."""
         if not self.held:
             return
         self.values, self._there, self.held = dict(self._there), {}, ""

@@ -118,7 +118,7 @@ class _Session(KeptSession[_Fact]):
         if asked == 3 and self._terms.tls is not None:
             channel.send(_message(b"p", credentials.password().encode() + b"\0"))
         elif asked == 5:
-            inner = hashlib.md5(  # the protocol requires it
+            inner = hashlib.md5(  # noqa: S324 - the protocol's
                 f"{credentials.password()}{credentials.user}".encode()
             ).hexdigest()
             outer = hashlib.md5(inner.encode() + rest[:4]).hexdigest()  # noqa: S324

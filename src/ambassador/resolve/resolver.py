@@ -240,9 +240,7 @@ class NameResolver:
             name.timer = loop.call_at(when, self._due.add, (name, name.repeat))
 
     def _ask_again(self, it: tuple[_Name, Repeat]) -> None:
-        """Repeat the question where its last answer can be compared; ask in full when the answer
-        differs.
-        """
+        """Repeat the question where it may be repeated; ask in full when its answer differs."""
         name, repeat = it
         if name.repeat is not repeat or not name.watchers:  # by now
             return
