@@ -73,7 +73,7 @@ def in_fleet(settings: Settings, sources: Sequence[Source], resolver: Resolver |
     """Return the part in a fleet, where the settings name an etcd. Raises ConfigError."""
     for name in ("announce", "fleet") if not settings.etcd else ():
         if getattr(settings, name):
-            what = "is set, and AMBASSADOR_ETCD is not: there is nobody to ask"
+            what = "is set, and AMBASSADOR_ETCD is not: there is no etcd to ask"
             where = f"AMBASSADOR_{name.upper()}"
             raise ConfigError(Problem(where, what, "", _EXPECTED, _EXAMPLE))
     if not settings.etcd:

@@ -37,7 +37,7 @@ async def announce(
 ) -> None:
     """Announce until SIGTERM or SIGINT, then withdraw. Raises ConfigError and ConflictError."""
     if not settings.etcd:
-        what = "is not set: there is nobody to tell"
+        what = "is not set: there is no etcd to write to"
         example = "AMBASSADOR_ETCD=https://etcd1:2379,https://etcd2:2379"
         raise ConfigError(Problem("AMBASSADOR_ETCD", what, "", "the members of an etcd", example))
     resolver = NameResolver()

@@ -261,7 +261,7 @@ class Fleet(Alone):
         watching = self._watching
         texts = [text for text in (watching.problem, watching.held, self._presence.problem) if text]
         found = self._following.picture.problems
-        texts += [f"{one.where}: {one.what} (passed over)" for one in found[:_SHOWN]]
+        texts += [f"{one.where}: {one.what} (skipped)" for one in found[:_SHOWN]]
         if len(found) > _SHOWN:
             texts.append(f"and {len(found) - _SHOWN} more keys were skipped")
         since = watching.since or (time.time() if watching.held else 0.0)

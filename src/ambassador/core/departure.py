@@ -34,7 +34,7 @@ class Standing(Enum):
     """Whether the route still has a place for an open session, whatever the session is doing."""
 
     HERE = auto()  # its endpoint is in the route
-    LEAVING = auto()  # its endpoint is not: the session follows the policy of that moment
+    LEAVING = auto()  # its endpoint has left: the session follows the policy of that moment
 
 
 class Look(Enum):

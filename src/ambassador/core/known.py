@@ -11,7 +11,7 @@ __all__ = ["Changed", "Place", "ShortageView", "SourceView"]
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """The last change of a route: when, by whom, and what in a sentence."""
+    """The last change of a route: its time, its author, and a sentence about it."""
 
     when: float
     who: str

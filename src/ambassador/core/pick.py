@@ -1,7 +1,7 @@
 """Choose endpoints for a new session: the order in which to try them.
 
 Failures count before the rule of the route: an endpoint that failed lately is tried after the
-others, and backups come last of all with the same record. Among equals the route's `pick` decides.
+others. Among endpoints with the same record, backups come last. Among equals, `pick` decides.
 """
 
 from __future__ import annotations

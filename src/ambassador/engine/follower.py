@@ -30,7 +30,7 @@ _EVENTS = f"/events?filters={_FILTER}"
 _WHOLE = 60.0  # seconds between two lists of all containers
 _AGAIN = 1.0  # after an event the list may lag behind: list once more
 _TOGETHER = 0.01  # events come in groups
-_EAGER = 0.025  # seconds between two looks where events come late and somebody waits,
+_EAGER = 0.025  # seconds between two looks where events come late and a client waits,
 _SHARE = 4  # or so many times the duration of a list
 _MANY = 8  # containers that are listed by their ids; more: all
 _LATE = 2.0  # seconds: an older event was read too late, and others may be lost

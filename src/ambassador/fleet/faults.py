@@ -105,7 +105,7 @@ def _no_gateway(url: Url, status: int, body: bytes) -> AmbassadorError:
 
 
 def _denied(about: About) -> DeniedError:
-    user = f"the user {about.user}" if about.user else "nobody in particular"
+    user = f"the user {about.user}" if about.user else "a client without a user name"
     what = f"{user} has not the right to {about.right or 'use'} {about.key}"
     kind = {"read": "read", "write": "write"}.get(about.right, "readwrite")
     example = f"etcdctl role grant-permission ROLE --prefix=true {kind} {about.key}"

@@ -24,13 +24,13 @@ from ambassador.spec import format_address
 
 __all__ = ["PatroniFollower"]
 
-_MAP = 5.0  # seconds between two looks at who belongs to the set; each costs Patroni one of etcd's
+_MAP = 5.0  # seconds between two questions for the set; each makes Patroni ask etcd once
 _LIMIT = 2.0  # seconds for that
-_HASTE = 0.05  # seconds between two questions while the Patroni of the one in use is silent
+_HASTE = 0.05  # seconds between two questions while the Patroni of the member in use is silent
 
 
 class PatroniFollower(ClaimantsFollower):
-    """Leads `route`; see base.Follower. Raises Silence where TLS cannot be spoken."""
+    """Leads `route`; see base.Follower. Raises Silence where TLS cannot be used."""
 
     def __init__(
         self, route: Route, resolver: Resolver, report: Report, memory: Memory | None
@@ -41,14 +41,14 @@ class PatroniFollower(ClaimantsFollower):
         self._patronis = list(route.follow.members)
         self._set: dict[str, Member] = _recalled(memory)
         self._where: dict[str, Place] = {}  # the PostgreSQL of each member, by its name
-        self._names: dict[Place, str] = {}  # of the member each Patroni manages
+        self._names: dict[Place, str] = {}  # the name of the member that each Patroni manages
         self._looked = 0.0
         self._unmapped, self._excluded = "", ""
         self._rest = Asking(self._rest_asker, self._news.set, self._pause)
         self._postgres = Asking(self._postgres_asker, self._news.set, self._pause)
 
     def close(self) -> None:
-        """Follow no longer."""
+        """Stop following."""
         super().close()
         self._rest.close()
         self._postgres.close()
@@ -60,7 +60,7 @@ class PatroniFollower(ClaimantsFollower):
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What is wrong, and what can be done about it."""
+        """What is wrong, and what helps."""
         found = [
             f"{what} {format_address(Inet(*place))}: {word}"
             for what, asking in (("Patroni", self._rest), ("PostgreSQL", self._postgres))
@@ -90,7 +90,7 @@ class PatroniFollower(ClaimantsFollower):
         ]
         return (*found, *filter(None, (self._unmapped, self._excluded)), *super().problems)
 
-    # Where they are.
+    # The addresses of the members.
 
     async def _look_where(self) -> bool:
         wanted, whole = await self._places(self._patronis)
@@ -108,7 +108,7 @@ class PatroniFollower(ClaimantsFollower):
         return bool(self._where)
 
     async def _look_at_the_set(self) -> None:
-        """Ask one Patroni after the other who belongs to the set, until one answers."""
+        """Ask one Patroni after the other for the members of the set, until one answers."""
         answering = [place for place, word in self._rest.facts.items() if word is not None]
         for place in answering:
             try:
@@ -145,7 +145,7 @@ class PatroniFollower(ClaimantsFollower):
             self._excluded = f"{member.name} leads the set at {where}, no endpoint of the route"
 
     async def _name(self, place: Place) -> None:
-        """Find out which member the Patroni at `place` manages, where it says no name itself."""
+        """Find out which member the Patroni at `place` manages, where its answer has no name."""
         for one in self._set.values():
             if one.rest is not None and one.rest.port == place[1]:
                 with contextlib.suppress(ResolveError):
@@ -159,7 +159,7 @@ class PatroniFollower(ClaimantsFollower):
         kind = PostgresAsker if self._route.user else AliveAsker
         return kind(place, self._terms, hung_up)
 
-    # What is found.
+    # The facts, and what they mean.
 
     def _facts(self) -> dict[Place, Fact]:
         found = {}
@@ -177,8 +177,8 @@ class PatroniFollower(ClaimantsFollower):
         if self._postgres.gone(place, self._route.fall) or (said is None and word is None):
             return Fact(lock, None)
         if word is not None and (said is not None or self._postgres.words.get(place)):
-            return Fact(lock, word.primary, word.system, word.timeline)  # no log-in: Patroni's word
-        if said is not None and place == self.state.place:  # it listens; that is all that is known
+            return Fact(lock, word.primary, word.system, word.timeline)  # no login: Patroni's word
+        if said is not None and place == self.state.place:  # it listens; nothing more is known
             system, _, timeline = self.state.mark.rpartition("/")
             return Fact(None, True, system, int(timeline or 0))
         return Fact(lock, None)
@@ -207,7 +207,7 @@ def _plain(member: Member) -> Sequence[object]:
 
 
 def _recalled(memory: Memory | None) -> dict[str, Member]:
-    """Return the set as it is remembered, for a start while etcd cannot be asked."""
+    """Return the remembered set, for a start while etcd cannot be asked."""
     found: dict[str, Member] = {}
     if memory is not None:
         with contextlib.suppress(ValueError, LookupError, TypeError):

@@ -263,7 +263,7 @@ class SentinelFollower(Follower):
     def _evidence(self, before: State, news: Named) -> str:
         where, number = format_address(Inet(*news.place)), len(self._said())
         than = f" > {before.epoch}" if -1 < before.epoch < news.epoch else ""
-        epoch = f"epoch {news.epoch}{than}" if news.epoch >= 0 else "no epoch may be asked for; who"
+        epoch = f"epoch {news.epoch}{than}" if news.epoch >= 0 else "an epoch we may not ask for"
         text = f"{epoch} named {where} at {news.votes} of {number} sentinels"
         return f"{text}; the set was created again" if news.anew else text
 

@@ -182,7 +182,7 @@ class EarlierPlane:
         if process not in self._processes:
             return  # we are ending, too
         piece = Slice()
-        while process.counters:  # all at once for a route, so that its sum stays right
+        while process.counters:  # a route's move in one step: all sums stay right
             key, counted = process.counters.popitem()
             add(self._past, {key: lasting(counted)})
             await piece.end()

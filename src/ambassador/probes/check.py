@@ -61,8 +61,8 @@ class Check:
         self._telling = self._closed = False
 
     def begin(self, wait: float | None) -> None:
-        """Probe at once, and then at a random time within each interval; or first after `wait`
-        seconds, and then at the same time of each interval.
+        """Probe at once, and then at one time of each interval, which is chosen at random once; or
+        first after `wait` seconds, and then at that time of each interval.
         """
         now = self._loop.time()
         if wait is None:

@@ -86,7 +86,7 @@ class _Round:
     def end(self, same: bool) -> None:
         if not self.over:
             self.over = True
-            if same and self.timer is not None:  # else answers that are still missing stay expected
+            if same and self.timer is not None:  # else it drops the missing answers
                 self.timer.cancel()
             self.told(same)
 

@@ -42,9 +42,7 @@ class Bundle:
 
     where: str
     chain: bytes = b""  # PEM: the certificate and those between it and the authority
-    issuer: bytes = (
-        b""  # PEM: the authority that has signed it, where nobody is between and it is sure which
-    )
+    issuer: bytes = b""  # PEM: its issuer, where none is between and only one matches
     key: bytes = field(default=b"", repr=False)  # PEM
     authority: str = ""  # PEM
     names: Names = field(default_factory=Names)

@@ -28,7 +28,7 @@ class Allowed:
     networks: tuple[str, ...] = ()
 
     def name(self, name: str, where: str) -> list[Problem]:
-        """Return what is wrong with the name of a route or a service that stands at `where`."""
+        """Return what is wrong with the name of a route or a service at the key `where`."""
         if not self.names or name.lower() in self.names:
             return []
         what = f'"{shown(name)}" is not allowed here{meant(name.lower(), self.names)}'
@@ -36,7 +36,7 @@ class Allowed:
         return [Problem(where, what, "", expected)]
 
     def endpoints(self, endpoints: Iterable[Endpoint], where: str) -> list[Problem]:
-        """Return what is wrong with endpoints that stand at `where`."""
+        """Return what is wrong with endpoints at the key `where`."""
         if not self.networks:
             return []
         networks = [network_of(text) for text in self.networks]

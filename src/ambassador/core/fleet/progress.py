@@ -83,7 +83,7 @@ class Tally:
         return self._applied if done else self.waiting
 
     def progress(self) -> Progress:
-        """Return who has done what, in the order in which they were asked."""
+        """Return which ambassadors have done what, in the order in which they were asked."""
         applied, waiting, refused, gone = (
             [who for who, where in self._where.items() if where is kind] for kind in self._kinds
         )

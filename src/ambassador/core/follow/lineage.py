@@ -107,4 +107,4 @@ def _demoted(state: State, claims: Mapping[Place, Fact], mine: Fact) -> Finding:
     if len(line) == 1:
         why = "the one in use is a replica now, and this is of its line"
         return Finding(Event.HEIR, why, line[0], claims[line[0]].id)
-    return Finding(Event.LOST, "it says that it is a replica, and nobody of its line claims")
+    return Finding(Event.LOST, "it says that it is a replica, and no member of its line claims")

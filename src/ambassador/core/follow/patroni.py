@@ -1,4 +1,4 @@
-"""Patroni: its lock says who is the primary, and PostgreSQL itself has the veto.
+"""Patroni: its lock says which member is the primary, and PostgreSQL itself has the veto.
 
 REST answers 200 at `/primary` for the member that holds the lock, also while its PostgreSQL does
 not take writes yet, or no longer does (https://patroni.readthedocs.io/en/latest/rest_api.html). So
@@ -60,10 +60,10 @@ def _said(state: State, mine: Fact, *, gone: bool) -> Finding | None:
     if not mine.primary:
         return Finding(Event.LOST, "its PostgreSQL is in recovery")
     if mine.lock is False:
-        return Finding(Event.SILENT, "it holds the lock no longer, and nobody else does")
+        return Finding(Event.SILENT, "it no longer holds the lock, and no other member does")
     why = "it holds the lock and takes writes"
     if mine.lock is None:
-        why = "its Patroni is silent, PostgreSQL takes writes, and nobody else holds the lock"
+        why = "its Patroni is silent, PostgreSQL takes writes, no other member has the lock"
     return Finding(Event.SPEAKS, why, state.place, mine.mark)
 
 
@@ -71,7 +71,7 @@ def _first(facts: Mapping[Place, Fact], holders: Mapping[Place, Fact]) -> Findin
     """Return the first primary, where nothing is remembered."""
     if not holders:
         locked = any(one.lock for one in facts.values())
-        why = "who holds the lock takes no writes" if locked else "nobody holds the lock"
+        why = "the member with the lock takes no writes" if locked else "no member has the lock"
         return Finding(Event.LOST, why)
     return _one(holders, Event.ALONE, "holds the lock, timeline {}")
 

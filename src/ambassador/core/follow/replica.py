@@ -29,6 +29,6 @@ def lacking(fact: Fact, most: float) -> str:
         return "it is no replica"
     if fact.lag <= most:
         return ""
-    behind = "nobody knows how far behind" if fact.lag == UNKNOWN else f"{fact.lag:.1f} s behind"
+    behind = "an unknown time behind" if fact.lag == UNKNOWN else f"{fact.lag:.1f} s behind"
     link = "" if fact.linked else ", and does not hear from its primary"
     return f"it is {behind}{link} (lag is {most:g} s)"

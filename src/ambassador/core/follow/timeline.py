@@ -67,7 +67,7 @@ def _said(state: State, mine: Fact, system: str) -> Finding:
     if mine.system != system:
         return Finding(Event.LOST, "it has another database system now")
     if not mine.primary:
-        return Finding(Event.LOST, "it is in recovery, and nobody of its system claims")
+        return Finding(Event.LOST, "it is in recovery, and no member of its system claims")
     return Finding(Event.SPEAKS, "it is not in recovery", state.place, mine.mark)
 
 

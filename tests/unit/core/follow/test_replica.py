@@ -13,7 +13,7 @@ from ambassador.core.follow.replica import Fact, lacking
         (Fact(True, True, 10.1), "10.1 s behind (lag is 10 s)"),
         (Fact(True, False, 3.0), ""),
         (Fact(True, False, 30.0), "30.0 s behind, and does not hear from its primary"),
-        (Fact(True), "nobody knows how far behind"),
+        (Fact(True), "an unknown time behind"),
         (Fact(False, True, 0.0), "it is no replica"),
     ],
 )
