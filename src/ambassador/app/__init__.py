@@ -1,4 +1,4 @@
-"""The program as a whole: the only room that names concrete adapters.
+"""The program as a whole: the only package that names concrete adapters.
 
 `assemble` chooses and builds the parts, `application` starts and stops them, `signals` runs them
 under the signals of the process.

@@ -24,7 +24,7 @@ _LISTENS = "0A"  # TCP_LISTEN in /proc/net/tcp
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """`wanted` at `port` of this host; `assignment` is the route that does it."""
+    """`wanted` at `port` of this host; `assignment` is the route that carries it."""
 
     wanted: Container
     port: int

@@ -109,7 +109,7 @@ def _reset(now: Situation, command: commands.Reset) -> Decision:
         names = tuple(wish.route for wish in now.wishes.values())
         return Decision({}, f"{len(names)} route{'' if len(names) == 1 else 's'} reset", names)
     known = {route.key: route for route in (*now.desired.routes, *now.routes)}
-    for key, wish in now.wishes.items():  # for a route no source speaks of now
+    for key, wish in now.wishes.items():  # for a route that is in no source now
         known.setdefault(key, Route(wish.route, wish.listen, (), wish.proto))
     route = find(known.values(), command.route)
     if route.key not in now.wishes:

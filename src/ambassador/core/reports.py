@@ -41,7 +41,7 @@ class RouteStatus:
     """What a plane knows of one route now."""
 
     route: Route
-    plane: str  # what new sessions meet
+    plane: str  # the plane that gets new sessions
     why: str  # why this plane, or what it leaves to the other; empty when there is nothing to say
     opened: int  # sessions since the route was added
     open: int  # sessions now
@@ -54,7 +54,7 @@ class RouteStatus:
     # Clients that got no session, counted in `refused` as well, and why.
     turned_away: Mapping[Reason, int] = field(default_factory=dict)
     alike: str = ""  # a note that all clients appear as the gateway of the network; else empty
-    # How often the relay has had to take over what the kernel leads, by the kind of fault.
+    # How often the relay had to take over new sessions from the kernel, by the kind of fault.
     ways_out: Mapping[str, int] = field(default_factory=dict)
     open_by_endpoint: Mapping[Address, int] = field(default_factory=dict)  # as it is written
     met: Mapping[Address, EndpointMet] = field(default_factory=dict)  # the same

@@ -1,4 +1,4 @@
-"""Many places, each asked the same question again and again on a connection of its own."""
+"""Many places (addresses), each asked the same question again and again on its own connection."""
 
 from __future__ import annotations
 

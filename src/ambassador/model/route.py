@@ -250,7 +250,7 @@ class Route:
     rate: Rate | None = None  # new sessions
     ban: Rate | None = None  # a client that is refused so often gets no session for so long
     health: str = ""  # the probe of its endpoints; empty: none
-    interval: float = 2.0  # between two answers of one endpoint
+    interval: float = 2.0  # seconds between two probes of one address
     rise: int = 2  # so many good answers in a row make an unhealthy endpoint healthy
     fall: int = 3  # so many bad answers in a row make an endpoint unhealthy
     slow_start: float = 0.0  # seconds until a new endpoint gets its full share

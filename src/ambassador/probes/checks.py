@@ -116,7 +116,7 @@ class HealthChecks:
 
 
 def _questions(route: Route) -> dict[_What, tuple[Route, Endpoint]]:
-    if not route.health or route.follows:  # which member is the primary, its follower asks
+    if not route.health or route.follows:  # a follower asks its members itself
         return {}
     return {_what(route, endpoint): (route, endpoint) for endpoint in route.endpoints}
 

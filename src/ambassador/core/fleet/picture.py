@@ -43,7 +43,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """All that is said of one name. `announced` is in the order of the keys."""
+    """All values about one service. `announced` is in the order of the keys."""
 
     name: str
     word: Seen | None = None
@@ -63,7 +63,7 @@ class Picture:
     read: Mapping[str, tuple[int, Record]] = field(default_factory=dict, repr=False)
 
     def service(self, name: str) -> Service:
-        """Return what is said of `name`, perhaps nothing."""
+        """Return all values about the service `name`; there may be none."""
         return self.services.get(name) or Service(name)
 
 

@@ -35,7 +35,7 @@ PATIENCE = 10.0  # seconds a freeze lasts at most; a failover that takes longer 
 
 
 class Event(Enum):
-    """What was heard."""
+    """What sentinels or members have reported."""
 
     NAMED = auto()  # the sentinels name another member, of a higher epoch
     RENAMED = auto()  # the sentinels name the same member, of a higher epoch
