@@ -41,7 +41,7 @@ class RouteStatus:
     """What a plane knows of one route now."""
 
     route: Route
-    plane: str  # the plane that gets new sessions
+    plane: str  # where new sessions go
     why: str  # why this plane, or what it leaves to the other; empty when there is nothing to say
     opened: int  # sessions since the route was added
     open: int  # sessions now

@@ -29,7 +29,7 @@ def attempt_limit(remaining: float, candidates: int) -> float:
     Never more than half of what remains: a silent address must leave time to ask for its name
     again and to try what the answer says.
     """
-    share = remaining / (candidates if candidates > 2 else 2)  # not max(): this runs for each client
+    share = remaining / (candidates if candidates > 2 else 2)  # no max(): runs for each client
     if share < _SHORTEST_ATTEMPT:
         return remaining if remaining < _SHORTEST_ATTEMPT else _SHORTEST_ATTEMPT
     return share
