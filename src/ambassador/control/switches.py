@@ -42,7 +42,7 @@ _WORDS = {"LET": "leads to {primary}", "WAIT": "waits for {primary}", "CUT": "ha
 class _Followed(NamedTuple):
     lead: Lead
     primary: Inet | None  # where clients were let through last
-    since: float  # the time since when, in seconds since 1970
+    since: float  # since when, in seconds since 1970
 
 
 class Switches:

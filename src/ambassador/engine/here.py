@@ -73,7 +73,7 @@ def here(where: Where, containers: Iterable[Container], isolated: bool, own: str
 
 
 def _is_a_users(path: str) -> bool:
-    """Tell whether the socket at `path` is of a user's own engine: that of root belongs to root."""
+    """Tell whether the socket at `path` is of a user's own engine, and does not belong to root."""
     try:
         return bool(path) and os.stat(path).st_uid != 0  # noqa: PTH116
     except OSError:

@@ -89,7 +89,7 @@ class LabelsSource:
         return look
 
     def _made(self, containers: Sequence[Container]) -> tuple[Route, ...]:
-        """Return the routes of `containers`, and those that are gone since a short time."""
+        """Return the routes of `containers`, and routes that went a short time ago."""
         with self._lock:
             made = labelled(containers)
             for problem in made.problems:

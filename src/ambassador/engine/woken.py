@@ -16,7 +16,7 @@ __all__ = ["Woken"]
 
 _VERSION = 1
 _NAME = "woken.json"
-_MOST = 1000  # containers that were removed since count as well
+_MOST = 1000  # containers; removed ones count as well
 
 
 class Woken:

@@ -195,8 +195,8 @@ class Front(Plane, Protocol):
 
     def fence(self, route: Route) -> Callable[[], object]:
         """Let nothing pass, either way, between clients of `route` and where it leads now, until
-        `apply` removes it and the returned function is called. Neither blocks nor raises; a front
-        that cannot do this lets traffic pass.
+        the returned function is called; meanwhile `apply` takes that way away. Neither blocks nor
+        raises; a front that cannot do this lets traffic pass.
         """
 
     async def untold(self, ids: Collection[str]) -> str:
