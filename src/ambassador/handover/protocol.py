@@ -143,8 +143,8 @@ def send_now(
 
 
 def receive_now(sock: socket.socket, deadline: float) -> tuple[dict[str, Any], list[int]]:
-    """Return the next message as `receive`. This blocks the whole process until `deadline` by the
-    monotonic clock. Raises TimeoutError, OSError and RunError.
+    """Return the next message as `receive`. This blocks the process, at most until `deadline` by
+    the monotonic clock. Raises TimeoutError, OSError and RunError.
     """
     while True:
         try:
