@@ -1,4 +1,4 @@
-"""One end of what `worker_protocol` is spoken on."""
+"""One end of the connection between a relay and a worker, for the messages of `worker_protocol`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ambassador.planes.relay.worker_protocol import LARGEST, decode, encode
 
 __all__ = ["Attached", "Channel"]
 
-_DESCRIPTORS = 4  # of a message
+_DESCRIPTORS = 4  # that a message can have at most
 
 
 # What goes along with a message: a socket, or an unnamed file.
@@ -23,8 +23,8 @@ Attached: TypeAlias = socket.SocketType | io.FileIO
 
 
 class Channel:
-    """One end of the pair of sockets. What cannot be sent now is kept, in order, until `flush`.
-    What is given away is closed by `close`.
+    """One end of the pair of sockets. Messages that cannot be sent now are kept, in order, until
+    `flush`. What was attached to a message is closed by `close` once the message is sent.
     """
 
     def __init__(
@@ -39,29 +39,29 @@ class Channel:
 
     @property
     def is_full(self) -> bool:
-        """Whether something is kept."""
+        """Whether messages are kept that could not be sent yet."""
         return bool(self._kept)
 
     def send(self, message: Message, attached: Sequence[Attached] = ()) -> None:
-        """Send `message`, now or later, with what is `attached`, which is closed then. Raises
-        OSError when the other end is gone.
+        """Send `message`, now or later, with what is `attached`, and close that then. Raises OSError
+        when the other end is gone.
         """
         self._kept.append((encode(message), attached))
         self.flush()
 
     def attach(self, message: Message, descriptors: Sequence[int]) -> bool:
-        """Send `message` with `descriptors`, now; tell whether that could be done."""
+        """Send `message` with `descriptors` now; return whether this was possible."""
         if self._kept:
             return False
         try:
             socket.send_fds(self.sock, [encode(message)], descriptors)
-        except OSError:  # full, or the other end is gone, which is seen elsewhere
+        except OSError:  # the socket is full, or the other end is gone: `receive` notices that
             return False
         return True
 
     def flush(self) -> None:
-        """Send what is kept, as far as there is room. Raises OSError, as `send`; nothing is kept
-        then.
+        """Send the messages that are kept, as far as there is room. Raises OSError, as `send`; then
+        nothing is kept any longer.
         """
         while self._kept:
             data, attached = self._kept[0]
@@ -74,7 +74,8 @@ class Channel:
             except BlockingIOError:
                 return
             except OSError as error:
-                if error.errno != errno.ETOOMANYREFS:  # on their way (unix(7)): later
+                # Too many descriptors are on their way (unix(7)): try again later.
+                if error.errno != errno.ETOOMANYREFS:
                     self.forget()
                     raise
                 return
@@ -83,15 +84,15 @@ class Channel:
             self._kept.popleft()
 
     def forget(self) -> None:
-        """Close what is kept: nobody will take it."""
+        """Drop the messages that are kept, and close what is attached: the other end is gone."""
         while self._kept:
             _, attached = self._kept.popleft()
             for one in attached:
                 self._close(one)
 
     def receive(self) -> Iterator[tuple[Message, list[int]]]:
-        """Yield what has arrived, with the descriptors that came along. Raises EOFError when the
-        other end is gone.
+        """Yield each message that has arrived, with its descriptors. Raises EOFError when the other
+        end is gone.
         """
         while True:
             try:
@@ -105,11 +106,11 @@ class Channel:
             yield decode(data), list(descriptors)
 
     def hear(self, then: Callable[[Message, list[int]], None]) -> bool:
-        """Send what is kept, and call `then` with each message that has arrived and its
-        descriptors; return whether the other end is there still.
+        """Send the messages that are kept, and call `then` with each message that has arrived and
+        its descriptors; return whether the other end is still there.
         """
         try:
-            with contextlib.suppress(OSError):  # it is gone, which is read next
+            with contextlib.suppress(OSError):  # the other end is gone: `receive` notices that
                 self.flush()
             for message, descriptors in self.receive():
                 then(message, descriptors)

@@ -1,8 +1,8 @@
-"""Sessions and flows of the process before, on their way here; `outgoing` is the other end.
+"""Sessions and flows that come here from the predecessor; `outgoing` is the other end.
 
-They are built while the other still carries them, watched already, but told of nothing until
-`begin`. Until then nothing is done to a socket that its peer could see, so that what was taken can
-be forgotten as if it had never been here.
+They are built while the predecessor still carries them. Their sockets are in the poller already,
+but the poller makes no turn until `begin`. Until then nothing is done to a socket that its peer
+could see, so that all that was taken can be dropped again without a trace.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from ambassador.spec import parse_existing
 
 __all__ = ["Incoming"]
 
-_YOUNG = 2.0  # seconds in which a session may not have its keepalive yet
+_YOUNG = 2.0  # seconds: a session younger than this may not have its keepalive yet
 _Socks = list[socket.SocketType]
 
 
@@ -54,8 +54,8 @@ class _Waiting(NamedTuple):
 
 
 class Incoming:
-    """`routes` are ours by where they listen; `retired` makes one that has left already; `failed`
-    hears of each exception that a session lets pass.
+    """Builds them. `routes` are our routes by their listen addresses; `retired` makes a route that
+    has left already; `failed` is told of each exception that a session lets pass.
     """
 
     def __init__(
@@ -87,11 +87,11 @@ class Incoming:
                     raise ValueError("sockets are missing")
                 if (route := self._theirs.find(serial)) is not None:
                     self._build(route, key, kind, known, socks[:count])
-                else:  # datagrams of a route we do not have: their listener goes
+                else:  # a UDP flow of a route that we do not have: it ends with its listener
                     for sock in socks[:count]:
                         sock.close()
                 socks = socks[count:]
-        except Exception as error:  # whatever a text from outside may make of this
+        except Exception as error:  # a text from another process may cause any
             for sock in socks:
                 sock.close()
             raise senseless(error) from error
@@ -114,7 +114,7 @@ class Incoming:
         self._leaving.clear()
 
     def begin(self) -> None:
-        """Go on with all of them; see ports.ListeningPlane."""
+        """Carry all of them from now on; see ports.ListeningPlane."""
         self._taken.clear()
         now = time.monotonic()
         for side in self._delivering:
@@ -221,7 +221,7 @@ class Incoming:
         except BaseException:
             self._taken |= taken
             raise
-        for one in taken.values():  # it has ended meanwhile
+        for one in taken.values():  # a session or flow that has ended there meanwhile
             drop(one)
 
     def _settled(
@@ -258,14 +258,14 @@ class Incoming:
                 route.live.counters.limits.heard(limits)
 
     def _others(self, taken: dict[int, Anything], said: dict[str, Any], unsent: memoryview) -> None:
-        """Clients without a session yet, and flows."""
+        """Settle the clients that have no session yet, and the flows."""
         kept = self._taken
         for key in said["greetings"]:
             one = kept[key] = taken.pop(key)
             assert isinstance(one, TakenGreeting)
             self._greetings.append(one)
         flows = sorted(said["flows"], key=lambda known: known[1])
-        places = {known[0]: known for known in said["flows"]}  # as they are in `unsent`
+        places = {known[0]: known for known in said["flows"]}  # in the order of `unsent`
         datagrams: dict[int, list[bytes]] = {}
         for key, known in places.items():
             datagrams[key] = []
@@ -295,7 +295,7 @@ class Incoming:
 
 
 def _join(session: Session, client: Side, upstream: Side) -> None:
-    """Both are connected, and that is all there is to say, unless `settle` says more."""
+    """Have `client` and `upstream` as an open session, unless `settle` changes that."""
     session.state = State.OPEN
     client.peer = client.to = upstream
     upstream.peer = upstream.to = client

@@ -1,10 +1,12 @@
-"""A worker whose relay was killed: it carries and accepts as before, and waits for another relay.
+"""A worker process whose relay was killed is an orphan: it carries and accepts as before, and waits
+for the next relay, which claims it.
 
-What would have been brought to the relay waits here with it. Nobody comes in time: it accepts
-nothing any longer, and ends with its last session.
+A client that the worker would bring to the relay (see `WorkerLoop.bring`) is parked: it waits with
+the orphan for the next relay. If no relay comes in time, the worker accepts nothing any longer,
+resets the clients that are parked, and ends with its last session.
 
-Where the route follows a primary nobody says any longer which member that is: its sessions are cut,
-since what they write may be lost, and new clients wait in the backlog.
+Where a route follows a primary, there is nobody to say which member is the primary now. So its
+sessions are cut, since what they write may be lost, and new clients wait in the backlog.
 """
 
 from __future__ import annotations
@@ -48,7 +50,9 @@ _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid (unix(7))
 
 
 class Orphan(Ready):
-    """Waits at `waiting`, for `patience` seconds; `relay` are the credentials of that it had."""
+    """Waits at `waiting`, for `patience` seconds, for a relay to claim the worker; `relay` are the
+    credentials of the relay that was killed.
+    """
 
     def __init__(
         self, loop: WorkerLoop, waiting: socket.socket, patience: float, relay: bytes
@@ -59,10 +63,10 @@ class Orphan(Ready):
         self._parked: list[tuple[Bring, Sequence[socket.SocketType]]] = []
         self._callers: set[_Caller] = set()
         self._leave_primaries()
-        loop.reports.flush()  # to nobody; it stands in the books
+        loop.reports.flush()  # no relay reads it: what it says is counted in the books, too
         if _is_succeeded(
             waiting, _CREDENTIALS.unpack(relay)[0]
-        ):  # it was begun while this process stood still
+        ):  # the next relay was started while this process stood still: it does not come again
             loop.poller.later(0.0, self._over)
         waiting.setblocking(False)
         loop.poller.add(waiting.fileno(), self, LEVEL)
@@ -77,20 +81,20 @@ class Orphan(Ready):
                 pair.happened(Event.CUT)
         for number, one in tuple(loop.doors.items()):
             if read_door(one.door.note).led:
-                # What is kept for the relay besides has numbers from 0.
+                # Sockets that the relay has asked to keep have numbers from 1.
                 loop.kept[-number - 1] = socket.socket(fileno=os.dup(one.sock.fileno()))
                 del loop.doors[number]
                 one.shut()
 
     def park(self, message: Bring, socks: Sequence[socket.SocketType]) -> None:
-        """Keep a client that needs a relay."""
+        """Keep a client, with its sockets, for the next relay."""
         self._parked.append((message, socks))
 
     def ready(self, events: int) -> None:
-        """Somebody comes; see poller.Ready."""
+        """Accept a process that may claim the worker; see poller.Ready."""
         try:
             sock, _ = self._waiting.accept()
-        except OSError:  # it has gone again, or no descriptor is free
+        except OSError:  # that process is gone again, or no descriptor is free
             return
         user = _CREDENTIALS.unpack(
             sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
@@ -103,20 +107,22 @@ class Orphan(Ready):
         self._loop.poller.add(sock.fileno(), caller)
 
     def broke(self) -> None:
-        """The next event tells again; see poller.Ready."""
+        """Nothing to do: the poller reports again what is not accepted; see poller.Ready."""
 
     def called(self, caller: _Caller, version: int) -> None:
-        """Work for the relay that calls, if we speak alike; else be in nobody's way."""
+        """Work for the relay that calls, if it speaks our version; else accept nothing any longer
+        and end with the last session, so that the relay can have the listen addresses.
+        """
         loop, channel = self._loop, caller.channel
         orphaned = Orphaned(VERSION, os.getpid(), loop.row.number, loop.shared.rows)
         if version != VERSION:
-            with contextlib.suppress(OSError):  # it is gone again
+            with contextlib.suppress(OSError):  # the caller is gone again
                 channel.send(orphaned)
             self._end(caller)
             loop.end_alone()
-            self.leave(caller)  # who reads the end of this knows that they are closed
+            self.leave(caller)  # last: the end of this channel says that all listeners are closed
             return
-        loop.reports.flush()  # as above: all of them are told of now
+        loop.reports.flush()  # no relay reads it: all sessions are told of below
         memory = loop.shared.descriptors
         channel.send(orphaned, [_copy_of_file(one) for one in memory[:FIXED]])
         for place in range(FIXED, len(memory), 2):
@@ -133,7 +139,7 @@ class Orphan(Ready):
         for pair in loop.carried.values():
             channel.send(_carries(pair))
         channel.send(Whole())
-        for sock in loop.kept.values():  # it has them kept again
+        for sock in loop.kept.values():  # that relay will ask again to keep what it needs
             sock.close()
         loop.kept.clear()
         parked, self._parked = self._parked, []
@@ -146,13 +152,15 @@ class Orphan(Ready):
         loop.poller.add(channel.sock.fileno(), loop)
 
     def leave(self, caller: _Caller) -> None:
-        """It has gone without a claim."""
+        """Close the channel to a caller that has not claimed the worker."""
         self._callers.discard(caller)
         self._loop.poller.close_socket(caller.channel.sock)
         caller.channel.forget()
 
     def _books(self) -> Iterator[tuple[int, tuple[int, ...]]]:
-        """Yield what was counted; clients that are parked are yet to be counted."""
+        """Yield each book; without the clients that are parked, which the relay counts itself when
+        it gets them.
+        """
         parked: dict[int, int] = {}
         for message, _ in self._parked:
             parked[message.door] = parked.get(message.door, 0) + 1
@@ -165,7 +173,7 @@ class Orphan(Ready):
                 yield number, tuple(values)
 
     def _over(self) -> None:
-        """Nobody has come in time."""
+        """No relay has come in time: accept nothing any longer."""
         if self._loop.orphan is not self:
             return
         if self._file is not None and _file(self._waiting) == self._file:
@@ -174,7 +182,7 @@ class Orphan(Ready):
         self._loop.end_alone()
 
     def _end(self, but: _Caller | None = None) -> None:
-        """Wait no longer."""
+        """Wait no longer: close all callers `but` this, and reset the clients that are parked."""
         self._loop.poller.remove(self._waiting.fileno())
         for caller in tuple(self._callers):
             if caller is not but:
@@ -187,14 +195,14 @@ class Orphan(Ready):
 
 
 class _Caller(Ready):
-    """Somebody who may claim us."""
+    """A process that has connected and may claim the worker."""
 
     def __init__(self, orphan: Orphan, channel: Channel) -> None:
         self.channel = channel
         self._orphan = orphan
 
     def ready(self, events: int) -> None:
-        """Hear what it wants; see poller.Ready."""
+        """Read its claim; see poller.Ready."""
         try:
             for message, descriptors in self.channel.receive():
                 for one in descriptors:
@@ -224,7 +232,8 @@ def _copy_of_file(descriptor: int) -> io.FileIO:
 
 def _is_succeeded(waiting: socket.socket, relay: int) -> bool:
     """Return whether a process other than `relay` answers at the admin socket beside which
-    `waiting` was bound: a program that one was starting as it died has a copy for a moment.
+    `waiting` was bound. The old relay itself may seem to answer for a moment: a program that it was
+    starting when it was killed has a copy of its socket until exec(2).
     """
     admin = str(waiting.getsockname()).rpartition(".worker")[0]
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as probe:
@@ -237,7 +246,7 @@ def _is_succeeded(waiting: socket.socket, relay: int) -> bool:
 
 
 def _file(waiting: socket.socket) -> tuple[int, int] | None:
-    """Return which file stands where `waiting` was bound."""
+    """Return device and inode of the file at the path where `waiting` was bound."""
     try:
         status = os.lstat(waiting.getsockname())
     except OSError:
@@ -246,7 +255,7 @@ def _file(waiting: socket.socket) -> tuple[int, int] | None:
 
 
 def _carries(pair: Carried) -> Carries:
-    """Return what the relay that was killed knew of a session, and how far it has come."""
+    """Return what the next relay needs to know of a session: where it leads, and its bytes."""
     upstream = pair.upstream
     inodes = inode_of(pair.client.sock), inode_of(upstream.sock) if upstream is not None else 0
     carried = pair.client.received, upstream.received if upstream is not None else 0

@@ -1,4 +1,4 @@
-"""Where, and for how long, workers wait for another relay when theirs was killed."""
+"""Where, and for how long, workers wait for the next relay when theirs was killed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ __all__ = ["Outlive", "waiting_place"]
 
 @dataclass(frozen=True, slots=True)
 class Outlive:
-    """Workers go on accepting for so many `seconds` after the relay was killed, and wait beside the
-    socket `admin` for the next one.
+    """Workers go on accepting for so many `seconds` after the relay was killed, and wait for the
+    next relay at sockets in the folder of the admin socket `admin`.
     """
 
     admin: Path
@@ -19,5 +19,5 @@ class Outlive:
 
 
 def waiting_place(admin: Path, row: int) -> Path:
-    """Return where the worker of a `row` waits for a relay, beside the admin socket."""
+    """Return the path of the socket at which the worker of a `row` waits for the next relay."""
     return admin.with_name(f"{admin.name}.worker{row}")

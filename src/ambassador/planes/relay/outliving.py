@@ -1,4 +1,6 @@
-"""What a worker is told, and what is known of it, so that all goes on where the relay is killed."""
+"""What the relay tells a worker so that sessions go on should the relay be killed, and how the next
+relay continues with that worker.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ __all__ = ["Outliving"]
 
 
 class Outliving(Pausing):
-    """The part of a Worker that does it."""
+    """The part of `Worker` for this; see `orphan` and `reclaim`."""
 
     _channel: Channel
     _sessions: dict[int, SharedSession]
@@ -30,31 +32,31 @@ class Outliving(Pausing):
     _fresh: list[tuple[int, int]]
 
     def has(self, key: int, session: SharedSession, inodes: tuple[int, int], book: int) -> None:
-        """It carries `session`, and calls it `key`, as another relay knew it."""
+        """The worker carries `session` for an earlier relay already, with this `key`."""
         self._sessions[key] = session
         self._about[key] = *inodes, book
 
     def waits_with(self, key: int, ways: Mapping[int, Candidate]) -> None:
-        """Its session `key` is being connected, by one of `ways`."""
+        """Its session `key` is still being connected, to one of `ways`."""
         self._ways[key] = ways
 
     def call(self, key: int, number: int) -> None:
-        """Let it know what a session is called, soon."""
+        """Tell the worker soon which number the session `key` has in its route."""
         self._fresh.append((key, number))
 
     def tell_numbers(self) -> None:
-        """Let it know what sessions are called that it has told of."""
+        """Tell the worker which numbers the sessions that it has told of have in their routes."""
         fresh, self._fresh = self._fresh, []
         for message in noted(fresh):
             self._send(message)
 
     def keep(self, number: int, sock: socket.socket) -> None:
-        """Have it keep a copy of a listening socket."""
-        with contextlib.suppress(OSError):  # it is gone, or no descriptor is free
+        """Have the worker keep a copy of a listening socket for the next relay."""
+        with contextlib.suppress(OSError):  # the process is gone, or no descriptor is free
             self._channel.send(Keep(number), (socket.SocketType(fileno=os.dup(sock.fileno())),))
 
     def drop(self, number: int) -> None:
-        """Have it close what it keeps."""
+        """Have the worker close the listening socket that it keeps as `number`."""
         self._send(Drop(number))
 
     def _send(self, message: Message) -> None:

@@ -1,13 +1,19 @@
 """What the relay and its workers share: numbers in memory, texts, and a letter box for each worker.
 
-Each number is written by one process only, whole (8 bytes, aligned), and read by any. The memory is
-an unnamed file (memfd_create(2)): it needs no /dev/shm, and goes with the last process that has it.
-So what stands there is there still when the relay was killed: the next one reads it (`reclaim.py`).
+The memory is a table of cells with a row for each worker. A row has a few cells of its own, and its
+books. A book is the counters of one worker for one door: sessions begun, sessions ended by event,
+and bytes. A letter box is a pair of datagram sockets, through which workers tell each other that a
+client waits at a door.
 
-    row 0        VERSION   of the doors the workers are to know
+Each cell is 8 bytes, aligned: so it is written whole. One process writes it, any may read it. The
+memory is an unnamed file (memfd_create(2)): it needs no /dev/shm, and the kernel frees it with the
+last process that has it. So it is still there after the relay was killed, and the next relay reads
+it (`reclaim.py`).
+
+    row 0        VERSION   of the doors that the workers are to know
     row 1, 2...  LOAD      sessions the worker has; ABSENT where there is no worker
-                 TURN      grows with each turn of its poller: it is at work
-                 LET_GO    1 where it is to end with its last session, once the relay is gone
+                 TURN      grows with each turn of its poller: the worker is at work
+                 LET_GO    1 where the worker is to end with its last session, even without a relay
                  for each book: BEGUN, what ended by which event, UP, DOWN; see `book`
 """
 
@@ -44,8 +50,8 @@ __all__ = [
 
 VERSION = 0
 LOAD, TURN, LET_GO, _FIRST = range(4)
-DOORS = 1022  # that workers can have at once; clients of others are the relay's own
-NO_DOOR = DOORS  # the book of sessions that were handed over, of listeners without a door
+DOORS = 1022  # that workers can have at once; the relay serves clients of more listeners itself
+NO_DOOR = DOORS  # the book for sessions that were handed over from listeners without a door
 BOOKS = DOORS + 1
 # In a book: sessions begun at the door, ever; those that have ended, by the event that came first;
 # and what these had carried.
@@ -63,14 +69,14 @@ ENDS = {
 UP, DOWN, EACH = 7, 8, 9
 COLUMNS = _FIRST + BOOKS * EACH
 ABSENT = 1 << 62
-CALLERS = 8  # that may wait for a worker to answer, where its relay was killed
+CALLERS = 8  # processes that may wait at once to claim a worker whose relay was killed
 _CELL = 8
 _TEXTS = 3
 FIXED = 1 + _TEXTS  # descriptors, beside two for each row
 
 
 def book(row: int, number: int) -> int:
-    """Return where the book of a door begins, as the worker of a `row` keeps it."""
+    """Return the first cell of the book with this `number` in a `row`."""
     return row * COLUMNS + _FIRST + number * EACH
 
 
@@ -92,7 +98,7 @@ class Shared:
         try:
             if not descriptors:
                 os.ftruncate(memory, size)
-            elif os.fstat(memory).st_size < size:  # else reading beyond its end would end us
+            elif os.fstat(memory).st_size < size:  # to read beyond its end raises SIGBUS
                 raise OSError("the memory of an earlier process is not whole")
             self._map = mmap.mmap(memory, size)
         except BaseException:
@@ -114,12 +120,12 @@ class Shared:
 
     @property
     def descriptors(self) -> tuple[int, ...]:
-        """What another process needs to have it, too."""
+        """The descriptors that another process needs to share it."""
         texts = (text.descriptor for text in self._texts)
         return (self._memory, *texts, *(end.fileno() for pair in self.boxes for end in pair))
 
     def close(self) -> None:
-        """Let go of it; others keep it."""
+        """Close it in this process; other processes keep it."""
         self.cells.release()
         self._map.close()
         os.close(self._memory)

@@ -1,4 +1,4 @@
-"""The routes of the process before, beside ours."""
+"""Which routes of the predecessor are which of ours."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ class _Told(NamedTuple):
 
 
 class TheirRoutes:
-    """`routes` are ours by where they listen; `retired` makes one that has left already."""
+    """Maps routes of the predecessor, by serial, to ours. `routes` are ours by their listen
+    addresses; `retired` makes a route that has left already.
+    """
 
     def __init__(
         self, routes: Mapping[RouteKey, RelayRoute], retired: Callable[[Route], RelayRoute]
@@ -29,12 +31,13 @@ class TheirRoutes:
         self._routes = routes
         self._retired = retired
         self._told: dict[int, _Told] = {}
-        self.here: dict[int, RelayRoute] = {}  # by their serials: those that have not left
-        self.found: dict[int, RelayRoute] = {}  # that something has come of
-        self.gone: list[RelayRoute] = []  # of these, the ones we do not have
+        # By the serials that the predecessor gave:
+        self.here: dict[int, RelayRoute] = {}  # our routes that the predecessor has, too
+        self.found: dict[int, RelayRoute] = {}  # routes of which a session or flow has come
+        self.gone: list[RelayRoute] = []  # of `found`, the routes that we do not have
 
     def hear(self, serial: int, known: Sequence[Any]) -> None:
-        """Be told of one, as `outgoing` writes it. Raises ValueError."""
+        """Note a route of the predecessor, as `outgoing` writes it. Raises ValueError."""
         proto, listen, name, existing, has_left = known
         key = Proto(proto), parse_listen(listen)
         self._told[serial] = _Told(key, str(name), str(existing), bool(has_left))
@@ -42,7 +45,9 @@ class TheirRoutes:
             self.here[serial] = mine
 
     def find(self, serial: int) -> RelayRoute | None:
-        """Return our route for what comes of theirs; None where it can only go. Raises KeyError."""
+        """Return our route for sessions of their route `serial`; a retired one where we have none.
+        None for UDP flows then: without their listener they end. Raises KeyError.
+        """
         if serial in self.found:
             return self.found[serial]
         theirs, mine = self._told[serial], self.here.get(serial)
@@ -58,8 +63,8 @@ class TheirRoutes:
         return mine
 
     def number(self, numbers: Mapping[int, int]) -> None:
-        """Call our sessions as nobody's was called before: `numbers` has the last one of each
-        route that had any, by serial.
+        """Give new sessions numbers that no session has had: `numbers` has the last number of each
+        route that had sessions, by serial.
         """
         for serial, route in self.here.items():
             route.live.serial, route.live.number = serial, int(numbers.get(serial, 0))

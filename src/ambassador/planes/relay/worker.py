@@ -1,4 +1,4 @@
-"""One process that carries sessions, seen from here; `worker_main` is the other end."""
+"""One worker process, as the relay has it; the program of that process is `worker_main`."""
 
 from __future__ import annotations
 
@@ -52,21 +52,21 @@ if TYPE_CHECKING:
 
 __all__ = ["Worker", "leave_out"]
 
-_STILL = 0.5  # seconds without an answer: it gets no more sessions
-_PIECE = 20  # sessions ended before other work of the loop has its turn: 1 ms
-_PATIENCE = 2.0  # seconds for a process to end that has nothing left to do
+_STILL = 0.5  # seconds without an answer, after which a process gets no more sessions
+_PIECE = 20  # sessions that are ended in one turn of the event loop: 1 ms
+_PATIENCE = 2.0  # seconds that a process without work has to end, before it is killed
 _keys = itertools.count(2, 2)
 
 
 def leave_out(key: int) -> None:
-    """Call nothing so, or by a smaller number."""
+    """Give no session the key `key` or a smaller one: an earlier relay has used these."""
     global _keys  # noqa: PLW0603 (a new one, once)
     _keys = itertools.count(max(next(_keys), key + 2 - key % 2), 2)
 
 
 class Worker(Outliving):
-    """Starts the process, unless it runs already as `found`, hands sessions to it and hears of
-    them; `owner` is told of what it does. `row`: of what it shares with others, see Shared.
+    """Starts the worker process, unless it runs already as `found`; hands sessions to it and reads
+    what it tells of them. `owner` is told what the process does; `row` is its row in Shared.
     """
 
     def __init__(
@@ -80,23 +80,23 @@ class Worker(Outliving):
         found: WorkerProcess | None = None,
     ) -> None:
         assert doors.shared is not None
-        self.is_ready = found is not None  # to carry
+        self.is_ready = found is not None  # to carry sessions
         self.row = row
-        self.heard = 0  # of the doors
-        self.begun = 0  # sessions it has begun, ever
+        self.heard = 0  # the version of the doors that the process has confirmed
+        self.begun = 0  # sessions that the process has accepted, ever
         self._doors = doors
         self._owner = owner
-        self._ways = {}  # of sessions not connected yet
-        self.held = 0  # bytes its sessions hold unsent, when it was asked last
+        self._ways = {}  # of sessions not connected yet, by key
+        self.held = 0  # bytes its sessions held unsent, as of its last answer to Ask
         self.began = time.monotonic()
         self._poller = poller
         self._sessions: dict[int, SharedSession] = {}
-        # Of each session: the inodes of its sockets, and the book its end is counted in.
+        # Of each session: the inodes of its sockets, and the book (see Shared) that counts its end.
         self._about: dict[int, tuple[int, int, int]] = {}
-        self._fresh: list[tuple[int, int]] = []  # it does not know what they are called
-        self.asked: list[asyncio.Future[None]] = []  # who wait for its numbers
+        self._fresh: list[tuple[int, int]] = []  # keys with numbers that it does not know yet
+        self.asked: list[asyncio.Future[None]] = []  # calls of `measure` that wait
         self._answers: list[Callable[[], None]] = []
-        self._pinged: float | None = None  # since when an answer is waited for
+        self._pinged: float | None = None  # since when an answer is expected
         if found is None:
             numbers = poller.limit, poller.memory.bound, int(doors.each)
             found = start(numbers, row, doors.shared, outlive)
@@ -110,7 +110,7 @@ class Worker(Outliving):
 
     @property
     def sessions(self) -> Collection[SharedSession]:
-        """Those it carries."""
+        """The sessions it carries."""
         return tuple(self._sessions.values())
 
     def hand(
@@ -121,8 +121,8 @@ class Worker(Outliving):
         book: int = NO_DOOR,
         note: str = "",
     ) -> int | None:
-        """Hand over a session as it is `passed`, with what is `attached`; it counts its end in that
-        book. Return what it is called there; None where that cannot be done now.
+        """Hand over a session in the state `passed`, with the sockets and the file `attached`; the
+        process counts its end in `book`. Return its key; None where this cannot be done now.
         """
         key = next(_keys)
         descriptors = [one.fileno() for one in attached]
@@ -134,27 +134,25 @@ class Worker(Outliving):
         return key
 
     async def recall(self, most: int) -> None:
-        """Have so many of its connected sessions returned; return when they are here."""
+        """Have at most `most` of its connected sessions returned; wait until they are here."""
         self._send(Back(most))
         self.when_it_answers(partial(_set, back := asyncio.get_running_loop().create_future()))
         await back
 
     def when_it_answers(self, then: Callable[[], None]) -> None:
-        """Call `then` as soon as it has answered that it is at work; a process that stands still
-        never does.
-        """
+        """Call `then` when the process has answered a ping; one that stands still never does."""
         self._answers.append(then)
         if self._pinged is None:
             self._pinged = time.monotonic()
             self._send(Ping())
 
     def stands_still(self, now: float) -> bool:
-        """Tell whether it has been asked at `now`, by the monotonic clock, and does not answer."""
+        """Tell whether, at `now` by the monotonic clock, an answer of it is overdue."""
         return self._pinged is not None and now - self._pinged > _STILL
 
     def force(self, sessions: Collection[object]) -> None:
-        """End the sessions of it that are in `sessions`, though it does not hear of it. Where
-        that is not possible, a process without other sessions is killed: the kernel resets them.
+        """End those of its sessions that are in `sessions`, though the process does not answer. If
+        that is not possible, it is killed where it has no others: the kernel resets them then.
         """
         mine = {key: one for key, one in self._sessions.items() if one in sessions}
         if not mine:
@@ -163,15 +161,15 @@ class Worker(Outliving):
             disconnect(self.process.pid, {one for key in mine for one in self._about[key][:2]})
         except OSError:
             if len(mine) == len(self._sessions):
-                self.process.kill()  # that it is gone is heard as of any other
+                self.process.kill()  # its channel ends, as of any process that is gone
             return
         for key, session in mine.items():
             self._forget(key)
             session.ended(None, 0, 0)
 
     def show(self, door: Door, listener: socket.socket | None) -> None:
-        """Tell it of a door; see doors.Doors."""
-        with contextlib.suppress(OSError):  # it is gone, which an event tells
+        """Tell it of a door, and send the `listener` it does not have yet; see doors.Doors."""
+        with contextlib.suppress(OSError):  # the process is gone: the poller reports it
             if listener is not None:
                 self._channel.send(door, (socket.SocketType(fileno=os.dup(listener.fileno())),))
             else:
@@ -187,19 +185,19 @@ class Worker(Outliving):
         return self._sessions.pop(key, None)
 
     def cut(self, key: int) -> None:
-        """Reset both sides of a session; its end is told as any other."""
+        """Have both sides of a session reset; the process tells of its end as of any other."""
         self._send(Cut(key))
 
     async def measure(self) -> None:
-        """Have the numbers of all sessions told. Returns when they are, or the worker is gone."""
+        """Ask for the numbers of all sessions; wait until they are here or the process is gone."""
         self.asked.append(told := asyncio.get_running_loop().create_future())
         self._pinged = self._pinged or time.monotonic()
         self._send(Ask())
         await told
 
     def settle(self, deadline: float) -> None:
-        """Hear the end of sessions that were cut, until `deadline` by the monotonic clock; the loop
-        waits meanwhile.
+        """Read the ends of sessions that were cut, until `deadline` by the monotonic clock. This
+        blocks the event loop.
         """
         sock = self._channel.sock
         while self._sessions and (left := deadline - time.monotonic()) > 0:
@@ -209,8 +207,8 @@ class Worker(Outliving):
             self.ready(0)
 
     def close(self) -> None:
-        """Let the process end, which it does with its last session. Sessions of which no end has
-        been heard end here: nothing more is heard of them.
+        """Let the process end with its last session. Sessions whose end it has not told end here:
+        nothing more is read from it.
         """
         left, self._sessions = list(self._sessions.values()), {}
         if self._doors.shared is not None:
@@ -223,7 +221,7 @@ class Worker(Outliving):
             session.ended(None, 0, 0)
 
     def wait(self) -> int:
-        """Return the exit code of the process, which has been closed or is gone."""
+        """Return the exit code of the process, which is gone or was let go by `close`."""
         try:
             return self.process.wait(_PATIENCE)
         except subprocess.TimeoutExpired:
@@ -231,17 +229,17 @@ class Worker(Outliving):
             return self.process.wait()
 
     def ready(self, events: int) -> None:
-        """Hear what it says; see poller.Ready."""
+        """Read its messages; see poller.Ready."""
         if not self._channel.hear(self._hear):
             self._gone()
 
     def pump(self) -> None:
-        """Hear the rest; see poller.Pausing."""
+        """Read the rest of its messages; see poller.Pausing."""
         if self._channel.sock.fileno() >= 0:
             self.ready(0)
 
     def broke(self) -> None:
-        """Hear the rest, of which no edge tells again; see poller.Ready."""
+        """Read the rest later: no edge of epoll(7) reports it again; see poller.Ready."""
         self._poller.go_on(self)
 
     def _hear(  # noqa: PLR0912 (one a message)
@@ -311,7 +309,7 @@ class Worker(Outliving):
                 self._doors.summed(self, item)
 
     def _send(self, message: Message) -> None:
-        with contextlib.suppress(OSError):  # it is gone, which an event tells
+        with contextlib.suppress(OSError):  # the process is gone: the poller reports it
             self._channel.send(message)
 
     def _gone(self) -> None:
@@ -323,7 +321,7 @@ class Worker(Outliving):
         self._owner.gone(self)
 
     def _end_piece(self) -> None:
-        """End its sessions, which are over, without keeping others waiting."""
+        """End the sessions of a process that is gone, a few in each turn of the event loop."""
         for key in list(self._sessions)[:_PIECE]:
             if session := self._forget(key):
                 session.ended(None, 0, 0)

@@ -1,4 +1,6 @@
-"""What a worker does: see `worker_main`."""
+"""What a worker process does with its sessions, its doors and the messages of the relay; see
+`worker_main`.
+"""
 
 from __future__ import annotations
 
@@ -44,14 +46,14 @@ __all__ = ["MEANT_FOR_ALL", "WorkerLoop"]
 
 MEANT_FOR_ALL = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _TICK = 0.05  # seconds between two looks at connections that are being made
-_BESIDE = 0.25  # seconds after which another may be tried beside one; see dial.BESIDE
+_BESIDE = 0.25  # seconds after which a second address may be tried, too; see dial.BESIDE
 _RESERVE = 32  # descriptors that are not for sessions
 
 
 class WorkerLoop(Pausing):
-    """Does what `sock` tells it to, as the worker of a `row` of what is `shared`. Sessions that are
-    over in a moment are told of in sums, or `each` by itself. Where the relay is killed, it waits
-    at `waiting` for another, for `outlive` seconds.
+    """Does what the relay says on `sock`, as the worker with this `row` of `shared`. Sessions that
+    are over in a moment are told of in sums, or one by one with `each`. Where the relay is killed,
+    the worker waits at `waiting` for the next one, for `outlive` seconds.
     """
 
     def __init__(
@@ -68,14 +70,14 @@ class WorkerLoop(Pausing):
         self.shared = shared
         room = (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _RESERVE) // 2
         self.row = Row(shared, row, room)
-        self.kept: dict[int, socket.socket] = {}  # listening sockets of the relay
-        self.orphan: Orphan | None = None  # as long as another relay may come
+        self.kept: dict[int, socket.socket] = {}  # listening sockets, for the next relay
+        self.orphan: Orphan | None = None  # while the relay is gone and the next one may come
         self._waiting, self._outlive = waiting, outlive
         self.poller = poller
         self.carried: dict[int, Carried] = {}
         self.attempts: set[Attempt] = set()
         self.alone = False  # the relay is gone
-        self.version = 0  # of the doors
+        self.version = 0  # of the doors, as the relay has told it
         self.chance = Random().random
         self.ephemeral = first_port()
         self.reports = Reports(self.tell, poller.later, sums=not each)
@@ -90,7 +92,7 @@ class WorkerLoop(Pausing):
 
     @property
     def is_behind(self) -> bool:
-        """Whether something about the doors has been said that was not heard yet."""
+        """Whether the relay has changed doors in messages that are not read yet."""
         return self.version != self.row.version
 
     @property
@@ -99,25 +101,25 @@ class WorkerLoop(Pausing):
         return self.alone and self.orphan is None and not self.carried
 
     def ready(self, events: int) -> None:
-        """Do what the relay asks for; see poller.Ready."""
+        """Read the messages of the relay; see poller.Ready."""
         if not self.alone and not self.channel.hear(self._hear):
             self._lose()
 
     def pump(self) -> None:
-        """Hear the rest; see poller.Pausing."""
+        """Read the rest of the messages; see poller.Pausing."""
         self.ready(0)
 
     def broke(self) -> None:
-        """Hear the rest, of which no edge tells again; see poller.Ready."""
+        """Read the rest later: no edge of epoll(7) reports it again; see poller.Ready."""
         self.poller.go_on(self)
 
     def nudged(self, number: int) -> None:
-        """Accept at a door, where somebody waits."""
+        """Accept at a door: another worker has left a client to this one."""
         if door := self.doors.get(number):
             door.look()
 
     def new_key(self) -> int:
-        """Return what no other session here is called."""
+        """Return a key that no other session of this worker has."""
         self._key += 2
         return self._key
 
@@ -136,8 +138,8 @@ class WorkerLoop(Pausing):
         self.reports.joined(attempt.pair, attempt.sock)
 
     def bring(self, pair: Carried, error: int = 0) -> None:
-        """Have the relay see to the client of `pair`, whose connection has failed with `error`, or
-        is still being made.
+        """Bring the client of `pair` to the relay: its connection to a way has failed with `error`,
+        or is still being made. While there is no relay, the client is parked (see Orphan).
         """
         door, attempt = pair.doorway, pair.attempt
         if door is None or self.carried.pop(pair.key, None) is None:
@@ -152,7 +154,7 @@ class WorkerLoop(Pausing):
         pair.attempt = None
         client = pair.name_client()
         known = pair.told
-        pair.told = True  # to be forgotten by the reports
+        pair.told = True  # so that the reports do not tell of it
         pair.state = State.HANDED
         self.row.load(-1)
         message = Bring(
@@ -166,7 +168,7 @@ class WorkerLoop(Pausing):
                 reset(sock)
                 sock.close()
         else:
-            with contextlib.suppress(OSError):  # it is gone, which an event tells
+            with contextlib.suppress(OSError):  # the relay is gone: the poller reports it
                 self.channel.send(message, attached)
         pair.part()
 
@@ -190,7 +192,7 @@ class WorkerLoop(Pausing):
                 if pair := self.carried.get(key):
                     pair.note = number
         elif isinstance(message, Keep):
-            for one in descriptors:  # none, where no descriptor was free
+            for one in descriptors:  # there is none where no descriptor was free
                 self.kept[message.number] = socket.socket(fileno=one)
         elif isinstance(message, Drop):
             if kept := self.kept.pop(message.number, None):
@@ -200,7 +202,7 @@ class WorkerLoop(Pausing):
             self._open(message, [socket.socket(fileno=one) for one in descriptors])
             self.tell(Heard(message.version))
         elif isinstance(message, Shut):
-            self.reports.flush()  # who hears that it is shut knows of all who came before
+            self.reports.flush()  # Heard comes after the news of all sessions begun at the door
             if door := self.doors.pop(message.number, None):
                 door.shut()
                 self._bring_from(door)
@@ -230,8 +232,8 @@ class WorkerLoop(Pausing):
             self.doors[message.number] = Doorway(self, message, socks[0])
 
     def _bring_from(self, door: Doorway) -> None:
-        """Bring the clients of `door` that are being connected to what they no longer are led to;
-        all, where it is shut.
+        """Bring to the relay the clients of `door` that are being connected to a way which is no
+        longer in use; all clients that are being connected, where the door is shut.
         """
         shut = door.number not in self.doors
         for attempt in tuple(self.attempts):
@@ -240,7 +242,7 @@ class WorkerLoop(Pausing):
                 self.bring(pair)
 
     def _look(self) -> None:
-        """See to connections that take their time."""
+        """Bring to the relay the clients whose connection to an endpoint takes too long."""
         now = time.monotonic()
         for attempt in tuple(self.attempts):
             pair = attempt.pair
@@ -255,9 +257,9 @@ class WorkerLoop(Pausing):
             self.poller.later(_TICK, self._look)
 
     def tell(self, message: Message) -> None:
-        """Say it to the relay, if there is one."""
+        """Send `message` to the relay, if there is one."""
         if not self.alone:
-            with contextlib.suppress(OSError):  # it is gone, which an event tells
+            with contextlib.suppress(OSError):  # the relay is gone: the poller reports it
                 self.channel.send(message)
 
     def _lose(self) -> None:
@@ -289,7 +291,7 @@ class WorkerLoop(Pausing):
         self.kept.clear()
 
     def claimed(self, channel: Channel) -> None:
-        """Work for the relay at the other end of `channel`."""
+        """Work for the next relay, at the other end of `channel`."""
         for number in MEANT_FOR_ALL:
             signal.signal(number, signal.SIG_IGN)
         self.orphan, self.channel, self.alone = None, channel, False
@@ -297,7 +299,7 @@ class WorkerLoop(Pausing):
 
 
 class _Nudges(Ready):
-    """Hears of doors at which somebody waits; see poller.Ready."""
+    """Reads the numbers of doors at which other workers have left a client; see poller.Ready."""
 
     def __init__(self, loop: WorkerLoop, box: socket.socket) -> None:
         self._loop = loop
@@ -311,7 +313,7 @@ class _Nudges(Ready):
         self._loop.nudged(int.from_bytes(said, "little"))
 
     def broke(self) -> None:
-        """The next event tells again."""
+        """Nothing to do: the poller reports again what is not read."""
 
 
 def _numbers(pair: Carried) -> tuple[int, int, int]:

@@ -1,4 +1,4 @@
-"""The messages of `worker_protocol`, which says what they are for. Pure."""
+"""The messages between relay and worker; `worker_protocol` says what they are for. Pure."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ Numbers: TypeAlias = tuple[int, int, int]  # key, to_upstream, to_client
 
 class Way(NamedTuple):
     """One address that clients of a door are connected to: an IP literal and a port, or a path and
-    0. It has a number that no other way of the door ever had. `endpoint` is what it is an address
-    of, as it is written, and `written` how the name has it.
+    0. Its `number` is of no other way of that door, ever. `endpoint` is the endpoint of the route
+    that has the address, and `written` is the address as the name server gave it.
     """
 
     number: int
@@ -60,10 +60,10 @@ class Way(NamedTuple):
 
 
 class Door(NamedTuple):
-    """What clients of one listener meet. `turns`: which place has the first, the second, ... client
-    (in any order, if `random`); `places` has the ways of each, used in turn. `limit` is how many
-    seconds a connection may take; after a moment it is the relay's where there are `alternatives`.
-    `note` is for the relay that comes after one that was killed; see `notes`.
+    """Where clients of one listener are connected. `places` are the endpoints, each with its ways,
+    used in turn; `turns`: the place of the first, the second, ... client (in any order, if
+    `random`). `limit` is how many seconds a connection may take; where there are `alternatives`,
+    the client is brought to the relay sooner. `note` is for the next relay; see `notes`.
     """
 
     version: int
@@ -85,15 +85,15 @@ class Shut(NamedTuple):
 
 
 class Heard(NamedTuple):
-    """All up to `version` is done."""
+    """All changes of doors up to `version` are made."""
 
     version: int
 
 
 class Bring(NamedTuple):
     """A client of a door, accepted at `started`, has no upstream: the connection to a way has
-    failed with `error` (errno.h), or is still being made (`under_way`), or neither. `known`: it has
-    been told of before.
+    failed with `error` (errno.h), or is still being made (`under_way`). `known`: the relay has been
+    told of the session before.
     """
 
     key: int
@@ -107,8 +107,9 @@ class Bring(NamedTuple):
 
 
 class PassedSide(NamedTuple):
-    """What is known of one side: bytes read from it, bytes unsent to it (which are in the file),
-    whether it is read still, whether its peer waits until it has taken all, and flags of `Side`.
+    """What is known of one side of a session: bytes read from it; bytes not yet sent to it, which
+    are in the file; whether it is still read; whether bytes are still being delivered to it after
+    its peer was lost (see Delivery); and flags of `Side`.
     """
 
     received: int
@@ -119,7 +120,9 @@ class PassedSide(NamedTuple):
 
 
 class Passed(NamedTuple):
-    """A session: its state, the event that will have ended it, if there is one, and its sides."""
+    """A session: its state, the event that it will end by, if that is known (else CUT), and its
+    sides.
+    """
 
     version: int
     state: State
@@ -129,7 +132,7 @@ class Passed(NamedTuple):
 
 
 class Adopt(NamedTuple):
-    """Carry this session, as it is; it is counted in this book. `note`: see Door."""
+    """Carry this session from now on, in this state; count it in the `book`. `note`: see Door."""
 
     key: int
     passed: Passed
@@ -144,7 +147,7 @@ class Back(NamedTuple):
 
 
 class Return(NamedTuple):
-    """Carry this session from now on, as it is."""
+    """The relay is to carry this session from now on, in this state."""
 
     key: int
     passed: Passed
@@ -157,23 +160,23 @@ class Cut(NamedTuple):
 
 
 class Ask(NamedTuple):
-    """Tell the numbers of all sessions."""
+    """Tell the bytes that all sessions have carried; Told answers."""
 
 
 class Ping(NamedTuple):
-    """Say hello."""
+    """Answer with Hello."""
 
 
 class Hello(NamedTuple):
-    """Sessions may come."""
+    """The worker is at work: it can carry sessions."""
 
 
-Client: TypeAlias = tuple[str, int] | None  # host and port, or a client of a path
+Client: TypeAlias = tuple[str, int] | None  # host and port; None: a client of a unix socket
 
 
 class Opened(NamedTuple):
-    """A client of a door was accepted; `way` and `connected` are 0 as long as it has no upstream.
-    `inodes`: what its sockets are called in /proc/PID/fd, that of the client first.
+    """A client of a door was accepted; `way` and `connected` are 0 while it has no upstream.
+    `inodes`: of its sockets, as in /proc/PID/fd; that of the client first.
     """
 
     key: int
@@ -186,7 +189,7 @@ class Opened(NamedTuple):
 
 
 class Joined(NamedTuple):
-    """A session that was told of has its upstream."""
+    """A session that the relay knows from Opened has its upstream now."""
 
     key: int
     way: int
@@ -195,7 +198,7 @@ class Joined(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """A session has ended, first by `event`."""
+    """A session has ended; `event` came first."""
 
     key: int
     event: Event
@@ -204,8 +207,9 @@ class Ended(NamedTuple):
 
 
 class Sum(NamedTuple):
-    """Sessions of a door that were over before they were told of: how long each took to connect,
-    if it did, and in all, in seconds; their bytes together.
+    """Sessions of one way of a door that were over before the relay was told of them, all by
+    `event`. `connects`: the seconds that each took to connect, if it did; `totals`: the seconds
+    that each was open; the bytes of all together.
     """
 
     door: int
@@ -221,14 +225,14 @@ Item: TypeAlias = Opened | Joined | Ended | Sum
 
 
 class News(NamedTuple):
-    """What has become of sessions, in order."""
+    """What has happened to sessions, in order."""
 
     items: tuple[Item, ...]
 
 
 class Told(NamedTuple):
-    """Numbers of some sessions; with `more` there are others to come. All sessions hold `held`
-    bytes unsent.
+    """Bytes of some sessions; with `more` there are other messages to come. All sessions together
+    hold `held` bytes unsent.
     """
 
     more: bool
@@ -237,7 +241,7 @@ class Told(NamedTuple):
 
 
 class Noted(NamedTuple):
-    """What sessions that were told of are called: (key, number of the session in its route)..."""
+    """For sessions that the worker has told of: (key, number of the session in its route)..."""
 
     numbers: tuple[tuple[int, int], ...]
 
@@ -255,14 +259,14 @@ class Drop(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """The relay that speaks was killed: work for this one, which speaks this version."""
+    """Sent by the next relay, after one was killed: work for it; it speaks this version."""
 
     version: int
 
 
 class Orphaned(NamedTuple):
-    """Answers Claim. Where the versions differ nothing else follows: it lets go of all listeners,
-    and ends with its last session.
+    """Answers Claim. Where the versions differ nothing else follows: the worker closes all its
+    listeners, and ends with its last session.
     """
 
     version: int
@@ -272,11 +276,13 @@ class Orphaned(NamedTuple):
 
 
 class Box(NamedTuple):
-    """A letter box, see Shared; in the order of the rows."""
+    """A letter box (see Shared) is attached; they come in the order of the rows."""
 
 
 class Listens(NamedTuple):
-    """A listening socket; `number` and `note` are of its door, where it has one. See `notes`."""
+    """A listening socket is attached; `number` and `note` are of its door, where it has one. See
+    `notes`.
+    """
 
     number: int
     note: str
@@ -290,8 +296,8 @@ class Books(NamedTuple):
 
 
 class Carries(NamedTuple):
-    """A session that is open, counted in that book; `way` is 0 while it has no upstream; `inodes`
-    as in Opened. `note` is what is known beside that; see `notes`.
+    """A session that is open and counted in `book`; `way` is 0 while it has no upstream; `inodes`
+    as in Opened. `note` has the rest; see `notes`.
     """
 
     key: int
@@ -304,7 +310,7 @@ class Carries(NamedTuple):
 
 
 class Whole(NamedTuple):
-    """That was all; what comes now is as between any relay and its worker."""
+    """The answer to Claim ends here; from now on the relay and the worker speak as usual."""
 
 
 Message: TypeAlias = (

@@ -1,33 +1,34 @@
-"""What the relay and a process that carries sessions for it say to each other.
+"""The messages between the relay and its worker processes, and how they are written.
 
-Datagrams on a pair of unix sockets (SOCK_SEQPACKET): whole, in order, and the end of either side
-is seen. Numbers are little-endian. A session is called by a key: an odd one where the worker has
-accepted it, an even one where the relay has. Times are of the monotonic clock, which all processes
-share.
+They are datagrams on a pair of unix sockets (SOCK_SEQPACKET): they arrive whole and in order, and
+each side notices when the other is gone. Numbers are little-endian. A session has a key, by which
+both sides name it: an odd one where the worker accepted the client, an even one where the relay
+did. Times are of the monotonic clock, which all processes share.
 
-    to the worker     DOOR   version, what clients of a listener are to meet, as JSON; the listener
-                             attached where the worker does not have it
-                      SHUT   version, door: accept there no longer, and bring who is not connected
+    to the worker     DOOR   version, where clients of a door are to be connected, as JSON; the
+                             listener is attached where the worker does not have it
+                      SHUT   version, door: accept there no longer, and bring the clients that are
+                             not connected yet
                       ADOPT  key, a session as `passing` has it; attached are its sockets, and the
                              file of what is unsent
                       BACK   return so many sessions that are connected
                       CUT    key
-                      NOTED  what sessions are called that were told of
-                      KEEP   a copy of a listening socket, which is attached
-                      DROP   what is kept by that number
-                      ASK
+                      NOTED  the numbers, in their routes, of sessions that the worker has told of
+                      KEEP   number; keep a copy of a listening socket, which is attached
+                      DROP   number; close the listening socket that is kept by it
+                      ASK    tell the bytes of all sessions
                       PING
     from the worker   HELLO  once it can carry; answers PING
                       HEARD  version; answers DOOR and SHUT
                       RETURN key, a session; see ADOPT
-                      BRING  a client that has no upstream and needs the relay; attached, and behind
-                             it perhaps the connection that is being made
+                      BRING  a client without an upstream, which the relay is to serve; attached
+                             are its socket, and the connection to an endpoint if one is being made
                       NEWS   of sessions, in order: OPENED, JOINED, ENDED, SUM
                       TOLD   more to come?, bytes held unsent, (key, to_upstream, to_client)...;
                              answers ASK
 
-A relay that was killed leaves its workers behind. Each waits beside the admin socket for the relay
-that comes next (`orphan`, `reclaim`), and from WHOLE on they speak as above.
+When the relay is killed its workers stay. Each waits beside the admin socket for the next relay
+(`orphan`, `reclaim`). These messages are sent then; after WHOLE both sides speak as above.
 
     to the worker     CLAIM    version
     from the worker   ORPHANED version, pid, row, rows; where the versions differ that is all, and
@@ -36,9 +37,9 @@ that comes next (`orphan`, `reclaim`), and from WHOLE on they speak as above.
                       LISTENS  number, note; a listening socket is attached
                       BOOKS    number, what was counted
                       CARRIES  a session
-                      WHOLE
+                      WHOLE    the end of these messages
 
-CLAIM, and the first field of ORPHANED, are written alike in every version.
+CLAIM, and the first field of ORPHANED, are written in the same way in every version.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ from ambassador.planes.relay.worker_messages import (
 
 __all__ = ["LARGEST", "VERSION", "decode", "encode", "noted", "told"]
 
-VERSION = 2  # of what is said at a claim, and from then on
+VERSION = 2  # of all messages, as told in CLAIM and ORPHANED
 LARGEST = 65536  # bytes of a message
 _ADOPT = struct.Struct("<BQBBB QQ??B QQ??BH")
 _DOOR = struct.Struct("<BQ")
@@ -288,6 +289,6 @@ def told(numbers: Iterable[Numbers], held: int = 0) -> Iterator[Told]:
 
 
 def noted(numbers: Sequence[tuple[int, int]]) -> Iterator[Noted]:
-    """Yield what sessions are called, in messages that are not too large."""
+    """Yield keys of sessions with their numbers, in messages that are not too large."""
     for start in range(0, len(numbers), 2 * _AT_ONCE):
         yield Noted(tuple(numbers[start : start + 2 * _AT_ONCE]))
