@@ -43,8 +43,8 @@ class Channel:
         return bool(self._kept)
 
     def send(self, message: Message, attached: Sequence[Attached] = ()) -> None:
-        """Send `message`, now or later, with what is `attached`, and close that then. Raises OSError
-        when the other end is gone.
+        """Send `message`, now or later, with what is `attached`, which is closed after that. Raises
+        OSError when the other end is gone.
         """
         self._kept.append((encode(message), attached))
         self.flush()

@@ -1,4 +1,4 @@
-"""How the messages are written about what outlives a relay; a part of `worker_protocol`."""
+"""How the messages of a claim are written, and those that prepare one; see `worker_protocol`."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def encode(kind: int, message: Message) -> bytes:
 def decode(  # noqa: PLR0911 (one a kind)
     kind: type[Message], data: bytes
 ) -> Message | None:
-    """Return the inverse of `encode`; None where it is of another kind."""
+    """Return the message that `data` is; None where it is of a kind that is not written here."""
     if kind is Noted:
         return Noted(tuple(_PAIR.iter_unpack(data[1:])))
     if kind is Keep or kind is Drop or kind is Claim:

@@ -1,8 +1,8 @@
-"""Sessions whose endpoint has left their route: see to them as the route's policy says.
+"""Sessions whose endpoint has left their route: keep, drain or cut them, as its `existing` says.
 
 An endpoint leaves when its name leads elsewhere, when the route is changed in place, with the
 whole route, or because it goes into maintenance or fails its probes. What counts is the address a
-session is connected to, not what it was called.
+session is connected to, not the name that led there.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _TICK = 0.02  # seconds between two looks at what is due
 
 
 class Leaving(NamedTuple):
-    """Sessions that end by a policy, since `began`, by the monotonic clock."""
+    """Sessions that are ended by a policy since `began`, by the monotonic clock."""
 
     why: Departure
     began: float
@@ -41,8 +41,8 @@ class Leaving(NamedTuple):
 
 class Departures:
     """Watches the names of one route and ends the sessions that its `existing` says to end.
-    `others` tells whether workers may have begun sessions that are not known yet, and has them
-    told.
+    `others`: a call that tells whether workers may have begun sessions that are not known here yet,
+    and one that waits until the workers have told of them.
     """
 
     def __init__(
@@ -59,10 +59,10 @@ class Departures:
         self._unwatch: list[Callable[[], None]] = []
         self._look: asyncio.Task[None] | None = None
         self._again = False
-        self.any_left = False  # a session has begun to leave, ever,
-        self.left: Callable[[LiveRoute], None] = lambda _: None  # which is told here
+        self.any_left = False  # some session has begun to leave, ever
+        self.left: Callable[[LiveRoute], None] = lambda _: None  # called when sessions do
         self._tasks: dict[asyncio.Task[None], Leaving] = {}
-        # The policy of the change an endpoint left with, where that was not the route's.
+        # By endpoint that left: the policy of the change it left with, where it had its own.
         self._once: dict[Address, Existing] = {}
 
     def follow(self) -> None:
@@ -83,7 +83,7 @@ class Departures:
         self.changed()
 
     def forget(self) -> None:
-        """Watch no longer; departures that have begun go on."""
+        """Watch names no longer; departures that have begun go on."""
         for unwatch in self._unwatch:
             unwatch()
         self._unwatch = []
@@ -94,13 +94,14 @@ class Departures:
     def close(self) -> None:
         """End nothing any longer: the route is gone, and no session of it is open."""
         self.forget()
-        # It leads to the listeners, and they to it: a cycle is not freed where it was frozen.
+        # This call refers to the listeners, and they to it. A cycle that was frozen (gc.freeze) is
+        # never freed: so break it.
         self._live.look_again = lambda: None
         for task in self._tasks:
             task.cancel()
 
     def replaced(self, before: Route, existing: Existing | None) -> None:
-        """The route was `before`: its sessions follow `existing` this time."""
+        """The route was `before`: sessions of endpoints that left follow `existing`, if given."""
         here = {endpoint.address for endpoint in self._live.route.endpoints}
         self._once = {a: policy for a, policy in self._once.items() if a not in here}
         for endpoint in before.endpoints:
@@ -127,11 +128,11 @@ class Departures:
             self._again = False
             try:
                 if self._shared():
-                    # Those that are cut at once, and known, first: workers take a while to tell.
+                    # First cut at once those that are known here: workers take a while to tell.
                     await self._look_at_sessions(at_once=True)
                     await self._told()
                 await self._look_at_sessions()
-            except ResolveError:  # told again when the name has an address
+            except ResolveError:  # the watch calls again when the name has an address
                 return
 
     async def _look_at_sessions(self, *, at_once: bool = False) -> None:
@@ -158,7 +159,7 @@ class Departures:
         found = set()
         for endpoint in filter(keeps, self._live.route.endpoints):
             if isinstance(endpoint.address, Inet):
-                with suppress(NoSuchNameError):  # it is nowhere, and nobody is to be led there
+                with suppress(NoSuchNameError):  # the endpoint has no address any longer
                     addresses = await self._resolver.resolve(endpoint.address.host)
                     for address in working(endpoint, addresses):
                         found.add(at(address, endpoint.address.port))
@@ -167,9 +168,9 @@ class Departures:
         return found
 
     def _leave(self, gone: Mapping[Session, Departure], *, all_looked_at: bool = True) -> None:
-        """Note that `gone` are the sessions whose endpoint is no longer there: those that were
-        not among them yet follow the policy as it is now, those that no longer are are spared,
-        unless they were not `all_looked_at`.
+        """Note that `gone` are the sessions whose endpoint is no longer there. Those new among them
+        follow the policy as it is now. Sessions that were leaving and are not among them any longer
+        are spared, if sessions were `all_looked_at`.
         """
         leaving: dict[Departure, set[Session]] = defaultdict(set)
         for session in self._sessions() if all_looked_at else gone:
@@ -186,14 +187,14 @@ class Departures:
 
     @property
     def under_way(self) -> list[Leaving]:
-        """What is being ended."""
+        """The departures that have begun, with the sessions that are still leaving."""
         return [
             one._replace(sessions=list(filter(_is_leaving, one.sessions)))
             for one in self._tasks.values()
         ]
 
     def go_on(self, leaving: Leaving) -> None:
-        """Go on with what another process has begun to end."""
+        """End the sessions of `leaving` by its policy; another process may have begun with it."""
         self.any_left = True
         task = spawn(self._end(leaving), f"departures of {self._live.route.name}")
         self._tasks[task] = leaving

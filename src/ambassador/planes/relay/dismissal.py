@@ -1,4 +1,6 @@
-"""How workers that have next to nothing to do are let go, and how all come back for an upgrade."""
+"""How workers that have next to nothing to do are let go, and how all sessions are taken back from
+workers for an upgrade.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +20,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Dismissal"]
 
-_FEW = 8  # sessions in that time that need no worker
-_QUIET = 60  # turns of a worker in that time in which it has next to nothing to do
-_ROUNDS = 3  # in which workers that are slow may say what they have
-_RECALLED = 32  # sessions on their way back at once: none waits for all
-_PATIENCE = 1.0  # seconds for a worker to give back what it was asked for
+_FEW = 8  # sessions that begin in the time `idle`: so few need no worker
+_QUIET = 60  # turns of a worker in the time `idle`: with so few it has next to nothing to do
+_ROUNDS = 3  # tries to take all sessions back, as some workers may be slow
+_RECALLED = 32  # sessions that come back at once, so that none waits for all others
+_PATIENCE = 1.0  # seconds for a worker to return the sessions that it was asked for
 
 
 class Dismissal:
-    """The part of Offload that does it."""
+    """The part of Offload for this."""
 
-    idle = 30.0  # seconds workers without sessions stay
+    idle = 30.0  # seconds between two looks whether workers have next to nothing to do
     outlive: Outlive | None
     _descriptors: Descriptors
     _doors: Doors
@@ -54,7 +56,7 @@ class Dismissal:
         raise NotImplementedError
 
     def _look(self) -> None:
-        """Let all go when they have next to nothing to do."""
+        """Let all workers go when they have next to nothing to do."""
         self._timer = None
         self._ended = [worker for worker in self._ended if worker.process.poll() is None]
         ready = [worker for worker in self._workers if worker.is_ready]
@@ -64,7 +66,7 @@ class Dismissal:
         quiet = turns <= self._turns_before + _QUIET * len(ready)
         self._begun_before, self._turns_before = begun, turns
         room = self._descriptors.available(2 * open_there)
-        # Sessions that are there stay in one, should this process be killed.
+        # One worker keeps all open sessions, in case this process is killed.
         stays = max(ready, key=len, default=None) if self.outlive and open_there else None
         if few and quiet and room and self._dismissing is None and set(ready) - {stays}:
             self._dismissing = spawn(self.dismiss(stays), "dismiss workers")
@@ -76,7 +78,7 @@ class Dismissal:
         self._dismissing = None
 
     async def suspend(self) -> None:
-        """Carry everything here, until `resume`."""
+        """Take all sessions back from workers, and carry them here until `resume`."""
         self._is_suspended = True
         if self._dismissing is not None:
             await asyncio.wait({self._dismissing})
@@ -85,14 +87,14 @@ class Dismissal:
                 await self.dismiss()
 
     def resume(self) -> None:
-        """Have workers again where there is much to do."""
+        """Allow workers again."""
         self._is_suspended = self._doors.are_kept = False
 
     async def dismiss(self, stays: Worker | None = None) -> None:
-        """Accept here again, and carry what they have; then let idle workers go. One may stay, and
-        gets what the others had.
+        """Accept here again, and take back the sessions of workers; then let workers without
+        sessions go. The worker `stays`, if given, is kept, and gets the sessions of the others.
         """
-        # A door that a client opened again meanwhile would bring sessions nobody hears of.
+        # A door that a client opened meanwhile would begin sessions in a worker that is let go.
         self._doors.are_kept = True
         try:
             await self._dismiss(stays)
@@ -110,7 +112,7 @@ class Dismissal:
         if stays is not None:
             self._hand(one for one in sessions if isinstance(one, Session) and one.is_passable)
         told = await self.measure()
-        # Who has not said everything has sessions, or sums of some, that nobody knows of.
+        # A worker that has not told all its numbers may have sessions that are not known here.
         done = [one for one in going if one in told and one in self._workers and one.is_ready]
         for worker in [one for one in done if not len(one)]:
             self._workers.remove(worker)
@@ -121,8 +123,8 @@ class Dismissal:
         self.keep()
 
     async def _recall(self, worker: Worker) -> None:
-        """Have `worker` return what is connected, some at a time: what is on its way waits."""
-        in_vain = 0  # the answer to what was asked before may have come first
+        """Have `worker` return its connected sessions, some at a time: on the way they wait."""
+        in_vain = 0  # calls without a session; one may be: the answer to an earlier ping came first
         while len(worker) and in_vain < 2 and worker in self._workers:
             before = len(worker)
             try:

@@ -1,8 +1,9 @@
-"""The listeners that workers accept at, as the relay has them.
+"""The doors: listeners that workers accept at, as the relay has them.
 
-A listener whose clients come while workers are there is given to all of them, with what they have
-to know; the relay itself accepts there no longer, and only looks whether somebody does. It takes a
-listener back where each client has to be looked at (`plain.py`).
+When a client comes to a listener while there are workers, the relay opens a door: it gives the
+listener to all workers, with the addresses where its clients are led. The relay itself accepts
+there no longer, unless no worker does. It shuts the door, and so takes the listener back, where it
+has to look at each client (`plain.py`).
 """
 
 from __future__ import annotations
@@ -46,12 +47,12 @@ if TYPE_CHECKING:
 __all__ = ["Doors"]
 
 _AT_FIRST = 64  # doors that are opened before a client comes
-_PATIENCE = 0.5  # seconds until a worker that has not heard is not waited for: it stands still
+_PATIENCE = 0.5  # seconds to wait for a worker to confirm a change: after that it stands still
 
 
 class Doors:
-    """Opens and shuts them; hears of what happens there. `summed` is told of sessions that were
-    over in a moment; without it workers tell of each.
+    """Opens and shuts doors, and counts what workers tell of sessions there. `summed` is told of
+    sessions that were over in a moment; without it workers tell of each such session.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class Doors:
         self._summed = summed
         self.shared: Shared | None = None  # as long as there are workers
         self.workers: Collection[Worker] = ()
-        self.are_kept = False  # by the relay, as long as workers are let go
+        self.are_kept = False  # all doors stay shut, while workers are let go
         self._resolver = resolver
         self._is_own = is_own
         self._version = 0
@@ -86,14 +87,14 @@ class Doors:
             self.look(listener)
 
     def open_first(self, listeners: Iterable[StreamListener]) -> None:
-        """Have workers accept at `listeners` from now on, though nobody has come there yet, unless
-        they are many: should the relay be killed, clients are let in.
+        """Open the doors of the first of `listeners` before a client comes there: so workers accept
+        clients should the relay be killed.
         """
         for place, listener in enumerate(listeners):
             if listener.is_open and place < _AT_FIRST:
                 self.warm(listener)
             elif listener.sessions:
-                self._number(listener)  # workers may be given these
+                self._number(listener)  # its sessions may be handed to workers, and need a book
 
     def _number(self, listener: StreamListener) -> bool:
         if listener not in self._numbers:
@@ -110,7 +111,7 @@ class Doors:
     def claimed(
         self, shared: Shared, found: Mapping[int, tuple[StreamListener, Mapping[int, Candidate]]]
     ) -> None:
-        """Workers of another process have these doors, by number, with their ways."""
+        """Take over the doors of a relay that was killed, by number, with their ways."""
         self.shared = shared
         self._version = int(shared.cells[VERSION])
         for number, (listener, ways) in found.items():
@@ -120,18 +121,18 @@ class Doors:
             self._enter(opening)
 
     def ways(self, number: int) -> Mapping[int, Candidate]:
-        """Return what the ways of a door are."""
+        """Return the ways of a door, by number."""
         return self._open[number].ways if number in self._open else {}
 
     def reopen(self) -> None:
-        """Have workers that were claimed accept where they may, and nowhere else."""
+        """Open or shut each door of workers that were claimed, as its route is now."""
         for opening in tuple(self._open.values()):
             self.look(opening.listener)
             if opening.plain is None:
                 self._shut(opening)
 
     def look(self, listener: StreamListener) -> None:
-        """What clients of `listener` meet may have changed."""
+        """Open, change or shut the door of `listener`: where its clients go may have changed."""
         number = self._numbers.get(listener)
         if number is None:
             return
@@ -154,33 +155,33 @@ class Doors:
         listener.set_aside(True)
 
     def look_at_all(self) -> None:
-        """What is ours, or known, may have changed."""
+        """Look at all doors: our own listen addresses, or those of endpoints, may have changed."""
         for listener in tuple(self._numbers):
             self.look(listener)
 
     def has_any(self, listeners: Iterable[object]) -> bool:
-        """Tell whether workers accept at one of `listeners`, or have."""
+        """Tell whether workers accept at one of `listeners`, or have accepted there."""
         return any(one in self._numbers for one in listeners) and bool(self.workers)
 
     def shut(self, listener: StreamListener) -> None:
-        """Take `listener` back."""
+        """Shut the door of `listener`: the relay accepts there again."""
         number = self._numbers.get(listener)
         if number is not None and self._open[number].plain is not None:
             self._shut(self._open[number])
 
     def shut_all(self) -> None:
-        """Take all back."""
+        """Shut all doors."""
         for listener in tuple(self._numbers):
             self.shut(listener)
 
     def greet(self, worker: Worker) -> None:
-        """Tell a worker that is ready now of what the others know."""
+        """Tell a worker that is ready now of all doors that are open."""
         for opening in self._open.values():
             if opening.plain is not None:
                 worker.show(self._message(opening, opening.plain), opening.listener.sock)
 
     async def settle(self) -> None:
-        """Return when every worker that is at work has heard of all changes."""
+        """Wait until every worker that is at work has confirmed all changes."""
         self._heard.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE):
@@ -189,7 +190,7 @@ class Doors:
                     self._heard.clear()
 
     def hear(self) -> None:
-        """A worker has heard of a change, or is gone."""
+        """A worker has confirmed a change, or is gone."""
         self._heard.set()
 
     def progress(self, listener: StreamListener) -> int:
@@ -198,24 +199,24 @@ class Doors:
         return self._begun(number) if number is not None else 0
 
     def turns(self, workers: Iterable[Worker]) -> int:
-        """Return how many turns `workers` have made, ever."""
+        """Return how many turns the pollers of `workers` have made, ever."""
         if self.shared is None:
             return 0
         return sum(self.shared.cells[worker.row * COLUMNS + TURN] for worker in workers)
 
     def opened(self, worker: Worker, item: Opened) -> tuple[Session, Mapping[int, Candidate]]:
-        """Return the session that `worker` tells of, and what the ways of its door are."""
+        """Return the session that `worker` tells of, and the ways of its door."""
         opening = self._open[item.door]
         self.tally.begun(worker.row, opening.number, 1)
         return opening.listener.begun_elsewhere(item), opening.ways
 
     def ended(self, worker: Worker, number: int, item: Ended) -> None:
-        """Note that the end of a session is counted, which `worker` has counted in that book."""
+        """Note that the relay counts the end of a session, which `worker` has in book `number`."""
         carried = item.to_upstream, item.to_client
         self.tally.ended(worker.row, number, item.event, 1, carried)
 
     def summed(self, worker: Worker, item: Sum) -> None:
-        """Count sessions that were over before they were told of."""
+        """Count sessions that were over before the worker told of them."""
         opening, count = self._open[item.door], len(item.totals)
         self.tally.begun(worker.row, item.door, count)
         carried = item.to_upstream, item.to_client
@@ -245,7 +246,7 @@ class Doors:
         socks: Sequence[socket.SocketType],
         known: Session | None,
     ) -> None:
-        """See to a client that a worker does not lead on; `known`: it was told of before."""
+        """Serve a client that a worker has brought; `known`: its session, if it was told of."""
         opening = self._open[message.door]
         if known is None:
             self.tally.begun(worker.row, opening.number, 1)
@@ -253,7 +254,8 @@ class Doors:
         opening.listener.brought(message, candidate, socks, known)
 
     def gone(self, worker: Worker) -> int:
-        """Count as cut what a worker that is gone has not told of; return how many that were."""
+        """Count as cut the sessions that `worker`, which is gone, did not tell of; return how many.
+        """
         if self.shared is None:
             return 0
         self.hear()
@@ -267,14 +269,14 @@ class Doors:
         self.tally.close(self.shared, worker.row)
         if not any(one.is_ready for one in self.workers if one is not worker):
             self.shut_all()
-        else:  # it may have been told of clients, and nobody else
+        else:  # the kernel may have told only this worker of clients that wait
             for opening in self._open.values():
                 if opening.plain is not None:
                     opening.listener.look()
         return lost
 
     def _free(self) -> int | None:
-        """Return the number of a door that is free, or can be."""
+        """Return a number for a new door: a free one, or that of a listener that is closed."""
         if len(self._open) < DOORS:
             return next(one for one in range(DOORS) if one not in self._open)
         for number, opening in self._open.items():
@@ -320,7 +322,7 @@ class Doors:
         opening.listener.set_aside(False)
 
     def _raise_version(self) -> None:
-        """Accept nothing anywhere before what comes now is heard."""
+        """Have all workers read the message that follows before they accept again, anywhere."""
         self._version += 1
         if self.shared is not None:
             self.shared.cells[VERSION] = self._version

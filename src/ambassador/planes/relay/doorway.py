@@ -1,8 +1,8 @@
-"""A listener that a worker accepts at, and the sessions it begins there.
+"""A door as a worker has it: a listener where it accepts, and the sessions it begins there.
 
 The worker knows where clients are led to, and does only what nearly all of them need: accept,
-connect, carry. Who needs more is brought to the relay: where a connection fails, takes its time
-though there are others to try, or where the door is shut while it is being made.
+connect, carry. A client that needs more is brought to the relay: its connection to an endpoint has
+failed, or takes long while there are other addresses to try, or the door is shut in the meantime.
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Attempt", "Carried", "Doorway", "first_port"]
 
-# Told while there is somebody, to one worker that waits for it: the first that does (epoll(7)).
+# Reported while a client waits, to one worker only: the first that waits for it (epoll(7)).
 _ONE = select.EPOLLIN | (1 << 28)  # EPOLLEXCLUSIVE; no name in Python 3.11's select
-_MOST = 16  # accepted in one go before others have their turn
+_MOST = 16  # clients that are accepted in one turn, before other sockets have theirs
 _FEW = 2  # clients that wait: with more it is a flood
-_LEAD = 8  # sessions that one may have more than another in a flood
-# Seconds until one that leaves a client to another looks whether it was taken. Where the other has
-# not moved by then it is left nothing until it does: who stands still costs that once.
+_LEAD = 8  # sessions that one worker may have more than another in a flood
+# Seconds after which a worker that left a client to another worker looks again. If the other has
+# made no turn by then, it gets no client before it makes one: a worker that stands still costs a
+# client this wait once.
 _AGAIN = 0.005
 _BEGUN = frozenset({0, errno.EINPROGRESS})
 _ERROR = select.EPOLLERR | select.EPOLLHUP
@@ -42,7 +43,7 @@ _DIAL, _CUT = Event.DIAL, Event.CUT
 
 
 class Carried(Pair):
-    """A session of this worker: one that it was handed, or one that began at a door."""
+    """A session that this worker carries: handed over by the relay, or begun at a door."""
 
     __slots__ = (
         "attempt", "book", "client_name", "connected", "doorway", "event", "key", "loop", "note",
@@ -50,8 +51,8 @@ class Carried(Pair):
     )  # fmt: skip
     number: int  # of the book in which its end is counted,
     book: int  # and where that is in the shared memory
-    note: str | int  # of one that was handed over: see Adopt; else what it is called, 0: unknown
-    # Of one that began at a door:
+    note: str | int  # handed over: see Adopt; begun at a door: its number in the route, 0: unknown
+    # Of a session that began at a door:
     way: Way
     client_name: object  # as accept(2) tells it
     started: float
@@ -67,7 +68,7 @@ class Carried(Pair):
         self.attempt: Attempt | None = None
 
     def noted(self, event: Event) -> None:
-        """Keep what ends it first; see Pair."""
+        """Keep the event that ends it first; see Pair."""
         if self.event is _CUT and event is not Event.CONNECTED:
             self.event = event
 
@@ -83,7 +84,7 @@ class Carried(Pair):
             self.attempt = None
 
     def name_client(self) -> Client:
-        """Return what is told of its client."""
+        """Return the address of its client for a message; None for one of a unix socket."""
         name: Any = self.client_name
         return (name[0], name[1]) if isinstance(name, tuple) else None
 
@@ -98,11 +99,11 @@ class Attempt(Ready):
         self.sock = sock
 
     def ready(self, events: int) -> None:
-        """It is made, or has failed."""
+        """The connection is made, or has failed."""
         pair, sock = self.pair, self.sock
         if events & _ERROR and (
             error := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        ):  # else its end has come already, behind what it may have said
+        ):  # without an error, the endpoint has ended already, perhaps after some bytes
             self.drop()
             pair.loop.bring(pair, error)
             return
@@ -123,7 +124,7 @@ class Attempt(Ready):
         pair.join(upstream, events)
 
     def drop(self) -> None:
-        """Give up."""
+        """Close the connection."""
         self.pair.loop.attempts.discard(self)
         reset(self.sock)  # it may be connected since
         self.pair.poller.close_socket(self.sock)
@@ -134,7 +135,7 @@ class Attempt(Ready):
 
 
 class Doorway(Ready):
-    """Accepts on `sock`, which other workers have, too."""
+    """Accepts at one door, on `sock`, which other workers have, too."""
 
     def __init__(self, loop: WorkerLoop, door: Door, sock: socket.socket) -> None:
         self.number = door.number
@@ -171,9 +172,9 @@ class Doorway(Ready):
         """Accept; see poller.Ready."""
         loop = self._loop
         if loop.is_behind:
-            loop.ready(0)  # what has changed counts for this client already
+            loop.ready(0)  # a change that the relay has made counts for this client, too
             if loop.is_behind or self._is_shut:
-                if loop.alone:  # nobody says any longer what has changed
+                if loop.alone:  # the relay is gone before it told the change
                     self.leave()
                     loop.row.withdraw()
                 return
@@ -200,7 +201,7 @@ class Doorway(Ready):
             self._begin(client, address)
 
     def look(self) -> None:
-        """A worker that has more sessions leaves a client to us."""
+        """Accept: a worker with more sessions leaves a client to this one."""
         if not (self._is_shut or (self._loop.alone and self._loop.is_behind)):
             self._watch()
             self.ready(0)
@@ -209,7 +210,7 @@ class Doorway(Ready):
         """Go on; see poller.Ready."""
 
     def _waiting(self) -> int:
-        """Return how many wait; 1 where nothing tells, as at a path."""
+        """Return how many clients wait; 1 where that is unknown, as at a unix socket."""
         return 1 if self._is_path else backlog(self._sock, 1)
 
     def _look(self) -> None:
@@ -223,14 +224,14 @@ class Doorway(Ready):
             self._loop.poller.add(self._sock.fileno(), self, _ONE, patient=True)
 
     def leave(self) -> None:
-        """Leave clients where they wait, for others."""
+        """Accept nothing for now: clients wait in the backlog, for other workers."""
         if self._watched:
             self._watched = False
             self._loop.poller.remove(self._sock.fileno())
 
     def _failed(self, error: OSError) -> None:
         if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-            self.leave()  # others have descriptors still
+            self.leave()  # other workers may have descriptors
             self._loop.poller.later(0.1, self._look)
 
     def _begin(self, client: socket.SocketType, address: object) -> None:
@@ -297,16 +298,16 @@ def is_itself(sock: socket.SocketType) -> bool:
     """See refusal.refuse_itself."""
     try:
         return bool(sock.getsockname()[:2] == sock.getpeername()[:2])
-    except OSError:  # reset already, by somebody else
+    except OSError:  # the other side has reset it already
         return False
 
 
 def first_port() -> int:
-    """Return the first port that the kernel gives to a connection (ip(7)): only from there on one
-    can be connected to itself.
+    """Return the first port that the kernel gives to a connection (ip(7)): a connection to a lower
+    port cannot be one to itself.
     """
     try:
         with open(_PORTS) as file:  # noqa: PTH123 (pathlib is 5 ms)
             return int(file.read().split()[0])
     except (OSError, ValueError, IndexError):
-        return 0  # look at all
+        return 0  # look at all connections

@@ -24,7 +24,7 @@ class Evidence:
     """What is known of one endpoint of a route."""
 
     address: Address
-    here: bool = True  # among the endpoints of the route
+    here: bool = True  # it is among the endpoints of the route
     open: int = 0
     failed_at: float | None = None  # the last failure that no success followed
     failing_since: float | None = None
@@ -35,11 +35,11 @@ class Evidence:
     error: str = ""  # the last failure, and when it was (seconds since 1970)
     failed_on: float = 0.0
     turn: int = 0  # sessions that were led to one of its addresses
-    at: dict[str, int] = field(default_factory=dict)  # open sessions of each, where it has some
-    addresses: Sequence[str] = ()  # as they were last
+    at: dict[str, int] = field(default_factory=dict)  # open sessions by address, without zeros
+    addresses: Sequence[str] = ()  # its addresses as they were last
 
     def met(self, to_upstream: int, to_client: int) -> EndpointMet:
-        """Return what clients have met; those whose sessions are open have carried so much."""
+        """Return what clients have met; the arguments are the bytes of sessions still open."""
         return EndpointMet(
             self.opened,
             self.to_upstream + to_upstream,
@@ -53,8 +53,8 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One address a session may connect to. `address` is an IP literal, or a path (port 0);
-    `written` is how the name has it, where it brings its port along.
+    """One address a session may connect to. `address` is an IP literal, or a path (port 0). Where
+    a name gives an address with a port of its own, `written` is that address as the name has it.
     """
 
     endpoint: Endpoint
@@ -93,7 +93,7 @@ class Counters:
     to_upstream: int = 0
     to_client: int = 0
     closed: Counter[Reason] = field(default_factory=Counter)
-    turned_away: TurnedAway = field(default_factory=TurnedAway)  # who are refused, too
+    turned_away: TurnedAway = field(default_factory=TurnedAway)  # counted in `refused`, too
     limits: Limits = field(default_factory=Limits)
     alike: Alike = field(default_factory=Alike)
     queue: LimitQueue = field(init=False)
@@ -102,25 +102,25 @@ class Counters:
         self.queue = LimitQueue(self)
 
     def meet(self, route: Route, host: str) -> None:
-        """Note the client of `route` at `host` (empty: of a path), whether it gets a session or
-        not.
+        """Note the client of `route` at `host` (empty: of a unix socket), whether it gets a session
+        or not.
         """
         if not self.alike.varied and host and self.alike.meet(host):
             tell_alike(route.name, self.alike.words())
 
     def takes(self, route: Route, host: str, now: float) -> bool:
-        """Tell whether the client at `host` gets a session of `route` at once, and count who does
-        not; see `judge`.
+        """Tell whether the client at `host` gets a session of `route` at once, and count it if not;
+        see `judge`.
         """
         return self.judge(route, host, now) is True
 
     def judge(self, route: Route, host: str, now: float) -> bool | Reason:
-        """Tell whether the client at `host` gets a session of `route`, and count who does not; a
-        reason where it has to wait for a place first, in the `queue`. The end of who gets one is to
-        be told to `limits.left` where the route is limited.
+        """Tell whether the client at `host` gets a session of `route`, and count it if not; return
+        a reason where it has to wait for a place first, in the `queue`. Where the route is limited,
+        `limits.left` has to be called at the end of a session.
         """
         reason: Reason | None = None
-        # Who comes to a path, and is not introduced by a PROXY header, has no address.
+        # A client of a unix socket has no address, unless a PROXY header names one.
         if route.admitted is not None and host and not admits(route.admitted, host):
             reason = Reason.DENIED
         elif is_limited(route):
@@ -136,8 +136,8 @@ class Counters:
         return False
 
     def turn_away(self, route: str, reason: Reason, host: str) -> None:
-        """Count the client at `host`, which the route so named does not take for `reason`."""
+        """Count the client at `host`, which the route of this name refuses for `reason`."""
         self.refused += 1
         if not self.alike.varied:
-            self.alike.meet(host)  # the line about who is refused says the same
+            self.alike.meet(host)  # without a log line: that about the refusal says the same
         self.turned_away.add(route, reason, host)

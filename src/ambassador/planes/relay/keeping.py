@@ -1,5 +1,5 @@
-"""Copies of all listening sockets, kept by one worker in case the relay is killed: clients of those
-that no worker accepts at wait in the backlog until another relay comes, and are not refused.
+"""Copies of all listening sockets, kept by one worker in case the relay is killed. Then clients of
+listeners at which no worker accepts are not refused, but wait in the backlog for the next relay.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Keeping"]
 
-_PIECE = 50  # sockets sent before other work of the loop has its turn: 2 ms
+_PIECE = 50  # sockets that are sent in one turn of the event loop: 2 ms
 
 
 class Keeping:
-    """Of the `listeners` there are; systemd's sockets are kept by systemd."""
+    """Has copies of all `listeners` kept, except of sockets that systemd has lent, and keeps."""
 
     def __init__(self, poller: Poller, listeners: Callable[[], Iterable[StreamOrUdp]]) -> None:
         self._poller = poller
@@ -32,7 +32,7 @@ class Keeping:
         self._due: list[StreamOrUdp] = []
 
     def look(self, workers: Iterable[Worker]) -> None:
-        """Have what there is kept by one of `workers`, and nothing else."""
+        """Have one of `workers` keep a copy of each listener, and close copies of all others."""
         keeper = next((one for one in workers if one.is_ready), None)
         if keeper is not self._keeper:
             self._keeper = keeper

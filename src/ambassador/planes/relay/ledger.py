@@ -1,8 +1,9 @@
-"""What the relay leaves behind in the memory it shares with its workers, should it be killed: its
-routes, what they have counted, and what the operator wishes. `reclaim` reads it.
+"""The ledger: what the relay writes for the next relay, should it be killed, into the memory that
+it shares with its workers: its routes, what they have counted, and the wishes of the operator.
+`reclaim` reads it.
 
-Workers write what they carry into the same memory by themselves (`shared.Shared`). So what stands
-here needs to be no newer than half a second: beside it stands what of theirs is counted in it.
+Workers write their books into the same memory (`shared.Shared`). So the ledger may be half a second
+old: it says how much of each book it has counted, and the reader adds the rest.
 """
 
 from __future__ import annotations
@@ -29,14 +30,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Ledger", "looks_other"]
 
-_PAUSE = 0.5  # seconds between two writings of what was counted,
-_PIECE = 50  # entries that are written again at once: 2 ms
+_PAUSE = 0.5  # seconds at least between two writings of what was counted
+_PIECE = 50  # entries of routes that are made anew at once: 2 ms
 _BETWEEN = 0.01  # seconds between two such pieces
-_SHARE = 30  # and so many times as long as one takes: at most a thirtieth of this process
+_SHARE = 30  # pause so many times as long as a writing takes: a thirtieth of this process's time
 
 
 class Ledger:
-    """`routes` yields each route, and whether it has left; `tally`: see Tally."""
+    """Writes it. `routes` yields each route, and whether it has left; `tally`: see Tally."""
 
     def __init__(
         self, routes: Callable[[], Iterable[tuple[RelayRoute, bool]]], tally: Tally
@@ -52,27 +53,27 @@ class Ledger:
         self._unwritten = False
 
     def begin(self, shared: Shared) -> None:
-        """There are workers to leave it with."""
+        """Write from now on: there are workers, which keep `shared`."""
         self._shared = shared
         self._write(shared.wishes, self._wishes())
         self._entries.clear()
         self.routes_changed()
 
     def end(self) -> None:
-        """There are none."""
+        """Write no longer: there are no workers."""
         self._shared = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def wish(self, wishes: Callable[[], bytes]) -> None:
-        """Keep what the operator wishes from now on, which `wishes` writes down."""
+        """Write the wishes of the operator, now and at `begin`; `wishes` returns them as text."""
         self._wishes = wishes
         if self._shared is not None:
             self._write(self._shared.wishes, wishes())
 
     def routes_changed(self) -> None:
-        """Keep which routes there are from now on."""
+        """Write which routes there are now."""
         if self._shared is None:
             return
         found = [_route(one, has_left) for one, has_left in self._routes()]
@@ -80,7 +81,7 @@ class Ledger:
         self._later(0.0)
 
     def touch(self, live: LiveRoute) -> None:
-        """Keep soon what has been counted of a route."""
+        """Write soon what was counted of a route."""
         if self._shared is None:
             return
         self._touched.add(live.serial)
@@ -107,7 +108,7 @@ class Ledger:
                 fresh += 1
                 if fresh <= _PIECE:
                     entry = json.dumps(self._entry(route))
-                else:  # the next time
+                else:  # its turn is in the next piece
                     self._touched.add(serial)
             if entry is not None:
                 self._entries[serial] = entry
@@ -117,7 +118,7 @@ class Ledger:
             self._later(_BETWEEN)
             return
         took = time.monotonic() - began
-        if took * _SHARE > _PAUSE:  # what is touched meanwhile waits for that
+        if took * _SHARE > _PAUSE:  # routes that are touched meanwhile wait for this timer
             self._later(took * _SHARE)
 
     def _entry(self, route: RelayRoute) -> dict[str, Any]:
@@ -156,6 +157,7 @@ class Ledger:
 
 
 def _route(route: RelayRoute, has_left: bool) -> list[Any]:
+    """Return [serial, protocol, listen address, name, `existing`, whether it has left]."""
     it = route.live.route
     return [
         *(route.live.serial, it.proto.value, format_address(it.listen), it.name),
@@ -164,7 +166,7 @@ def _route(route: RelayRoute, has_left: bool) -> list[Any]:
 
 
 def looks_other(step: Step) -> bool:
-    """Return whether what is left for a process after us would be another."""
+    """Return whether `step` changes what the ledger says of a route."""
     if not isinstance(step, ChangeRoute):
         return False
     before, now = step.old, step.new

@@ -1,10 +1,10 @@
-"""What is told of listeners and sessions for the relay that comes after one that was killed: JSON.
+"""Notes about doors and sessions, as JSON. Workers keep them for the next relay, should this one be
+killed.
 
     a door      serial of its route, port, ways, whether the route follows a primary
     a session   serial, port, number, client, when it began, when it was connected (or null), where
-                to: endpoint, address, port, and how the name has it (or null), whether its route
-                follows a primary
-    the routes  [serial, protocol, listen address, name, policy, last number of a session, has left]
+                to (or null): endpoint, address, port, and the address as the name has it; whether
+                its route follows a primary
 
 Times are of the monotonic clock, which all processes share.
 """
@@ -53,23 +53,23 @@ class DoorNote(NamedTuple):
 
 
 def door_note(serial: int, port: int, ways: tuple[Way, ...] = (), *, led: bool = False) -> str:
-    """Return it as text; while the relay lives, the ways stand in the message beside it."""
+    """Return the note of a door as text; without `ways` in the message Door, which has them."""
     return json.dumps([serial, port, ways, led])
 
 
 def read_door(text: str) -> DoorNote:
-    """Return what `door_note` has made. Raises ValueError and TypeError."""
+    """Read a text that `door_note` has made. Raises ValueError and TypeError."""
     serial, port, ways, led = json.loads(text)
     return DoorNote(int(serial), int(port), tuple(Way(*one) for one in ways), bool(led))
 
 
 def session_note(note: SessionNote) -> str:
-    """Return it as text."""
+    """Return the note of a session as text."""
     return json.dumps(note)
 
 
 def read_session(text: str) -> SessionNote:
-    """Return what `session_note` has made. Raises ValueError and TypeError."""
+    """Read a text that `session_note` has made. Raises ValueError and TypeError."""
     serial, port, number, client, started, connected, where, led = json.loads(text)
     address = (str(client[0]), int(client[1])) if client else None
     found = where and (str(where[0]), str(where[1]), int(where[2]), str(where[3]))
@@ -80,7 +80,7 @@ def read_session(text: str) -> SessionNote:
 def of_carried(
     door: str, number: int, client: Client, *, started: float, connected: float, way: Way
 ) -> str:
-    """Return the note of a session that began at a `door`, whose note that is."""
+    """Return the note of a session that began at a door; `door` is the note of that door."""
     at = read_door(door)
     where = (way.endpoint, way.address, way.port, way.written) if connected else None
     when = started, connected or None

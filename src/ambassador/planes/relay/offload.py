@@ -1,13 +1,13 @@
-"""Workers: processes that accept, connect and carry beside the relay, so that all cores do.
+"""Workers: processes that accept, connect and carry beside the relay, to use all cores.
 
 They are started as soon as there is much to do: until then, and where there is a single core, the
-relay does the same by itself. Listeners go to them with the next client (`doors.py`); sessions that
-the relay has begun by then, or has to begin itself, go to the worker that has the fewest, once they
-are busy and no longer young: handing one over costs as much as a few requests. Which are busy is
-seen in a sample of turns of the poller. Workers that have had nothing to do for a while end.
+relay does the same by itself. Workers accept at a listener from its next client on (`doors.py`).
+Sessions that the relay has begun are handed to the worker with the fewest sessions, once they are
+busy and no longer young: to hand over a session costs as much as a few requests. A sample of turns
+of the poller shows which sessions are busy. Workers that have had nothing to do for a while end.
 
-Where workers may outlive the relay (`Outlive`), a session that lasts goes to one though it is
-quiet, and one worker stays as long as there are sessions: a crash of this process ends none.
+Where workers may outlive the relay (`Outlive`), a quiet session is handed over, too, if it lasts,
+and one worker stays as long as there are sessions: so a crash of this process ends none of them.
 """
 
 from __future__ import annotations
@@ -43,17 +43,19 @@ __all__ = ["Offload"]
 
 _PAUSE = 64  # turns between two samples
 _SAMPLE = 32  # turns of a sample
-_BUSY = 0.125  # seconds: when the turns of a pause took longer, there is nothing to spread
+_BUSY = 0.125  # seconds: when the turns of a pause took longer, there is not much to do
 _GROWN = 0.1  # seconds: younger sessions may be over in a moment
-_AGAIN = 10.0  # seconds after one died before another is started
-_PATIENCE = 1.0  # seconds for all workers to tell their numbers, or that all has ended
+_AGAIN = 10.0  # seconds after a worker died before another is started
+_PATIENCE = 1.0  # seconds for workers to tell their numbers, or the ends of sessions that were cut
 _TICK = 0.02  # seconds between two looks whether something has ended
-_LATE = 10.0  # seconds for a worker to begin
+_LATE = 10.0  # seconds for a worker process to be ready
 _RESERVE = 32  # descriptors of a worker that are not for sessions
 
 
 class Offload(Dismissal):
-    """Hands sessions of `poller` to at most `limit` workers. `eager`: every session, at once."""
+    """Starts and ends at most `limit` workers, and hands sessions of `poller` to them; with `eager`
+    every session, at once.
+    """
 
     def __init__(
         self,
@@ -71,7 +73,7 @@ class Offload(Dismissal):
         self._ledger = ledger
         self._keeping = keeping
         self._listeners = listeners
-        self._frozen_rows: set[int] = set()  # of workers that another relay had, and we do not
+        self._frozen_rows: set[int] = set()  # of workers that did not answer when claimed
         self._poller = poller
         self._descriptors = descriptors
         self._turns_before = 0
@@ -87,7 +89,7 @@ class Offload(Dismissal):
         self._timer: asyncio.TimerHandle | None = None
         self._not_before = 0.0
         self._is_suspended = False
-        self._quiet: list[Session] = []  # that wait for a worker
+        self._quiet: list[Session] = []  # lasting sessions that wait for a worker to be ready
         self._begun_before = 0
         self._began = time.monotonic()
         self._room = (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _RESERVE) // 2
@@ -96,7 +98,7 @@ class Offload(Dismissal):
 
     @property
     def workers(self) -> Collection[Worker]:
-        """Those that run."""
+        """The workers that run."""
         return tuple(self._workers)
 
     @property
@@ -118,7 +120,7 @@ class Offload(Dismissal):
                         self._ledger.begin(self._shared)
                 taken = {one.row for one in (*self._workers, *self._ended)} | self._frozen_rows
                 row = next((one for one in range(1, self._shared.rows + 1) if one not in taken), 0)
-                if not row:  # processes that do not end have them all
+                if not row:  # all rows are those of processes that have not ended
                     return
                 worker = Worker(self._poller, self, self._doors, row, outlive=self.outlive)
                 self._workers.append(worker)
@@ -134,7 +136,7 @@ class Offload(Dismissal):
                 return
 
     def ready(self, worker: Worker) -> None:
-        """Let it know of the doors; see worker.Worker."""
+        """Tell `worker`, which is ready now, of the doors, and hand it sessions that wait."""
         self._doors.greet(worker)
         self.keep()
         if self.outlive is not None:
@@ -145,18 +147,18 @@ class Offload(Dismissal):
             self._timer = self._loop.call_later(self.idle, self._look)
 
     def more(self) -> None:
-        """Perhaps there is something to do for one more; see worker.Worker."""
+        """Start more workers if there is enough to do for them; see worker.Worker."""
         running = len(self._workers)
         if running < self._limit and time.monotonic() >= self._not_before:
             self.start(wanted(self._limit, running, 0, sum(map(len, self._workers))))
 
     def keep(self) -> None:
-        """Have listening sockets kept, as they are now."""
+        """Have a worker keep copies of the listening sockets, as they are now; see Keeping."""
         if self._keeping is not None and self.outlive is not None:
             self._keeping.look(self._workers)
 
     def claimed(self, shared: Shared, workers: Sequence[Worker], frozen: set[int]) -> None:
-        """Go on with workers of a relay that was killed; those of `frozen` rows do not answer."""
+        """Go on with workers of a relay that was killed; workers of `frozen` rows do not answer."""
         self._shared = shared
         self._frozen_rows = frozen
         self._workers += workers
@@ -167,7 +169,7 @@ class Offload(Dismissal):
             self._timer = self._loop.call_later(self.idle, self._look)
 
     def lasting(self, sides: Iterable[Side]) -> None:
-        """Sessions are no longer young: have a worker carry them, though they may be quiet."""
+        """Have a worker carry the sessions of `sides`, which are no longer young, even if quiet."""
         if not self._limit or self.outlive is None or self._is_suspended:
             return
         pairs = dict.fromkeys(side.pair for side in sides if not side.closed)
@@ -182,8 +184,8 @@ class Offload(Dismissal):
             self._quiet += sessions
 
     async def measure(self) -> Collection[Worker]:
-        """Have the numbers of all sessions brought up to date; return the workers that have told
-        all of theirs.
+        """Bring the numbers of all sessions up to date; return the workers that have told all of
+        their numbers.
         """
         now = time.monotonic()
         asked = [one for one in self.workers if not one.stands_still(now)]
@@ -193,8 +195,8 @@ class Offload(Dismissal):
         return [one for one in asked if not one.asked]
 
     async def settle(self, sessions: Collection[Session]) -> None:
-        """Return when each of `sessions`, which have been cut, has ended, by force in a worker
-        that stands still.
+        """Wait until each of `sessions`, which have been cut, has ended; end it by force where its
+        worker stands still.
         """
         left = {one for one in sessions if one.state is not State.CLOSED}
         deadline = time.monotonic() + _PATIENCE
@@ -260,7 +262,7 @@ class Offload(Dismissal):
             self._hand(busy)
         for worker in late:
             if now > worker.began + _LATE:
-                worker.process.kill()  # that it is gone is heard as of any other
+                worker.process.kill()  # its channel ends, as of any process that is gone
 
     def _hand(self, busy: Iterable[Session]) -> None:
         now = time.monotonic()
@@ -274,11 +276,11 @@ class Offload(Dismissal):
             loads[place] += 1
             shares[place].append(session)
         for worker, share in zip(able, shares, strict=True):
-            if share:  # else a worker that has just begun to stand still would get them
+            if share:  # after an answer: so a worker that stands still since a moment gets nothing
                 worker.when_it_answers(partial(_give, worker, share))
 
     def gone(self, worker: Worker) -> None:
-        """Go on without it; see worker.Worker."""
+        """Go on without `worker`, whose process is gone; see worker.Worker."""
         self._workers.remove(worker)
         self._ended.append(worker)
         self._doors.workers = tuple(self._workers)
@@ -287,7 +289,7 @@ class Offload(Dismissal):
         self._tell_death(worker)
 
     def _tell_death(self, worker: Worker) -> None:
-        """Say how `worker` ended, as soon as that is known: a process takes a while to end."""
+        """Log how `worker` ended, as soon as that is known: a process takes a while to end."""
         code = worker.process.poll()
         if code is None:
             self._loop.call_later(_TICK, self._tell_death, worker)

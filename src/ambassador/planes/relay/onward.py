@@ -1,4 +1,4 @@
-"""How a relay changes hands: its listeners and sessions go to another process, or come from one."""
+"""How a relay gives its listeners and sessions to a successor, or takes those of a predecessor."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _NOTHING = b'{"version": %d, "routes": {}, "parcels": []}' % VERSION
 
 
 class Onward:
-    """The part of a RelayPlane that does it."""
+    """The part of a RelayPlane for this."""
 
     offload: Offload
     _around: Surroundings
@@ -42,7 +42,8 @@ class Onward:
     _arrived: ClientArrived
     _incoming: Incoming | None = None
     _outgoing: Outgoing | None = None
-    _open: Sequence[StreamOrUdp] | None = None  # that take clients, where the others have stopped
+    # Listeners that still take clients, after `stop_accepting` has paused the others.
+    _open: Sequence[StreamOrUdp] | None = None
 
     @property
     def passing(self) -> int:
@@ -50,7 +51,7 @@ class Onward:
         return VERSION
 
     def take(self, text: bytes, descriptors: Sequence[int]) -> None:
-        """Take a piece of what the process before carries; see ports.ListeningPlane."""
+        """Take copies of some sessions of the predecessor; see ports.ListeningPlane."""
         from ambassador.planes.relay.incoming import Incoming  # noqa: PLC0415 (see above)
 
         if self._incoming is None:
@@ -58,19 +59,19 @@ class Onward:
         self._incoming.take(text, descriptors)
 
     def settle(self, state: bytes) -> None:
-        """Be ready to go on; see ports.ListeningPlane."""
+        """Take the last state of all that was taken; see ports.ListeningPlane."""
         self.take(_NOTHING, ())
         assert self._incoming is not None
         self._incoming.settle(state)
 
     def disown(self) -> None:
-        """Forget what was taken; see ports.ListeningPlane."""
+        """Drop all that was taken; see ports.ListeningPlane."""
         incoming, self._incoming = self._incoming, None
         if incoming is not None:
             incoming.disown()
 
     def begin(self) -> None:
-        """Go on with what was taken; see ports.ListeningPlane."""
+        """Carry what was taken from now on; see ports.ListeningPlane."""
         incoming, self._incoming = self._incoming, None
         if incoming is not None:
             incoming.begin()
@@ -84,7 +85,7 @@ class Onward:
             await piece.end()
 
     def reclaim(self, claims: Claims) -> Recovered:
-        """Accept, and go on with the workers of a relay that was killed, and all they carry."""
+        """Accept, and take over the workers of a relay that was killed with all their sessions."""
         from ambassador.planes.relay.reclaimed import Reclaimed  # noqa: PLC0415 (see above)
 
         reclaimed = Reclaimed(claims, self._around, self._routes, self._retired)
@@ -118,11 +119,11 @@ class Onward:
                 listener.pause()
 
     async def gather(self) -> None:
-        """Have all sessions here; see ports.Passing."""
+        """Take all sessions back from workers; see ports.Passing."""
         await self.offload.suspend()
 
     async def stop_accepting(self) -> None:
-        """Let clients wait; datagrams are taken for as long as flows are carried."""
+        """Pause the listeners of streams: clients wait in the backlog. Datagrams are still read."""
         piece = Slice()
         listeners = self._listeners()
         for listener in listeners:
@@ -134,7 +135,7 @@ class Onward:
             await piece.end()
 
     def copies(self) -> Iterator[Piece]:
-        """Yield what has not been yielded yet; see ports.Passing."""
+        """Yield copies of the sessions that were not copied yet; see ports.Passing."""
         from ambassador.planes.relay.outgoing import Outgoing  # noqa: PLC0415 (see above)
 
         if self._outgoing is None:
@@ -143,13 +144,15 @@ class Onward:
         return self._outgoing.pieces()
 
     def freeze(self) -> tuple[Sequence[Piece], bytes]:
-        """Accept nothing any longer, and return the rest; see ports.Passing."""
+        """Accept nothing any longer; return the rest of the copies, and the state of all sessions.
+        See ports.Passing.
+        """
         assert self._outgoing is not None
         self.pause()
         return self._outgoing.freeze()
 
     def gone(self) -> int:
-        """Another process has them; see ports.Passing."""
+        """Let go of all sessions: the successor carries them now; see ports.Passing."""
         outgoing, self._outgoing, self._open = self._outgoing, None, None
         self._around.poller.is_lent = False
         return outgoing.gone() if outgoing is not None else 0
@@ -161,13 +164,13 @@ class Onward:
         await self.accept()
 
     def returned(self) -> None:
-        """Nobody else has copies any longer; see ports.Passing."""
+        """No other process has copies of our sessions any longer; see ports.Passing."""
 
         if self._outgoing is None:
             self._around.poller.is_lent = False
 
     def give_up(self) -> None:
-        """Leave the listeners to another process; open sessions go on."""
+        """Leave the listeners to the successor; open sessions go on here."""
         for listener in self._listeners():
             listener.give_up()
 
@@ -176,7 +179,7 @@ class Onward:
         yield from ((one, True) for one in self._leaving)
 
     def _retired(self, route: Route) -> RelayRoute:
-        """Return a route that has left, for sessions that are open still."""
+        """Return a route that has left already, for sessions of it that are still open."""
         live = LiveRoute(route, self._noticed, self._arrived)
         listener = StreamListener(self._around, live, socket.socket(), 0)
         listener.give_up()

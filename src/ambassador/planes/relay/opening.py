@@ -1,4 +1,4 @@
-"""One door: a listener that workers may accept at, and what its ways are called."""
+"""One door as the relay has it: a listener that workers may accept at, and its numbered ways."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ __all__ = ["Opening"]
 
 
 class Opening:
-    """One door: its listener, and what its ways are called."""
+    """One door. A way is one address where its clients are connected; `ways` has them by number.
+    `plain` is what workers know of it; None while it is shut.
+    """
 
     def __init__(self, number: int, listener: StreamListener) -> None:
         self.number = number
@@ -28,7 +30,7 @@ class Opening:
         self._next = itertools.count(1)
 
     def way(self, candidate: Candidate) -> Way:
-        """Return how `candidate` is called."""
+        """Return the way that leads to `candidate`, with a number that stays the same."""
         from ambassador.planes.relay.worker_messages import Way  # noqa: PLC0415 (workers are there)
 
         number = self._numbers.get(candidate)
@@ -39,6 +41,6 @@ class Opening:
         return Way(number, *where, format_endpoint(candidate.endpoint), candidate.written)
 
     def known(self, number: int, candidate: Candidate) -> None:
-        """An earlier process has called `candidate` so."""
+        """Note that an earlier relay gave the way to `candidate` this `number`."""
         self.ways[number] = candidate
         self._next = itertools.count(max(self.ways) + 1)

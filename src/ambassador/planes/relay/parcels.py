@@ -1,4 +1,4 @@
-"""Parts of what `outgoing` writes, and how they are read again."""
+"""Parts of the text that `outgoing` writes, and how they are read again."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = [
 
 
 def read(text: bytes) -> dict[str, Any]:
-    """Return what a piece, or the state, says. Raises ValueError, KeyError and TypeError."""
+    """Read the text of a piece, or of the state. Raises ValueError, KeyError and TypeError."""
     said = json.loads(text)
     if said["version"] != VERSION:
         raise ValueError(f"it is of version {said['version']}; here it is {VERSION}")
@@ -44,8 +44,9 @@ def passed_of(known: list[Any]) -> Passed:
 
 
 def candidate_of(route: Route, url: str, address: str, port: int, written: str) -> Candidate:
-    """Return where another process has connected a session of `route` to: to `address`, which its
-    name has as it is `written`, of the endpoint that is written like `url`. Raises ConfigError.
+    """Return where another process has connected a session of `route`: `url` is the endpoint as it
+    is written, `address` and `port` one of its addresses; `written`: see Candidate. Raises
+    ConfigError.
     """
     endpoint = parse_endpoint(url, proto=route.proto)
     for one in route.endpoints:  # as it is in the route now, with health and admin
@@ -55,13 +56,13 @@ def candidate_of(route: Route, url: str, address: str, port: int, written: str) 
 
 
 def written(header: Header) -> list[Any]:
-    """Return the header that a client has sent first; see `header_of`."""
+    """Write the PROXY header that a client has sent; see `header_of`."""
     rest = (header.alpn, header.authority, header.unique_id, header.tls)
     return [header.source, header.destination, *(one.hex() for one in rest)]
 
 
 def header_of(known: list[Any]) -> Header:
-    """Return what was `written`. Raises ValueError and TypeError."""
+    """Read what `written` has made. Raises ValueError and TypeError."""
     source, destination, *rest = known
 
     def place(one: list[Any] | None) -> Place | None:
@@ -71,17 +72,17 @@ def header_of(known: list[Any]) -> Header:
 
 
 def ancillary_of(known: list[Any]) -> Ancillary:
-    """Return what is sent along with answers of a flow. Raises ValueError and TypeError."""
+    """Read the ancillary data for answers of a flow; see pktinfo. Raises ValueError, TypeError."""
     return tuple((int(level), int(kind), bytes.fromhex(data)) for level, kind, data in known)
 
 
 def closed_socket() -> socket.SocketType:
-    """Return the socket of a side that has closed."""
+    """Return a closed socket, for a side that has closed."""
     sock = socket.SocketType()
     sock.close()
     return sock
 
 
 def senseless(error: Exception) -> RunError:
-    """Return what to say of `error`."""
+    """Return the error to raise where `error` came up while such a text was read."""
     return RunError(f"what the previous ambassador hands over makes no sense: {in_words(error)}")

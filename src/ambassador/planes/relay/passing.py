@@ -1,8 +1,8 @@
-"""A connected session on its way from one process to another: its two sockets and what is known
-beside them. Nothing is lost, doubled or reordered, whatever state it is in.
+"""How a connected session is passed from one process to another: its two sockets, and its state
+(`Passed`). No byte is lost, doubled or reordered, in any state.
 
-What has been read and not been written yet goes along in an unnamed file, since it may be more than
-a message holds. What the kernel has, received or to be sent, stays with the sockets.
+Bytes that were read and not sent yet go along in an unnamed file, since they may be more than a
+message holds. Bytes that the kernel has, received or to be sent, stay with the sockets.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ _FLAGS = ("ending", "ended", "finishing", "shut", "lost", "closed")
 
 
 def pack(pair: Pair, event: Event) -> tuple[Passed, list[socket.SocketType], bytes] | None:
-    """Return what is to be passed of `pair`: what is known, its sockets, those of the client first,
-    and what is unsent, that for the client first. None in a state that has nothing to pass, and
-    where one side speaks TLS: what OpenSSL knows stays in its process.
+    """Return what is to be passed of `pair`: its state, its sockets (the client's first), and its
+    unsent bytes (those for the client first). None where its state cannot be passed, or where one
+    side speaks TLS: what OpenSSL knows stays in its process.
     """
     client, upstream = pair.client, pair.upstream
     if upstream is None or pair.state not in _PASSABLE:
@@ -55,7 +55,7 @@ def pack(pair: Pair, event: Event) -> tuple[Passed, list[socket.SocketType], byt
 
 
 def take_out(pair: Pair) -> None:
-    """Let go of what has been passed: watch and carry it no longer. Its sockets stay open."""
+    """Watch and carry `pair` no longer, which has been passed. Its sockets stay open."""
     for side in (pair.client, pair.upstream):
         if side is not None:
             side.peer = side.to = side.delivery = None
@@ -65,20 +65,20 @@ def take_out(pair: Pair) -> None:
 
 
 def arrive(pair: Pair, passed: Passed, upstream: Side, unsent: bytes) -> None:
-    """Go on with what was `passed`: the client of `pair` and `upstream` have its sockets. Raises
-    OSError where they cannot be watched.
+    """Carry a session that was `passed`: the client of `pair` and `upstream` have its sockets.
+    Raises OSError where they cannot be watched.
     """
     restore(pair, passed, upstream, unsent)
     for side, known in ((pair.client, passed.client), (upstream, passed.upstream)):
         if not side.closed:
-            side.poller.add(side.sock.fileno(), side)  # which tells all that is so by now
+            side.poller.add(side.sock.fileno(), side)  # it reports first what is so already
         if known.delivers and not side.closed:
             side.delivery = Delivery(side)
             side.delivery.look()
 
 
 def restore(pair: Pair, passed: Passed, upstream: Side, unsent: bytes) -> None:
-    """Bring `pair` to where it has come to, and do nothing else yet; see `arrive`."""
+    """Set the state of `pair` to what was `passed`, and do nothing else yet; see `arrive`."""
     client = pair.client
     pair.upstream = upstream
     pair.state = passed.state
@@ -107,9 +107,9 @@ def file_of(unsent: bytes) -> io.FileIO:
 def received(
     passed: Passed, descriptors: Sequence[int]
 ) -> tuple[socket.SocketType, socket.SocketType, bytes] | None:
-    """Return the sockets of the client and of the upstream, and what is unsent, of a session that
-    has come with `descriptors`; a side that is closed has a closed one. None where some are
-    missing, as no descriptor was free, or where VERSION is another: those that came are reset.
+    """Return the sockets of the client and of the upstream, and the unsent bytes, of a session that
+    has come with `descriptors`; a side that is closed gets a closed socket. None where descriptors
+    are missing, as none was free here, or where VERSION differs: sockets that came are reset then.
     """
     sides = passed.client, passed.upstream
     unsent = passed.client.unsent + passed.upstream.unsent

@@ -1,4 +1,4 @@
-"""What a worker has to know to lead clients of a listener to their endpoints by itself."""
+"""What a worker has to know to connect clients of a listener to endpoints without the relay."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ambassador.ports import Resolver
 
 __all__ = ["Plain", "plain", "speaks_tls"]
 
-_MOST_TURNS = 2000  # that fit into one message,
-_MOST_ADDRESSES = 250  # and these
+_MOST_TURNS = 2000  # turns that fit into one message,
+_MOST_ADDRESSES = 250  # beside so many addresses
 
 
 class Plain(NamedTuple):
-    """`turns`: the place that each client is led to, one after the other; `places`: the addresses
-    of each. See worker_messages.Door.
+    """`turns`: the place for each client, one after the other; `places`: the addresses of each
+    place. See worker_messages.Door.
     """
 
     turns: tuple[int, ...]
@@ -32,11 +32,11 @@ class Plain(NamedTuple):
 def plain(
     live: LiveRoute, port: int, resolver: Resolver, is_own: Callable[[str, int], bool]
 ) -> Plain | None:
-    """Return where clients of a listener of `live` at `port` (0: a path) are led to; None where
-    each has to be looked at: not everybody may come in, or they are counted, the route is held,
-    something is in doubt or gets only a part yet, a name is not known, the source address is
-    chosen, a PROXY header is read or sent, TLS is spoken, or who the client is, or what all
-    processes have open, decides.
+    """Return where clients of a listener of `live` at `port` (0: a path) are led to. None where the
+    relay has to look at each client: the route lets in only some clients, limits them or is held;
+    an endpoint is in doubt or still warming up; a name is not resolved; the source address is
+    chosen; a PROXY header is read or sent; TLS is spoken; or the choice of an endpoint depends on
+    the client, or on the sessions of all processes.
     """
     route, usable = live.route, live.usable_now
     least = route.pick in (Pick.LEAST, Pick.HASH) and len(usable) > 1
@@ -52,7 +52,7 @@ def plain(
         if not addresses:
             return None
         count += len(addresses)
-        # Those of the other family are other ways to the same hosts (see pick.arrange).
+        # Addresses of the other family lead to the same hosts (see pick.arrange).
         family = [one for one in addresses if (":" in one) == (":" in addresses[0])]
         one = route.pick is Pick.FIRST or route.resolve is Resolve.FIRST
         if one or not isinstance(endpoint.address, Inet):
@@ -75,12 +75,14 @@ def plain(
 
 
 def speaks_tls(route: Route) -> bool:
-    """Return whether a side of its sessions may speak TLS, which stays where it was begun."""
+    """Return whether a side of its sessions may speak TLS: such a session stays in its process."""
     return route.tls is not None or any(one.tls is not None for one in route.endpoints)
 
 
 def _turns(cycle: tuple[int, ...] | range, backups: list[bool]) -> tuple[int, ...]:
-    """Return `cycle` with the place of each backup taken by who comes next, unless all are."""
+    """Return `cycle` with each backup replaced by the next endpoint that is none, unless all are
+    backups.
+    """
     if all(backups) or not any(backups):
         return tuple(cycle)
     found = list(cycle)

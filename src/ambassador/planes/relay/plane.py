@@ -48,22 +48,22 @@ from ambassador.tls.keyring import Keyring
 
 __all__ = ["RelayPlane"]
 
-_LATE = 1.0  # seconds that an answer to a datagram may take when another has the listener
-_AT_LAST = 3.0  # seconds that sessions which are cut may take
+_LATE = 1.0  # seconds that an answer to a datagram may take after a successor has the listener
+_AT_LAST = 3.0  # seconds that sessions which are cut may take to end
 
 
 class RelayPlane(Onward):
     """Carries TCP, UDP and unix sockets in user space.
 
     `buffer` is how many bytes one direction of a session may hold unsent before its sender is
-    no longer read (plus one read, twice as much or 512 KiB at most), `memory` how many all sessions
-    together may, each process its part; `backlog` is asked of listen(2); `noticed` hears of each
-    failed attempt to reach an endpoint, and of the first that succeeds again; `arrived` hears of
-    each client, `closed` of each session that has ended; where there is `summed`, that hears of
-    those that were over in a moment in a worker. Listeners are taken from `inherited`, where it has
-    them; while it is provisional nothing is accepted, until `begin`. At most `workers`
-    processes do the same beside this one while there is much to do; `eager`: always. `reserve`
-    descriptors are left to what is no session; `keyring` has what TLS is spoken with.
+    no longer read (plus one read: twice as much, or 512 KiB at most); `memory` is how many bytes
+    all sessions together may hold, each process its part; `backlog` is the argument of listen(2).
+    These are called: `noticed` at each failed attempt to reach an endpoint, and at the first that
+    succeeds again; `arrived` at each client; `closed` at the end of each session; `summed`, where
+    given, for sessions that were over in a moment in a worker.
+    Listeners are taken from `inherited`, where it has them; while that is provisional nothing is
+    accepted before `begin`. At most `workers` processes work beside this one while there is much to
+    do; `eager`: always. `reserve` descriptors are not for sessions; `keyring` has the keys for TLS.
     """
 
     name = "relay"
@@ -130,7 +130,7 @@ class RelayPlane(Onward):
         self._around.keepalives.lasting = self.offload.lasting
 
     async def prepare(self, steps: Sequence[Step]) -> None:
-        """Nothing can be told before it is tried; see ports.Plane."""
+        """Nothing to do: only `apply` shows what fails; see ports.Plane."""
 
     async def apply(self, steps: Sequence[Step]) -> None:
         """Perform all steps or none; see ports.Plane."""
@@ -172,8 +172,8 @@ class RelayPlane(Onward):
 
     @property
     def buffered(self) -> tuple[int, int]:
-        """Bytes that sessions hold unsent, those of workers as of the last `measure`, and how many
-        they may.
+        """Bytes that sessions hold unsent (in workers, as of the last `measure`), and how many they
+        may hold.
         """
         return self.offload.held, self._memory
 
@@ -239,7 +239,7 @@ class RelayPlane(Onward):
                 await self._until_ended(everything)
         left = sum(one.open for one in everything)
         self._cut(Reason.SHUTDOWN)
-        with contextlib.suppress(TimeoutError):  # of a worker that does not hear it
+        with contextlib.suppress(TimeoutError):  # where a worker stands still
             async with asyncio.timeout(_AT_LAST):
                 await self._until_ended(everything)  # the resets are on their way out
         return left
@@ -252,7 +252,7 @@ class RelayPlane(Onward):
             await asyncio.sleep(_LATE)
 
     def _some(self, routes: Sequence[Route]) -> list[RelayRoute]:
-        """Return what is here of `routes`."""
+        """Return those of `routes` that the relay has."""
         return [one for route in routes if (one := self._routes.get(route.key)) is not None]
 
     def _departures(self, live: LiveRoute, listeners: Sequence[StreamOrUdp]) -> Departures:
@@ -326,7 +326,7 @@ class RelayPlane(Onward):
                 listener.close(Reason.REMOVED)
 
     async def _reopen(self, routes: Sequence[Route], piece: Slice) -> None:
-        """Undo `_stop`, as far as nobody else took the address in between."""
+        """Undo `_stop`, unless another process has taken the address in the meantime."""
         for route in routes:
             relay_route = self._routes[route.key]
             if all(listener.listening for listener in relay_route.listeners):

@@ -1,7 +1,7 @@
-"""Workers of a relay that was killed: find them, see that they are ours, and hear what they have.
+"""Workers of a relay that was killed: find them, check whose they are, and read what they have.
 
-Each waits beside the admin socket (`worker_process.waiting_place`); `orphan` is the other end. What
-is heard here is taken over once the routes are there, see `reclaimed`.
+Each waits at a socket beside the admin socket (`outlive.waiting_place`); `orphan` is the other end.
+What they tell here is taken over later, when the routes are there; see `reclaimed`.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ from ambassador.sockets.unix import identity, peer
 __all__ = ["Claimed", "Claims", "claim", "places"]
 
 _SHORT = "file descriptors are short here"
-_NOBODY = 0  # a version that nobody speaks
-_PATIENCE = 1.0  # seconds for a worker to answer: one that is at work does within a millisecond
+_NOBODY = 0  # a version that no worker speaks
+_PATIENCE = 1.0  # seconds for a worker to answer: at work, it does so within a millisecond
 
 
 @dataclass(slots=True)
 class Claimed:
-    """One worker, and what it has said."""
+    """One worker that was claimed, and what it has told."""
 
     found: WorkerProcess
     row: int
@@ -56,18 +56,20 @@ class Claimed:
 
 @dataclass(slots=True)
 class Claims:
-    """All of them. `routes`, `counted` and `wishes` are what the relay has left; see Ledger."""
+    """All workers that were claimed. `routes`, `counted` and `wishes`: what the relay that was
+    killed has left; see Ledger.
+    """
 
     shared: Shared
     workers: list[Claimed]
-    frozen: set[int]  # rows of those that do not answer
+    frozen: set[int]  # rows of workers that do not answer
     routes: list[list[Any]]
     counted: dict[str, dict[str, Any]]  # by serial
     wishes: bytes
 
     @property
     def sockets(self) -> list[LentSocket]:
-        """The listening sockets, each once: workers have copies of the same."""
+        """The listening sockets, each once: several workers have copies of the same socket."""
         found: dict[object, LentSocket] = {}
         for worker in self.workers:
             for _, sock in worker.listeners:
@@ -76,8 +78,8 @@ class Claims:
         return list(found.values())
 
     def untold(self) -> dict[int, list[int]]:
-        """Return what workers had counted when they said so, beyond what the relay had noted; by
-        number of the book, as Shared has it.
+        """Return what workers had counted in their books when they were claimed, less what the
+        relay that was killed had counted of it; by number of the book.
         """
         told = {
             (int(row), int(number)): counts
@@ -87,7 +89,7 @@ class Claims:
         said = {(one.row, number): it for one in self.workers for number, it in one.books.items()}
         rows = {one.row for one in self.workers}
         for row in range(1, self.shared.rows + 1):
-            if row not in rows:  # of one that is gone
+            if row not in rows:  # the book of a worker that is gone
                 for number in {number for one, number in told if one == row}:
                     said[row, number] = tuple(values(self.shared, row, number))
         found: dict[int, list[int]] = {}
@@ -100,7 +102,7 @@ class Claims:
 
 
 def places(admin: Path) -> list[Path]:
-    """Return where workers wait beside `admin`."""
+    """Return the sockets at which workers may wait, beside the admin socket `admin`."""
     try:
         return sorted(admin.parent.glob(f"{admin.name}.worker*"))
     except OSError:
@@ -108,15 +110,16 @@ def places(admin: Path) -> list[Path]:
 
 
 class Silent(NamedTuple):
-    """One that does not answer; its process is 0 where that is not known."""
+    """A worker that does not answer; `pid` is 0 where it is not known."""
 
     row: int
     pid: int
 
 
 def claim(admin: Path) -> tuple[Claims | None, list[int]]:
-    """Claim the workers that wait beside `admin`; return what they have, None where there are none
-    that can be, and the processes that do not answer. Blocks: no client is served here yet.
+    """Claim the workers that wait beside `admin`. Return what they have, or None where no worker
+    can be claimed, and the pids of workers that do not answer. This blocks: no client is served
+    here yet.
     """
     workers: list[Claimed] = []
     shared: Shared | None = None
@@ -141,8 +144,8 @@ def claim(admin: Path) -> tuple[Claims | None, list[int]]:
 
 
 def _claim(path: Path, shared: Shared | None) -> tuple[Claimed, Shared] | Silent | None:
-    """Return the worker that waits at `path` and what it shares with others, which may be known
-    already; None where there is nobody, or none of ours.
+    """Return the worker that waits at `path`, and the memory that it shares with other workers
+    (`shared`, where it is known already). None where no worker of ours waits there.
     """
     number = path.name.rpartition("worker")[2]
     row = int(number) if number.isdecimal() else 0
@@ -150,12 +153,12 @@ def _claim(path: Path, shared: Shared | None) -> tuple[Claimed, Shared] | Silent
     try:
         sock.connect(str(path))
         pid, user = peer(sock)[:2]
-    except BlockingIOError:  # as many as may wait there
+    except BlockingIOError:  # its backlog is full
         sock.close()
         return _silent(path, row, 0)
     except OSError:
         sock.close()
-        with contextlib.suppress(OSError):  # nobody listens there any longer
+        with contextlib.suppress(OSError):  # no process listens there any longer
             path.unlink()
         return None
     if user not in (os.geteuid(), 0):
@@ -179,7 +182,9 @@ def _claim(path: Path, shared: Shared | None) -> tuple[Claimed, Shared] | Silent
 
 
 def _let_go(path: Path) -> None:
-    """Have the worker at `path` accept nothing any longer, beside us."""
+    """Have the worker at `path` accept nothing any longer, by a claim of a version that it does not
+    speak: else it would accept clients of our routes.
+    """
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     sock.settimeout(_PATIENCE)
     channel = Channel(sock)
@@ -199,12 +204,12 @@ def _silent(path: Path, row: int, pid: int) -> Silent:
 def _hear(
     channel: Channel, path: Path, shared: Shared | None, deadline: float
 ) -> tuple[Claimed, Shared] | None:
-    """Return what a worker says. Raises TimeoutError, EOFError, OSError and ValueError."""
+    """Return what a worker answers to Claim. Raises TimeoutError, EOFError, OSError, ValueError."""
     message, descriptors = _next(channel, deadline)
     if not isinstance(message, Orphaned):
         raise ValueError(f"it said {message}")
     if message.version != VERSION:
-        with contextlib.suppress(EOFError):  # once it has closed all listeners
+        with contextlib.suppress(EOFError):  # the end of the channel: its listeners are closed
             _next(channel, deadline)
         channel.sock.close()
         text = (
@@ -237,7 +242,7 @@ def _hear(
 def _memory(
     channel: Channel, rows: int, texts: list[int], shared: Shared | None, deadline: float
 ) -> Shared:
-    """Return what it shares with others. Raises what `_hear` does."""
+    """Return the memory that a worker shares with others. Raises what `_hear` does."""
     if len(texts) != FIXED:
         raise OSError(_SHORT)
     memory = list(texts)
@@ -257,7 +262,7 @@ def _memory(
 
 
 def _next(channel: Channel, deadline: float) -> tuple[Message, list[int]]:
-    """Return the next message, and leave the others where they are."""
+    """Return the next message, and leave the others in the socket."""
     poll = select.poll()
     poll.register(channel.sock, select.POLLIN)
     while True:
@@ -268,7 +273,7 @@ def _next(channel: Channel, deadline: float) -> tuple[Message, list[int]]:
 
 
 def _read(shared: Shared) -> tuple[list[list[Any]], dict[str, dict[str, Any]]]:
-    """Return what the relay has left of its routes and counters, if that makes sense."""
+    """Return the routes and counters that the relay has left, if they can be understood."""
     try:
         routes = [list(one) for one in json.loads(shared.routes.read() or b"[]")]
         counted = dict(json.loads(shared.counted.read() or b"{}"))

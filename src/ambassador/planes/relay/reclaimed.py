@@ -1,7 +1,6 @@
-"""The books of workers that another relay had: sessions, doors and counters, as they are.
+"""Workers that were claimed are taken over: their doors, sessions and books (see `shared`).
 
-Nothing moves: workers go on carrying and accepting while this is done. See `reclaim`, which has
-heard what they have.
+The workers go on carrying and accepting meanwhile. `reclaim` has read what they have.
 """
 
 from __future__ import annotations
@@ -36,9 +35,9 @@ __all__ = ["Reclaimed", "Recovered"]
 
 
 class Recovered(NamedTuple):
-    """What there is to say of a relay that was killed. `counted`: what the routes had counted, by
-    the names of `Ledger.count`, without what the workers tell themselves; `more`: that, by name of
-    RouteStatus and reason; `open` sessions go on, `lost` ended with it.
+    """What was recovered of a relay that was killed. `counted`: what that relay had counted for
+    each route, by the names of `Ledger.count`; `more`: what its workers had counted beyond that, by
+    name of RouteStatus and reason. `open` sessions go on, `lost` sessions have ended with it.
     """
 
     counted: Mapping[RouteKey, Mapping[str, float]]
@@ -46,7 +45,7 @@ class Recovered(NamedTuple):
     processes: int
     open: int
     lost: int
-    silent: int  # processes that did not answer, and may have some of these
+    silent: int  # processes that did not answer, and may have some of the lost sessions
 
 
 class _Known(NamedTuple):
@@ -55,7 +54,9 @@ class _Known(NamedTuple):
 
 
 class Reclaimed:
-    """Takes over what `claims` have heard. `retired` makes a route that has left already."""
+    """Takes over what the workers of `claims` have. `routes` are ours; `retired` makes a route that
+    has left already.
+    """
 
     def __init__(
         self,
@@ -71,11 +72,11 @@ class Reclaimed:
         self._known: dict[int, _Known] = {}
         self._keys: dict[int, RouteKey] = {}
         self._by_number: dict[tuple[int, int], Session] = {}
-        self._books: dict[int, int] = {}  # serial of the route of each book
+        self._books: dict[int, int] = {}  # the serial of the route of each book, by its number
         self._open: dict[int, int] = {}  # sessions that go on, by serial
 
     def begin(self, offload: Offload) -> None:
-        """Have their workers, and their sessions."""
+        """Take over the workers, their doors and their sessions."""
         claims, doors = self._claims, self._around.doors
         self._number()
         found: dict[int, tuple[StreamListener, Mapping[int, Candidate]]] = {}
@@ -101,7 +102,8 @@ class Reclaimed:
         offload.claimed(claims.shared, workers, claims.frozen)
 
     def end(self) -> Recovered:
-        """Go on with what was under way; return what there is to say."""
+        """Go on with departures that had begun, and add up the counters; return what was recovered.
+        """
         untold = self._claims.untold()
         more: dict[int, dict[str, float]] = {}
         for number, counts in untold.items():
@@ -136,7 +138,7 @@ class Reclaimed:
         return dict(self._claims.counted.get(str(serial), {}))
 
     def _number(self) -> None:
-        """Call our routes as theirs were called, and their sessions as nobody's was before."""
+        """Give our routes the serials of theirs, and new sessions numbers that none has had."""
         theirs: dict[RouteKey, int] = {}
         for serial, proto, listen, name, policy, has_left in self._claims.routes:
             key = Proto(proto), parse_listen(listen)
@@ -182,7 +184,7 @@ class Reclaimed:
     def _unknown_book(
         self, item: Carries, found: dict[int, tuple[StreamListener, Mapping[int, Candidate]]]
     ) -> None:
-        """A door that is shut has sessions still."""
+        """Note the book of a session, also where its door is shut: it is still counted there."""
         note = read_session(item.note)
         self._books.setdefault(item.book, note.serial)
         if item.key % 2 and item.book not in found:
@@ -206,7 +208,7 @@ class Reclaimed:
             if listener is None:
                 raise ValueError(f"route {note.serial} is not known")
             self._take(worker, item, note, listener)
-        except Exception as error:  # whatever a text from outside may make of this
+        except Exception as error:  # a text from another process may cause any
             text = f"a session of process {worker.process.pid} is not understood: {in_words(error)}"
             log.event(log.WARNING, "earlier_not_understood", text)
 
@@ -246,7 +248,7 @@ class Reclaimed:
 
 
 def _add(sums: dict[str, float], counts: list[int]) -> None:
-    """Add what stands in a book to the numbers of a route."""
+    """Add the counts of a book to the numbers of a route."""
     reasons = {place: REASONS.get(event, Reason.CUT) for event, place in ENDS.items()}
     reasons[OTHER] = Reason.CUT
     for name, value in (
@@ -260,7 +262,9 @@ def _add(sums: dict[str, float], counts: list[int]) -> None:
 
 
 def _of_one_endpoint(route: Route, sums: Mapping[str, float]) -> dict[str, float]:
-    """Return the same for the endpoint, where there is one: workers count by listener."""
+    """Return the same numbers for the endpoint where the route has only one: workers count by
+    listener, not by endpoint.
+    """
     if len(route.endpoints) != 1:
         return {}
     url = format_endpoint(Endpoint(route.endpoints[0].address, route.proto))
@@ -272,7 +276,7 @@ def _of_one_endpoint(route: Route, sums: Mapping[str, float]) -> dict[str, float
 
 
 def _missing(counted: Mapping[str, float], more: Mapping[str, float]) -> int:
-    """Return how many sessions have been opened and have not ended."""
+    """Return how many sessions were opened and have not ended."""
     opened = closed = 0.0
     for numbers in (counted, more):
         opened += numbers.get("opened", 0)

@@ -1,8 +1,8 @@
-"""A text that outlives the process which writes it: in an unnamed file that others have, too.
+"""A text that outlives the process which writes it: in an unnamed file that other processes share.
 
-Whoever reads finds the last text that was written whole, also where the writer was killed while it
-wrote the next one: a new text goes beside the old one, and only then the number that says where
-(8 bytes at the start of the file) is another.
+A reader finds the last text that was written whole, even if the writer was killed while it wrote
+the next one: a new text is written beside the old one, and only then the 8 bytes at the start of
+the file, which say where the text is, are changed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _LARGEST = 1 << 28
 
 
 class Text:
-    """Made anew, or what another process has made: then `descriptor` is of its file."""
+    """Makes a new file, or has that of another process as `descriptor`."""
 
     def __init__(self, descriptor: int | None = None) -> None:
         if descriptor is None:
@@ -25,7 +25,7 @@ class Text:
         self.descriptor = descriptor
 
     def write(self, text: bytes) -> None:
-        """Replace the text. Raises OSError where there is no room; the one before stands then."""
+        """Replace the text. Raises OSError where there is no room; the old text stays then."""
         offset, length = self._where()
         before = _WHERE.size + len(text) <= offset
         place = _WHERE.size if before or not length else offset + length
@@ -37,12 +37,12 @@ class Text:
         os.pwrite(self.descriptor, _WHERE.pack(place, len(text)), 0)
 
     def read(self) -> bytes:
-        """Return the text; nothing where none was written."""
+        """Return the text; empty where none was written."""
         offset, length = self._where()
         return os.pread(self.descriptor, min(length, _LARGEST), offset)
 
     def close(self) -> None:
-        """Let go of it; others keep it."""
+        """Close the file in this process; other processes keep it."""
         os.close(self.descriptor)
 
     def _where(self) -> tuple[int, int]:

@@ -1,7 +1,7 @@
-"""What a worker tells of its sessions: soon, but not one by one.
+"""What a worker tells the relay of its sessions: soon, and of many in one message.
 
-Most sessions that are many are over in a moment. Of those that are over before they were told of,
-only sums are told, unless somebody wants to know of each.
+Where there are many sessions, most are over in a moment. Of sessions that are over before the relay
+was told of them only sums are told, unless the relay wants to know of each.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Reports", "inode_of"]
 
-_SOON = 0.05  # seconds until something is told, unless somebody asks
+_SOON = 0.05  # seconds until the relay is told, unless it asks sooner
 _LARGEST = 6000  # bytes of one message, about
 _TIMES = 400  # sessions of one sum: 16 bytes each
 
@@ -38,7 +38,9 @@ class _Short:
 
 
 class Reports:
-    """Tells by `tell`, `later` (see Poller); of short sessions in `sums`, or of each."""
+    """Sends messages by `tell`, after a pause made by `later` (see Poller). Tells of short sessions
+    in `sums`, or of each.
+    """
 
     def __init__(
         self,
@@ -47,12 +49,12 @@ class Reports:
         *,
         sums: bool,
     ) -> None:
-        self.soon = False  # between two turns: sockets are closed by then
+        self.soon = False  # flush after this turn of the poller: sockets are closed by then
         self._tell = tell
         self._later = later
         self._sums = sums
         self._asked = False
-        self._fresh: list[Carried] = []  # not told of
+        self._fresh: list[Carried] = []  # sessions that the relay has not been told of
         self._items: list[Item] = []
         self._short: dict[tuple[int, int, Event], _Short] = {}
 
@@ -70,7 +72,7 @@ class Reports:
             _keep(pair, upstream)
 
     def ended(self, pair: Carried) -> None:
-        """`pair` has ended, its sides are there still."""
+        """`pair` has ended; its sides are still there."""
         upstream, door = pair.upstream, pair.doorway
         up, down = pair.client.received, upstream.received if upstream is not None else 0
         if door is None or pair.told:
@@ -151,14 +153,14 @@ def _opened(pair: Carried) -> Opened:
 
 
 def inode_of(sock: socket.SocketType) -> int:
-    """Return what `sock` is called in /proc/PID/fd; 0 where it is closed."""
+    """Return the inode of `sock`, as in /proc/PID/fd; 0 where it is closed."""
     return os.fstat(sock.fileno()).st_ino if sock.fileno() >= 0 else 0
 
 
 def _keep(pair: Carried, upstream: socket.SocketType) -> None:
-    """Give `upstream` its keepalive: one that lives for a moment only does without."""
+    """Give `upstream` its keepalive; a session that lives only for a moment goes without."""
     if pair.doorway is not None and pair.way.port:
         try:  # noqa: SIM105 (contextlib is not imported for this)
             keep_alive(upstream, pair.doorway.keepalive)
-        except OSError:  # it is reset, which an event tells
+        except OSError:  # it is reset: the poller reports it
             pass

@@ -1,4 +1,4 @@
-"""Addresses that take connections and reset them before they have said anything."""
+"""Addresses that accept connections and reset them before they have sent a byte."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ __all__ = ["EarlyResets", "lasted", "was_reset"]
 
 
 class EarlyResets:
-    """Counts them. `out` are those that are ejected, for a growing time; then one client after the
-    other may try, until a session shows that it works. `turned` as in Doubts.
+    """Counts such resets. `out` are the addresses that are ejected, for a growing time; after it
+    one client at a time may try, until a session shows that the address works. `turned`: see
+    Doubts.
     """
 
     def __init__(self, turned: Callable[[], None] = lambda: None) -> None:
-        self.counts: dict[Place, int] = {}  # in a row; empty: nothing to look after
+        self.counts: dict[Place, int] = {}  # resets in a row, of addresses that have some
         self.out = Doubts(turned)
 
     def reset(self, place: Place, number: int, addresses: int, now: float) -> bool:
         """Note `number` early resets at `place`, of a route with so many `addresses`; tell whether
-        it is ejected by that.
+        `place` is ejected now.
         """
         count = self.counts[place] = self.counts.get(place, 0) + number
         if place in self.out:
@@ -39,14 +40,14 @@ class EarlyResets:
         return True
 
     def good(self, place: Place) -> bool:
-        """Note a session that was none; tell whether `place` was ejected."""
+        """Note a session at `place` that was not reset early; tell whether `place` was ejected."""
         self.counts.pop(place, None)
         return self.out.remove(place)
 
 
 def was_reset(live: LiveRoute, candidate: Candidate, now: float, number: int = 1) -> None:
-    """Note that so many sessions at `candidate` were reset early: before anything was said to their
-    clients.
+    """Note that `number` sessions at `candidate` were reset early: before a byte for their clients
+    came.
     """
     addresses = sum(len(live.evidence[one.address].addresses) or 1 for one in live.usable_now)
     if live.resets.reset((candidate.address, candidate.port), number, addresses, now):
@@ -55,7 +56,7 @@ def was_reset(live: LiveRoute, candidate: Candidate, now: float, number: int = 1
 
 
 def lasted(live: LiveRoute, candidate: Candidate) -> None:
-    """Note that a session at `candidate` was no such one."""
+    """Note that a session at `candidate` was not reset early."""
     if live.resets.good((candidate.address, candidate.port)):
         text = f"{candidate} carries sessions again"
         live.say(log.INFO, "endpoint_back", str(candidate), text)

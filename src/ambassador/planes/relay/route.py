@@ -1,4 +1,4 @@
-"""One route as the relay has it: its live side, its listeners, and what becomes of its sessions."""
+"""One route as the relay has it: its live side, its listeners, and departures of its sessions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ StreamOrUdp: TypeAlias = "StreamListener | UdpListener"
 
 @dataclass(slots=True)
 class RelayRoute:
-    """A route that is carried, or was and has open sessions still."""
+    """A route that is carried, or that was removed and still has open sessions."""
 
     live: LiveRoute
     listeners: list[StreamOrUdp]
@@ -38,7 +38,7 @@ class RelayRoute:
 
     @property
     def open(self) -> int:
-        """How many sessions there are that can be waited for."""
+        """How many sessions and accepted clients have an end to wait for; 0 for UDP."""
         if self.live.route.proto is not Proto.TCP:
             return 0
         streams = [one for one in self.listeners if isinstance(one, StreamListener)]
@@ -46,13 +46,13 @@ class RelayRoute:
         return self.live.counters.open + sum(len(one) for one in greetings if one is not None)
 
     async def change(self, step: ChangeRoute, piece: Slice) -> None:
-        """Be as `step` says: listeners and sessions stay, new sessions see the change."""
+        """Change the route by `step`: listeners and sessions stay, new sessions see the change."""
         self.live.change(step.new)
         self.departures.follow()
         self.departures.replaced(step.old, step.existing)
         if step.new.hold is not None and step.old.hold is None:
             for session in self.sessions:
-                session.reconnect()  # those that have no upstream yet wait now, too
+                session.reconnect()  # sessions without an upstream wait from now on, too
                 await piece.end()
         for listener in self.listeners:
             listener.retune()
@@ -153,7 +153,7 @@ def sessions_of(listeners: Sequence[StreamOrUdp]) -> list[Session]:
 
 
 async def let_go(leaving: list[RelayRoute], piece: Slice) -> None:
-    """Forget the departures in `leaving` that have no session any longer; one by one, since to free
+    """Forget the routes in `leaving` that have no session any longer; one by one, since to free
     3,000 routes takes 20 ms.
     """
     place = 0

@@ -13,7 +13,8 @@ it (`reclaim.py`).
     row 0        VERSION   of the doors that the workers are to know
     row 1, 2...  LOAD      sessions the worker has; ABSENT where there is no worker
                  TURN      grows with each turn of its poller: the worker is at work
-                 LET_GO    1 where the worker is to end with its last session, even without a relay
+                 LET_GO    1 where the worker is to end with its last session, and to wait for no
+                           next relay
                  for each book: BEGUN, what ended by which event, UP, DOWN; see `book`
 """
 
@@ -81,10 +82,10 @@ def book(row: int, number: int) -> int:
 
 
 class Shared:
-    """`rows` workers at most. With `descriptors` it is what another process has made: the memory,
+    """Has room for `rows` workers. `descriptors`, where another process has made it: the memory,
     the texts, and of each letter box the end to read from and the end to write to.
 
-    `routes`, `counted` and `wishes` are written by the relay, for the one that comes after it.
+    `routes`, `counted` and `wishes` are texts that the relay writes for the next relay.
     """
 
     def __init__(self, rows: int, descriptors: tuple[int, ...] = ()) -> None:

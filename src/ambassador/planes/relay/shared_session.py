@@ -1,4 +1,4 @@
-"""A session that another process has, or will have: the relay keeps what is known of it."""
+"""A session that a worker or a successor carries, or may carry: the relay keeps its facts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = ["SharedSession"]
 
 
 class SharedSession(SessionFacts):
-    """Handed to a worker, or begun by one."""
+    """A session that may be handed to a worker, or that a worker has begun."""
 
     __slots__ = ("_cut_asked", "_key", "_worker", "around", "done")
 
@@ -47,7 +47,7 @@ class SharedSession(SessionFacts):
         self.around = around
         self.done = done
         self._worker: Worker | None = None
-        self._key = 0  # what it is called there
+        self._key = 0  # of the session, in messages to that worker
         self._cut_asked = False
 
     def hand(self, worker: Worker) -> None:
@@ -58,7 +58,7 @@ class SharedSession(SessionFacts):
             return
         if self.candidate is not None and self.candidate.port and not upstream.closed:
             # Keepalives may not have seen to it yet.
-            with suppress(OSError):  # it is reset, which an event tells
+            with suppress(OSError):  # it is reset: the poller reports it
                 keep_alive(upstream.sock, self.live.route.keepalive)
         passed, socks, unsent = packed
         try:
@@ -77,7 +77,7 @@ class SharedSession(SessionFacts):
             one.close()
 
     def _told_to_worker(self) -> tuple[int, str]:
-        """Return the book its end is counted in there, and what the next relay is to know."""
+        """Return the book in which the worker counts its end, and its note for the next relay."""
         from ambassador.planes.relay.notes import (  # noqa: PLC0415 (workers are there)
             SessionNote,
             session_note,
@@ -96,13 +96,13 @@ class SharedSession(SessionFacts):
 
     @property
     def entrance(self) -> tuple[int, int]:
-        """The port of its listener, and the book in which workers count those of that."""
+        """The port of its listener, and the book in which workers count sessions of that."""
         raise NotImplementedError
 
     def claimed(
         self, worker: Worker, item: Carries, note: SessionNote, candidate: Candidate | None
     ) -> None:
-        """A relay that was killed had it: `worker` carries it still."""
+        """Take it over from a relay that was killed: `worker` carries it still."""
         self._worker, self._key = worker, item.key
         self.state = State.HANDED
         self.started = note.started
@@ -136,17 +136,15 @@ class SharedSession(SessionFacts):
 
     @property
     def is_passable(self) -> bool:
-        """Whether another process could go on with it; what cannot be passed stays where it is
-        until it ends. What OpenSSL knows of a connection cannot.
+        """Whether another process could carry it. A session that speaks TLS could not: what OpenSSL
+        knows of a connection cannot be passed. It stays in its process until it ends.
         """
         if self._worker is not None or self.state is State.CLOSED or not self.client.passable:
             return False
         return self.upstream is None or self.upstream.passable
 
     def taken(self) -> None:
-        """Another process goes on with it: let go of it, without an end that is counted or that its
-        peers would see.
-        """
+        """Let go of it, as another process carries it: no end is counted, its peers see none."""
         self.live.counters.open -= 1
         if self.counted_in is not None and self.candidate is not None:
             self.live.closed(self.counted_in, self.candidate)
@@ -163,7 +161,7 @@ class SharedSession(SessionFacts):
         self.part()
 
     def let_go(self) -> None:
-        """Look for no upstream any longer: a subclass looks for one."""
+        """Look for no upstream any longer; for a subclass that does."""
 
     def adopt(self) -> None:
         """Count it as open: another process has begun it, and has counted it as opened."""
@@ -196,7 +194,7 @@ class SharedSession(SessionFacts):
         self.finish()
 
     def begun(self, worker: Worker, key: int) -> None:
-        """`worker` has begun it, and calls it `key`."""
+        """`worker` has begun it, with this `key`."""
         counters = self.live.counters
         counters.opened += 1
         counters.open += 1
@@ -210,7 +208,7 @@ class SharedSession(SessionFacts):
         self.counted_in = self.live.opened(candidate)
 
     def forget(self) -> None:
-        """Another goes on in its place, which counts as the same."""
+        """Drop it uncounted: another session object counts as the same session."""
         counters = self.live.counters
         counters.opened -= 1
         counters.open -= 1
@@ -228,8 +226,8 @@ class SharedSession(SessionFacts):
         self.cut(Reason.CUT, "an error of the relay, which is in its log")
 
     def ended_early(self) -> None:
-        """See Pair. Who is held and has asked for nothing leaves its place to others; behind a
-        question an end is a half-close, and the question counts.
+        """See Pair. A client that is held and has sent nothing ends here, to make room for others.
+        After some bytes its end is a half-close, and it waits for an answer.
         """
         if self.state is not State.HELD:
             return

@@ -1,4 +1,4 @@
-"""What was taken from another process, which carries it still."""
+"""Sessions and flows that were taken from the predecessor, which still carries them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Anything", "Taken", "TakenFlow", "TakenGreeting", "drop"]
 
 @dataclass(slots=True, eq=False)
 class Taken:
-    """A session; `dial` is what is being connected for it, if it has no upstream."""
+    """A session; `dial` is the connection that is being made for it, if it has no upstream yet."""
 
     session: Session
     upstream: Side | None = None
@@ -26,7 +26,7 @@ class Taken:
 
 
 class TakenFlow(NamedTuple):
-    """A flow of UDP."""
+    """A UDP flow."""
 
     flow: UdpFlow
     listener: UdpListener
@@ -45,7 +45,7 @@ Anything: TypeAlias = Taken | TakenFlow | TakenGreeting
 
 
 def drop(one: Anything) -> None:
-    """Forget it, so that its peer cannot tell."""
+    """Close our copies of its sockets, without a sign of it to the peers."""
     if isinstance(one, Taken):
         one.session.taken()
         if one.dial is not None:

@@ -1,9 +1,9 @@
-"""A process that accepts, connects and carries beside the relay, and does nothing else.
+"""The program of a worker process: it accepts, connects and carries beside the relay, no more.
 
-It imports little (13 MB, 50 ms), runs no event loop but its poller, and knows no routes: only where
-clients of some listeners are led to (`doorway.py`), and the sessions it has. Who kills the relay
-breaks no connection here: it goes on for a while, until another relay comes (`orphan.py`), and else
-ends with its last session.
+It imports little (13 MB, 50 ms), runs no event loop but its poller, and knows no routes: only its
+sessions, and where clients of some listeners are led to (`doorway.py`). When the relay is killed,
+no connection here breaks: the worker goes on, and waits some time for the next relay (`orphan.py`).
+If none comes, it ends with its last session.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ __all__ = ["main"]
 
 
 def _say(error: Exception) -> None:
-    with contextlib.suppress(OSError):  # nobody reads that any longer
+    with contextlib.suppress(OSError):  # stderr is closed
         traceback.print_exception(error)
 
 
 def _own(waiting: int) -> socket.socket:
-    """Return the socket at which we shall wait; who connects to it sees that it is ours, and no
-    longer the relay's (SO_PEERCRED: of the process that called listen(2) last).
+    """Return the socket at which this process will wait for the next relay. A process that connects
+    to it sees the pid of this process and not that of the relay, which made the socket:
+    SO_PEERCRED is of the process that called listen(2) last.
     """
     sock = socket.socket(fileno=waiting)
     sock.listen(CALLERS)
@@ -49,11 +50,11 @@ def main(  # noqa: PLR0917 (the arguments of a process)
     outlive: int,
     *shared: int,
 ) -> None:
-    """Carry until the relay is gone and the last session has ended. `descriptor`: of the channel;
+    """Work until the relay is gone and the last session has ended. `descriptor`: of the channel;
     `limit`, `memory`: see Poller; `row`, `each`, `waiting` (-1: none), `outlive` (milliseconds):
     see WorkerLoop; `shared`: descriptors, see Shared.
     """
-    for number in MEANT_FOR_ALL:  # of a terminal or of systemd; the relay says when to stop
+    for number in MEANT_FOR_ALL:  # from a terminal or systemd, to all; the relay ends its workers
         signal.signal(number, signal.SIG_IGN)
     timers = Timers(_say)
     poller = Poller(limit, _say, later=timers.call_later, memory=memory)
@@ -65,13 +66,14 @@ def main(  # noqa: PLR0917 (the arguments of a process)
             waiting=_own(waiting) if waiting >= 0 else None,
             outlive=outlive / 1000,
         )
-    except (BrokenPipeError, ConnectionResetError):  # the relay went while this was being started
+    except (BrokenPipeError, ConnectionResetError):  # the relay ended while this process started
         return
     gc.collect()
-    gc.freeze()  # what is here now stays: it need not be looked at again
+    gc.freeze()  # all objects of now stay: the collector need not look at them again
     while not loop.is_over:
-        # When several were ready, more are about to be: who gives way to them asks less often.
-        # 50 clients of a Redis on two cores: half the calls, 15 % more requests a second.
+        # When several sockets were ready, more will be soon. To yield lets other processes make
+        # them ready first, and so saves calls of epoll_wait(2). 50 clients of a Redis on two cores:
+        # half the calls, 15 % more requests a second.
         several = poller.turn(timers.wait()) > 1
         timers.run()
         loop.row.turned()

@@ -1,4 +1,4 @@
-"""Sessions that come to a worker, or leave it; see `worker_loop`."""
+"""Sessions that a worker gets from the relay, or returns to it; see `worker_loop`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["adopt", "return_some"]
 
 
 def adopt(loop: WorkerLoop, message: Adopt, descriptors: list[int]) -> None:
-    """Carry what the relay has handed over."""
+    """Carry a session that the relay hands over."""
     passed = message.passed
     number = min(message.book, NO_DOOR)
     book = loop.row.book(number)
@@ -38,7 +38,7 @@ def adopt(loop: WorkerLoop, message: Adopt, descriptors: list[int]) -> None:
     pair.number, pair.book, pair.note = number, book, message.note
     loop.row.load(1)
     side = Side(pair, upstream)
-    # Both are non-blocking already: that belongs to the open file, not to its number.
+    # Both are non-blocking already: that belongs to the open file, not to the descriptor.
     try:
         arrive(pair, passed, side, unsent)
     except Exception:  # too many are watched (epoll_ctl(2)), for one
@@ -47,7 +47,7 @@ def adopt(loop: WorkerLoop, message: Adopt, descriptors: list[int]) -> None:
 
 
 def return_some(loop: WorkerLoop, most: int) -> None:
-    """Give back so much of what is connected, as it is."""
+    """Return at most `most` connected sessions to the relay, in the state they are in."""
     loop.reports.flush()
     for key, pair in list(loop.carried.items()):
         packed = pack(pair, pair.event)
@@ -64,6 +64,6 @@ def return_some(loop: WorkerLoop, most: int) -> None:
         take_out(pair)
         del loop.carried[key]
         loop.row.load(-1)
-        with contextlib.suppress(OSError):  # it is gone, which an event tells
+        with contextlib.suppress(OSError):  # the relay is gone: the poller reports it
             loop.channel.send(Return(key, passed), attached)
         pair.part()

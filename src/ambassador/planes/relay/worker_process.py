@@ -1,4 +1,4 @@
-"""The process of a worker: started, or found after the relay that had started it was killed."""
+"""A worker process: started here, or found after the relay that had started it was killed."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _MODULE = "ambassador.planes.relay.worker_main"
 
 @dataclass(frozen=True, slots=True)
 class WorkerProcess:
-    """A process, our end of the channel to it, and where it waits if need be, with the device and
-    inode of that socket.
+    """A process, our end of the channel to it, and the path of the socket where it would wait for
+    the next relay, with device and inode of that file.
     """
 
     process: subprocess.Popen[bytes] | FoundProcess
@@ -33,7 +33,7 @@ class WorkerProcess:
     place: tuple[Path, tuple[int, int] | None] | None = None
 
     def forget_place(self) -> None:
-        """It is gone, and waits nowhere."""
+        """Remove the socket where it would wait for the next relay: it will not."""
         if self.place is not None:
             path, file = self.place
             with contextlib.suppress(OSError):
@@ -44,16 +44,18 @@ class WorkerProcess:
 def start(
     arguments: tuple[int, int, int], row: int, shared: Shared, lasting: Outlive | None
 ) -> WorkerProcess:
-    """Start a worker; `arguments`: of worker_main, after the descriptor. Raises OSError."""
+    """Start a worker. `arguments` are limit, memory and each of `worker_main.main`; `lasting`: it
+    outlives the relay. Raises OSError.
+    """
     limit, memory, each = arguments
     shared.cells[row * COLUMNS + LET_GO] = 0
     place = None
     waiting = None
     if lasting is not None:
         path = waiting_place(lasting.admin, row)
-        with contextlib.suppress(OSError):  # of one that is gone, or stands still for ever
+        with contextlib.suppress(OSError):  # left by a worker that is gone, or stands still
             path.unlink()
-        with contextlib.suppress(OSError):  # then it ends with its last session
+        with contextlib.suppress(OSError):  # without that socket it will not wait for a next relay
             waiting = listen(path, CALLERS, socket.SOCK_SEQPACKET, private=True)
             place = path, identity(path)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -66,7 +68,7 @@ def start(
             waiting.fileno() if waiting else -1,
             round(1000 * lasting.seconds) if lasting else 0,
         )
-        # -P: no module of the current folder. PYTHONPATH: so one executable file finds itself.
+        # -P: no module of the current folder. PYTHONPATH: one executable file finds itself by it.
         process = subprocess.Popen(  # noqa: S603 (our own program)
             [
                 *(sys.executable, "-P", "-m", _MODULE),
@@ -87,14 +89,14 @@ def start(
 
 
 class FoundProcess:
-    """A process that is no child of ours. Raises OSError where it is gone."""
+    """A process that is not our child, used like a Popen. Raises OSError where it is gone."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
         self._descriptor = os.pidfd_open(pid)
 
     def poll(self) -> int | None:
-        """Return 0 once it has ended: how, only its parent is told."""
+        """Return 0 once it has ended: only its parent can read the exit code."""
         if self._descriptor < 0:
             return 0
         poll = select.poll()
@@ -106,7 +108,7 @@ class FoundProcess:
         return 0
 
     def kill(self) -> None:
-        """End it."""
+        """Kill it."""
         if self._descriptor >= 0:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._descriptor, signal.SIGKILL)
