@@ -13,8 +13,8 @@ _OWN = Path("/proc/self/cgroup")
 
 
 def allowance() -> int:
-    """Return the bytes this process and its kin may use: the smallest limit of its cgroup and of
-    those above it (cgroups(7), memory.max), or the memory of the machine.
+    """Return the bytes that the processes of this cgroup may use: the smallest limit of it and of
+    the cgroups above it (cgroups(7), memory.max), or the memory of the machine.
     """
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return min([machine, *_limits()])

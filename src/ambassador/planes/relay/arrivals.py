@@ -1,8 +1,7 @@
-"""Clients of one listener, from the moment they are accepted: what comes before a session, and the
-sessions.
+"""The accepted clients of one listener, and their sessions.
 
-Before it a client may have to say for which client it comes (`greeting`), and to prove who it is
-(`handshake`). A worker may have accepted it.
+Before its session begins, a client may have to send a PROXY header (`greeting`), or to prove who it
+is by TLS (`handshake`). A worker may have accepted it.
 """
 
 from __future__ import annotations
@@ -29,12 +28,12 @@ if TYPE_CHECKING:  # only where a PROXY header is read, or workers are there
 
 __all__ = ["Arrivals"]
 
-_CLOSED = socket.SocketType()  # of sessions that workers have
+_CLOSED = socket.SocketType()  # for sessions whose sockets are in workers
 _CLOSED.close()
 
 
 class Arrivals(Ready):
-    """Those of one port of a route, or of a path (port 0)."""
+    """The clients of one port of a route, or of a unix socket (port 0)."""
 
     def __init__(self, around: Surroundings, live: LiveRoute, port: int) -> None:
         self.live = live
@@ -52,15 +51,15 @@ class Arrivals(Ready):
         return frozenset(self._sessions)
 
     def views(self, now: float) -> Iterator[SessionStatus]:
-        """Yield what is seen of its open sessions; `now` by the loop's clock. Who takes them may
-        let others have their turn in between.
+        """Yield its open sessions as the API shows them; `now` by the monotonic clock. Other work
+        may have its turn between two of them.
         """
         for session in tuple(self._sessions):
             if session in self._sessions:
                 yield session.view(now)
 
     def cuts(self) -> Iterator[tuple[str, Callable[[Reason], None]]]:
-        """Yield the id of each of its sessions with what ends it; as `views`."""
+        """Yield the id of each of its sessions with the call that ends it; as `views`."""
         for session in tuple(self._sessions):
             yield session.id, session.cut
 
@@ -71,7 +70,7 @@ class Arrivals(Ready):
             session.cut(reason)
 
     def _turn_away(self) -> None:
-        """Let nobody in of whom it is not known yet who it is."""
+        """Close clients whose PROXY header or TLS handshake is not complete."""
         for waiting in (self.greetings, self.handshakes):
             if waiting is not None:
                 waiting.close()
@@ -83,7 +82,7 @@ class Arrivals(Ready):
         taken: bool | Reason,
         header: Header | None = None,
     ) -> None:
-        """Begin the session of `client`, once it has proved who it is where it has to."""
+        """Begin the session of `client`, after a TLS handshake where the route has TLS."""
         if self.live.route.tls is None or type(client) is not socket.SocketType:
             self.begin(client, address, taken, header)
         else:
@@ -115,7 +114,7 @@ class Arrivals(Ready):
             self.begin(client, address, taken, header)
 
     def greet(self, client: socket.SocketType, address: object, until: float | None = None) -> None:
-        """Let `client` say first for which client it comes."""
+        """Wait for the PROXY header of `client`, which names the client that it comes for."""
         if self.greetings is None:
             from ambassador.planes.relay.greeting import Greetings  # noqa: PLC0415
 
@@ -129,7 +128,9 @@ class Arrivals(Ready):
         taken: bool | Reason,
         header: Header | None = None,
     ) -> None:
-        """Begin the session of `client`, which is taken, or waits for a place before."""
+        """Begin the session of `client`. `taken`: it may go on at once, or has to wait for a place
+        first, for this reason.
+        """
         session = self.session(client, address)
         session.header = header
         session.waits = taken if isinstance(taken, Reason) else None
@@ -170,7 +171,9 @@ class Arrivals(Ready):
         socks: Sequence[socket.SocketType],
         known: Session | None,
     ) -> None:
-        """See to a client that a worker has accepted; `known`: it was told of before."""
+        """Serve a client that a worker has accepted and brought; `known`: its session, if the
+        worker has told of it before.
+        """
         if not socks:  # no descriptor was free: the kernel has closed it
             self.lost(0 if known else 1)
             if known:
@@ -191,7 +194,7 @@ class Arrivals(Ready):
             raise
 
     def lost(self, count: int) -> None:
-        """Count sessions that have ended with their worker, before they were told of."""
+        """Count sessions that have ended with their worker before it could tell of them."""
         counters = self.live.counters
         counters.opened += count
         counters.closed[Reason.CUT] += count

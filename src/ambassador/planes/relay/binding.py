@@ -19,14 +19,14 @@ from ambassador.tasks import Slice
 __all__ = ["Binding"]
 
 # Seconds between attempts to get an address that is in use. A program that we start (nft) has a
-# copy of every socket from its fork until its execve(2): a listener that was closed in that moment
-# still listens, for a few ms.
+# copy of every socket from fork(2) to execve(2): a listener that we close in that moment still
+# listens for a few ms.
 _AGAIN = (0.001, 0.003, 0.01, 0.03)
 
 
 class Binding:
-    """Takes sockets from `inherited` where it has them; `backlog` is asked of listen(2), and
-    the log says where the kernel grants less.
+    """Takes sockets from `inherited` where it has them, and binds the others; `backlog` is the
+    argument of listen(2), and the log says where the kernel grants less.
     """
 
     def __init__(self, inherited: Inherited, backlog: int) -> None:
@@ -48,8 +48,9 @@ class Binding:
     async def bind(
         self, routes: Sequence[Route], piece: Slice, *, once: bool = False
     ) -> tuple[dict[RouteKey, list[socket.socket]], list[str]]:
-        """Bind every port of `routes`; return the sockets of those that could be bound whole, and
-        why the others could not. An address in use is tried again for a moment, unless `once`.
+        """Bind every port of `routes`; return the sockets of each route whose ports could all be
+        bound, and why the others could not. An address in use is tried again for a moment, unless
+        `once`.
         """
         sockets: dict[RouteKey, list[socket.socket]] = {}
         failures = []

@@ -19,13 +19,15 @@ __all__ = ["Warming", "affinity", "arrange", "choose"]
 
 
 class Warming:
-    """Endpoints that have come while others were there: since when, by the monotonic clock."""
+    """Endpoints that are warming up (`slow_start`): they came while others were there, and get
+    their part of new clients little by little. Since when, by the monotonic clock.
+    """
 
     def __init__(self) -> None:
-        self.since: dict[Address, float] = {}  # empty: nobody is warming
+        self.since: dict[Address, float] = {}  # empty: no endpoint is warming up
 
     def change(self, before: Sequence[Endpoint], now: Sequence[Endpoint], seconds: float) -> None:
-        """Note which endpoints have come: `before` and `now` are those that get sessions."""
+        """Note which endpoints have come: `before` and `now` have the endpoints in use."""
         here = {one.address for one in now}
         known = {one.address for one in before}
         self.since = {address: at for address, at in self.since.items() if address in here}
@@ -33,7 +35,7 @@ class Warming:
             self.since |= dict.fromkeys(here - known, time.monotonic())
 
     def part(self, address: Address, seconds: float) -> float:
-        """Return which part of its own an endpoint gets now."""
+        """Return the part (0 to 1) of its share of clients that an endpoint gets now."""
         since = self.since.get(address)
         if since is None:
             return 1.0
@@ -44,8 +46,8 @@ class Warming:
 
 
 def affinity(route: Route, client: object) -> str:
-    """Return what `pick=hash` goes by: the address of `client`, which is as accept(2) or recvmsg(2)
-    names it; nothing where that does not matter.
+    """Return the key for `pick=hash`: the address of `client`, which is as accept(2) or recvmsg(2)
+    gives it; empty for other picks.
     """
     if route.pick is not Pick.HASH or not isinstance(client, tuple):
         return ""
@@ -82,7 +84,7 @@ def choose(live: LiveRoute, turn: int, now: float, client: str) -> list[Endpoint
 
 
 def _may_take(endpoint: Endpoint, parts: dict[Address, float]) -> bool:
-    """Return whether it may have what one that has just come leaves."""
+    """Return whether `endpoint` may get a client that an endpoint which is warming up leaves."""
     return parts[endpoint.address] >= 1.0 and not endpoint.backup
 
 

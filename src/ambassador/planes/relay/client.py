@@ -1,4 +1,4 @@
-"""How a client is called. Pure."""
+"""The name of a client in logs, and its address. Pure."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def client_name(address: object) -> str:
 
 
 def host_of(address: object) -> str:
-    """Return the IP literal of a client as accept(2) names it; empty for one of a unix socket."""
+    """Return the IP literal of a client, as accept(2) gives it; empty for one of a unix socket."""
     return str(address[0]) if isinstance(address, tuple) else ""

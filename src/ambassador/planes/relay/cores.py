@@ -13,8 +13,8 @@ _FORMER = tuple(Path("/sys/fs/cgroup/cpu") / f"cpu.cfs_{word}_us" for word in ("
 
 
 def cores() -> float:
-    """Return the cores this process may run on (sched_getaffinity(2)), or as many as its time is
-    worth where that is limited (`docker run --cpus`; cgroups(7), cpu.max).
+    """Return the number of cores that this process may run on (sched_getaffinity(2)), or fewer
+    where its CPU time is limited (`docker run --cpus`; cgroups(7), cpu.max).
     """
     return min(float(len(os.sched_getaffinity(0))), _allowed())
 

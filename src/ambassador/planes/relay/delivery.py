@@ -1,7 +1,7 @@
-"""What a side had said before its connection was lost reaches the other side before the reset.
+"""The last bytes of a side whose connection was lost reach the other side before the reset does.
 
-A reset drops what the kernel has not yet sent, or not yet seen acknowledged, so it has to wait; no
-event tells of the last acknowledgement, so it is looked for.
+A reset drops the bytes that the kernel has not sent yet, or that are not acknowledged, so the reset
+has to wait. No event reports the last acknowledgement, so it is looked for again and again.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ __all__ = ["Delivery"]
 
 _FIRST = 0.005  # seconds to the second look; the next ones are twice as far each
 _LONGEST = 0.25
-# Seconds in which the reader takes nothing: it is not slow, it does not read.
+# Seconds in which the reader acknowledges nothing: then it is not slow, it does not read.
 _STALLED = 60.0
 
 
 class Delivery:
-    """Tells `reader`, the side that is there still, when it has taken everything, or nothing for a
-    minute.
+    """Tells `reader`, the side that is still there, when its peer has acknowledged everything, or
+    nothing for a minute.
     """
 
     def __init__(self, reader: Side) -> None:

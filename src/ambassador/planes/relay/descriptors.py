@@ -1,9 +1,10 @@
-"""File descriptors are the relay's scarce good: count them, and wait when they run out.
+"""File descriptors: the relay has a limited number of them, counts them, and waits when none is
+free.
 
-A session needs one for its client and one for its upstream, a UDP flow one. Accepting stops
-while fewer than two are left, so that no accepted client starves for an upstream socket; the
-kernel keeps the others in the listen backlog. Running out all the same (the system's own limit,
-memory) pauses accepting for a moment. Either is said once when it begins and once when it ends.
+A session needs one for its client and one for its upstream, a UDP flow one. The relay does not
+accept while fewer than two are free, so that each accepted client can get an upstream socket; other
+clients wait in the listen backlog. Where a limit of the system, or memory, is reached, accepting
+pauses for a moment. The log says once when either begins, and once when it ends.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ PASSING = frozenset(
     }
 )  # fmt: skip
 
-# Beside sessions: log, admin socket and its clients, DNS queries, files read at a reload.
+# Not for sessions: log, admin socket and its clients, DNS queries, files read at a reload.
 _RESERVE = 16
 _PAUSE = 0.1  # seconds between attempts when the system itself has run out
 
@@ -53,9 +54,10 @@ class Descriptors:
         self._free = max(2, self.limit - _open_now() - reserve)
         self._taken = self._listening = 0
         self._at_first = self._free
-        self.flow_count = 0  # of UDP, of all listeners
-        self.tables: set[UdpFlows] = set()  # that have flows
-        # Not at the first free one: under pressure that would be said with each session.
+        self.flow_count = 0  # UDP flows of all listeners
+        self.tables: set[UdpFlows] = set()  # of the listeners that have flows
+        # So many have to be free before the log says that there are some again: with one, it would
+        # say so at each session.
         self._plenty = min(2 + _RESERVE // 2, self._free)
         self._paused: list[Callable[[], None]] = []
         self._said = False
@@ -63,14 +65,14 @@ class Descriptors:
 
     @property
     def most_flows(self) -> int:
-        """How many flows of UDP there may be. Anybody can make them, with forged addresses; clients
-        of TCP find room, too.
+        """How many UDP flows there may be. Anybody can make flows, with forged addresses: so some
+        descriptors are left to clients of TCP.
         """
         return max(1, min(self.limit // 2, self._at_first * 3 // 4))
 
     def available(self, wanted: int = 2) -> bool:
-        """Tell whether `wanted` more descriptors may be used: also where listeners have left none,
-        one session may be.
+        """Tell whether `wanted` more descriptors may be used. Also where listeners have used up all
+        of them, one session is allowed.
         """
         return self._free >= wanted or (not self._taken and self._free + self._listening >= wanted)
 
@@ -100,7 +102,7 @@ class Descriptors:
         """Count `count` descriptors as free again and let waiting listeners go on."""
         self._free += count
         self._taken -= count
-        if self._paused or self._said:  # else nobody waits for them
+        if self._paused or self._said:  # else no listener waits
             self._go_on()
 
     def _go_on(self) -> None:
@@ -128,7 +130,7 @@ class Descriptors:
             self._timer = asyncio.get_running_loop().call_later(_PAUSE, self._after_pause)
 
     def recovered(self) -> None:
-        """Say, once, that accepting goes on."""
+        """Log, once, that descriptors are free again."""
         if self._said and not self._paused and self.available(self._plenty):
             self._said = False
             log.event(log.INFO, "descriptors_available", "file descriptors are free again")

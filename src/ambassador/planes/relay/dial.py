@@ -1,4 +1,4 @@
-"""One connection being made, without a task: what most sessions need."""
+"""One connection to an endpoint while it is being made, without a task of asyncio."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 __all__ = ["BESIDE", "Dial", "Dialler", "Patience"]
 
-_TICK = 0.05  # seconds between two looks whose time is over
-# Seconds after which another is tried beside it: the "Connection Attempt Delay" of RFC 8305.
+_TICK = 0.05  # seconds between two looks which dials have run out of time
+# Seconds after which another address is tried, too: the "Connection Attempt Delay" of RFC 8305.
 BESIDE = 0.25
 
 
 class Dialler(ABC):
-    """Has a connection made; `answered` or `failed` is called, once, and before it perhaps
-    `overdue`.
+    """An object that has a connection made: `answered` or `failed` is called, once, and before it
+    perhaps `overdue`.
     """
 
     __slots__ = ()
@@ -40,7 +40,7 @@ class Dialler(ABC):
 
     @abstractmethod
     def answered(self, dial: Dial, sock: socket.SocketType, events: int) -> None:
-        """`sock` is connected and watched for `dial`; `events` were told."""
+        """`sock` is connected; the poller watches it for `dial`, and has reported `events`."""
 
     @abstractmethod
     def failed(self, dial: Dial, reason: str) -> None:
@@ -48,7 +48,7 @@ class Dialler(ABC):
 
     @abstractmethod
     def overdue(self, dial: Dial) -> None:
-        """There is no answer yet: another may be tried beside it."""
+        """There is no answer yet: another address may be tried, too."""
 
     @abstractmethod
     def broke(self) -> None:
@@ -56,14 +56,14 @@ class Dialler(ABC):
 
 
 class Patience:
-    """Ends dials whose time is over: one timer for all, and none while there is no dial. `keyring`
-    has what endpoints are spoken to with over TLS.
+    """Ends dials whose time is over, with one timer for all, and none while there is no dial.
+    `keyring` has the keys for TLS to endpoints.
     """
 
     def __init__(self, keyring: Keyring) -> None:
         self.keyring = keyring
-        # The first port that the kernel itself gives to a socket (ip(7)): only there one can be
-        # connected to itself.
+        # The first port that the kernel itself gives to a socket (ip(7)): a socket that connects to
+        # a lower port cannot be connected to itself.
         self.ephemeral = port_range()[0]
         self._loop = asyncio.get_running_loop()
         self._dials: set[Dial] = set()
@@ -79,11 +79,11 @@ class Patience:
             self._timer = self._loop.call_later(_TICK, self._look)
 
     def remove(self, dial: Dial) -> None:
-        """Leave `dial` alone."""
+        """End `dial` no longer: it is over, or goes on elsewhere."""
         self._dials.discard(dial)
 
     def close(self) -> None:
-        """Give all of them up."""
+        """Drop all dials."""
         for dial in tuple(self._dials):
             dial.drop()
         if self._timer is not None:
@@ -112,7 +112,7 @@ class Dial(Ready):
         patience: Patience,
     ) -> None:
         self.candidate = candidate
-        self._opening: Opening | None = None  # it is connected, and TLS is not spoken yet
+        self._opening: Opening | None = None  # the TLS handshake, once the socket is connected
         self._began = time.monotonic()
         self._limit = limit
         self._sock = sock
@@ -143,7 +143,7 @@ class Dial(Ready):
         try:
             guard(sock)
             dialler.poller.add(sock.fileno(), dial, patient=True)
-        except BaseException:  # too many are watched
+        except BaseException:  # too many sockets are watched
             dialler.poller.close_socket(sock)
             raise
         patience.add(dial)
@@ -173,7 +173,7 @@ class Dial(Ready):
         try:
             if events & (select.EPOLLERR | select.EPOLLHUP):
                 error = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-                if error:  # else its end has come already, behind what it may have said
+                if error:  # without an error, the endpoint has ended already, perhaps after bytes
                     raise OSError(error, "")
             if not events & select.EPOLLOUT:
                 return
@@ -189,7 +189,7 @@ class Dial(Ready):
         self.dialler.answered(self, self._sock, events)
 
     def _open(self, events: int) -> None:
-        """Go on with what comes before the first byte over TLS."""
+        """Go on with the TLS handshake."""
         opening, candidate = self._opening, self.candidate
         try:
             if opening is None:
@@ -213,7 +213,7 @@ class Dial(Ready):
             self.dialler.answered(self, carried(found), events)
 
     def look(self, now: float) -> None:
-        """Do what is due at `now`, by the monotonic clock."""
+        """Fail, or be overdue, if that is due at `now`, by the monotonic clock."""
         took = now - self._began
         if took >= self._limit:
             self.fail(f"{self.candidate} does not answer")
@@ -232,7 +232,7 @@ class Dial(Ready):
         self.drop()
 
     def drop(self) -> None:
-        """Give up and tell nobody."""
+        """Close the connection without a call of the dialler."""
         self._patience.remove(self)
         with contextlib.suppress(OSError):
             reset(self._sock)  # it may be connected since
@@ -240,18 +240,18 @@ class Dial(Ready):
 
     @property
     def sock(self) -> socket.SocketType:
-        """What is being connected."""
+        """The socket that is being connected."""
         return self._sock
 
     def taken(self) -> None:
-        """Another process goes on with it."""
+        """Let go of the socket: another process goes on with it."""
         self._patience.remove(self)
         self.dialler.poller.remove(self._sock.fileno())
         self._sock.close()
 
 
 def _why(error: OSError) -> str:
-    """Return what TLS says of it, or the kernel."""
+    """Return the reason of `error`, in the words of TLS if it has some, else of the kernel."""
     said = isinstance(error, ConnectionAbortedError) and error.strerror
     return said or spoken(error)
 

@@ -1,9 +1,9 @@
-"""End connections that another process of ours has open, while it stands still.
+"""End connections whose sockets another process of ours has open, too.
 
-A connection ends when the last process closes it, and one that is stopped closes nothing. But its
-parent may take a descriptor out of it (pidfd_getfd(2), Linux 5.6; in a container only with
-CAP_SYS_PTRACE), and connect(2) to AF_UNSPEC resets a connection whoever else has it. So it is with
-sessions of which a successor has copies already.
+A connection ends when the last process closes its socket. A worker that stands still closes none;
+but its parent may take a descriptor out of it (pidfd_getfd(2), Linux 5.6; in a container only with
+CAP_SYS_PTRACE), and connect(2) to AF_UNSPEC resets a connection although other processes have its
+socket. The same call ends sessions of which a successor has copies already.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ _LINGER = struct.Struct("ii")  # struct linger, socket(7)
 
 
 def inode(descriptor: int) -> int:
-    """Return what a socket is called in /proc/PID/fd."""
+    """Return the inode of a socket, as in /proc/PID/fd."""
     return os.fstat(descriptor).st_ino
 
 
 def disconnect(pid: int, inodes: Collection[int]) -> None:
-    """Reset the connections of the child `pid` whose sockets are called `inodes`. Raises OSError
+    """Reset the connections of the child `pid` whose sockets have these `inodes`. Raises OSError
     where that is not allowed.
     """
-    import ctypes  # noqa: PLC0415 (10 ms and 0.6 MB that nobody pays whose workers move)
+    import ctypes  # noqa: PLC0415 (10 ms and 0.6 MB, and only where a worker stands still)
     from pathlib import Path  # noqa: PLC0415 (5 ms of the start of a worker)
 
     libc = _libc()
@@ -54,8 +54,8 @@ def disconnect(pid: int, inodes: Collection[int]) -> None:
 
 
 def sever(sock: socket.SocketType) -> None:
-    """End the connection of `sock`, which is about to be closed, as that close would: also where
-    another process has it, too.
+    """End the connection of `sock` as its close would, which follows; also where another process
+    has the socket, too.
     """
     with contextlib.suppress(OSError):  # it is closed, or was never connected
         linger = sock.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER.size)

@@ -16,15 +16,15 @@ Place: TypeAlias = tuple[str, int]  # an IP literal and a port, or a path and 0
 
 
 class Doubts:
-    """Times in seconds of one clock. `turned` is told when the first is in doubt, and when none is
-    any longer.
+    """Addresses in doubt; times in seconds of one clock. `turned` is called when the first address
+    is in doubt, and when none is any longer.
     """
 
     def __init__(self, turned: Callable[[], None] = lambda: None) -> None:
         self._turned = turned
         self.until: dict[Place, float] = {}  # empty: nothing is in doubt
-        self._pause: dict[Place, float] = {}  # after the next trial, of those that were tried
-        self._tried: set[Place] = set()  # without a failure since
+        self._pause: dict[Place, float] = {}  # the last pause before a trial, of those tried again
+        self._tried: set[Place] = set()  # tried again, and no failure since
 
     def __len__(self) -> int:
         return len(self.until)
@@ -33,7 +33,7 @@ class Doubts:
         return place in self.until
 
     def add(self, place: Place, now: float) -> None:
-        """Doubt `place` from `now` on, or again."""
+        """Doubt `place` from `now` on; also where it is in doubt already."""
         self.forget(now)
         first = not self.until
         self._tried.discard(place)
@@ -55,8 +55,8 @@ class Doubts:
         return self.until.get(place, now) > now
 
     def claim(self, place: Place, now: float) -> bool:
-        """Tell whether a client may try `place`, which is doubted: the first to ask, once in a
-        while. For all others it stays in doubt.
+        """Tell whether a client may try `place`, which is in doubt: when its pause is over, the
+        first client that asks may, and the next pause begins. For others it stays in doubt.
         """
         until = self.until.get(place)
         if until is None or until > now:
@@ -67,13 +67,13 @@ class Doubts:
         return True
 
     def endured(self, place: Place, now: float) -> bool:
-        """Tell whether `place` was tried by a client and did not fail in the time it was given:
-        of what is not connected to, nothing else tells that it is well.
+        """Tell whether a client has tried `place`, and it did not fail until the pause was over:
+        without connections (UDP) nothing else shows that it works.
         """
         return place in self._tried and not self.is_doubted(place, now)
 
     def forget(self, now: float) -> None:
-        """Doubt no longer what nobody has tried for a while."""
+        """Doubt addresses no longer that no client has tried for a while."""
         if self.until:
             self.until = {p: until for p, until in self.until.items() if until + DOUBT > now}
             self._pause = {p: pause for p, pause in self._pause.items() if p in self.until}

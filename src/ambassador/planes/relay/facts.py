@@ -1,4 +1,4 @@
-"""What is known of one TCP session: where from, where to, how long, how much, why it ended."""
+"""The facts of one TCP session: its client, its upstream, its times, its bytes, why it ended."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class SessionFacts(Pair):
 
     @property
     def id(self) -> str:
-        """What no other session of the relay is called."""
+        """Its id, which no other session of the relay has."""
         return self.live.id_of(self.number)
 
     @property
@@ -77,7 +77,7 @@ class SessionFacts(Pair):
     @property
     def place(self) -> tuple[str, int] | None:
         """The address of its upstream with the first port of its endpoint (0 for a path); None
-        while it has none.
+        while it has no upstream.
         """
         return self.candidate.place if self.candidate else None
 
@@ -91,7 +91,7 @@ class SessionFacts(Pair):
         return found
 
     def view(self, now: float) -> SessionStatus:
-        """Return what is seen from outside; `now` by the monotonic clock."""
+        """Return the session as the API shows it; `now` by the monotonic clock."""
         waits = self.state is State.HANDED and self.connected is None
         state = State.DIALLING if waits else self.state
         return SessionStatus(
@@ -123,9 +123,9 @@ class SessionFacts(Pair):
             self.reason, self.detail = reason, detail
 
     def record(self, reason: Reason) -> SessionRecord:
-        """Return what there is to say at its end, for `reason`."""
+        """Return its record for the log, at its end for `reason`."""
         now, live, candidate, upstream = time.monotonic(), self.live, self.candidate, self.upstream
-        # Once a session: what is asked of properties elsewhere is looked up here.
+        # At the end of each session: look-ups here are cheaper than the properties used elsewhere.
         route, started = live.route, self.started
         return SessionRecord(
             route.name,

@@ -27,33 +27,35 @@ _HEAR_ERRORS: dict[int, tuple[int, int]] = {
     socket.AF_INET6: (socket.IPPROTO_IPV6, 25),
 }
 
-# What a flow keeps while its endpoint is looked for: a client that hears nothing sends little,
-# and one that sends much must not fill our memory.
+# What a flow keeps while its endpoint is looked for: a client without an answer sends little, and
+# a client that sends much must not fill our memory.
 _HELD_DATAGRAMS = 16
 _HELD_BYTES = 128 * 1024
 
 
 @dataclass(slots=True, eq=False)
 class UdpFlow(Used):
-    """A client address that speaks to one local address. Times in seconds of the loop."""
+    """The datagrams between one client address and one address of this host. Times in seconds of
+    the event loop's clock.
+    """
 
     client: Any  # as recvmsg(2) gave it, for sendmsg(2)
-    ancillary: Ancillary  # makes an answer leave from the address the client spoke to
+    ancillary: Ancillary  # makes answers leave from the address that the client sent to
     began: float
     id: str = ""
-    generation: int = -1  # of the routes and names its endpoint was chosen by
+    generation: int = -1  # of the route and its names, when the endpoint was chosen
     candidate: Candidate | None = None
     counted: Evidence | None = None
     upstream: socket.SocketType | None = None
     held: deque[bytes] | None = None  # datagrams in order, while an endpoint is looked for
-    task: asyncio.Task[None] | None = None  # which does that
-    refused: bool = False  # by its endpoint, and no answer has come since
+    task: asyncio.Task[None] | None = None  # which looks for an endpoint
+    refused: bool = False  # its endpoint has refused a datagram, and has not answered since
     answered: bool = False
     to_upstream: int = 0
     to_client: int = 0
-    told: tuple[int, int] = (0, 0)  # of both, what endpoints it led to before have been told
+    told: tuple[int, int] = (0, 0)  # of both, the bytes that are counted for earlier endpoints
     dropped: int = 0
-    memory: Memory | None = None  # of all sessions
+    memory: Memory | None = None  # the budget of all sessions
     _held_bytes: int = field(default=0, repr=False)
 
     def hold(self, datagram: bytes) -> bool:
@@ -72,7 +74,7 @@ class UdpFlow(Used):
         return True
 
     def release(self) -> deque[bytes]:
-        """Return what was held, in order, and hold no more."""
+        """Return the datagrams that were held, in order, and hold no more."""
         held, self.held = self.held or deque(), None
         if self.memory is not None:
             self.memory.add(-self._held_bytes)
@@ -85,7 +87,7 @@ class UdpFlow(Used):
         return self.to_upstream - self.told[0], self.to_client - self.told[1]
 
     def view(self, route: Route, now: float, *, held: bool) -> SessionStatus:
-        """Return what is seen from outside."""
+        """Return the flow as the API shows it."""
         asking = "waiting" if self.candidate is None else "open"
         return SessionStatus(
             self.id,
@@ -101,7 +103,7 @@ class UdpFlow(Used):
         )
 
     def record(self, route: Route, now: float, reason: Reason, detail: str) -> SessionRecord:
-        """Return what there is to say at its end."""
+        """Return its record for the log."""
         return SessionRecord(
             route.name,
             route.proto,
@@ -135,7 +137,7 @@ def connect_datagrams(
     sock = ports.connect((candidate.address, candidate.port), socket.SOCK_DGRAM, sources)
     try:
         refuse_itself(sock)
-        # Else Linux tells of a port that is closed, and not of a host that is gone.
+        # Without this Linux reports a port that is closed, but not a host that is gone.
         level, option = _HEAR_ERRORS[sock.family]
         sock.setsockopt(level, option, 1)
     except BaseException:
@@ -145,11 +147,11 @@ def connect_datagrams(
 
 
 def has_heard_errors(sock: socket.SocketType) -> bool:
-    """Forget what ICMP has told `sock`, which made an error of it; tell whether it had."""
+    """Empty the queue of errors that `sock` has got by ICMP; return whether there was one."""
     found = False
     while True:
         try:
             sock.recvmsg(0, 0, socket.MSG_ERRQUEUE)
-        except OSError:  # nothing any more
+        except OSError:  # the queue is empty
             return found
         found = True

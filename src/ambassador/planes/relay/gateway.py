@@ -1,4 +1,6 @@
-"""Whether a client is the gateway of this network: then its engine may hide who the clients are."""
+"""Whether a client is the gateway of this network: then the container engine may hide the addresses
+of clients.
+"""
 
 from __future__ import annotations
 
@@ -41,9 +43,7 @@ class Alike:
         return self.count == _TOLD and bool(self.words())
 
     def words(self) -> str:
-        """Return what there is to say of clients that all look like the gateway; empty for
-        others.
-        """
+        """Return a text where all clients look like the gateway; else it is empty."""
         if self.varied or not self.count:
             return ""
         host = self.host.removeprefix("::ffff:")  # an IPv4 client of a dual-stack listener

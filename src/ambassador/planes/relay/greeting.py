@@ -1,8 +1,8 @@
-"""Clients of one listener whose PROXY header has not come yet: no session, and nothing is read of
-them but the header.
+"""Clients of one listener whose PROXY header has not come yet: they have no session, and only the
+header is read.
 
-It is looked at where it lies (MSG_PEEK), so that what stands behind it stays in the kernel for the
-session; each look is one read, and a header has at most 4096 bytes.
+The header is read by MSG_PEEK first, so that the bytes after it stay in the kernel for the session;
+each look is one read, and a header has at most 4096 bytes.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ _END = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 
 
 class Greetings:
-    """Waits for the headers of clients of `live`; a client that is taken is told to `begin`: the
-    connection, whose it is, what it may have to wait for, and the header. `secret` has who speaks
-    TLS first: the header is inside.
+    """Waits for the headers of clients of `live`. For a client that may come in, `begin` is called
+    with its connection, its address, True or the reason for which it has to wait, and its header.
+    `secret` is called for a client that begins with TLS: its header comes inside.
     """
 
     def __init__(
@@ -55,20 +55,20 @@ class Greetings:
 
     @property
     def waiting(self) -> dict[Greeting, float]:
-        """The clients that wait, and until when, by the monotonic clock; without those that speak
+        """The clients that wait, and until when, by the monotonic clock; without clients that speak
         TLS already, which no other process can go on with.
         """
         return {one: until for one, until in self._waiting.items() if not _speaks_tls(one.client)}
 
     def taken(self, greeting: Greeting) -> None:
-        """Another process waits for its header: let go, without an end."""
+        """Let go of the client: another process waits for its header."""
         self._leave(greeting)
         self._around.poller.remove(greeting.client.fileno())
         greeting.client.close()
 
     def add(self, client: socket.SocketType, address: object, until: float | None = None) -> None:
-        """Take `client`, at `address` as accept(2) tells it, if it may say for which client it
-        comes; `until`: where it waits already, see `waiting`.
+        """Wait for the header of `client`, at `address` as accept(2) gives it, if it may send one.
+        `until`: see `waiting`, for a client that has waited in another process.
         """
         senders, host = senders_of(self._live.route.proxy), host_of(address)
         if senders is not None and not admits(senders, host):
@@ -78,7 +78,7 @@ class Greetings:
         self._around.descriptors.take(1)
         greeting = Greeting(self, client, address)
         self._waiting[greeting] = until or time.monotonic() + WITHIN
-        if not greeting.look():  # it comes with the connection, nearly always
+        if not greeting.look():  # nearly always the header comes with the connection
             self._around.poller.add(client.fileno(), greeting)
             self._arm()
 
@@ -88,8 +88,8 @@ class Greetings:
             self.give_up(greeting)
 
     def read(self, greeting: Greeting, header: Header, size: int) -> None:
-        """The header of `greeting` is there, and has `size` bytes. Who it names is judged as if it
-        had come itself.
+        """The header of `greeting` is there, and has `size` bytes. The client that it names is
+        judged as if it had connected itself.
         """
         self._leave(greeting)
         client, whose, live = greeting.client, header.source or greeting.address, self._live
@@ -101,8 +101,8 @@ class Greetings:
             self._around.poller.close_socket(client)
 
     def is_secret(self, greeting: Greeting, data: bytes) -> bool:
-        """Tell whether `greeting` begins with TLS and not with a header: as another ambassador
-        does, whose header is for nobody between. It is seen to here no longer, then.
+        """Tell whether `greeting` begins with TLS and not with a header, as another ambassador
+        does, so that the header is encrypted. Then it is passed to `secret` and leaves here.
         """
         client = greeting.client
         if self._live.route.tls is None or data[0] != _HANDSHAKE or _speaks_tls(client):
@@ -113,7 +113,7 @@ class Greetings:
         return True
 
     def refuse(self, greeting: Greeting, reason: Reason) -> None:
-        """Close the connection of `greeting`, and say why."""
+        """Close the connection of `greeting`, and count the reason."""
         self.give_up(greeting)
         self._count(reason, greeting.address)
 
@@ -166,7 +166,7 @@ class Greeting(Ready):
             self._all.refuse(self, Reason.PROXY_CUT)
 
     def look(self) -> bool:
-        """Tell whether all is done with it."""
+        """Look at what has come; return whether nothing more has to be waited for."""
         try:
             data = self.client.recv(MOST, socket.MSG_PEEK)
             if data and self._all.is_secret(self, data):

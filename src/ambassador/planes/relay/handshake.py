@@ -1,7 +1,7 @@
-"""Clients that have connected and not proved yet who they are: no session begins before.
+"""Clients whose TLS handshake is not complete: their sessions begin after it.
 
-One timer for all of a listener, and none while there are none. A client that stalls costs a
-descriptor until its time is over, and has its turn after all sessions that are carried.
+A listener has one timer for all of them, and none while there are none. A client that stalls costs
+a descriptor until its time is over, and is served after all open sessions.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ __all__ = ["Handshakes"]
 
 _LIMIT = 10.0  # seconds for a handshake, from the accepted connection on
 _TICK = 0.25
-_MOST = 1024  # at once: the oldest leaves its place to a new one
+_MOST = 1024  # at once: with more, the oldest is refused
 
 Proved = Callable[["socket.SocketType", object, "bool | Reason", "Header | None"], None]
 
 
 class Handshakes:
-    """Those of one listener; `proved` has each client that has proved who it is."""
+    """The handshakes of one listener; `proved` is called for each client that has completed it."""
 
     def __init__(self, around: Surroundings, live: LiveRoute, proved: Proved) -> None:
         self.around = around
         self.live = live
         self.proved = proved
-        self._all: dict[_Handshake, float] = {}  # until when, the first to end first
+        self._all: dict[_Handshake, float] = {}  # until when; the first to end comes first
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
@@ -56,7 +56,9 @@ class Handshakes:
         taken: bool | Reason,
         header: Header | None,
     ) -> None:
-        """Have `client` prove who it is; `header` came before, and it is `taken` or will wait."""
+        """Begin the handshake of `client`; its `header` may have come before. `taken`: see
+        Arrivals.begin.
+        """
         if len(self._all) >= _MOST:
             next(iter(self._all)).fail("others have come since, and it was too slow")
         try:
@@ -74,7 +76,7 @@ class Handshakes:
         self.around.poller.add(sock.fileno(), one, patient=True)
 
     def refuse(self, address: object, taken: bool | Reason, reason: Reason, why: str) -> None:
-        """The client at `address` does not come in, for `reason`; `why` says more."""
+        """Count the client at `address` as refused for `reason`; `why` says more."""
         counters, host = self.live.counters, host_of(address)
         counters.refused += 1
         counters.turned_away.add(self.live.route.name, reason, host, why)
@@ -85,13 +87,13 @@ class Handshakes:
             self.live.counters.limits.left(host_of(address))
 
     def over(self, one: _Handshake) -> None:
-        """`one` has come to its end, whichever."""
+        """`one` is over, in whatever way."""
         if self._all.pop(one, None) is not None:
             self.around.descriptors.give(1)
             self.around.ended.set()
 
     def close(self) -> None:
-        """Let nobody in any longer."""
+        """Close all clients whose handshake is not complete."""
         for one in tuple(self._all):
             one.drop()
         if self._timer is not None:
@@ -122,7 +124,7 @@ class _Handshake(Ready):
         self._known = known
 
     def ready(self, events: int) -> None:
-        """Go on."""
+        """Go on with the handshake; see poller.Ready."""
         try:
             over = self._sock.handshake()
         except OSError as error:
@@ -134,13 +136,13 @@ class _Handshake(Ready):
             self._all.proved(self._sock, *self._known)
 
     def fail(self, why: str) -> None:
-        """It does not come in, for `why`."""
+        """Close it and count it as refused, for `why`."""
         if self.drop():
             reason = Reason.IDENTITY if self._sock.unwanted else Reason.HANDSHAKE
             self._all.refuse(*self._known[:2], reason, why)
 
     def drop(self) -> bool:
-        """Close it, after an alert that may be on its way; tell whether it was open."""
+        """Close it, after an alert if there is one; tell whether it was open."""
         sock = self._sock
         if sock.fileno() < 0:
             return False

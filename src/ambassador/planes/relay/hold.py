@@ -1,4 +1,4 @@
-"""Sessions and flows that wait at one held route: `core.hold` decides, here is the timer."""
+"""Sessions and flows that wait at one held route: `core.hold` decides, here they are kept."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ambassador.model import Hold
 __all__ = ["HoldQueue"]
 
 
-_PIECE = 20  # that go before other work of the loop has its turn: 2 ms
+_PIECE = 20  # sessions that are released in one turn of the event loop: 2 ms
 
 
 class _Waiting(NamedTuple):
@@ -23,10 +23,10 @@ class _Waiting(NamedTuple):
 
 
 class HoldQueue:
-    """Lets in, keeps in order, lets go."""
+    """The sessions and flows that wait, in the order in which they came."""
 
     def __init__(self) -> None:
-        self.entered = 0  # ever
+        self.entered = 0  # how many have waited, ever
         self._hold = Hold()
         self._releasing = False
         self._waiting: dict[Hashable, _Waiting] = {}
@@ -55,7 +55,7 @@ class HoldQueue:
     ) -> bool:
         """Let `who`, a session or flow, wait, if there is room: `opened` is called when the route
         is released, `late` when it has waited too long; either ends the wait. Return whether it may
-        wait. One that has waited `since` then in another process is counted there.
+        wait. `since`: it has waited since then in another process, and was counted there.
         """
         self._hold = hold
         if not admits(hold, len(self._waiting)):
@@ -76,7 +76,7 @@ class HoldQueue:
         return list(itertools.islice(self._waiting, count))
 
     def change(self, hold: Hold | None) -> None:
-        """Go by `hold` from now on; None lets all sessions go, in the order in which they came."""
+        """Go by `hold` from now on; None releases all sessions, in the order in which they came."""
         if hold is not None:
             self._hold = hold
             self._releasing = False
@@ -87,11 +87,11 @@ class HoldQueue:
         self._release()
 
     def _release(self) -> None:
-        """Let a piece of the sessions that wait go, until all have or the route is held again."""
+        """Release some sessions, again and again, until none waits or the route is held again."""
         if not self._releasing:
             return
         for who in list(itertools.islice(self._waiting, _PIECE)):
-            # One that goes may take others with it.
+            # The release of another session may have ended this one.
             if (one := self._waiting.pop(who, None)) is not None:
                 one.opened()
         if self._waiting:
@@ -106,7 +106,7 @@ class HoldQueue:
         loop = asyncio.get_running_loop()
         since = [one.since for one in itertools.islice(self._waiting.values(), _PIECE)]
         for who in list(self._waiting)[: overdue(self._hold, since, loop.time())]:
-            # One that goes may take others with it.
+            # The end of another session may have ended this one.
             if (one := self._waiting.pop(who, None)) is not None:
                 one.late()
         self._arm(loop)

@@ -1,4 +1,4 @@
-"""The PROXY header that an endpoint is sent before anything a client says."""
+"""The PROXY header that is sent to an endpoint before the bytes of the client."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["introduce", "send_local"]
 
-_RUN = os.urandom(8).hex()  # two runs have the same ids of sessions
+_RUN = os.urandom(8).hex()  # tells apart runs, which may have the same ids of sessions
 
 
 def introduce(session: Session, version: int, upstream: Side) -> None:
@@ -25,7 +25,7 @@ def introduce(session: Session, version: int, upstream: Side) -> None:
     data = write(version, header_of(session))
     try:
         sent = upstream.sock.send(data)
-    except OSError:  # it is reset, which an event tells; or full, which a new connection never is
+    except OSError:  # it is reset: the poller reports it; a new connection is never full
         sent = 0
     if sent < len(data):
         upstream.unsent = bytearray(data[sent:])
@@ -33,8 +33,8 @@ def introduce(session: Session, version: int, upstream: Side) -> None:
 
 
 def header_of(session: Session) -> Header:
-    """Return what an endpoint is told of `session`: what its client has told, where that came with
-    a header itself; a unique id that the access log ends its own with.
+    """Return the header for `session`: its facts are those of the header that the client has sent,
+    if there was one. The unique id ends with the id of the session in the access log.
     """
     found = session.header or Header()
     if found.source is None or found.destination is None:
@@ -53,7 +53,7 @@ def header_of(session: Session) -> Header:
 
 
 def _shown(sock: socket.SocketType) -> bytes:
-    """Return what the client at `sock` has shown over TLS; nothing where it does not speak it."""
+    """Return TLS version and identity of the client at `sock`; empty where it speaks no TLS."""
     version = getattr(sock, "version", "")
     if not version:
         return b""
@@ -62,7 +62,7 @@ def _shown(sock: socket.SocketType) -> bytes:
 
 
 def send_local(sock: socket.SocketType, version: int) -> None:
-    """Say on `sock`, which is connected, that the connection is for nobody."""
+    """Send the header of a connection without a client (LOCAL) on `sock`, which is connected."""
     with suppress(OSError):
         own, peer = sock.getsockname(), sock.getpeername()
         sock.send(write_local(version, own, peer))

@@ -1,4 +1,4 @@
-"""What is done only for connections that live for a moment: most that are many do not."""
+"""Keepalive for upstreams that live longer than a moment: where there are many, most do not."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ambassador.planes.relay.side import Side
 
 __all__ = ["Keepalives"]
 
-_AFTER = 0.5  # seconds; well below the shortest keepalive, which is counted in whole ones
-_PIECE = 200  # sides seen to before other work of the loop has its turn: 1 ms
+_AFTER = 0.5  # seconds; well below the shortest keepalive, which is one second
+_PIECE = 200  # sides in one turn of the event loop: 1 ms
 
 
 class Keepalives:
@@ -21,20 +21,20 @@ class Keepalives:
     """
 
     def __init__(self) -> None:
-        self.lasting: Callable[[Sequence[Side]], None] = lambda _: None  # told of what is so old
+        self.lasting: Callable[[Sequence[Side]], None] = lambda _: None  # called with these sides
         self._loop = asyncio.get_running_loop()
         self._waiting: list[tuple[Side, float]] = []
         self._next: list[tuple[Side, float]] = []
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, side: Side, keepalive: float) -> None:
-        """See to `side` in a while; `keepalive` in seconds, 0: none."""
+        """Give `side` its keepalive in a while; `keepalive` in seconds, 0: none."""
         self._next.append((side, keepalive))
         if self._timer is None:
             self._timer = self._loop.call_later(_AFTER, self._look)
 
     def close(self) -> None:
-        """See to nobody any longer."""
+        """Give no keepalive any longer."""
         if self._timer is not None:
             self._timer.cancel()
         self._waiting.clear()
@@ -44,7 +44,7 @@ class Keepalives:
         piece, self._waiting = self._waiting[:_PIECE], self._waiting[_PIECE:]
         for side, keepalive in piece:
             if not side.closed:
-                with contextlib.suppress(OSError):  # it is reset, or with a worker
+                with contextlib.suppress(OSError):  # it is reset, or handed to a worker
                     keep_alive(side.sock, keepalive)
         self.lasting([side for side, _ in piece if not side.closed])
         if self._waiting:

@@ -1,7 +1,7 @@
-"""Sessions of one route that wait for a place, where a limit says `wait`: in the order they came.
+"""Sessions of one route that wait for a place, where a limit says `wait`, in the order they came.
 
-Each waits in a queue as that of a held route. A place is free when a session ends, or when the time
-has come for the next new one; the client at the head is judged again then, as if it had just come.
+They wait in queues like that of a held route. A place is free when a session ends, or when `rate`
+allows the next new session; then the client at the head is judged again, as if it had just come.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LimitQueue"]
 
-_MOST = Hold().limit  # that wait at one route
-_LOOKED = 20  # that are judged at once: 0.1 ms
+_MOST = Hold().limit  # sessions that may wait at one route
+_LOOKED = 20  # sessions that are judged at once: 0.1 ms
 
 
 class LimitQueue:
@@ -32,7 +32,7 @@ class LimitQueue:
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
-        self._queues: dict[tuple[Reason, str], HoldQueue] = {}  # of LIMIT_CLIENT one a client
+        self._queues: dict[tuple[Reason, str], HoldQueue] = {}  # for LIMIT_CLIENT one each client
         self._where: dict[WaitingSession, tuple[Reason, str]] = {}
         self._timer: asyncio.TimerHandle | None = None
 
@@ -44,7 +44,7 @@ class LimitQueue:
         return wait_of(route, reason) > 0 and len(self) < _MOST
 
     def waits_for(self, reason: Reason) -> bool:
-        """Tell whether a client waits for `reason`, which came before the one that comes now."""
+        """Tell whether some client waits for `reason`: it is before a client that comes now."""
         return (reason, "") in self._queues
 
     def __contains__(self, who: WaitingSession) -> bool:
@@ -84,7 +84,7 @@ class LimitQueue:
                 del self._queues[key]
 
     def look(self, route: Callable[[], Route], host: str = "") -> None:
-        """A place may be free: a session of the client at `host` has ended, say."""
+        """Let sessions in if a place is free; `host`: of a client whose session has ended."""
         if not self._where:
             return
         client = client_of(host)
@@ -92,7 +92,7 @@ class LimitQueue:
             self._let_in(key, route)
 
     def look_at_all(self, route: Callable[[], Route]) -> None:
-        """The limits themselves have changed."""
+        """Let sessions in as the limits allow, which have changed."""
         for key in tuple(self._queues):
             self._let_in(key, route)
 
@@ -102,7 +102,7 @@ class LimitQueue:
             return
         counters, heads = self._counters, queue.first(_LOOKED)
         for who in heads:
-            if self._where.get(who) != key:  # who came in has taken it along
+            if self._where.get(who) != key:  # another session that came in has ended its wait
                 continue
             opened = counters.open - len(self)
             reason = counters.limits.judge(route(), who.host, opened, time.monotonic())
@@ -118,7 +118,7 @@ class LimitQueue:
             self._arm(route, 0.0)
 
     def _arm(self, route: Callable[[], Route], seconds: float | None = None) -> None:
-        """Look again when the next new session may come."""
+        """Look again when `rate` allows the next new session, or after so many `seconds`."""
         if self._timer is not None:
             return
         if seconds is None:

@@ -1,4 +1,4 @@
-"""A bound TCP or unix socket: accept clients; what becomes of them is in `arrivals`."""
+"""A bound TCP or unix socket, at which clients are accepted; `arrivals` goes on with them."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ from ambassador.tasks import Slice
 
 __all__ = ["StreamListener"]
 
-# Accepted in one go before other work has its turn: 2 ms.
+# Clients that are accepted in one go, before other work has its turn: 2 ms.
 _BATCH = 16
-# Told once of each client, where no worker waits for one: the first that waits does (epoll(7)).
+# Reported once for each client, and only where no worker waits for one: the first process that
+# waits gets the event (epoll(7)).
 _LAST = select.EPOLLIN | select.EPOLLET | (1 << 28)  # EPOLLEXCLUSIVE; no name in Python 3.11
-_OVERLOOKED = 0.02  # seconds in which a worker accepts who waits, unless none is at work
-_BACKLOG_UNKNOWN = 4096  # nothing tells how many wait at a unix socket
+_OVERLOOKED = 0.02  # seconds in which workers accept a client that waits, unless none is at work
+_BACKLOG_UNKNOWN = 4096  # for a unix socket: the kernel does not tell how many clients wait
 
 
 class StreamListener(Arrivals):
@@ -37,11 +38,11 @@ class StreamListener(Arrivals):
     ) -> None:
         super().__init__(around, live, port)
         self.sock = sock
-        # Kept: each look at them makes enumerations, half a microsecond each.
+        # Stored: each look at these attributes makes an Enum, which takes half a microsecond.
         self._kind = int(sock.family), int(sock.type), sock.proto
         self._reading = False
         self._paused = False
-        # Those we were handed were open before the budget was made.
+        # Sockets that were handed over were open, and counted, before the budget was made.
         self._counted = not isinstance(sock, LentSocket)
         if self._counted:
             around.descriptors.listen()
@@ -80,7 +81,7 @@ class StreamListener(Arrivals):
 
     @property
     def book(self) -> int:
-        """In which workers count its sessions; see Shared."""
+        """The number of the book in which workers count its sessions; see Shared."""
         return self._search.book
 
     @book.setter
@@ -88,7 +89,7 @@ class StreamListener(Arrivals):
         self._search.book = number
 
     def look(self) -> None:
-        """Accept clients that wait, if there are some: workers may not know of them."""
+        """Accept clients that wait, if there are some: workers may have missed their event."""
         if self.is_open and self._has_clients():
             self._accept_batch()
 
@@ -149,13 +150,13 @@ class StreamListener(Arrivals):
     def ready(self, events: int) -> None:
         """Accept; see poller.Ready."""
         if not self._aside:
-            # To ask how many wait costs a third of an accept(2) that finds nobody. At least one:
-            # where this is told, one was there.
+            # To ask how many clients wait costs a third of an accept(2) that finds none. At least
+            # one: this event says that there was one.
             self._accept_batch(min(self._waiting() or 1, _BATCH))
             if self._around.doors.workers:
                 self._around.doors.warm(self)
             return
-        # No worker waited for this client: they are busy, nearly always. See in a while.
+        # No worker waited for this client: nearly always they are busy. Look again in a while.
         self._pause()
         self._looked = self._around.doors.progress(self)
         self._around.poller.later(_OVERLOOKED, self._look_after)
@@ -187,8 +188,8 @@ class StreamListener(Arrivals):
             self._around.poller.remove(self.sock.fileno())
 
     def _waiting(self) -> int:
-        """Return how many clients wait in the backlog: of a listener TCP_INFO tells that instead of
-        what is not acknowledged (tcp_get_info of Linux); nothing tells it of a path.
+        """Return how many clients wait in the backlog: for a listener TCP_INFO has this number in
+        the place of unacknowledged segments (tcp_get_info of Linux). Unknown for a unix socket.
         """
         return backlog(self.sock, _BACKLOG_UNKNOWN) if self.port else _BACKLOG_UNKNOWN
 
@@ -199,7 +200,7 @@ class StreamListener(Arrivals):
         accept = self.sock._accept  # type: ignore[attr-defined]
         family, kind, proto = self._kind
         route, counters = self.live.route, self.live.counters
-        # Has to be looked at; where a PROXY header comes first, that says who it is.
+        # Each client has to be judged here, unless a PROXY header comes first and names it.
         each = (route.admitted is not None or is_limited(route)) and not route.proxy
         for _ in range(count):
             if not descriptors.available():

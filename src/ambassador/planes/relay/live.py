@@ -24,7 +24,7 @@ from ambassador.spec import format_endpoint
 
 __all__ = ["LiveRoute"]
 
-_MOST_LED = 4096  # places kept of one route; 200 bytes each
+_MOST_LED = 4096  # candidates that are remembered for one route; 200 bytes each
 
 
 @dataclass(slots=True, weakref_slot=True)
@@ -34,25 +34,25 @@ class LiveRoute:
     route: Route
     noticed: EndpointNoticed = lambda *_: None
     arrived: ClientArrived = lambda *_: None
-    look_again: Callable[[], None] = lambda: None  # told when other endpoints may be led to
+    look_again: Callable[[], None] = lambda: None  # called when endpoints to use may have changed
     counters: Counters = field(default_factory=Counters)
     hold_queue: HoldQueue = field(default_factory=HoldQueue)
     _turn: int = 0
     usable_now: tuple[Endpoint, ...] = ()
     places: tuple[int, ...] = ()
-    # By address as it is written: admin, health and weight may change, it is the same endpoint.
+    # By address as it is written: an endpoint stays the same when admin, health or weight change.
     evidence: dict[Address, Evidence] = field(default_factory=dict)
     serial: int = field(default_factory=serials)
     number: int = 0  # of its last session
-    _failing: bool = False  # some endpoint of the route
-    # Where clients were led: by the place of the endpoint, the port they came to, the address.
+    _failing: bool = False  # some endpoint of the route has failed
+    # Candidates, by the place of the endpoint, the port that clients came to, and the address.
     _led: dict[tuple[int, int, str], Candidate] = field(default_factory=dict)
     _doubts: Doubts = field(init=False)
     resets: EarlyResets = field(init=False)
     warming: Warming = field(default_factory=Warming)
 
     def __post_init__(self) -> None:
-        own = weakref.ref(self)  # no cycle: what is frozen is freed only by its references
+        own = weakref.ref(self)  # no cycle: an object that was frozen is freed by reference counts
 
         def turned() -> None:
             if (live := own()) is not None:
@@ -62,16 +62,16 @@ class LiveRoute:
         self.change(self.route)
 
     def new_number(self) -> int:
-        """Return what no other session of the route is called."""
+        """Return a number that no other session of the route has."""
         self.number += 1
         return self.number
 
     def new_id(self) -> str:
-        """Return what no other session of the relay is called."""
+        """Return an id that no other session of the relay has."""
         return self.id_of(self.new_number())
 
     def id_of(self, number: int) -> str:
-        """Return what its session of this `number` is called."""
+        """Return the id of its session with this `number`."""
         return f"r{self.serial}.{number}"
 
     def change(self, route: Route) -> None:
@@ -81,10 +81,10 @@ class LiveRoute:
         before, self.usable_now = self.usable_now, tuple(filter(usable, route.endpoints))
         self.warming.change(before, self.usable_now, route.slow_start)
         self.places = pick.cycle([endpoint.weight for endpoint in self.usable_now])
-        # Of one that left, its open sessions: it may come back before they end.
+        # Of endpoints that left, those with open sessions: they may come back before these end.
         busy = {address: known for address, known in self.evidence.items() if known.open}
         here = dict.fromkeys(endpoint.address for endpoint in route.endpoints)
-        for known in self.evidence.values():  # those that are forgotten, too: see `opened`
+        for known in self.evidence.values():  # also evidence that is dropped below: see `opened`
             known.here = known.address in here
         self.evidence = busy | {a: self.evidence.get(a) or Evidence(a) for a in here}
         self._look_for_failures()
@@ -96,9 +96,7 @@ class LiveRoute:
         return {address: known.open for address, known in self.evidence.items()}
 
     def met(self, carried: Mapping[Address, tuple[int, int]]) -> dict[Address, EndpointMet]:
-        """Return what clients have met at each endpoint; `carried` are the bytes of sessions that
-        are still open.
-        """
+        """Return what clients have met at each endpoint; `carried`: the bytes of open sessions."""
         return {
             address: known.met(*carried.get(address, (0, 0)))
             for address, known in self.evidence.items()
@@ -108,7 +106,7 @@ class LiveRoute:
         """Return every endpoint that gets new sessions, the first to try first. `now` in seconds;
         `client` is the address of the client that is led there.
 
-        None, where all of them are drained, in maintenance or unhealthy.
+        An empty list where all of them are drained, in maintenance or unhealthy.
         """
         if len(self.usable_now) <= 1:
             return list(self.usable_now)
@@ -121,8 +119,8 @@ class LiveRoute:
         return self._failing or bool(self._doubts.until or self.resets.out.until)
 
     def sure(self, listen_port: int, resolver: Resolver, client: str = "") -> Candidate | None:
-        """Return where to connect a client of `listen_port`, when that is known without asking and
-        nothing that has not worked lately is in the way; None when it has to be looked for.
+        """Return where to connect a client of `listen_port`, when all names are resolved and no
+        endpoint or address is in doubt; None when an address has to be looked for.
         """
         usable = self.usable_now
         if self._failing or self._doubts.until or self.resets.out.until or not usable:
@@ -148,9 +146,9 @@ class LiveRoute:
     def order(
         self, listen_port: int, resolver: Resolver, now: float, client: str = ""
     ) -> Sequence[Candidate]:
-        """Return where to try to connect a client of `listen_port` at once, in this order: what has
-        answered lately, and first of all perhaps one that has not, which nobody else tries now.
-        Nothing where all is in doubt, or a name has to be asked for first.
+        """Return where to try to connect a client of `listen_port` at once, in order: the addresses
+        that have answered lately; before them perhaps one that has not, which no other client tries
+        now. Nothing where all are in doubt, or a name has to be resolved first.
         """
         self._doubts.forget(now)
         ejected = self.resets.out
@@ -183,7 +181,7 @@ class LiveRoute:
         )
 
     def known(self, endpoint: Endpoint, resolver: Resolver) -> Sequence[str]:
-        """Return the addresses of `endpoint`; none where its name has to be asked for first."""
+        """Return the addresses of `endpoint`; none where its name has to be resolved first."""
         addresses = self._addresses(endpoint, resolver)
         if addresses and isinstance(endpoint.address, Inet):
             self.evidence[endpoint.address].addresses = addresses
@@ -197,10 +195,11 @@ class LiveRoute:
         return working(endpoint, resolver.known(where.host))
 
     def candidate(self, place: int, listen_port: int, address: str) -> Candidate:
-        """Return `address` of a usable endpoint as what clients of `listen_port` are led to."""
+        """Return the candidate for clients of `listen_port`: `address` of the endpoint at `place`.
+        """
         found = self._led.get((place, listen_port, address))
         if found is None:
-            if len(self._led) > _MOST_LED:  # a name whose answers never end
+            if len(self._led) > _MOST_LED:  # a name that has new addresses again and again
                 self._led.clear()
             endpoint = self.usable_now[place]
             port = self.route.endpoint_port(endpoint, listen_port)
@@ -237,7 +236,7 @@ class LiveRoute:
 
     def trusted_first(self, candidates: Sequence[Candidate], now: float) -> list[Candidate]:
         """Return `candidates`, last the addresses that did not answer lately."""
-        self._doubts.forget(now)  # else one that is never tried again would be in the way of `sure`
+        self._doubts.forget(now)  # else an address that is never tried again would stop `sure`
         if len(candidates) == 1:
             return list(candidates)
         ordered = sorted(
@@ -276,11 +275,11 @@ class LiveRoute:
             self.noticed(self.route.name, candidate.endpoint, candidate.text, True)
 
     def opened(self, candidate: Candidate, *, elsewhere: bool = False) -> Evidence | None:
-        """Count a session that was connected to `candidate`; return where, for `closed`. One that
-        was opened `elsewhere`, in another process, is counted as opened there.
+        """Count a session that was connected to `candidate`; return the evidence for `closed`.
+        `elsewhere`: another process has begun the session, and has counted it as opened.
         """
         known = candidate.evidence
-        if known is None or not known.here:  # it left in the meantime, and may be back
+        if known is None or not known.here:  # the endpoint left meanwhile, and may be back
             address = candidate.endpoint.address
             known = self.evidence.get(address) or known
             if known is None and not elsewhere:
@@ -294,7 +293,7 @@ class LiveRoute:
     def closed(
         self, known: Evidence, candidate: Candidate, to_upstream: int = 0, to_client: int = 0
     ) -> None:
-        """Count the end of a session that was counted in `known`, and its bytes."""
+        """Count the end of a session that `opened` has counted in `known`, and its bytes."""
         known.open -= 1
         known.to_upstream += to_upstream
         known.to_client += to_client
@@ -307,7 +306,7 @@ class LiveRoute:
     def failed(self, endpoint: Endpoint, reason: str, now: float) -> None:
         """Note that `endpoint` could not be reached; the first time is logged."""
         known = self.evidence.get(endpoint.address)
-        if known is None or not known.here:  # changed away meanwhile
+        if known is None or not known.here:  # the endpoint left meanwhile
             return
         written = (where := format_endpoint(endpoint)).partition("://")[2]
         reason = reason.removeprefix(f"{written}: ")
@@ -340,7 +339,7 @@ class LiveRoute:
         self.say(log.INFO, "endpoint_reachable", where, text, seconds=round(seconds, 3))
 
     def say(self, level: int, name: str, where: str, text: str, **fields: object) -> None:
-        """Log what has become of an endpoint."""
+        """Log an event of an endpoint."""
         route = self.route.name
         log.event(level, name, f"{route}  {text}", route=route, endpoint=where, **fields)
 

@@ -30,8 +30,8 @@ END_ON_CLOSE = _SOCKET, _LINGER, struct.pack("ii", 0, 0)
 
 
 def tune(sock: socket.SocketType, keepalive: float) -> None:
-    """Set the options of one side of a session: small writes leave at once, and a silent peer is
-    asked whether it is there. A listener passes them on to what it accepts.
+    """Set the options of one side of a session: small writes leave at once, and keepalive probes
+    are sent to a silent peer. Sockets that a listener accepts inherit its options.
     """
     guard(sock)
     if sock.family != socket.AF_UNIX:
@@ -44,8 +44,8 @@ def guard(sock: socket.SocketType) -> None:
 
     Urgent data is data (RFC 6093, section 4): without SO_OOBINLINE one byte of it is left out
     (tcp(7)). And when this process is killed, the kernel resets the connection (SO_LINGER,
-    socket(7)): an end would make a half of an answer look like the whole. A unix socket knows no
-    reset.
+    socket(7)): with a normal end, a half of an answer would look like the whole. A unix socket has
+    no reset.
     """
     sock.setsockopt(_SOCKET, _OOBINLINE, 1)
     sock.setsockopt(_SOCKET, _LINGER, _RESET_ON_CLOSE)

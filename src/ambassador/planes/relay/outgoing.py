@@ -1,14 +1,15 @@
-"""All sessions and flows of a relay on their way to the process that takes over.
+"""All sessions and flows of a relay are passed to the successor; `incoming` is the other end.
 
-First copies of their sockets go, with what stays as it is, while all are carried on here. Then, in
-one moment in which this process does nothing else, what has changed: bytes that are unsent, how far
-each side has come, who waits, who leaves and when. So the pause is short however many they are, and
-until it is over nothing has been given away: who hears that the other has failed just goes on.
+First go copies of their sockets, with the facts that do not change, while all are carried on here.
+Then, in one moment in which this process does nothing else, goes what may have changed: unsent
+bytes, counts, and which sessions wait or leave, since when. So the pause is short however many
+sessions there are. Nothing is given away before it is over: if the successor fails until then, this
+process goes on.
 
-What is written is JSON, and behind a newline the bytes that are unsent; `incoming` reads it:
+The text is JSON; in the state, unsent bytes follow after a newline. `incoming` reads it:
 
     a piece   routes    serial -> protocol, listen address, name, policy, whether it has left
-              parcels   [key, sockets, kind, what is known], in the order of the sockets
+              parcels   [serial, key, sockets, kind, facts], in the order of the sockets
               First come pieces without parcels, with all routes that have not left.
     the state numbers   [serial of a route, last number of a session there]
               plain     [key, bytes to upstream, bytes to client] of sessions that are just open
@@ -51,15 +52,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Outgoing"]
 
-_SOCKETS = 190  # of one piece; SCM_MAX_FD of Linux is 253
-_ROUTES = 200  # of one piece without sockets: each is written and read in about 2 ms
+_SOCKETS = 190  # sockets of one piece; SCM_MAX_FD of Linux is 253
+_ROUTES = 200  # routes of one piece without sockets: it is written and read in about 2 ms
 _LOOKING = frozenset({State.ACCEPTED, State.HELD, State.SEARCHING})
 _LONGEST = 200  # characters of a reason
 
 
 class _Copy(NamedTuple):
     key: int
-    token: object  # what has to be the same still
+    token: object  # where this differs by now, the copy is out of date
 
 
 class _Parcel(NamedTuple):
@@ -70,7 +71,7 @@ class _Parcel(NamedTuple):
 
 
 class Outgoing:
-    """`routes` yields each route, and whether it has left."""
+    """Makes the copies, then the state. `routes` yields each route, and whether it has left."""
 
     def __init__(self, routes: Callable[[], Iterable[tuple[RelayRoute, bool]]]) -> None:
         self._routes = routes
@@ -78,22 +79,22 @@ class Outgoing:
         self._copies: dict[Passable, _Copy] = {}
         self._final: list[Callable[[], None]] = []
         self._told: set[int] = set()  # serials of routes
-        # Seen by `look`: routes that may have something, the numbers of all, who has a limit.
+        # From `look`: routes that may have sessions or flows, the last numbers, limited routes.
         self._busy: list[tuple[RelayRoute, bool]] | None = None
         self._numbers: dict[int, int] = {}
         self._limited: list[LiveRoute] = []
 
     def pieces(self) -> Iterator[Piece]:
-        """Yield copies of what has come since this was called last; all may be carried on and end
-        in between.
+        """Yield copies of the sessions and flows that are new since the last call. Sessions may go
+        on, and end, in between.
         """
         if not self._told:
             yield from self._places()
         yield from self._pieces(self._fresh(self._routes(), last=False))
 
     def look(self) -> Iterator[None]:
-        """See what there is of each route, a route at a time: no client comes any longer. Of
-        thousands few have anything, and `freeze` looks at these alone.
+        """Find out which routes have sessions or flows, one route at a time, when no client comes
+        any longer. Of thousands of routes few have some, and `freeze` looks at these alone.
         """
         busy: list[tuple[RelayRoute, bool]] = []
         self._busy, self._limited = None, []
@@ -108,8 +109,8 @@ class Outgoing:
         self._busy = busy
 
     def freeze(self) -> tuple[list[Piece], bytes]:
-        """Return the rest, and the state of everything. It counts for as long as this process does
-        nothing else.
+        """Return the rest of the copies, and the state of all sessions and flows. It is valid only
+        as long as this process does nothing else.
         """
         if self._busy is None:
             deque(self.look(), 0)
@@ -118,7 +119,7 @@ class Outgoing:
         return late, self._state(self._busy)
 
     def gone(self) -> int:
-        """Let go of all that another process has by now; return how many they were."""
+        """Let go of all sessions, flows and clients that the successor has; return how many."""
         for let_go in self._final:
             let_go()
         return len(self._final)
@@ -207,9 +208,10 @@ class Outgoing:
                 left.append(key)
             client, upstream = session.client, session.upstream
             if upstream is None:
-                self._final.insert(0, session.taken)  # before a place is free for it
+                # First of all: else the end of another session would free a place for it.
+                self._final.insert(0, session.taken)
                 known = [key, *_waiting(session)]
-                # Who is held longest is let in first.
+                # The session that is held longest is let in first.
                 waiting.append((known[2] or 0.0, session.number, known))
                 continue
             self._final.append(session.taken)
@@ -264,7 +266,7 @@ _OPEN, _WAITING, _OTHER = "open", "waiting", "other"
 
 
 def _kind(session: Session) -> str:
-    """Return how stable it is: what sockets it has does not change while it is open, or waits."""
+    """Return the kind of `session`: while it is "open" or "waiting", its sockets stay the same."""
     if session.upstream is None:
         return _WAITING if session.state in _LOOKING else _OTHER
     whole = not session.client.closed and not session.upstream.closed
@@ -331,7 +333,7 @@ def _told(live: LiveRoute, has_left: bool) -> list[Any]:
 
 
 def _may_be_busy(route: RelayRoute) -> bool:
-    """Tell whether there is anything of it but how it counts, or may be soon: datagrams come."""
+    """Tell whether a route has sessions, flows or departures, or may have: datagrams still come."""
     if route.departures.under_way:
         return True
     return any(

@@ -12,7 +12,7 @@ __all__ = ["OwnAddresses"]
 
 
 class OwnAddresses:
-    """Those of `routes`, which may change: then `change` is called."""
+    """Knows the listen addresses of `routes`; `change` has to be called when the routes change."""
 
     def __init__(self, routes: Mapping[RouteKey, RelayRoute]) -> None:
         self._routes = routes
@@ -25,7 +25,7 @@ class OwnAddresses:
 
     def __call__(self, proto: Proto, address: str, port: int) -> bool:
         """Tell whether a connection to `address` (an IP literal or a path) comes to a route."""
-        if self._ports is None:  # asked for each session, and almost always the answer is no
+        if self._ports is None:  # for a fast answer to each session, which is nearly always no
             self._ports = {
                 port
                 for relay_route in self._routes.values()

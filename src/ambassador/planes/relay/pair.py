@@ -1,7 +1,7 @@
 """Two connected sockets, and bytes both ways between them.
 
-What happens when is the table of `core.session`; here are its hands. What carries the bytes is
-`side`.
+The table of `core.session` decides what is done at each event; here it is done. `side` carries the
+bytes.
 
 Nothing here needs asyncio: it also runs in a process that has none.
 """
@@ -34,8 +34,8 @@ class Pair:
         self.upstream: Side | None = None
 
     def join(self, upstream: Side, events: int = 0) -> None:
-        """Let bytes flow between the client and `upstream`, which are both watched; `events` of
-        `upstream` were told to somebody else.
+        """Let bytes flow between the client and `upstream`, which are both watched; `events`: of
+        `upstream`, reported before it was a side.
         """
         client = self.client
         self.upstream = upstream
@@ -59,7 +59,7 @@ class Pair:
         """`event` has changed the state: a subclass may want to know why a session ends."""
 
     def broke(self) -> None:
-        """An error of ours: go no further, so that no bytes are missing in between."""
+        """Cut the session after an error of ours, so that no bytes are missing in between."""
         self.happened(Event.CUT)
 
     def side_failed(self, side: Side, why: str) -> None:
@@ -85,7 +85,7 @@ class Pair:
         """Do what `action` says where the sockets are in another process."""
 
     def part(self) -> None:
-        """Let go of each other, so that nothing waits for the garbage collector."""
+        """Remove references between pair and sides: a cycle would need the garbage collector."""
         for side in (self.client, self.upstream):
             if side is not None:
                 side.peer = side.to = None

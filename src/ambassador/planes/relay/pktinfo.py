@@ -1,7 +1,8 @@
 """Which of this host's addresses a datagram was sent to, and how to answer from it.
 
-A socket bound to every address would answer from the one the routing table likes, and a client
-that asked another would not take it (ip(7) IP_PKTINFO, ipv6(7) and RFC 3542 section 6).
+A socket bound to every address would answer from the address that the routing table chooses, and a
+client that sent to another address would ignore the answer (ip(7) IP_PKTINFO, ipv6(7) and RFC 3542
+section 6).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ SPACE = socket.CMSG_SPACE(_IN6_PKTINFO.size)
 
 
 def ask(sock: socket.socket) -> int:
-    """Make `sock` tell each datagram's local address; return the room that takes in bytes.
+    """Have the local address of each datagram come with it; return the bytes that this needs.
 
     A socket bound to one address needs none: 0.
     """
@@ -40,7 +41,7 @@ def ask(sock: socket.socket) -> int:
 def origin(ancillary: Ancillary) -> Ancillary:
     """Return what to send along with the answer to a datagram that came with `ancillary`.
 
-    The interface is left open: the answer takes the way the routing table says.
+    It names no interface: the routing table chooses it for the answer.
     """
     for level, kind, data in ancillary:
         if level == socket.IPPROTO_IPV6 and kind == _IPV6_PKTINFO:

@@ -1,10 +1,10 @@
 """One epoll set for all sockets of sessions, edge-triggered and registered once.
 
-An event loop's transports cost a registration for each change of mind (pause, resume, end), see no
-reset of a side nobody reads from, and are objects of several hundred bytes. Here a socket is
-registered once for everything; epoll(7) tells each edge, among them the reset of a side that is
-held back or has ended. The set is itself one readable descriptor, so it works inside any loop, or
-alone, by its timeout.
+The transports of an event loop cost a system call at each pause and resume, do not notice a reset
+while they are paused, and are objects of several hundred bytes. Here a socket is registered once
+for all events; epoll(7) reports each edge, and so the reset of a side that is not read at present.
+The set is itself one readable descriptor, so it works inside any event loop, or alone, by its
+timeout.
 
 Nothing here needs asyncio: it also runs in a process that has none.
 """
@@ -24,14 +24,14 @@ from ambassador.planes.relay.disconnect import sever
 __all__ = ["EDGES", "LEVEL", "Pausing", "Poller", "Ready"]
 
 EDGES = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLPRI | select.EPOLLET
-LEVEL = select.EPOLLIN  # told again for as long as there is something: listeners
-# Events of one turn that all are told of, whatever time that takes: 1 ms, as each is 50 us or so.
-# Where there are more, the clock is looked at after each.
+LEVEL = select.EPOLLIN  # reported again for as long as there is something to read: listeners
+# Up to so many events of one turn are all handled, whatever time that takes: about 1 ms, 50 us
+# each. With more events, the clock is looked at after each.
 _FEW = 16
-_AT_ONCE = 128  # events of one turn, where there are not many
-_MANY = 8192  # that are looked at where there are: what a session has to say may be behind them
-# Seconds for each turn, before other work of the process has its own: for what is carried, and
-# for those who come and go, of which there may be thousands at one moment.
+_AT_ONCE = 128  # events that are asked for in one turn
+_MANY = 8192  # asked for beyond that, when there are so many: bytes of sessions may be among them
+# Seconds of each turn, before other work of the process: for open sessions that carry, and for
+# sessions that begin or end, of which there may be thousands at one moment.
 _CARRYING, _COMING_AND_GOING = 0.004, 0.002
 _ENDING = select.EPOLLERR | select.EPOLLHUP | select.EPOLLRDHUP
 # One read. Over loopback, CPU seconds a GB: 0.5 at 64 KiB, 0.4 at 256, 0.33 at 512.
@@ -40,7 +40,7 @@ _UNLIMITED = 1 << 62
 
 
 class Ready(ABC):
-    """What is told of the events of one descriptor."""
+    """An object that handles the events of one descriptor."""
 
     __slots__ = ()
 
@@ -50,25 +50,24 @@ class Ready(ABC):
 
     @abstractmethod
     def broke(self) -> None:
-        """It has let an exception pass, which was told: leave nothing half done."""
+        """`ready` has raised an exception, which is logged: leave nothing half done."""
 
 
 class Pausing(Ready):
-    """What may have more to read than one turn should take."""
+    """An object that may have more to read than one turn should take."""
 
     __slots__ = ()
 
     @abstractmethod
     def pump(self) -> None:
-        """Read on."""
+        """Read on, in a later turn."""
 
 
 class Poller:
-    """Tells objects of the events of their descriptors. `limit` is how many bytes one direction may
-    hold unsent before its sender is no longer read; `failed` hears of each exception that a
-    `ready` lets pass; `soon` has what it is given called soon, for a turn though the set tells of
-    nothing; `later` after so many seconds. `memory` is how many bytes all directions together may
-    hold unsent.
+    """Calls objects at the events of their descriptors. `limit` is how many bytes one direction may
+    hold unsent before its sender is no longer read; `failed` is called with each exception that a
+    `ready` raises; `soon` has a call made soon, for a turn without new events; `later` has one made
+    after so many seconds. `memory` is how many bytes all directions together may hold unsent.
     """
 
     def __init__(
@@ -82,25 +81,25 @@ class Poller:
     ) -> None:
         self.limit = limit
         self.later = later
-        # Shared: it is empty again after each read.
+        # One for all sides: each read is passed on, or copied, before the next.
         self.buffer = bytearray(min(2 * limit, _LARGEST_READ))
         self.view = memoryview(self.buffer)
         self.size = len(self.buffer)
         self.memory = Memory(memory, limit, self.size)
         self._again: dict[Pausing, None] = {}  # sides to go on with in the next turn, each once
-        self._more = False  # the next turn has something to do in any case, or had
-        self._asked = False  # for a turn that has not begun
+        self._more = False  # the next turn has something to do without new events, or had
+        self._asked = False  # a turn is asked for, and has not begun
         self._failed = failed
         self._soon = soon
         self._epoll = select.epoll()
         self._watched: dict[int, Ready] = {}
         self._patient: set[int] = set()
-        # Events that no turn had time for, by descriptor; those who came first are first.
+        # Events that no turn had time for yet, by descriptor; the oldest first.
         self._carrying: dict[int, int] = {}
         self._coming_and_going: dict[int, int] = {}
         self._closing: list[socket.SocketType] = []
         self._turning = False
-        self.seen: set[int] | None = None  # descriptors that were ready, where somebody asks
+        self.seen: set[int] | None = None  # descriptors that were ready, during a sample
         self.is_lent = False  # another process may have the sockets, too
         self._left = 0
         self._lap: Callable[[], None] = _nothing
@@ -110,12 +109,12 @@ class Poller:
 
     @property
     def watched(self) -> Sequence[Ready]:
-        """All objects that are told of something."""
+        """All objects whose descriptors are watched."""
         return tuple(self._watched.values())
 
     @property
     def closed(self) -> bool:
-        """Whether it tells nothing any longer."""
+        """Whether the poller is closed."""
         return self._epoll.closed
 
     def fileno(self) -> int:
@@ -123,8 +122,8 @@ class Poller:
         return self._epoll.fileno()
 
     def add(self, fd: int, who: Ready, events: int = EDGES, *, patient: bool = False) -> None:
-        """Tell `who` of `events` of `fd`, the present ones first; where it is `patient`, after what
-        is carried, as of whatever ends.
+        """Call `who` at `events` of `fd`; first at those that are there already. Where it is
+        `patient`, it is called after open sessions, as are sides that end.
         """
         self._watched[fd] = who
         if patient:
@@ -132,7 +131,7 @@ class Poller:
         self._epoll.register(fd, events)
 
     def give(self, fd: int, who: Ready) -> None:
-        """From now on `who` is told of `fd`, which was added before, and is not patient."""
+        """Call `who` at events of `fd`, which was added before; it is not patient from now on."""
         self._watched[fd] = who
         self._patient.discard(fd)
 
@@ -144,23 +143,23 @@ class Poller:
 
     @property
     def has_more(self) -> bool:
-        """Whether the next turn has something to do in any case."""
+        """Whether the next turn has something to do without new events."""
         return bool(self._again or self._carrying or self._coming_and_going)
 
     def who(self, fd: int) -> Ready | None:
-        """Return the object that is told of `fd`."""
+        """Return the object that is called at events of `fd`."""
         return self._watched.get(fd)
 
     def remove(self, fd: int) -> None:
-        """Tell nothing of `fd`, which stays open."""
+        """Watch `fd` no longer; it stays open."""
         if self._watched.pop(fd, None) is not None:
             self._forget(fd)
             with contextlib.suppress(OSError):
                 self._epoll.unregister(fd)
 
     def close_socket(self, sock: socket.SocketType) -> None:
-        """Close `sock`, which may have been added. Within a turn that is put off to its end: an
-        event of this turn must not meet a new socket with the same number.
+        """Close `sock`, which may be watched. Within a turn, it is closed at the end of the turn: a
+        new socket could get the same number, and must not get an event of this turn.
         """
         fd = sock.fileno()
         if self._watched.pop(fd, None) is not None:  # close(2) takes it out of the epoll set
@@ -178,12 +177,12 @@ class Poller:
             sock.close()
 
     def lap_in(self, turns: int, lap: Callable[[], None]) -> None:
-        """Call `lap` once, after so many turns; never for 0. Replaces what was asked for before."""
+        """Call `lap` once, after so many turns; never for 0. Replaces an earlier `lap`."""
         self._left, self._lap = turns, lap
 
     def turn(self, timeout: float = 0.0) -> int:
-        """Tell of all descriptors that are ready, after at most `timeout` seconds (-1: however
-        long). Return how many were.
+        """Handle the events of all descriptors that are ready, after at most `timeout` seconds (-1:
+        wait for one). Return how many were ready.
         """
         self._turning = True
         waiting = False
@@ -197,7 +196,7 @@ class Poller:
                 found += self._epoll.poll(0.0, _MANY)
                 count = len(found)
             self._tell_many(found)
-        elif count == 1:  # nearly always, and it comes before nobody
+        elif count == 1:  # nearly always, and there is no order to keep
             fd, events = found[0]
             if (who := self._watched.get(fd)) is not None:
                 try:
@@ -220,13 +219,13 @@ class Poller:
         return count
 
     def close(self) -> None:
-        """Tell nothing any longer."""
+        """Watch nothing any longer."""
         self._watched.clear()
         self._again.clear()
         self._epoll.close()
 
     def _tell_few(self, found: list[tuple[int, int]]) -> None:
-        """Tell of the events `found`, last of clients that come or go."""
+        """Handle the events `found`: open sessions first, then sessions that begin or end."""
         get, patient = self._watched.get, self._patient
         late = []
         for one in found:
@@ -246,8 +245,8 @@ class Poller:
                     self._broke(who, error)
 
     def _tell_many(self, found: list[tuple[int, int]]) -> None:
-        """Tell of the events `found`: first of what is carried, then for a moment of clients that
-        come or go; the rest is kept for the next turn.
+        """Handle the events `found`: open sessions first, then for a moment sessions that begin or
+        end; the rest is kept for the next turn.
         """
         get, patient, others = self._watched.get, self._patient, self._coming_and_going
         crowded = self._carrying or len(found) > _AT_ONCE
@@ -270,8 +269,8 @@ class Poller:
             self._ask_for_turn()
 
     def _pump_on(self) -> bool:
-        """Let sides that have more to read go on, for as long as a turn gives. Tell whether
-        events wait that an earlier turn had no time for.
+        """Let sides that have more to read go on, for as long as a turn allows. Return whether
+        events wait for which an earlier turn had no time.
         """
         again, self._again = self._again, {}
         over = time.monotonic() + _CARRYING
@@ -291,10 +290,10 @@ class Poller:
         return bool(self._carrying or self._coming_and_going)
 
     def _tell(self, waiting: dict[int, int], seconds: float) -> None:
-        """Tell of the events that are `waiting`, by descriptor, for so many seconds."""
+        """Handle the events that are `waiting`, by descriptor, for so many seconds."""
         over = time.monotonic() + seconds
         for fd in tuple(waiting):
-            # One that goes may take others with it.
+            # A session that ends here may have removed events of its other side.
             events = waiting.pop(fd, 0)
             if (who := self._watched.get(fd)) is not None and events:
                 try:

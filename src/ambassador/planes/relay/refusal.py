@@ -1,4 +1,4 @@
-"""What is not connected to, and what is said of it."""
+"""What the relay does not connect to, and the reasons of connections that fail."""
 
 from __future__ import annotations
 
@@ -44,32 +44,32 @@ def _is_here(candidate: Candidate) -> bool:
         probe.connect((candidate.address, candidate.port))  # for datagrams only a look at routes
         own: str = probe.getsockname()[0]
         peer: str = probe.getpeername()[0]
-    # To an address of its own the kernel speaks from that address, to 127.0.0.2 from 127.0.0.1.
+    # To an address of this host the kernel sends from that address; to 127.0.0.2 from 127.0.0.1.
     return own == peer or (own.startswith("127.") and peer.startswith("127."))
 
 
 def refuse_itself(sock: socket.SocketType) -> None:
-    """Raise OSError when `sock` is connected to itself: on this host, with nobody listening, the
-    kernel may give it its own destination port as source port (TCP: simultaneous open, RFC 9293
-    section 3.5).
+    """Raise OSError when `sock` is connected to itself: where its destination is this host and no
+    process listens there, the kernel may give it the destination port as its source port (TCP:
+    simultaneous open, RFC 9293 section 3.5).
     """
     try:
         itself = sock.getsockname()[:2] == sock.getpeername()[:2]
-    except OSError:  # reset already, by somebody else
+    except OSError:  # the other side has reset it already
         return
     if itself:
         raise ConnectionRefusedError(errno.ECONNREFUSED, "connection refused")
 
 
 def doubt(endpoint: Endpoint, resolver: Resolver) -> None:
-    """Have the name of `endpoint` asked for again."""
+    """Have the name of `endpoint` resolved again."""
     if isinstance(endpoint.address, Inet):
         resolver.doubt(endpoint.address.host)
 
 
 def patience(endpoints: Iterable[Endpoint], resolver: Resolver) -> float:
-    """Say that a client waits, and return for how many seconds that is worth it, where that is
-    longer than the route's `connect`: a container is being started.
+    """Tell `resolver` that a client waits for the names of `endpoints`. Return for how many seconds
+    it should wait, where that is longer than the route's `connect`: a container may be starting.
     """
     hosts = [one.address.host for one in endpoints if isinstance(one.address, Inet)]
     unknown = [host for host in hosts if not resolver.known(host)]
@@ -78,7 +78,7 @@ def patience(endpoints: Iterable[Endpoint], resolver: Resolver) -> float:
 
 def is_ours(error: OSError) -> bool:
     """Tell whether `error` is a shortage of this host, and says nothing of an endpoint."""
-    # epoll_ctl(2): ENOSPC, more sockets are watched than the user may
+    # epoll_ctl(2): ENOSPC, the user may not watch more sockets
     ours = error.errno in EXHAUSTED or error.errno == errno.ENOSPC
     return ours or isinstance(error, NoSourcePortError)
 

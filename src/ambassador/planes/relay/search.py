@@ -1,9 +1,10 @@
-"""Look for an upstream for all clients that wait at one port of a route: one schedule for them all.
+"""Look for an upstream for all clients that wait at one port of a route, with one search for all.
 
-However many wait, an endpoint that is away is tried by one connection at a time, round after round
-with a growing pause; what answers is the upstream of the client that has waited longest, and the
-others connect to it by themselves. A second address is tried beside one that takes its time
-(RFC 8305), and a client only waits for its turn or for the end of the route's `connect`.
+However many clients wait, an endpoint that does not answer is tried by one connection at a time,
+round after round, with a growing pause. The connection that is made is the upstream of the client
+that has waited longest, and the others connect by themselves. Where an address takes long to
+answer, the next is tried, too (RFC 8305). A client only waits for its turn, or for the end of the
+route's `connect`.
 """
 
 from __future__ import annotations
@@ -36,16 +37,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Search"]
 
-_PIECE = 20  # clients seen to before other work of the loop has its turn: 2 ms
+_PIECE = 20  # clients that are handled in one turn of the event loop: 2 ms
 
 
 class Search(Dialler):
-    """Searches while somebody waits."""
+    """Searches while a client waits. A seeker is the session of a client that waits here."""
 
     def __init__(self, live: LiveRoute, port: int, around: Surroundings) -> None:
         self.poller = around.poller
         self.port = port
-        self.book = NO_DOOR  # in which workers count sessions of its listener; see Shared
+        self.book = NO_DOOR  # where workers count sessions of its listener; see Shared
         self._live = live
         self._around = around
         self._reason = ""
@@ -55,9 +56,10 @@ class Search(Dialler):
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._is_new = False  # the task has not begun
-        self._wanted = asyncio.Event()  # somebody has come since the last round
+        self._wanted = asyncio.Event()  # a client has come since the last round began
+        # Names that are being resolved.
         self._questions: dict[Endpoint, asyncio.Task[Sequence[Candidate] | None]] = {}
-        self._queue: deque[Candidate] = deque()  # of this round
+        self._queue: deque[Candidate] = deque()  # addresses still to try in this round
         self._dials: set[Dial] = set()
         self._over: asyncio.Future[bool] | None = None  # of this round: whether one answered
 
@@ -83,7 +85,7 @@ class Search(Dialler):
             self._stop()
 
     def restart(self) -> None:
-        """What was tried may lead nowhere any longer: begin again."""
+        """Begin the search again: endpoints or addresses have changed."""
         if self._task is not None and not self._is_new:
             self._stop()
             self._start()
@@ -142,7 +144,7 @@ class Search(Dialler):
     async def _run(self) -> None:
         try:
             await self._search()
-        except Exception:  # which is told; clients that wait must not wait for nothing
+        except Exception:  # it is logged; the search begins again later, for clients that wait
             self._task = None
             self._end_round(False)
             asyncio.get_running_loop().call_later(LONGEST_WAIT, self._resume)
@@ -164,7 +166,7 @@ class Search(Dialler):
             pause = backoff(rounds, random.random())
             rounds += 1
             await asyncio.sleep(min(pause, FIRST_WAIT))
-            if pause > FIRST_WAIT:  # a client that comes now need not wait for the rest of it
+            if pause > FIRST_WAIT:  # a new client ends the rest of the pause
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(pause - FIRST_WAIT):
                         await self._wanted.wait()
@@ -187,8 +189,8 @@ class Search(Dialler):
         return await self._over
 
     async def _candidates(self, endpoints: Sequence[Endpoint]) -> list[Candidate]:
-        """Return the addresses of `endpoints` that are known by now. A name is waited for only
-        while there is nothing else to try.
+        """Return the addresses of `endpoints` that are known by now. Wait for a name only while
+        there is nothing else to try.
         """
         live, resolver = self._live, self._around.resolver
         found: dict[Endpoint, Sequence[Candidate]] = {}
@@ -200,7 +202,7 @@ class Search(Dialler):
                     self._questions[endpoint] = asking
                 else:
                     found[endpoint] = await live.candidates(endpoint, self.port, resolver)
-        patience(endpoints, resolver)  # says that somebody waits
+        patience(endpoints, resolver)  # tells the resolver that a client waits
         if not found and not self._reason:
             self._reason = "its name is not resolved in time"
         if self._questions:
@@ -261,8 +263,8 @@ class Search(Dialler):
             self._over.set_result(answered)
 
     async def _release(self) -> None:
-        """Let clients that wait connect by themselves, in the order they came, unless
-        source ports are so short that one at a time is enough.
+        """Let clients that wait connect by themselves, in the order they came. Where free source
+        ports are rare, do not: then they are served one at a time.
         """
         if self._around.ports.is_short:
             return
@@ -286,7 +288,7 @@ class Search(Dialler):
             self._timer = loop.call_later(delay, self._look)
 
     def _look(self) -> None:
-        """Tell clients whose time is over, a piece at a time."""
+        """End the wait of clients whose time is over, some in each turn of the event loop."""
         now = time.monotonic()
         for _ in range(_PIECE):
             if not self._order or self._order[0][0] > now:

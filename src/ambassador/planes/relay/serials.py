@@ -1,4 +1,4 @@
-"""Numbers of the routes of a relay, for the ids of their sessions: no two ever have the same."""
+"""Serial numbers of the routes of a relay, for the ids of their sessions: each is given once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class _Serials:
         return next(self._counting)
 
     def go_on(self, serial: int) -> None:
-        """Begin with `serial`, at least: those below are another process's."""
+        """Begin with `serial`, at least: smaller numbers were given by an earlier process."""
         self._counting = itertools.count(max(serial, self()))
 
 

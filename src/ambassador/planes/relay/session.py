@@ -1,7 +1,7 @@
 """One TCP session: an accepted client, a wait for its upstream, then bytes both ways.
 
-Where nothing is in doubt (an address is known and answered last time), the upstream is connected to
-at once, without a task; else, and when that fails, `connect` searches.
+Where nothing is in doubt (an address is known, and answered last time), the session connects to it
+at once, without a task of asyncio. Else, and when that fails, it waits for the `search`.
 """
 
 from __future__ import annotations
@@ -56,12 +56,11 @@ class Session(WaitingSession, Dialler):
     ) -> None:
         super().__init__(around, live, client, address, done)
         self.since, self.waits = self.started, None
-        # What the states DIALLING and SEARCHING have in hand.
-        self._dial: Dial | None = None
-        self._beside: tuple[Dial, ...] = ()  # that may answer still, beside `_dial`
+        self._dial: Dial | None = None  # the connection that is being made
+        self._beside: tuple[Dial, ...] = ()  # earlier dials that may still answer
         self._search = search
-        self.header: Header | None = None  # that came before what the client says
-        self.failure = ""  # the last, of what it has tried itself
+        self.header: Header | None = None  # the PROXY header that the client has sent
+        self.failure = ""  # why its own last attempt to connect failed
 
     @property
     def aim(self) -> tuple[str, int] | None:
@@ -80,8 +79,8 @@ class Session(WaitingSession, Dialler):
     def go_on(
         self, candidate: Candidate | None, sock: socket.SocketType | None, error: int
     ) -> None:
-        """Go on where a worker had come to: it was connecting to `candidate`, by `sock`, or that
-        has failed with `error`.
+        """Go on where a worker stopped: it was connecting to `candidate` by `sock`, or this has
+        failed with `error`.
         """
         self.around.descriptors.take(2)
         counters = self.live.counters
@@ -134,8 +133,8 @@ class Session(WaitingSession, Dialler):
         failure: str = "",
         dial: tuple[Candidate, socket.SocketType] | None = None,
     ) -> None:
-        """Go on looking for an upstream, as another process has `since` then: it was `held` since,
-        had a `failure`, or was connecting.
+        """Go on looking for an upstream, as another process has done `since` then. The session was
+        `held` since, had a `failure`, or had a `dial`: a candidate and the socket to it.
         """
         self.poller.add(self.client.sock.fileno(), self.client)
         self.since, self.failure = since, failure
@@ -184,7 +183,7 @@ class Session(WaitingSession, Dialler):
         return super().is_passable
 
     def side_failed(self, side: Side, why: str) -> None:
-        """See Pair. An endpoint that ends TLS before it has said anything does not want us."""
+        """See Pair. An endpoint that fails in TLS before its first byte counts as unreachable."""
         if not self.detail:
             self.detail = why
         if side is self.upstream and not side.received and self.candidate is not None:
@@ -193,8 +192,8 @@ class Session(WaitingSession, Dialler):
             self.live.failed(endpoint, why, time.monotonic())
 
     def _seek(self, held: float | None = None) -> None:
-        """Look for an upstream, or wait where the route is held: since `held`, where that was so in
-        another process.
+        """Look for an upstream, or wait where the route is held; `held`: since when it has waited
+        in another process.
         """
         hold = self.live.route.hold
         if hold is None:
@@ -223,11 +222,11 @@ class Session(WaitingSession, Dialler):
                 self._missed(candidate)
             return False
         self._dial = dial
-        self.state, _ = TABLE[self.state, _DIAL]  # `happened` without its detours: nothing to do
+        self.state, _ = TABLE[self.state, _DIAL]  # as `happened`, but faster: there is no action
         return True
 
     def _look_further(self) -> None:
-        """Try what answered lately, else wait for the search."""
+        """Try the addresses that answered lately, else wait for the search."""
         now = time.monotonic()
         for candidate in self.live.order(self._search.port, self.around.resolver, now, self._host):
             if self._try(candidate):
@@ -242,7 +241,7 @@ class Session(WaitingSession, Dialler):
         doubt(candidate.endpoint, self.around.resolver)
 
     def overdue(self, dial: Dial) -> None:
-        """`dial` takes its time: try another beside it; see dial.Dialler."""
+        """`dial` takes long: try another address, too; see dial.Dialler."""
         if dial is not self._dial or not self.around.descriptors.available(1):
             return
         now, port = time.monotonic(), self._search.port
@@ -267,7 +266,8 @@ class Session(WaitingSession, Dialler):
         self._join(dial.candidate, upstream, events)
 
     def _pass_on(self, dial: Dial) -> None:
-        """Let others find out whether what was tried beside `dial` will answer."""
+        """Let the dials beside `dial` go on as trials, which show whether their addresses answer.
+        """
         for one in (self._dial, *self._beside):
             if one is not None and one is not dial:
                 one.dialler = Trial(self.live, self.around)
@@ -301,7 +301,7 @@ class Session(WaitingSession, Dialler):
             no_delay(upstream.sock)
             self.around.keepalives.add(upstream, self.live.route.keepalive)
         self.counted_in = self.live.opened(candidate)
-        if self.live.resets.out.until:  # one that is tried may last, and show it before its end
+        if self.live.resets.out.until:  # if it is open after EARLY, an ejected address works again
             asyncio.get_running_loop().call_later(EARLY, self._proves)
         if candidate.endpoint.proxy:
             from ambassador.planes.relay.introduction import introduce  # noqa: PLC0415

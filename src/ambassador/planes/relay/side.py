@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Side", "side_of"]
 
-_PLAIN = select.EPOLLIN | select.EPOLLOUT  # data, and room to write: told with every edge
+_PLAIN = select.EPOLLIN | select.EPOLLOUT  # data, and room to write: reported with every edge
 _WRITING = socket.SHUT_WR
 _PLAIN_SOCKET = socket.SocketType
 _OUT = select.EPOLLOUT
@@ -35,7 +35,7 @@ _FINISHING = State.FINISHING
 
 
 def side_of(pair: Pair, sock: socket.SocketType) -> Side:
-    """Return what carries `sock`: a socket that speaks TLS brings its own."""
+    """Return the side for `sock`: a socket that speaks TLS has a class of its own for it."""
     if type(sock) is _PLAIN_SOCKET:  # nearly always
         return Side(pair, sock)
     side: Callable[[Pair, socket.SocketType], Side] = getattr(sock, "side", None) or Side
@@ -49,7 +49,7 @@ class Side(Pausing):
         "closed", "delivery", "ended", "ending", "finishing", "lost", "pair", "peer", "poller",
         "readable", "received", "shut", "sock", "to", "unsent",
     )  # fmt: skip
-    passable = True  # another process could go on with it
+    passable = True  # another process could carry it
 
     def __init__(self, pair: Pair, sock: socket.SocketType) -> None:
         self.pair = pair
@@ -59,13 +59,13 @@ class Side(Pausing):
         self.to: Side | None = None  # the peer, as long as there may be something to read
         self.received = 0
         self.unsent: bytearray | None = None  # for this side, read from its peer
-        self.readable = False  # there may be more to read than has been
-        self.ending = False  # its end, an error or a mark is behind what there is to read
+        self.readable = False  # there may be more to read
+        self.ending = False  # an end, an error or urgent data follows what there is to read
         self.ended = False  # its end has been read
-        self.finishing = False  # our end follows what is unsent
+        self.finishing = False  # our end follows the unsent bytes
         self.shut = False  # our end is sent
-        self.lost = False  # the connection is reset; there may be something to read still
-        self.delivery: Delivery | None = None  # of what the lost peer had said
+        self.lost = False  # the connection is reset; there may still be something to read
+        self.delivery: Delivery | None = None  # of the last bytes of a peer that is lost
         self.closed = False
 
     def ready(self, events: int) -> None:
@@ -86,7 +86,7 @@ class Side(Pausing):
         if to is None or (to.unsent is not None and to.full):
             self.readable = True
             if self.ending and to is not None:
-                self._learn_error()  # of which no edge tells again
+                self._learn_error()  # no edge reports it again
             return
         poller = self.poller
         most = poller.memory.reading
@@ -110,13 +110,13 @@ class Side(Pausing):
             except BlockingIOError:
                 sent = 0
             except OSError:
-                to.lose()  # after what it has said: an early answer, for one
+                to.lose()  # its own last bytes, as an early answer, are still read
                 return
             if sent < count:
                 to.unsent = bytearray(poller.view[sent:count])
                 poller.memory.add(count - sent)
         if count == most or self.ending:
-            # Less than was asked for is all there was, and the next byte makes an edge (epoll(7)).
+            # After a shorter read nothing is left, and the next byte makes an edge (epoll(7)).
             poller.go_on(self)
         else:
             self.readable = False
@@ -134,18 +134,20 @@ class Side(Pausing):
             try:
                 self.sock.shutdown(_WRITING)
                 self.shut = True
-            except OSError:  # it is reset, which an event tells
+            except OSError:  # it is reset: the poller reports it
                 pass
 
     def lose(self) -> None:
-        """The connection is reset, or failed in another way. What it has said is read still."""
+        """The connection is reset, or has failed in another way. What it has sent is still read."""
         if self.closed or self.lost:
             return
         pair = self.pair
         pair.happened(Event.CLIENT_RESET if self is pair.client else Event.UPSTREAM_RESET)
 
     def deliver(self) -> None:
-        """The peer is lost: take what it had said, then tell the pair. It hears no more of us."""
+        """The peer is lost: send what it had sent to this side, then tell the pair. Nothing more is
+        sent to the peer.
+        """
         peer = self.peer
         assert peer is not None
         peer.lost = peer.ending = True
@@ -157,7 +159,7 @@ class Side(Pausing):
         delivery.look()
 
     def forget_unsent(self) -> None:
-        """Nobody will read what is unsent."""
+        """Drop the unsent bytes."""
         if self.unsent is not None:
             self.poller.memory.add(-len(self.unsent))
             self.unsent = None
@@ -170,7 +172,7 @@ class Side(Pausing):
         return waiting + unacknowledged(self.sock) + (self.peer.to is not None)
 
     def delivered(self) -> None:
-        """Nothing is waited for any longer."""
+        """Tell the pair that the last bytes of the lost peer are delivered, or given up."""
         self.pair.happened(Event.DELIVERED)
 
     def reset(self) -> None:
@@ -200,7 +202,7 @@ class Side(Pausing):
         self.pair.side_closed()
 
     def _at_end(self) -> None:
-        if self.lost:  # its error has been learnt before
+        if self.lost:  # its error is known already
             self._exhausted()
             return
         self.ended = True
@@ -209,7 +211,7 @@ class Side(Pausing):
         pair.happened(_CLIENT_END if self is pair.client else _UPSTREAM_END)
 
     def _exhausted(self) -> None:
-        """There is nothing to read, for ever."""
+        """There will be nothing more to read."""
         self.to = None
         if not self.lost:
             self.lose()
@@ -259,7 +261,7 @@ class Side(Pausing):
             if self.peer is None:
                 self.pair.ended_early()
             return
-        # Where nobody reads, the error is learnt here; else it follows what is still to be read.
+        # Where the side is not read at present, ask for the error here; else reading will meet it.
         if self.peer is None or self.to is None or self.peer.full:
             self._learn_error()
 

@@ -1,9 +1,9 @@
-"""A peer that acknowledges nothing is gone: TCP itself takes a quarter of an hour to say so.
+"""A peer that acknowledges nothing is gone: TCP itself takes a quarter of an hour to find that out.
 
-`keepalive` asks only where nothing is under way (tcp(7)); where something is, it is sent again for
-up to tcp_retries2 times. TCP_USER_TIMEOUT ends that sooner, but it also ends a connection whose
-peer is there and keeps its window closed (tcp_probe_timer of Linux). So it is looked at here, by
-TCP_INFO: a peer is silent while what was sent again, or a question for its window, has no answer.
+`keepalive` sends probes only where no bytes are unacknowledged (tcp(7)); else the kernel sends the
+bytes again, up to tcp_retries2 times. TCP_USER_TIMEOUT ends that sooner, but it also ends a
+connection whose peer is there and keeps its window closed (tcp_probe_timer of Linux). So TCP_INFO
+is read here: a peer is silent while a retransmission, or a probe of its window, has no answer.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _INFO = struct.Struct("=2xBB40xI8xI")
 
 
 class Progress(NamedTuple):
-    """What TCP_INFO tells of one connection. `retransmits` and `probes` count those in a row that
-    have not helped; `last_sent` and `last_acknowledged` in milliseconds before now.
+    """What TCP_INFO tells of one connection. `retransmits` and `probes`: how many in a row have no
+    answer; `last_sent` and `last_acknowledged` in milliseconds before now.
     """
 
     retransmits: int
@@ -38,8 +38,8 @@ class Progress(NamedTuple):
 
 
 def is_unanswered(progress: Progress) -> bool:
-    """Return whether the peer has not answered what was sent to it again. One that keeps its window
-    closed acknowledges each probe, and data that it has no room for.
+    """Return whether the peer has not answered what was sent to it again. A peer that keeps its
+    window closed acknowledges each probe, and data that it has no room for.
     """
     if progress.probes > 1:
         return True
@@ -47,13 +47,14 @@ def is_unanswered(progress: Progress) -> bool:
 
 
 class SilenceWatch:
-    """Loses the sides of sessions in `poller` whose peers have been silent for as long as their
-    keepalive gives an idle peer: twice its `keepalive`. None where that is off.
+    """Treats as lost the sides of sessions in `poller` whose peers have been silent for twice their
+    `keepalive`, the time in which keepalive finds out that an idle peer is gone. Does nothing where
+    keepalive is off.
     """
 
     def __init__(self, poller: Poller) -> None:
         self._poller = poller
-        self._since: dict[Side, float] = {}  # the silent ones, by the monotonic clock
+        self._since: dict[Side, float] = {}  # sides that are silent, since when (monotonic clock)
         poller.later(_EVERY, self._look)
 
     def _look(self) -> None:

@@ -1,10 +1,10 @@
-"""Where a connection comes from: an address and a port of this host.
+"""The source address and the source port of a connection.
 
-The kernel chooses the port, so that no two connections to one place have the same. When it finds
-none, that is not the endpoint's failure: other source addresses are tried, then the ports of
-connections that are over and only wait for late packets (TIME_WAIT). The kernel gives those away
-by itself only with tcp_tw_reuse, but to a socket that is bound to one it does (tcp_twsk_unique of
-Linux: where TCP timestamps tell the old connection from the new one; RFC 6191).
+The kernel chooses the port, so that no two connections to one place have the same. Where no port is
+free, that is not a failure of the endpoint: other source addresses are tried, then the ports of
+connections that are over and only wait for late packets (TIME_WAIT). The kernel itself uses such
+ports again only with tcp_tw_reuse, but it lets a socket be bound to one (tcp_twsk_unique of Linux:
+where TCP timestamps tell the old connection from the new one; RFC 6191).
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from ambassador.sockets.sysctl import sysctl
 
 __all__ = ["NO_PORT", "NoSourcePortError", "SourcePorts", "port_range"]
 
-# Places of which it is known how often no port was free: the last ones.
+# Places for which shortages are counted: the last ones.
 _PLACES = 64
 
 _BEGUN = frozenset({0, errno.EINPROGRESS})
-# connect(2): no port is free for TCP; for UDP, which binds by itself before.
+# connect(2): no port is free; the first for TCP, the second for UDP.
 NO_PORT = frozenset({errno.EADDRNOTAVAIL, errno.EAGAIN})
-# Looked up once: a client costs a connection, and each look into a module costs 1 % of that.
+# Looked up once: each look into a module takes 1 % of the time of a connection.
 _INET, _INET6, _STREAM = int(socket.AF_INET), int(socket.AF_INET6), int(socket.SOCK_STREAM)
 _NONBLOCK, _SOCKET, _REUSE = int(socket.SOCK_NONBLOCK), socket.SOL_SOCKET, socket.SO_REUSEADDR
 _BIND_ADDRESS_NO_PORT = 24  # IP_BIND_ADDRESS_NO_PORT of linux/in.h; no name in Python 3.11
-# Ports tried before the shortage counts as real: 5 us each.
+# Ports that are tried, since they may be in TIME_WAIT, before the connection fails: 5 us each.
 _TRIES = 64
-# Seconds for which the kernel is not asked again: it looks at every port, 1 ms for 28,000.
+# Seconds for which the kernel is not asked again for a port: it looks at all, 1 ms for 28,000.
 _SCARCE = 1.0
 _SAY_AGAIN = 60.0  # seconds
 
@@ -50,11 +50,11 @@ def port_range() -> tuple[int, int]:
 
 
 class SourcePorts:
-    """Makes sockets that are being connected."""
+    """Makes sockets and begins to connect them."""
 
     def __init__(self) -> None:
         self._turn = 0
-        self._scarce: dict[tuple[str, int], float] = {}  # until when
+        self._scarce: dict[tuple[str, int], float] = {}  # places without a free port: until when
         self._said = -_SAY_AGAIN
         self.missed = 0  # connections for which the kernel found no free port
         self._met: dict[str, ShortageView] = {}  # by place, the last one last
@@ -65,7 +65,7 @@ class SourcePorts:
         """Return a non-blocking socket that is being connected to `where`, an IP literal and a
         port, from one of `sources` of its family (IP literals of this host), if there are any.
 
-        Raises NoSourcePortError, and OSError for everything else that is known at once.
+        Raises NoSourcePortError, and OSError where the connection fails at once.
         """
         if not sources and not self._scarce:  # nearly always
             sock = _socket(where, kind)
@@ -110,7 +110,7 @@ class SourcePorts:
         return False
 
     def _addresses(self, where: tuple[str, int], sources: Sequence[str]) -> Sequence[str]:
-        """Return the source addresses to try, in turn; an empty one is the kernel's choice."""
+        """Return the source addresses to try, in order; with an empty one the kernel chooses."""
         if not sources:
             return ("",)
         family = [one for one in sources if (":" in one) == (":" in where[0])] or [""]
@@ -167,7 +167,7 @@ def _place(where: tuple[str, int]) -> str:
 def _socket(where: tuple[str, int], kind: int) -> socket.SocketType:
     sock = socket.SocketType(_INET6 if ":" in where[0] else _INET, kind | _NONBLOCK, 0)
     if kind == _STREAM:
-        # What it leaves in TIME_WAIT can be taken over only if it allowed that.
+        # Its port can be used again in TIME_WAIT only if both sockets have this option.
         sock.setsockopt(_SOCKET, _REUSE, 1)
     return sock
 

@@ -22,8 +22,8 @@ _LARGEST = 65536  # a UDP length field counts to 65,535 (RFC 768)
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """One for each relay. `ended` is set each time a session has ended, `closed` is told of it.
-    `datagram` has room for any; it is empty again after each.
+    """What all sessions of a relay share. `ended` is set, and `closed` called, each time a session
+    has ended. `datagram` has room for the largest datagram, and is used for one at a time.
     """
 
     resolver: Resolver

@@ -1,4 +1,4 @@
-"""What is to be called at a certain time, in a process that has no event loop."""
+"""Timers for a process that has no event loop."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ __all__ = ["Timers"]
 
 
 class Timers:
-    """Calls, each once, in the order of their times; `failed` hears of each exception."""
+    """Makes calls, each once, in the order of their times; `failed` is called with exceptions."""
 
     def __init__(self, failed: Callable[[Exception], None]) -> None:
         self._failed = failed
         self._due: list[tuple[float, int, Callable[[], None]]] = []
-        self._count = itertools.count()  # for two at one time
+        self._count = itertools.count()  # gives two calls at the same time their order
 
     def call_later(self, seconds: float, call: Callable[[], None]) -> None:
         """Have `call` called by the first `run` in `seconds` or later."""

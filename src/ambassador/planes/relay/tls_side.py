@@ -1,7 +1,8 @@
-"""One side of a session that speaks TLS: what is different from one in clear.
+"""A side of a session that speaks TLS, and how it differs from a side without TLS.
 
-Its socket takes plain bytes and may keep what it has made of them; that goes out when the kernel
-has room, and before it is gone nothing is closed. Imported where a route speaks TLS.
+Its socket takes plain bytes, and may keep encrypted bytes (`behind`) for which the kernel had no
+room. They are sent when there is room, and the side is closed only after that. Imported where a
+route speaks TLS.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _GONE = select.EPOLLERR | select.EPOLLHUP
 
 
 def carried(sock: TlsSocket) -> TlsSocket:
-    """Return `sock`, which a session will carry as one that speaks TLS."""
+    """Return `sock`, for which a session will make a TlsSide."""
     sock.side = TlsSide
     return sock
 
@@ -39,7 +40,7 @@ class TlsSide(Side):
 
     def __init__(self, pair: Pair, sock: socket.SocketType) -> None:
         super().__init__(pair, sock)
-        self.closing = False  # it closes as soon as the kernel has taken what is behind
+        self.closing = False  # it closes as soon as the kernel has taken the bytes `behind`
         self.sock.wake = self._wake
 
     def ready(self, events: int) -> None:
@@ -56,18 +57,18 @@ class TlsSide(Side):
             events |= _IN
         Side.ready(self, events)
 
-    # A copy of the code: the interpreter makes what it reads of an object fast for one class, and
-    # the other side of a session that speaks TLS is mostly in clear.
+    # A copy of the code: the interpreter speeds up attribute access for one class at each place of
+    # the code, and the other side of such a session is mostly one without TLS.
     _pump = FunctionType(Side.pump.__code__.replace(), Side.pump.__globals__, "_pump")
 
     def pump(self) -> None:
         """See Side."""
         self._pump()
         if not self.sock.usual and self.sock.has_more and self.to is not None and not self.readable:
-            self.poller.go_on(self)  # of which no event tells
+            self.poller.go_on(self)  # the socket has plain bytes: no event reports them
 
     def close(self) -> None:
-        """Close with close_notify and an end, after what is behind."""
+        """Close with close_notify and an end, after the bytes `behind`."""
         if self.closed:
             return
         sock = self.sock
@@ -87,7 +88,7 @@ class TlsSide(Side):
         return None if found is None else found + len(self.sock.behind)
 
     def lose(self) -> None:
-        """See Side. Why is known here better than from the event."""
+        """See Side. The TLS socket knows the reason better than the event does."""
         if not self.closed and not self.lost and self.sock.failure:
             self.pair.side_failed(self, self.sock.failure)
         super().lose()
@@ -96,7 +97,7 @@ class TlsSide(Side):
             super().close()
 
     def _go_on(self) -> None:
-        """The kernel may have room for what is behind."""
+        """Send bytes `behind`: the kernel may have room for them."""
         try:
             if not self.sock.taken():
                 return

@@ -1,4 +1,4 @@
-"""An attempt that its client no longer needs goes on, for others to know how it ends."""
+"""A dial that its client no longer needs goes on, to show whether the address answers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Trial"]
 
 
 class Trial(Dialler):
-    """Notes what becomes of a dial, and gives the descriptor back that was taken for it."""
+    """Notes how a dial ends, and then gives back the descriptor that was counted for it."""
 
     def __init__(self, live: LiveRoute, around: Surroundings) -> None:
         self.poller = around.poller

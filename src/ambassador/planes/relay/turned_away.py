@@ -1,4 +1,4 @@
-"""Clients that were not let in: counted by reason, and told of once a second at most."""
+"""Clients that were refused: counted by reason, and logged once a second at most."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ _WORDS = {
 
 
 class TurnedAway:
-    """Those of one route."""
+    """The clients that one route has refused."""
 
     def __init__(self) -> None:
         self.by: Counter[Reason] = Counter()
-        self._untold: dict[Reason, int] = {}  # since the last line, while the next may not come yet
+        self._untold: dict[Reason, int] = {}  # since the last line, while it is too early for more
         self._latest = self._detail = ""
 
     def add(self, route: str, reason: Reason, host: str, detail: str = "") -> None:
-        """Count the client at `host`, which the route so named does not take for `reason`, of which
-        `detail` says more.
+        """Count the client at `host`, which the route of this name refuses for `reason`; `detail`
+        says more.
         """
         self.by[reason] += 1
         host = host.removeprefix("::ffff:")  # an IPv4 client of a dual-stack listener
@@ -55,7 +55,7 @@ class TurnedAway:
 
     def _tell(self, route: str, reason: Reason, clients: int, host: str) -> None:
         self._untold[reason] = 0
-        import asyncio  # noqa: PLC0415 (a worker has the counters, and no loop)
+        import asyncio  # noqa: PLC0415 (a worker imports this module, and has no event loop)
 
         asyncio.get_running_loop().call_later(_EACH, self._due, route, reason)
         who = f"{clients} clients were refused, {host} the last: they" if clients > 1 else ""
@@ -73,5 +73,5 @@ class TurnedAway:
 
 
 def tell_alike(route: str, words: str) -> None:
-    """Log that all clients of the route so named look like the gateway, in `words`."""
+    """Log that all clients of the route of this name look like the gateway, in `words`."""
     log.event(log.WARNING, "clients_alike", f"{route}  {words}", route=route)

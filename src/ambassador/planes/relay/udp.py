@@ -1,8 +1,8 @@
-"""UDP: a flow stands for a client; its answers leave from the address the client spoke to.
+"""UDP: a flow stands for a client; answers leave from the address that the client sent to.
 
-A flow has one connected upstream socket, so that only its endpoint can answer (connect(2)) and
-that a refusal (ICMP port unreachable) is learnt. Datagrams are never kept, except the first few
-of a flow while its endpoint's name is asked for: then they wait in order.
+A flow has one connected upstream socket, so that only its endpoint can answer (connect(2)), and
+that a refusal (ICMP port unreachable) is reported. Datagrams are never kept, except the first few
+of a flow while the name of its endpoint is resolved, or the route is held: they wait in order.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from ambassador.tasks import Slice, spawn
 
 __all__ = ["UdpListener"]
 
-# In one go before others have their turn: datagrams, at 8 us each (measured) half a millisecond,
-# and seconds, as each that begins a flow takes 100 us.
+# Limits of one go, before other sockets have their turn: datagrams, at 8 us each (measured) half a
+# millisecond; and seconds, since a datagram that begins a flow takes 100 us.
 _BATCH, _LONGEST = 64, 0.001
 _LAST_BATCH = 4096  # when the listener stops
 _BATCH_OF_FLOW = 16
-# What Linux says of a source address that is none: IPv6, and IPv4 over a dual-stack socket.
+# Errors of Linux for an address that cannot be a source: IPv6, and IPv4 over a dual-stack socket.
 _NO_SOURCE = frozenset({errno.EINVAL, errno.ENETUNREACH})
 
 
@@ -57,8 +57,8 @@ class UdpListener(Ready):
     ) -> None:
         self._live = live
         self.sock = sock
-        # uvloop polls a descriptor no longer after its first error, and here every refusal is
-        # one; the poller's set is one descriptor without errors, and cheaper to change.
+        # uvloop stops to poll a descriptor at its first error, and each refusal is one here. The
+        # poller has one descriptor without errors, and is cheaper to change.
         self._poller = around.poller
         self.port = port
         self._endpoints = UdpEndpoints(live, port, around.resolver, is_own, around.ports)
@@ -68,7 +68,7 @@ class UdpListener(Ready):
         self._flows = UdpFlows(live, around, self._from_upstream)
         self._begun = self._accepting = False
         self._descriptors = around.descriptors
-        # Those we were handed were open before the budget was made.
+        # Sockets that were handed over were open, and counted, before the budget was made.
         self._counted = not isinstance(sock, LentSocket)
         if self._counted:
             self._descriptors.listen()
@@ -79,7 +79,7 @@ class UdpListener(Ready):
         return self._accepting
 
     def views(self, now: float) -> Iterator[SessionStatus]:
-        """Yield what is seen of its open flows; see StreamListener.views."""
+        """Yield its open flows as the API shows them; see StreamListener.views."""
         route, queue = self._live.route, self._live.hold_queue
         for flow in tuple(self._flows):
             yield flow.view(route, now, held=flow in queue)
@@ -90,7 +90,7 @@ class UdpListener(Ready):
         return self._flows
 
     def resume_flow(self, flow: UdpFlow, datagrams: Sequence[bytes], held: float | None) -> None:
-        """Go on with `flow`, where some `datagrams` wait; it is `held` since then."""
+        """Go on with `flow` of another process; `datagrams` wait there, and it is `held` since."""
         self._flows.heed(flow)
         for datagram in datagrams:
             flow.hold(datagram)
@@ -101,7 +101,7 @@ class UdpListener(Ready):
             self._released(flow)
 
     def cuts(self) -> Iterator[tuple[str, Callable[[Reason], None]]]:
-        """Yield the id of each of its flows with what ends it."""
+        """Yield the id of each of its flows with the call that ends it."""
         for flow in tuple(self._flows):
             yield flow.id, partial(self._cut, flow)
 
@@ -117,7 +117,7 @@ class UdpListener(Ready):
         return self._accepting
 
     def pause(self) -> None:
-        """Take nothing from clients until `resume`: it waits in the socket. Answers go on."""
+        """Read nothing from clients until `resume`: datagrams wait in the socket. Answers go on."""
         if self._accepting:
             self._poller.remove(self.sock.fileno())
         self._accepting = False
@@ -131,11 +131,11 @@ class UdpListener(Ready):
             self._accepting = True
 
     def give_up(self) -> None:
-        """Leave what clients send to another process; pass on answers that are still to come."""
+        """Leave datagrams of clients to another process; still pass on answers of endpoints."""
         self.pause()
 
     def retune(self) -> None:
-        """Take over a changed route: a flow whose endpoint is gone moves at its next datagram."""
+        """Use the changed route: a flow whose endpoint is gone moves at its next datagram."""
         if not self._begun:
             return
         self._endpoints.follow()
@@ -144,10 +144,10 @@ class UdpListener(Ready):
             self._hold_those_that_ask(self._live.route.hold)
 
     async def take_backlog(self, piece: Slice) -> None:
-        """Datagrams that have arrived are taken by `stop`."""
+        """Nothing to do: `stop` reads the datagrams that have arrived."""
 
     def stop(self) -> None:
-        """Take what has arrived, then no new flows; open ones go on."""
+        """Read the datagrams that have arrived, then begin no new flows; open flows go on."""
         if self._accepting:
             self._from_clients(_LAST_BATCH, self._loop.time(), float("inf"))
         self._accepting = False
@@ -163,7 +163,7 @@ class UdpListener(Ready):
         close_listener(self.sock)
 
     def ready(self, events: int) -> None:
-        """Take datagrams of clients; see poller.Ready."""
+        """Read datagrams of clients; see poller.Ready."""
         self._from_clients(_BATCH, self._loop.time(), time.monotonic() + _LONGEST)
 
     def broke(self) -> None:
@@ -181,11 +181,11 @@ class UdpListener(Ready):
     def _from_clients(self, count: int, now: float, over: float) -> None:
         counters, endpoints = self._live.counters, self._endpoints
         for number in range(count):
-            if number and time.monotonic() > over:  # the set tells again
+            if number and time.monotonic() > over:  # the poller reports the rest again
                 return
             try:
                 size, ancillary, _, client = self.sock.recvmsg_into((self._view,), self._space)
-            except OSError:  # nothing left, or no memory for it
+            except OSError:  # no datagram is left, or there is no memory for it
                 return
             key = (client, pktinfo.origin(ancillary))
             flow = self._flows.get(key) or self._begin(key, now)
@@ -209,7 +209,7 @@ class UdpListener(Ready):
             flow.upstream.send(datagram)
         except OSError as error:
             if self._endpoints.refused(flow, error):
-                # The answer to an earlier datagram (udp(7)); this one has not been sent.
+                # The error is of an earlier datagram (udp(7)); this datagram has not been sent.
                 self._aim(flow, datagram)
             else:
                 flow.dropped += 1
@@ -241,14 +241,14 @@ class UdpListener(Ready):
                 if error.errno not in _NO_SOURCE:
                     break
             else:
-                # Without, to one that spoke to a broadcast address: nothing is sent from those.
+                # Without ancillary data: what the client sent to was a broadcast address.
                 flow.ancillary = ancillary
                 return
         flow.dropped += 1
 
     def _aim(self, flow: UdpFlow, datagram: bytes | memoryview) -> None:
-        """Find the endpoint of `flow`, then send; keep `datagram` while a name is asked for, or
-        the route is held.
+        """Find the endpoint of `flow`, then send; keep `datagram` while a name is resolved, or the
+        route is held.
         """
         hold = self._live.route.hold
         if hold is not None and flow.candidate is None:
@@ -296,7 +296,7 @@ class UdpListener(Ready):
                 self._to_upstream(flow, datagram)
 
     async def _ask(self, flow: UdpFlow, order: list[Endpoint], endpoint: Endpoint) -> None:
-        """Ask for names until `flow` has an endpoint, or none is left to ask for."""
+        """Resolve names until `flow` has an endpoint, or no name is left."""
         while True:
             generation = self._endpoints.generation
             try:
@@ -317,7 +317,7 @@ class UdpListener(Ready):
         for datagram in flow.release():
             if flow.held is None:
                 self._to_upstream(flow, datagram)
-            else:  # refused meanwhile; the order stays
+            else:  # refused meanwhile, and its datagrams are kept again: keep their order
                 flow.dropped += not flow.hold(datagram)
 
     def _settle(self, flow: UdpFlow, order: Sequence[Endpoint]) -> None:
@@ -341,8 +341,8 @@ class UdpListener(Ready):
 
     def _refuse(self, flow: UdpFlow, error: UnreachableError) -> None:
         self._live.counters.refused += 1
-        flow.task = None  # which is who calls, if there is one
-        if flow in self._flows:  # else it was the one that had to make room
+        flow.task = None  # the calling task, if there is one: it must not be cancelled
+        if flow in self._flows:  # else it was ended to make room for another
             self._flows.end(flow, Reason.UNREACHABLE, str(error))
 
     def _cut(self, flow: UdpFlow, reason: Reason) -> None:

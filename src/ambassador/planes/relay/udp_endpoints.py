@@ -1,7 +1,7 @@
-"""Where the flows of one UDP listener go: names that are followed, refusals that are remembered.
+"""The endpoints for flows of one UDP listener: their names are watched, refusals are remembered.
 
-A new flow must not wait a turn of the loop, or a burst of first datagrams would have to be kept;
-so what a name means is remembered for as long as its watch tells of no change.
+A new flow must find its endpoint without a turn of the event loop, or its first datagrams would
+have to be kept. So the addresses of a name are remembered until its watch reports a change.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from ambassador.spec import is_ip
 
 __all__ = ["NameUnknownError", "UdpEndpoints"]
 
-# The endpoint cannot be reached, as opposed to: this datagram cannot be sent now.
+# The endpoint cannot be reached; other errors only say that this datagram cannot be sent now.
 _UNREACHABLE = frozenset(
     {errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN}
 )
 
-# What says nothing of an endpoint: a datagram too large for the way, no memory.
+# These say nothing of an endpoint: a datagram too large for its path, no memory.
 _OF_THE_DATAGRAM = frozenset({errno.EMSGSIZE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class NameUnknownError(Exception):
-    """The name of `endpoint` has to be asked for first."""
+    """The name of `endpoint` has to be resolved first."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
@@ -70,14 +70,14 @@ class UdpEndpoints:
         self._doubts = Doubts()
 
     def follow(self) -> None:
-        """Take over the route as it is now and follow the names of its endpoints."""
+        """Use the route as it is now, and watch the names of its endpoints."""
         self.forget()
         self._changed()
         hosts = [e.address.host for e in self._live.route.endpoints if isinstance(e.address, Inet)]
         self._unwatch = [self._resolver.watch(host, self._changed) for host in dict.fromkeys(hosts)]
 
     def forget(self) -> None:
-        """Follow names no longer."""
+        """Watch names no longer."""
         for unwatch in self._unwatch:
             unwatch()
         self._unwatch = []
@@ -87,7 +87,7 @@ class UdpEndpoints:
         return self._live.choose(self._loop.time(), affinity(self._live.route, client))
 
     async def ask(self, endpoint: Endpoint) -> None:
-        """Learn the addresses of `endpoint`. Raises UnreachableError when it has none."""
+        """Resolve the addresses of `endpoint`. Raises UnreachableError when it has none."""
         generation = self.generation
         if isinstance(endpoint.address, Inet):
             self._resolver.wanted(endpoint.address.host)
@@ -102,11 +102,11 @@ class UdpEndpoints:
     def find(
         self, flow: UdpFlow, order: Sequence[Endpoint]
     ) -> tuple[socket.SocketType, Candidate] | None:
-        """Return a connected socket for `flow` and where it leads; None when the one it has may
-        stay: the endpoint is to see the same client for as long as it can.
+        """Return a connected socket for `flow` and where it leads. None when `flow` may keep the
+        socket it has: as long as possible the endpoint sees the same client address.
 
-        Raises NoSourcePortError, UnreachableError, and NameUnknownError for one of `order` to be
-        asked for.
+        Raises NoSourcePortError, UnreachableError, and NameUnknownError where the name of one of
+        `order` has to be resolved first.
         """
         if self.stays(flow):
             return None
@@ -123,7 +123,7 @@ class UdpEndpoints:
             except OSError as error:
                 failed[candidate.endpoint] = reason = f"{candidate}: {spoken(error)}"
                 if error.errno in EXHAUSTED:
-                    raise UnreachableError(reason) from error  # ours to solve
+                    raise UnreachableError(reason) from error  # a shortage of this host
             else:
                 failed.pop(candidate.endpoint, None)
                 self._all_failed(failed)
@@ -132,8 +132,8 @@ class UdpEndpoints:
         raise UnreachableError(reason)
 
     def _in_turn(self, order: Sequence[Endpoint]) -> Iterator[Candidate]:
-        """Yield where a flow may lead, in this order: last what could not be reached lately, but
-        for one flow in a while.
+        """Yield where a flow may lead, in order. Addresses that could not be reached lately come
+        last; but one flow in a while tries such an address first.
         """
         aside = []
         first = True
@@ -171,14 +171,14 @@ class UdpEndpoints:
                 except NameUnknownError:
                     if usable(endpoint):
                         raise
-                    return True  # drained: nobody asks for its name any longer
+                    return True  # drained: its name is not resolved any longer
                 return any((one.address, one.port) == where for one in candidates)
         return False
 
     def refused(self, flow: UdpFlow, error: OSError) -> bool:
         """Note that the endpoint of `flow` cannot be reached, where `error` says so: its next
-        datagram looks again. Tell whether this was about a datagram before (udp(7)), and the one
-        that is just being sent may be sent to another.
+        datagram looks for an endpoint again. Return whether the error is of an earlier datagram
+        (udp(7)), so that the datagram that is just being sent may be sent to another endpoint.
         """
         if flow.upstream is None or flow.candidate is None:
             return False
@@ -198,7 +198,7 @@ class UdpEndpoints:
         return earlier or error.errno == errno.ECONNREFUSED
 
     def answered(self, flow: UdpFlow) -> None:
-        """Note that the endpoint of `flow` is there."""
+        """Note that the endpoint of `flow` has answered."""
         if flow.candidate is not None:
             flow.answered, flow.refused = True, False
             endpoint = flow.candidate.endpoint

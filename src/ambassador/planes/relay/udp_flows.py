@@ -22,12 +22,12 @@ __all__ = ["UdpFlows"]
 
 # A changed `idle` is noticed after at most this long.
 _LONGEST_SWEEP = 5.0
-# So many free descriptors end a shortage; at fewer it would be said again and again.
+# So many free descriptors end a shortage; with fewer the log would speak of it again and again.
 _PLENTY = 10
 
 
 class _Upstream(Ready):
-    """Passes on that the socket of a flow has something to read; see poller.Ready."""
+    """Calls `heard` when the socket of a flow has something to read; see poller.Ready."""
 
     __slots__ = ("_flow", "_heard")
 
@@ -39,11 +39,11 @@ class _Upstream(Ready):
         self._heard(self._flow)
 
     def broke(self) -> None:
-        """The next event tells again."""
+        """Nothing to do: the poller reports again what is not read."""
 
 
 class UdpFlows(ByLastUse[UdpFlow]):
-    """Begins and ends flows; `heard` is told of each whose upstream has said something."""
+    """Begins and ends flows; `heard` is called for each whose upstream has something to read."""
 
     def __init__(
         self, live: LiveRoute, around: Surroundings, heard: Callable[[UdpFlow], None]
@@ -106,7 +106,7 @@ class UdpFlows(ByLastUse[UdpFlow]):
             self._descriptors.tables.discard(self)
 
     def taken(self, flow: UdpFlow) -> None:
-        """Another process goes on with `flow`: let go of it, without an end."""
+        """Let go of `flow`: another process goes on with it, and no end is counted."""
         if flow.task is not None:
             flow.task.cancel()
         self.remove(flow)
@@ -129,7 +129,7 @@ class UdpFlows(ByLastUse[UdpFlow]):
             flow.counted = self._live.opened(flow.candidate, elsewhere=True)
 
     def heed(self, flow: UdpFlow) -> None:
-        """Pass on from now on what its endpoint says."""
+        """Watch the upstream of `flow` from now on."""
         if flow.upstream is not None:
             self._poller.add(flow.upstream.fileno(), _Upstream(flow, self._heard), LEVEL)
         if self._timer is None:
@@ -141,7 +141,7 @@ class UdpFlows(ByLastUse[UdpFlow]):
             self.end(oldest, Reason.REFUSED, "displaced")
 
     def sweep(self) -> None:
-        """End idle flows and come again when the next one may be idle."""
+        """End idle flows; come again when the next flow may be idle."""
         self._disarm()
         now, limit = self._loop.time(), self._live.route.idle
         for flow in self.idle(now, limit):
@@ -157,7 +157,7 @@ class UdpFlows(ByLastUse[UdpFlow]):
         self._heard = lambda _: None  # no cycle with the listener: see Departures.close
 
     def _room(self) -> bool:
-        """Tell whether a descriptor is free, if need be by ending the flow silent longest."""
+        """Tell whether a descriptor is free; end the flow that is silent longest to get one."""
         descriptors = self._descriptors
         if descriptors.available(1) and descriptors.flow_count < descriptors.most_flows:
             self._crowded &= not self._descriptors.available(_PLENTY)
@@ -181,8 +181,8 @@ class UdpFlows(ByLastUse[UdpFlow]):
 
     def _part(self, flow: UdpFlow) -> None:
         if flow.upstream is not None and flow.candidate is not None:
-            # At once, for its source port. An event of this turn that meets another socket with
-            # its number makes it read nothing.
+            # Closed at once, to free its source port. If a new socket gets its number, an event of
+            # this turn does no harm: there is nothing to read.
             self._poller.remove(flow.upstream.fileno())
             flow.upstream.close()
             if flow.counted is not None:

@@ -1,5 +1,5 @@
-"""A session whose client waits before it is led anywhere: until its route is released, or for a
-place that a limit does not have.
+"""A session that waits before it looks for an upstream: until its held route is released, or until
+a limit has a place for it.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ __all__ = ["WaitingSession"]
 
 
 class WaitingSession(SharedSession):
-    """See planes.relay.session.Session, which is led on from here."""
+    """The part of a Session that waits; see planes.relay.session.Session."""
 
     __slots__ = ("since", "waits")
 
     since: float  # when it began to look for its upstream
-    waits: Reason | None  # for a place that a limit has not
+    waits: Reason | None  # the limit that has no place for it, if it waits for one
 
     @property
     def host(self) -> str:
@@ -36,13 +36,13 @@ class WaitingSession(SharedSession):
         self.live.counters.queue.leave(self)
 
     def _wait(self, reason: Reason, since: float | None = None) -> None:
-        """Wait for a place that a limit has not."""
+        """Wait for a place, which the limit of `reason` does not have."""
         self.live.counters.queue.enter(self, reason, lambda: self.live.route, since)
         self._hold()
 
     def _hold(self) -> None:
         self.happened(Event.HOLD)
-        if self.client.ending:  # which was told while it looked for its upstream
+        if self.client.ending:  # reported while the session looked for its upstream
             self.ended_early()
 
     def placed(self) -> None:
