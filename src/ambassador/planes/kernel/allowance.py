@@ -1,13 +1,13 @@
-"""A rule of ours in the chains of others: accept what we forward (AMBASSADOR_FORWARD=accept).
+"""The allowance: a rule of ours in the chains of other programs, which accepts the packets that we
+forward (AMBASSADOR_FORWARD=accept).
 
-An accept in a table of our own cannot overrule a drop in another: each chain of a hook has its say
-(nft(8), "verdict statements"). So the rule stands at the top of the chain that drops. It matches
-the bit of the connection label that says "translated by us", and nothing else. It goes at a clean
-stop; what a killed ambassador left matches no new flow once nobody translates, and goes, or is
-taken over, when the next one looks at the rules.
+An accept in our own table cannot overrule a drop in another table: a packet has to pass each chain
+of a hook (nft(8), "verdict statements"). So the rule is inserted at the top of the chain that
+drops. It matches the bit of the connection label that says "translated by us", and nothing else. It
+is removed at a clean stop. After a kill it stays, but matches no new flow once the rules that
+translate have ended; the next ambassador removes it, or takes it over.
 
-A table that iptables has written gets its rule by iptables, which could not list a rule it does not
-know.
+Into a table of iptables the rule is written by iptables, which could not list a rule of nft.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ _CHAINS = ("INPUT", "FORWARD", "OUTPUT", "PREROUTING", "POSTROUTING")
 
 
 class Allowance:
-    """Adds the rule where a chain of this host drops what routes need, if that is `wanted`, and
-    takes it away.
+    """Adds the rule to chains of this host that drop packets of routes, if it is `wanted`, and
+    removes it.
     """
 
     def __init__(self, host: Host, nft: Nft, *, wanted: bool) -> None:
@@ -50,7 +50,9 @@ class Allowance:
         self._looked_at: Sight | None = None
 
     async def see_to(self, routes: Iterable[KernelRoute]) -> None:
-        """Let what `routes` forward pass, or take away what an ambassador left that had to."""
+        """Add the rule where packets of `routes` need it; if it is not wanted, remove rules that an
+        earlier ambassador left.
+        """
         sight = self._host.sight
         if not self._wanted:
             if sight is not self._looked_at:
@@ -67,7 +69,7 @@ class Allowance:
         }
         for chain in needed:
             try:
-                await self._perform(removing(chain))  # one that stands too low
+                await self._perform(removing(chain))  # a rule that is not at the top
                 await self._perform([adding(chain)])
             except PlaneError as error:
                 if str(chain) not in self._failed:
@@ -92,13 +94,13 @@ class Allowance:
             await self._host.look()
 
     async def close(self) -> None:
-        """Take the rule away wherever it stands."""
+        """Remove the rule from all chains."""
         if self._wanted:
             await self._host.look()
             await self._take_away()
 
     async def _take_away(self) -> bool:
-        """Take our rules out of every chain; tell whether there were any."""
+        """Remove our rules from every chain; return whether there were any."""
         found = False
         for chain in self._host.sight.rules.chains:
             if not ours(chain):
@@ -125,8 +127,8 @@ class Allowance:
 
 
 def anything_left(nft: Nft) -> bool:
-    """Return whether an ambassador has left its table, or its rule in a chain of others, as far as
-    we may look. Blocks.
+    """Return whether an ambassador has left its table, or its rule in another table; False where we
+    may not look. Blocks.
     """
     try:
         text = nft.read()
@@ -147,7 +149,7 @@ def ours(chain: Chain) -> list[str]:
 
 
 def _on_top(chain: Chain) -> bool:
-    """Tell whether the rule stands where it should: if that does not help, nothing of ours does."""
+    """Tell whether the rule is at the top: then there is nothing more that we can do."""
     return bool(chain.rules) and chain.rules[0].text.startswith(_MATCH)
 
 
@@ -160,7 +162,7 @@ def adding(chain: Chain) -> Sequence[str]:
 
 
 def removing(chain: Chain) -> Iterator[Sequence[str]]:
-    """Yield what takes each of our rules out of `chain`."""
+    """Yield the commands that remove each of our rules from `chain`."""
     for handle in ours(chain)[:_MOST]:
         if program := _iptables(chain):
             yield (program, *_WAIT, "-t", chain.table, "-D", chain.name, *_RULE)
@@ -174,7 +176,7 @@ _RULE = ("-m", "connlabel", "--label", str(LABEL), "-j", "ACCEPT")
 
 
 def _iptables(chain: Chain) -> str:
-    """Return the program that has written `chain`; empty where that is nft."""
+    """Return the iptables program that has written `chain`; empty where nft has."""
     name = {"ip": "iptables", "ip6": "ip6tables"}.get(chain.family)
     if name is None or chain.table not in _TABLES:
         return ""

@@ -1,6 +1,8 @@
-"""Read the rules of others, as `nft -a -s -t list ruleset` and `iptables-legacy-save` print. Pure.
+"""Read rules of other programs, from the output of `nft -a -s -t list ruleset` and of
+`iptables-legacy-save`. Pure.
 
-Rules of the older iptables are put into the words of nft, so that there is one way to judge them.
+Rules of the older iptables are translated into the syntax of nft, so that `firewall` can judge both
+alike.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ _CHAIN = re.compile(r"\tchain (\S+) \{")
 _BASE = re.compile(r"type (\S+) hook (\S+)(?: device \S+)? priority [^;]+;(?: policy (\S+);)?")
 _HANDLE = re.compile(r" # handle (\d+)$")
 _PORTS = {"--dport": "dport", "--sport": "sport", "--dports": "dport", "--sports": "sport"}
-# Their options are understood; others match perhaps (iptables-extensions(8)).
+# Modules of iptables whose options are understood; for others a rule "matches perhaps"
+# (iptables-extensions(8)).
 _MATCHES = ("tcp", "udp", "comment", "conntrack", "state", "multiport", "connlabel", "addrtype")
 _VERDICTS = {"ACCEPT": "accept", "DROP": "drop", "REJECT": "reject", "RETURN": "return"}
 _VERDICTS |= {"QUEUE": "queue", "NFQUEUE": "queue"}
@@ -120,7 +123,7 @@ def _translated(  # noqa: PLR0912 (one case an option)
                 target = next(left)
                 if target in _VERDICTS:
                     yield _VERDICTS[target]
-                elif target in chains:  # every other target (LOG, MARK, SET) lets it go on
+                elif target in chains:  # after other targets (LOG, MARK, SET) the packet goes on
                     yield f"{'jump' if word == '-j' else 'goto'} {target}"
                 return  # options of the target follow
             case _:

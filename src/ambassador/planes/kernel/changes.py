@@ -1,4 +1,4 @@
-"""Changes that nobody waits for (a name, a doubt, an nft that works again), installed soon."""
+"""Changes that no caller waits for (of a name, of a doubt, after a failure of nft), made soon."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ __all__ = ["Changes"]
 
 
 class Changes:
-    """Has routes installed anew, one transaction at a time: the holder of `lock` may. What nft
-    does not take is tried again; `judge` tells why the relay has to have a route.
+    """Has routes installed anew, one transaction at a time, with `lock` held. A transaction that
+    nft refuses is tried again; `judge` returns why the relay has to carry a route.
     """
 
     def __init__(
@@ -55,8 +55,8 @@ class Changes:
         self._begin()
 
     def failed(self, routes: Collection[KernelRoute]) -> None:
-        """Have `routes` tried again after a pause, and the table put right where nothing tells
-        what stands there.
+        """Have `routes` tried again after a pause, and the table restored where its state is not
+        known.
         """
         if routes or self._table.unsure:
             self._retries.failed(routes)
@@ -84,7 +84,7 @@ class Changes:
             self._lifting.cancel()
 
     def _lift_later(self) -> None:
-        """Take away what stops open flows, once it stops none any longer."""
+        """Remove the rules that stop open flows, when the time of the last such flow is over."""
         self._stops += 1
         if self._lifting is not None:
             self._lifting.cancel()
@@ -95,9 +95,9 @@ class Changes:
 
     async def _lift(self, number: int) -> None:
         async with self._lock:
-            if self._closed or number != self._stops:  # others were stopped meanwhile
+            if self._closed or number != self._stops:  # more flows were stopped meanwhile
                 return
-            # What cannot be taken away stops nothing, and costs a look.
+            # Where they cannot be removed, they stop nothing; they only cost a look-up.
             with contextlib.suppress(PlaneError):
                 await self._installer.lift()
 
@@ -130,7 +130,7 @@ class Changes:
             announce(kernel_route)
 
     def _left_standing(self, routes: Sequence[KernelRoute], reason: str) -> None:
-        """Say of `routes` that their rules are not as they should be, and try again later."""
+        """Note and log that the rules of `routes` are not as they should be; try again later."""
         news = [one.route.name for one in routes if one.standing != reason]
         for kernel_route in routes:
             kernel_route.standing = reason

@@ -1,11 +1,12 @@
-"""See to it that the peers of connections that were cut hear of it, and say of which they do not.
+"""Check that both peers of each connection that was cut got a reset, and log those that did not.
 
-The first way is that of poke.py, by which the cut itself tells them. A firewall may drop it:
+A cut makes the peers find out by segments of poke.py, which they answer, and by resets to these
+answers. A firewall may drop such packets:
 
-    what it asks with, or the resets, since they belong to no connection: an entry of conntrack is
-        made for each side (cut_entry.py), and the peers are asked once more;
-    what belongs to a connection too: a peer in our network namespace has its socket ended
-        (local_peers.py); of any other nothing more can be done than to say so.
+    if it drops them since they belong to no connection: an entry of conntrack is made for each side
+        (cut_entry.py), and the peers are poked once more;
+    if it drops also packets of open connections: where a peer is in our network namespace, its
+        socket is destroyed (local_peers.py); for other peers nothing more can be done.
 """
 
 from __future__ import annotations
@@ -29,18 +30,21 @@ __all__ = ["Confirming", "Felt", "untold"]
 # See Table.felt.
 Felt = Callable[[Collection[int]], Awaitable[set[tuple[str, int, int]]]]
 
-_GATHER = 1.0  # seconds whose cuts are looked at together: each look is a run of nft
+_GATHER = 1.0  # seconds: cuts within this time are checked together, as each check runs nft
 
 
 class _Try(NamedTuple):
-    """What is done after `pause` seconds about the peers that have not been told until then."""
+    """What is done, after `pause` seconds, for peers that have got no reset until then: `enter`:
+    make entries and poke again; `here`: destroy sockets of peers in our network namespace.
+    """
 
     pause: float
     enter: bool = False
     here: bool = False
 
 
-# A socket answers one segment in 500 ms (net.ipv4.tcp_invalid_ratelimit), hence the third.
+# A socket answers one such segment in 500 ms (net.ipv4.tcp_invalid_ratelimit): so `enter` is
+# repeated after longer pauses.
 _TRIES = (
     _Try(0.02),
     _Try(0.1, enter=True),
@@ -53,19 +57,21 @@ _TRIES = (
 
 
 class Confirming:
-    """Conntrack and poker are open already. `felt` tells which peers have been told."""
+    """Checks cuts. Conntrack and poker are open already. `felt` returns which peers have got a
+    reset; see Table.felt.
+    """
 
     def __init__(self, conntrack: Conntrack, poker: Poker, felt: Felt | None) -> None:
         self._conntrack = conntrack
         self._poker = poker
         self._felt = felt
-        self._cut: list[Flow] = []  # and nobody has looked whether it was felt
+        self._cut: list[Flow] = []  # flows that were cut and are not checked yet
         self._task: asyncio.Task[None] | None = None
         self._entered: set[int] = set()  # ids of flows that have entries of their cut
 
     def begin(self, flows: Sequence[Flow]) -> None:
-        """See to it, in a task of our own, that the peers of `flows`, which have been cut and asked
-        just now, are told; log of which are not.
+        """Check, in a task, that the peers of `flows` get a reset; log those that get none. The
+        flows have been cut, and their peers poked, just now.
         """
         if self._felt is None:
             return
@@ -74,15 +80,15 @@ class Confirming:
             self._task = spawn(self._confirm(), "confirmation of cuts")
 
     async def poke(self, flows: Sequence[Flow], poke: Poke) -> None:
-        """Ask the peers of `flows` again."""
+        """Poke the peers of `flows` again."""
         entered = [flow for flow in flows if flow.id in self._entered]
         await self._poker.poke([one for one in flows if one.id not in self._entered], poke, MARK)
         await self._poker.poke(entered, Poke.HANDSHAKE, ENTERED_MARK)
 
     async def untold(self, flows: Sequence[Flow]) -> Sequence[Flow]:
-        """Return the flows among `flows`, which were cut just now, of which a peer has not been
-        told after all that can be done. Takes up to 1.5 s; returns as soon as all have been told.
-        Raises PlaneError where that cannot be seen.
+        """Do all that can be done so that the peers of `flows`, which were cut just now, get a
+        reset; return the flows of which a peer has got none. Takes up to 1.5 s, less where all have
+        got one. Raises PlaneError where this cannot be checked.
         """
         left, ended = flows, set[Side]()
         for one in _TRIES:
@@ -97,12 +103,12 @@ class Confirming:
         return left
 
     async def settle(self) -> None:
-        """Wait until all that can be done is done."""
+        """Wait until all cuts are checked."""
         if self._task is not None:
             await asyncio.wait({self._task})
 
     def close(self) -> None:
-        """See to nothing any longer."""
+        """Check no longer."""
         if self._task is not None:
             self._task.cancel()
 
@@ -122,13 +128,13 @@ class Confirming:
         ]
 
     async def _confirm(self) -> None:
-        """See to all that were cut in a second at once."""
+        """Check the cuts of each second together."""
         while self._cut:
             await asyncio.sleep(_GATHER)
             flows, self._cut = self._cut, []
             try:
                 left = await self.untold(flows)
-            except PlaneError:  # then nothing is known, and nothing said
+            except PlaneError:  # it cannot be checked, and is not logged
                 continue
             finally:
                 self._entered.difference_update(flow.id for flow in flows)
@@ -138,7 +144,7 @@ class Confirming:
 
 
 async def _end_here(flows: Sequence[Flow], ended: set[Side]) -> None:
-    """End what sockets of this namespace the peers of `flows` have; add them to `ended`."""
+    """Destroy the sockets of peers of `flows` that are in this namespace; add them to `ended`."""
     turn = Slice()
     for flow in flows:
         for side in sides(flow):
@@ -148,7 +154,7 @@ async def _end_here(flows: Sequence[Flow], ended: set[Side]) -> None:
 
 
 def untold(left: Sequence[Flow], number: int) -> str:
-    """Return what to say of the flows `left` of a `number` that were cut."""
+    """Return the text for the log: of a `number` of flows that were cut, these are `left`."""
     clients = ", ".join(shown(flow.client) for flow in left[:3])
     more = f" and {len(left) - 3} more" if len(left) > 3 else ""
     return (

@@ -37,18 +37,18 @@ NEW, _GET, DELETE = _SUBSYSTEM, _SUBSYSTEM | 1, _SUBSYSTEM | 2  # IPCTNL_MSG_CT_
 
 # The kernel (6.18) does not filter both families at once.
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
-# One walk through the table a port (8 ms for 262,144 buckets, however empty); beyond that, one
-# walk through all of the protocol.
+# Up to so many ports, one walk through the table for each port (8 ms for 262,144 buckets, however
+# empty); with more, one walk through all entries of the protocol.
 _MOST_WALKS = 8
-_BATCH = 50  # deletions in one piece: about 1 ms of the kernel's time
+_BATCH = 50  # entries that are deleted by one request: about 1 ms of the kernel's time
 # Seconds of parsing before other work of the loop has its turn.
 _SLICE = 0.002
 
 
 class Conntrack:
-    """Access to the table of the network namespace this process is in.
+    """Access to the table of connection tracking of this network namespace.
 
-    `open` first; everything raises PlaneError where the kernel refuses.
+    `open` comes first; every method raises PlaneError where the kernel refuses.
     """
 
     def __init__(self) -> None:
@@ -73,12 +73,12 @@ class Conntrack:
         *,
         unanswered: bool = False,
     ) -> list[Flow]:
-        """Return the flows that our rules translated, whose clients dialled one of `ports` and
-        that are not over; only those `unanswered`, when they are asked for: these are few, and
-        the kernel leaves out the others.
+        """Return the flows that our rules translated, whose clients connected to one of `ports` and
+        that are not over. With `unanswered` only those whose upstream has not answered: they are
+        few, and the kernel leaves out the others.
 
-        The kernel walks its table in a thread; what it says is read in slices, so that the loop
-        does not stand still however many there are.
+        The kernel walks its table in a thread; the answer is read in slices, so that the event loop
+        is not blocked however many flows there are.
         """
         # A walk takes 10 ms where the host's table has 262,144 buckets, which all namespaces share.
         if self._socket is not None and (filled := fill()) is not None and not filled.entries:
@@ -95,17 +95,17 @@ class Conntrack:
 
     async def everything(self, ended: dict[int, Reason] | None = None) -> list[Flow]:
         """Return all flows that our rules translated, also the flows that are over: `ended` gets
-        the ids of these, with who ended them.
+        the ids of these, with the side that ended each.
         """
         found: list[Flow] = []
         for proto in Proto:
             pieces = await asyncio.to_thread(_dump, proto, (), _FAMILIES, False)
             told = await _read(pieces, lambda _flow: True, ended=ended)
-            found += [flow for flow in told if flow.proto is proto]  # older kernels tell more
+            found += [flow for flow in told if flow.proto is proto]  # older kernels do not filter
         return found
 
     async def delete(self, flows: Sequence[Flow]) -> int:
-        """Delete the entries of `flows`; return how many there were (some may have ended)."""
+        """Delete the entries of `flows`; return how many were still there."""
         deleted = 0
         for first in range(0, len(flows), _BATCH):
             batch = flows[first : first + _BATCH]
@@ -114,7 +114,7 @@ class Conntrack:
         return deleted
 
     def look_up(self, flow: Flow) -> Flow | None:
-        """Return what the entry of `flow` is now; None when it is gone."""
+        """Return the entry of `flow` as it is now; None when it is gone."""
         data = self._netlink.ask(_GET, flow.family, flow.key)
         for kind, _, begin, end in messages(data or b""):
             found = parse(data or b"", begin, end) if kind == NEW else None
@@ -123,8 +123,8 @@ class Conntrack:
         return None
 
     def be_lenient(self, source: Address, destination: Address) -> bool:
-        """Let nothing be out of the window of the open TCP connection of ours to which a segment
-        from `source` to `destination` belongs; tell whether there is one.
+        """Have conntrack accept all segments, also out of the window, of the open TCP connection of
+        ours to which a segment from `source` to `destination` belongs; return whether there is one.
         """
         netlink, family = self._netlink, socket.AF_INET6 if ":" in source[0] else socket.AF_INET
         data = netlink.ask(_GET, family, tuple_of(source, destination)) or b""
@@ -138,7 +138,7 @@ class Conntrack:
 
     @property
     def port(self) -> int:
-        """The number by which the kernel knows the socket that asked for a change."""
+        """The netlink port of our socket: the kernel tells it with changes that we ask for."""
         bound: tuple[int, int] = self._netlink.sock.getsockname()
         return bound[0]
 
@@ -149,30 +149,32 @@ class Conntrack:
         return self._socket
 
     def revive(self, gone: Sequence[Vanished]) -> list[Vanished]:
-        """Make the entries of `gone` again; return the entries that could not be made, because
-        others took their place.
+        """Make the entries of `gone` again; return those that could not be made, because other
+        entries have taken their place.
         """
         failed = self._make(gone)
-        # A datagram of an upstream that came first has an entry of its own, which leads nowhere; a
-        # TCP segment has been answered with a reset.
+        # A datagram of an upstream that came first has made an entry of its own, without
+        # translation. (A TCP segment that came first was answered with a reset.)
         room = [one for one in failed if one.flow.proto is Proto.UDP and self._make_room(one.flow)]
         again = {id(one) for one in self._make(room)} if room else set()
         made = {id(one) for one in room} - again
         return [one for one in failed if id(one) not in made]
 
     async def enter_cut(self, flows: Sequence[Flow]) -> None:
-        """Let an entry of its own stand for each side of `flows`, which were deleted; see
-        cut_entry.py. A later flow of ours between the same ends keeps its place.
+        """Make an entry for each side of `flows`, which were deleted; see cut_entry.py. A later
+        flow of ours between the same ends keeps its entry.
         """
         places = [(flow.family, side) for flow in flows for side in sides(flow)]
         for first in range(0, len(places), _BATCH):
             taken = self._enter(places[first : first + _BATCH])
-            # What a peer has sent meanwhile has an entry too, where connections are taken up.
+            # A segment that a peer sent meanwhile may have made an entry, too (tcp_loose).
             self._enter([place for place in taken if self._vacate(*place)])
             await asyncio.sleep(0)
 
     def _enter(self, places: Sequence[tuple[int, Side]]) -> list[tuple[int, Side]]:
-        """Return the places among `places`, an address family and two ends, that are taken."""
+        """Make an entry at each of `places`, an address family and two ends; return the places that
+        have an entry already.
+        """
         if not places:
             return []
         netlink, requests, numbers = self._netlink, [], {}
@@ -195,8 +197,8 @@ class Conntrack:
         return all(error == errno.ENOENT for error in errors.values())
 
     def _make_room(self, flow: Flow) -> bool:
-        """Delete what an upstream's own datagram has made in the place of `flow`, unless its client
-        has begun again; tell whether there is room now.
+        """Delete the entry that a datagram of the upstream has made in the place of `flow`, unless
+        its client has begun again; return whether the place is free now.
         """
         if self._socket is None or self._socket.ask(_GET, flow.family, flow.key) is not None:
             return False
@@ -253,7 +255,7 @@ def _dump(
     proto: Proto, ports: Collection[int], families: Iterable[int], unanswered: bool
 ) -> list[bytes]:
     asked = list(ports) if 0 < len(ports) <= _MOST_WALKS else [0]
-    # Its own, so that a dump nobody waits for any longer takes no other request's answer.
+    # A socket of its own: a dump that was given up must not get answers of another request.
     dumping = NetlinkSocket()
     try:
         return [

@@ -1,6 +1,7 @@
-"""A session whose entry vanished and was entered again (vanished.py) is one session. Pure.
+"""A session whose entry vanished from conntrack and was made again (vanished.py) is one session.
+Pure.
 
-The new entry counts from nothing, by another id: what is known of the old one waits for its end.
+The new entry counts from 0 and has another id: the facts of the old entry are kept until its end.
 """
 
 from __future__ import annotations
@@ -13,33 +14,35 @@ from ambassador.planes.kernel.entry import Address, Flow
 
 __all__ = ["PATIENCE", "Continued", "Ends", "Past", "ends_of"]
 
-# Seconds in which a client may have begun again by itself what could not be entered again, and
-# nothing told us of it yet.
+# Seconds to wait where an entry could not be made again: its client may have made a new one, which
+# has not been reported yet.
 PATIENCE = 1.0
 
 Ends = tuple[Proto, Address, Address, Address]
 
 
 class Past(NamedTuple):
-    """What a session was before its entry vanished: `began` and `vanished` as the loop tells the
-    time, None where its beginning is not known.
+    """A session before its entry vanished. `began` and `vanished` by the event loop's clock;
+    `began` is None where it is not known.
     """
 
-    flow: Flow  # with what all its entries have carried
+    flow: Flow  # with the bytes of all its entries
     began: float | None
     vanished: float
 
 
 class Continued:
-    """From `vanished` to `back`, or by `left` to `lost`; what is back, to `end`."""
+    """Sessions whose entries have vanished: from `vanished` to `back`, or by `left` to `lost`; and
+    sessions whose entries are back, until their `end`.
+    """
 
     def __init__(self) -> None:
         self._waiting: dict[Ends, Past] = {}
-        self._leaving: dict[Ends, float] = {}  # of those, the ones that were not entered again
+        self._leaving: dict[Ends, float] = {}  # of those, entries that could not be made again
         self._past: dict[Ends, Past] = {}
 
     def __bool__(self) -> bool:
-        """Tell whether an entry that was not entered again may still come back."""
+        """Tell whether an entry that could not be made again may still come back."""
         return bool(self._leaving)
 
     def __contains__(self, flow: Flow) -> bool:
@@ -56,27 +59,27 @@ class Continued:
         self._waiting[ends] = Past(_joined(before, flow), began, now)
 
     def left(self, flow: Flow, now: float) -> None:
-        """It could not be entered again: it has ended, unless its client begins again by itself."""
+        """Note that its entry could not be made again: `flow` has ended, unless its client begins
+        again.
+        """
         ends = ends_of(flow)
         if ends in self._waiting:
             self._leaving.pop(ends, None)  # the last in order
             self._leaving[ends] = now
 
     def back(self, flow: Flow) -> Past | None:
-        """Return what `flow`, whose entry is there anew, was before; None where it is a session
-        of its own.
-        """
+        """Return the past of `flow`, which has a new entry; None where it is a new session."""
         ends = ends_of(flow)
         self._leaving.pop(ends, None)
-        self._past.pop(ends, None)  # of an earlier one between the same ends
+        self._past.pop(ends, None)  # of an earlier session between the same ends
         past = self._waiting.pop(ends, None)
         if past is not None:
             self._past[ends] = past
         return past
 
     def lost(self, until: float = float("inf")) -> Iterator[Past]:
-        """Yield what has `left` until then and has not come back: it has ended. Without `until`,
-        all that has vanished and is not there again.
+        """Yield the sessions that `left` before `until` and have not come back: they have ended.
+        Without `until`, all sessions whose entries have vanished and are not back.
         """
         while self._leaving:
             ends, since = next(iter(self._leaving.items()))  # the first to leave
@@ -88,14 +91,14 @@ class Continued:
             yield self._waiting.pop(next(iter(self._waiting)))
 
     def end(self, flow: Flow) -> tuple[Flow, float | None]:
-        """Return `flow`, which has ended, with all that it has carried, and its true beginning
-        where it had vanished before and that is known.
+        """Return `flow`, which has ended, with the bytes of all its entries; and when it began, if
+        its entry had vanished before and this is known.
         """
         past = self._past.pop(ends_of(flow), None)
         return _joined(past, flow), None if past is None else past.began
 
     def keep(self, there: Collection[Ends]) -> int:
-        """Forget what is back and not `there` any longer; return how many these are."""
+        """Forget sessions that were back and are not `there` any longer; return how many."""
         gone = [ends for ends in self._past if ends not in there]
         for ends in gone:
             del self._past[ends]
@@ -103,7 +106,7 @@ class Continued:
 
 
 def ends_of(flow: Flow) -> Ends:
-    """Return what names `flow` in whichever entry."""
+    """Return the ends of `flow`, which are the same in each of its entries."""
     return flow.proto, flow.client, flow.listen, flow.upstream
 
 

@@ -1,10 +1,11 @@
-"""What stands in conntrack for each side of a connection that was cut, where a firewall of this
-host keeps the peers from hearing of it. Pure.
+"""The conntrack entry for each side of a connection that was cut, where a firewall of this host
+drops the packets that tell the peers. Pure.
 
-An entry without translation, between us and one peer, as of a connection that is open: so rules
-that let pass what belongs to one (`ct state established`) let pass what asks the peer, its answer,
-and the reset with which our own TCP meets that. The reset closes the entry, which is forgotten 10 s
-later; until then it waits an hour for the next word of a peer that could not be asked.
+It is an entry without translation, between us and one peer, as of a connection that is open. So
+rules that accept packets of open connections (`ct state established`) accept the segment that pokes
+the peer, its answer, and the reset that our own TCP sends to this answer. The reset closes the
+entry, which goes 10 s later. Where the peer does not answer, the entry waits an hour for its next
+segment.
 """
 
 from __future__ import annotations
@@ -28,11 +29,13 @@ _U32 = Struct(">L")
 
 
 class Side(NamedTuple):
-    """One of the two connections that a translated one is to its peers."""
+    """One side of a translated connection, as its peer sees it: a connection between `ours`, an
+    address of this host, and `peer`.
+    """
 
     ours: Address
     peer: Address
-    dialled: bool  # by us: a SYN of ours is what conntrack lets through, else a SYN/ACK
+    dialled: bool  # from our side: conntrack lets a SYN of ours through, else a SYN/ACK
 
 
 def sides(flow: Flow) -> tuple[Side, Side]:
@@ -41,12 +44,12 @@ def sides(flow: Flow) -> tuple[Side, Side]:
 
 
 def name(side: Side) -> bytes:
-    """Return the attributes that name whatever entry there is between these two."""
+    """Return the attributes that name the entry between these two, of whatever kind."""
     return attribute(NEST | _ORIG, _ends(side, forwards=side.dialled))
 
 
 def entry(side: Side) -> bytes:
-    """Return the attributes of a request that enters a connection as open (IPCTNL_MSG_CT_NEW)."""
+    """Return the attributes of a request that makes such an entry (IPCTNL_MSG_CT_NEW)."""
     # CTA_PROTOINFO_TCP_STATE, _FLAGS_ORIGINAL and _FLAGS_REPLY
     tcp = (
         attribute(1, bytes([_ESTABLISHED]))

@@ -1,4 +1,8 @@
-"""End the flows of endpoints that have left their route, as its policy says."""
+"""End the flows of endpoints that have left their route, as its policy says.
+
+To poke a peer: to send it a segment that it has to answer, so that it finds out that the flow is
+over (poke.py).
+"""
 
 from __future__ import annotations
 
@@ -20,20 +24,20 @@ from ambassador.tasks import spawn
 
 __all__ = ["Departures"]
 
-# When a cut is repeated, in seconds after it: a socket answers one such segment in 500 ms
-# (net.ipv4.tcp_invalid_ratelimit), so a busy one may have spent its answer on another.
+# When the peers of a cut are poked again, in seconds after each other: a socket answers one such
+# segment in 500 ms (net.ipv4.tcp_invalid_ratelimit), and may have answered another one just then.
 _AGAIN = ((0.6, Poke.PLAIN), (0.6, Poke.HANDSHAKE))
-# Flows that are deleted while the peers of those before are asked; either is half of the work.
+# Flows that are deleted while the peers of the piece before are poked; either is half of the work.
 _PIECE = 100
-_TICK = 0.02  # seconds between two looks at what is due
-# Flows that rest: only those that nobody has answered end.
+_TICK = 0.02  # seconds between two looks which flows are to be ended
+# For endpoints that rest: only flows that their upstream has not answered end.
 _REST = Departure(Reason.UNREACHABLE, Existing())
-_ANSWER = 0.1  # seconds an endpoint that has left has to answer those it was to have last
+_ANSWER = 0.1  # seconds that an endpoint which has left has to answer its last new flows
 
 
 @dataclass(eq=False, slots=True)
 class _Leaving:
-    """What left a route at one moment, and the tasks that see to its flows."""
+    """Addresses that left a route at one moment, and the tasks that end their flows."""
 
     proto: Proto
     ports: Collection[int]
@@ -42,7 +46,7 @@ class _Leaving:
 
 
 class Departures:
-    """Obeys `Route.existing` for flows of the kernel. Conntrack and poker are open already."""
+    """Ends flows of the kernel as `Route.existing` says. Conntrack and poker are open already."""
 
     def __init__(self, conntrack: Conntrack, poker: Poker, felt: Felt | None = None) -> None:
         self._conntrack = conntrack
@@ -50,10 +54,10 @@ class Departures:
         self._leaving: list[_Leaving] = []
         self._again: set[asyncio.Task[None]] = set()
         self._cutting: set[asyncio.Task[None]] = set()
-        self.recent: dict[int, Flow] = {}  # cut, and their peers are still asked
+        self.recent: dict[int, Flow] = {}  # flows that were cut, and whose peers are still poked
         self.confirming = Confirming(conntrack, poker, felt)
-        self.noting = False  # whether somebody will ask `reasons`, by the ids of flows
-        self.reasons: dict[int, Reason] = {}
+        self.noting = False  # whether `reasons` are wanted
+        self.reasons: dict[int, Reason] = {}  # by the ids of flows
 
     async def endpoint_left(
         self,
@@ -62,16 +66,16 @@ class Departures:
         gone: Collection[Address],
         why: Departure,
     ) -> None:
-        """See to the flows from `listen_ports` of `route` to the addresses `gone`, which new
-        flows can no longer reach, as `why` says.
+        """Keep, drain or cut, as `why` says, the flows from `listen_ports` of `route` to the
+        addresses `gone`, which new flows can no longer reach.
 
         On return UDP flows have been deleted: the next datagrams of their clients go where the
         route leads now. TCP connections follow the policy from now on, in tasks of their own;
-        those that no upstream answers are deleted soon.
+        connections that no upstream answers are deleted soon.
         """
         leaving = _Leaving(route.proto, frozenset(listen_ports), set(gone))
         if why.existing.fate is Fate.KEEP and route.proto is Proto.TCP:
-            # No new ones begin, so what is unanswered in a moment is so for as long at least.
+            # No new flows begin: so a flow that is unanswered later has been so all that time.
             work = self._look_again(route, leaving, why)
             self._spawn(leaving, work, f"unanswered of {route.name}")
             return
@@ -85,8 +89,8 @@ class Departures:
     async def endpoint_rests(
         self, route: Route, listen_ports: Collection[int], rest: Collection[Address]
     ) -> None:
-        """See to the flows to the addresses `rest`, which get no new ones: connections that no
-        upstream answers are deleted soon, so that their clients try elsewhere; all others go on.
+        """The addresses `rest` get no new flows: connections there that no upstream answers are
+        deleted soon, so that their clients try elsewhere; all others go on.
         """
         if route.proto is Proto.TCP:
             await self.endpoint_left(route, listen_ports, rest, _REST)
@@ -105,8 +109,8 @@ class Departures:
             self.reasons.update((flow.id, reason) for flow in flows)
 
     async def cut(self, flows: Sequence[Flow], reason: Reason) -> int:
-        """End `flows` now; return how many there were. Both peers see a reset, at once or, when
-        they are asked again, within 1.2 s.
+        """End `flows` now; return how many there were. Both peers see a reset at once or, when they
+        are poked again, within 1.2 s.
         """
         self.note(flows, reason)
         ended, sending = 0, None
@@ -127,8 +131,8 @@ class Departures:
         return ended
 
     async def cut_through(self) -> None:
-        """Wait until what is to be cut at once is: a cut shares its time with nothing that can
-        wait.
+        """Wait until all flows that are to be cut at once are cut: work that can wait must not
+        delay a cut.
         """
         if self._cutting:
             await asyncio.wait(set(self._cutting))
@@ -139,13 +143,13 @@ class Departures:
         return bool(self._leaving or self._again)
 
     async def settle(self) -> None:
-        """Wait until what has been cut has been told to its peers for the last time."""
+        """Wait until the peers of all cuts have been poked for the last time."""
         if self._again:
             await asyncio.wait(self._again)
         await self.confirming.settle()
 
     def close(self) -> None:
-        """End nothing any longer; what has not been cut goes on."""
+        """End nothing any longer; flows that are not cut go on."""
         for leaving in self._leaving:
             for task in leaving.tasks:
                 task.cancel()
@@ -180,8 +184,8 @@ class Departures:
     def _wait_for_answers(
         self, route: Route, leaving: _Leaving, why: Departure, flows: Iterable[Flow]
     ) -> None:
-        """See soon to the flows among `flows` that are not answered yet: most of them will be
-        within the next moment, and to delete one just then would cost its client a second.
+        """Look again soon at the flows among `flows` that are not answered yet: most will be
+        answered in a moment, and to delete a flow just then would cost its client a second.
         """
         connecting = {flow.id for flow in flows if not flow.established}
         if connecting:
@@ -195,8 +199,8 @@ class Departures:
         why: Departure,
         connecting: Collection[int] | None = None,
     ) -> None:
-        """Delete what is not answered yet, and have the others follow the policy: those that were
-        `connecting` a moment ago, or, where all others are kept, whichever.
+        """Of the flows that were `connecting` a moment ago (None: of all flows), delete those that
+        are not answered yet, and have the others follow the policy.
         """
         await asyncio.sleep(_ANSWER)
         await self.cut_through()

@@ -1,4 +1,4 @@
-"""Questions and orders about sockets of this host, as sock_diag(7) wants them. Pure.
+"""Messages of sock_diag(7), to find and to destroy sockets of this host. Pure.
 
 The structures are those of include/uapi/linux/inet_diag.h: numbers in the byte order of the
 machine, addresses and ports in that of the network.
@@ -31,26 +31,26 @@ _LIVING = (1, 2, 4, 5, 8, 9, 11)
 
 
 class Found(NamedTuple):
-    """A socket: whether its connection goes on, and what tells it from every other one."""
+    """A socket: whether its connection is open, and the cookie, which no other socket has."""
 
     living: bool
     cookie: bytes
 
 
 def question(number: int, local: Address, remote: Address) -> bytes:
-    """Return what asks for the socket of a TCP connection; one that listens may be the answer."""
+    """Return a request for the socket of a TCP connection; the answer may be a listening socket."""
     return _message(_BY_FAMILY, number, (local, remote), _NO_COOKIE)
 
 
 def destroying(number: int, local: Address, remote: Address, cookie: bytes) -> bytes:
-    """Return what ends a connection as a reset does, if its socket still has this cookie: its
-    owner gets ECONNABORTED (tcp_abort in the kernel's tcp.c).
+    """Return a request that ends a connection as a reset does, if its socket still has this cookie:
+    its process gets ECONNABORTED (tcp_abort in the kernel's tcp.c).
     """
     return _message(_DESTROY, number, (local, remote), cookie)
 
 
 def found(data: bytes) -> Found | None:
-    """Return the socket an answer tells of; None where there is none, or it makes no sense."""
+    """Return the socket in an answer; None where there is none, or the answer is not valid."""
     size = _HEADER.size + _ANSWER.size + _ENDS.size
     if len(data) < size or _HEADER.unpack_from(data)[1] != _BY_FAMILY:
         return None
@@ -60,7 +60,7 @@ def found(data: bytes) -> Found | None:
 
 
 def failure(data: bytes) -> int | None:
-    """Return the error number of an answer, 0 where it is done; None where it is no such answer."""
+    """Return the error number of an answer, 0 for success; None where it has no such number."""
     if len(data) < _HEADER.size + _STATUS.size or _HEADER.unpack_from(data)[1] != _ERROR:
         return None
     return -int(_STATUS.unpack_from(data, _HEADER.size)[0])

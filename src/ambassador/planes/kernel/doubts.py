@@ -1,4 +1,4 @@
-"""Gather evidence against ways, and do what follows from it (`evidence` says what does)."""
+"""Collect evidence that ways do not work, and take them out of use (`evidence` has the rules)."""
 
 from __future__ import annotations
 
@@ -29,21 +29,22 @@ from ambassador.tasks import spawn
 
 __all__ = ["Doubts"]
 
-# Linux repeats a SYN after 1 s (RFC 6298, section 2): a client that comes sooner after its way was
-# installed has not met it. Nor has one that was on its way when the way was first doubted, and that
-# a busy loop accepts late.
+# Linux repeats a SYN after 1 s (RFC 6298, section 2): a client that comes to the relay sooner after
+# its way was installed may have sent its first SYN before that, so it is no evidence.
+# _LATE: nor is a client that was under way when its way was doubted for the first time, and that a
+# busy event loop accepts late.
 _FRESH = 0.95
 _LATE = 0.3
 _PATIENCE = 1.0  # seconds for an address to answer
-# The relay hears from an endpoint that it refuses, and tells, before this is over.
+# Seconds in which the relay tries the endpoint itself, and tells if it refuses.
 _HEARSAY = 0.5
 _BETWEEN = 0.2  # seconds between two inquiries, whatever the number of clients
 
 
 class Doubts:
-    """Of all `routes` in the kernel, as they are at each moment. `change` has the ways of one
-    installed anew, soon. `guards`: rules of this host that guard a port are obeyed. `answers` tells
-    whether something accepts connections at an address and port.
+    """The doubts about the ways of all `routes` in the kernel. `change` has the ways of a route
+    installed anew, soon. `guards`: a way is not used where a rule of this host guards its port.
+    `answers` tells whether a program accepts connections at an address and port.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Doubts:
         self._closed = False
         self._routes = routes
         self._timer: asyncio.TimerHandle | None = None
-        self._passed_by: set[tuple[str, str]] = set()  # which guards, and that it is said
+        self._passed_by: set[tuple[str, str]] = set()  # route and guard that are logged already
         self._came: dict[tuple[KernelRoute, Key], Way] = {}
         self._inquiring: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
@@ -79,8 +80,8 @@ class Doubts:
         self._timer = None
 
     def noticed(self, name: str, endpoint: Endpoint, address: str, reachable: bool) -> None:
-        """Hear from the relay whether it could reach `endpoint` of the route `name`, at
-        `address` or (empty) at any of its addresses.
+        """Called by the relay: whether it could reach `endpoint` of the route `name`, at `address`
+        or (empty) at any of its addresses.
         """
         one = self._routes.named(name)
         if one is None or one.refusal or endpoint not in one.route.endpoints:
@@ -94,7 +95,7 @@ class Doubts:
             self._learn(one, suspect, Event.FAILS, found)
 
     def arrived(self, name: str, port: int, client: object) -> None:
-        """Hear of a client that has reached the relay: evidence, where there is a way for it."""
+        """Called at each client that reaches the relay: evidence, if there is a way for it."""
         one = self._routes.named(name)
         if one is None or not one.ways:
             return
@@ -123,7 +124,8 @@ class Doubts:
             raise PlaneError("\n".join(dict.fromkeys(found)))
 
     def look(self, routes: Iterable[KernelRoute]) -> None:
-        """Hold what is seen of this host against the ways of `routes`, or no longer."""
+        """Doubt the ways of `routes` that do not work by the rules and the forwarding of this host.
+        """
         sight = self._host.sight
         concerned = sight.concerned
         for one in routes:
@@ -183,7 +185,7 @@ class Doubts:
             self._ending = spawn(self._end(), "doubts")
 
     async def _end(self) -> None:
-        """See to the suspects whose time is over."""
+        """Judge the suspects whose time is over."""
         loop = asyncio.get_running_loop()
         over = [
             (one, suspect)
@@ -206,7 +208,7 @@ class Doubts:
             self._wake(min(moments))
 
     async def _judge(self, one: KernelRoute, suspect: Suspect) -> Event:
-        """Look at a suspect whose time is over."""
+        """Return what is found out about a suspect whose time is over."""
         doubt = one.doubts.get(suspect)
         if doubt is None or not doubt.out:
             return Event.UNTOLD
@@ -253,18 +255,18 @@ class Doubts:
                 "ways_unknown",
                 f"it cannot be seen why clients come back to the relay: {error}",
             )
-            self._table.give_way(str(error))  # nor can it be changed where they are led
+            self._table.give_way(str(error))  # nor can nft change where clients are led
             for (one, key), way in here.items():
                 if self._stands(one, key, way):
                     self._lose(one, key)
 
     async def _inquire_tcp(self, one: KernelRoute, key: Key, way: Way) -> None:
-        # A service may have restarted, and a segment gets lost on any network: it takes a second
-        # client, later than the first, while nobody has got through.
+        # A service may have restarted, or a segment was lost: so one client is not enough. It takes
+        # a second client, later than the first, while no connection gets through the kernel.
         one.count(await self._table.counters())
         before, one.answered = one.answered, one.opened
         again = before == one.opened or Suspect(None, "", key[0]) in one.doubts
-        if len(way.shares) == 1 and not again:  # the relay asks it for that client
+        if len(way.shares) == 1 and not again:  # the relay tries the one address for that client
             await asyncio.sleep(_HEARSAY)
             self._wait(one, key, way)
             return
@@ -276,7 +278,7 @@ class Doubts:
             endpoint = one.leads_to(place, way.port)
             if not answer and endpoint is not None:
                 found = Fault(Kind.UNREACHABLE, f"{place[0]} does not answer")
-                # Where it has no other, the endpoint itself is out: others have its part.
+                # Where the endpoint has no other address, the endpoint itself is out of use.
                 address = place[0] if len(one.places_of(endpoint, "")) > 1 else ""
                 self._learn(one, Suspect(endpoint, address), Event.FAILS, found)
         if all(answers) and again and self._stands(one, key, way):
@@ -285,7 +287,7 @@ class Doubts:
             self._wait(one, key, way)
 
     def _wait(self, one: KernelRoute, key: Key, way: Way) -> None:
-        """Let the kernel lead clients that come from now on; they are the next evidence."""
+        """Have the kernel lead new clients again; if they come to the relay, that is evidence."""
         if self._stands(one, key, way):
             one.since[key] = asyncio.get_running_loop().time() + _LATE
             one.forgive = True

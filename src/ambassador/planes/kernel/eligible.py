@@ -19,10 +19,11 @@ __all__ = ["Abilities", "crowded", "demand", "forwardable", "unable", "unable_to
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
-    """What the kernel plane can count on; a text says why not, and is empty where it can."""
+    """What the kernel plane can do here; each text but `nft` says why not, and is empty if it can.
+    """
 
     nft: str  # the path of the program
-    missing: str  # why nothing at all can be in the kernel
+    missing: str  # why no route at all can be in the kernel
     no_cut: str  # why flows cannot be ended
     no_ipv4: str  # why packets of other hosts are not forwarded
     no_ipv6: str
@@ -81,7 +82,7 @@ def _unsuited_endpoint(endpoint: Endpoint) -> str:
 
 
 def unable(route: Route, abilities: Abilities) -> str:
-    """Return what this host lacks for a `route` that is suited; empty when nothing."""
+    """Return what this host lacks for a `route` that is suited; empty when it lacks nothing."""
     if abilities.missing or abilities.withheld:
         return abilities.missing or abilities.withheld
     if route.proto is Proto.TCP and abilities.no_cut and _ends_sessions(route):

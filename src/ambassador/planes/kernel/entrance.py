@@ -1,10 +1,11 @@
-"""Who may take a way: a set of intervals, and a chain in front of that of the way. Pure.
+"""The entrance of a way: which clients may take it. A set of address ranges, and a chain in front
+of the chain of the way. Pure.
 
-It is asked for the first packet of a flow alone: only that meets the chains of translation. Who is
-not in the set is not translated, and meets the relay, which refuses and counts such a client as it
-does where there is no kernel plane. A set is called after what is in it, so that routes with the
-same networks have one, and a list that has changed is another set: within one transaction it comes,
-the ways lead through it, and the other goes.
+Only the first packet of a flow meets it, as only that meets the chains of translation. A client
+that is not in the set is not translated, and meets the relay, which refuses and counts it as it
+does without a kernel plane. The name of a set is made from its ranges, so that routes with the same
+networks share one set, and a changed list is another set: one transaction adds the new set, leads
+the ways through it, and removes the old one.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from ambassador.planes.kernel.layout import TABLE
 
 __all__ = ["LET", "Entrance", "closed", "mended", "replaced"]
 
-LET = "let"  # what the names of entrances begin with
+LET = "let"  # the names of entrances begin with it
 _NAME = re.compile(rf"({LET}[46]_[0-9a-f]+)_")
 
 
@@ -37,11 +38,11 @@ class Entrance(NamedTuple):
 
     @property
     def chain(self) -> str:
-        """The name of the chain, which has that of its set in it."""
+        """The name of the chain, which contains the name of its set."""
         return f"{self.set}_{self.target}"
 
     def rules(self) -> str:
-        """Return what makes the chain; its set is there."""
+        """Return the commands that make the chain; its set has to exist."""
         address = "ip6 saddr" if self.ipv6 else "ip saddr"
         return (
             f"add chain {TABLE} {self.chain}\n"
@@ -50,7 +51,7 @@ class Entrance(NamedTuple):
         )
 
     def elements(self) -> str:
-        """Return what makes the set."""
+        """Return the commands that make the set."""
         address = "ip6 saddr" if self.ipv6 else "ip saddr"
         family, size = (AF_INET6, 16) if self.ipv6 else (AF_INET, 4)
 
@@ -60,19 +61,19 @@ class Entrance(NamedTuple):
         def element(first: int, last: int) -> str:
             count = last - first + 1
             prefix = size * 8 + 1 - count.bit_length()
-            if count & last - first or first % count or not prefix:  # several that touch, or all
+            if count & last - first or first % count or not prefix:  # no network, or all addresses
                 return f"{text(first)}-{text(last)}"
             return f"{text(first)}/{prefix}" if count > 1 else text(first)
 
-        # As networks where they are: nft reads 5,000 in 23 ms then, and in 28 as two ends each.
+        # Written as a network where possible: nft reads 5,000 in 23 ms, and as ranges in 28.
         elements = ", ".join(map(element, self.ranges.firsts, self.ranges.lasts))
-        # Elements within the set are a third of the work of `add element`: 25 ms of nft and the
-        # kernel for 5,000 networks.
+        # Elements in the definition of the set are a third of the work of `add element`: 25 ms of
+        # nft and the kernel for 5,000 networks.
         kind = f"typeof {address}; flags interval;"
         return f"add set {TABLE} {self.set} {{ {kind} elements = {{ {elements} }}; }}\n"
 
     def emptied(self) -> str:
-        """Return what leaves the set there with nothing in it, whatever it was."""
+        """Return the commands after which the set exists and is empty, whatever it was before."""
         address = "ip6 saddr" if self.ipv6 else "ip saddr"
         return (
             f"add set {TABLE} {self.set} {{ typeof {address}; flags interval; }}\n"
@@ -81,8 +82,9 @@ class Entrance(NamedTuple):
 
 
 def replaced(installed: Iterable[Entrance], wanted: Iterable[Entrance]) -> tuple[str, str]:
-    """Return what is done before ways through `wanted` entrances take the place of those through
-    `installed` ones, and what is done then. Both speak of all ways there are.
+    """Return two texts: commands to make entrances that are new, before the ways change, and to
+    remove entrances without a way after it. `installed` and `wanted`: the entrances of all ways of
+    the table.
     """
     before = {entrance.chain: entrance.set for entrance in installed}
     after = {entrance.chain: entrance for entrance in wanted}
@@ -94,14 +96,14 @@ def replaced(installed: Iterable[Entrance], wanted: Iterable[Entrance]) -> tuple
 
 
 def mended(wanted: Iterable[Entrance]) -> str:
-    """Return what makes the sets of `wanted` as they should be, be they there, changed or gone."""
+    """Return the commands that restore the sets of `wanted`, also if they are changed or gone."""
     sets = {entrance.set: entrance for entrance in wanted}
     return "".join(entrance.emptied() + entrance.elements() for entrance in sets.values())
 
 
 def closed(chains: Iterable[str], sets: Iterable[str] | None = None) -> list[str]:
-    """Return what removes the `chains` of entrances, to which nothing leads, and their sets, or
-    only these `sets` of them.
+    """Return the commands that remove `chains` of entrances, to which no rule leads, and their sets
+    (if given, only these `sets`).
     """
     chains = tuple(chains)
     if sets is None:

@@ -57,8 +57,8 @@ _NATIVE_U32 = Struct("=L")
 
 
 def _usual(family: int, size: int) -> tuple[int, Struct, tuple[int, ...]]:
-    """Return how the kernel writes a tuple without a zone, and the attribute headers in it, so
-    that the thousands of a dump are read in one go each.
+    """Return how the kernel writes a tuple without a zone, and the attribute headers in it: so each
+    of the thousands of tuples in a dump is read by one call.
     """
     layout = Struct(f"=LL{size}sL{size}sLLB3xL2s2xL2s2x")
     first = 1 if family == AF_INET else 3  # CTA_IP_V4_SRC, CTA_IP_V6_SRC
@@ -76,7 +76,7 @@ def _usual(family: int, size: int) -> tuple[int, Struct, tuple[int, ...]]:
 
 _USUAL = (_usual(AF_INET, 4), _usual(AF_INET6, 16))
 # Two numbers of 64 bits, as attributes 1 and 2: CTA_COUNTERS_PACKETS and _BYTES, or
-# CTA_TIMESTAMP_START and _STOP. And what of the state of a connection comes first.
+# CTA_TIMESTAMP_START and _STOP. And the first attribute of the state of a connection.
 _PAIR, _FIRST, _SECOND = Struct(">4sQ4sQ"), Struct("=HH").pack(12, 1), Struct("=HH").pack(12, 2)
 _STATE_FIRST = Struct("=HH").pack(5, 1)  # CTA_PROTOINFO_TCP_STATE
 
@@ -108,8 +108,8 @@ class Flow(NamedTuple):
     bytes_down: int
     began: float  # seconds since 1970; 0 where the kernel does not note it
     ended: float
-    ours: bool  # our rules translated it; not told with events
-    key: bytes  # what names it in a request
+    ours: bool  # our rules translated it; not known of a flow in an event
+    key: bytes  # the attributes that name it in a request
 
     @property
     def established(self) -> bool:
@@ -118,9 +118,9 @@ class Flow(NamedTuple):
 
 
 def wanted(proto: Proto, port: int, *, unanswered: bool = False) -> bytes:
-    """Return the attributes of a request for a dump that let the kernel (5.8 and newer; the
-    status 5.19) leave out what is not of `proto` and, unless 0, `port`; and, where only those
-    `unanswered` are asked for, what an upstream has answered. An older one tells more.
+    """Return the attributes of a request for a dump by which the kernel (5.8 and newer; the status:
+    5.19) leaves out entries that are not of `proto` and `port` (0: any), and with `unanswered`
+    entries that an upstream has answered. An older kernel does not leave them out.
     """
     number = bytes([PROTOCOLS[proto]])
     inner = attribute(_PROTO_NUM, number)
@@ -139,17 +139,17 @@ def wanted(proto: Proto, port: int, *, unanswered: bool = False) -> bytes:
 
 
 def naming(flow: Flow) -> bytes:
-    """Return the attributes that name the entry of `flow` and no later one of the same ends."""
+    """Return the attributes that name the entry of `flow`, and no later entry of the same ends."""
     return flow.key + attribute(_ID, _U32.pack(flow.id))
 
 
 def parse(data: bytes, begin: int, end: int) -> Flow | None:
     """Return the flow that the attributes between `begin` and `end` describe; None when its
-    destination is not translated, or it is neither TCP nor UDP, or they make no sense.
+    destination is not translated, it is neither TCP nor UDP, or the attributes are not valid.
     """
     try:
         return _parse(data, begin, end)
-    except (IndexError, KeyError, struct_error, ValueError):  # cut short, or another kernel's
+    except (IndexError, KeyError, struct_error, ValueError):  # cut short, or of another kernel
         return None
 
 
@@ -232,7 +232,7 @@ def _unusual_ends(data: bytes, begin: int, end: int) -> tuple[int, Address, Addr
 
 
 def _tcp_state(data: bytes, found: dict[int, tuple[int, int]]) -> FlowState:
-    if PROTOINFO not in found:  # the kernel leaves it out when it tells the end of a flow
+    if PROTOINFO not in found:  # the kernel leaves it out in the event of the end of a flow
         return FlowState.OVER
     begin, end = found[PROTOINFO]
     if end - begin > 8 and data[begin + 4 : begin + 8] == _STATE_FIRST:
@@ -246,8 +246,8 @@ def _tcp_state(data: bytes, found: dict[int, tuple[int, int]]) -> FlowState:
 
 
 def ended_by(data: bytes, begin: int, end: int) -> Reason:
-    """Return who ended the connection between `begin` and `end`, which is over: whoever sent the
-    first FIN; RESET where nobody sent one, UNKNOWN where it is not told.
+    """Return which side ended the connection described between `begin` and `end`, which is over:
+    the side that sent the first FIN; RESET where none was sent, UNKNOWN where this is not known.
     """
     try:
         tcp = attributes(data, *attributes(data, *attributes(data, begin, end)[PROTOINFO])[1])
@@ -281,8 +281,8 @@ def _has_label(data: bytes, where: tuple[int, int] | None) -> bool:
 
 
 def _pair(data: bytes, where: tuple[int, int] | None) -> tuple[int, int]:
-    """Return the two numbers that are in one attribute, 0 for what is not told: packets and bytes,
-    or the nanoseconds since 1970 of beginning and end.
+    """Return the two numbers that are in one attribute, 0 for a missing one: packets and bytes, or
+    the nanoseconds since 1970 of beginning and end.
     """
     if where is None:
         return 0, 0

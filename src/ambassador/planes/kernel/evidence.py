@@ -1,18 +1,19 @@
-"""What is known against a way, or an address, and what follows from it. Pure.
+"""Evidence that a way, or an address, does not work, and what follows from it. Pure.
 
-The relay listens behind the kernel, so a client that reaches it while a way exists for it is
+The relay listens behind the kernel, so a client that reaches it although there is a way for it is
 evidence that the way does not work. Other evidence: the relay cannot reach an endpoint, an address
-does not answer when it is asked, a rule of this host drops what is forwarded. All of it ends here,
-in one table: what is under suspicion is out for a while, is looked at, and is tried again; what
-fails again is out for twice as long.
+does not answer a probe, a rule of this host drops forwarded packets. For all evidence there is one
+table: a suspect (a way or an address) is out of use for a while, is looked at, and is tried again;
+if it fails again, it is out for twice as long.
 
     state     fails              works    its time is over: looked at, and it is ...
-                                          still so        well        nobody can tell
+                                          still so        well        not known
     (none)    out, said          -        -               -           -
     out       out, as long on    (none)   out, longer     trial       trial
     trial     out, longer        (none)   (none)          (none)      (none)
 
-What a client has to try is said to be back when the trial is over, everything else at once.
+"Said" is: logged. Where only a client can show whether it works, "back" is logged when the trial is
+over; else at once.
 """
 
 from __future__ import annotations
@@ -41,26 +42,28 @@ __all__ = [
 # the table sends new clients to the relay after a refusal.
 FIRST = 5.0
 LONGEST = 320.0
-# What has been tried for this many of its pauses without failing is well.
+# A suspect that is tried for so many of its pauses without failing works again.
 _PROBATION = 2
 
 
 class Kind(StrEnum):
-    """By what a way, or an address, does not work."""
+    """Why a way, or an address, does not work."""
 
     UNREACHABLE = "unreachable"  # an endpoint or address refuses or is silent
-    FIREWALL = "firewall"  # a rule of this host drops what is forwarded
-    GUARDED = "guarded"  # a rule of this host guards the port, and translation passes it by
-    FORWARDING = "forwarding"  # this host forwards nothing
-    LOST = "lost"  # clients come back, and nobody knows why
+    FIREWALL = "firewall"  # a rule of this host drops forwarded packets
+    GUARDED = "guarded"  # a rule of this host guards the port, and translation bypasses it
+    FORWARDING = "forwarding"  # this host forwards no packets
+    LOST = "lost"  # clients come to the relay, and the reason is not known
 
 
-# What is seen by looking at this host, without a client that has to try.
+# Faults that are seen by looking at this host, without a client that tries.
 SEEN = frozenset((Kind.FIREWALL, Kind.GUARDED, Kind.FORWARDING))
 
 
 class Suspect(NamedTuple):
-    """An address of an endpoint (empty: all of them), or the ways of one address family."""
+    """What may not work: an address of an endpoint (empty: all of its addresses), or the ways of a
+    route in one address family.
+    """
 
     endpoint: Endpoint | None
     address: str = ""
@@ -68,34 +71,34 @@ class Suspect(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """What is wrong: `why` is for people."""
+    """What is wrong; `why` is the text for logs."""
 
     kind: Kind
     why: str
 
 
 class Doubt(NamedTuple):
-    """What is held against a suspect: `until` when (loop time), and for how long altogether."""
+    """A doubt about a suspect, `until` then (loop time), for `pause` seconds."""
 
     fault: Fault
     until: float
     pause: float = FIRST
-    out: bool = True  # else it is tried again
-    said: bool = True  # that it is out, and not yet that it is back
+    out: bool = True  # out of use; else it is being tried again
+    said: bool = True  # it is logged that it is out, and not yet that it is back
 
 
 class Event(StrEnum):
     """What is learnt."""
 
-    FAILS = "fails"  # a client has come back, or the relay or a look at this host tells
+    FAILS = "fails"  # a client came to the relay, or the relay or a look at this host shows it
     WORKS = "works"  # it has been reached
-    STILL = "still"  # its time is over: looked at, it is as it was
-    WELL = "well"  # its time is over: looked at, it is well
-    UNTOLD = "untold"  # its time is over, and only a client can tell
+    STILL = "still"  # its time is over, and a look shows that it does not work yet
+    WELL = "well"  # its time is over, and a look shows that it works
+    UNTOLD = "untold"  # its time is over, and only a client can show whether it works
 
 
 class Saying(StrEnum):
-    """What is to be said of it."""
+    """What is to be logged."""
 
     NOTHING = "nothing"
     OUT = "out"
@@ -105,9 +108,9 @@ class Saying(StrEnum):
 def step(
     doubt: Doubt | None, event: Event, now: float, fault: Fault | None = None
 ) -> tuple[Doubt | None, Saying]:
-    """Return what is held against a suspect after `event`, and what is to be said.
+    """Return the doubt about a suspect after `event`, and what is to be logged.
 
-    `fault` comes with FAILS. What fails again and again is said once.
+    `fault` comes with FAILS. A suspect that fails again and again is logged once.
     """
     if event is Event.FAILS:
         assert fault is not None
@@ -137,12 +140,13 @@ def _failed(doubt: Doubt | None, fault: Fault, now: float) -> tuple[Doubt, Sayin
 
 
 def _longer(doubt: Doubt, now: float) -> Doubt:
-    # What is seen by looking is looked at again soon; it costs no client anything.
+    # A fault that is seen by a look at this host is looked at again soon: that costs no client
+    # anything.
     growing = not (doubt.out and doubt.fault.kind in SEEN)
     pause = min(LONGEST, 2 * doubt.pause) if growing else doubt.pause
     return doubt._replace(until=now + pause, pause=pause, out=True)
 
 
 def out(doubts: Mapping[Suspect, Doubt]) -> dict[Suspect, Doubt]:
-    """Return what gets no new flows now."""
+    """Return the suspects that get no new flows now, with their doubts."""
     return {suspect: doubt for suspect, doubt in doubts.items() if doubt.out}

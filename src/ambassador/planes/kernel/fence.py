@@ -1,11 +1,12 @@
-"""Stop open flows to an endpoint at once, before a transaction takes its ways away (stops.py).
+"""The fence: stops open flows to an endpoint at once, before a transaction of nft removes the ways
+there (stops.py).
 
-To run nft takes 10 ms, and many times that where the processor is taken; a sentinel promotes the
-next primary 50 to 110 ms after it has selected it. So a table of our own, which needs no nft and is
-there within a millisecond, drops what clients say (a segment that ends it has PSH set, RFC 9293,
-section 3.9.1.2), and all that is said to them: acknowledgments of what the endpoint has done just
-now. New connections come about, and are cut with the others: a client whose SYN is dropped would
-wait for a second. The kernel deletes the table when it is closed, and with our process.
+To run nft takes 10 ms, and many times that on a busy processor; a sentinel promotes the next
+primary 50 to 110 ms after it has selected it. So a second table of ours, which needs no nft and is
+made within a millisecond, drops data of clients (the last segment of a write has PSH set, RFC 9293,
+section 3.9.1.2), and all segments to them: they may acknowledge what the old primary has just done.
+New connections are still made, and are cut with the others: a client whose SYN is dropped would
+wait for a second. The kernel deletes the table when its socket is closed, and with our process.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ _ORIGINAL, _REPLY = b"\0", b"\1"
 
 
 def fence(stops: Collection[Stop]) -> Callable[[], object]:
-    """Let nothing of `stops` pass; return what lets it pass again. It does nothing before Linux
-    5.12, and where the kernel does not want it: the transaction that follows does, a moment later.
+    """Stop the flows of `stops`; return a call that lets them pass again. Does nothing before Linux
+    5.12, or where the kernel refuses: the transaction that follows stops them, a moment later.
     """
     if not stops:
         return _nothing
@@ -50,12 +51,12 @@ def fence(stops: Collection[Stop]) -> Callable[[], object]:
     with suppress(PlaneError):
         sock.transact(batch(f"ambassador-{os.urandom(3).hex()}", chains(stops), sock.sequence))
     loop = asyncio.get_running_loop()
-    # Where a table goes, the kernel waits until nobody reads it: tens of ms.
+    # To delete a table, the kernel waits until no packet is being looked at by it: tens of ms.
     return partial(loop.run_in_executor, None, sock.close)
 
 
 def _nothing() -> None:
-    """There is nothing to let pass."""
+    """Do nothing: no flow is stopped."""
 
 
 def chains(stops: Collection[Stop]) -> list[Chain]:
@@ -99,8 +100,8 @@ def _rule(stop: Stop, way: bytes) -> bytes:
 
 
 def _masked(mask: bytes, *, equal: bool = True) -> bytes:
-    """Return what lets a rule go on where nothing of `mask` is set in the register, or something
-    is.
+    """Return the expressions by which a rule matches only where no bit of `mask` is set in the
+    register; or, with `equal` false, where some bit is.
     """
     nothing = bytes(len(mask))
     found = (
@@ -114,7 +115,7 @@ def _masked(mask: bytes, *, equal: bool = True) -> bytes:
 
 
 def _of_flow(key: int, direction: bytes = b"") -> bytes:
-    """Return what puts `key` of a flow into the register."""
+    """Return the expression that loads `key` of a flow into the register."""
     # NFTA_CT_DREG, _KEY and _DIRECTION
     found = attribute(1, REGISTER) + attribute(2, U32.pack(key))
     return expression("ct", found + (attribute(3, direction) if direction else b""))

@@ -1,9 +1,9 @@
-"""Whether the rules of others let a packet pass, and which of them does not. Pure.
+"""Whether the rules of other programs let a packet pass, and which rule does not. Pure.
 
-Rules are read as nft(8) prints them. What is not understood, or not known of the packet (where a
-client comes from, by which interface), matches perhaps: a rule that perhaps drops counts as one
-that drops, a rule that perhaps accepts does not count. So the answer is "it passes" only where
-every packet of this kind does.
+Rules are read as nft(8) prints them. A condition that is not understood, or that is about unknown
+facts of the packet (the address of the client, its interface), matches perhaps. A rule that perhaps
+drops counts as one that drops; a rule that perhaps accepts does not count. So the answer is "it
+passes" only where every packet of this kind does.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ambassador.planes.kernel.layout import LABEL
 
 __all__ = ["Chain", "Hindrance", "Packet", "Rule", "Rules", "hindrance"]
 
-_MOST_INTERFACES = 8  # named in rules; with more, each rule about one matches perhaps
+_MOST_INTERFACES = 8  # in all rules; with more, each rule about an interface matches perhaps
 _DEEPEST = 16  # jumps; the kernel's own limit (NFT_JUMP_STACK_SIZE in nf_tables.h)
 _HOOKS_OF = {True: ("ip6", "inet"), False: ("ip", "inet")}
 _NUMBERS = {"tcp": "6", "udp": "17", "icmp": "1", "icmpv6": "58", "ipv6-icmp": "58"}
@@ -34,7 +34,7 @@ class Rule(NamedTuple):
 
 
 class Chain(NamedTuple):
-    """A chain of a table of others; `hook` is empty where packets arrive by a jump only."""
+    """A chain of another program's table; `hook` is empty if packets reach it only by a jump."""
 
     family: str
     table: str
@@ -51,7 +51,7 @@ class Chain(NamedTuple):
 
 
 class Packet(NamedTuple):
-    """What is known of a packet; None: it may be anything."""
+    """What is known of a packet; None: not known, any value is possible."""
 
     hook: str  # input or forward
     ipv6: bool
@@ -61,11 +61,11 @@ class Packet(NamedTuple):
     sport: int | None = None
     daddr: str | None = None
     dport: int | None = None
-    iif: str | None = None  # where it arrives; empty: at an interface that no rule names
+    iif: str | None = None  # the interface where it arrives; empty: one that no rule names
 
 
 class Hindrance(NamedTuple):
-    """The chain that drops a packet, perhaps, and by what."""
+    """A chain that drops a packet, or may drop it: its hook's `base` chain, and the rule (`by`)."""
 
     chain: Chain
     base: Chain
@@ -79,13 +79,13 @@ class Hindrance(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """All chains of others."""
+    """All chains of other programs."""
 
     chains: tuple[Chain, ...] = ()
     _named: Mapping[tuple[bool, str, str, str], Chain] = field(
         default_factory=dict, repr=False, compare=False
     )
-    # By which a packet is looked at, so that two rules about one of them are seen together.
+    # A packet is judged once for each, so that all rules about one interface are seen together.
     interfaces: tuple[str | None, ...] = field(default=(None,), repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -111,14 +111,14 @@ class _Match(IntEnum):
     NO, PERHAPS, YES = 0, 1, 2
 
 
-_PASSES, _ENDS = "passes", "ends"  # what a chain comes to that drops nothing
+_PASSES, _ENDS = "passes", "ends"  # the result of a chain that does not drop the packet
 
 
 def hindrance(rules: Rules, packet: Packet) -> Hindrance | None:
-    """Return what drops `packet` for certain, or perhaps; None where every such packet passes."""
+    """Return what drops `packet`, or may drop it; None where every such packet passes."""
     found = [_met(rules, packet._replace(iif=one)) for one in rules.interfaces]
     drops = [one for one in found if one is not None]
-    # By an interface that no rule names: what most clients meet.
+    # The first is for an interface that no rule names: that is where most clients arrive.
     sure = found[0] is not None and found[0].sure
     return drops[0]._replace(sure=sure) if drops else None
 
@@ -143,7 +143,7 @@ def _walk(
     *,
     depth: int = 0,
 ) -> Hindrance | str:
-    """Return what becomes of `packet` for certain; add to `perhaps` what may drop it."""
+    """Return the certain result of `chain` for `packet`; add to `perhaps` what may drop it."""
     for rule in chain.rules:
         for match, verdict in judged(rule.text, packet):
             word, _, target = verdict.partition(" ")
@@ -247,7 +247,7 @@ def _compare(known: Iterable[str], op: str, value: str) -> _Match:
 
 
 def _loopback(selector: str, op: str, value: str) -> _Match:
-    """What is not known of a client: only that it does not arrive over loopback."""
+    """Match a fact that is not known of a client, except that it does not come over loopback."""
     places = ("ip saddr", "ip6 saddr", "ip daddr", "ip6 daddr")
     words = _values(value)
     inside = selector in ("iif", "iifname") and words == ("lo",)
@@ -266,7 +266,7 @@ def _of_loopback(text: str) -> bool:
 
 
 def _known(selector: str, packet: Packet) -> frozenset[str] | _Match | None:
-    """Return what a packet has there; NO: it has none of it; None: it may be anything."""
+    """Return the values of `selector` for a packet; NO: it has none; None: not known."""
     kind, _, name = selector.partition(" ")
     ip = "ip6" if packet.ipv6 else "ip"
     table: dict[str, object] = {

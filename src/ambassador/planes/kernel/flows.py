@@ -1,4 +1,4 @@
-"""The open flows of the kernel plane: count them, end them, have their ends told."""
+"""The open flows of the kernel plane: count them, end them, report their ends."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _LOOK = 0.2  # seconds between two looks whether the last flow has ended
 
 
 class Flows:
-    """From `open` to `close`; `can_cut` tells whether there is the right to raw sockets.
+    """The flows, from `open` to `close`; `can_cut`: there is the right to raw sockets.
 
-    `closed` hears of the flows that end, where it is `followed` or the log is at debug level.
-    `felt` tells which peers have been told that their connection is cut; see Table.felt.
+    `closed` is called at the end of each flow, if `followed` or with the log at debug level.
+    `felt` returns the peers that have got a reset for a cut; see Table.felt.
     """
 
     def __init__(
@@ -55,10 +55,10 @@ class Flows:
         self._strays = StrayWatch(self._conntrack)
 
     def open(self, route_of: RouteOf, ours: Callable[[Flow], bool] = lambda _flow: False) -> None:
-        """Take the sockets; raises PlaneError. `route_of` tells whose a port is, `ours` whether a
-        flow leads to where one of our routes leads or led.
+        """Open the sockets; raises PlaneError. `route_of` returns the route of a port; `ours` tells
+        whether a flow leads to an address of one of our routes, now or before.
 
-        Flows that begin before cannot be told of when they end.
+        The ends of flows that began before are not reported.
         """
         self._conntrack.open()
         if self._can_cut:
@@ -75,7 +75,7 @@ class Flows:
             self._following.open()
 
     def close(self) -> None:
-        """Release everything; flows go on."""
+        """Close the sockets; flows go on."""
         self._strays.close()
         if self._vanished is not None:
             self._vanished.close()
@@ -88,7 +88,7 @@ class Flows:
     async def count(
         self, belonging: Mapping[Port, Collection[Address]]
     ) -> Mapping[Port, Counter[Address]]:
-        """Return the number of open flows by port and upstream, where they lead as they should."""
+        """Return the number of open flows by port and upstream, for upstreams `belonging` there."""
         await self._departures.cut_through()
         found: dict[Port, Counter[Address]] = defaultdict(Counter)
         for flow in await self.open_flows(belonging):
@@ -98,17 +98,17 @@ class Flows:
         return found
 
     async def everything(self) -> list[Flow]:
-        """Return all flows that rules of ours have translated, of whichever process they are."""
+        """Return all flows that rules of an ambassador have translated, also of earlier ones."""
         return await self._conntrack.everything()
 
     async def left(
         self, route: Route, ports: Iterable[Port], gone: Collection[Address], why: Departure
     ) -> None:
-        """See to the flows of `ports` to the addresses `gone`, which leave as `why` says."""
+        """Keep, drain or cut the flows of `ports` to the addresses `gone`, as `why` says."""
         await self._departures.endpoint_left(route, {port for _, port in ports}, gone, why)
 
     async def rest(self, route: Route, ports: Iterable[Port], rest: Collection[Address]) -> None:
-        """See to the flows of `ports` to the addresses `rest`, which get no new ones."""
+        """The addresses `rest` get no new flows of `ports`; see Departures.endpoint_rests."""
         await self._departures.endpoint_rests(route, {port for _, port in ports}, rest)
 
     def back(self, proto: Proto, ports: Iterable[Port], back: Collection[Address]) -> None:
@@ -121,8 +121,8 @@ class Flows:
         return {(flow.proto, flow.listen[1]) for flow in flows}
 
     async def open_flows(self, belonging: Mapping[Port, Collection[Address]]) -> list[Flow]:
-        """Return the flows by the ports of `belonging` that are not over; an address family
-        that none of the addresses has is not looked through.
+        """Return the flows of the ports of `belonging` that are not over, in the address families
+        of its addresses.
         """
         hosts = {host for places in belonging.values() for host, _ in places}
         families = {AF_INET6 if ":" in host else AF_INET for host in hosts}
@@ -139,8 +139,8 @@ class Flows:
         return ended + (await self._departures.cut(tcp, reason) if tcp else 0)
 
     async def untold(self, ids: Collection[int]) -> str:
-        """Return what to say where peers of flows of these `ids`, cut just now, do not hear of it;
-        see Confirming.untold.
+        """Return a text where peers of flows of these `ids`, cut just now, got no reset; see
+        Confirming.untold.
         """
         recent = self._departures.recent
         flows = [recent[one] for one in ids if one in recent]
@@ -149,7 +149,7 @@ class Flows:
 
     async def drain(self, ports: Collection[Port], grace: float) -> int:
         """Let the TCP flows of `ports` end for `grace` seconds, then cut what is left; return
-        how many that were. UDP flows are not waited for: nothing tells when one has ended.
+        how many that were. UDP flows are not waited for: nothing shows when one has ended.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + grace
@@ -163,17 +163,17 @@ class Flows:
                 if not left or remaining <= 0:
                     break
                 await asyncio.sleep(min(_LOOK, remaining))
-        finally:  # also when the grace is cut short
+        finally:  # also when this task is cancelled
             await self._end(await self._of(udp))
-            if left and self._can_cut:  # a cut repeats itself for 1.2 s, even of nothing
+            if left and self._can_cut:  # not without flows: a cut takes 1.2 s for its repetitions
                 await self._departures.cut(left, Reason.SHUTDOWN)
-            elif left:  # the next segment of a client meets no connection of ours: TCP answers so
+            elif left:  # the next segment of a client belongs to no connection: TCP resets it
                 await self._end(left)
         await self._departures.settle()
         return len(left)
 
     async def _end(self, flows: Sequence[Flow]) -> None:
-        """Have conntrack forget `flows`, because we stop."""
+        """Delete the entries of `flows`, because we stop."""
         self._departures.note(flows, Reason.SHUTDOWN)
         await self._conntrack.delete(flows)
 

@@ -1,4 +1,4 @@
-"""Tell of each session in the kernel that has ended, and which side ended it."""
+"""Report each session in the kernel that has ended, and which side ended it."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from ambassador.tasks import spawn
 
 __all__ = ["Following", "RouteOf"]
 
-_CHECK = 5.0  # seconds between two looks at what has expired
-_GATHER = 0.2  # seconds in which more events may be lost, before they are made up for
-_TOGETHER = 0.1  # seconds whose vanished entries are told of in one go
-_MOST = 200_000  # flows that are over and not forgotten yet: 40 s of 5,000 a second
+_CHECK = 5.0  # seconds between two looks for entries that have expired
+_GATHER = 0.2  # seconds to wait after a lost event, as more may be lost
+_TOGETHER = 0.1  # seconds: entries that vanish within this time are reported together
+_MOST = 200_000  # flows that are over and whose entries are still there: 40 s of 5,000 a second
 
 RouteOf = Callable[[Port], Route | None]
 
 
 class Following:
-    """From `open` to `close`, `closed` hears of each flow that ends: of a connection at its end,
-    of anything else when conntrack forgets it. Of entries that vanish it is told as vanished.py
-    says.
+    """From `open` to `close`, `closed` is called for each flow that ends: for a connection at its
+    end, for other flows when conntrack deletes the entry. For entries that vanish before their time
+    see vanished.py.
     """
 
     def __init__(
@@ -45,23 +45,23 @@ class Following:
         self._route_of = route_of
         self._hearing = Hearing(self._hear, self.missed)
         self._began: dict[int, float] = {}
-        self._told: dict[int, None] = {}  # in the order in which they were
+        self._told: dict[int, None] = {}  # flows whose end is reported, in order
         self._continued = Continued()
         self._losing: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._looking: asyncio.Task[list[Flow]] | None = None
-        self._missing = 0  # events that were lost, and not made up for yet
-        self._since: set[int] | None = None  # whose end was told while lost ones are made up for
+        self._missing = 0  # events that were lost, before the next comparison
+        self._since: set[int] | None = None  # flows whose end is reported during a comparison
         self._repair: asyncio.Task[None] | None = None
 
     def open(self) -> None:
-        """Begin; raises PlaneError. Flows that began before cannot be told of when they end."""
+        """Begin; raises PlaneError. The ends of flows that began before are not reported."""
         self._departures.noting = True
         self._hearing.open(self._conntrack.port)
         self._timer = asyncio.get_running_loop().call_later(_CHECK, self._hasten)
 
     def close(self) -> None:
-        """Tell nothing any longer; what has vanished just now has ended."""
+        """Stop; sessions whose entries have vanished just now have ended."""
         self._hearing.close()
         self._tell_lost()
         if self._timer is not None:
@@ -79,7 +79,7 @@ class Following:
                 now = asyncio.get_running_loop().time()
                 self._began[flow.id] = now if past is None or past.began is None else past.began
             case FlowEvent.OVER if flow.id not in self._told:
-                # Only when it is forgotten the kernel tells by itself what it has carried.
+                # This event has no counters: only that of the deletion has. So look them up.
                 entry = self._conntrack.look_up(flow)
                 if entry is not None and entry.state is FlowState.OVER:
                     self._over(route, entry, by)
@@ -93,7 +93,7 @@ class Following:
                 self._departures.reasons.pop(flow.id, None)
 
     def _over(self, route: Route, flow: Flow, by: Reason) -> None:
-        """A connection has ended, and conntrack has not forgotten it yet."""
+        """Report a connection that has ended, and whose entry is still there."""
         self._departures.reasons.setdefault(flow.id, by)
         if self._tell(route, flow):
             self._told[flow.id] = None
@@ -101,14 +101,16 @@ class Following:
                 del self._told[next(iter(self._told))]
 
     def vanished(self, what: Vanishing, flow: Flow) -> None:
-        """The entry of `flow` is gone before its time, and then is there again or not."""
+        """Called when the entry of `flow` is gone before its time, and when it is made again or
+        could not be.
+        """
         now = asyncio.get_running_loop().time()
         match what:
             case Vanishing.GONE if self._route(flow) is not None:
                 self._continued.vanished(flow, self._began.pop(flow.id, None), now)
             case Vanishing.AGAIN:
                 self._continued.back(flow)
-            case Vanishing.LEFT:  # its client may begin again by itself, of which we hear later
+            case Vanishing.LEFT:  # its client may make a new entry, which is reported later
                 self._continued.left(flow, now)
                 if self._continued and (self._losing is None or self._losing.done()):
                     self._losing = spawn(self._lose(), "sessions that vanished")
@@ -122,7 +124,7 @@ class Following:
                 self._tell_lost(until)
 
     def _tell_lost(self, until: float = inf) -> None:
-        """Tell of sessions whose entries vanished until then and are not there again."""
+        """Report sessions whose entries vanished before `until` and are not back."""
         for past in self._continued.lost(until):
             if (route := self._route(past.flow)) is not None:
                 if past.began is not None:
@@ -130,13 +132,13 @@ class Following:
                 self._tell(route, past.flow, past.vanished)
 
     def _route(self, flow: Flow) -> Route | None:
-        # What was dialled on loopback others have translated (Docker's DNS): we never do.
+        # A connection to loopback was translated by another program (Docker's DNS), not by us.
         if flow.listen[0].startswith("127."):
             return None
         return self._route_of((flow.proto, flow.listen[1]))
 
     def _tell(self, route: Route, flow: Flow, ended: float | None = None) -> bool:
-        """Tell of the end of `flow`, where it was a session, now or when it `ended`."""
+        """Report the end of `flow`, if it was a session, now or when it `ended`."""
         if self._since is not None:
             self._since.add(flow.id)
         flow, began = self._continued.end(flow)
@@ -166,13 +168,13 @@ class Following:
         return True
 
     def missed(self, number: int) -> None:
-        """Make up for `number` events that were lost."""
+        """Compare soon with conntrack's table, since `number` events were lost."""
         self._missing += number
         if self._repair is None or self._repair.done():
             self._repair = spawn(self._resynchronise(), "lost events of conntrack")
 
     async def _resynchronise(self) -> None:
-        """Compare what we know with conntrack's table, until no event is lost meanwhile."""
+        """Compare what we know with conntrack's table, until no event is lost during that."""
         pause = _GATHER
         while self._missing:
             await asyncio.sleep(pause)
@@ -193,8 +195,8 @@ class Following:
             )
 
     async def _compare(self) -> tuple[str, int]:
-        """Make right what we know by conntrack's table; return what to say of it, and how many
-        sessions have ended without a line. Raises PlaneError.
+        """Correct what we know by conntrack's table; return a text for the log, and how many
+        sessions have ended without a line in the log. Raises PlaneError.
         """
         known, told, ended = tuple(self._began), frozenset(self._told), dict[int, Reason]()
         found = {flow.id: flow for flow in await self._conntrack.everything(ended)}
@@ -221,15 +223,15 @@ class Following:
         ), without
 
     def _there(self, flow: Flow) -> None:
-        """`flow` is open, whether we have heard of its beginning or not."""
+        """Note that `flow` is open; the event of its beginning may have been lost."""
         if flow.id not in self._began and flow not in self._continued:
             past = self._continued.back(flow)
             if past is None:
                 self._began[flow.id] = asyncio.get_running_loop().time()
 
     def _hasten(self) -> None:
-        """Have the kernel look at its table: what has expired is otherwise removed, and told of,
-        up to a minute later (gc_worker in nf_conntrack_core.c).
+        """Have the kernel walk through its table: without that, entries that have expired are
+        removed, and reported, up to a minute later (gc_worker in nf_conntrack_core.c).
         """
         self._hearing.check()
         look = self._conntrack.flows(Proto.TCP, {0}, unanswered=True)

@@ -1,5 +1,5 @@
-"""Say when conntrack's table is about to be full, when it is, and when it has room again: what it
-drops reaches no plane.
+"""Log when conntrack's table is nearly full, when it is full, and when it has room again: packets
+that the kernel drops for this reason reach no plane.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from ambassador.ports import RouteStatus
 
 __all__ = ["Fullness", "FullnessWatch", "fullness", "with_fullness"]
 
-_CHECK, _SOON = 5.0, 1.0  # seconds between two looks; where it is about to be full
-# Between the two nothing is said, so that a table that is always about as full is told of once.
+_CHECK, _SOON = 5.0, 1.0  # seconds between two looks; the second while it is nearly full
+# Between these two levels nothing is logged: so a table that stays about as full is logged once.
 _NEARLY, _ROOM = 0.95, 0.90
 
 
@@ -25,12 +25,12 @@ class Fullness(IntEnum):
 
     ROOM = 0
     NEARLY = 1
-    FULL = 2  # what has no entry is dropped, at any port
+    FULL = 2  # packets without an entry are dropped, at any port
 
 
 class FullnessWatch:
-    """Looks from `open` to `close`; `look` returns what is seen of the table, or None where this
-    namespace does not show it, which a kernel module that is loaded later changes.
+    """Looks from `open` to `close`; `look` returns how full the table is, or None where this
+    namespace does not show it. That may change when a kernel module is loaded.
     """
 
     def __init__(self, look: Callable[[], Fill | None] = fill) -> None:
@@ -39,7 +39,7 @@ class FullnessWatch:
         self._timer: asyncio.TimerHandle | None = None
 
     def open(self) -> None:
-        """Look now, and again and again."""
+        """Look now, and then regularly."""
         if (found := self._look()) is not None:
             self._tell(found)
         pause = _SOON if self._found else _CHECK
@@ -86,7 +86,7 @@ def fullness(found: Fill, *, before: Fullness) -> Fullness:
 def with_fullness(
     statuses: Sequence[RouteStatus], look: Callable[[], Fill | None] = fill
 ) -> Sequence[RouteStatus]:
-    """Return `statuses` with the reason why nobody new is served, where the table is full."""
+    """Return `statuses`, with the reason why new clients are not served if the table is full."""
     found = look()
     if found is None or found.entries < found.limit:
         return statuses

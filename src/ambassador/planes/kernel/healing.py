@@ -1,4 +1,4 @@
-"""Put our table back when another program has changed it: at once, and where it happens again and
+"""Restore our table when another program has changed it: at once, or, if this happens again and
 again, after a pause that grows.
 """
 
@@ -15,12 +15,12 @@ from ambassador.tasks import spawn
 __all__ = ["Healing", "next_pause"]
 
 _SHORTEST, _LONGEST = 0.25, 30.0
-_QUIET = 60.0  # seconds without a change after which the next is put right at once
+_QUIET = 60.0  # seconds without a change, after which the table is restored at once again
 
 
 def next_pause(last: float, since: float) -> float:
-    """Return how many seconds to wait before the table is put back, after a `last` pause and
-    `since` seconds after that.
+    """Return how many seconds to wait before the table is restored: the `last` pause was so long,
+    and the table was restored `since` seconds ago.
     """
     if since > _QUIET:
         return 0.0
@@ -32,8 +32,8 @@ class Healing:
 
     def __init__(self, restore: Callable[[], Awaitable[None]]) -> None:
         self._restore = restore
-        self._by: str | None = None  # which program has changed the table, until it is whole
-        self._again = False  # since it was begun to put it back
+        self._by: str | None = None  # the program that changed the table, until that is restored
+        self._again = False  # the table was changed again while it was restored
         self._pause = 0.0
         self._whole_at = float("-inf")
         self._failure = ""
@@ -42,7 +42,7 @@ class Healing:
 
     @property
     def why(self) -> str:
-        """What is wrong with the table at the moment; empty when nothing is known to be."""
+        """What is wrong with the table at the moment; empty when nothing is."""
         if self._by is None:
             return ""
         if self._failure:
@@ -57,7 +57,7 @@ class Healing:
             self._task = spawn(self._heal(), "healing of the rules")
 
     def close(self) -> None:
-        """Put nothing back any longer."""
+        """Restore no longer."""
         self._closed = True
         if self._task is not None:
             self._task.cancel()

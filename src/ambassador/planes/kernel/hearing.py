@@ -1,4 +1,4 @@
-"""Hear from the kernel that flows begin and end."""
+"""Events of the kernel: flows begin and end."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ from ambassador.planes.kernel.sieve import sieve
 __all__ = ["FlowEvent", "Hearing", "Told"]
 
 _GROUPS = (1, 2, 3)  # NFNLGRP_CONNTRACK_NEW, _UPDATE, _DESTROY
-_BUFFER = 4 << 20  # 4,000 flows that end at once; each event takes about 1 KiB there
-# So many are read in a turn of the loop, about 2 ms, and then the kernel is asked for lost ones:
-# they are fewer than a buffer holds, so that an overrun is known while what came before it is still
-# being read.
+_BUFFER = 4 << 20  # for 4,000 flows that end at once; each event takes about 1 KiB there
+# Events that are read in a turn of the event loop, about 2 ms; then the kernel is asked whether
+# some were lost. It is much less than the buffer holds: so an overrun is noticed while the events
+# before it are still being read.
 _TURN = 64
 _MOST_WAITING = 50_000  # events read by `catch_up`, however fast others come
 
 
 class FlowEvent(Enum):
-    """What the kernel tells of a flow."""
+    """What the kernel reports of a flow."""
 
     NEW = "new"
-    OVER = "over"  # a connection whose sides have both ended, or one has reset it
-    FORGOTTEN = "forgotten"  # its entry is gone, because its time was over or because of us
+    OVER = "over"  # a connection that both sides have ended, or one side has reset
+    FORGOTTEN = "forgotten"  # its entry is gone: its time was over, or we deleted it
 
 
-# Called with the event and, of a connection that is over, whoever ended it. What it carried is
-# told when it is forgotten only.
+# Called with the event, the flow and, for OVER, the side that ended it. The flow has its counters
+# with FORGOTTEN only.
 Told = Callable[[FlowEvent, Flow, Reason], None]
 
 
 class Hearing:
-    """From `open` on, `told` is called on the running loop's thread for each translated flow, and
-    `missed` with the number of events that did not fit into the buffer, each time there are some.
+    """From `open` on, `told` is called for each event of a translated flow, in the thread of the
+    event loop, and `missed` with the number of events that were lost, each time there are some.
 
-    Entries that others delete before their time, and those that are made anew, are not told of:
-    vanished.py knows better.
+    Entries that other programs delete before their time, and entries that are made again, are left
+    to vanished.py.
     """
 
     def __init__(self, told: Told, missed: Callable[[int], None] = lambda _number: None) -> None:
@@ -54,20 +54,20 @@ class Hearing:
         self._socket: NetlinkSocket | None = None
 
     def open(self, port: int) -> None:
-        """Begin. The kernel tells of a flow only if somebody listened when it began. Raises
-        PlaneError. `port` is the number of the socket by which we change entries ourselves.
+        """Begin. Raises PlaneError. The kernel reports a flow only if there was a listener when the
+        flow began. `port`: the netlink port of the socket by which we change entries.
         """
         self._socket = NetlinkSocket(_GROUPS, _BUFFER, sieve(DELETE, port))
         self._socket.watch(partial(self._hear_some, self._socket))
 
     def close(self) -> None:
-        """Hear nothing any longer."""
+        """Stop."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
 
     async def catch_up(self) -> None:
-        """Hear all that has happened until now."""
+        """Read all events until now."""
         for _ in range(_MOST_WAITING // _TURN):
             if self._socket is None or not self._hear_some(self._socket):
                 return
@@ -82,13 +82,13 @@ class Hearing:
             self._missed((self._dropped - before) % (1 << 32))
 
     def _hear_some(self, events: NetlinkSocket) -> bool:
-        """Hear of the next events; tell whether there may be more."""
+        """Read the next events; return whether there may be more."""
         more = all(self._hear(events) for _ in range(_TURN) if self._socket is events)
         self.check()
         return more
 
     def _hear(self, events: NetlinkSocket) -> bool:
-        """Hear of the next event; tell whether there was one."""
+        """Read the next event; return whether there was one."""
         try:
             data = events.sock.recv(65536)
         except OSError as error:

@@ -14,8 +14,8 @@ __all__ = ["Sight", "dropping", "fault", "guarding"]
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What was seen of this host. `no_ipv4` and `no_ipv6` say why nothing is forwarded; `unread`
-    why not all of its rules could be read.
+    """What was seen of this host. `no_ipv4` and `no_ipv6` say why packets are not forwarded, and
+    `unread` why not all rules could be read.
     """
 
     rules: Rules = field(default_factory=Rules)
@@ -25,7 +25,7 @@ class Sight:
 
     @property
     def concerned(self) -> tuple[bool, ...]:
-        """The address families (True: IPv6) whose ways may be hindered at all."""
+        """The address families (True: IPv6) in which rules or forwarding may stop packets."""
         return tuple(
             ipv6
             for ipv6 in (False, True)
@@ -39,8 +39,8 @@ class Sight:
 
 
 def fault(sight: Sight, way: Way, *, guards: bool) -> Fault | None:
-    """Return why `way` does not work, or must not be used, on this host; None where nothing is
-    known against it. `guards`: rules that guard the port are obeyed.
+    """Return why `way` does not work, or must not be used, on this host; None where no reason is
+    known. `guards`: it must not be used where a rule guards its port.
     """
     if why := sight.no_forwarding(way.ipv6):
         return Fault(Kind.FORWARDING, why)
@@ -52,14 +52,16 @@ def fault(sight: Sight, way: Way, *, guards: bool) -> Fault | None:
 
 
 def guarding(sight: Sight, way: Way) -> Hindrance | None:
-    """Return what keeps a client of `way` from a program of this host, for certain or perhaps."""
+    """Return the guard of the port of `way`: a rule that drops, or may drop, packets of clients to
+    a program of this host. Translation would bypass it.
+    """
     daddr = way.host or None
     arriving = Packet("input", way.ipv6, way.proto, daddr=daddr, dport=way.port)
     return hindrance(sight.rules, arriving)
 
 
 def dropping(sight: Sight, ways: Iterable[Way]) -> Iterable[Hindrance]:
-    """Yield what drops the packets of `ways`, in the one direction or the other."""
+    """Yield what drops, or may drop, packets of `ways`, in either direction."""
     for way in ways:
         for share in way.shares:
             there = Packet("forward", way.ipv6, way.proto, daddr=share.address, dport=share.port)

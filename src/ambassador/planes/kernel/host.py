@@ -1,7 +1,8 @@
-"""The rules and the forwarding of this host: look at them, and hear when they change.
+"""The rules and the forwarding of this host: look at them, and notice when they change.
 
-Nothing here changes them. Rules of nftables, which iptables-nft writes too, tell of a change by
-themselves; those of the older iptables do not, and are looked at again while they are in the way.
+Nothing here changes them. The kernel reports changes of nftables' rules, which iptables-nft writes,
+too; it does not report those of the older iptables, which are looked at again while they drop our
+packets.
 """
 
 from __future__ import annotations
@@ -30,12 +31,13 @@ __all__ = ["PLACES", "Host", "legacy"]
 
 _GROUP = 7  # NFNLGRP_NFTABLES
 _SUBSYSTEM = 10 << 8  # NFNL_SUBSYS_NFTABLES
-# NFT_MSG_*: a table, chain or rule comes or goes. Elements do not matter: a set is any element.
+# NFT_MSG_*: a table, chain or rule comes or goes. Elements do not matter: a set matches perhaps,
+# whatever is in it.
 _CHANGES = frozenset(_SUBSYSTEM | kind for kind in (0, 2, 3, 5, 6, 8))
 _TABLE_NAME = 1  # NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, NFTA_RULE_TABLE
 _BUFFER = 1 << 18
-# A firewall that is loaded changes many times in a moment; one that changes every second must not
-# keep us busy. The pause between two looks doubles while changes go on.
+# A firewall that is being loaded makes many changes in a moment; one that changes every second must
+# not take our time. The pause between two looks doubles while changes go on.
 _FIRST, _LONGEST = 0.05, 5.0
 _PATIENCE = 10.0
 PLACES = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
@@ -46,7 +48,7 @@ _LEGACY = (
 
 
 class Host:
-    """From `open` to `close`, `changed` is called when `sight` has become another."""
+    """From `open` to `close`, `changed` is called when `sight` has changed."""
 
     def __init__(self, nft: Nft, changed: Callable[[], Awaitable[None]]) -> None:
         self.sight = Sight()
@@ -61,7 +63,7 @@ class Host:
         self._last = 0.0
 
     async def open(self) -> None:
-        """Begin to hear of changes, and look. What cannot be had is said, and done without."""
+        """Begin to watch for changes, and look. Changes that cannot be watched are not noticed."""
         loop = asyncio.get_running_loop()
         try:
             self._rules = NetlinkSocket((_GROUP,), _BUFFER)
@@ -73,11 +75,11 @@ class Host:
             self._forwarding = followed()
             loop.add_reader(self._forwarding.fileno(), self._hear_forwarding, self._forwarding)
         except OSError:
-            self._forwarding = None  # clients that come back tell it too
+            self._forwarding = None  # clients that come to the relay show it, too
         await self.look()
 
     def close(self) -> None:
-        """Hear nothing any longer."""
+        """Watch no longer."""
         loop = asyncio.get_running_loop()
         for going_on in (self._timer, self._looking):
             if going_on is not None:
@@ -93,14 +95,14 @@ class Host:
             self._forwarding = None
 
     async def look(self) -> bool:
-        """Look now; tell whether `sight` has become another."""
+        """Look now; return whether `sight` has changed."""
         async with self._lock:
             found = await asyncio.to_thread(_forwarding)
             chains, unread = list[Chain](), ""
             try:
                 chains += parse_nft(await self._nft.ruleset())
                 chains += await asyncio.to_thread(legacy)
-            except PlaneError as error:  # what could be read counts
+            except PlaneError as error:  # go on with the rules that could be read
                 unread = str(error)
             seen = Sight(Rules(tuple(chains)), *found, unread=unread)
             if seen.unread and not self.sight.unread:
@@ -154,7 +156,7 @@ class Host:
 
 
 def _of_others(data: bytes) -> bool:
-    """Tell whether a piece of nftables' news is of another table than ours."""
+    """Tell whether some event of nftables in `data` is of another table than ours."""
     for kind, _, begin, end in messages(data):
         if kind in _CHANGES:
             place = attributes(data, begin, end).get(_TABLE_NAME)
@@ -176,7 +178,7 @@ def legacy() -> list[Chain]:
             if "filter" not in names.read_text().split():
                 continue
         except OSError:
-            continue  # not there, or not for us to read; asking otherwise would make the table
+            continue  # no such file, or we may not read it; other ways to ask would make the table
         path = shutil.which(program, path=PLACES)
         if path is None:
             raise PlaneError(f"{names.name} has a table filter, and there is no {program}")

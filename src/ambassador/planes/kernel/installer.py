@@ -1,4 +1,4 @@
-"""Lead what is installed to what is wanted, in one transaction, and see to the flows it leaves."""
+"""Install the ways that routes want, in one transaction, then end flows as departures require."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ from ambassador.tasks import Slice
 
 __all__ = ["Installer"]
 
-# What new flows cannot reach at the moment: only flows that nobody has answered end.
+# For addresses that new flows cannot reach at the moment: only flows without an answer end.
 _SILENT = Departure(Reason.UNREACHABLE, Existing())
-# Above, one question for all tells which routes have flows at all.
+# With more departures, one look for all finds out first which routes have flows at all.
 _MANY = 8
 
 
 class _Goal(NamedTuple):
-    """What a route is to have, and to which endpoints it then leads."""
+    """The ways that a route is to have, and the addresses that then belong to it."""
 
     kernel_route: KernelRoute
     ways: dict[Key, Way]
     belongs: frozenset[Address]
 
 
-# A goal that is reached, and what was before.
+# A goal that is reached, and the ways and addresses from before.
 _Before = tuple[_Goal, dict[Key, Way], frozenset[Address]]
 
 
 class Installer:
-    """Works on routes of the kernel; the caller lets one do so at a time."""
+    """Installs routes of the kernel; callers have to make one call at a time."""
 
     def __init__(self, table: Table, flows: Flows) -> None:
         self._table = table
         self._flows = flows
-        self._stopped: set[Stop] = set()  # until `lift`
-        self.flows_stopped: Callable[[], None] = _nobody  # told after each such transaction
+        self._stopped: set[Stop] = set()  # flows that are stopped, until `lift`
+        self.flows_stopped: Callable[[], None] = _nobody  # called after each that stops flows
 
     async def settle(
         self,
@@ -56,11 +56,11 @@ class Installer:
         *,
         strict: bool = False,
     ) -> bool:
-        """Install what `touched` routes want and take away what is `removed`.
+        """Install the ways that `touched` routes want, and remove those of `removed` routes.
 
         Where the transaction fails, raise PlaneError with nothing changed if `strict`; else leave
-        these routes to the relay, say so and return False; where not even their ways can be taken
-        away, raise PlaneError with nothing changed.
+        these routes to the relay, log it and return False; where not even their ways can be
+        removed, raise PlaneError with nothing changed.
         """
         change, goals = await self._plan(touched, removed)
         try:
@@ -102,13 +102,13 @@ class Installer:
             one.settled({}, one.belongs, now)
 
     async def lift(self) -> None:
-        """Stop no flow any longer. Raises PlaneError."""
+        """Remove the rules that stop flows. Raises PlaneError."""
         self._stopped.clear()
         await self._table.lift()
 
     async def see_off(self, kernel_route: KernelRoute, gone: Collection[Address]) -> None:
-        """See to flows to the addresses `gone`, which do not belong to the route. Raises
-        PlaneError.
+        """End flows to the addresses `gone`, which do not belong to the route, as its policy says.
+        Raises PlaneError.
         """
         for why, some in kernel_route.leaving(gone).items():
             await self._flows.left(kernel_route.route, kernel_route.ports, some, why)
@@ -134,7 +134,7 @@ class Installer:
             change.stopped |= _stops(kernel_route, goals[-1].belongs)
             if not kernel_route.refusal and not kernel_route.counted:
                 change.counted += kernel_route.ports
-            # Where it leads as before, what was noted of it holds on, and nft has nothing to do.
+            # Where it leads as before, refusals stay as they are, and nft has nothing to do.
             if kernel_route.forgive and wanted != kernel_route.ways:
                 change.forgiven += kernel_route.ports
             await turn.end()
@@ -147,7 +147,7 @@ class Installer:
         return change, goals
 
     async def reinstall(self, routes: Sequence[KernelRoute]) -> bool:
-        """Install all there is, `routes`, whatever stands there now; see `settle`."""
+        """Install `routes`, which are all, again, whatever the table has now; see `settle`."""
         await self._table.look_again()
         for kernel_route in routes:
             kernel_route.ways = {}
@@ -185,7 +185,7 @@ class Installer:
         await self._see_off_and_tell([], removed)
 
     def _note(self, goals: Iterable[_Goal]) -> None:
-        """Take over what has been installed."""
+        """Note in the routes what has been installed."""
         now = asyncio.get_running_loop().time()
         for kernel_route, wanted, belongs in goals:
             kernel_route.settled(wanted, belongs, now)
@@ -195,10 +195,10 @@ class Installer:
         before: Sequence[_Before],
         removed: Sequence[KernelRoute],
     ) -> None:
-        """See to the flows of addresses that new flows no longer reach.
+        """End flows to addresses that new flows no longer reach.
 
-        Those of an address that does not belong to the route any longer follow its policy; one
-        that only cannot be reached loses the flows it has never answered.
+        Where an address does not belong to the route any longer, they follow its policy. Where it
+        only cannot be reached, flows that it has never answered end.
         """
         leaving: list[tuple[KernelRoute, frozenset[Address], Departure]] = []
         resting: dict[KernelRoute, frozenset[Address]] = {}
@@ -235,8 +235,8 @@ class Installer:
 
 
 def _stops(kernel_route: KernelRoute, belongs: frozenset[Address]) -> set[Stop]:
-    """Return which open flows to stop when only `belongs` belongs to the route: those to a primary
-    before, which are to be cut at once.
+    """Return which open flows to stop when only `belongs` belongs to the route: flows to an earlier
+    primary that are to be cut at once.
     """
     gone = kernel_route.belongs - belongs
     if not gone or kernel_route.refusal or kernel_route.route.proto is Proto.UDP:
@@ -251,7 +251,7 @@ def _stops(kernel_route: KernelRoute, belongs: frozenset[Address]) -> set[Stop]:
 
 
 def _nobody() -> None:
-    """Tell nobody."""
+    """Do nothing."""
 
 
 def _led_to(ways: dict[Key, Way]) -> frozenset[Address]:

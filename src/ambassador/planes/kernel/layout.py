@@ -1,11 +1,11 @@
 """The static part of the ruleset: one table of our own (nft(8)), in which routes are elements.
 
-    arrive        a first packet to an address of ours: may it be translated at all?
-    choose        which chain has its listen address: the maps at4, any4, at6, any6
+    arrive        first packets to an address of this host: may they be translated at all?
+    choose        finds the chain of the listen address: by the maps at4, any4, at6, any6
     one4, one6    one address behind it: the maps to4, to6; ruleset.py adds chains for several
-    ours, up      every packet of ours: count it; and see what an upstream answers to a SYN
+    ours, up      every packet of our flows: count it; and see how an upstream answers a SYN
 
-Three answers of an upstream are not for the client, since the relay would wait and try again:
+Three answers of an upstream are kept from the client, since the relay would wait and try again:
 
     a reset       is dropped, and `down_tcp` sends new clients of that port to the relay for 5 s
     an ICMP error is dropped, as long as the upstream never answered
@@ -13,53 +13,52 @@ Three answers of an upstream are not for the client, since the relay would wait 
                   repeats it (RFC 6298, section 2); `tried4` and `tried6` know the repetition,
                   and it is not translated
 
-In each case the client's own next SYN meets the relay. A datagram has no repetition: after an ICMP
+In each case the next SYN of the client reaches the relay. A datagram is not repeated: after an ICMP
 error `down_udp` sends new flows of that port to the relay for 5 s. `unsent_udp` has the ports of
-first datagrams that have not left this host yet (`sent` takes them out); after a second one of that
-port `lost_udp` sends new flows to the relay, for something here drops them. (Two, since two may be
-under way at a time, one on each core.)
+first datagrams that have not left this host yet (`sent` removes them). After a second one of that
+port `lost_udp` sends new flows to the relay, as something on this host drops them. (A second one,
+since two may be under way at a time, one on each core.)
 
-Clients at a link-local IPv6 address meet the relay too: no packet is forwarded from there (RFC
+Clients at a link-local IPv6 address reach the relay, too: no packet is forwarded from there (RFC
 4291, section 2.5.6).
 
 A segment that conntrack finds invalid (out of the window of its connection) belongs to no flow and
-is not translated. Our own TCP would answer it with a reset, and end a connection that lives on, so
-`stray` drops it: with ACK alone, since without an entry it is taken up as a new connection
-(nf_conntrack_tcp_loose in nf_conntrack-sysctl.rst). With FIN, or any where that setting is 0, it is
-invalid without an entry, too, and its sender, who has to hear of that, repeats it after 0.2, 0.6
-and 1.4 s (RFC 6298). So `again` drops two, and what comes within 150 ms of another, as what is late
-comes in one go. Where that setting is 0, one with ACK alone is traced, and an entry that is there
-lets the next through (strays.py); not one with FIN, which would end its connection for the entry.
+is not translated. Our own TCP would answer it with a reset, and end a connection that is open. So
+`stray` drops a segment with ACK alone: without an entry it would be valid, as the first of a new
+connection (nf_conntrack_tcp_loose in nf_conntrack-sysctl.rst). A segment with FIN, or any segment
+where that setting is 0, is invalid without an entry, too; then its sender has to get a reset. It
+repeats the segment after 0.2, 0.6 and 1.4 s (RFC 6298). So `again` drops two, and any segment
+within 150 ms of another, as late segments come together. Where that setting is 0, a segment with
+ACK alone is traced, and if there is an entry, the next one passes (strays.py); not a segment with
+FIN, which would end the connection for the entry.
 
-The rules are in force while their process lives: a table of its own, which the kernel deletes with
-it, sets a bit of the label of each new flow (owner.py), and each flow with that bit renews `lease`.
-So they end 5 s after the last client that came while it lived. An element of `lease` without a
-timeout keeps them in force for ever.
+The rules forward new clients while their process lives: the table of owner.py, which the kernel
+deletes with the process, sets a bit of the label of each new flow, and each flow with that bit
+renews `lease`. So they stop 5 s after the last client that came while the process lived. An element
+of `lease` without a timeout keeps them in force for ever.
 
-Sets are declared by `typeof`: nft 1.1 writes what `type` says into the kernel in a way that makes
-nft 1.0.6 crash on whatever it lists (seen with 1.1.3; rc 139). Not so where only types are joined,
-and there nft 1.0.6 cannot use what `typeof` has made ("conflicting protocols"), so to4 and to6 have
-types.
+Sets are declared by `typeof`: what nft 1.1 writes into the kernel for `type` makes nft 1.0.6 crash
+whatever it lists (seen with 1.1.3; rc 139). This is not so where only types are joined, and there
+nft 1.0.6 cannot use what `typeof` has made ("conflicting protocols"): so to4 and to6 have types.
 
-The peers of a flow that is cut (poke.py) are noted in `poked4` and `poked6`, for an hour. What
-such a peer answers is reset by `answers` before a firewall of this host sees it, and the reset
-belongs to what conntrack knows of the answer, or to nothing (`told`), so that rules about invalid
-packets let it pass. `felt` notes a reset that has passed all other rules, and `answers` one that
-came: only then the peer has been told; what is known of an earlier connection of the same ends goes
-with the first segment (`anew`). Where that fails, an entry of conntrack takes the place of
-the one that was deleted (cut_entry.py): it has the label CUT, and what belongs to it is let through
-by rules that let an open connection through. `entered` takes its peer out of `poked4` and `poked6`,
-for nothing of it is to be untracked. What is forwarded for others meets neither `answers` nor
-`stray`.
+The peers of a flow that is cut (poke.py) are noted in `poked4` and `poked6`, for an hour. Answers
+of such a peer are reset by `answers`, before a firewall of this host sees them; the reset belongs
+to the entry of the answer, or is untracked (`told`), so that rules about invalid packets let it
+pass. `felt` notes a reset that has passed all other rules, and `answers` one that came: only then
+the peer has been told. The first segment (`anew`) removes such notes of an earlier connection of
+the same ends. Where all this fails, an entry of conntrack takes the place of the one that was
+deleted (cut_entry.py): it has the label CUT, and rules that let open connections pass let its
+packets pass. `entered` removes its peer from `poked4` and `poked6`, as its packets must be tracked.
+Packets that are forwarded for other hosts meet neither `answers` nor `stray`.
 
-Once a connection stands, its packets meet `poke`, `passing` or `leaving`, and `ours`, and no other
-hook of ours, since a hook alone is dearer than most rules: 0.5 µs each, beside 1.1 µs for
+The packets of a connection that is set up meet `poke`, `passing` or `leaving`, and `ours`, and no
+other hook of ours, since a hook alone costs more than most rules: 0.5 µs each, beside 1.1 µs for
 connection tracking and translation (2 cores of a virtual machine; a call of the kernel costs most,
-so each rule asks as little as it can). The label is set just before the translation, so its status
-is not asked too. A segment of an upstream without SYN or RST is not for `answered` or `refused`.
-(That the connection stands, ct status assured, says less: a SYN from the port of one that its
-upstream has reset belongs to the same entry, until that is forgotten.) No packet goes through
-`accounting`: that its rule exists has conntrack count.
+so each rule asks for as little as possible). The label is set just before the translation, so the
+status of translation is not asked for. Segments of an upstream without SYN or RST do not reach
+`answered` or `refused`. (To ask whether the connection is set up, ct status assured, is not enough:
+a SYN from the port of a connection that its upstream has reset belongs to the same entry, until
+that is gone.) No packet goes through `accounting`: its rule exists so that conntrack counts.
 
 Pure.
 """
@@ -90,40 +89,40 @@ __all__ = [
 ]
 
 TABLE = "inet ambassador"
-# The table's comment. Other chains, sets or meanings need another number.
+# The table's comment. A change of chains, of sets or of their meaning needs another number.
 LAYOUT = "ambassador 8"
 
-# A bit of the connection label (of 128) that says: translated by us. Marks are the usual place,
-# and therefore taken by others.
+# A bit of the connection label (of 128) that says: translated by us. Not a mark: other programs use
+# marks.
 LABEL = 107
-# Another bit: the process these rules are of lives; see owner.py.
+# Another bit: the process of these rules lives; see owner.py.
 ALIVE = 106
-# And of what stands for a connection that was cut; see cut_entry.py.
+# Another bit: an entry for a connection that was cut; see cut_entry.py.
 CUT = 105
-# Seconds after the last new client of a process that was killed in which others are still led on.
+# Seconds for which the rules of a process that was killed forward, after its last new client.
 GRACE = 5
 
 COUNTERS = ("opened", "up", "back")  # sets, one a protocol: opened_tcp, ...
 
 
 def skeleton() -> str:
-    """Return the table without routes, in place of whatever table of our name there is."""
+    """Return the commands that make the table without routes, in place of one with our name."""
     return f"add table {TABLE}\ndelete table {TABLE}\ntable {TABLE} {{\n{_STATIC}}}\n"
 
 
 def mended() -> str:
-    """Return what makes the table whole again, be it there, damaged or gone, without touching what
-    is in its sets and maps: open connections refer to its timeout policies.
+    """Return the commands that restore the table, also if it is damaged or gone, and leave the
+    contents of its sets and maps: open connections refer to its timeout policies.
     """
     table = f"table {TABLE} {{\n{_STATIC}}}\n"
-    # Adding a chain that is there keeps its rules, so all are declared, emptied and filled.
+    # To add a chain that exists keeps its rules: so all are declared, emptied and filled.
     flushed = "".join(f"flush chain {TABLE} {name}\n" for name in CHAINS)
     return table + flushed + table
 
 
 def strict() -> str:
-    """Return what the table needs beside where connections are not taken up in the middle: what
-    conntrack finds invalid may be of one that has no entry, and its sender has to hear of it.
+    """Return what the table needs, too, where conntrack does not take up open connections: then an
+    invalid segment may be of a connection without an entry, and its sender has to get a reset.
     """
     rules = _STRAY.replace(" drop\n", " meta nftrace set 1 goto again\n")
     return f"flush chain {TABLE} stray\ntable {TABLE} {{\n  chain stray {{\n{rules}  }}\n}}\n"

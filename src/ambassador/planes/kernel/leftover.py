@@ -1,10 +1,10 @@
-"""Whether rules that an earlier ambassador left still lead clients past us, asked without any
-privilege.
+"""Whether rules that an earlier ambassador left still forward clients without us; found out without
+any privilege.
 
-Only CAP_NET_ADMIN may look at rules, but the rules themselves answer: they refuse a datagram to an
-address of their own (questions.py) and a port whose clients they lead on, and sendto
-fails with EPERM. Where they are not, it goes nowhere: multicast that may not leave this host and is
-not looped back is dropped behind the rules (ip(7), IP_MULTICAST_TTL, IP_MULTICAST_LOOP).
+Only CAP_NET_ADMIN may list rules, but the rules themselves answer: they drop a datagram to certain
+addresses (questions.py) and a port whose clients they forward, and sendto fails with EPERM. Without
+such rules the datagram is dropped later: multicast that may not leave this host and is not looped
+back (ip(7), IP_MULTICAST_TTL, IP_MULTICAST_LOOP).
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["flows_unseen", "led_past", "outlast"]
 
-_OTHER = "224.0.0.205"  # our rules do not know it: refused too, it is another firewall's doing
-_PATIENCE = GRACE + 2.0  # seconds: those of a process that was killed have ended then
+_OTHER = "224.0.0.205"  # not in our rules: if it is refused, too, another firewall refuses
+_PATIENCE = GRACE + 2.0  # seconds: rules of a process that was killed have ended by then
 _LOOK = 0.1  # seconds between two questions
 _UNSEEN = (
     "an earlier ambassador left its table in the kernel: connections of it may still go past this "
@@ -36,8 +36,8 @@ _UNSEEN = (
 
 
 def led_past(ports: Iterable[Port]) -> set[Port]:
-    """Return the ports among `ports` whose clients rules of an earlier ambassador lead on. An
-    ambassador that lives is no earlier one.
+    """Return the ports among `ports` whose clients are forwarded by rules of an earlier ambassador,
+    which is gone; none while an ambassador that lives has the rules.
     """
     with _asking() as sock:
         if sock is None:
@@ -50,8 +50,8 @@ def led_past(ports: Iterable[Port]) -> set[Port]:
 
 
 def flows_unseen() -> str:
-    """Return what to say where an earlier ambassador has left its table, and with it, perhaps, open
-    connections that go past this one; empty where there is none.
+    """Return a text where an earlier ambassador has left its table, so that connections of it may
+    still go past this one; else it is empty.
     """
     with _asking() as sock:
         left = sock is not None and _refused(sock, STANDS, 9) and not _refused(sock, _OTHER, 9)
@@ -61,7 +61,7 @@ def flows_unseen() -> str:
 @contextmanager
 def _asking() -> Iterator[socket.socket | None]:
     """Yield the socket for questions; None where an ambassador that lives has the rules, or where
-    none can be asked, since 127.0.0.1 is down.
+    nothing can be asked, since 127.0.0.1 is down.
     """
     with socket.socket(socket.AF_UNIX) as lock:
         try:
@@ -82,7 +82,7 @@ def _asking() -> Iterator[socket.socket | None]:
 
 
 async def outlast(ports: Collection[Port]) -> None:
-    """Return when no rules of an earlier ambassador lead clients of `ports` past us. Raises
+    """Wait until no rules of an earlier ambassador lead clients of `ports` past us. Raises
     PlaneError where they do not end by themselves.
     """
     left = led_past(ports)

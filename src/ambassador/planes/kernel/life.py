@@ -1,9 +1,9 @@
 """The life of a route in the kernel plane as a table: (stage, event) -> stage. Pure.
 
-A route is counted from its first transaction on, whether it has a way or not, until it is removed.
-What it meets is said in the log once: by the reconciler with each step, and by the plane itself
-where a route has its first way only later, because a name was not known.
-What no cell names cannot happen: the KeyError there is a bug. docs/states.md has it as a page.
+The kernel's table counts for a route from its first transaction until it is removed, with or
+without ways. The log says once which plane has the route: the reconciler logs it with each step,
+and the plane where a route has its first way only later, because a name was not resolved.
+A pair that is not in the table cannot happen: a KeyError there is a bug. See docs/states.md.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ __all__ = ["ANNOUNCED", "COUNTED", "TABLE", "Event", "Stage"]
 
 
 class Stage(Enum):
-    """What the kernel's table has of a route, and what has been said of it."""
+    """What the kernel's table has of a route, and whether this has been logged."""
 
     NEW = auto()  # nothing yet
-    RELAYED = auto()  # nothing: the relay has it altogether
+    RELAYED = auto()  # nothing: the relay carries the whole route
     EXPECTED = auto()  # its counters, no way yet
-    ARRIVED = auto()  # counters and ways, of which nobody has been told
+    ARRIVED = auto()  # counters and ways, not logged yet
     FORWARDED = auto()  # counters and ways
-    BARE = auto()  # its counters; it has lost its ways, and gets them back without a word
-    RETIRED = auto()  # its counters, for flows that go on; the relay has it altogether
+    BARE = auto()  # its counters; it has lost its ways, and gets them back without a log line
+    RETIRED = auto()  # its counters, for flows that go on; the relay carries the whole route
     REMOVED = auto()  # flows that go on
 
 
@@ -30,10 +30,10 @@ class Event(Enum):
     """What happened."""
 
     WAYS = auto()  # a transaction left it with ways
-    NO_WAYS = auto()  # a transaction left it without: held, nothing known, nothing reachable
+    NO_WAYS = auto()  # a transaction left it without ways: held, no address known or reachable
     REFUSED = auto()  # a transaction left it to the relay
-    TOLD = auto()  # what it meets has been said
-    LOST = auto()  # somebody else had the table: nothing of it can be counted on
+    TOLD = auto()  # the plane that it has is logged
+    LOST = auto()  # another process had the table: it may have lost everything of the route
     REMOVE = auto()  # it has been removed
 
 

@@ -15,13 +15,14 @@ from ambassador.ports import SessionStatus
 
 __all__ = ["ID", "Listed", "open_flows"]
 
-ID = "k"  # begins what flows are called
-_FRESH = 1.0  # seconds for which what was listed is kept
+ID = "k"  # ids of flows begin with it
+_FRESH = 1.0  # seconds for which listed flows are kept
 
 
 class Listed:
-    """The flows that were listed last, for a moment: who cuts what was listed just now does not
-    list it again. An entry is named by its own id: one that has ended meanwhile is not there.
+    """The flows that were listed last, kept for a moment: so a cut of flows that were listed just
+    now needs no second listing. Each entry of conntrack has its own id: if a flow has ended
+    meanwhile, no other flow is cut in its place.
     """
 
     def __init__(self) -> None:
@@ -29,7 +30,7 @@ class Listed:
         self._timer: asyncio.TimerHandle | None = None
 
     def keep(self, found: Sequence[tuple[SessionStatus, Flow]]) -> None:
-        """`found` is what there is."""
+        """Keep `found`, all open flows, for a moment."""
         self.forget()
         self._flows = {view.id: flow for view, flow in found}
         self._timer = asyncio.get_running_loop().call_later(_FRESH, self._flows.clear)
@@ -37,14 +38,14 @@ class Listed:
     async def flows(
         self, ids: Collection[str], anew: Callable[[], Awaitable[object]]
     ) -> list[Flow]:
-        """Return the flows of `ids`; where one is not listed, all are listed `anew` before."""
+        """Return the flows of `ids`; where an id is not listed, list all flows `anew` first."""
         wanted = [one for one in ids if one.startswith(ID)]
         if any(one not in self._flows for one in wanted):
             await anew()
         return [self._flows[one] for one in wanted if one in self._flows]
 
     def forget(self) -> None:
-        """Nothing is listed."""
+        """Drop the listed flows."""
         self._flows = {}
         if self._timer is not None:
             self._timer.cancel()
@@ -53,9 +54,9 @@ class Listed:
 async def open_flows(
     flows: Flows, counted: Sequence[KernelRoute]
 ) -> Sequence[tuple[SessionStatus, Flow]]:
-    """Return the open flows of `counted`, also the flows to addresses that have left; a route
-    forgets addresses that have left once no flow leads there. Where several are of one port, the
-    first of them that has led to an address has its flows.
+    """Return the open flows of the routes `counted`, also flows to addresses that have left; a
+    route forgets such an address when no flow leads there. Where several routes have the same port,
+    a flow is of the first that leads, or has led, to its upstream.
     """
     if not counted:
         return []

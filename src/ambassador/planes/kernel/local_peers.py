@@ -1,5 +1,5 @@
-"""Peers of a cut connection that are sockets of this network namespace: end them where no segment
-reaches them (SOCK_DESTROY of sock_diag(7), as `ss -K` of ss(8) does).
+"""Peers of a cut connection that are sockets of this network namespace: destroy them where a
+firewall drops all segments to them (SOCK_DESTROY of sock_diag(7), as `ss -K` of ss(8) does).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PATIENCE = Struct("@ll").pack(1, 0)  # s; the kernel answers within the call
 
 
 def is_here(host: str) -> bool:
-    """Tell whether an address is one of this network namespace: it is what one sends from to it."""
+    """Tell whether an address is of this network namespace: then the kernel sends to it from it."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as sock:
@@ -32,9 +32,9 @@ def is_here(host: str) -> bool:
 
 
 def end_here(side: Side) -> bool:
-    """End the peer's connection of `side`, where the peer is here; tell whether it has none now.
+    """Destroy the peer's socket of `side`, if the peer is here; return whether it has none now.
 
-    Raises PlaneError where the kernel does not let us: CAP_NET_ADMIN is needed, and a kernel with
+    Raises PlaneError where the kernel does not allow it: CAP_NET_ADMIN is needed, and a kernel with
     CONFIG_INET_DIAG_DESTROY.
     """
     if not is_here(side.peer[0]):
@@ -54,13 +54,13 @@ def _end(sock: socket.socket, local: Address, remote: Address) -> bool:
     answer = sock.recv(4096)
     there = found(answer)
     if there is None:
-        # Without an answer that there is none (no such diagnosis in this kernel), nothing is known.
+        # Only ENOENT says that there is none; other errors come where the kernel cannot tell.
         return failure(answer) == errno.ENOENT
-    # A socket that listens is found where no connection is; it must not be ended.
+    # Where there is no connection, a listening socket may be found: it must not be destroyed.
     if not there.living:
         return True
     sock.send(destroying(2, local, remote, there.cookie))
     error = failure(sock.recv(4096))
-    if error in (0, errno.ENOENT, errno.ESTALE):  # the last two: it has ended meanwhile
+    if error in (0, errno.ENOENT, errno.ESTALE):  # the last two: the connection ended meanwhile
         return True
     raise OSError(error or 0, "")

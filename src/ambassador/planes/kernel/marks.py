@@ -1,9 +1,9 @@
-"""The marks of segments of our own making (poke.py): what becomes of each in our table. Pure."""
+"""The marks of the segments that poke.py sends, by which our rules know them. Pure."""
 
 from __future__ import annotations
 
 __all__ = ["ENTERED_MARK", "FIRST_MARK", "MARK", "TRACKED_MARK"]
 
-# Of those that end flows, of the first of them, of those beside which a flow is still tracked, and
-# of those that belong to an entry of a flow that was cut. They differ in the last two bits.
+# Segments that end a flow; the first of these; segments to peers of a flow that still has its
+# entry; segments that belong to an entry of cut_entry.py. The marks differ in the last two bits.
 MARK, FIRST_MARK, TRACKED_MARK, ENTERED_MARK = 0xC07, 0xC04, 0xC06, 0xC05

@@ -2,8 +2,8 @@
 
 A message is a header, a family header and attributes (kernel documentation, "Introduction to
 Netlink"; include/uapi/linux/netlink.h and netfilter/nfnetlink.h). Lengths and types are in the
-byte order of the machine, the values netfilter puts inside in that of the network. Written here
-because the common library costs 200 ms and 22 MB when it is imported.
+byte order of the machine, the values of netfilter inside in that of the network. Written here
+because to import the common library takes 200 ms and 22 MB.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _HEADER = Struct("=LHHLL")  # length, type, flags, sequence number, port
 _FAMILY = Struct("=BBH")  # family, version, resource id
 _ATTRIBUTE = Struct("=HH")  # length, type
 _STATUS = Struct("=i")
-ATTRIBUTES = _HEADER.size + _FAMILY.size  # where those of the first message begin
+ATTRIBUTES = _HEADER.size + _FAMILY.size  # where the attributes of the first message begin
 
 
 def attribute(kind: int, value: bytes) -> bytes:
@@ -46,8 +46,8 @@ def attribute(kind: int, value: bytes) -> bytes:
 def message(
     kind: int, flags: int, sequence: int, family: int, body: bytes, *, resource: int = 0
 ) -> bytes:
-    """Return a request of netfilter message type `kind` about address `family`; `resource` says
-    which subsystem a batch is for.
+    """Return a request of message type `kind` of netfilter for an address `family`; `resource`: the
+    subsystem that a batch is for.
     """
     length = _HEADER.size + _FAMILY.size + len(body)
     return (
@@ -61,8 +61,8 @@ def messages(data: bytes) -> Iterator[tuple[int, int, int, int]]:
     """Yield (type, sequence number, begin, end) of each message; between begin and end stand
     its attributes (for NLMSG_ERROR and NLMSG_DONE: what follows the netlink header).
 
-    A message whose length cannot be (less than its headers, or more than there is) ends the piece,
-    since nothing tells where the next one begins (NLMSG_OK in include/uapi/linux/netlink.h).
+    A message with an impossible length (less than its headers, or more than there is) ends the
+    piece, since the next one cannot be found (NLMSG_OK in include/uapi/linux/netlink.h).
     """
     position, total = 0, len(data)
     while position + _HEADER.size <= total:
@@ -75,9 +75,9 @@ def messages(data: bytes) -> Iterator[tuple[int, int, int, int]]:
 
 
 def attributes(data: bytes, begin: int, end: int) -> dict[int, tuple[int, int]]:
-    """Return where the value of each attribute between `begin` and `end` stands, by its type.
+    """Return begin and end of the value of each attribute between `begin` and `end`, by its type.
 
-    One whose length cannot be ends the list (NLA_OK in include/uapi/linux/netlink.h).
+    An attribute with an impossible length ends the list (NLA_OK in include/uapi/linux/netlink.h).
     """
     found = {}
     while begin + _ATTRIBUTE.size <= end:
@@ -90,7 +90,7 @@ def attributes(data: bytes, begin: int, end: int) -> dict[int, tuple[int, int]]:
 
 
 def outcome(data: bytes, kind: int, begin: int) -> int | None:
-    """Return the error number (0: done) that a message tells, None when it tells none."""
+    """Return the error number (0: done) that a message has; None when it has none."""
     if kind not in (_ERROR, _DONE):
         return None
     status: int = _STATUS.unpack_from(data, begin)[0]

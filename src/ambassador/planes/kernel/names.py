@@ -1,4 +1,4 @@
-"""The names of the endpoints of the kernel's routes, followed: a changed address is a change."""
+"""Watches the names of the endpoints of the kernel's routes: a new address changes the ways."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ambassador.tasks import spawn
 
 __all__ = ["Names"]
 
-# Names that are known at once come with the first transaction; others do not hold it up longer.
+# Seconds for which the first transaction of a route waits for names that are not resolved yet.
 _PATIENCE = 0.3
 
 
@@ -46,7 +46,7 @@ class Names:
         try:
             self._learn(kernel_route, host, await self._resolver.resolve(host))
         except ResolveError:
-            return  # the watch tells when there is an answer
+            return  # the watch calls when there is an answer
 
     def _learn(self, kernel_route: KernelRoute, host: str, addresses: Sequence[str]) -> None:
         if kernel_route.known.get(host) != tuple(addresses):

@@ -1,7 +1,7 @@
-"""Whether this network namespace forwards packets, from the kernel's own mouth.
+"""Whether this network namespace forwards packets, asked of the kernel by netlink.
 
-Speaks rtnetlink's netconf (include/uapi/linux/netconf.h, inet_netconf_get_devconf in devinet.c):
-it works without /proc/sys, which a container may not have, and tells of changes.
+By netconf of rtnetlink (include/uapi/linux/netconf.h, inet_netconf_get_devconf in devinet.c): it
+works without /proc/sys, which a container may not have, and reports changes.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def why_not(*, ipv6: bool) -> str:
 
 
 def followed() -> socket.socket:
-    """Return a socket that can be read when forwarding, or something near it, has changed."""
+    """Return a socket that is readable when forwarding, or a related setting, has changed."""
     sock = _socket()
     for group in _GROUPS:
         sock.setsockopt(_SOL_NETLINK, _ADD_MEMBERSHIP, group)

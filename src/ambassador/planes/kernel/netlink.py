@@ -1,4 +1,4 @@
-"""A socket to the kernel's netfilter; what is said on it is in messages.py."""
+"""A socket to the kernel's netfilter; messages.py has the format of its messages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PROGRAM = Struct("@HP")
 _INSTRUCTION = 8
 
 # Seconds without an answer after which a request has failed. The kernel answers within the call
-# (netlink_unicast_kernel in af_netlink.c), so this ends only what would never end.
+# (netlink_unicast_kernel in af_netlink.c), so this happens only where no answer would ever come.
 _PATIENCE = 5
 _NO_ENOBUFS = 5  # NETLINK_NO_ENOBUFS of SOL_NETLINK
 _BUFFER_FORCE = 33  # SO_RCVBUFFORCE
@@ -44,11 +44,11 @@ class NetlinkSocket:
     def __init__(
         self, groups: tuple[int, ...] = (), buffer: int = 1 << 20, sieve: bytes = b""
     ) -> None:
-        """`groups` are multicast groups to listen to; `buffer` bytes wait unread at most; `sieve`
-        is a program that says which messages come at all (classic BPF).
+        """`groups` are multicast groups to listen to; at most `buffer` bytes wait unread; `sieve`
+        is a program (classic BPF) by which the kernel chooses the messages to send.
         """
         self._sequence = 0
-        self._loop: asyncio.AbstractEventLoop | None = None  # that watches it
+        self._loop: asyncio.AbstractEventLoop | None = None  # the loop that watches the socket
         try:
             kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC
             self.sock = socket.socket(socket.AF_NETLINK, kind, _NETFILTER)
@@ -66,8 +66,8 @@ class NetlinkSocket:
                 packed = _PROGRAM.pack(size // _INSTRUCTION, pointer)
                 self.sock.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, packed)
             if groups:
-                # An overrun is no error of the descriptor (uvloop would watch it no longer, for
-                # libuv ends its watch of one that has an error): `drops` tells of it.
+                # An overrun must not be an error of the descriptor (libuv, and so uvloop, stops to
+                # watch a descriptor with an error): `drops` counts it.
                 self.sock.setsockopt(_SOL_NETLINK, _NO_ENOBUFS, 1)
             for group in groups:
                 self.sock.setsockopt(_SOL_NETLINK, _ADD_MEMBERSHIP, group)
@@ -119,7 +119,7 @@ class NetlinkSocket:
             pieces.append(data)
 
     def ask(self, kind: int, family: int, body: bytes) -> bytes | None:
-        """Return what one request is answered; None when there is no such thing."""
+        """Return the answer to one request; None when the object does not exist."""
         sequence = self.sequence()
         self._send(message(kind, 0, sequence, family, body))
         while True:
@@ -129,8 +129,8 @@ class NetlinkSocket:
                     return data if outcome(data, answer, begin) is None else None
 
     def perform(self, requests: list[bytes]) -> dict[int, int]:
-        """Send `requests` as one piece, the last with ACK set and all numbered by `sequence`;
-        return the error numbers of those that failed by their own.
+        """Send `requests` as one piece; the last one has ACK set, and all are numbered by
+        `sequence`. Return the error numbers of requests that failed, by their numbers.
         """
         last = self._sequence
         self._send(b"".join(requests))
@@ -145,8 +145,8 @@ class NetlinkSocket:
                     return errors
 
     def transact(self, requests: list[bytes]) -> int:
-        """Send `requests` as one piece, numbered by `sequence`; return the first error number, 0
-        when the last of them that has ACK set is done.
+        """Send `requests` as one piece, numbered by `sequence`; return the first error number, or 0
+        when the last request with ACK is done.
         """
         last = self._sequence
         self._send(b"".join(requests))

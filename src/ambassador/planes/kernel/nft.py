@@ -1,4 +1,4 @@
-"""Run nft(8), the one program that writes rulesets: one transaction, or one question."""
+"""Run nft(8), the program that writes and lists rulesets: once for each transaction or listing."""
 
 from __future__ import annotations
 
@@ -32,48 +32,48 @@ __all__ = [
     "version",
 ]
 
-# Seconds until an nft that does not end is killed: a transaction of 5,000 routes takes 0.15 s, the
-# kernel itself may wait for another's.
+# Seconds until an nft that does not end is killed: a transaction of 5,000 routes takes 0.15 s, and
+# it may have to wait for a transaction of another program.
 _PATIENCE = 10.0
 _LOOK = 0.1  # seconds between two looks whether there is still time
 _PLACE = re.compile(r"(\S+) \. (\d+) \. (\d+)")
 _COUNTER = re.compile(r"(\d+) counter packets (\d+) bytes (\d+)")
-_NO_VERDICTS = "expected netfilter verdict"  # said of a map that `typeof` declares; see `plain`
-ABSENT = "No such file or directory"  # in what nft says
+_NO_VERDICTS = "expected netfilter verdict"  # error for a map declared by `typeof`; see `plain`
+ABSENT = "No such file or directory"  # in an error of nft
 _ELEMENT = re.compile(r"(?<=[{,]) *\n?\s*(\d+)")
 _MOST_ERRORS = 3
-OLDEST = (1, 0, 2)  # of Ubuntu 22.04; what we write is older than that
+OLDEST = (1, 0, 2)  # of Ubuntu 22.04; our rules need nothing newer
 
 Counter = tuple[int, int]  # packets, bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What stands under the name of our table: its comment, and its chains."""
+    """The table with our name: its comment, and its chains."""
 
     comment: str
     chains: tuple[str, ...]
 
 
 class Nft:
-    """The program at `path`. Everything raises PlaneError with nft's own words."""
+    """The program at `path`. Every method raises PlaneError, with the error text of nft."""
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._patience = _PATIENCE
         self._hurried = self._hung = False
-        self._old = False  # it needs a `plain` text
+        self._old = False  # this nft needs a `plain` text
 
     def hurry(self, seconds: float) -> None:
-        """From now on, also for what is being done, wait no longer than `seconds`; once it has
-        not answered in time, it is not run again.
+        """Wait no longer than `seconds` for nft from now on, also for one that runs already; after
+        one that did not end in time, nft is not run again.
         """
         self._patience, self._hurried = seconds, True
 
     async def run(self, text: str, made: Made | None = None) -> str:
-        """Perform all of `text` or nothing, and return what it prints; nothing where `made` has
-        heard that it is done. nft itself ends 12 ms later: it waits until no packet can be looking
-        at what was deleted.
+        """Perform all of `text` or nothing, and return the output of nft. With `made`, return an
+        empty text as soon as the kernel reports the transaction: nft itself ends 12 ms later, as it
+        waits until no packet can still use what was deleted.
         """
         if made is None:
             return await asyncio.to_thread(self._run, text, ("-f", "-"))
@@ -103,18 +103,18 @@ class Nft:
         return ""
 
     async def table(self) -> Found | None:
-        """Return what the table is, without its elements; None when there is none."""
+        """Return the table with our name, without its elements; None when there is none."""
         text = await asyncio.to_thread(self._listed)
         return None if text is None else parse_table(text)
 
     def _listed(self) -> str | None:
         done = self._perform("", ("-t", "list", "table", *TABLE.split()))
         if done.returncode and not crashed(done.returncode) and ABSENT in done.stderr:
-            return None  # as at most starts: no word of its version, which takes another process
+            return None  # so it is at most starts; to ask for the version takes another process
         return self._judged(done)
 
     async def counters(self) -> Mapping[str, Mapping[int, Counter]]:
-        """Return packets and bytes by the name of a set (`up_tcp`) and by port."""
+        """Return packets and bytes, by the name of a set (`up_tcp`) and by port."""
         return await asyncio.to_thread(self._counters)
 
     async def ports(self, name: str) -> frozenset[int]:
@@ -128,7 +128,7 @@ class Nft:
         return await asyncio.to_thread(self.read)
 
     def read(self) -> str:
-        """Return what `ruleset` returns. Blocks."""
+        """Return the same as `ruleset`. Blocks."""
         return self._run("", ("-a", "-s", "-t", "list", "ruleset"))
 
     async def places(self, name: str) -> set[tuple[str, int, int]]:
@@ -137,7 +137,7 @@ class Nft:
         return parse_places(await asyncio.to_thread(self._run, "", arguments))
 
     def _counters(self) -> Mapping[str, Mapping[int, Counter]]:
-        # All sets: several `list set` at once find only the last (seen with nft 1.0.6).
+        # All sets: of several `list set` in one call only the last is printed (nft 1.0.6).
         return parse_counters(self._run("", ("list", "sets", "table", *TABLE.split())))
 
     def _run(
@@ -153,7 +153,7 @@ class Nft:
         return self._judged(done)
 
     def _judged(self, done: subprocess.CompletedProcess[str]) -> str:
-        """Return what nft has printed. Raises PlaneError where it has failed."""
+        """Return the output of nft. Raises PlaneError where it has failed."""
         if number := crashed(done.returncode):
             raise PlaneError(
                 f"nft has crashed ({number.name}; nft --version says: {self._version()}; a newer "
@@ -169,8 +169,8 @@ class Nft:
         arguments: tuple[str, ...],
         started: Callable[[int], None] = lambda _number: None,
     ) -> subprocess.CompletedProcess[str]:
-        # A thread and not the loop's own child processes: uvloop and asyncio watch those each in
-        # its way, and as process 1 we look after orphans beside them.
+        # In a thread, not by the child processes of asyncio: uvloop and asyncio wait for these in
+        # different ways, and as process 1 we wait for orphaned processes, too.
         if self._hurried and self._hung:
             raise PlaneError("nft: it did not answer before, and there is no time left")
         pipe, began = subprocess.PIPE, monotonic()
@@ -192,7 +192,7 @@ class Nft:
                 try:
                     said, complaint = running.communicate(given, timeout=_LOOK)
                 except subprocess.TimeoutExpired:
-                    given = None  # it goes on with what it has
+                    given = None  # the input was given by the first call
                     if monotonic() - began < self._patience:
                         continue
                     os.killpg(running.pid, signal.SIGKILL)
@@ -215,7 +215,7 @@ class Nft:
         return " ".join(done.stdout.split()) or "nothing"
 
     def _unsuited(self) -> str:
-        """Return what to add to a failure of a version that is not known to read our rules."""
+        """Return what to add to an error of an nft that may be too old for our rules."""
         said = self._version()
         number = version(said)
         if number is not None and number >= OLDEST:
@@ -229,14 +229,14 @@ async def _hear(made: Made, begun: asyncio.Future[int]) -> None:
 
 
 def _passed_over(ended: asyncio.Future[str]) -> None:
-    """The rules are there, however nft ends."""
+    """Ignore how nft ends: the kernel has reported that the rules are there."""
     if not ended.cancelled():
         ended.exception()
 
 
 def crashed(code: int) -> signal.Signals | None:
-    """Return the signal that ended a program, or the one a shell (or chroot) around it tells of by
-    128 and its number; None where the program ended by itself.
+    """Return the signal that ended a program; a shell (or chroot) around it exits with 128 and the
+    number of the signal. None where the program ended by itself.
     """
     number = -code if code < 0 else code - 128
     return signal.Signals(number) if number in set(signal.Signals) else None
@@ -249,7 +249,7 @@ def version(text: str) -> tuple[int, ...] | None:
 
 
 def spoken(output: str) -> str:
-    """Return what nft complains of, without the lines it shows of its input (which are long)."""
+    """Return the errors in the output of nft, without the lines of its input (which are long)."""
     errors = [line.partition("Error: ")[2] for line in output.splitlines() if "Error: " in line]
     errors = list(dict.fromkeys(errors)) or output.splitlines()[:1] or ["failed without a word"]
     more = f" (and {len(errors) - _MOST_ERRORS} more)" if len(errors) > _MOST_ERRORS else ""
@@ -257,14 +257,14 @@ def spoken(output: str) -> str:
 
 
 def parse_table(text: str) -> Found:
-    """Read what `nft -t list table` prints."""
+    """Read the output of `nft -t list table`."""
     comment = re.search(r'^\tcomment "(.*)"$', text, re.MULTILINE)
     chains = re.findall(r"^\tchain (\S+) \{$", text, re.MULTILINE)
     return Found(comment[1] if comment else "", tuple(chains))
 
 
 def parse_counters(text: str) -> dict[str, dict[int, Counter]]:
-    """Read what `nft list set` prints of sets of ports, one after the other."""
+    """Read the output of `nft list sets`: sets of ports, one after the other."""
     found: dict[str, dict[int, Counter]] = {}
     for part in text.split("\tset ")[1:]:
         name, _, rest = part.partition(" ")
@@ -275,6 +275,6 @@ def parse_counters(text: str) -> dict[str, dict[int, Counter]]:
 
 
 def parse_places(text: str) -> set[tuple[str, int, int]]:
-    """Read what `nft list set` prints of a set of an address and two ports."""
+    """Read the output of `nft list set` for a set of an address and two ports."""
     found = _PLACE.findall(text.partition("elements = {")[2])
     return {(address, int(one), int(other)) for address, one, other in found}

@@ -1,5 +1,5 @@
-"""Open flows of an earlier ambassador whose table we take over: they become ours, and follow the
-policy of the route that listens on their port now. Pure.
+"""Orphans: open flows of an earlier ambassador whose table we take over. They become ours, and
+follow the policy of the route that listens on their port now. Pure.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["Orphans"]
 
 
 class Orphans:
-    """Where open flows of each port lead that no route has taken yet."""
+    """The upstreams of such flows, by port, until a route takes them."""
 
     def __init__(self, flows: Iterable[Flow] = ()) -> None:
         self._found: dict[Port, set[Address]] = defaultdict(set)
@@ -27,12 +27,12 @@ class Orphans:
         return bool(self._found)
 
     def take(self, ports: Iterable[Port]) -> set[Address]:
-        """Return where flows of `ports` lead, once."""
+        """Return the upstreams of flows of `ports`, and forget them."""
         return {address for port in ports for address in self._found.pop(port, ())}
 
     def strays(self) -> Iterator[tuple[Route, set[Address]]]:
-        """Yield a route for each port that none listens on any longer, and where its flows lead;
-        nobody knows what it was called.
+        """Yield a route for each port on which no route listens now, and the upstreams of its
+        flows. The name is made up, as the old one is not known.
         """
         for (proto, port), upstreams in sorted(self._found.items()):
             endpoints = tuple(Endpoint(Inet(*upstream), proto) for upstream in sorted(upstreams))

@@ -1,6 +1,6 @@
-"""A table that belongs to a descriptor of ours, as netlink wants it. Pure.
+"""The netlink messages that make a table which belongs to a socket of ours. Pure.
 
-The kernel deletes it when the descriptor is closed, or its process is gone (NFT_TABLE_F_OWNER,
+The kernel deletes the table when the socket is closed, or its process is gone (NFT_TABLE_F_OWNER,
 Linux 5.12; nft(8), "owner"). The structures are those of
 include/uapi/linux/netfilter/nf_tables.h.
 """
@@ -27,7 +27,7 @@ REGISTER = U32.pack(1)  # NFT_REG_1
 
 
 class Chain(NamedTuple):
-    """A chain at a hook (NF_INET_*): its name, its type, its priority, its rules in turn."""
+    """A chain at a hook (NF_INET_*): its name, its type, its priority, its rules in order."""
 
     name: str
     kind: str
@@ -37,7 +37,7 @@ class Chain(NamedTuple):
 
 
 def batch(table: str, chains: Iterable[Chain], number: Callable[[], int]) -> list[bytes]:
-    """Return the transaction that makes `table`; `number` gives the next of its requests."""
+    """Return the transaction that makes `table`; `number` returns the next sequence number."""
     named = attribute(1, _text(table))  # NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, NFTA_RULE_TABLE
 
     def request(kind: int, body: bytes, flags: int = 0) -> bytes:
@@ -56,7 +56,7 @@ def batch(table: str, chains: Iterable[Chain], number: Callable[[], int]) -> lis
             # NFTA_RULE_CHAIN and _EXPRESSIONS
             body = attribute(2, _text(chain.name)) + attribute(NEST | 4, rule)
             requests.append(request(_RULE, named + body, _APPEND))
-    # The end has a number of its own: `transact` waits for the last that is answered.
+    # The end has number 0: `transact` waits for the answer to the last numbered request.
     requests.append(message(_END, 0, 0, 0, b"", resource=_SUBSYSTEM))
     return requests
 
@@ -67,7 +67,7 @@ def expression(name: str, data: bytes) -> bytes:
 
 
 def compare(value: bytes, *, equal: bool = True) -> bytes:
-    """Return what lets a rule go on where the register is `value`, or is not."""
+    """Return the expression by which a rule matches where the register is `value`, or is not."""
     return expression(
         "cmp",
         attribute(1, REGISTER)  # NFTA_CMP_SREG

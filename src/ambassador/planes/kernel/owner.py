@@ -1,13 +1,13 @@
-"""A second table, which the kernel deletes when this process is gone, however it went.
+"""The owner: a second table, which the kernel deletes when this process is gone, for any reason.
 
-Rules in the table of layout.py lead new clients on only while this one says that their process
-lives: its chains see the first packet of each flow just before ours do, and set a bit of its
-connection label. It belongs to our descriptor (NFT_TABLE_F_OWNER, Linux 5.12; nft(8), "owner"): no
-other program can change it, `nft flush ruleset` passes over it, and while it stands, the kernel
-goes on translating open connections although every other table were flushed (nf_nat_register_fn in
-nf_nat_core.c: the hooks of translation stay as long as one chain needs them).
+The rules of layout.py forward new clients only while the owner says that their process lives: its
+chains see the first packet of each flow just before the chains of layout.py do, and set a bit of
+its connection label. The owner belongs to a socket of ours (NFT_TABLE_F_OWNER, Linux 5.12; nft(8),
+"owner"): no other program can change it, and `nft flush ruleset` skips it. While it exists, the
+kernel goes on translating open connections even if every other table is flushed (nf_nat_register_fn
+in nf_nat_core.c: the hooks of translation stay as long as one chain needs them).
 
-Not written by nft, whose table would go when nft ends.
+It is not written by nft: a table of nft would go when nft ends.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _LABELS = 13  # NFT_CT_LABELS
 
 
 class Owner:
-    """From `open` to `close`, or to the end of the process."""
+    """The table exists from `open` to `close`, or to the end of the process."""
 
     def __init__(self) -> None:
         self._socket: NetlinkSocket | None = None
 
     def open(self, *, alive: bool = True) -> bool:
-        """Make the table; tell whether this kernel can. If not `alive`, it only keeps the hooks of
-        translation. Raises PlaneError.
+        """Make the table; return whether this kernel can. If not `alive`, the table only keeps the
+        hooks of translation. Raises PlaneError.
         """
         if self._socket is not None:
             return True
@@ -59,8 +59,8 @@ class Owner:
         return True
 
     def turn(self, *, alive: bool) -> None:
-        """Say from now on that this process lives, or (as if it did not) lead no new client on; the
-        hooks of translation stay. Raises PlaneError.
+        """Have new clients forwarded from now on (`alive`), or not, as if this process were gone;
+        the hooks of translation stay. Raises PlaneError.
         """
         before, self._socket = self._socket, None
         try:
@@ -72,7 +72,7 @@ class Owner:
             before.close()
 
     def close(self) -> None:
-        """Give the table up: the kernel deletes it at once."""
+        """Close the socket: the kernel deletes the table at once."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None

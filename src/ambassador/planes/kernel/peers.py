@@ -1,4 +1,4 @@
-"""What can be told of a client by its address, and of an endpoint by asking it."""
+"""The address family of a client, and whether an endpoint accepts connections."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _PATIENCE = 1.0  # seconds for an address to answer
 
 
 def family_of(client: object) -> bool | None:
-    """Return whether a client, as accept(2) names it, has IPv6; None where the kernel plane leads
-    none like it: it arrived over loopback, a link-local address or a path.
+    """Return whether a client, as accept(2) gives it, has IPv6; None where the kernel plane never
+    forwards such clients: over loopback, a link-local address or a unix socket.
     """
     if not isinstance(client, tuple):
         return None
@@ -26,7 +26,7 @@ def family_of(client: object) -> bool | None:
 
 
 async def answering(address: str, port: int) -> bool:
-    """Tell whether something accepts connections there."""
+    """Tell whether a program accepts connections there."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as sock:
         try:

@@ -1,8 +1,8 @@
 """The kernel plane: a fast path in front of the relay.
 
-A route whose ways are installed is forwarded by nftables, and our process sleeps. Where there is
-no way, the packet reaches the relay's listener behind it. So the relay is the answer to every
-exception: an endpoint that does not answer, a name without address, an nft that fails.
+A route whose ways are installed is forwarded by nftables, without work of our process. Where there
+is no way, packets reach the listener of the relay. So the relay serves in every exception: an
+endpoint does not answer, a name has no address, nft fails.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ class KernelPlane:
     """Forwards TCP and UDP routes with nftables.
 
     `demanded`: a route that cannot be in the kernel is an error, and not left to the relay.
-    `keep_rules`: the table stays when the plane is closed. `accept`: rules of this host that drop
-    what we forward get an exception. `closed` hears of flows that have ended: of all where it is
-    `followed`, else as far as the log at debug level needs it.
+    `keep_rules`: the table stays when the plane is closed. `accept`: chains of this host that drop
+    what we forward get a rule that accepts it (Allowance). `closed` is called at the end of flows:
+    of all, if `followed`, else with the log at debug level.
     """
 
     name = "kernel"
@@ -70,7 +70,7 @@ class KernelPlane:
         inherited: Inherited | None = None,
     ) -> None:
         self._abilities = abilities
-        # Forwarding may be turned on and off: that is for `Doubts`.
+        # Forwarding may be turned on and off at any time: `Doubts` sees to that.
         self._steady = replace(abilities, no_ipv4="", no_ipv6="")
         self._demanded = demanded
         self._keep_rules = keep_rules
@@ -99,7 +99,7 @@ class KernelPlane:
 
     @property
     def opened(self) -> bool:
-        """Whether the table is ours to change."""
+        """Whether we have the table, and may change it."""
         return self._opened
 
     async def prepare(self, steps: Sequence[Step]) -> None:
@@ -155,12 +155,12 @@ class KernelPlane:
                     kernel_route.stop_watching()
 
     def noticed(self, name: str, endpoint: Endpoint, address: str, reachable: bool) -> None:
-        """Hear from the relay whether it could reach an endpoint; see ports.EndpointNoticed."""
+        """Called by the relay: whether it could reach an endpoint; see ports.EndpointNoticed."""
         self._doubts.noticed(name, endpoint, address, reachable)
 
     def arrived(self, name: str, port: int, client: object) -> None:
-        """Hear from the relay of a client that has reached it; see ports.ClientArrived."""
-        if not (self._healing.why or self._table.gives_way):  # else it is no wonder
+        """Called by the relay at each client that has reached it; see ports.ClientArrived."""
+        if not (self._healing.why or self._table.gives_way):  # else clients are expected there
             self._doubts.arrived(name, port, client)
 
     def status(self, routes: Sequence[Route] | None = None) -> Sequence[RouteStatus]:
@@ -208,15 +208,15 @@ class KernelPlane:
         return await self._flows.cut(flows, reason) if flows else 0
 
     def fence(self, route: Route) -> Callable[[], object]:
-        """Let nothing pass between clients of `route` and where it leads; see ports.Front."""
+        """Stop all packets between clients of `route` and its endpoints; see ports.Front."""
         return fence(one.stops() if self._opened and (one := self._routes.get(route.key)) else ())
 
     async def untold(self, ids: Collection[str]) -> str:
-        """Return what to say of sessions that were cut and not told; see ports.Front."""
+        """Return a text about sessions that were cut without a reset of peers; see ports.Front."""
         return await self._flows.untold({int(one[1:]) for one in ids if one.startswith(ID)})
 
     async def _all_flows(self) -> Sequence[tuple[SessionStatus, Flow]]:
-        """Return the open flows of all routes, of removed routes also."""
+        """Return the open flows of all routes, also of removed routes."""
         departed = () if self._closing else self._removed
         found = await open_flows(self._flows, [*self._counted(), *departed])
         self._removed.forget()
@@ -246,7 +246,7 @@ class KernelPlane:
                 return 0
 
     async def lend(self) -> Sequence[socket.socket]:
-        """Change the table no more; return what keeps others from it; see ports.Transferable."""
+        """Change the table no longer; return its lock, for a successor; see ports.Transferable."""
         await self._lock.acquire()
         self._watch.ignore()
         return [self._table.lock] if self._table.lock else []
@@ -255,18 +255,18 @@ class KernelPlane:
         """Nothing is accepted here; see ports.Transferable."""
 
     async def take_back(self) -> None:
-        """The table is ours as before, whatever has become of it meanwhile."""
+        """Have the table again, and install all routes: another process may have changed it."""
         self._watch.listen()
         try:
             if self._opened:
                 await self._changes.reinstall()
         except PlaneError:
-            return  # it is tried again
+            return  # `Changes` tries it again
         finally:
             self._lock.release()
 
     def give_up(self) -> None:
-        """Another has the table; flows go on in it."""
+        """Leave the table to the successor; flows go on in it."""
         self._stop_following()
         self._opened = False
         self._flows.close()
@@ -276,7 +276,7 @@ class KernelPlane:
         self._lock.release()
 
     async def close(self) -> None:
-        """Remove the table, unless it is to stay, and let another have the namespace."""
+        """Remove the table, unless it is to stay, and release the lock of the namespace."""
         self._stop_following()
         async with self._lock:
             self._routes.clear()
@@ -296,7 +296,7 @@ class KernelPlane:
                 await self._table.restore()
 
     async def _open(self, routes: Iterable[Route]) -> None:
-        """Make ready, once there is a route for the kernel, or a table that was left."""
+        """Open everything, once there is a route for the kernel, or a table that was left."""
         if self._opened or self._refusal:
             return
         try:
@@ -317,7 +317,7 @@ class KernelPlane:
             self._opened = True
 
     async def _see_to_orphans(self, come: Iterable[KernelRoute]) -> None:
-        """See to flows of an earlier ambassador whose port no route of the kernel has now."""
+        """End flows of an earlier ambassador that belong to no route of the kernel now."""
         for kernel_route in come:
             if kernel_route.refusal and (orphans := kernel_route.orphans):
                 self._removed.adopt(kernel_route.route, orphans)
@@ -327,13 +327,13 @@ class KernelPlane:
             self._removed.adopt(stray, upstreams)
 
     def _judge(self, kernel_route: KernelRoute) -> str:
-        """Return why the relay has to have a route altogether."""
+        """Return why the relay has to carry a whole route; empty where it has not."""
         route = kernel_route.route
         here = self._routes.crowd(kernel_route) or self._refusal
         return unsuited(route) or here or unable(route, self._steady)
 
     async def _look_over(self) -> None:
-        """The rules of this host, or its forwarding, have changed."""
+        """Judge all routes again: the rules of this host, or its forwarding, have changed."""
         async with self._lock:
             await self._allowance.see_to(self._routes.all)
             self._doubts.look(self._routes.all)

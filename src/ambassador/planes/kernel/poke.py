@@ -1,9 +1,10 @@
-"""Make both peers of a deleted flow find out that it is over.
+"""Poke both peers of a deleted flow, so that they find out that it is over.
 
-An established peer answers a segment that does not fit with an ACK of its own numbers (RFC 5961
-sections 3 to 5). Nothing translates that answer any longer, so it meets our own TCP, which knows
-no such connection and answers with a reset of exactly those numbers: the peer believes it. A
-connection that is still translated only sees a segment that does not fit, and goes on.
+To poke is to send a segment that does not fit into the connection: a peer whose connection is open
+answers with an ACK of its own numbers (RFC 5961 sections 3 to 5). This answer is not translated any
+longer, so it reaches our own TCP, which has no such connection and answers with a reset of exactly
+these numbers: the peer accepts it. A connection that is still translated only gets a segment that
+does not fit, and goes on.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from ambassador.planes.kernel.marks import ENTERED_MARK, FIRST_MARK, MARK, TRACK
 
 __all__ = ["Poke", "Poker", "Segments", "segment"]
 
-# The kernel answers for both peers within the call, 50 us each where they are on this host: more
-# flows are seen to in two threads, the clients in one and the upstreams in the other.
+# Peers on this host answer within the call, which takes 50 us each then. With more flows than this
+# there are two threads, one for the clients and one for the upstreams.
 _FEW = 20
 
 _SYN, _ACK = 0x02, 0x10  # RFC 9293, section 3.1
@@ -42,20 +43,20 @@ _MARKS = (MARK, FIRST_MARK, TRACKED_MARK, ENTERED_MARK)
 class Poke(Enum):
     """Which segments to send: (flags to the client, flags to the upstream).
 
-    HANDSHAKE passes stateful filters and address translation on the way. A socket answers such a
-    segment at most once in 500 ms, and older kernels only a few SYNs a second for a whole host,
-    hence PLAIN.
+    HANDSHAKE gets through stateful filters and address translation between us and the peer. But a
+    socket answers such a segment at most once in 500 ms, and older kernels answer only a few SYNs a
+    second for a whole host: so there is PLAIN, too.
     """
 
     HANDSHAKE = (_SYN | _ACK, _SYN)
     PLAIN = (_ACK, _ACK)
 
 
-_Segment = tuple[socket.socket, bytes, str]  # by what it is sent, and to which host
+_Segment = tuple[socket.socket, bytes, str]  # the socket to send it by, its bytes, and its host
 
 
 class Segments(NamedTuple):
-    """What pokes some flows: made beforehand, for threads that send take turns with what makes."""
+    """The segments for some flows: made before they are sent, as threads would only take turns."""
 
     clients: Sequence[_Segment]
     upstreams: Sequence[_Segment]
@@ -84,7 +85,7 @@ class Poker:
                 self._sockets[family, mark] = raw
 
     def close(self) -> None:
-        """Release the descriptors."""
+        """Close the sockets."""
         for raw in self._sockets.values():
             raw.close()
         self._sockets.clear()
@@ -92,14 +93,14 @@ class Poker:
     async def poke(self, flows: Iterable[Flow], poke: Poke, mark: int = MARK) -> None:
         """Poke both peers of each of `flows`, whose entries have been deleted.
 
-        `mark` is FIRST_MARK for the first time. Where an entry stands it says so: TRACKED_MARK for
-        the flow's own (a SYN that is tracked too would become a connection of its own),
-        ENTERED_MARK for those that stand for a cut.
+        `mark` is FIRST_MARK for the first time. It is TRACKED_MARK where the flow still has its own
+        entry (a SYN that conntrack sees would become a connection of its own), and ENTERED_MARK
+        where there are entries of cut_entry.py.
         """
         await self.send(self.segments(flows, poke, mark))
 
     def segments(self, flows: Iterable[Flow], poke: Poke, mark: int = MARK) -> Segments:
-        """Return what `poke` sends, once it can be sent."""
+        """Return the segments that `poke` sends."""
         to_client, to_upstream = poke.value
         clients, upstreams = [], []
         for flow in flows:
@@ -112,7 +113,7 @@ class Poker:
         return Segments(clients, upstreams)
 
     async def send(self, segments: Segments) -> None:
-        """Send what `segments` has returned."""
+        """Send segments that `segments` has returned."""
         if len(segments.clients) <= _FEW:
             _send_all((*segments.clients, *segments.upstreams))
         else:
@@ -121,8 +122,8 @@ class Poker:
 
 def _send_all(segments: Iterable[_Segment]) -> None:
     for raw, packet, host in segments:
-        # A full device queue, or no route any longer: the repetition, or the peer's own next
-        # segment, does the rest.
+        # The device queue is full, or there is no route to the host: the next poke, or the peer's
+        # own next segment, has the same effect.
         with contextlib.suppress(OSError):
             raw.sendto(packet, (host, 0))
 
@@ -135,7 +136,7 @@ def segment(
     numbers: tuple[int, int] | None = None,
 ) -> bytes:
     """Return an IP packet with an empty TCP segment, of these sequence and acknowledgment numbers,
-    or of some that are drawn by lot.
+    or of random ones.
     """
     begin, total = _head(family, source[0], destination[0])
     sequence, acknowledged = numbers or divmod(random.getrandbits(64), 1 << 32)
@@ -151,7 +152,7 @@ def segment(
 
 @lru_cache(1024)
 def _head(family: int, source: str, destination: str) -> tuple[bytes, int]:
-    """Return the header of IP, and what its part of the checksum adds up to."""
+    """Return the header of IP, and its part of the sum for the checksum."""
     addresses = socket.inet_pton(family, source) + socket.inet_pton(family, destination)
     total = int.from_bytes(addresses, "big") + _TCP.size + socket.IPPROTO_TCP
     if family == socket.AF_INET6:

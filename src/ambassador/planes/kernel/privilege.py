@@ -1,8 +1,8 @@
-"""What this process may do to the kernel's tables, and what gives it what it lacks.
+"""What this process may do to the kernel's tables, and how it can get the rights that it lacks.
 
-Docker's `--cap-add` gives a user other than root nothing by itself: the capability is only in the
-bounding set. The image therefore has an interpreter with file capabilities in its permitted set
-(capabilities(7)); `acquire` makes them effective, and ambient, so that nft has them too.
+Docker's `--cap-add` alone gives no right to a user other than root: the capability is only in the
+bounding set. So the interpreter of the image has file capabilities, which are in its permitted set
+(capabilities(7)); `acquire` makes them effective, and ambient, so that nft has them, too.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 47, 2
 
 
 def acquire() -> None:
-    """Make the permitted capabilities we need effective and ambient, in this thread and threads
-    it starts from now on. Does nothing where they are already, or cannot be had.
+    """Make the permitted capabilities that we need effective and ambient, in this thread and in the
+    threads that it starts from now on. Does nothing where they are so already, or not permitted.
     """
     sets = _sets()
     wanted = [number for number in _NAMES if sets["CapPrm"] >> number & 1]
@@ -35,7 +35,7 @@ def acquire() -> None:
         return
     if sets["CapAmb"] & mask == mask:
         return
-    import ctypes  # noqa: PLC0415 (10 ms that only a user with file capabilities pays)
+    import ctypes  # noqa: PLC0415 (10 ms, needed for file capabilities only)
 
     libc = ctypes.CDLL(None, use_errno=True)
     header = (ctypes.c_uint32 * 2)(_VERSION_3, 0)
@@ -66,8 +66,8 @@ def look() -> Abilities:
 
 
 def find(program: str, path: str) -> str:
-    """Return where `program` is in the folders of `path`, which are parted by colons; empty where
-    it is in none. Not shutil.which: with shutil come compressors, 3 ms and 0.3 MB in all.
+    """Return where `program` is in the folders of `path`, which are separated by colons; empty
+    where it is in none. Not shutil.which: shutil imports compressors, 3 ms and 0.3 MB in all.
     """
     for folder in filter(None, path.split(os.pathsep)):
         place = os.path.join(folder, program)  # noqa: PTH118 (Path raises where it may not look)
@@ -77,7 +77,7 @@ def find(program: str, path: str) -> str:
 
 
 def _lacks(number: int, sets: Mapping[str, int], user: int) -> str:
-    """Return why the capability `number` cannot be used, with what gives it."""
+    """Return why the capability `number` cannot be used, and how to get it."""
     name = _NAMES[number]
     if sets["CapEff"] >> number & 1 and (user == 0 or sets["CapAmb"] >> number & 1):
         return ""

@@ -1,4 +1,4 @@
-"""The routes the kernel plane has, by their key, by their name and by the ports they listen on."""
+"""The routes of the kernel plane, by their key, by their name and by the ports they listen on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Registry"]
 
 
 class Registry:
-    """Iterates in the order in which routes were added."""
+    """All routes, in the order in which they were added."""
 
     def __init__(self) -> None:
         self._routes: dict[RouteKey, KernelRoute] = {}
@@ -32,7 +32,7 @@ class Registry:
         return self._routes.get(key)
 
     def of(self, route: Route) -> KernelRoute:
-        """Return what is here of `route`. Raises KeyError."""
+        """Return the KernelRoute of `route`. Raises KeyError."""
         return self._routes[route.key]
 
     def named(self, name: str) -> KernelRoute | None:
@@ -40,25 +40,25 @@ class Registry:
         return self._by_name.get(name)
 
     def some(self, routes: Sequence[Route] | None) -> Sequence[KernelRoute]:
-        """Return what is here of `routes`, or all."""
+        """Return the KernelRoutes of `routes`, as far as they are here; None: all."""
         if routes is None:
             return self.all
         return [one for route in routes if (one := self._routes.get(route.key)) is not None]
 
     def of_port(self, port: Port) -> Sequence[KernelRoute]:
-        """Return the routes that listen on `port`, at whatever address; the first has it."""
+        """Return the routes that listen on `port`, at any address; flows are those of the first."""
         return self._by_port.get(port, ())
 
     def neighbours(self, some: Iterable[KernelRoute]) -> set[KernelRoute]:
-        """Return every route that shares a port with one of `some`, those that are here among
-        them.
+        """Return every route that shares a port with one of `some`, with those of `some` that are
+        here.
         """
         ports = {port for kernel_route in some for port in kernel_route.ports}
         return {other for port in ports for other in self.of_port(port)}
 
     def crowd(self, kernel_route: KernelRoute) -> str:
-        """Return which other route is in the way of `kernel_route`; empty when none is. Flows are
-        counted and told apart by port.
+        """Return why `kernel_route` cannot be in the kernel: another route has one of its ports,
+        and flows are counted and told apart by port. Empty where none has.
         """
         for port in kernel_route.ports:
             for other in self.of_port(port):
@@ -67,7 +67,7 @@ class Registry:
         return ""
 
     def swap(self, gone: Iterable[KernelRoute], come: Iterable[KernelRoute]) -> None:
-        """Put `come` in the place of `gone`."""
+        """Remove the routes `gone`, and add the routes `come`."""
         for kernel_route in gone:
             del self._routes[kernel_route.route.key]
             self._by_name.pop(kernel_route.route.name, None)

@@ -16,8 +16,8 @@ __all__ = ["RemovedRoutes"]
 
 
 class RemovedRoutes:
-    """At most one for each listen address: the last that was there. `here` are the routes that are
-    there.
+    """The removed routes, at most one for each listen address: the last. `here`: the routes that
+    are not removed.
     """
 
     def __init__(self, here: Registry | None = None) -> None:
@@ -28,7 +28,7 @@ class RemovedRoutes:
         return iter(tuple(self._routes.values()))
 
     def add(self, routes: Iterable[KernelRoute]) -> None:
-        """Remember what has been removed: all its flows are leaving."""
+        """Remember `routes` that were removed: all their flows are leaving."""
         for kernel_route in routes:
             key = kernel_route.route.key
             belonged = kernel_route.belongs | kernel_route.belonged
@@ -47,11 +47,15 @@ class RemovedRoutes:
             self._routes.pop(kernel_route.route.key, None)
 
     def adopt(self, route: Route, belonged: Collection[Address]) -> None:
-        """Remember where flows of an earlier ambassador lead, which `route` does not carry."""
+        """Remember the upstreams `belonged` of flows of an earlier ambassador, which are not of
+        `route`.
+        """
         self._routes[route.key] = KernelRoute(route, belonged=set(belonged), stage=Stage.REMOVED)
 
     def has_led(self, flow: Flow) -> bool:
-        """Tell whether `flow` leads to where a route of its port, here or removed, leads or led."""
+        """Tell whether `flow` leads to an address of a route of its port, here or removed, now or
+        before.
+        """
         port = flow.proto, flow.listen[1]
         removed = (one for one in self if port in one.ports)
         return any(
@@ -60,7 +64,7 @@ class RemovedRoutes:
         )
 
     def route_of(self, port: Port) -> Route | None:
-        """Return the route that a port is of, or was."""
+        """Return the route that has a port, or had it."""
         if here := self._here.of_port(port):
             return here[0].route
         return next((one.route for one in self if port in one.ports), None)

@@ -1,4 +1,4 @@
-"""Routes whose rules nft did not take: tried again after a pause that grows."""
+"""Routes whose rules nft refused: tried again after a pause that grows."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Retries:
             self._pause = min(2 * self._pause, _MOST)
 
     def succeeded(self) -> None:
-        """Rules are taken (again): the next pause is short."""
+        """Nft has taken rules (again): the next pause is short."""
         if self._timer is None:
             self._pause = _FIRST
 

@@ -1,7 +1,8 @@
-"""From the notice that an entry of connection tracking was deleted before its time to the request
-that makes it once more. Pure.
+"""Reads the event that an entry of connection tracking was deleted before its time, and makes the
+request that makes the entry again. Pure.
 
-Entries go with their address, with their interface (masquerade of nft(8)) and with `conntrack -F`.
+The kernel deletes entries with their address, with their interface (masquerade of nft(8)), and by
+`conntrack -F`.
 The attributes are those of include/uapi/linux/netfilter/nfnetlink_conntrack.h.
 """
 
@@ -35,26 +36,26 @@ _ORIG, _REPLY, _NAT_SRC, TIMEOUT, _MARK, _NAT_DST, _LABELS = 1, 2, 6, 7, 8, 13, 
 _CONFIRMED, _SEEN_REPLY, _ASSURED = 1 << 3, 1 << 1, 1 << 2  # IPS_*
 # States of a TCP connection that goes on: ESTABLISHED, FIN_WAIT, CLOSE_WAIT, LAST_ACK.
 LIVING = (3, 4, 5, 6)
-# The windows of both sides are not known: what conntrack would find out of them is let through, as
-# are selective acknowledgements (IP_CT_TCP_FLAG_BE_LIBERAL, _SACK_PERM), and taken from the next
-# segments.
+# The windows of both sides are not known: segments that conntrack would find out of them pass, as
+# do selective acknowledgements (IP_CT_TCP_FLAG_BE_LIBERAL, _SACK_PERM). Conntrack takes the windows
+# from the next segments.
 LENIENT = 0x0A
 _U16, _U32 = Struct(">H"), Struct(">L")
 
 
 class Vanished(NamedTuple):
-    """A flow whose entry was deleted: what the entry was like."""
+    """A flow whose entry was deleted, with the facts of the entry."""
 
     flow: Flow
-    state: int  # of a TCP connection; 0 of anything else
-    seconds: int  # it would have stayed without a packet
+    state: int  # of a TCP connection; 0 for UDP
+    seconds: int  # for which it would have stayed without a packet
     status: int
     mark: int
 
 
 def read(data: bytes, begin: int, end: int) -> Vanished | None:
-    """Return what vanished, of the attributes of a notice that an entry is deleted; None where it
-    was over, or its time was.
+    """Return the flow that vanished, from the attributes of the event that its entry was deleted;
+    None where the flow was over, or the time of the entry was.
     """
     flow = parse(data, begin, end)
     state = None if flow is None else living(data, begin, end, flow.proto)
@@ -71,8 +72,8 @@ def read(data: bytes, begin: int, end: int) -> Vanished | None:
 
 
 def living(data: bytes, begin: int, end: int, proto: Proto) -> int | None:
-    """Return the state of TCP, 0 of anything else, in which a deleted entry was; None where it was
-    over, or its time was.
+    """Return the state of TCP (0 for UDP) in which a deleted entry was; None where the flow was
+    over, or the time of the entry was.
     """
     found = attributes(data, begin, end)
     if TIMEOUT not in found:
@@ -94,7 +95,7 @@ def request(gone: Vanished) -> bytes:
     status = _CONFIRMED | gone.status & (_SEEN_REPLY | _ASSURED)
     body = (
         attribute(NEST | _ORIG, both_ends(number, flow.client, flow.listen))
-        # As if nothing were translated: the kernel makes of it what the two that follow say.
+        # Without translation here: the kernel changes it by the two attributes that follow.
         + attribute(NEST | _REPLY, both_ends(number, flow.listen, flow.client))
         + attribute(NEST | _NAT_DST, _range(flow.upstream))
         + attribute(NEST | _NAT_SRC, _range(flow.nat))
@@ -106,27 +107,27 @@ def request(gone: Vanished) -> bytes:
         body += attribute(_MARK, _U32.pack(gone.mark))
     if gone.state:
         # CTA_PROTOINFO_TCP_STATE, _FLAGS_ORIGINAL and _FLAGS_REPLY
-        lenient = bytes([LENIENT, LENIENT])  # what is set, and of what
+        lenient = bytes([LENIENT, LENIENT])  # the flags, and the mask
         tcp = attribute(1, bytes([gone.state])) + attribute(4, lenient) + attribute(5, lenient)
         body += attribute(NEST | PROTOINFO, attribute(NEST | 1, tcp))
     return body
 
 
 def backwards(flow: Flow) -> bytes:
-    """Return the attributes that name the entry of what its upstream sends of itself."""
+    """Return the attributes that name the entry made by packets of its upstream alone."""
     return attribute(NEST | _ORIG, both_ends(PROTOCOLS[flow.proto], flow.upstream, flow.nat))
 
 
 def tuple_of(source: Address, destination: Address) -> bytes:
-    """Return the attributes that name the entry to which a TCP segment belongs, whichever of its
-    two directions this is.
+    """Return the attributes that name the entry to which a TCP segment belongs, in either
+    direction.
     """
     return attribute(NEST | _ORIG, both_ends(PROTOCOLS[Proto.TCP], source, destination))
 
 
 def lenient() -> bytes:
-    """Return the attributes that let nothing be out of the window of a TCP connection whose entry
-    is there, in either direction (IP_CT_TCP_FLAG_BE_LIBERAL).
+    """Return the attributes by which conntrack accepts segments out of the window, in either
+    direction, for an entry of a TCP connection (IP_CT_TCP_FLAG_BE_LIBERAL).
     """
     flag = bytes([LENIENT & 8] * 2)
     tcp = attribute(4, flag) + attribute(5, flag)
@@ -134,7 +135,7 @@ def lenient() -> bytes:
 
 
 def both_ends(number: int, source: Address, destination: Address) -> bytes:
-    """Return what a tuple consists of, of the protocol of this number."""
+    """Return the attributes of a tuple, for the protocol of this number."""
     # CTA_TUPLE_IP with CTA_IP_V4_SRC and _DST, or CTA_IP_V6_SRC and _DST; CTA_TUPLE_PROTO with
     # CTA_PROTO_NUM, _SRC_PORT and _DST_PORT
     first = 3 if ":" in source[0] else 1

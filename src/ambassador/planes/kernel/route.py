@@ -1,4 +1,4 @@
-"""What the kernel plane knows of one route while it is there."""
+"""What the kernel plane knows of one route."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ class KernelRoute:
     """One route: where its endpoints are, which of them answer, and what is installed."""
 
     route: Route
-    refusal: str = ""  # why the relay has it altogether
-    refused: str = ""  # by nft, when its rules were last tried
-    standing: str = ""  # why `ways` are not what they should be
-    known: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    refusal: str = ""  # why the relay carries the whole route
+    refused: str = ""  # the error of nft, when its rules were last tried
+    standing: str = ""  # why its rules in the table are not as they should be
+    known: dict[str, tuple[str, ...]] = field(default_factory=dict)  # addresses by host
     doubts: dict[Suspect, Doubt] = field(default_factory=dict)
     since: dict[Key, float] = field(default_factory=dict)  # when a way was installed (loop time)
-    answered: int = -1  # connections through its ways, when they were last doubted
-    faults: dict[str, int] = field(default_factory=dict)  # how often something went out, by kind
-    ways: dict[Key, Way] = field(default_factory=dict)  # installed
-    belongs: frozenset[Place] = frozenset()  # to what `ways` were made from
+    answered: int = -1  # connections through its ways, when a client last came to the relay
+    faults: dict[str, int] = field(default_factory=dict)  # how often a suspect went out, by kind
+    ways: dict[Key, Way] = field(default_factory=dict)  # the ways that are installed
+    belongs: frozenset[Place] = frozenset()  # the addresses of the route, as of `ways`
     stage: Stage = Stage.NEW
-    # For the next transaction alone: the policy of the change that is being made, and that an
-    # endpoint is back, so that what `down_tcp` says is old.
+    # For the next transaction alone: the policy of the change that is being made; and whether an
+    # endpoint is back, so that `down_tcp` is out of date.
     once: Existing | None = None
     forgive: bool = False
-    belonged: set[Place] = field(default_factory=set)  # before, and may have flows yet
-    orphans: set[Place] = field(default_factory=set)  # of an earlier ambassador, not judged yet
+    belonged: set[Place] = field(default_factory=set)  # earlier addresses that may have flows yet
+    orphans: set[Place] = field(default_factory=set)  # of orphaned flows, until `judged`
     unwatch: list[Callable[[], None]] = field(default_factory=list)
     counters: tuple[int, ...] = (0, 0, 0)  # opened, to the upstream, to the client, in the table
     lost: tuple[int, ...] = (0, 0, 0)  # the same, of tables that were deleted
@@ -62,7 +62,7 @@ class KernelRoute:
 
     @property
     def announced(self) -> bool:
-        """Whether it has been said that the kernel has it."""
+        """Whether it is logged that the kernel has it."""
         return self.stage in ANNOUNCED
 
     def happened(self, event: Event) -> None:
@@ -70,7 +70,7 @@ class KernelRoute:
         self.stage = TABLE[self.stage, event]
 
     def settled(self, ways: dict[Key, Way], belongs: frozenset[Place], now: float) -> None:
-        """Take over what a transaction has installed at `now`, by the loop's clock."""
+        """Note what a transaction has installed at `now`, by the event loop's clock."""
         self.since = {
             key: self.since.get(key, now) if self.ways.get(key) == way else now
             for key, way in ways.items()
@@ -83,9 +83,8 @@ class KernelRoute:
         self.happened(Event.REFUSED if self.refusal else Event.WAYS if ways else Event.NO_WAYS)
 
     def successor(self, route: Route, once: Existing | None) -> KernelRoute:
-        """Return what comes in its place when it is changed to `route`: another one and not the
-        same, since it stands again if the transaction fails. Flows that leave with the change
-        follow `once`, where that is given.
+        """Return a new object for the changed `route`: this one is put back if the transaction
+        fails. Flows that leave with the change follow `once`, where that is given.
         """
         return replace(
             self,
@@ -112,14 +111,14 @@ class KernelRoute:
         return tuple(dict.fromkeys(filter(None, map(_host, self.route.endpoints))))
 
     def stop_watching(self) -> None:
-        """Follow its names no longer."""
+        """Watch its names no longer."""
         for unwatch in self.unwatch:
             unwatch()
         self.unwatch.clear()
 
     def learn_literals(self) -> None:
-        """Know the addresses that are written out, and forget the addresses of hosts no longer
-        named.
+        """Note the hosts that are IP literals; forget addresses of hosts that the route no longer
+        has.
         """
         hosts = self.hosts
         self.known = {host: self.known[host] for host in hosts if host in self.known}
@@ -131,7 +130,7 @@ class KernelRoute:
         }
 
     def learn(self, host: str, addresses: Sequence[str]) -> None:
-        """Take over new addresses of `host`: what was known of the old ones holds no longer."""
+        """Note new addresses of `host`, and drop doubts about the old ones."""
         self.known[host] = tuple(addresses)
         self.doubts = {
             suspect: doubt
@@ -143,7 +142,7 @@ class KernelRoute:
     def wanted(
         self, families: Sequence[bool] = (False, True), *, doubted: bool = True
     ) -> dict[Key, Way]:
-        """Return the ways that should be installed, or would be if none of them were `doubted`."""
+        """Return the ways that should be installed; with `doubted` false, also ways in doubt."""
         if self.refusal or not families:
             return {}
         here = {":" in address for addresses in self.known.values() for address in addresses}
@@ -160,19 +159,21 @@ class KernelRoute:
         return frozenset() if self.refusal else belonging(self.route, self.known)
 
     def resting(self) -> frozenset[Place]:
-        """Return where no new flows are led because the operator says so, and old ones go on."""
+        """Return the addresses that get no new flows by the operator's wish, and keep old flows."""
         if self.route.hold is not None:
             return self.belonging()
         drained = [e for e in self.route.endpoints if e.admin is Admin.DRAIN and keeps(e)]
         return places(self.route, drained, self.known)
 
     def adopt(self, orphans: Collection[Place]) -> None:
-        """Have open flows that an earlier ambassador led to `orphans`."""
+        """Note that there are open flows of an earlier ambassador to `orphans`."""
         self.orphans |= set(orphans)
         self.belonged |= self.orphans
 
     def judged(self) -> frozenset[Place]:
-        """Return where such flows lead, once: as soon as it is known where each endpoint is."""
+        """Return the addresses of orphaned flows, once, when the names of all endpoints are known:
+        then flows to other addresses can be ended.
+        """
         if not self.orphans:
             return frozenset()
         if self.refusal or any(host not in self.known for host in self.hosts):
@@ -181,17 +182,17 @@ class KernelRoute:
         return frozenset(orphans)
 
     def strangers(self, orphans: Collection[Place]) -> frozenset[Place]:
-        """Return which of `orphans` no endpoint of a route of the relay has: connections to one of
-        its endpoints go on. Where the address of a name is not known, nothing of TCP is a stranger.
+        """Return which of `orphans` belong to no endpoint of this route, which the relay carries:
+        connections to its endpoints go on. None of TCP as long as a name is not resolved.
         """
-        if self.route.proto is Proto.UDP:  # its datagrams are for the relay
+        if self.route.proto is Proto.UDP:  # all: the relay is to carry the datagrams
             return frozenset(orphans)
         if any(host not in self.known for host in self.hosts):
             return frozenset()
         return frozenset(orphans) - belonging(self.route, self.known)
 
     def stops(self) -> Collection[Stop]:
-        """Return the open flows to all of its endpoints."""
+        """Return stops for the open flows to all of its endpoints."""
         if self.refusal or self.route.proto is Proto.UDP:
             return ()
         return {Stop(port, *place) for place in self.belongs for _, port in self.ports}
@@ -201,7 +202,7 @@ class KernelRoute:
         return leaving(gone, self.route, self.known, self.once)
 
     def places_of(self, endpoint: Endpoint, address: str) -> Sequence[Place]:
-        """Return where `endpoint` is, or only at `address`; its first port."""
+        """Return the addresses of `endpoint` (only `address`, if given), with its first port."""
         listen = self.route.listen
         if not isinstance(listen, Inet):
             return ()
@@ -218,7 +219,7 @@ class KernelRoute:
         return None
 
     def view(self, flow: Flow, now: float) -> SessionStatus:
-        """Return what is seen of one of its flows; `now` in seconds since 1970."""
+        """Return one of its flows as the API shows it; `now` in seconds since 1970."""
         endpoint = self.leads_to(flow.upstream, flow.listen[1])
         leaving = flow.upstream not in self.belongs
         return SessionStatus(
@@ -235,7 +236,7 @@ class KernelRoute:
         )
 
     def count(self, counters: Mapping[str, Mapping[int, Counter]]) -> None:
-        """Take over what the table has counted since the route was added."""
+        """Note what the table has counted since the route was added."""
         proto = self.route.proto
 
         def total(name: str, which: int) -> int:
@@ -245,7 +246,7 @@ class KernelRoute:
         if not counters:
             return
         now = total("opened", 0), total("up", 1), total("back", 1)
-        # A counter that has sunk is a new one: another program has deleted the table.
+        # A counter that is smaller than before is a new one: another program deleted the table.
         self.lost = tuple(
             gone + (was if number < was else 0)
             for gone, was, number in zip(self.lost, self.counters, now, strict=True)
@@ -256,7 +257,7 @@ class KernelRoute:
         )
 
     def tally(self, flows: Mapping[Port, Mapping[Place, int]]) -> None:
-        """Take over how many flows are open, by port and upstream."""
+        """Note how many flows are open, by port and upstream."""
         self.open, known = 0, dict[Address, int]()
         for port in self.ports:
             for upstream, number in flows.get(port, {}).items():
@@ -266,7 +267,7 @@ class KernelRoute:
         self.open_by_endpoint = known
 
     def status(self) -> RouteStatus:
-        """Return what is seen from outside."""
+        """Return the status of the route as the API shows it."""
         return RouteStatus(
             route=self.route,
             plane="kernel" if self.ways else "relay",
@@ -295,7 +296,7 @@ class KernelRoute:
         return "; ".join(filter(None, (self._why_in_part(), *dict.fromkeys(said))))
 
     def _why_in_part(self) -> str:
-        """Return what the relay has beside the kernel."""
+        """Return which clients of the route the relay serves."""
         listen = self.route.listen
         if not isinstance(listen, Inet) or listen.host not in ("", "::", "0.0.0.0"):
             return ""

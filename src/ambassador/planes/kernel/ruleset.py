@@ -1,8 +1,8 @@
 """From ways to the text of nft transactions (nft(8)). Pure: never their execution.
 
-A way is one element of a map, or two, so that it is changed without touching anything else, and
-the first packet's path does not grow with the number of routes. Only a way over several
-addresses, and the `idle` of UDP, have chains of their own. The static part is layout.py.
+A way is one element of a map, or two: so it can be changed alone, and the work for a first packet
+does not grow with the number of routes. Only ways to several addresses, and each `idle` of UDP,
+have chains of their own. The static part is layout.py.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = [
     "uncount",
 ]
 
-# What the maps of verdicts in layout.py begin with, as `typeof` and as `type` have it.
+# The declaration of the verdict maps in layout.py, with `typeof` and with `type`.
 _LISTEN, _LISTEN_TYPE = "meta l4proto . th dport : verdict", "inet_proto . inet_service : verdict"
 
 Port = tuple[Proto, int]
@@ -40,7 +40,7 @@ Key = tuple[bool, Proto, int]
 
 
 class Share(NamedTuple):
-    """An address that gets its weight's part of the new flows."""
+    """An address of a way, which gets new flows by its weight."""
 
     address: str
     port: int
@@ -48,20 +48,22 @@ class Share(NamedTuple):
 
 
 class Way(NamedTuple):
-    """Where new flows to one listen port go, of one address family. At least one share."""
+    """A way: what the kernel plane installs for one listen port in one address family, with the
+    addresses (at least one) where new flows go.
+    """
 
     proto: Proto
     port: int
     ipv6: bool
     shares: tuple[Share, ...]
-    host: str = ""  # the one address that is listened on; empty: every one of this host
-    random: bool = False  # which share: by chance, or in turn
+    host: str = ""  # the one listen address; empty: every address of this host
+    random: bool = False  # the share of a flow is chosen by chance; else in turn
     idle: int = 0  # UDP: seconds without a datagram after which a flow is forgotten
-    admitted: Ranges | None = None  # whose first packets take it; the relay meets the others
+    admitted: Ranges | None = None  # clients that may take it; others reach the relay
 
     @property
     def key(self) -> Key:
-        """Return what no other way has."""
+        """Return the key of the way, which no other way has."""
         return self.ipv6, self.proto, self.port
 
     @property
@@ -78,7 +80,7 @@ class Way(NamedTuple):
 
     @property
     def entrance(self) -> Entrance | None:
-        """Return what a first packet passes before it gets there; None where all may."""
+        """Return the entrance that a first packet has to pass; None where all clients may come."""
         return None if self.admitted is None else Entrance(self.ipv6, self.admitted, self.chain)
 
     @property
@@ -105,8 +107,8 @@ class Way(NamedTuple):
         return {self.chain: "\n".join(lines)}
 
     def _spread(self) -> Iterable[tuple[str, str]]:
-        """Yield a condition and a translation for each share: the first takes its part of all,
-        the next its part of what is left. (Anonymous maps cost 0.4 ms each when there are many.)
+        """Yield a condition and a translation for each share: the first takes its part of all
+        flows, the next its part of the rest. (With many ways an anonymous map takes 0.4 ms each.)
         """
         left = sum(share.weight for share in self.shares)
         how = "random" if self.random else "inc"
@@ -131,14 +133,14 @@ class Way(NamedTuple):
 
 
 def entrances(before: Iterable[Way], after: Iterable[Way]) -> tuple[str, str]:
-    """Return what is done for entrances before a `transaction` and in it; `before` and `after` are
-    all ways of the table. Nothing where none has an entrance.
+    """Return the commands for entrances before a `transaction`, and at its end; `before` and
+    `after` are all ways of the table. Empty where none has an entrance.
     """
     return replaced(filter(None, map(_entrance, before)), filter(None, map(_entrance, after)))
 
 
 def entrances_mended(ways: Iterable[Way]) -> str:
-    """Return what makes the sets of all `ways` of the table whole again."""
+    """Return the commands that restore the sets of entrances for all `ways` of the table."""
     return mended(filter(None, map(_entrance, ways)))
 
 
@@ -147,8 +149,8 @@ def _entrance(way: Way) -> Entrance | None:
 
 
 def transaction(before: Mapping[Key, Way], after: Mapping[Key, Way], gone: str = "") -> str:
-    """Return what replaces the ways `before` by the ways `after`; other ways are not touched.
-    `gone` removes the entrances that nothing leads through any longer.
+    """Return the commands that replace the ways `before` by the ways `after`, and no others.
+    `gone`: the commands that remove entrances which no way uses any longer.
     """
     old = {(where, key): value for way in before.values() for where, key, value in way.elements()}
     new = {(where, key): value for way in after.values() for where, key, value in way.elements()}
@@ -176,25 +178,27 @@ def transaction(before: Mapping[Key, Way], after: Mapping[Key, Way], gone: str =
 
 
 def count(ports: Iterable[Port]) -> str:
-    """Return what begins to count the flows of `ports`."""
+    """Return the commands that begin to count the flows of `ports`."""
     return _text(_elements("add", _counters(ports)))
 
 
 def uncount(ports: Iterable[Port]) -> str:
-    """Return what ends it."""
+    """Return the commands that end to count the flows of `ports`."""
     return _text(_elements("delete", _counters(ports)))
 
 
 def forgive(ports: Iterable[Port]) -> str:
-    """Return what lets new clients of `ports` be translated at once, after a refusal too."""
-    # An element that is not there cannot be deleted; added first, it always is.
+    """Return the commands after which new clients of `ports` are translated, also if an upstream
+    has refused a moment ago.
+    """
+    # Added first: only an element that exists can be deleted.
     elements = [(f"down_{proto}", str(port)) for proto, port in ports]
     return _text([*_elements("add", elements), *_elements("delete", elements)])
 
 
 def lease(*, lasting: bool) -> str:
-    """Return what lets the rules lead clients on as long as their process lives and a moment
-    after it, or, `lasting`, until they are removed.
+    """Return the commands by which the rules forward clients while their process lives and a moment
+    after it, or, if `lasting`, until they are removed.
     """
     lines = [f"flush set {TABLE} lease"]
     if lasting:
@@ -203,8 +207,9 @@ def lease(*, lasting: bool) -> str:
 
 
 def plain(text: str) -> str:
-    """Return `text` for an nft that knows no verdicts behind `typeof` (1.0.2 of Ubuntu 22.04 does
-    not): every nft reads what such an old one makes of `type`, unlike what a new one does.
+    """Return `text` for an nft that accepts no verdicts after `typeof` (such as 1.0.2 of Ubuntu
+    22.04), with `type`: what such an old nft makes of `type` every nft can read, unlike what a new
+    one makes of it.
     """
     for address, key in (("ip6 daddr", "ipv6_addr"), ("ip daddr", "ipv4_addr")):
         text = text.replace(f"typeof {address} . {_LISTEN}", f"type {key} . {_LISTEN_TYPE}")
@@ -212,8 +217,8 @@ def plain(text: str) -> str:
 
 
 def emptied(chains: Iterable[str], *, counters: bool = True) -> str:
-    """Return what takes all routes out of a table of this layout whose chains are `chains`, and
-    what was counted, unless not these `counters`.
+    """Return the commands that remove all routes from a table of this layout with these `chains`;
+    its counters, too, unless `counters` is false.
     """
     chains = tuple(chains)
     lines = [f"flush map {TABLE} {kind}{family}" for family in "46" for kind in ("any", "at", "to")]
@@ -235,7 +240,7 @@ def _counters(ports: Iterable[Port]) -> Iterable[tuple[str, str]]:
 
 
 def _elements(verb: str, elements: Iterable[tuple[str, str]]) -> list[str]:
-    """Return one line for each map or set that `elements` (its name, an element) speak of."""
+    """Return one line for each map or set in `elements`, which are (its name, an element)."""
     by_name: dict[str, list[str]] = defaultdict(list)
     for name, element in elements:
         by_name[name].append(element)

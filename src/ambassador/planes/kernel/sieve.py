@@ -1,6 +1,7 @@
-"""Which of conntrack's events the kernel is to tell: a program for its packet filter. Pure.
+"""The sieve: a program for the kernel's socket filter, which chooses the events of conntrack that
+we get. Pure.
 
-A connection has six events in its life and two or three of them matter, so the others are left out
+A connection has six events in its life, of which we need two or three: the kernel drops the others
 before they reach us (classic BPF: kernel documentation, "Linux Socket Filtering"; the extensions
 for netlink attributes: SKF_AD_NLATTR in include/uapi/linux/filter.h).
 """
@@ -52,12 +53,12 @@ def _value_of(load: int) -> tuple[_Step, ...]:
 
 
 def _tcp_state(otherwise: str) -> tuple[_Step, ...]:
-    """Return the steps from what conntrack says of the protocol to the state of TCP."""
+    """Return the steps from the attribute of the protocol to the state of TCP."""
     inner = (*_find_inside(_TCP, otherwise), *_find_inside(_STATE, otherwise))
     return (*inner, *_value_of(_LOAD_BYTE_AT))
 
 
-# Goes on with what is translated, and drops what is not.
+# Goes on with events of translated flows, and drops others.
 _TRANSLATED: tuple[_Step, ...] = (
     *_find(STATUS, otherwise=_DROP),
     *_value_of(_LOAD_WORD_AT),
@@ -66,10 +67,10 @@ _TRANSLATED: tuple[_Step, ...] = (
 
 
 def sieve(delete: int, port: int) -> bytes:
-    """Return the program that lets through, of translated flows only: that one begins, that its
-    entry is deleted (a message of type `delete`), and that a connection is over.
+    """Return the program that keeps these events of translated flows: one begins, its entry is
+    deleted (a message of type `delete`), and a connection is over.
 
-    Not what is `vanishing`, nor what the socket of this `port` enters.
+    Not the events of `vanishing`, nor of entries that the socket with this `port` makes.
     """
     steps: list[_Step | str] = [
         *_TRANSLATED,
@@ -91,7 +92,7 @@ def sieve(delete: int, port: int) -> bytes:
         *_tcp_state(otherwise=_KEEP),
         *((_EQUAL, _DROP, "", state) for state in LIVING),
         (_RETURN, 0, 0, _ALL),
-        "stateless",  # UDP; before Linux 5.11 TCP too, and whether it went on is not told
+        "stateless",  # UDP; before Linux 5.11 also TCP, without a sign whether it was open
         *_find(_ORIG, otherwise=_KEEP),
         *_find_inside(_TUPLE_PROTO, otherwise=_KEEP),
         *_find_inside(_PROTO_NUM, otherwise=_KEEP),
@@ -102,8 +103,8 @@ def sieve(delete: int, port: int) -> bytes:
 
 
 def vanishing(port: int) -> bytes:
-    """Return the program that lets through, of messages of deleted entries: those of translated
-    flows that went on and whose time was not over, unless `port` asked for it.
+    """Return the program that keeps, of the events of deleted entries, those of translated flows
+    that were open and whose time was not over, unless the socket with `port` deleted the entry.
     """
     steps: list[_Step | str] = [
         (_LOAD_WORD, 0, 0, _PORT),
@@ -118,8 +119,8 @@ def vanishing(port: int) -> bytes:
 
 
 def _program(steps: list[_Step | str]) -> bytes:
-    """Return `steps`, where a text names the step after it, and what drops or keeps a message
-    after them: to drop it comes first.
+    """Return the program of `steps`, where a text is a label for the step after it. After them come
+    the steps that drop and that keep a message: without a jump it is dropped.
     """
     places: dict[str, int] = {}
     program: list[_Step] = []

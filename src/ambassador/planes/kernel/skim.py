@@ -1,7 +1,7 @@
-"""Pass over connections that are over, in a dump of conntrack, without reading them. Pure.
+"""Skip connections that are over, in a dump of conntrack, without reading them. Pure.
 
 The kernel keeps a closed connection for a while, and cannot leave it out of a dump: of 50,000 new
-connections in 10 s all but a few are closed. To read one takes 10 us, to pass over it 0.2.
+connections in 10 s nearly all are closed. To read one takes 10 us, to skip it 0.2.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _STATE = (5, 1)  # length and CTA_PROTOINFO_TCP_STATE
 
 
 class Skim:
-    """For the entries of one dump. They look alike, so the place of the state in one is tried
-    first in the next.
+    """For the entries of one dump. They are alike, so the state is looked for first where the entry
+    before had it.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Skim:
         self._head = b""
 
     def over(self, data: bytes, begin: int, end: int) -> bool:
-        """Return whether what stands between `begin` and `end` is surely over."""
+        """Return whether the connection between `begin` and `end` is over for certain."""
         place = begin + self._at
         state = place + _HEAD.size
         if not self._head or data[place:state] != self._head:

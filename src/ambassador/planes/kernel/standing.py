@@ -1,7 +1,7 @@
-"""Whether this network namespace has any rules at all, asked of the kernel itself.
+"""Whether this network namespace has any rules at all, asked of the kernel by netlink.
 
-Where there are none, nobody has left any; what reads and writes them need not be imported, 1 MB,
-and 30 ms with the programs it runs.
+Where there are none, no ambassador has left any, and the modules that read and write rules need not
+be imported: 1 MB, and 30 ms with the programs that they run.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _OLDER = tuple(Path(f"/proc/thread-self/net/{family}_tables_names") for family i
 
 
 def anything_stands(older: Iterable[Path] = _OLDER) -> bool:
-    """Return whether there is a table of nftables, or of the older iptables. Blocks for a moment;
-    where it cannot be found out, there may be one.
+    """Return whether there is a table of nftables, or of the older iptables; True also where this
+    cannot be found out. Blocks for a moment.
     """
     try:
         netlink = NetlinkSocket()

@@ -1,4 +1,6 @@
-"""From steps to the routes of the kernel plane: which go, which come, which make way."""
+"""From steps of a plan to the routes of the kernel plane: which go, which come, and which others
+move to the relay or back.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ __all__ = ["Taken", "announce", "take"]
 
 
 class Taken(NamedTuple):
-    """What goes, what comes in its place or anew, and which others make way or may come back."""
+    """Routes that go; routes that come, new or in their place; and other routes of the same ports,
+    which the relay has to carry now, or no longer.
+    """
 
     replaced: list[KernelRoute]
     come: list[KernelRoute]
@@ -27,14 +31,14 @@ class Taken(NamedTuple):
 async def take(
     steps: Sequence[Step], routes: Registry, judge: Callable[[KernelRoute], str]
 ) -> Taken:
-    """Let `routes` be as `steps` say; `judge` tells why the relay has to have one altogether."""
+    """Change `routes` by `steps`; `judge` returns why the relay has to carry a whole route."""
     replaced, come = [], []
     for step in steps:
         match step:
             case AddRoute(route):
                 come.append(KernelRoute(route))
             case ChangeRoute(old, new, existing):
-                # Another one and not the same: if the transaction fails, `old` stands again.
+                # A new object: if the transaction fails, the old one is put back.
                 before = routes.of(old)
                 come.append(before.successor(new, existing))
                 replaced.append(before)
@@ -55,7 +59,7 @@ async def take(
 
 
 def announce(kernel_route: KernelRoute) -> None:
-    """Say that the kernel has a route whose names were not known when it was added."""
+    """Log that the kernel has a route now, whose names were not resolved when it was added."""
     if kernel_route.stage is not Stage.ARRIVED:
         return
     kernel_route.happened(Event.TOLD)

@@ -1,13 +1,12 @@
-"""Stop open flows to an endpoint in the transaction that takes its ways away.
+"""Stop open flows to an endpoint in the transaction that removes its ways.
 
-To end a flow, it has to be found: a walk through conntrack's table takes 15 to 60 ms, and every
-flow of a thousand its turn. Where what is written to the old endpoint meanwhile would be lost, its
-clients' packets are dropped from the transaction on. What a client has sent and nobody has
-acknowledged it sends again (RFC 9293, section 3.8.1): to be reset or, where the endpoint is back,
-to go on.
+To end a flow, it has to be found: a walk through conntrack's table takes 15 to 60 ms, and then each
+of perhaps a thousand flows is ended. Where writes to the old endpoint meanwhile would be lost, the
+packets of its clients are dropped from the transaction on. A client sends again what was not
+acknowledged (RFC 9293, section 3.8.1): then it is reset or, if the endpoint is back, goes on.
 
-Two sets and two rules at the head of the chain `up`, and only while something is in them: nobody
-else pays for it. The kernel takes each element out after STOPPED seconds, whatever becomes of us.
+This takes two sets, and two rules at the head of the chain `up`, which exist only while they are
+needed. The kernel removes each element after STOPPED seconds, also if our process is gone.
 
 Pure.
 """
@@ -21,13 +20,13 @@ from ambassador.planes.kernel.layout import TABLE, UP
 
 __all__ = ["STOPPED", "Stop", "lifted", "resumed", "stopped"]
 
-STOPPED = 3.0  # seconds: longer than it takes to end flows and to ask their peers again
+STOPPED = 3.0  # seconds: longer than it takes to end flows and to poke their peers again
 
 _FAMILIES = (("4", "ip"), ("6", "ip6"))
 
 
 class Stop(NamedTuple):
-    """Flows of TCP whose clients dialled `port`, to the upstream at `address` and `upstream`."""
+    """TCP flows from the listen port `port` to an upstream: its `address`, its port `upstream`."""
 
     port: int
     address: str
@@ -35,7 +34,7 @@ class Stop(NamedTuple):
 
 
 def stopped(stops: Collection[Stop]) -> str:
-    """Return what stops open flows from now on; those stopped before begin their time again."""
+    """Return the commands that stop open flows; the time of flows that are stopped begins again."""
     if not stops:
         return ""
     sets = (_set(end, ip) for end, ip in _FAMILIES)
@@ -43,15 +42,15 @@ def stopped(stops: Collection[Stop]) -> str:
 
 
 def resumed(stops: Collection[Stop]) -> str:
-    """Return what lets open flows go on that are stopped, or were a moment ago."""
+    """Return the commands that let open flows go on, which may be stopped."""
     if not stops:
         return ""
     return _text([*(_set(end, ip) for end, ip in _FAMILIES), *_anew(stops)])
 
 
 def lifted() -> str:
-    """Return what takes the rules away, and whatever is stopped yet."""
-    there = (_set(end, ip) for end, ip in _FAMILIES)  # what is not there cannot be deleted
+    """Return the commands that remove the rules and the sets, so that no flow is stopped."""
+    there = (_set(end, ip) for end, ip in _FAMILIES)  # added first: only what exists can be deleted
     return _up("") + _text([*there, *(f"delete set {TABLE} stopped{end}" for end, _ in _FAMILIES)])
 
 
@@ -61,7 +60,7 @@ def _set(end: str, ip: str) -> str:
 
 
 def _anew(stops: Collection[Stop]) -> list[str]:
-    """Return what takes `stops` out, be they in or not: what is not there cannot be deleted."""
+    """Return the commands that remove `stops`: added first, as only what exists can be deleted."""
     return [*_elements("add", stops), *_elements("delete", stops)]
 
 
@@ -81,7 +80,7 @@ def _rules() -> str:
 
 
 def _up(first: str) -> str:
-    """Return what makes the chain `up` anew, with the rules `first` before its own."""
+    """Return the commands that write the chain `up` anew, with the rules `first` before its own."""
     return f"flush chain {TABLE} up\ntable {TABLE} {{\n  chain up {{\n{first}{UP}  }}\n}}\n"
 
 

@@ -1,10 +1,11 @@
-"""Tell a segment out of the window of an open connection from one of a connection without an entry,
-where conntrack finds both invalid (nf_conntrack_tcp_loose=0) and no rule can tell them apart.
+"""Strays: invalid segments to our listen ports. Conntrack finds a segment invalid that is out of
+the window of an open connection; with nf_conntrack_tcp_loose=0 also one that belongs to a
+connection without an entry, and no rule can tell the two apart.
 
-Rules drop the first ones and have them traced (`again` of layout.py). Here conntrack is asked for
-each: where it has an entry, that entry is lenient about windows from now on, so that what comes
-late is translated and delivered as it would be without us; where it has none, the next segment is
-answered by a reset. Nothing wakes up here unless there is such a segment.
+Rules drop the first such segments and have them traced (`again` of layout.py). Here conntrack is
+asked for the entry of each. If there is one, it accepts segments out of the window from now on, so
+that late segments are translated and delivered, as without us. If there is none, our TCP answers
+the next segment by a reset. Without such segments nothing runs here.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _TURN = 32  # notices read in a turn of the loop
 
 
 class StrayWatch:
-    """From `open` to `close`, a segment out of the window does no harm to connections of ours."""
+    """From `open` to `close`, segments out of the window do not end connections of ours."""
 
     def __init__(self, conntrack: Conntrack) -> None:
         self._conntrack = conntrack
@@ -37,7 +38,7 @@ class StrayWatch:
         self._socket.watch(self._hear)
 
     def close(self) -> None:
-        """Hear nothing any longer."""
+        """Stop."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -60,4 +61,4 @@ class StrayWatch:
             try:
                 self._conntrack.be_lenient(source, destination)
             except PlaneError:
-                return  # what comes again is judged by that, as without us
+                return  # our TCP answers a later segment by a reset then

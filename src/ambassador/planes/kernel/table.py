@@ -1,4 +1,5 @@
-"""Our table in this network namespace: whose it is, and the transactions that change it."""
+"""Our table in this network namespace: which process has it, and the transactions that change it.
+"""
 
 from __future__ import annotations
 
@@ -32,11 +33,11 @@ from ambassador.planes.kernel.watch import RulesetWatch
 
 __all__ = ["Table", "counted", "foreign", "inherit", "retire"]
 
-_LEAST, _MOST = 0.5, 2.0  # seconds that one nft may take while we stop
+_LEAST, _MOST = 0.5, 2.0  # seconds that one run of nft may take while we stop
 
 
 class Table:
-    """The table, from `open` to `close`. Everything raises PlaneError."""
+    """The table, from `open` to `close`. Every method raises PlaneError."""
 
     def __init__(
         self,
@@ -47,8 +48,8 @@ class Table:
         owner: Owner | None = None,
         watch: RulesetWatch | None = None,
     ) -> None:
-        """`lock` is handed over by the ambassador we take over from; with `keep_rules` clients
-        are led on also when this process is gone. `watch` is told which changes are our own.
+        """`lock` is handed over by the predecessor; with `keep_rules` the rules forward clients
+        also when this process is gone. `watch` is told which changes are our own.
         """
         self._nft = nft
         self._watch = watch
@@ -56,22 +57,22 @@ class Table:
         self._keep_rules = keep_rules
         self._owner = owner or Owner()
         self._tied = False  # the rules end with this process
-        self.gives_way = ""  # why new clients are not led on, whatever stands there
+        self.gives_way = ""  # why the rules do not forward new clients, whatever ways there are
         self._lock: socket.socket | None = None
-        self._first = ""  # what the first transaction does beside its own changes
-        self._unsure = False  # a transaction was begun, and may have been made
-        self._stale = False  # something of ours stands there that must not go on as it is
-        # Counted by the one we have taken over from; an element added again goes on counting.
+        self._first = ""  # what the first transaction does before its own changes
+        self._unsure = False  # a transaction failed, and may have been made all the same
+        self._stale = False  # there is a table of an earlier ambassador, with its ways
+        # Ports that the predecessor counted; if added again, they go on counting.
         self._kept: set[Port] = set()
-        self._ways: dict[Key, Way] = {}  # as they should be there
+        self._ways: dict[Key, Way] = {}  # the ways that the table should have
         self._counted: set[Port] = set()
 
     async def exists(self) -> bool:
-        """Tell whether there is a table of our name, whoever made it."""
+        """Tell whether there is a table with our name, of whatever program."""
         return await self._nft.table() is not None
 
     async def open(self) -> None:
-        """Take the namespace for ourselves and look at what stands there; change nothing."""
+        """Take the lock of this network namespace and look at the table; change nothing."""
         handed = self._handed is not None
         self._lock, self._handed = self._handed or _lock(), None
         try:
@@ -95,9 +96,8 @@ class Table:
             )
 
     def give_way(self, reason: str) -> None:
-        """Let the relay have new clients, within the 5 s of a lease: what stands there leads them
-        where it should not, and nft does not change it, for `reason`. Not where rules stay beyond
-        this process.
+        """Have the relay serve new clients, within the 5 s of the lease: the ways in the table are
+        wrong, and nft cannot change them, for `reason`. Not where the rules outlive this process.
         """
         if self._tied and not self.gives_way:
             with contextlib.suppress(PlaneError):
@@ -105,23 +105,23 @@ class Table:
                 self.gives_way = f"{reason}; the relay has new sessions until that is over"
 
     def lead(self) -> None:
-        """Lead new clients on again: what stands there is as it should be."""
+        """Have the rules forward new clients again: the ways in the table are right."""
         if self.gives_way:
             self._owner.turn(alive=True)
             self.gives_way = ""
 
     @property
     def lock(self) -> socket.socket | None:
-        """What keeps others from the namespace; None while it is not ours."""
+        """The lock that keeps other ambassadors out; None while we do not have it."""
         return self._lock
 
     @property
     def unsure(self) -> bool:
-        """Whether nothing tells what stands there, until `make_sure`."""
+        """Whether it is not known what the table has, until `make_sure`."""
         return self._unsure
 
     async def make_sure(self) -> None:
-        """Where nothing tells what stands there, make it what it was before that change."""
+        """Where it is not known what the table has, make it as before the change that failed."""
         if not self._unsure:
             return
         if self._first:
@@ -131,18 +131,17 @@ class Table:
         self._unsure = False
 
     def hurry(self, grace: float) -> None:
-        """From now on, wait no longer for each transaction than a stop within `grace` seconds has
-        room for.
-        """
+        """From now on, limit the time of each transaction, to stop within `grace` seconds."""
         self._nft.hurry(max(_LEAST, min(_MOST, grace / 4)))
 
     @property
     def adopted(self) -> bool:
-        """Whether an ambassador has left a table here, until it is changed for the first time."""
+        """Whether an earlier ambassador has left a table, until we change it for the first time."""
         return self._stale
 
     async def look_again(self) -> None:
-        """Another has had the table: whatever stands there now, the next `commit` is the first."""
+        """Look at the table, which another process has had: the next `commit` is the first again.
+        """
         await self._look(keep=True)
 
     async def _look(self, *, keep: bool) -> None:
@@ -160,7 +159,7 @@ class Table:
         """Perform `change`, all of it or nothing."""
         if not change and not self._stale:
             return
-        # What the process before us had and we have not had until now is counted from nothing.
+        # Ports of the predecessor that are new here begin to count from 0.
         again = () if self._first else self._kept.intersection(change.counted)
         ways = dict(self._ways)
         for key in change.before:
@@ -171,7 +170,7 @@ class Table:
         try:
             await self._run(first + ruleset.uncount(again) + text)
         except PlaneError as error:
-            # What the change counts on is not there: another program has been here a moment ago.
+            # Something that the change needs is missing: another program has changed the table.
             if self._first or ABSENT not in str(error):
                 raise
             await self._run(await self._whole(mended()) + text)
@@ -182,30 +181,30 @@ class Table:
         self._counted.difference_update(change.uncounted)
 
     async def lift(self) -> None:
-        """Take away what stops open flows. Does nothing before the first `commit`."""
+        """Remove the rules that stop open flows. Does nothing before the first `commit`."""
         if not self._first:
             await self._run(stops.lifted())
 
     async def restore(self) -> None:
-        """Make everything as it should be, whatever another program has made of it. Does nothing
-        before the first `commit`.
+        """Make the table as it should be, whatever another program has changed. Does nothing before
+        the first `commit`.
         """
         if self._first:
             return
         found = await self._nft.table()
         if found is None or found.comment != LAYOUT:
-            inherit(found)  # raises where it is not ours
+            inherit(found)  # raises where the table is not of an ambassador
         elif strangers := foreign(found):
             _tell_of(strangers)
         try:
             await self._run(await self._whole(mended()))
         except UnsureError:
             raise
-        except PlaneError:  # a set of another kind, a table that is dormant
+        except PlaneError:  # as where a set is of another type, or the table is dormant
             await self._run(await self._whole(skeleton()))
 
     async def _whole(self, static: str) -> str:
-        """Return what makes the table of its `static` part, and all that is in it."""
+        """Return the commands that make the table: its `static` part, then all routes."""
 
         def text() -> str:
             return (
@@ -245,8 +244,8 @@ class Table:
         return frozenset() if self._first else await self._nft.ports("lost_udp")
 
     async def felt(self, families: Collection[int]) -> set[tuple[str, int, int]]:
-        """Return which peers have been told that their connection is cut: their address and port,
-        and our port. `families` are AF_INET and AF_INET6.
+        """Return the peers that have got a reset for a connection that was cut: their address and
+        port, and our port. `families` are AF_INET and AF_INET6.
         """
         found: set[tuple[str, int, int]] = set()
         for family in families:
@@ -259,7 +258,7 @@ class Table:
             await self._run(f"delete table {TABLE}\n")
 
     def close(self) -> None:
-        """Let another have the namespace."""
+        """Release the lock: another ambassador may take the namespace."""
         for lock in filter(None, (self._lock, self._handed)):
             lock.close()
         self._lock = self._handed = None
@@ -269,8 +268,9 @@ class Table:
 
 
 async def retire(nft: Nft) -> None:
-    """Take the routes out of a table that an ambassador left, for one that only relays: flows go
-    on, new ones reach the relay. Does nothing where there is none, or no right to touch it.
+    """Remove the routes from a table that an ambassador left, for an ambassador that only relays:
+    open flows go on, new ones reach the relay. Does nothing where there is no such table, or no
+    right to change it.
     """
     try:
         found = await nft.table()
@@ -282,7 +282,7 @@ async def retire(nft: Nft) -> None:
 
 
 def counted(counters: Mapping[str, Mapping[int, Counter]]) -> set[Port]:
-    """Return the ports that `counters` know."""
+    """Return the ports that `counters` has."""
     return {
         (proto, port)
         for proto in Proto
@@ -292,10 +292,11 @@ def counted(counters: Mapping[str, Mapping[int, Counter]]) -> set[Port]:
 
 
 def inherit(found: Found | None, *, keep: bool = False) -> str:
-    """Return what makes an empty table of our layout from what was `found`; counts go on if `keep`.
+    """Return the commands that make an empty table of our layout from the table `found`; with
+    `keep`, counters go on.
 
     A table of this layout, left by an ambassador that was killed, is kept: conntrack entries
-    refer to its timeout policies. One of another layout is replaced.
+    refer to its timeout policies. A table of another layout is replaced.
     """
     if found is None:
         return skeleton()
@@ -314,7 +315,7 @@ def inherit(found: Found | None, *, keep: bool = False) -> str:
 
 
 def foreign(found: Found) -> list[str]:
-    """Return the chains of our table that no ambassador makes."""
+    """Return the chains in our table that no ambassador makes."""
     ours = re.compile(r"(let[46]_[0-9a-f]+_)?(one[46]|spread[46]_(tcp|udp)_\d+|udp[46]_\d+)")
     return [name for name in found.chains if name not in CHAINS and not ours.fullmatch(name)]
 

@@ -1,4 +1,4 @@
-"""What is logged of ways that do not work."""
+"""Log lines about ways that do not work."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ __all__ = ["tell", "tell_of_guard"]
 
 
 def tell(one: KernelRoute, suspect: Suspect, saying: Saying, found: Fault) -> None:
-    """Log what becomes of the ways of one family of a route, or of one address. Of whole endpoints
-    the relay speaks.
+    """Log that the ways of one family of a route, or one address, are out of use or back. The relay
+    logs it for whole endpoints.
     """
     whole = suspect.endpoint is not None and (
         not suspect.address or len(one.places_of(suspect.endpoint, "")) < 2
@@ -39,7 +39,7 @@ def tell(one: KernelRoute, suspect: Suspect, saying: Saying, found: Fault) -> No
 
 
 def tell_of_guard(one: KernelRoute, guard: str) -> None:
-    """Log that the kernel, which is demanded, passes by the rules of a `guard` of the port."""
+    """Log that the kernel, which is demanded, bypasses a `guard` of the port (see `hindrances`)."""
     log.event(
         log.WARNING,
         "guard_passed_by",

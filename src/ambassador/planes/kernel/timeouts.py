@@ -1,4 +1,4 @@
-"""How long connection tracking keeps what is silent: timeout policies of nft(8). Pure."""
+"""How long connection tracking keeps silent flows: timeout policies of nft(8). Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 __all__ = ["POLICY", "timeout"]
 
-# The longest time that is right at any HZ: more than 2^31 jiffies would be in the past at once.
+# The longest time that works with any HZ of the kernel: more than 2^31 jiffies count as past.
 # By default conntrack forgets a half-closed flow after 60 s and a silent one after 5 days.
 _FOREVER = 2_000_000
 POLICY = {
@@ -18,8 +18,8 @@ POLICY = {
     "last_ack": 300,  # as long as a sender repeats its FIN
     "time_wait": 10,  # 120 by default: 2,000 new connections a second would fill the table
     # A SYN from the port of a connection that its upstream has reset belongs to the same entry, and
-    # leads where that led (nf_conntrack_proto_tcp.c, "may be out of sync"): its repetition, after
-    # 1 s, does not.
+    # goes to the same upstream (nf_conntrack_proto_tcp.c, "may be out of sync"). After 1 s that
+    # entry is gone, and the repeated SYN gets a new one.
     "close": 1,
     "retrans": 300,
     "unack": 300,

@@ -1,4 +1,4 @@
-"""What nftables tells of a segment that a rule of ours has marked to be traced (`meta nftrace` of
+"""Reads the events of nftables about segments that a rule of ours has traced (`meta nftrace` of
 nft(8)). Pure.
 
 The attributes are those of enum nft_trace_attributes in include/uapi/linux/netfilter/nf_tables.h.
@@ -26,8 +26,8 @@ _ADDRESSES = {4: (AF_INET, 12, 4), 6: (AF_INET6, 8, 16)}
 
 def ends(data: bytes, begin: int, end: int) -> tuple[Address, Address] | None:
     """Return source and destination of the segment that the attributes between `begin` and `end`
-    are about; None where they do not say so (the kernel tells it once a chain), or it was traced in
-    another table.
+    are about; None where they are missing (the kernel has them once a chain), or where it was
+    traced in another table.
     """
     found = attributes(data, begin, end)
     if not {_TABLE, _NETWORK, _TRANSPORT} <= found.keys():

@@ -1,5 +1,5 @@
-"""How connection tracking is set in this network namespace (kernel documentation,
-networking/nf_conntrack-sysctl.rst). A container sees it, and cannot change it.
+"""The settings of connection tracking in this network namespace (kernel documentation,
+networking/nf_conntrack-sysctl.rst). A container can read them, and cannot change them.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def fill(settings: Path = _SETTINGS) -> Fill | None:
 
 
 def takes_up(settings: Path = _SETTINGS) -> bool:
-    """Return whether a connection without an entry gets one in the middle of its life, which is
-    the kernel's default (nf_conntrack_tcp_loose).
+    """Return whether an open connection without an entry gets one at its next segment, which is the
+    kernel's default (nf_conntrack_tcp_loose).
     """
     try:
         return (settings / "nf_conntrack_tcp_loose").read_text().strip() != "0"

@@ -14,8 +14,8 @@ __all__ = ["Change"]
 
 @dataclass(slots=True)
 class Change:
-    """What one transaction does: ways replaced, ports counted or no longer, refusals forgiven,
-    open flows stopped, or let go on.
+    """What one transaction does: it replaces ways, begins or ends to count ports, forgets refusals
+    of upstreams, and stops open flows or lets them go on.
     """
 
     before: dict[Key, Way] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class Change:
         return any((*changes, self.stopped, self.resumed))
 
     def text(self, here: Iterable[Way], then: Iterable[Way]) -> str:
-        """Return the transaction; `here` are all ways of the table before it, `then` after it."""
+        """Return the text of the transaction; `here`: all ways of the table before, `then`: after."""
         first = last = ""
         if any(way.admitted for ways in (self.before, self.after) for way in ways.values()):
             first, last = ruleset.entrances(here, then)

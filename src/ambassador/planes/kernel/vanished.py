@@ -1,10 +1,10 @@
-"""See to flows whose entries in connection tracking were deleted while they were open.
+"""Vanished flows: their entries in connection tracking were deleted while they were open.
 
-The next segment of a peer then meets our own TCP, which resets it, while the other peer, if it
-only reads, waits for ever. So the entry is made once more at once, and the flow goes on. A segment
-may have come before that, so both peers are asked too: what an established peer answers (see
-poke.py) goes through the new entry to the other one, which resets it where it is gone, or, without
-an entry, to our own TCP, which does the same.
+The next segment of a peer then reaches our own TCP, which resets the connection; the other peer, if
+it only reads, waits for ever. So the entry is made again at once, and the flow goes on. A segment
+may have come before that: so both peers are poked, too (see poke.py). The answer of a peer goes
+through the new entry to the other peer, which resets it if the connection is gone there; without an
+entry it goes to our own TCP, which resets it, too.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ from ambassador.tasks import Slice, spawn
 __all__ = ["VanishedFlows", "Vanishing"]
 
 _GROUP = 3  # NFNLGRP_CONNTRACK_DESTROY
-_BUFFER = 32 << 20  # 30,000 flows that vanish at once
-_TOGETHER = 0.01  # seconds in which what vanishes is seen to in one go
+_BUFFER = 32 << 20  # for 30,000 flows that vanish at once
+_TOGETHER = 0.01  # seconds: flows that vanish within this time are handled together
 _PIECE = 50
-_TURN = 64  # notices read in a turn of the loop
-# When peers are asked, in seconds after each other: their interface may come back later.
+_TURN = 64  # events that are read in a turn of the event loop
+# When peers are poked, in seconds after each other: their interface may come back later.
 _ASKING = (0.1, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 
 class Vanishing(Enum):
-    """What becomes of a flow whose entry vanishes: the first, then one of the others."""
+    """What happens to a flow whose entry vanishes: first GONE, then one of the others."""
 
-    GONE = "gone"  # its entry is
-    AGAIN = "again"  # it has been entered again, by another id
-    LEFT = "left"  # it has not
+    GONE = "gone"  # its entry is gone
+    AGAIN = "again"  # its entry is made again, with another id
+    LEFT = "left"  # its entry could not be made again
 
 
 class VanishedFlows:
-    """From `open` to `close`; `ours` tells whether a flow is of one of our routes. `poker` is open
-    where there is the right to raw sockets. `told` is called with what becomes of each, `missed`
-    with the number of connections of which nothing is known.
+    """Works from `open` to `close`; `ours` tells whether a flow is of one of our routes. `poker` is
+    open where there is the right to raw sockets. `told` is called with what happens to each flow,
+    `missed` with the number of events that were lost.
     """
 
     def __init__(
@@ -71,12 +71,12 @@ class VanishedFlows:
         self._asking: set[asyncio.Task[None]] = set()
 
     def open(self) -> None:
-        """Begin; raises PlaneError. What `conntrack` deletes itself has not vanished."""
+        """Begin; raises PlaneError. Entries that `conntrack` deletes itself do not count."""
         self._socket = NetlinkSocket((_GROUP,), _BUFFER, vanishing(self._conntrack.port))
         self._socket.watch(self._hear_some)
 
     def close(self) -> None:
-        """See to nothing any longer."""
+        """Stop."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -91,7 +91,7 @@ class VanishedFlows:
             self._work = spawn(self._see_to_all(), "vanished flows")
 
     def _hear(self, notices: NetlinkSocket) -> bool:
-        """Hear of the next notice; tell whether there was one."""
+        """Read the next event; return whether there was one."""
         try:
             data = notices.sock.recv(65536)
         except OSError as error:
@@ -144,7 +144,7 @@ class VanishedFlows:
         return (self._dropped - before) % (1 << 32)
 
     async def _revive(self, gone: Sequence[Vanished]) -> list[Vanished]:
-        """Make the entries of `gone` again; return the entries that could not be made."""
+        """Make the entries of `gone` again; return those that could not be made."""
         failed: list[Vanished] = []
         turn = Slice()
         for first in range(0, len(gone), _PIECE):
@@ -161,7 +161,7 @@ class VanishedFlows:
             self._told(Vanishing.LEFT if id(one) in without else Vanishing.AGAIN, one.flow)
 
     async def _ask(self, flows: Sequence[Flow], without: Collection[int]) -> None:
-        """Ask the peers of `flows`, of which the flows whose ids are `without` have no entry."""
+        """Poke the peers of `flows`; flows with ids in `without` have no entry."""
         gone = [flow for flow in flows if flow.id in without]
         there = [flow for flow in flows if flow.id not in without]
         for pause in _ASKING:

@@ -1,9 +1,9 @@
-"""Hear from nftables when another program changes our table.
+"""Notice when another program changes our table.
 
-Every transaction is told of when it is done (nft(8), "monitor"): what it has changed, and at the
-end its number and the program it came from. Ours are made by the program nft, so they are told from
-others by their numbers: where the number has grown by more than our own one, somebody else was at
-work.
+The kernel reports every transaction when it is done (nft(8), "monitor"): what it has changed, and
+at the end its number and the name of the program. Ours are made by the program nft, too, so only
+the numbers show the difference: where the number has grown by more than our own transaction,
+another program has changed rules.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["Made", "RulesetWatch", "touches"]
 
 _SUBSYSTEM = 10 << 8  # NFNL_SUBSYS_NFTABLES
 _GROUP = 7  # NFNLGRP_NFTABLES
-_BUFFER = 4 << 20  # of a transaction with 5,000 routes, more than half
+_BUFFER = 4 << 20  # a transaction with 5,000 routes takes more than half of it
 _INET = 1  # NFPROTO_INET
 _NAME = TABLE.split()[1].encode() + b"\0"
 _U32 = Struct(">L")
@@ -31,7 +31,7 @@ _HEADER = Struct("=LHHLL")  # struct nlmsghdr of netlink(7)
 _CHANGES = {_SUBSYSTEM | kind for kind in (0, 2, 3, 5, 6, 8, 9, 11, 12, 14, 18, 20)}
 _ELEMENTS = {_SUBSYSTEM | 12, _SUBSYSTEM | 14}
 _GENERATION, _ASK_GENERATION = _SUBSYSTEM | 15, _SUBSYSTEM | 16
-# What packets write there themselves, and what is only true for seconds.
+# Sets that packets write to, with elements that last only for seconds.
 _PASSING = {
     *(b"down_tcp\0", b"down_udp\0", b"unsent_udp\0", b"lost_udp\0"),
     *(b"tried4\0", b"tried6\0", b"led4\0", b"led6\0"),
@@ -39,8 +39,8 @@ _PASSING = {
 
 
 class Made:
-    """By which sockets transactions were made, as the kernel numbers them: the first of a program
-    has the number of its process (netlink(7)).
+    """The netlink ports of the sockets by which transactions were made: the port of the first
+    socket of a process is its pid (netlink(7)).
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Made:
         self.heard = asyncio.Event()
 
     async def by_process(self, number: int) -> None:
-        """Wait until process `number` has made one."""
+        """Wait until process `number` has made a transaction."""
         while number not in self.by:
             self.heard.clear()
             await self.heard.wait()
@@ -77,7 +77,7 @@ class RulesetWatch:
         self._socket.watch(self._hear)
 
     def close(self) -> None:
-        """Hear nothing any longer."""
+        """Stop."""
         if self._socket is not None:
             self._socket.close()
         if self._questions is not None:
@@ -86,7 +86,7 @@ class RulesetWatch:
 
     @asynccontextmanager
     async def ours(self) -> AsyncIterator[Made]:
-        """While this is entered, one transaction is our own; what is yielded hears who made it."""
+        """In this context one transaction is our own; yield the Made that notes its process."""
         self._made = made = Made()
         if self._socket is None:
             yield made
@@ -104,11 +104,11 @@ class RulesetWatch:
                 self._changed("")
 
     def ignore(self) -> None:
-        """Hear nothing until `listen`: an ambassador that takes over has the table."""
+        """Ignore all changes until `listen`: a successor has the table."""
         self._deaf = True
 
     def listen(self) -> None:
-        """Hear of what happens from now on."""
+        """Notice changes from now on."""
         self._hear_ours()
 
     def _hear_ours(self) -> None:
@@ -165,11 +165,11 @@ class RulesetWatch:
 
 
 def touches(data: bytes, kind: int, begin: int, end: int) -> bool:
-    """Return whether a message is of our table, and of more than what packets write there."""
+    """Return whether a message is of our table, and not of a set that packets write to."""
     if data[begin - 4] != _INET:  # nfgen_family
         return False
     found = attributes(data, begin, end)
-    # The name of the table is attribute 1 of each; the set's, of elements, 2.
+    # Attribute 1 of each message is the name of the table; 2, of elements, that of the set.
     if 1 not in found or data[slice(*found[1])] != _NAME:
         return False
     return not (kind in _ELEMENTS and 2 in found and data[slice(*found[2])] in _PASSING)

@@ -1,4 +1,4 @@
-"""From a route, and what is known of its endpoints, to its ways through the kernel. Pure."""
+"""The ways of a route through the kernel, made from the addresses of its endpoints. Pure."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ Place = tuple[str, int]  # an address and a port of an endpoint
 
 
 def active(endpoints: Sequence[Endpoint], out: Collection[Suspect]) -> Sequence[Endpoint]:
-    """Return the endpoints new flows may go to: the usable ones that are not `out`, backups only
-    without others.
+    """Return the endpoints new flows may go to: usable ones that are not `out`; backups only where
+    there are no others.
     """
     reachable = [one for one in filter(usable, endpoints) if not out or Suspect(one) not in out]
     return [endpoint for endpoint in reachable if not endpoint.backup] or reachable
@@ -37,7 +37,7 @@ def ways(
 
     `known` has the addresses of each host, IP literals among them; `families` the address
     families that are forwarded (True: IPv6). A family in which one of the endpoints has no
-    address is left to the relay, which can change from one to the other.
+    address is left to the relay, which can connect an IPv4 client by IPv6, and the reverse.
     """
     if not isinstance(route.listen, Inet) or route.hold is not None:
         return ()
@@ -49,7 +49,7 @@ def ways(
         if out and Suspect(None, "", ipv6) in out:
             continue
         admitted = _admitted(route, ipv6)
-        if admitted is not None and not admitted.firsts:  # nobody: the relay refuses them
+        if admitted is not None and not admitted.firsts:  # no client may come: the relay refuses
             continue
         host = _listens(route.listen.host, ipv6)
         hosts = [_addresses(endpoint, known, out, ipv6) for endpoint in endpoints]
@@ -77,7 +77,7 @@ def _admitted(route: Route, ipv6: bool) -> Ranges | None:
 
 
 def belonging(route: Route, known: Known) -> frozenset[Place]:
-    """Return every address and port whose open flows may stay, reachable or not."""
+    """Return every address and port whose open flows may stay, also if it is not reachable."""
     return places(route, filter(keeps, route.endpoints), known)
 
 
@@ -141,7 +141,7 @@ def _addresses(
 
 
 def _weights(endpoints: Sequence[Endpoint], counts: Sequence[int]) -> Sequence[int]:
-    """Return the weight of each address of each endpoint: together they have the endpoint's."""
+    """Return the weight of an address of each endpoint: its addresses share its weight."""
     if len(counts) == 1:
         return (1,)
     common = lcm(*counts)

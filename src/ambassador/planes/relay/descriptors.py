@@ -65,7 +65,7 @@ class Descriptors:
 
     @property
     def most_flows(self) -> int:
-        """How many UDP flows there may be. Anybody can make flows, with forged addresses: so some
+        """How many UDP flows there may be. Flows can be made with forged addresses: so some
         descriptors are left to clients of TCP.
         """
         return max(1, min(self.limit // 2, self._at_first * 3 // 4))

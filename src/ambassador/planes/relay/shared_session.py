@@ -57,7 +57,7 @@ class SharedSession(SessionFacts):
         if packed is None or upstream is None:
             return
         if self.candidate is not None and self.candidate.port and not upstream.closed:
-            # Keepalives may not have seen to it yet.
+            # Keepalives may not have set it yet.
             with suppress(OSError):  # it is reset: the poller reports it
                 keep_alive(upstream.sock, self.live.route.keepalive)
         passed, socks, unsent = packed

@@ -49,7 +49,8 @@ Numbers: TypeAlias = tuple[int, int, int]  # key, to_upstream, to_client
 class Way(NamedTuple):
     """One address that clients of a door are connected to: an IP literal and a port, or a path and
     0. Its `number` is of no other way of that door, ever. `endpoint` is the endpoint of the route
-    that has this address; `written`: see evidence.Candidate.
+    that has this address; `written`: see evidence.Candidate. (A way of the kernel plane is
+    something else.)
     """
 
     number: int
