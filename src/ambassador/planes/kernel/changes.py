@@ -1,4 +1,6 @@
-"""Changes that no caller waits for (of a name, of a doubt, after a failure of nft), made soon."""
+"""Changes of ways that no caller waits for: a name has other addresses, a doubt begins or ends, or
+nft has failed before.
+"""
 
 from __future__ import annotations
 

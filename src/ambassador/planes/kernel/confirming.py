@@ -1,7 +1,7 @@
 """Check that both peers of each connection that was cut got a reset, and log those that did not.
 
-A cut makes the peers find out by segments of poke.py, which they answer, and by resets to these
-answers. A firewall may drop such packets:
+A cut pokes both peers (poke.py): they answer, and our TCP answers that with a reset. A firewall may
+drop such packets:
 
     if it drops them since they belong to no connection: an entry of conntrack is made for each side
         (cut_entry.py), and the peers are poked once more;

@@ -124,8 +124,7 @@ class Doubts:
             raise PlaneError("\n".join(dict.fromkeys(found)))
 
     def look(self, routes: Iterable[KernelRoute]) -> None:
-        """Doubt the ways of `routes` that do not work by the rules and the forwarding of this host.
-        """
+        """Doubt ways of `routes` that do not work by the rules or the forwarding of this host."""
         sight = self._host.sight
         concerned = sight.concerned
         for one in routes:

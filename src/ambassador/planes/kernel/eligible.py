@@ -19,7 +19,8 @@ __all__ = ["Abilities", "crowded", "demand", "forwardable", "unable", "unable_to
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
-    """What the kernel plane can do here; each text but `nft` says why not, and is empty if it can.
+    """What the kernel plane can do here. Each text, except `nft`, says why something cannot be
+    done, and is empty if it can.
     """
 
     nft: str  # the path of the program

@@ -82,9 +82,9 @@ class Entrance(NamedTuple):
 
 
 def replaced(installed: Iterable[Entrance], wanted: Iterable[Entrance]) -> tuple[str, str]:
-    """Return two texts: commands to make entrances that are new, before the ways change, and to
-    remove entrances without a way after it. `installed` and `wanted`: the entrances of all ways of
-    the table.
+    """Return two texts: commands that make new sets, before the ways change; and commands that
+    remove entrances which no way uses any longer, after it. `installed` and `wanted`: the entrances
+    of all ways of the table, before and after.
     """
     before = {entrance.chain: entrance.set for entrance in installed}
     after = {entrance.chain: entrance for entrance in wanted}

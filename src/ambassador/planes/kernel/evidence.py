@@ -38,8 +38,8 @@ __all__ = [
     "step",
 ]
 
-# As long as the relay tries a failed endpoint last (DOUBT of planes/relay/live.py), and as long as
-# the table sends new clients to the relay after a refusal.
+# As long as the relay tries a failed endpoint last (DOUBT of planes/relay/doubts.py), and as the
+# table sends new clients to the relay after a refusal (`down_tcp` of layout.py).
 FIRST = 5.0
 LONGEST = 320.0
 # A suspect that is tried for so many of its pauses without failing works again.

@@ -1,5 +1,4 @@
-"""Our table in this network namespace: which process has it, and the transactions that change it.
-"""
+"""Our table in this network namespace: its lock, and the transactions that change it."""
 
 from __future__ import annotations
 
@@ -140,8 +139,7 @@ class Table:
         return self._stale
 
     async def look_again(self) -> None:
-        """Look at the table, which another process has had: the next `commit` is the first again.
-        """
+        """Look at the table, which another process has had: the next `commit` counts as first."""
         await self._look(keep=True)
 
     async def _look(self, *, keep: bool) -> None:

@@ -31,7 +31,7 @@ class Change:
         return any((*changes, self.stopped, self.resumed))
 
     def text(self, here: Iterable[Way], then: Iterable[Way]) -> str:
-        """Return the text of the transaction; `here`: all ways of the table before, `then`: after."""
+        """Return the text for nft; `here`: all ways of the table before it, `then`: after it."""
         first = last = ""
         if any(way.admitted for ways in (self.before, self.after) for way in ways.values()):
             first, last = ruleset.entrances(here, then)

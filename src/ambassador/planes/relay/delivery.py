@@ -21,8 +21,8 @@ _STALLED = 60.0
 
 
 class Delivery:
-    """Tells `reader`, the side that is still there, when its peer has acknowledged everything, or
-    nothing for a minute.
+    """Tells `reader`, the side that is still there, when all bytes for it are acknowledged, or none
+    was acknowledged for a minute.
     """
 
     def __init__(self, reader: Side) -> None:

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 __all__ = ["Doors"]
 
 _AT_FIRST = 64  # doors that are opened before a client comes
-_PATIENCE = 0.5  # seconds to wait for a worker to confirm a change: after that it stands still
+_PATIENCE = 0.5  # seconds to wait for workers to confirm a change: a later one stands still
 
 
 class Doors:
@@ -254,8 +254,7 @@ class Doors:
         opening.listener.brought(message, candidate, socks, known)
 
     def gone(self, worker: Worker) -> int:
-        """Count as cut the sessions that `worker`, which is gone, did not tell of; return how many.
-        """
+        """Count as cut the sessions that `worker` had not told of when it went; return how many."""
         if self.shared is None:
             return 0
         self.hear()

@@ -148,7 +148,8 @@ class Ledger:
                 log.event(
                     log.WARNING,
                     "not_left",
-                    f"if this process is killed, the next one will not know all about it: {error}",
+                    "if this process is killed, the next one will not know all its sessions and "
+                    f"counters: {error}",
                     reason=str(error),
                 )
             self._unwritten = True

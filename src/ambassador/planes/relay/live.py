@@ -195,8 +195,7 @@ class LiveRoute:
         return working(endpoint, resolver.known(where.host))
 
     def candidate(self, place: int, listen_port: int, address: str) -> Candidate:
-        """Return the candidate for clients of `listen_port`: `address` of the endpoint at `place`.
-        """
+        """Return the candidate for clients of `listen_port`: that `address` of endpoint `place`."""
         found = self._led.get((place, listen_port, address))
         if found is None:
             if len(self._led) > _MOST_LED:  # a name that has new addresses again and again

@@ -189,7 +189,7 @@ class Offload(Dismissal):
         """
         now = time.monotonic()
         asked = [one for one in self.workers if not one.stands_still(now)]
-        with contextlib.suppress(TimeoutError):  # then the numbers are as old as they are
+        with contextlib.suppress(TimeoutError):  # some numbers stay old then
             async with asyncio.timeout(_PATIENCE):
                 await asyncio.gather(*(one.measure() for one in asked))
         return [one for one in asked if not one.asked]
@@ -276,7 +276,7 @@ class Offload(Dismissal):
             loads[place] += 1
             shares[place].append(session)
         for worker, share in zip(able, shares, strict=True):
-            if share:  # after an answer: so a worker that stands still since a moment gets nothing
+            if share:  # after an answer: a worker that has just begun to stand still gets nothing
                 worker.when_it_answers(partial(_give, worker, share))
 
     def gone(self, worker: Worker) -> None:

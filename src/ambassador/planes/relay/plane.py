@@ -138,7 +138,7 @@ class RelayPlane(Onward):
         added = [step.route for step in steps if isinstance(step, AddRoute)]
         piece = Slice()
         sockets, failures = await self._binding.bind(added, piece, once=bool(removed))
-        if failures and removed:  # perhaps what is removed stands in the way
+        if failures and removed:  # a route that is to be removed may have the address
             for route in removed:
                 await self._stop(route, piece)
             rest = [route for route in added if route.key not in sockets]
@@ -226,7 +226,7 @@ class RelayPlane(Onward):
     async def drain(self, grace: float) -> int:
         """Stop listening, let sessions end for `grace` seconds, cut the rest.
 
-        UDP flows are carried on meanwhile, but not waited for: nothing tells when one has ended.
+        UDP flows are carried on meanwhile, but not waited for: nothing shows when one has ended.
         """
         piece = Slice()
         for relay_route in self._routes.values():

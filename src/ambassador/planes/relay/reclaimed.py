@@ -102,8 +102,7 @@ class Reclaimed:
         offload.claimed(claims.shared, workers, claims.frozen)
 
     def end(self) -> Recovered:
-        """Go on with departures that had begun, and add up the counters; return what was recovered.
-        """
+        """Go on with departures that had begun, and add up the counters; return the result."""
         untold = self._claims.untold()
         more: dict[int, dict[str, float]] = {}
         for number, counts in untold.items():

@@ -70,7 +70,7 @@ class RelayRoute:
                 listener.close(reason)
 
     def status(self) -> RouteStatus:
-        """Return what is seen from outside."""
+        """Return the status of the route as the API shows it."""
         counters, sessions = self.live.counters, self.sessions
         return RouteStatus(
             route=self.live.route,

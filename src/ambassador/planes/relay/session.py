@@ -266,8 +266,7 @@ class Session(WaitingSession, Dialler):
         self._join(dial.candidate, upstream, events)
 
     def _pass_on(self, dial: Dial) -> None:
-        """Let the dials beside `dial` go on as trials, which show whether their addresses answer.
-        """
+        """Let other dials than `dial` go on as trials, which show whether addresses answer."""
         for one in (self._dial, *self._beside):
             if one is not None and one is not dial:
                 one.dialler = Trial(self.live, self.around)
