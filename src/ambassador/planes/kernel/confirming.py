@@ -158,7 +158,7 @@ def untold(left: Sequence[Flow], number: int) -> str:
     clients = ", ".join(shown(flow.client) for flow in left[:3])
     more = f" and {len(left) - 3} more" if len(left) > 3 else ""
     return (
-        f"{len(left)} of {number} sessions are cut, but not both of their sides have been told "
-        f"({clients}{more}): a firewall of this host, or on the way, drops what tells them; what "
-        "they send within an hour is answered by a reset, if that gets out"
+        f"{len(left)} of {number} sessions are cut, but not both of their sides have got a reset "
+        f"({clients}{more}): a firewall, here or on the way, drops packets of the cut; what "
+        "they send within an hour is answered by a reset, if a firewall lets that through"
     )

@@ -300,6 +300,6 @@ class Doubts:
         found = Fault(
             Kind.LOST,
             "new connections do not get through the kernel to its endpoints, though the relay's "
-            "do (a rule or a route of this host, or of one on the way)",
+            "do (by a rule or a route of this host, or of a host on the way)",
         )
         self._learn(one, Suspect(None, "", key[0]), Event.FAILS, found)

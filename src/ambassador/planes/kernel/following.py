@@ -219,7 +219,7 @@ class Following:
             self._told.pop(one, None)
         without = len(missing) + self._continued.keep({ends_of(one) for one in found.values()})
         return (
-            f", at least {without} sessions that ended have no line, {late} have it late"
+            f", at least {without} sessions that ended have no line here, {late} have a late one"
         ), without
 
     def _there(self, flow: Flow) -> None:

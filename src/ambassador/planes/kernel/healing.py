@@ -71,7 +71,7 @@ class Healing:
                     log.WARNING,
                     "rules_changed",
                     f"{self._by} changed our table {TABLE} again: it is put back in "
-                    f"{self._pause:g} s, and the relay has new connections until then",
+                    f"{self._pause:g} s, and new connections go to the relay until then",
                     pause=self._pause,
                 )
                 await asyncio.sleep(self._pause)

@@ -101,7 +101,7 @@ class Table:
         if self._tied and not self.gives_way:
             with contextlib.suppress(PlaneError):
                 self._owner.turn(alive=False)
-                self.gives_way = f"{reason}; the relay has new sessions until that is over"
+                self.gives_way = f"{reason}; new sessions go to the relay until that is over"
 
     def lead(self) -> None:
         """Have the rules forward new clients again: the ways in the table are right."""

@@ -24,7 +24,7 @@ def tell(one: KernelRoute, suspect: Suspect, saying: Saying, found: Fault) -> No
         text = found.why if away else f"{suspect.address} gets new sessions again"
     else:
         family = "IPv6" if suspect.ipv6 else "IPv4"
-        text = f"the {'relay' if away else 'kernel'} has new {family} sessions"
+        text = f"new {family} sessions go to the {'relay' if away else 'kernel'}"
         text += f": {found.why}" if away else " again"
     log.event(
         log.WARNING if away else log.INFO,

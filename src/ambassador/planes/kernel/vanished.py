@@ -129,7 +129,7 @@ class VanishedFlows:
             log.WARNING,
             "flows_vanished",
             f"connection tracking forgot {again + ended + lost} open flows (an interface or an "
-            f"address went, or somebody deleted them): {again} go on"
+            f"address went, or a program deleted them): {again} go on"
             + (f", {ended} that were in use just then end" if ended else "")
             + (f", of {lost} nothing is known" if lost else ""),
             again=again,

@@ -213,7 +213,7 @@ def _hear(
             _next(channel, deadline)
         channel.sock.close()
         text = (
-            f"process {message.pid} speaks version {message.version} of what is said at a claim, "
+            f"process {message.pid} speaks version {message.version} of the messages of workers, "
             f"and this one {VERSION}: its sessions stay with it until they end"
         )
         log.event(log.WARNING, "worker_not_claimed", text, pid=message.pid)
@@ -257,7 +257,7 @@ def _memory(
     for one in memory:
         os.close(one)
     if not same:
-        raise ValueError("it worked for yet another process")
+        raise ValueError("it does not share memory with the other workers")
     return shared
 
 

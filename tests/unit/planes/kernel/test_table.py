@@ -201,7 +201,7 @@ def test_what_cannot_be_changed_is_let_go_of_where_rules_end_with_their_process(
         ours.give_way("nft: again")
         tied = can and not keep_rules
         assert owner.alive is (False if tied else before)
-        assert ours.gives_way.startswith("nft: no; the relay has new sessions") is tied
+        assert ours.gives_way.startswith("nft: no; new sessions go to the relay") is tied
         ours.lead()
         assert (ours.gives_way, owner.alive) == ("", before)
         ours.close()

@@ -24,8 +24,8 @@ def told():
 @pytest.mark.parametrize(
     ("suspect", "saying", "event", "text"),
     [
-        (FOUR, Saying.OUT, "way_out", f"the relay has new IPv4 sessions: {FAULT.why}"),
-        (SIX, Saying.BACK, "way_back", "the kernel has new IPv6 sessions again"),
+        (FOUR, Saying.OUT, "way_out", f"new IPv4 sessions go to the relay: {FAULT.why}"),
+        (SIX, Saying.BACK, "way_back", "new IPv6 sessions go to the kernel again"),
         (Suspect(NAME, "fd00::2"), Saying.OUT, "way_out", FAULT.why),
         (Suspect(NAME, "10.0.0.2"), Saying.BACK, "way_back", "10.0.0.2 gets new sessions again"),
     ],
