@@ -131,7 +131,7 @@ class RulesetWatch:
         return 0
 
     def _hear(self) -> bool:
-        """Hear the next piece; tell whether there was one."""
+        """Read the next events; return whether there were some."""
         if self._socket is None:
             return False
         try:

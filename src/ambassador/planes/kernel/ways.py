@@ -16,7 +16,7 @@ from ambassador.planes.kernel.ruleset import Share, Way
 
 __all__ = ["Place", "active", "belonging", "leaving", "places", "ways"]
 
-_LONGEST_IDLE = 2_000_000  # seconds; see layout.py
+_LONGEST_IDLE = 2_000_000  # seconds; see timeouts.py
 
 Known = Mapping[str, Sequence[str]]
 Place = tuple[str, int]  # an address and a port of an endpoint

@@ -1,4 +1,4 @@
-"""The listening sockets of routes: inherited, or bound again; all ports of a route or none."""
+"""The listening sockets of routes: inherited, or bound here; all ports of a route or none."""
 
 from __future__ import annotations
 

@@ -235,7 +235,7 @@ class Dial(Ready):
         """Close the connection without a call of the dialler."""
         self._patience.remove(self)
         with contextlib.suppress(OSError):
-            reset(self._sock)  # it may be connected since
+            reset(self._sock)  # it may be connected by now
         self.dialler.poller.close_socket(self._sock)
 
     @property

@@ -130,6 +130,6 @@ class Dismissal:
             try:
                 async with asyncio.timeout(_PATIENCE):
                     await worker.recall(_RECALLED)
-            except TimeoutError:  # it stands still
+            except TimeoutError:  # the worker stands still
                 return
             in_vain = in_vain + 1 if len(worker) >= before else 0

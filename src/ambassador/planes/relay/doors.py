@@ -72,7 +72,8 @@ class Doors:
         self._open: dict[int, Opening] = {}
         self._numbers: dict[StreamListener, int] = {}
         self.tally = Tally()
-        self.touched: Callable[[LiveRoute], None] = lambda _: None  # its counters have changed
+        # Called when counters of a route have changed.
+        self.touched: Callable[[LiveRoute], None] = lambda _: None
 
     @property
     def each(self) -> bool:

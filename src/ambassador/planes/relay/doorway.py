@@ -49,8 +49,8 @@ class Carried(Pair):
         "attempt", "book", "client_name", "connected", "doorway", "event", "key", "loop", "note",
         "number", "started", "told", "way",
     )  # fmt: skip
-    number: int  # of the book in which its end is counted,
-    book: int  # and where that is in the shared memory
+    number: int  # of the book in which its end is counted; see Shared
+    book: int  # the first cell of that book in the shared memory
     note: str | int  # handed over: see Adopt; begun at a door: its number in the route, 0: unknown
     # Of a session that began at a door:
     way: Way
@@ -126,7 +126,7 @@ class Attempt(Ready):
     def drop(self) -> None:
         """Close the connection."""
         self.pair.loop.attempts.discard(self)
-        reset(self.sock)  # it may be connected since
+        reset(self.sock)  # it may be connected by now
         self.pair.poller.close_socket(self.sock)
 
     def broke(self) -> None:

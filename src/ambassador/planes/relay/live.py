@@ -43,7 +43,7 @@ class LiveRoute:
     # By address as it is written: an endpoint stays the same when admin, health or weight change.
     evidence: dict[Address, Evidence] = field(default_factory=dict)
     serial: int = field(default_factory=serials)
-    number: int = 0  # of its last session
+    number: int = 0  # the number of its last session
     _failing: bool = False  # some endpoint of the route has failed
     # Candidates, by the place of the endpoint, the port that clients came to, and the address.
     _led: dict[tuple[int, int, str], Candidate] = field(default_factory=dict)

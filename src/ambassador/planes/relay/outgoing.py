@@ -60,7 +60,7 @@ _LONGEST = 200  # characters of a reason
 
 class _Copy(NamedTuple):
     key: int
-    token: object  # where this differs by now, the copy is out of date
+    token: object  # when this has changed, the copy is out of date
 
 
 class _Parcel(NamedTuple):

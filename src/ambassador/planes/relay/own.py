@@ -16,7 +16,7 @@ class OwnAddresses:
 
     def __init__(self, routes: Mapping[RouteKey, RelayRoute]) -> None:
         self._routes = routes
-        self._ports: set[int] | None = None  # that any route listens on; 0: a path
+        self._ports: set[int] | None = None  # all listen ports; 0: a path
 
     def change(self, doors: Doors) -> None:
         """Look at the routes anew, and have `doors` do so."""

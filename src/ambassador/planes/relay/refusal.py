@@ -41,7 +41,7 @@ def _is_here(candidate: Candidate) -> bool:
         return True
     family = socket.AF_INET6 if ":" in candidate.address else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        probe.connect((candidate.address, candidate.port))  # for datagrams only a look at routes
+        probe.connect((candidate.address, candidate.port))  # of datagrams: no packet is sent
         own: str = probe.getsockname()[0]
         peer: str = probe.getpeername()[0]
     # To an address of this host the kernel sends from that address; to 127.0.0.2 from 127.0.0.1.

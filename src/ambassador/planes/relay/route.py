@@ -130,7 +130,7 @@ class RelayRoute:
         if isinstance(listen, Unix):
             return listen.path == address
         everywhere = ("", "::", "0.0.0.0")
-        loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # where a connection to them leads
+        loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # where a connection to these leads
         own = (*everywhere, loopback.get(address, address))
         return port in listen.ports and listen.host in own
 

@@ -183,7 +183,7 @@ class SharedSession(SessionFacts):
     def ended(self, event: Event | None, to_upstream: int, to_client: int) -> None:
         """See worker.Worker."""
         assert self.upstream is not None
-        self.around.descriptors.take(2)  # that finish gives
+        self.around.descriptors.take(2)  # `finish` gives them back
         if event is None:
             self.because(Reason.CUT, "the process that carried it has ended")
         else:

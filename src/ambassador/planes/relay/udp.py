@@ -79,7 +79,7 @@ class UdpListener(Ready):
         return self._accepting
 
     def views(self, now: float) -> Iterator[SessionStatus]:
-        """Yield its open flows as the API shows them; see StreamListener.views."""
+        """Yield its open flows as the API shows them; see Arrivals.views."""
         route, queue = self._live.route, self._live.hold_queue
         for flow in tuple(self._flows):
             yield flow.view(route, now, held=flow in queue)

@@ -136,7 +136,7 @@ class UdpFlows(ByLastUse[UdpFlow]):
             self.sweep()
 
     def displace(self) -> None:
-        """End the flow that has been silent longest; see descriptors.FlowTable."""
+        """End the flow that has been silent longest; see Descriptors.displace."""
         if (oldest := self.oldest()) is not None:
             self.end(oldest, Reason.REFUSED, "displaced")
 
