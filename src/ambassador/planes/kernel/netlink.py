@@ -66,8 +66,8 @@ class NetlinkSocket:
                 packed = _PROGRAM.pack(size // _INSTRUCTION, pointer)
                 self.sock.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, packed)
             if groups:
-                # An overrun must not be an error of the descriptor (libuv, and so uvloop, stops to
-                # watch a descriptor with an error): `drops` counts it.
+                # An overrun must not be an error of the descriptor (libuv, and so uvloop, stops
+                # watching a descriptor with an error): `drops` counts it.
                 self.sock.setsockopt(_SOL_NETLINK, _NO_ENOBUFS, 1)
             for group in groups:
                 self.sock.setsockopt(_SOL_NETLINK, _ADD_MEMBERSHIP, group)

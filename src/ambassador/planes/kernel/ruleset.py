@@ -178,12 +178,12 @@ def transaction(before: Mapping[Key, Way], after: Mapping[Key, Way], gone: str =
 
 
 def count(ports: Iterable[Port]) -> str:
-    """Return the commands that begin to count the flows of `ports`."""
+    """Return the commands that begin counting the flows of `ports`."""
     return _text(_elements("add", _counters(ports)))
 
 
 def uncount(ports: Iterable[Port]) -> str:
-    """Return the commands that end to count the flows of `ports`."""
+    """Return the commands that stop counting the flows of `ports`."""
     return _text(_elements("delete", _counters(ports)))
 
 

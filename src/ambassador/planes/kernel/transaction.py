@@ -14,7 +14,7 @@ __all__ = ["Change"]
 
 @dataclass(slots=True)
 class Change:
-    """What one transaction does: it replaces ways, begins or ends to count ports, forgets refusals
+    """What one transaction does: it replaces ways, begins or stops counting ports, forgets refusals
     of upstreams, and stops open flows or lets them go on.
     """
 

@@ -57,7 +57,7 @@ class UdpListener(Ready):
     ) -> None:
         self._live = live
         self.sock = sock
-        # uvloop stops to poll a descriptor at its first error, and each refusal is one here. The
+        # uvloop stops polling a descriptor at its first error, and each refusal is one here. The
         # poller has one descriptor without errors, and is cheaper to change.
         self._poller = around.poller
         self.port = port

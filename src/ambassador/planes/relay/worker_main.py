@@ -71,7 +71,7 @@ def main(  # noqa: PLR0917 (the arguments of a process)
     gc.collect()
     gc.freeze()  # all objects of now stay: the collector need not look at them again
     while not loop.is_over:
-        # When several sockets were ready, more will be soon. To yield lets other processes make
+        # When several sockets were ready, more will be soon. Yielding lets other processes make
         # them ready first, and so saves calls of epoll_wait(2). 50 clients of a Redis on two cores:
         # half the calls, 15 % more requests a second.
         several = poller.turn(timers.wait()) > 1
