@@ -192,7 +192,7 @@ class Offload(Dismissal):
         with contextlib.suppress(TimeoutError):  # some numbers stay old then
             async with asyncio.timeout(_PATIENCE):
                 await asyncio.gather(*(one.measure() for one in asked))
-        return [one for one in asked if not one.asked]
+        return [one for one in asked if not one.owes_numbers]
 
     async def settle(self, sessions: Collection[Session]) -> None:
         """Wait until each of `sessions`, which have been cut, has ended; end it by force where its

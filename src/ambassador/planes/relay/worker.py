@@ -11,7 +11,6 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Collection, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from ambassador.planes.relay.channel import Attached, Channel
@@ -21,6 +20,7 @@ from ambassador.planes.relay.outlive import Outlive
 from ambassador.planes.relay.outliving import Outliving
 from ambassador.planes.relay.passing import received
 from ambassador.planes.relay.poller import Poller
+from ambassador.planes.relay.questions import Questions, Then
 from ambassador.planes.relay.shared import COLUMNS, LET_GO, NO_DOOR
 from ambassador.planes.relay.worker_messages import (
     Adopt,
@@ -94,9 +94,7 @@ class Worker(Outliving):
         # Of each session: the inodes of its sockets, and the book (see Shared) that counts its end.
         self._about: dict[int, tuple[int, int, int]] = {}
         self._fresh: list[tuple[int, int]] = []  # keys with numbers that it does not know yet
-        self.asked: list[asyncio.Future[None]] = []  # calls of `measure` that wait
-        self._answers: list[Callable[[], None]] = []
-        self._pinged: float | None = None  # since when an answer is expected
+        self._questions = Questions()
         if found is None:
             numbers = poller.limit, poller.memory.bound, int(doors.each)
             found = start(numbers, row, doors.shared, outlive)
@@ -136,19 +134,25 @@ class Worker(Outliving):
     async def recall(self, most: int) -> None:
         """Have at most `most` of its connected sessions returned; wait until they are here."""
         self._send(Back(most))
-        self.when_it_answers(partial(_set, back := asyncio.get_running_loop().create_future()))
+        self._ask(Ping(), back := asyncio.get_running_loop().create_future())
         await back
 
     def when_it_answers(self, then: Callable[[], None]) -> None:
         """Call `then` when the process has answered a ping; one that stands still never does."""
-        self._answers.append(then)
-        if self._pinged is None:
-            self._pinged = time.monotonic()
-            self._send(Ping())
+        self._ask(Ping(), then)
 
     def stands_still(self, now: float) -> bool:
         """Tell whether, at `now` by the monotonic clock, an answer of it is overdue."""
-        return self._pinged is not None and now - self._pinged > _STILL
+        return self._questions.wait(now) > _STILL
+
+    @property
+    def owes_numbers(self) -> bool:
+        """Whether a call of `measure` has not been answered."""
+        return self._questions.owe_numbers
+
+    def _ask(self, message: Ping | Ask, then: Then) -> None:
+        self._questions.add(time.monotonic(), then, numbers=isinstance(message, Ask))
+        self._send(message)
 
     def force(self, sessions: Collection[object]) -> None:
         """End those of its sessions that are in `sessions`, though the process does not answer. If
@@ -190,9 +194,7 @@ class Worker(Outliving):
 
     async def measure(self) -> None:
         """Ask for the numbers of all sessions; wait until they are here or the process is gone."""
-        self.asked.append(told := asyncio.get_running_loop().create_future())
-        self._pinged = self._pinged or time.monotonic()
-        self._send(Ask())
+        self._ask(Ask(), told := asyncio.get_running_loop().create_future())
         await told
 
     def settle(self, deadline: float) -> None:
@@ -216,7 +218,7 @@ class Worker(Outliving):
         self._found.forget_place()
         self._poller.close_socket(self._channel.sock)
         self._channel.forget()
-        self._release()
+        self._questions.gone()
         for session in left:
             session.ended(None, 0, 0)
 
@@ -252,11 +254,9 @@ class Worker(Outliving):
                 if self._fresh:
                     self.tell_numbers()
             case Hello():
-                self._pinged = None
-                answers, self._answers = self._answers, []
-                for then in answers:
-                    then()
-                if not self.is_ready:
+                if self.is_ready:
+                    self._questions.answered()
+                else:  # it has started
                     self.is_ready = True
                     self._owner.ready(self)
             case Heard(version):
@@ -276,9 +276,7 @@ class Worker(Outliving):
                     if session := self._sessions.get(key):
                         session.counted(to_upstream, to_client)
                 if not more:
-                    self._pinged = None
-                    if self.asked:
-                        _set(self.asked.pop(0))
+                    self._questions.answered()
 
     def _learn(self, item: Item) -> None:
         match item:
@@ -315,7 +313,7 @@ class Worker(Outliving):
     def _gone(self) -> None:
         self._poller.close_socket(self._channel.sock)
         self._channel.forget()
-        self._release()
+        self._questions.gone()
         self.is_ready = False
         self._end_piece()
         self._owner.gone(self)
@@ -327,12 +325,3 @@ class Worker(Outliving):
                 session.ended(None, 0, 0)
         if self._sessions:
             self._poller.later(0.0, self._end_piece)
-
-    def _release(self) -> None:
-        while self.asked:
-            _set(self.asked.pop())
-
-
-def _set(told: asyncio.Future[None]) -> None:
-    if not told.done():  # else the task that waited was cancelled
-        told.set_result(None)
