@@ -58,8 +58,9 @@ OPTIONS: Mapping[str, Option] = {
             (Proto.TCP,),
             "off",
             "client-server,spiffe://example.org/*",
-            "which identities may come in where it listens with tls://: names in certificates, * "
-            "for any characters; @/PATH: a file of such; off: any of the authority",
+            "which identities may come in where the route listens with tls://: names in "
+            "certificates, * for any characters; @/PATH: a file of such names; off: every identity "
+            "of the authority",
         ),
         Option(
             "pick",
@@ -86,7 +87,8 @@ OPTIONS: Mapping[str, Option] = {
             _BOTH,
             "off",
             "30s",
-            "how long until an endpoint that comes, or comes back, gets all of its part",
+            "how long until an endpoint that is new, or works again, gets its full share of new "
+            "sessions",
         ),
         Option(
             "connect",
@@ -113,8 +115,8 @@ OPTIONS: Mapping[str, Option] = {
             (Proto.TCP,),
             "60s",
             "2m",
-            "silence before TCP asks whether the other side is still there, which is gone after "
-            "twice that; off: never; the kernel plane does not ask",
+            "how long a peer is silent before TCP asks whether it is still there; a peer that is "
+            "silent for twice as long is gone; off: never; the kernel plane does not ask",
         ),
         Option(
             "source",
@@ -142,8 +144,8 @@ OPTIONS: Mapping[str, Option] = {
             _BOTH,
             "off",
             "10.0.0.0/8,192.168.1.7,fd00::/8",
-            "who may come in: networks, addresses, @FILE with such; all: everybody; off: what "
-            "AMBASSADOR_ALLOW says, and without that everybody",
+            "which clients may come in: networks, addresses, @FILE with these; all: all clients; "
+            "off: those of AMBASSADOR_ALLOW, and without that all clients",
         ),
         Option(
             "deny",
@@ -152,7 +154,7 @@ OPTIONS: Mapping[str, Option] = {
             _BOTH,
             "off",
             "10.0.9.0/24,@/etc/ambassador/deny",
-            "who may not come in, though allow has them: as in allow",
+            "which clients may not come in, even if allow names them: as in allow",
         ),
         Option(
             "limit",
@@ -180,7 +182,7 @@ OPTIONS: Mapping[str, Option] = {
             _BOTH,
             "off",
             "100/s",
-            "how many new sessions there may be in a time",
+            "how many new sessions may begin in this time",
         ),
         Option(
             "ban",
@@ -189,7 +191,7 @@ OPTIONS: Mapping[str, Option] = {
             _BOTH,
             "off",
             "10/1m",
-            "a client that was refused so often in a time is left out as long",
+            "a client that was refused this often in this time is banned for as long",
         ),
         *STORES,
     )
@@ -222,7 +224,7 @@ def parse_option(key: str, text: str, proto: Proto, where: str = "option") -> An
     if proto is Proto.UDP and isinstance(value, Limit | Rate):
         refuse_wait(value, text, where)
     if proto is Proto.UDP and key == "health" and value and value not in OF_UDP:
-        what = f"a UDP endpoint cannot be asked by {value}"
+        what = f"a UDP endpoint cannot be probed by {value}"
         raise ConfigError(Problem(where, what, shown(text), f"{', '.join(OF_UDP)}, or off", "dns"))
     return value
 

@@ -1,4 +1,4 @@
-"""The options that have to do with whether endpoints work, and which is the primary of a store."""
+"""The options that say how endpoints are probed, and which member of a store is the primary."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ STORES: tuple[Option, ...] = (
         _BOTH,
         "off",
         "dns",
-        f"how endpoints are asked whether they work: {', '.join(PROBES)}, http:/PATH, "
+        f"how endpoints are probed: {', '.join(PROBES)}, http:/PATH, "
         "http:PORT/PATH, redis-replica, postgres-replica "
-        f"(UDP: {', '.join(OF_UDP)}); one that does not gets no sessions",
+        f"(UDP: {', '.join(OF_UDP)}); an unhealthy endpoint gets no new sessions",
     ),
     Option(
         "interval",
@@ -42,7 +42,7 @@ STORES: tuple[Option, ...] = (
         _BOTH,
         "2s",
         "500ms",
-        "the time between two questions for health",
+        "the time between two probes of an endpoint",
     ),
     Option(
         "rise",
@@ -69,7 +69,7 @@ STORES: tuple[Option, ...] = (
         _BOTH,
         "no",
         "yes",
-        "whether endpoints get sessions all the same where every probe fails",
+        "whether endpoints get sessions even while every probe fails",
     ),
     Option(
         "lag",
@@ -87,7 +87,8 @@ STORES: tuple[Option, ...] = (
         (Proto.TCP,),
         "off",
         "sentinel://s1:26379,s2,s3/mymaster",
-        "who says which member of a store is the primary: sentinel://HOST,HOST/NAME",
+        "the authority that says which member of a store is the primary: "
+        "sentinel://HOST,HOST/NAME, patroni://HOST,HOST",
     ),
     Option(
         "none",
@@ -126,7 +127,7 @@ STORES: tuple[Option, ...] = (
         (Proto.TCP,),
         "off",
         "probe",
-        "who logs in at the members to ask them",
+        "the user that logs in to the members to probe them",
     ),
     Option(
         "password_file",
@@ -135,7 +136,7 @@ STORES: tuple[Option, ...] = (
         (Proto.TCP,),
         "off",
         "/run/secrets/redis",
-        "the file with the password of that",
+        "the file with the password of this user",
     ),
     Option(
         "sentinel_user",
@@ -144,7 +145,7 @@ STORES: tuple[Option, ...] = (
         (Proto.TCP,),
         "off",
         "probe",
-        "who logs in at the sentinels",
+        "the user that logs in to the sentinels",
     ),
     Option(
         "sentinel_password_file",
@@ -153,7 +154,7 @@ STORES: tuple[Option, ...] = (
         (Proto.TCP,),
         "off",
         "/run/secrets/sentinel",
-        "the file with the password of that",
+        "the file with the password of this user",
     ),
     Option(
         "health_tls",

@@ -57,7 +57,7 @@ def test_which_options_a_protocol_has():
     [
         ("conect", "5s", Proto.TCP, 'the option "conect" is unknown, did you mean "connect"?'),
         ("helth", "redis", Proto.TCP, 'the option "helth" is unknown, did you mean "health"?'),
-        ("health", "tcp", Proto.UDP, "a UDP endpoint cannot be asked by tcp"),
+        ("health", "tcp", Proto.UDP, "a UDP endpoint cannot be probed by tcp"),
         ("", "x", Proto.TCP, 'the option "" is unknown'),
         ("idle", "5s", Proto.TCP, 'the option "idle" is for UDP, the route is TCP'),
         ("connect", "5s", Proto.UDP, 'the option "connect" is for TCP, the route is UDP'),
