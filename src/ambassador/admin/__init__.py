@@ -1,1 +1,1 @@
-"""What an operator or a health check asks of the running program, over a unix socket."""
+"""The admin API: requests of operators and health checks to the running program, over HTTP."""

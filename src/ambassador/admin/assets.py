@@ -1,7 +1,8 @@
-"""The files of the page, as they are served: imported when somebody asks for the first one.
+"""The files of the page, as they are served: imported with the first request for one.
 
-Nothing in them is secret, and nothing is loaded from elsewhere: the policy says so to the browser
-(Content Security Policy Level 3), which also keeps out whatever a name or an error might carry.
+Nothing in them is secret, and nothing is loaded from elsewhere. The policy says so to the browser
+(Content Security Policy Level 3), which then also runs no script that is hidden in a name or an
+error.
 """
 
 from __future__ import annotations
@@ -32,13 +33,13 @@ HEADERS: Mapping[str, str] = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-cache",  # asked again each time; 304 where it is the same
+    "Cache-Control": "no-cache",  # the browser asks each time; 304 if the file is the same
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One file: its bytes, media type, and a tag that is another where the bytes are."""
+    """One file: its bytes, its media type, and a tag that differs if the bytes differ."""
 
     body: bytes
     kind: str
@@ -47,8 +48,8 @@ class Asset:
 
 @cache
 def asset(name: str, door: str) -> Asset | None:
-    """Return the file `name` of the page (empty: the page itself); None where there is none.
-    `door` is how the page is let in: `token`, `link` or `open`.
+    """Return the file `name` of the page (empty: the page itself); None if there is no such file.
+    `door` says how the page gets access to the API: `token`, `link` or `open`.
     """
     name = name or "index.html"
     suffix = name[name.rfind(".") :]

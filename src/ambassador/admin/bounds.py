@@ -9,15 +9,17 @@ from ambassador.tasks import spawn
 
 __all__ = ["FOLLOWERS", "REQUESTS", "Bounds", "Followers", "Pace", "Shared"]
 
-REQUESTS = 96  # at one time; a door has room for more connections, so that callers get in
-FOLLOWERS = 48  # of them may be answers that go on as long as both sides live
+REQUESTS = 96  # at one time; a door takes more connections, so that the others get an answer, too
+FOLLOWERS = 48  # requests at one time that follow the events, until one side ends
 _BURST = 0.5  # seconds' worth of requests that may come at once
-# A text takes as long to make as there are routes; for so many times as long no other is made.
+# After an answer that took N seconds to make, the next is not begun for N times this.
 _REST = 4.0
 
 
 class Bounds:
-    """Requests that are being answered at one time; one that is still coming is none yet."""
+    """Counts the requests that are being answered now; a request that is still being received does
+    not count yet.
+    """
 
     def __init__(self, most: int = REQUESTS) -> None:
         self._most = most
@@ -25,7 +27,7 @@ class Bounds:
 
     @property
     def full(self) -> bool:
-        """Whether no other is answered now."""
+        """Whether no further request is answered now."""
         return self._count >= self._most
 
     def __enter__(self) -> None:
@@ -36,14 +38,14 @@ class Bounds:
 
 
 class Pace:
-    """At most `rate` a second, half a second's worth of them at once."""
+    """At most `rate` requests a second, half a second's worth of them at once."""
 
     def __init__(self, rate: float) -> None:
         self._rate = rate
         self._due = 0.0
 
     async def turn(self) -> None:
-        """Wait where they come too fast."""
+        """Wait if requests come too fast."""
         now = asyncio.get_running_loop().time()
         self._due = max(self._due, now - _BURST) + 1 / self._rate
         if self._due > now:
@@ -51,7 +53,7 @@ class Pace:
 
 
 class Followers:
-    """Callers that follow what happens."""
+    """Counts the callers that follow the events."""
 
     def __init__(self, most: int = FOLLOWERS) -> None:
         self._most = most
@@ -59,11 +61,11 @@ class Followers:
 
     @property
     def full(self) -> bool:
-        """Whether no other may follow."""
+        """Whether no further caller may follow."""
         return self._count >= self._most
 
     async def counted(self, lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """Yield `lines`, and count for as long."""
+        """Yield `lines`; the caller counts until they end."""
         self._count += 1
         try:
             async for line in lines:
@@ -73,8 +75,8 @@ class Followers:
 
 
 class Shared:
-    """One answer for all callers that ask while it is being made next: what takes long is made
-    once at a time, and not without a pause.
+    """One answer for all callers that wait for the next one. Only one answer is made at a time, and
+    there is a pause after each, since making one may take long.
     """
 
     def __init__(self, make: Callable[[], Awaitable[Sequence[bytes]]]) -> None:

@@ -21,9 +21,9 @@ from ambassador.errors import ConfigError, NobodyError, RunError
 
 __all__ = ["ask", "events", "find", "forward", "get", "ready"]
 
-# What a command may take besides its own `timeout`; planes with thousands of routes have time.
+# Seconds a command may take beyond its own `timeout`; with thousands of routes planes need time.
 _PATIENCE = 30.0
-_LONGEST = 600.0  # seconds for what a page asks, which has a limit of its own
+_LONGEST = 600.0  # seconds for a request of a page, which has a time limit of its own
 _AGAIN = 0.02
 
 
@@ -39,7 +39,7 @@ class _Connection(http.client.HTTPConnection):
         while True:
             try:
                 self.sock.connect(str(self._path))
-            except BlockingIOError:  # its backlog is full (connect(2)), and it does not wait
+            except BlockingIOError:  # the backlog is full (connect(2)); a unix socket does not wait
                 if time.monotonic() > end:
                     raise TimeoutError from None
                 time.sleep(_AGAIN)
@@ -48,8 +48,8 @@ class _Connection(http.client.HTTPConnection):
 
 
 def ready(path: Path, timeout: float, *, endpoints: bool = False) -> tuple[bool, str]:
-    """Return whether the ambassador takes clients, and its phase; with `endpoints` whether each
-    route has one that works, or which has none. Raises RunError.
+    """Return whether the ambassador takes clients, and its phase; with `endpoints` also whether
+    each route has an endpoint that works, or which routes have none. Raises RunError.
     """
     url = "/readyz?endpoints" if endpoints else "/readyz"
     with _exchange(path, "GET", url, timeout=timeout) as response:
@@ -57,15 +57,15 @@ def ready(path: Path, timeout: float, *, endpoints: bool = False) -> tuple[bool,
 
 
 def ask(path: Path, command: Command, timeout: float = _PATIENCE) -> Any:
-    """Have the ambassador do `command` and return its result, of the type `command.result`.
+    """Send `command` to the ambassador and return its result, of the type `command.result`.
 
-    `timeout` in seconds is for what comes on top of the time that a move may take itself. Raises
-    what the ambassador raised, NobodyError when it does not answer.
+    A move may take `timeout` seconds more than its own timeout. Raises the error that the
+    ambassador raised, or NobodyError when it does not answer.
     """
     row = operation_of(command)
     if isinstance(command, (Move, Undo)):
         timeout += command.timeout
-    # Only what is not usual: a program of the version before knows no more.
+    # Only fields that differ from their default: an older ambassador may not know newer fields.
     given = ((key, getattr(command, key.attribute)) for key in keys_of(cast("Any", row.command)))
     fields = {key.name: value for key, value in given if value != key.default}
     url, body = row.path, None
@@ -83,21 +83,21 @@ def ask(path: Path, command: Command, timeout: float = _PATIENCE) -> Any:
 
 
 def get(path: Path, where: str, timeout: float) -> tuple[int, str, bytes]:
-    """Return status, type and body of what is at `where`, as they are. Raises RunError."""
+    """Return status, media type and body of a GET of `where`, unchanged. Raises RunError."""
     with _exchange(path, "GET", where, timeout=timeout) as response:
         return response.status, response.getheader("Content-Type", "text/plain"), response.read()
 
 
 def forward(path: Path, method: str, where: str, body: bytes, asked: str) -> tuple[int, str, bytes]:
-    """Have the ambassador answer a request as it is, given at the time `asked` (see ASKED); return
-    status, type and body. Raises RunError.
+    """Send a request unchanged to the ambassador; `asked` is when it was made (see ASKED). Return
+    status, media type and body of the answer. Raises RunError.
     """
     with _exchange(path, method, where, body or None, timeout=_LONGEST, asked=asked) as response:
         return response.status, response.getheader("Content-Type", "text/plain"), response.read()
 
 
 def events(path: Path, wanted: Events) -> Iterator[bytes]:
-    """Yield what has happened, each event as a line of JSON. Raises RunError."""
+    """Yield the events, each as a line of JSON. Raises RunError."""
     query = urlencode({"after": wanted.after, "follow": str(wanted.follow).lower()})
     patience = None if wanted.follow else _PATIENCE
     with _exchange(path, "GET", f"/v1/events?{query}", timeout=patience) as response:
@@ -108,7 +108,7 @@ def events(path: Path, wanted: Events) -> Iterator[bytes]:
 
 
 def _value(path: Path, status: int, text: bytes) -> Any:
-    """Return the value of a good answer; raise what another one tells of."""
+    """Return the value of a good answer; raise the error of any other answer."""
     try:
         value = json.loads(text)
         error = None if status == http.client.OK else as_error(value)
@@ -137,7 +137,8 @@ def _exchange(
     asked: str = "",
 ) -> Iterator[http.client.HTTPResponse]:
     connection = _Connection(path, timeout)
-    # What has not begun in time is not wanted any longer, also where the program stood still.
+    # A command that has not begun in time is not wanted any longer, also if the ambassador was
+    # stopped (SIGSTOP) meanwhile.
     headers = {ASKED: asked or f"{time.time():.3f}"}
     if body is not None:
         headers["Content-Type"] = "application/json"

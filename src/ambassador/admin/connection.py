@@ -1,6 +1,6 @@
-"""One HTTP connection: uvicorn's on h11, with limits for what a client may cost.
+"""One HTTP connection: uvicorn's on h11, with limits on what one client may cost.
 
-Imported only where it is used: it brings uvicorn with it, 60 ms.
+Imported with the first client: it imports uvicorn, which takes 60 ms.
 """
 
 from __future__ import annotations
@@ -22,16 +22,18 @@ from ambassador.sockets.unix import peer
 
 __all__ = ["Connection", "configured"]
 
-# Bytes given to h11 in one go. A chunk of a body may be six bytes and takes 15 us, a header of
-# four takes 10: a read of 256 KiB at once would keep sessions waiting for half a second.
+# Bytes given to h11 at a time. A chunk of a body may have six bytes and takes 15 us, a header of
+# four bytes takes 10 us: 256 KiB at once would keep sessions waiting for half a second.
 _PIECE = 2048
-_BUFFERED = 64 << 10  # bytes that may wait for their turn
-_AGAIN = 0.005  # seconds until it is looked whether uvicorn takes more
+_BUFFERED = 64 << 10  # bytes that may wait to be given to h11
+_AGAIN = 0.005  # seconds until the next look whether uvicorn takes more
 _LINES = 100  # of one head; a browser sends 20 headers
 
 
 def configured(build: Callable[[], Any], head_limit: int) -> uvicorn.Config:
-    """Return what uvicorn goes by: none of its own logs, and no header says who the caller is."""
+    """Return uvicorn's configuration: it logs nothing by itself, and trusts no header that names
+    the caller.
+    """
     config = uvicorn.Config(
         build(),
         log_config=None,
@@ -50,9 +52,9 @@ def configured(build: Callable[[], Any], head_limit: int) -> uvicorn.Config:
 
 
 class Connection(H11Protocol):
-    """`head_time` and `send_time`: seconds for a head to come, and for a reader to go on reading.
-    `lost` is called when it has ended. `reads` gets the tasks whose answers change nothing, for as
-    long as these are made.
+    """`head_time`: seconds in which the head of a request must have come. `send_time`: seconds for
+    which a client may read nothing of its answer. `lost` is called when the connection has ended.
+    `reads` has the tasks of requests that change nothing, while they are being answered.
     """
 
     def __init__(
@@ -80,21 +82,21 @@ class Connection(H11Protocol):
 
     @property
     def waits(self) -> bool:
-        """Whether it waits for the client: for a request, for the rest of one, or
-        for the answer to be read.
+        """Whether it waits for the client: for a request, for the rest of a request, or for the
+        client to read the answer.
         """
         return self._unread is not None or not self._answering or self.cycle.more_body
 
     @property
     def busy(self) -> bool:
-        """Whether something has been asked that is not answered to its end, as far as is known."""
+        """Whether there may be a request that is not answered completely."""
         if self.transport is None or self._buffer or self._answering:
             return True
         return bool(self.transport.get_write_buffer_size())
 
     @property
     def silent(self) -> bool:
-        """Whether nothing has been asked yet."""
+        """Whether no request has come yet."""
         return self.cycle is None
 
     @property
@@ -102,11 +104,11 @@ class Connection(H11Protocol):
         return self.cycle is not None and not self.cycle.response_complete
 
     def gone(self) -> bool:
-        """Tell whether nobody waits for the answer any longer. By asking the kernel, which knows
-        before the loop has come to hear of it.
+        """Return whether the client has gone and waits for no answer. The kernel is asked, because
+        it knows before the event loop does.
 
-        The end of a half (FIN) is taken for the end by TCP, where nothing else is told; a unix
-        socket tells the one from the other (poll(2), unix_poll in net/unix/af_unix.c).
+        Over TCP a half-close (FIN) counts as the end, because TCP does not tell the two apart; a
+        unix socket does (poll(2), unix_poll in net/unix/af_unix.c).
         """
         if self.transport.is_closing():
             return True
@@ -125,10 +127,10 @@ class Connection(H11Protocol):
             self.transport.abort()
 
     def leave(self) -> None:
-        """End it, after the answer that is being written."""
+        """End it after the answer that is being written."""
         try:
             self.shutdown()
-        except h11.LocalProtocolError:  # it is in the middle of something that is not HTTP
+        except h11.LocalProtocolError:  # the client has sent something that is not HTTP
             self.abort()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -139,7 +141,7 @@ class Connection(H11Protocol):
         self._watch()
 
     def data_received(self, data: bytes) -> None:
-        """Take what comes, piece by piece; see asyncio.Protocol."""
+        """Take the bytes, piece by piece; see asyncio.Protocol."""
         self._buffer += data
         if len(self._buffer) > _BUFFERED:
             self.transport.pause_reading()
@@ -147,19 +149,19 @@ class Connection(H11Protocol):
             self._feed()
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """Answer what was asked before; see asyncio.Protocol."""
+        """Answer the requests that came before the end; see asyncio.Protocol."""
         self._ended = True
         return bool(self._buffer) or self._answering
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is not HTTP; see uvicorn. What was asked before gets no other answer."""
+        """Refuse bytes that are not HTTP; see uvicorn. Requests before them get no other answer."""
         if self.cycle is not None:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         super().send_400_response(msg)
 
     def on_response_complete(self) -> None:
-        """Have a limit for the next head; see uvicorn."""
+        """Start the time limit of the next head; see uvicorn."""
         super().on_response_complete()
         self._watch()
 
@@ -174,7 +176,7 @@ class Connection(H11Protocol):
         self._lost(self)
 
     def pause_writing(self) -> None:
-        """Have a limit for a reader that does not read; see asyncio.BaseProtocol."""
+        """Start the time limit for a client that does not read; see asyncio.BaseProtocol."""
         super().pause_writing()
         if self._unread is None:
             self._unread = self.loop.call_later(self._send_time, self.transport.abort)
@@ -202,7 +204,8 @@ class Connection(H11Protocol):
             else:
                 super().data_received(piece)
         except Exception as error:
-            # What h11 or uvicorn did not think of; its client may send it again and again.
+            # An input that h11 or uvicorn does not expect. Only at level debug: a client may send
+            # it again and again.
             log.event(log.DEBUG, "no_http", f"a request that is not HTTP: {error!r}")
             self.transport.abort()
             return
@@ -213,7 +216,7 @@ class Connection(H11Protocol):
             self.transport.resume_reading()
 
     def _too_many_lines(self, piece: bytes) -> bool:
-        """Count the lines of a head: its bytes are limited, and yet 4,000 headers fit in."""
+        """Count the lines of a head: its bytes are limited, but 4,000 headers fit in them."""
         if self._answering:
             self._lines, self._last = 0, b""
             return False
@@ -223,7 +226,7 @@ class Connection(H11Protocol):
         return max(self._lines, head.count(b"\n")) > _LINES
 
     def _watch(self) -> None:
-        """Have a limit while no request is being answered."""
+        """Have a time limit while no request is being answered."""
         if self._answering:
             if self._overdue is not None:
                 self._overdue.cancel()

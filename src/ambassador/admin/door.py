@@ -1,8 +1,8 @@
-"""Where HTTP is answered: an application on a bound socket, by uvicorn and h11.
+"""A listener that answers HTTP: an application on a bound socket, by uvicorn and h11.
 
-A door has a budget of connections. Where it is used up, a newcomer takes the place of the one that
-has kept us waiting longest: idle connections, slow requests and readers that do not read shut
-nobody out. What one connection may cost stands in `connection.py`.
+A door has a limit of connections. When it is reached, a new connection takes the place of the
+oldest one that waits for its client. So idle connections, slow requests and clients that do not
+read keep no other client out. The limits of one connection are in `connection.py`.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ __all__ = ["HEAD_LIMIT", "HEAD_TIME", "Door"]
 
 HEAD_LIMIT = 16 << 10  # bytes of a request line with its headers
 HEAD_TIME = 10.0  # seconds in which a request must have come as far as the end of its headers
-SEND_TIME = 30.0  # seconds in which a reader must have taken something
-_BATCH = 8  # accepted before other work has its turn
-_PAUSE = 0.1  # seconds until it is tried again where the system has no room
-_CLOSING = 0.1  # seconds for answers that are being written at the end
-_LOOK = 0.02  # seconds between two looks whether all is answered
-_QUIET = 5  # looks without anything to answer
-_FRESH = 2.0  # seconds for a new connection to ask something
+SEND_TIME = 30.0  # seconds in which a client must have read some of its answer
+_BATCH = 8  # connections accepted before other work has its turn
+_PAUSE = 0.1  # seconds until the next accept when the system is out of descriptors or memory
+_CLOSING = 0.1  # seconds for answers that are still being written when the door stops
+_LOOK = 0.02  # seconds between two looks whether all requests are answered
+_QUIET = 5  # so many looks in a row must find no request to answer
+_FRESH = 2.0  # seconds in which a new connection may send its first request
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _LOG_AGAIN = 60.0  # seconds between two lines about uvicorn's own troubles
 
 
 class Door:
-    """Answers on `sock`, which listens, with what `build` returns. At most `limit` connections (its
-    share of what the process may have) are open at one time; `pace` seconds pass between two
-    batches of new ones.
+    """Answers on the listening socket `sock`, with the application that `build` returns. At most
+    `limit` connections are open at one time (0: its share of the descriptors of the process);
+    `pace` seconds pass between two batches of new connections.
     """
 
     def __init__(
@@ -70,11 +70,11 @@ class Door:
         self._accepting = False
         self._draining = False
         self._emptied = asyncio.Event()
-        self._reads: set[asyncio.Task[Any]] = set()  # answers that change nothing, being made
+        self._reads: set[asyncio.Task[Any]] = set()  # requests that change nothing, not answered
 
     @property
     def _is_shared(self) -> bool:
-        """Whether a successor has the same socket: a port, and not a path."""
+        """Whether a successor has a copy of this socket: true of a port, not of a path."""
         return self._socket.family != socket.AF_UNIX
 
     @property
@@ -88,8 +88,8 @@ class Door:
         return self._socket
 
     async def start(self) -> None:
-        """Begin to answer. What that takes is imported with the first client: 60 ms and 3 MB that
-        the start, and an ambassador that nobody asks, do without.
+        """Begin to answer. The modules for this are imported with the first client: this saves
+        60 ms and 3 MB at the start, and in an ambassador that gets no requests.
         """
         self._loop = asyncio.get_running_loop()
         self._socket.setblocking(False)
@@ -97,19 +97,20 @@ class Door:
         self._resume()
 
     async def drain(self, seconds: float) -> None:
-        """Another process answers in our place: for `seconds` at most, answer what has been asked
-        here, each connection for the last time. Callers that wait at a path are here, those at a
-        port are the other's: it has the same socket.
+        """Another process answers in our place: for `seconds` at most, answer the requests that
+        have come here; each answer is the last of its connection. Callers in the backlog of a path
+        are ours; those in the backlog of a port are left to the other process, which has a copy
+        of the socket.
         """
         self._draining = True
         for task in self._reads:
-            task.cancel()  # what is under way is asked of the other (web.py)
+            task.cancel()  # these requests are sent on to the other process (web.py)
         if self._is_shared:
             self._pause()
         loop = asyncio.get_running_loop()
         began, quiet = loop.time(), 0
         while quiet < _QUIET and loop.time() < began + seconds:
-            await asyncio.sleep(_LOOK)  # what has come is read meanwhile
+            await asyncio.sleep(_LOOK)  # requests that have come are read meanwhile
             new = loop.time() < began + _FRESH
             busy = self._importing is not None or any(
                 one.busy or (new and one.silent) for one in self._open
@@ -117,8 +118,8 @@ class Door:
             quiet = 0 if busy else quiet + 1
 
     async def stop(self) -> None:
-        """Answer no longer, close the socket and every connection; its file goes first. What only
-        reads and is not answered in time is refused, with 503.
+        """Stop answering: remove the file of the socket, then close the socket and every
+        connection. Requests that change nothing and are not answered in time get 503.
         """
         if isinstance(self._socket, PathSocket):
             remove(self._socket)
@@ -137,7 +138,7 @@ class Door:
             await asyncio.wait(reads, timeout=_CLOSING)
         for connection in list(self._open):
             connection.abort()
-        while self._open:  # each is told of its end by the loop
+        while self._open:  # the loop calls `_ended` for each of them
             self._emptied.clear()
             await self._emptied.wait()
         await asyncio.sleep(0)
@@ -163,7 +164,7 @@ class Door:
         )
 
     async def _import(self) -> None:
-        """Import what answers. In a thread: sessions must not wait for it."""
+        """Import the modules that answer, in a thread, so that sessions do not wait for it."""
         try:
             self._new = await asyncio.to_thread(self._connections)
         except Exception as error:
@@ -185,7 +186,7 @@ class Door:
                 client.setblocking(False)
                 client.send(f"{head}Connection: close\r\n\r\n".encode() + body)
                 client.shutdown(socket.SHUT_WR)
-                client.recv(HEAD_LIMIT)  # what is not read makes a reset of the close
+                client.recv(HEAD_LIMIT)  # with unread bytes the close would be a reset
 
     def _accept(self) -> None:
         if self._new is None:
@@ -194,7 +195,7 @@ class Door:
             return
         for _ in range(_BATCH):
             if len(self._open) >= self._limit and not self._evict():
-                self._pause()  # until one has ended
+                self._pause()  # until a connection has ended
                 return
             try:
                 client, _ = self._socket.accept()
@@ -205,7 +206,7 @@ class Door:
                     self._evict()
                     self._pause(_PAUSE)
                     return
-                continue  # it died in the backlog (accept(2))
+                continue  # the connection ended in the backlog (accept(2))
             self._begin(client)
         if self._pace:
             self._pause(self._pace)
@@ -218,20 +219,18 @@ class Door:
         spawn(self._connect(client, connection), f"{self._name} connection")
 
     async def _connect(self, client: socket.socket, connection: Connection) -> None:
-        if not self._started:  # stopped meanwhile
+        if not self._started:  # the door has stopped meanwhile
             client.close()
             self._ended(connection)
             return
         try:
             await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, client)
-        except OSError:  # it has gone already
+        except OSError:  # the client has gone already
             client.close()
             self._ended(connection)
 
     def _evict(self) -> bool:
-        """End the connection that has waited longest for its other end; tell whether there was
-        one.
-        """
+        """End the oldest connection that waits for its client; return whether there was one."""
         for connection in self._open:
             if connection.transport is not None and connection.waits:
                 del self._open[connection]
@@ -267,8 +266,8 @@ class Door:
 
 
 class _Closing:
-    """Says with each answer that its connection ends, while its door drains (RFC 9112 section
-    9.6): so nobody sends a request to where none is read.
+    """While the door drains, says with each answer that its connection ends (RFC 9112 section
+    9.6), so that the client does not send a request that is never read.
     """
 
     def __init__(self, app: Any, door: Door) -> None:
@@ -285,7 +284,7 @@ class _Closing:
 
 
 class _Seldom(logging.Filter):
-    """Lets a line through now and then: a client that can cause one could fill the log."""
+    """Lets one line through a minute: a client that causes such lines could fill the log."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,7 +1,6 @@
-"""All places where the program answers: the admin socket, and TCP where it is asked for.
+"""All places where the program answers HTTP: the admin socket, and TCP if the settings say so.
 
-They are taken before any route is, so that a place that is taken already is found out with
-nothing begun.
+They are bound before any route is, so that nothing has begun yet when a place is found to be taken.
 """
 
 from __future__ import annotations
@@ -30,14 +29,14 @@ if TYPE_CHECKING:
 
 __all__ = ["ONWARD", "Doors"]
 
-# Seconds in which the successor answers what has been asked here.
+# Seconds in which the successor must answer a request that came here.
 ONWARD = 30.0
 
 _LOOK = 0.02  # seconds between two looks whether the admin socket has another owner
 
 
 class Doors:
-    """Answers for one reconciler; `metrics` is the text of /metrics, which is not there without."""
+    """Answers for one reconciler; `metrics` makes the text of /metrics (None: no such path)."""
 
     def __init__(self, reconciler: Reconciler, metrics: MetricsPage | None = None) -> None:
         self._reconciler = reconciler
@@ -56,11 +55,11 @@ class Doors:
         monitor: Inet | None = None,
         inherited: Inherited | None = None,
     ) -> None:
-        """Take every place. `admin` is a path, `off`, or empty: the best place there is, or none,
-        where `name` is the name of the socket.
+        """Bind every place. `admin` is the path of the admin socket, or `off`; if it is empty, the
+        best folder is used, if there is one, and `name` is the name of the socket there.
 
-        TCP comes from `inherited` where that has it. Raises RunError when a place cannot be had;
-        `stop` gives back those that could.
+        A TCP listener is taken from `inherited` if that has it. Raises RunError when a place cannot
+        be bound; `stop` closes those that were.
         """
         self._name = name
         if admin and admin != "off":
@@ -87,7 +86,7 @@ class Doors:
         self._doors.append(server)
 
     async def take_place(self) -> None:
-        """Take it. Raises OSError."""
+        """Take the admin socket from its process. Raises OSError."""
         for door in self._doors:
             if isinstance(door, AdminServer):
                 # in a thread: clients of routes do not wait for a file system
@@ -103,32 +102,34 @@ class Doors:
 
     @property
     def path(self) -> Path | None:
-        """The admin socket, where there is one."""
+        """The path of the admin socket; None if there is none."""
         return next((door.path for door in self._doors if isinstance(door, AdminServer)), None)
 
     @property
     def sockets(self) -> list[socket.socket]:
-        """Those of TCP."""
+        """The listening sockets of TCP."""
         return [door.sock for door in self._doors if isinstance(door, Door)]
 
     async def start(self) -> None:
-        """Begin to answer, and let `status` say where."""
+        """Begin to answer, and let `status` show where."""
         if self.path is not None:
             self._reconciler.asked_at(Place(self._name, str(self.path)))
         for door in self._doors:
             await door.start()
 
     async def drain(self, seconds: float) -> None:
-        """Another answers in our place: for `seconds` at most, answer what has been asked here."""
+        """Another process answers in our place: for `seconds` at most, answer the requests that
+        have come here.
+        """
         await asyncio.gather(*(door.drain(seconds) for door in self._doors))
 
     async def stop(self) -> None:
-        """Answer no longer, and leave no socket behind."""
-        # uvicorn waits 0.1 s for its connections to say goodbye
+        """Stop answering, and leave no socket behind."""
+        # at the same time: each waits 0.1 s for answers that are being written
         await asyncio.gather(*(door.stop() for door in self._doors))
 
     async def _onward(self, where: str) -> tuple[int, str, bytes]:
-        """Ask the one that has taken over; see web.Onward."""
+        """Ask the process that has taken over; see web.Onward."""
         from ambassador.admin.client import get  # noqa: PLC0415 (only an upgrade needs it)
 
         path = self.path
@@ -171,7 +172,7 @@ class Doors:
 
 
 def _say_second(taken: str, path: Path) -> None:
-    """Say where this one is asked, where another has the usual place."""
+    """If another ambassador has the usual place, log where this one is asked."""
     if taken:
         log.event(
             log.WARNING,

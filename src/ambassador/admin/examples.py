@@ -1,4 +1,4 @@
-"""A request that is right, to be typed, for each finding inside one that is not."""
+"""A correct request to type, for each problem of a wrong one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["curl_of", "explained", "with_example"]
 
 @contextmanager
 def with_example(row: Operation, curl: str, routes: Sequence[Route]) -> Iterator[None]:
-    """Give each finding of what is done inside an example, in which `curl` asks for `row`."""
+    """Give each problem that the block raises an example: a request for `row` by `curl`."""
     try:
         yield
     except ConfigError as error:
@@ -32,22 +32,22 @@ def with_example(row: Operation, curl: str, routes: Sequence[Route]) -> Iterator
 
 @asynccontextmanager
 async def explained(command: Command, reconciler: Reconciler) -> AsyncIterator[None]:
-    """Give each finding of `command`, which is done inside, the line to type instead; those of a
-    reload have theirs.
+    """Give each problem of `command`, which the block executes, the line to type instead; the
+    problems of a reload already have one.
     """
     try:
         yield
     except ConfigError as error:
         if isinstance(command, Reload):
             raise
-        # In a thread: what looks most like a name is looked for among all routes.
+        # In a thread: the name most like a wrong one is searched among all routes.
         told = await asyncio.to_thread(with_examples, error, command, reconciler.routes)
         raise told from None
 
 
 def curl_of(place: tuple[str, int | None] | None, url: str, token: str) -> str:
-    """Return how curl speaks to `place`, a path without a port, or to `url`, with what a shell
-    makes the `token` of.
+    """Return the arguments with which curl reaches `place` if it is a path (no port), else `url`;
+    `token` is a word from which the shell makes the token.
     """
     if place and place[1] is None:
         return f"--unix-socket {place[0]} http://-"
@@ -55,7 +55,7 @@ def curl_of(place: tuple[str, int | None] | None, url: str, token: str) -> str:
 
 
 def _request(row: Operation, routes: Sequence[Route]) -> str:
-    """Return path and body of a request that is right, for a shell, about the first of `routes`."""
+    """Return path and body of a correct request about the first of `routes`, quoted for a shell."""
     if row.method == "GET":
         return row.path
     name = routes[0].name if routes else "redis"

@@ -1,5 +1,5 @@
-"""Which error is which status of HTTP: one table, for the program that answers and the one that
-asks. The exit code of the command line stands with each class in `errors`.
+"""Which error has which HTTP status: one table, for the program that answers and for its client.
+The exit code of the command line is in each class of `errors`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("failed", RunError, 503),
 )
 
-# What is wrong with the request before it is a command: the word, and what it means.
+# What can be wrong with a request before there is a command: the kind, and what it means.
 MANNERS: Mapping[int, tuple[str, str]] = {
     400: ("malformed", "the body is not a JSON object"),
     401: ("unauthorized", "the bearer token is missing or wrong"),
@@ -62,7 +62,7 @@ MANNERS: Mapping[int, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class FaultView:
-    """Why it was not done. `problems` has every finding: where, what, read, expected, example."""
+    """Why the command was not done. Each problem has where, what, read, expected and example."""
 
     kind: str
     message: str
@@ -76,7 +76,7 @@ def fault_of(error: AmbassadorError) -> Fault:
 
 
 def view_of(error: AmbassadorError) -> dict[str, Any]:
-    """Return what is told of `error`, as plain values."""
+    """Return `error` as plain values, for the answer."""
     if isinstance(error, ConfigError):
         view = FaultView(fault_of(error).kind, str(error), error.problems, error.notes)
     else:
@@ -85,7 +85,7 @@ def view_of(error: AmbassadorError) -> dict[str, Any]:
 
 
 def as_error(value: Any) -> AmbassadorError:
-    """Return the error that `value`, made by `view_of`, tells of. Raises ConfigError."""
+    """Return the error from which `view_of` made `value`. Raises ConfigError."""
     view = decode(value, FaultView, "answer", strict=False)
     row = next((row for row in FAULTS if row.kind == view.kind), FAULTS[-1])
     if issubclass(row.error, ConfigError):

@@ -1,4 +1,4 @@
-"""Who is let in, how often, and what all others are told."""
+"""Which requests are answered, how many a second, and what the others are told."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ambassador.admin.page import is_file, is_foreign
 __all__ = ["RATE", "Guarded", "OfThisHost", "Paced", "Token", "told"]
 
 RATE = 200.0  # requests a second over TCP; a busy monitor asks once a second
-# The token, or what returns the one of the moment.
+# The token, or a function that returns the present one.
 Token = str | Callable[[], str]
 
 
 def told(status: int, detail: str, headers: Any = None) -> JSONResponse:
-    """Return the answer of a request that is no command: `detail`, or what `status` means."""
+    """Return the answer to a request that is no command: `detail`, or the meaning of `status`."""
     kind, meaning = MANNERS.get(status, ("path", "there is no such path"))
     if status == 404 or detail in _PHRASES:
         detail = meaning
@@ -29,7 +29,7 @@ def told(status: int, detail: str, headers: Any = None) -> JSONResponse:
 
 
 _ALWAYS = ("/healthz", "/readyz")
-# What Starlette says where nothing is given; our own words are longer.
+# Starlette's own texts for these errors; ours say more.
 _PHRASES = (
     "Method Not Allowed",
     "Request Timeout",
@@ -39,8 +39,8 @@ _PHRASES = (
 
 
 class Paced:
-    """Answers strangers only so many requests a second. Whether the program lives and is ready is
-    told all the same.
+    """Answers at most RATE requests a second, and lets others wait. /healthz and /readyz are
+    answered at any rate.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -55,7 +55,7 @@ class Paced:
 
 
 class Guarded:
-    """Lets only callers with the token in; all others learn nothing."""
+    """Answers only callers with the token; all others get 401."""
 
     def __init__(self, app: ASGIApp, token: Token) -> None:
         from hmac import compare_digest  # noqa: PLC0415 (OpenSSL; only where there is a token)
@@ -66,7 +66,7 @@ class Guarded:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer; see ASGI."""
-        if is_file(scope):  # which asks for the token itself
+        if is_file(scope):  # the page itself asks its user for the token
             await self._app(scope, receive, send)
             return
         given = [value for name, value in scope["headers"] if name == b"authorization"]
@@ -81,8 +81,8 @@ class Guarded:
 
 
 class OfThisHost:
-    """Keeps out what pages of others have a browser ask, where a port of this host leads to the
-    admin socket (ssh -L): programs say nothing of an origin.
+    """Refuses requests that a browser makes for a foreign page, if a port leads to the admin socket
+    (ssh -L). Requests of other programs have no Origin header.
     """
 
     def __init__(self, app: ASGIApp) -> None:

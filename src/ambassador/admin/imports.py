@@ -1,5 +1,5 @@
-"""uvicorn and Starlette without what nobody here uses of them: a command line, the configuration of
-logs, forms, files, WebSockets' tasks.
+"""Import uvicorn and Starlette without the modules that they import and we never use: a command
+line, the configuration of logs, forms, files, tasks for WebSockets.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 __all__ = ["import_starlette", "import_uvicorn"]
 
-# What each imports and does not call for us, with the names it looks for there.
+# Modules that each imports and does not use for us, with the names that it imports from them.
 _UVICORN: dict[str, tuple[str, ...]] = {
     "uvicorn.main": ("Server", "main", "run"),
     "logging.config": ("dictConfig", "fileConfig"),
@@ -33,24 +33,24 @@ _STARLETTE: dict[str, tuple[str, ...]] = {
 
 
 def import_uvicorn() -> None:
-    """Import what is used of uvicorn. Its package imports its command line, and with it click,
-    multiprocessing and what starts it again when a file changes (1.3 MB and 30 ms), and its
-    configuration all that logs can be configured with (0.5 MB), where h11 is all that is used.
+    """Import the parts of uvicorn that we use: its protocol on h11. The package itself also imports
+    its command line, and with that click, multiprocessing and its reloader (1.3 MB and 30 ms); its
+    configuration imports everything that configures logs (0.5 MB).
     """
     _import(_UVICORN, "uvicorn.protocols.http.h11_impl")
 
 
 def import_starlette() -> None:
-    """Import what is used of Starlette. It imports a task library, a client for HTTP, a parser of
-    forms with temporary files, and OpenSSL's checksums for files.
+    """Import the parts of Starlette that we use. It also imports a task library, an HTTP client, a
+    parser of forms with temporary files, and OpenSSL's checksums for files.
     """
-    import_module("http")  # of which two modules are left out
+    import_module("http")  # the package, of which two modules are left out
     _import(_STARLETTE, "starlette.middleware.exceptions", "starlette.routing")
 
 
 def _import(unused: Mapping[str, tuple[str, ...]], *modules: str) -> None:
-    """Import `modules`. Others have the places of those that are `unused` meanwhile; whoever
-    imports one later, or uses it, gets it.
+    """Import `modules`. Meanwhile the `unused` modules are replaced by placeholders; a module that
+    is imported later, or used, is the real one.
     """
     if modules[0] in sys.modules:
         return
@@ -58,7 +58,7 @@ def _import(unused: Mapping[str, tuple[str, ...]], *modules: str) -> None:
     sys.modules.update(later)
     try:
         _all(modules)
-    except (ImportError, TypeError):  # another version, which uses more of it: then as it is
+    except (ImportError, TypeError):  # another version, which uses more: import all of it
         _drop(later)
         _all(modules)
     finally:
@@ -77,7 +77,7 @@ def _drop(modules: Mapping[str, ModuleType]) -> None:
 
 
 class _Later(ModuleType):
-    """Has the place of a module until something of it is used, by whichever thread."""
+    """Stands in for a module until something of it is used, in whichever thread."""
 
     def __init__(self, name: str, names: tuple[str, ...]) -> None:
         super().__init__(name)
@@ -88,7 +88,7 @@ class _Later(ModuleType):
             setattr(sys.modules[parent], child, self)  # as an import does
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # which the import itself looks for
+        if name.startswith("__"):  # the import itself looks for such names
             raise AttributeError(name)
         return self._used(name)
 
@@ -107,6 +107,8 @@ class _Later(ModuleType):
 
 
 def _type_var(name: str, *_args: Any, **named: Any) -> Any:
-    """Return a type variable without its default, which Python has from 3.13 on: nobody asks."""
+    """Return a type variable without its default: Python has these from 3.13 on, and no code here
+    reads it.
+    """
     named.pop("default", None)
     return TypeVar(name, **named)

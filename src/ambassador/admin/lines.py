@@ -11,11 +11,11 @@ from ambassador.tasks import Slice
 
 __all__ = ["lines_of"]
 
-_AT_ONCE = 20  # events that are sent in one piece: 0.3 ms
+_AT_ONCE = 20  # events sent in one piece, which takes 0.3 ms
 
 
 async def lines_of(reconciler: Reconciler, wanted: Events) -> AsyncIterator[bytes]:
-    """Yield the events that are wanted, some lines at a time; with `follow` until the end."""
+    """Yield the wanted events, some lines at a time; with `follow` until the program ends."""
     last = wanted.after
     known = reconciler.events.since(last)
     while True:

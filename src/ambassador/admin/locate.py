@@ -1,8 +1,9 @@
-"""Which ambassador is meant where no admin socket is named: our own, and no stranger's.
+"""Which ambassador is meant if no admin socket is named: one of ours, never one of another user.
 
-Containers may share /dev/shm or /run, and everybody may make a folder in /dev/shm. So before a word
-is said it is looked at who listens: SO_PEERCRED (unix(7)) tells user and process, 0 for a process
-that is in another PID namespace than ours and not below it (pid_vnr in net/core/sock.c).
+Containers may share /dev/shm or /run, and any user may make a folder in /dev/shm. So before a
+request is sent, the user and the process that listen are looked at: SO_PEERCRED (unix(7)) tells
+them; the process is 0 if it is in another PID namespace that is not below ours (pid_vnr in
+net/core/sock.c).
 """
 
 from __future__ import annotations
@@ -36,12 +37,12 @@ _AGAIN = 0.05
 
 
 class _Near(IntEnum):
-    """How near a process is; the nearest one is meant."""
+    """How near a process is; the nearest ambassador is meant."""
 
     ELSEWHERE = 0  # in another container
-    BELOW = 1  # in a container of this host, which we see
+    BELOW = 1  # in a container of this host whose processes we see
     HERE = 2  # in our PID namespace, with other file systems
-    OURS = 3
+    OURS = 3  # with our PID namespace and file systems
 
 
 class _Found(NamedTuple):
@@ -52,11 +53,11 @@ class _Found(NamedTuple):
 
 
 def find(environ: Mapping[str, str], named: str = "", name: str = "") -> Path:
-    """Return the admin socket: the one `named` by its path, else that of the ambassador nearest to
-    us, among those called `name` where one is given.
+    """Return the admin socket: the one whose path is `named`, else that of the nearest ambassador;
+    with `name`, of the nearest ambassador of this name.
 
-    Raises NobodyError when there is none, RunError when we may not ask it, or must not, or when
-    several are as near.
+    Raises NobodyError when there is none, RunError when we have no right to ask it, when it is not
+    trusted, or when several are equally near.
     """
     places = [Path(named)] if named else list(_places(environ, name))
     found: list[_Found] = []
@@ -87,7 +88,9 @@ def find(environ: Mapping[str, str], named: str = "", name: str = "") -> Path:
 
 
 def _several(found: Sequence[_Found]) -> str:
-    """Return which there are, and how to say which one is meant: by its name, where it has one."""
+    """Return which ambassadors there are, and how to name the one that is meant: by its name, if it
+    has one.
+    """
     told = ", ".join(
         f"{name_of(one.path) or 'one without a name'} at {one.path} (process {one.pid})"
         for one in found
@@ -129,7 +132,7 @@ ANSWERS, DEAD, DENIED, FOREIGN, MISTRUSTED = (
 
 
 class Seen(NamedTuple):
-    """A place where an ambassador is, or was: `why` says more where it cannot be asked."""
+    """A place where an ambassador is, or was: `why` says why it cannot be asked."""
 
     path: Path
     name: str
@@ -139,8 +142,8 @@ class Seen(NamedTuple):
 
 
 def every(environ: Mapping[str, str]) -> list[Seen]:
-    """Return every place where an admin socket is, whoever is behind it, each process once: first
-    that which AMBASSADOR_ADMIN names, as of every verb.
+    """Return every place where there is an admin socket, of whatever process, each process once:
+    first the one that AMBASSADOR_ADMIN names, which every verb uses.
     """
     found: list[Seen] = []
     own = environ.get("AMBASSADOR_ADMIN", "")
@@ -179,7 +182,7 @@ def _places(environ: Mapping[str, str], name: str) -> Iterator[Path]:
 
 
 def serves_elsewhere(path: Path) -> bool:
-    """Return whether an ambassador of another container listens at `path`, which we share."""
+    """Return whether an ambassador of another container listens at `path`, in a shared folder."""
     try:
         return _look(path).near is not _Near.OURS
     except OSError:
@@ -187,7 +190,7 @@ def serves_elsewhere(path: Path) -> bool:
 
 
 def answers(path: Path) -> bool:
-    """Return whether somebody listens at `path`."""
+    """Return whether a process listens at `path`."""
     try:
         return bool(_look(path))
     except OSError:
@@ -197,7 +200,7 @@ def answers(path: Path) -> bool:
 def _look(path: Path) -> _Found:
     """Return the process and user that listen at `path`. Raises OSError."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        # A backlog that is full is one of somebody who listens (connect(2)); wait a little.
+        # A full backlog means that a process listens (connect(2)); wait a little.
         probe.settimeout(_AGAIN)
         try:
             probe.connect(str(path))
@@ -216,8 +219,8 @@ def _nearness(pid: int) -> _Near:
 
 
 def _shared(pid: int, namespace: str) -> bool:
-    """Return whether process `pid` is in the same namespace as we; where we may not look (it is of
-    another user), it is taken to be.
+    """Return whether process `pid` is in the same namespace as this one; also if we may not look,
+    because the process belongs to another user.
     """
     try:
         theirs, mine = (Path(f"/proc/{one}/ns/{namespace}").readlink() for one in (pid, "self"))
@@ -227,8 +230,8 @@ def _shared(pid: int, namespace: str) -> bool:
 
 
 def _mistrust(one: _Found) -> str:
-    """Return why nothing must be said to `one`; nothing where it may be trusted: it listens as we,
-    as root, or as the owner of a folder that only root could have given it.
+    """Return why no request must be sent to `one`; empty if it may be trusted: its user is ours,
+    root, or the owner of a folder that only root can have given to that user.
     """
     folder = one.path.parent
     try:

@@ -29,14 +29,14 @@ _QUERY_STATUSES = (401, 404, 405, 422, 500, 503)
 
 
 def document(version: str, *, token: bool, metrics: bool) -> dict[str, Any]:
-    """Return the document of a listener that asks for a `token` and has `metrics`, or not."""
+    """Return the document of a door; `token`: it asks for one, `metrics`: it has /metrics."""
     schemas: dict[str, Any] = {}
     paths: dict[str, Any] = {
         row.path: {row.method.lower(): _operation(row, schemas)} for row in OPERATIONS
     }
     paths["/v1/events"] = {"get": _events(schemas)}
     paths["/v1/look"] = {"get": _look(schemas)}
-    plain = {"/healthz": "Whether it lives", "/readyz": "Whether it takes clients; 503: not now"}
+    plain = {"/healthz": "Whether it runs", "/readyz": "Whether it takes clients; 503: not now"}
     if metrics:
         plain["/metrics"] = "Counters and gauges for Prometheus"
     paths |= {path: {"get": _plain(path, summary, schemas)} for path, summary in plain.items()}
@@ -58,7 +58,7 @@ def document(version: str, *, token: bool, metrics: bool) -> dict[str, Any]:
 
 
 def schema_of(kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
-    """Return the JSON Schema of a type; those of dataclasses go to `schemas`, by name."""
+    """Return the JSON Schema of a type; the schemas of dataclasses go into `schemas`, by name."""
     origin = get_origin(kind)
     if origin is types.UnionType:
         kinds = [schema_of(one, schemas) for one in get_args(kind) if one is not types.NoneType]

@@ -1,7 +1,7 @@
-"""The table of what can be asked over HTTP: one operation for each verb of `core.commands`.
+"""The table of HTTP requests: one operation for each verb of `core.commands`.
 
-What changes nothing is a GET with the fields as parameters; the rest is a POST whose JSON body is
-the command as it stands.
+A command that changes nothing is a GET, with its fields as parameters; any other is a POST whose
+JSON body is the command.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from ambassador.core.commands import VERBS, Command
 __all__ = ["ASKED", "OPERATIONS", "Events", "Operation", "described", "operation_of"]
 
 
-# The header with the time a command was given at, in seconds since 1970: its time counts from then.
+# The header says when a command was given, in seconds since 1970; its timeout counts from then.
 ASKED = "Ambassador-Asked"
 
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """What has happened: one JSON object a line, the oldest first, those known with a number
-    above `after`. With `follow` the answer goes on as long as both sides live.
+    """What has happened: one JSON object a line, the oldest first, those with a number above
+    `after` that are still known. With `follow` the answer goes on until one side ends.
     """
 
     after: int = 0

@@ -1,4 +1,4 @@
-"""What is served for the page beside the API: its files, and what has changed since it looked."""
+"""What the page needs beside the API: its files, and what has changed since its last look."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ _Answer = Callable[[Request], Awaitable[Response]]
 def page_routes(
     reconciler: Reconciler, door: str, safely: Callable[[_Answer], _Answer]
 ) -> list[Route]:
-    """Return what is served: `door` says how a page is let in, `safely` tells errors as JSON."""
+    """Return the paths of the page: `door` says how a page gets access to the API, `safely` turns
+    errors into JSON.
+    """
     looks = Looks(reconciler)
 
     async def look(request: Request) -> Response:
@@ -35,7 +37,7 @@ def page_routes(
         return in_pieces(await looks(wanted), "application/json")
 
     async def file(request: Request) -> Response:
-        # 3 ms and some kB that an ambassador without a page is spared
+        # imported here: an ambassador without a page saves 3 ms and some kB
         from ambassador.admin.assets import HEADERS, asset  # noqa: PLC0415
 
         name = request.path_params.get("name", "")
@@ -55,14 +57,14 @@ def page_routes(
 
 
 def is_file(scope: Scope) -> bool:
-    """Return whether a file of the page is asked for, in which nothing is secret."""
+    """Return whether the request is for a file of the page, which has nothing secret in it."""
     path: str = scope["path"]
     return scope["method"] in ("GET", "HEAD") and (path == "/" or path.startswith(PREFIX))
 
 
 def is_foreign(scope: Scope) -> bool:
-    """Return whether a browser asks on behalf of a page that is not this host's own: its origin is
-    another one (RFC 6454), or the name it was asked under is not of this host (DNS rebinding).
+    """Return whether a browser asks for a page that is not ours: the page has another origin (RFC
+    6454), or the Host of the request is no name of this host (DNS rebinding).
     """
     headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
     origin, site = headers.get(b"origin"), headers.get(b"sec-fetch-site")

@@ -1,7 +1,7 @@
-"""Large answers, a piece at a time: megabytes in one step keep sessions waiting for 10 ms.
+"""Large answers, sent a piece at a time: megabytes in one step keep sessions waiting for 10 ms.
 
-Instead of Starlette's StreamingResponse, which imports a task library when it is first used: 25 ms
-in which nothing else happens, and some megabytes.
+Starlette's StreamingResponse is not used, because it imports a task library when it is first used:
+this takes some megabytes and 25 ms, during which no session is carried.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from ambassador.tasks import Slice, spawn
 
 __all__ = ["Pieces", "in_pieces"]
 
-_PIECE = 64 << 10  # bytes that go in one step
+_PIECE = 64 << 10  # bytes sent in one step
 
 
 class Pieces(Response):
-    """An answer of the media type `kind` that is made while it is sent, until the client goes."""
+    """An answer of the media type `kind`, made while it is sent, until the client has gone."""
 
     def __init__(self, parts: AsyncIterator[bytes], kind: str, length: int | None = None) -> None:
         super().__init__(media_type=kind)
@@ -62,9 +62,7 @@ async def _gone(receive: Receive) -> None:
 
 
 def in_pieces(body: Sequence[bytes], kind: str) -> Response:
-    """Return the answer of the parts of `body`, of the media type `kind`; its length is told
-    beforehand.
-    """
+    """Return an answer with the parts of `body`, of the media type `kind`, with its length."""
     size = sum(map(len, body))
     if size <= _PIECE:
         return Response(b"".join(body), media_type=kind)

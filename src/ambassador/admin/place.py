@@ -1,4 +1,4 @@
-"""Where the admin socket is, for the program that serves it and the one that asks."""
+"""Where the admin socket is, for the program that serves it and for its clients."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _OWN = re.compile(r"(.+)-(4\d{9})", re.ASCII)
 
 
 def is_name(text: str) -> bool:
-    """Return whether an ambassador can be called so."""
+    """Return whether `text` can be the name of an ambassador."""
     return len(text) <= LONGEST and bool(_NAME.fullmatch(text)) and not _OWN.fullmatch(text)
 
 
@@ -37,7 +37,7 @@ def called(path: Path, name: str) -> Path:
 
 
 def name_of(path: Path) -> str:
-    """Return the name of the ambassador whose socket is at `path`; empty: it has none."""
+    """Return the name of the ambassador whose socket is at `path`; empty if it has none."""
     own = _OWN.fullmatch(path.stem)
     stem = own[1] if own else path.stem
     return stem if is_name(stem) else ""
@@ -57,20 +57,20 @@ def candidates(environ: Mapping[str, str]) -> Iterator[Path]:
 
 
 def of_our_own(path: Path) -> Path:
-    """Return where the socket is when that of another container, with which we share the folder,
-    is at `path`: containers have mount namespaces of their own.
+    """Return where our socket is if `path` is taken by that of another container that shares the
+    folder: the number of our mount namespace makes the name unique.
     """
     return path.with_name(f"{path.stem}-{Path('/proc/self/ns/mnt').stat().st_ino}{path.suffix}")
 
 
 def beside(path: Path) -> list[Path]:
-    """Return `path`, and every place of `of_our_own` that is there in its folder."""
+    """Return `path`, and every place in its folder that `of_our_own` has made."""
     return [path, *(one for one in _there(path) if _of(one) == path.stem and one != path)]
 
 
 def all_beside(path: Path) -> list[Path]:
     """Return `path`, and every place in its folder that looks like an admin socket: a route may
-    listen there, too, and whoever only looks must not connect to it.
+    listen in the folder, too, and a caller that only looks must not connect to it.
     """
     return [path, *(one for one in _there(path) if one != path and _is_ours(one, path.stem))]
 
@@ -88,8 +88,8 @@ def _of(path: Path) -> str:
 
 
 def _is_ours(path: Path, usual: str) -> bool:
-    """Return whether a socket is one of ambassadors: by its name, by that of the hand-over beside
-    it, or since it is for its owner alone, which those of routes are not.
+    """Return whether a socket is an admin socket: by its name, by the socket of the hand-over
+    beside it, or because only its owner may open it, which is not so for sockets of routes.
     """
     try:
         status = path.lstat()
@@ -102,13 +102,13 @@ def _is_ours(path: Path, usual: str) -> bool:
 
 
 def usable(path: Path) -> bool:
-    """Make the folder of `path` if need be (mode 0700) and tell whether we may serve there: it
-    is ours to write, and not a folder another user has made in a place that all may write.
+    """Make the folder of `path` if it is not there (mode 0700), and return whether we may serve
+    there: we can write to it, and no other user has made it in a place that all may write to.
     """
     folder = path.parent
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        status = folder.lstat()  # a link may lead where root may write, and others must not
+        status = folder.lstat()  # not stat: root must not write where another user's link leads
     except OSError:
         return False
     foreign = status.st_uid not in (os.geteuid(), 0)

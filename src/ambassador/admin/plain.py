@@ -1,6 +1,6 @@
-"""Between dataclasses and the plain values of JSON, in both directions, and strictly.
+"""Convert between dataclasses and the plain values of JSON, in both directions, strictly.
 
-What does not fit is told field by field: where it stands, what was read, what is expected.
+Each value that does not fit is a problem with its place, what was read and what is expected.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ _T = TypeVar("_T")
 
 
 class Key(NamedTuple):
-    """One key of an object of JSON, and the field of a dataclass behind it."""
+    """One key of a JSON object, and the field of a dataclass that belongs to it."""
 
     name: str
     attribute: str
     kind: Any  # the type of its value
-    default: Any  # dataclasses.MISSING where it has to be there
-    old: str  # a name it had, which still stands for it; empty: none
+    default: Any  # dataclasses.MISSING: the key must be given
+    old: str  # an earlier name, which is still understood; empty: none
 
 
 _LARGEST = 2**63 - 1
-MOST = 20  # findings in one value, or a little more; each takes 0.1 ms to word
+MOST = 20  # problems of one value, or a few more; each takes 0.1 ms to word
 _WORDS = {
     str: "a text",
     int: "a whole number",
@@ -59,10 +59,10 @@ def parse_json(body: bytes, where: str = "body") -> Any:
 
 
 def decode(value: Any, kind: type[_T], where: str = "body", *, strict: bool = True) -> _T:
-    """Return the dataclass `kind` that `value` stands for; `where` names the whole.
+    """Return the dataclass `kind` made from `value`; `where` names the whole value in an error.
 
     Keys that `kind` does not know are wrong only if `strict`. Raises ConfigError with every
-    finding, or the first twenty.
+    problem, or the first twenty.
     """
     problems: list[Problem] = []
     found = _decode(value, kind, "", problems, strict=strict)
@@ -72,9 +72,9 @@ def decode(value: Any, kind: type[_T], where: str = "body", *, strict: bool = Tr
 
 
 def from_query(pairs: Sequence[tuple[str, str]], kind: type[_T]) -> _T:
-    """Return the dataclass `kind` that the parameters of a query stand for.
+    """Return the dataclass `kind` made from the parameters of a query.
 
-    Its fields are text, numbers or truths. Raises ConfigError with every finding.
+    Its fields are texts, numbers or booleans. Raises ConfigError with every problem.
     """
     kinds = {key.name: key.kind for key in keys_of(cast("Any", kind))}
     problems: list[Problem] = []
@@ -89,7 +89,7 @@ def from_query(pairs: Sequence[tuple[str, str]], kind: type[_T]) -> _T:
 
 
 def encode(value: Any, indent: int | None = None) -> str:
-    """Return `value`, dataclasses in it included, as JSON; what JSON does not know as text.
+    """Return `value`, with dataclasses in it, as JSON; types that JSON does not know become text.
 
     A status of 5,000 routes takes 0.08 s, a third of what `dataclasses.asdict` and `json` take.
     """
@@ -115,7 +115,7 @@ def _attributes(kind: Any) -> tuple[tuple[str, str], ...]:
 
 @cache
 def keys_of(kind: Any) -> tuple[Key, ...]:
-    """Return the keys of a dataclass as JSON has them, in order."""
+    """Return the JSON keys of a dataclass, in order."""
     hints = get_type_hints(kind)
     return tuple(
         Key(

@@ -1,7 +1,7 @@
 """The admin socket: the whole API for every process that may open it, mode 0600.
 
-It is bound before anything is imported to serve it, so that a second program on the same path is
-found out at once.
+It is bound before the modules that serve it are imported, so that a second program on the same path
+is found out at once.
 """
 
 from __future__ import annotations
@@ -44,8 +44,9 @@ class AdminServer:
         self._sock: PathSocket | None = None
 
     def bind(self, *, replace: bool = False) -> None:
-        """Take the path; with `replace` be ready to take it from the process that has it, which
-        `take_place` does. Raises RunError when another program answers there, or it cannot be.
+        """Bind the path; with `replace`, only prepare to take it from the process that has it,
+        which `take_place` does later. Raises RunError when another program answers there, or when
+        the path cannot be bound.
         """
         try:
             sock = listen(self.path, _BACKLOG, private=True, replace=replace, later=replace)
@@ -58,13 +59,13 @@ class AdminServer:
         self._door = Door(sock, self._api, "admin")
 
     def take_place(self) -> None:
-        """Take the path; somebody answers there at any moment. Raises OSError."""
+        """Take the path; at every moment one of the two processes answers there. Raises OSError."""
         if self._sock is not None:
             take_place(self._sock)
 
     @property
     def replaced(self) -> bool:
-        """Whether another has taken the path."""
+        """Whether another process has taken the path."""
         return self._sock is None or is_replaced(self._sock)
 
     async def start(self) -> None:
@@ -74,12 +75,12 @@ class AdminServer:
         await self._door.start()
 
     async def drain(self, seconds: float) -> None:
-        """Answer what has been asked here; see Door."""
+        """Answer the requests that have come here; see Door."""
         if self._door is not None:
             await self._door.drain(seconds)
 
     async def stop(self) -> None:
-        """Answer no longer and remove the socket."""
+        """Stop answering and remove the socket."""
         if self._door is None:
             return
         await self._door.stop()

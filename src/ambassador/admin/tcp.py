@@ -1,4 +1,6 @@
-"""HTTP over TCP, only when asked: the API for callers with a token, and what monitors read."""
+"""HTTP over TCP, if the settings ask for it: the API for callers with a token, and what monitors
+read.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["api_door", "monitor_door"]
 
-# Seconds between two batches of new connections from strangers: 400 a second at most.
+# Seconds between two batches of eight new connections: at most 400 connections a second.
 _PACE = 0.02
 
 
@@ -43,7 +45,8 @@ def api_door(
 
         return api(reconciler, place="over the API", token=token, metrics=metrics, onward=onward)
 
-    asked = partial(UntilAsked, build)  # a caller without the token is not told of its health
+    # without the reconciler: /healthz and /readyz need the token here, too
+    asked = partial(UntilAsked, build)
     return Door(_bound(address, "API", inherited), asked, "api", pace=_PACE)
 
 
@@ -67,7 +70,7 @@ def monitor_door(
 
 
 def _bound(address: Inet, what: str, inherited: Inherited | None) -> socket.socket:
-    """Return a socket that listens, on IPv4 and IPv6 when no host is named."""
+    """Return a listening socket; without a host it listens on IPv4 and IPv6."""
     if inherited is not None and (sock := inherited.take(Proto.TCP, address)) is not None:
         return sock
     try:

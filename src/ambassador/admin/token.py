@@ -1,5 +1,5 @@
-"""The token of the API over TCP: from a variable or a file, and never anywhere else. A file is
-read again at a reload, so that a token can be replaced while the program runs.
+"""The token of the API over TCP: it comes from a variable or a file. The file is read again at a
+reload, so that the token can be replaced while the program runs.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ _FILE = "AMBASSADOR_API_TOKEN_FILE"
 
 
 class Token:
-    """Implements ports.Reloadable; `read` returns the token, or raises ConfigError. It is in
-    `file`, or where that is empty in the variable.
+    """Implements ports.Reloadable; `read` returns the token, or raises ConfigError. `file` is the
+    file that has the token; empty: the variable has it.
     """
 
     name = "token"
@@ -29,30 +29,30 @@ class Token:
         self._value = self._last = ""
 
     def __call__(self) -> str:
-        """Return the token that counts now."""
+        """Return the token that is accepted now."""
         return self._value
 
     def read(self) -> None:
-        """Read it again; see ports.Besides."""
+        """Read it again; see ports.Reloadable."""
         self._last = self._read()
 
     def take_over(self) -> None:
-        """Ask for what was read last; see ports.Besides."""
+        """Accept only the token that was read last; see ports.Reloadable."""
         if self._value not in ("", self._last):
             log.event(log.INFO, "token_replaced", "the API asks for another token from now on")
         self._value = self._last
 
 
 def shell_word(token: object) -> str:
-    """Return what a shell makes `token` of where the ambassador runs, for an example to type."""
+    """Return the word from which a shell on the ambassador's host makes `token`, for an example."""
     file = token.file if isinstance(token, Token) else ""
     return f"$(cat {shlex.quote(file)})" if file else "$AMBASSADOR_API_TOKEN"
 
 
 def read_token(text: str, path: str, parse: Callable[[str, str], str]) -> str:
-    """Return the token: `text` itself, or what the file at `path` holds, as `parse` finds it good.
+    """Return the token: `text`, or the content of the file at `path`, checked by `parse`.
 
-    Raises ConfigError, also when neither or both are given; the token is in no error.
+    Raises ConfigError, also when neither or both are given; no error contains the token.
     """
     if text and path:
         what = "is set beside AMBASSADOR_API_TOKEN"

@@ -38,10 +38,10 @@ __all__ = ["BODY_LIMIT", "BODY_TIME", "Onward", "Token", "api", "monitor"]
 
 # Room for 2,000 assignments to `add`; larger ones are a slip or an attack.
 BODY_LIMIT = 256 << 10
-_PARAMETERS = 20  # of a query; commands have three
-BODY_TIME = 10.0  # seconds; a body comes from the same machine or its neighbour
-# So much of a body too large is read and dropped: closed earlier, our reset could reach the
-# client before our answer does (RFC 9112 section 9.6).
+_PARAMETERS = 20  # of a query; commands have at most three
+BODY_TIME = 10.0  # seconds; a body comes from this host or from one nearby
+# So many bytes of a body that is too large are read and dropped: if we closed earlier, our reset
+# could reach the client before our answer does (RFC 9112 section 9.6).
 _DROPPED = 8 << 20
 
 # Asks the successor for a path with its query; returns status, type and body. Raises RunError.
@@ -57,13 +57,14 @@ def api(
     metrics: MetricsPage | None = None,
     onward: Onward | None = None,
 ) -> ASGIApp:
-    """Return all of it. With `token`, a caller without it is told nothing (RFC 6750); `place`
-    says in `status` where a change came from; `onward` is asked once another has the routes.
+    """Return the whole API. With `token`, a caller without it is refused (RFC 6750); `place` is
+    shown in `status` as the place a change came from; `onward` asks the process that has taken over
+    the routes.
     """
     pages: list[dict[str, Any]] = []
 
     async def openapi(_: Request) -> Response:
-        if not pages:  # made when somebody asks: it takes memory as long as we run
+        if not pages:  # made with the first request: it takes memory from then on
             from ambassador.admin.openapi import document  # noqa: PLC0415
 
             pages.append(document(__version__, token=bool(token), metrics=metrics is not None))
@@ -90,19 +91,19 @@ def api(
 def monitor(
     reconciler: Reconciler, metrics: MetricsPage | None = None, onward: Onward | None = None
 ) -> ASGIApp:
-    """Return what may be asked by anybody: /healthz, /readyz, and /metrics if there are any."""
+    """Return what anybody may ask for: /healthz, /readyz, and /metrics if there are metrics."""
     return Paced(_application(_monitoring(reconciler, metrics, onward)))
 
 
 def _application(routes: list[Route]) -> ASGIApp:
-    """Return what Starlette's own application would be, without the page for errors of a developer
-    that it brings along (0.4 MB).
+    """Return what Starlette's own application does, without its error page for developers, which
+    takes 0.4 MB.
     """
     router = Router(routes=routes, redirect_slashes=False)
     app = ExceptionMiddleware(router, {HTTPException: _refused})
 
     async def answering(scope: Scope, receive: Receive, send: Send) -> None:
-        scope["app"] = answering  # so that the router raises what `_refused` is for
+        scope["app"] = answering  # so that the router raises errors, which `_refused` answers
         await app(scope, receive, send)
 
     return answering
@@ -157,7 +158,7 @@ async def _execute(
             raise HTTPException(400, "a command stands in the body, not in a query")
         body = await _body(request)
         try:
-            # in a thread: 256 KiB of the wrong shape take longer than sessions may wait
+            # in a thread: a wrong body of 256 KiB takes longer than sessions may wait
             with with_example(row, curl, reconciler.routes):
                 value = await asyncio.to_thread(parse_json, body) if body else {}
         except ConfigError as error:
@@ -169,13 +170,13 @@ async def _execute(
         gone, since = request.state.gone, _since(request)
         async with explained(command, reconciler):
             result = await reconciler.execute(command, who=who, since=since, gone=gone)
-        # in a thread: of 5,000 routes it is megabytes, and sessions must not wait for that
+        # in a thread: for 5,000 routes it is megabytes, and sessions must not wait for that
         text = await asyncio.to_thread(lambda: encode(result).encode())
     return in_pieces([text], "application/json")
 
 
 def _since(request: Request) -> float | None:
-    """Return when the command was given, as its caller says; at the latest now."""
+    """Return when the command was given, as its caller says; None if the caller does not say."""
     text = request.headers.get(ASKED, "")
     if not text:
         return None
@@ -229,7 +230,7 @@ async def _body(request: Request) -> bytes:
 
 
 def _safely(answer: _Answer) -> _Answer:
-    """Return `answer` with every error told as JSON; one that is a bug is logged, too."""
+    """Return `answer` with every error as JSON; an unexpected error is logged as a bug, too."""
 
     async def answering(request: Request) -> Response:
         task = asyncio.current_task()
@@ -239,15 +240,15 @@ def _safely(answer: _Answer) -> _Answer:
         try:
             return await answer(request)
         except asyncio.CancelledError:  # the door stops, or the loop ends
-            ending = RunError("this ambassador answers no longer; ask again")
+            ending = RunError("this ambassador is stopping and answers no longer; ask again")
             return Response(_told_of(ending), 503, media_type="application/json")
         except AmbassadorError as error:
-            # in a thread: it may have thousands of findings
+            # in a thread: it may have thousands of problems
             text = await asyncio.to_thread(_told_of, error)
             return Response(text, fault_of(error).status, media_type="application/json")
         except HTTPException:
             raise
-        except ClientDisconnect:  # in mid-body: nobody reads the answer
+        except ClientDisconnect:  # before the end of its body: no client reads the answer
             return Response(status_code=400)
         except Exception as error:
             what = f"{request.method} {request.url.path}: {type(error).__name__}"
@@ -261,8 +262,8 @@ def _safely(answer: _Answer) -> _Answer:
 
 
 def _of_now(reconciler: Reconciler, onward: Onward | None, answer: _Answer) -> _Answer:
-    """Return `answer`; where another process has taken over before a question is answered, it is
-    the one to ask: what is known here is no longer so.
+    """Return `answer`; if another process takes over before a GET is answered, the request is sent
+    on to that process: what is known here may no longer be true.
     """
 
     async def answering(request: Request) -> Response:
@@ -270,7 +271,7 @@ def _of_now(reconciler: Reconciler, onward: Onward | None, answer: _Answer) -> _
         try:
             if reconciler.phase is not Phase.LEAVING:
                 response = await answer(request)
-        except asyncio.CancelledError:  # the door drains: it need not be finished here
+        except asyncio.CancelledError:  # the door drains: the other process may answer instead
             task = asyncio.current_task()
             if reconciler.phase is not Phase.LEAVING or onward is None or task is None:
                 raise
