@@ -1,4 +1,4 @@
-"""Settings of the program: AMBASSADOR_<NAME> or --name, one table for both and for their help."""
+"""Settings of the program: AMBASSADOR_<NAME> or --<name>, one table for both and for their help."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["SETTINGS", "Setting", "Settings", "as_markdown"]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of one run: seconds, bytes, and remarks for the user in `notes`."""
+    """The settings of one run: times in seconds, sizes in bytes, remarks for the user in `notes`."""
 
     routes: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()
@@ -39,11 +39,11 @@ class Settings:
     upgrade: bool = False
     loop: str = "uvloop"
     buffer: int = 256 << 10
-    memory: int | None = None  # a share of what the cgroup allows
+    memory: int | None = None  # None: a share of what the cgroup allows
     backlog: int = 4096
-    workers: int | None = None  # as many as there are cores
+    workers: int | None = None  # None: as many as there are cores
     outlive: float = 60.0
-    admin: str = ""  # empty: chosen at the start; "off": none
+    admin: str = ""  # empty: the path is chosen at the start; "off": no admin socket
     name: str = ""
     api: Inet | None = None
     api_token_file: str = ""
@@ -53,7 +53,7 @@ class Settings:
     docker_labels: bool = False
     wake_command: tuple[str, ...] = ()
     state: str = ""  # empty: changes end with the program
-    etcd: tuple[tuple[str, int, bool], ...] = ()  # host, port, whether TLS is spoken
+    etcd: tuple[tuple[str, int, bool], ...] = ()  # host, port, whether TLS is used
     etcd_ca: str = ""
     etcd_cert: str = ""
     etcd_key: str = ""
@@ -68,10 +68,10 @@ class Settings:
     def from_environ(
         cls, environ: Mapping[str, str], flags: Mapping[str, str | None] | None = None
     ) -> Settings:
-        """Read all settings; `flags` has texts by the name of the setting and wins, None counts
-        as not given. An empty variable counts as not set.
+        """Read all settings. `flags` has texts by the name of the setting; a flag wins over a
+        variable, and None counts as not given. An empty variable counts as not set.
 
-        Raises ConfigError with everything that is wrong, unknown AMBASSADOR_ variables included.
+        Raises ConfigError with all problems, unknown AMBASSADOR_ variables included.
         """
         values: dict[str, Any] = {}
         notes: list[str] = []
@@ -109,10 +109,10 @@ def _given(
             if not is_injected_setting(variable, environ):
                 problems.append(_unknown(variable, text))
         elif setting.name == "name" and text.startswith("/"):
-            continue  # of a link called ambassador: /web/ambassador
+            continue  # Docker sets it for a link called ambassador: /web/ambassador
         elif flags.get(setting.name) is not None:
             continue
-        elif not text.strip() and setting.name != "allow":  # that could let in everybody
+        elif not text.strip() and setting.name != "allow":  # "not set" would let in all clients
             notes.append(f"{variable} is empty: counted as not set")
         else:
             yield setting, f"environment variable {variable}", text.strip()

@@ -14,7 +14,7 @@ FLEET = (
         "URL,...",
         "",
         "https://etcd1:2379,https://etcd2:2379",
-        "the members of the etcd that a fleet goes by (docs/fleet.md)",
+        "the members of the etcd of a fleet (docs/fleet.md)",
     ),
     Setting(
         "etcd_ca",
@@ -22,7 +22,7 @@ FLEET = (
         "PATH",
         "",
         "/etc/etcd/ca.pem",
-        "the authorities that have signed the certificates of etcd; without it those of this host",
+        "a file with the authorities for certificates of etcd; without it those of this host",
     ),
     Setting(
         "etcd_cert",
@@ -30,7 +30,7 @@ FLEET = (
         "PATH",
         "",
         "/etc/etcd/client.pem",
-        "the certificate that is shown to etcd",
+        "the certificate that the ambassador shows to etcd",
     ),
     Setting(
         "etcd_key",
@@ -38,7 +38,7 @@ FLEET = (
         "PATH",
         "",
         "/etc/etcd/client.key",
-        "its key, where the file of the certificate does not have it, too",
+        "the key of this certificate, if its file does not have the key, too",
     ),
     Setting(
         "etcd_user",
@@ -46,7 +46,7 @@ FLEET = (
         "NAME|@PATH",
         "",
         "ambassador",
-        "the user that logs in to etcd, or the file with its name",
+        "the name of the user that logs in to etcd, or @ and the file with it",
     ),
     Setting(
         "etcd_password_file",
@@ -54,7 +54,7 @@ FLEET = (
         "PATH",
         "",
         "/run/secrets/etcd",
-        "the file with its password; read again with each log-in",
+        "the file with the password of this user; read again with each log-in",
     ),
     Setting(
         "fleet",
@@ -62,8 +62,8 @@ FLEET = (
         "PREFIX",
         "",
         "/ambassador",
-        "take whole routes from etcd, those under this prefix; without it only the endpoints "
-        "of etcd://NAME are taken, from under /ambassador",
+        "take whole routes from etcd, those under this prefix; without it only the endpoints of "
+        "etcd://NAME are taken, from the prefix /ambassador",
     ),
     Setting(
         "fleet_allow",
@@ -71,8 +71,8 @@ FLEET = (
         "NAME|NETWORK,...",
         "",
         "redis,db,10.0.0.0/8",
-        "the only names that are taken from etcd, and the only networks their endpoints may be "
-        "in; without it any: whoever writes to etcd moves traffic",
+        "the names of routes and services that may be taken from etcd, and the networks their "
+        "endpoints may be in; without it any: a user who may write to etcd can move traffic",
     ),
     Setting(
         "announce",

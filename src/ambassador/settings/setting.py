@@ -11,8 +11,8 @@ PREFIX = "AMBASSADOR_"
 
 
 class Setting(NamedTuple):
-    """One row of the table. `parse` takes the text and where it stands and raises ConfigError;
-    `default` is written as a user would write it, empty where there is none.
+    """One row of the table. `parse` takes the text and its place, and raises ConfigError;
+    `default` is written as a user would write it, empty if there is none.
     """
 
     name: str
@@ -21,7 +21,7 @@ class Setting(NamedTuple):
     default: str
     example: str
     help: str
-    secret: bool = False  # never shown, and no flag: every user sees the arguments of a process
+    secret: bool = False  # never shown, and has no flag: all users see the arguments of a process
 
     @property
     def variable(self) -> str:

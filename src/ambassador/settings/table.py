@@ -21,7 +21,7 @@ SETTINGS: Mapping[str, Setting] = {
             "NAME,...",
             "",
             "redis,db",
-            "take only these routes from the environment; in a pod this list must be there",
+            "take only these routes from the environment; in a pod this list is required",
         ),
         Setting(
             "ports",
@@ -29,7 +29,7 @@ SETTINGS: Mapping[str, Setting] = {
             "PORT,...",
             "",
             "6379,16379",
-            "the ports of a link that only /etc/hosts tells of, instead of the usual ones",
+            "the ports of a link of which only /etc/hosts has the name, instead of the usual ports",
         ),
         Setting(
             "config",
@@ -53,7 +53,7 @@ SETTINGS: Mapping[str, Setting] = {
             "debug|info|warning|error",
             "info",
             "debug",
-            "the least important line that is logged; debug has one at the end of each session",
+            "the least important lines that are logged; debug adds one at the end of each session",
         ),
         Setting(
             "access_log",
@@ -61,7 +61,8 @@ SETTINGS: Mapping[str, Setting] = {
             "PATH|-",
             "",
             "/var/log/ambassador/access.log",
-            "one JSON line for each session that has ended; -: to stdout; SIGHUP opens it again",
+            "file for one JSON line for each session that has ended; -: stdout; SIGHUP opens it "
+            "again",
         ),
         Setting(
             "allow",
@@ -69,7 +70,7 @@ SETTINGS: Mapping[str, Setting] = {
             "NETWORK,...",
             "all",
             "10.0.0.0/8,@/etc/ambassador/allow",
-            "who may come in at routes that do not say so themselves (docs/routes.md)",
+            "which clients may come in at routes without an allow of their own (docs/routes.md)",
         ),
         Setting(
             "identity",
@@ -77,8 +78,8 @@ SETTINGS: Mapping[str, Setting] = {
             "PATH",
             "",
             "/run/secrets/ambassador.pem",
-            "who we are over TLS: a bundle with certificate, key and authority, a folder, "
-            "or CERTIFICATE,KEY,AUTHORITY (docs/secret-hop.md); read again when it changes",
+            "the ambassador's identity over TLS: a bundle with certificate, key and authority, a "
+            "folder, or CERTIFICATE,KEY,AUTHORITY (docs/secret-hop.md); read again when it changes",
         ),
         Setting(
             "grace",
@@ -94,8 +95,8 @@ SETTINGS: Mapping[str, Setting] = {
             "auto|kernel|relay",
             "auto",
             "kernel",
-            "what carries the traffic: nftables in the kernel, or sockets; auto: the kernel where "
-            "a route and the privileges allow it, and each route says which",
+            "what carries the traffic: kernel (nftables) or relay (sockets); auto: the kernel, if "
+            "the route and the privileges allow it; status shows the plane of each route",
         ),
         Setting(
             "keep_rules",
@@ -103,8 +104,8 @@ SETTINGS: Mapping[str, Setting] = {
             "yes|no",
             "no",
             "yes",
-            "whether rules in the kernel stay, and forward, when the ambassador stops: for an "
-            "upgrade",
+            "whether rules in the kernel stay and go on forwarding when the ambassador stops: for "
+            "an upgrade",
         ),
         Setting(
             "forward",
@@ -112,8 +113,8 @@ SETTINGS: Mapping[str, Setting] = {
             "leave|accept",
             "leave",
             "accept",
-            "what to do where rules of this host drop what the kernel plane forwards: leave it to "
-            "the relay, or add a rule of ours to their chain (docs/firewalls.md)",
+            "what to do if rules of this host drop packets that the kernel plane forwards: leave "
+            "the route to the relay, or add an accept rule to their chain (docs/firewalls.md)",
         ),
         Setting(
             "wait_healthy",
@@ -121,8 +122,8 @@ SETTINGS: Mapping[str, Setting] = {
             "yes|no",
             "no",
             "yes",
-            "whether, after a start, it counts as ready (healthcheck, /readyz, systemd) only once "
-            "each route has an endpoint that works",
+            "whether, after a start, the ambassador is ready (healthcheck, /readyz, systemd) only "
+            "once each route has an endpoint that works",
         ),
         Setting(
             "upgrade",
@@ -130,8 +131,8 @@ SETTINGS: Mapping[str, Setting] = {
             "yes|no",
             "no",
             "yes",
-            "whether to take listeners, open sessions and rules over from the ambassador that runs "
-            "at the same admin socket, which then ends",
+            "whether to take over listeners, open sessions and rules from the ambassador that runs "
+            "at the same admin socket, and then ends",
         ),
         Setting(
             "loop",
@@ -147,7 +148,7 @@ SETTINGS: Mapping[str, Setting] = {
             "SIZE",
             "256KiB",
             "1MiB",
-            "bytes a session may hold for each direction before its sender is made to wait",
+            "bytes a session may hold for each direction before its sender has to wait",
         ),
         Setting(
             "memory",
@@ -155,8 +156,8 @@ SETTINGS: Mapping[str, Setting] = {
             "auto|SIZE",
             "auto",
             "32MiB",
-            "bytes all sessions of the relay may hold, together; where that is short each may hold "
-            "less; auto: an eighth of the memory the cgroup allows, 64MiB at most",
+            "bytes all sessions of the relay may hold together; when this is nearly used up, each "
+            "may hold less; auto: an eighth of the memory the cgroup allows, 64MiB at most",
         ),
         Setting(
             "backlog",
@@ -172,8 +173,8 @@ SETTINGS: Mapping[str, Setting] = {
             "auto|NUMBER",
             "auto",
             "0",
-            "processes that accept, connect and carry beside the first one, while there is much to "
-            "do; auto: one for each core, none where there is one; 0: the first does it all",
+            "worker processes that accept, connect and carry beside the first process, while there "
+            "is much to do; auto: one for each core, none on a single core; 0: none",
         ),
         Setting(
             "outlive",
@@ -181,9 +182,9 @@ SETTINGS: Mapping[str, Setting] = {
             "DURATION",
             "60s",
             "0s",
-            "how long these processes go on accepting clients when the first one was killed, until "
-            "an ambassador at the same admin socket takes them back; 0s: not at all, they end with "
-            "their sessions",
+            "how long worker processes go on accepting clients after the first process was killed, "
+            "unless an ambassador at the same admin socket takes them back; 0s: they accept no "
+            "more and end with their last session",
         ),
         Setting(
             "admin",
@@ -191,8 +192,8 @@ SETTINGS: Mapping[str, Setting] = {
             "PATH|off",
             "",
             "/run/ambassador/admin.sock",
-            "the unix socket that status and health are asked at; by default in the first "
-            "folder for such things that may be written to",
+            "the unix socket of the admin API, which verbs and healthcheck use; by default in the "
+            "first usual folder that can be written to",
         ),
         Setting(
             "name",
@@ -200,8 +201,8 @@ SETTINGS: Mapping[str, Setting] = {
             "NAME",
             "",
             "web",
-            "what this ambassador is called where several run on one host: its admin socket has "
-            "that name, and verbs are given the same one",
+            "the name of this ambassador, if several run on one host: its admin socket has this "
+            "name, and so --name NAME names it in each verb",
         ),
         Setting(
             "api",
@@ -209,7 +210,7 @@ SETTINGS: Mapping[str, Setting] = {
             "[HOST]:PORT",
             "",
             "127.0.0.1:9463",
-            "where the admin API is served over TCP, too; then a token must be set",
+            "where the admin API is served over TCP, too; this needs a token",
         ),
         Setting(
             "api_token_file",
@@ -225,7 +226,7 @@ SETTINGS: Mapping[str, Setting] = {
             "TOKEN",
             "",
             "d41c9f0e6a7b4c55",
-            "the token itself; the environment is seen by more than a file is",
+            "the token itself; a file is safer, since more programs can read an environment",
             secret=True,
         ),
         Setting(
@@ -234,7 +235,7 @@ SETTINGS: Mapping[str, Setting] = {
             "[HOST]:PORT",
             "",
             ":9464",
-            "where /metrics, /healthz and /readyz are served over TCP, to anybody who asks",
+            "where /metrics, /healthz and /readyz are served over TCP, without a token",
         ),
         Setting(
             "docker",
@@ -242,7 +243,7 @@ SETTINGS: Mapping[str, Setting] = {
             "unix:///PATH|tcp://HOST:PORT",
             "",
             "unix:///var/run/docker.sock",
-            "the engine that docker:// and podman:// endpoints are asked of "
+            "the container engine that is asked for docker:// and podman:// endpoints "
             "(docs/containers.md); by default DOCKER_HOST, then the usual sockets",
         ),
         Setting(
@@ -251,7 +252,7 @@ SETTINGS: Mapping[str, Setting] = {
             "1|0",
             "0",
             "1",
-            "whether the labels of containers make routes, too (docs/containers.md)",
+            "whether labels of containers also make routes (docs/containers.md)",
         ),
         Setting(
             "wake_command",
@@ -259,8 +260,9 @@ SETTINGS: Mapping[str, Setting] = {
             "COMMAND",
             "",
             "/usr/local/bin/wake",
-            "what starts a container for clients that wait (`?wake`) instead of the engine's API; "
-            "the name of the container is its last argument, or stands for {name}",
+            "the program that starts a container for waiting clients (`?wake`) instead of the "
+            "engine's API; its last argument is the name of the container, or {name} is replaced "
+            "by it",
         ),
         Setting(
             "state",
@@ -268,8 +270,8 @@ SETTINGS: Mapping[str, Setting] = {
             "DIR",
             "",
             "/var/lib/ambassador",
-            "the folder in which changes made at run time are kept, so that they outlive a "
-            "restart; without it they end with the program",
+            "the folder that keeps changes made at run time, so that they survive a restart; "
+            "without it they end with the program",
         ),
         *FLEET,
     )
@@ -281,10 +283,10 @@ def as_markdown() -> str:
     lines = [
         "# Settings",
         "",
-        "Each is an environment variable or a flag of `ambassador run`; a flag wins. An empty",
-        "variable counts as not set. An unknown variable that begins with `AMBASSADOR_` is an",
-        "error, except for what Docker and Kubernetes set for a link or service whose own name",
-        "begins with `ambassador`.",
+        "Each setting is an environment variable or a flag of `ambassador run`; a flag wins. An",
+        "empty variable counts as not set; an empty `AMBASSADOR_ALLOW` is an error. An unknown",
+        "variable that begins with `AMBASSADOR_` is an error, except for variables that Docker and",
+        "Kubernetes set for a link or service whose own name begins with `ambassador`.",
         "",
         "| variable | flag | value | default | meaning | example |",
         "|---|---|---|---|---|---|",

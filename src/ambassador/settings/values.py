@@ -1,4 +1,4 @@
-"""What the text of a setting must be, and what it comes to."""
+"""Parsers for the texts of settings."""
 
 from __future__ import annotations
 
@@ -47,12 +47,13 @@ __all__ = [
     "yes",
 ]
 
-# Below, a session would be woken for less than a packet; above, few sessions fill a memory limit.
+# With less, a session would wake up for less than a packet; with more, few sessions would fill the
+# memory limit.
 SMALLEST_BUFFER, LARGEST_BUFFER = 4 << 10, 64 << 20
 SMALLEST_MEMORY = 1 << 20
 LARGEST_BACKLOG = 65535
 MOST_WORKERS = 64
-SHORTEST_TOKEN = 16  # characters; guessing one of them over a network takes longer than we live
+SHORTEST_TOKEN = 16  # characters; guessing such a token over a network would take centuries
 
 
 def names(text: str, where: str) -> tuple[str, ...]:
@@ -78,12 +79,12 @@ def ports(text: str, where: str) -> tuple[int, ...]:
 
 
 def word(*words: str) -> Callable[[str, str], str]:
-    """Return what takes one of `words`."""
+    """Return a parser that accepts one of `words`."""
     return lambda text, where: parse_word(text, words, where)
 
 
 def size(text: str, where: str) -> int:
-    """Return bytes, as many as a session may hold. Raises ConfigError."""
+    """Return how many bytes a session may hold. Raises ConfigError."""
     found = parse_size(text, where)
     if not SMALLEST_BUFFER <= found <= LARGEST_BUFFER:
         raise ConfigError(Problem(where, "is too small or too large", text, "4KiB to 64MiB"))
@@ -91,7 +92,7 @@ def size(text: str, where: str) -> int:
 
 
 def memory(text: str, where: str) -> int | None:
-    """Return bytes, as many as all sessions may hold, None for `auto`. Raises ConfigError."""
+    """Return how many bytes all sessions may hold, None for `auto`. Raises ConfigError."""
     if text == "auto":
         return None
     found = parse_size(text, where)
@@ -101,7 +102,7 @@ def memory(text: str, where: str) -> int | None:
 
 
 def backlog(text: str, where: str) -> int:
-    """Return how many may wait to be accepted. Raises ConfigError."""
+    """Return how many connections may wait to be accepted. Raises ConfigError."""
     digits = text.isascii() and text.isdigit() and len(text) <= 5
     if not digits or not 1 <= int(text) <= LARGEST_BACKLOG:
         what = f"is not a number from 1 to {LARGEST_BACKLOG}"
@@ -132,7 +133,7 @@ def admin(text: str, where: str) -> str:
 
 
 def name(text: str, where: str) -> str:
-    """Return the name of an ambassador, which is that of a file, too. Raises ConfigError."""
+    """Return the name of an ambassador, which is also the name of a file. Raises ConfigError."""
     if not is_name(text):
         what = "is not a name for an ambassador"
         expected = f"{LONGEST} letters, digits, - and _ at most; not admin"
@@ -142,7 +143,7 @@ def name(text: str, where: str) -> str:
 
 def fleet_allow(text: str, where: str) -> Allowed:
     """Return which names and networks may be taken from etcd. Raises ConfigError."""
-    from ambassador.core.fleet.allow import parse_allowed  # noqa: PLC0415 (only where it is set)
+    from ambassador.core.fleet.allow import parse_allowed  # noqa: PLC0415 (only if it is set)
 
     return parse_allowed(text, where)
 
@@ -155,7 +156,7 @@ def folder(text: str, where: str) -> str:
 
 
 def door(text: str, where: str) -> Inet:
-    """Return where to serve over TCP. Raises ConfigError."""
+    """Return the address where HTTP is served over TCP. Raises ConfigError."""
     address = parse_listen(text, where)
     if not isinstance(address, Inet) or address.last:
         what = "is not an address with one port"
@@ -164,10 +165,10 @@ def door(text: str, where: str) -> Inet:
 
 
 def engine(text: str, where: str) -> str:
-    """Return where an engine is, which must look like it. Raises ConfigError."""
+    """Return where a container engine is: unix:///PATH or tcp://HOST:PORT. Raises ConfigError."""
     is_path = text.startswith("unix:///") and len(text) > len("unix:///")
     if not is_path and not (text.startswith("tcp://") and len(text) > len("tcp://")):
-        what = "is not a place of an engine"
+        what = "is not the place of a container engine"
         raise ConfigError(Problem(where, what, shown(text), "unix:///PATH or tcp://HOST:PORT"))
     if "\0" in text or any(char.isspace() for char in text):
         raise ConfigError(Problem(where, "holds a blank", shown(text)))
@@ -175,13 +176,15 @@ def engine(text: str, where: str) -> str:
 
 
 def yes(text: str, where: str) -> bool:
-    """Return whether it is wished: 1 or yes, 0 or no. Raises ConfigError."""
+    """Return True for 1 or yes, False for 0 or no. Raises ConfigError."""
     return parse_word(text, ("1", "0", "yes", "no"), where) in ("1", "yes")
 
 
 def program(text: str, where: str) -> tuple[str, ...]:
-    """Return the words of a command, quoted as in a shell; none runs it. Raises ConfigError."""
-    import shlex  # noqa: PLC0415 (only where there is such a command)
+    """Return the words of a command, quoted as in a shell; it runs without a shell. Raises
+    ConfigError.
+    """
+    import shlex  # noqa: PLC0415 (only if there is such a command)
 
     try:
         words = tuple(shlex.split(text))
@@ -196,8 +199,8 @@ def program(text: str, where: str) -> tuple[str, ...]:
 
 
 def token(text: str, where: str) -> str:
-    """Return a token that is hard to guess; it is in no error. Raises ConfigError."""
-    # what a bearer token may hold (RFC 6750 section 2.1), without its padding rule
+    """Return a token that is hard to guess; no error contains it. Raises ConfigError."""
+    # the characters of a bearer token (RFC 6750 section 2.1), without its rule for padding
     fit = all(char.isascii() and (char.isalnum() or char in "-._~+/=") for char in text)
     if len(text) < SHORTEST_TOKEN or not fit:
         expected = f"{SHORTEST_TOKEN} or more letters, digits and -._~+/="
@@ -213,12 +216,12 @@ def path(text: str, where: str) -> str:
 
 
 def grace(text: str, where: str) -> float:
-    """Return seconds; 0 is a time, too. Raises ConfigError."""
+    """Return seconds; 0 is allowed, too. Raises ConfigError."""
     return parse_duration(text, where, zero=True)
 
 
 def etcd(text: str, where: str) -> tuple[tuple[str, int, bool], ...]:
-    """Return the members of an etcd: host, port, whether TLS is spoken. Raises ConfigError."""
+    """Return the members of an etcd: host, port, whether TLS is used. Raises ConfigError."""
     found: list[tuple[str, int, bool]] = []
     expected = "http://HOST:PORT or https://HOST:PORT, with commas between them"
     for part in (one.strip() for one in text.split(",")):
@@ -268,7 +271,7 @@ def prefix(text: str, where: str) -> str:
 
 
 def announced(text: str, where: str) -> tuple[tuple[str, Endpoint], ...]:
-    """Return what is announced under which names. Raises ConfigError."""
+    """Return the names and the endpoints that are announced under them. Raises ConfigError."""
     found: list[tuple[str, Endpoint]] = []
     for part in (one.strip() for one in text.split(",")):
         name, equals, url = part.partition("=")
