@@ -1,1 +1,1 @@
-"""The main job in ten seconds: a service, an ambassador, a consumer, and a move under its feet."""
+"""The demonstration: a service moves from one place to another while consumers use it."""

@@ -1,4 +1,4 @@
-"""The consumers: each counts through the ambassador and knows nothing of a move."""
+"""The consumers: each one counts in the service, through the ambassador, and knows of no move."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ambassador.demo.resp import Reply, ReplyError, Say, connected
 
 __all__ = ["Consumer", "Tally", "copied"]
 
-_AGAIN = 0.02  # seconds until it asks again after its connection broke
-_COPIED = 1000  # milliseconds it waits for the copy to have what it wrote
+_AGAIN = 0.02  # seconds until a request is made again after its connection broke
+_COPIED = 1000  # milliseconds to wait until the replica has what was written
 
 
 @dataclass(slots=True)
@@ -22,17 +22,17 @@ class Tally:
 
     requests: int = 0
     answered: int = 0
-    broken: int = 0  # connections that broke in the middle; the request was made again
-    lost: int = 0  # counts that went back: what had been acknowledged was gone
-    slowest: float = 0.0  # of this chapter
-    recent: float = 0.0  # the slowest since somebody looked
-    answered_by: int = 0  # the port of the instance behind the last answer
-    told: dict[str, int] = field(default_factory=dict)  # by key, the last count that was told
+    broken: int = 0  # connections that broke during a request; the request was made again
+    lost: int = 0  # counts that did not go up: an acknowledged write was lost
+    slowest: float = 0.0  # the slowest answer of this part of the demonstration
+    recent: float = 0.0  # the slowest answer since it was last shown
+    answered_by: int = 0  # the port of the instance that gave the last answer
+    told: dict[str, int] = field(default_factory=dict)  # by key, the last count in an answer
     errors: list[str] = field(default_factory=list)
 
     @property
     def flawless(self) -> bool:
-        """Whether every request was answered and nothing acknowledged was lost."""
+        """Whether every request was answered and no acknowledged write was lost."""
         return (
             self.requests > 0
             and self.answered == self.requests
@@ -42,7 +42,7 @@ class Tally:
 
     @property
     def visits(self) -> int:
-        """How many counts have been acknowledged to all of them."""
+        """How many counts have been acknowledged to all consumers together."""
         return sum(self.told.values())
 
     def heard(self, key: str, visits: int, port: int, took: float) -> None:
@@ -56,10 +56,10 @@ class Tally:
 
 
 class Consumer:
-    """It connects again for each INCR, as `valkey-cli INCR visits` does.
+    """Connects anew for each INCR, as `valkey-cli INCR visits` does.
 
-    An answer counts once the copy has it, too, where there is one (WAIT): what dies with the
-    primary alone was not acknowledged.
+    If there is a replica, a write counts as acknowledged once the replica has it, too (WAIT): a
+    write that only the primary had is none.
     """
 
     def __init__(self, port: int, every: float, tally: Tally, key: str = "visits") -> None:
@@ -69,8 +69,8 @@ class Consumer:
         self.key = key
 
     async def run(self, until: asyncio.Event, later: float = 0.0) -> None:
-        """Ask every `every` seconds until told to end, for the first time `later` seconds from now;
-        an error is noted and it goes on.
+        """Make a request every `every` seconds until the event is set, the first one `later`
+        seconds from now. An error is noted, and the next request follows.
         """
         loop = asyncio.get_running_loop()
         await asyncio.sleep(later)
@@ -83,7 +83,7 @@ class Consumer:
                     await until.wait()
 
     async def _request(self) -> None:
-        """Make one request, again where its connection breaks, for five seconds at most."""
+        """Make one request; make it again if its connection breaks, for five seconds at most."""
         tally, began = self.tally, time.monotonic()
         number = tally.requests
         while True:
@@ -109,13 +109,15 @@ class Consumer:
         match replies:
             case [int(visits), [_, str(port)], ["master" | "slave", *rest]]:
                 if copied(rest) and await say(f"WAIT 1 {_COPIED}") == [0]:
-                    raise ReplyError(f"no copy has it within {_COPIED / 1000:g} s")
+                    raise ReplyError(f"no copy has the write within {_COPIED / 1000:g} s")
                 return visits, int(port)
         raise ReplyError(f"unexpected answer {replies}")
 
 
 def copied(role: Sequence[Reply]) -> bool:
-    """Tell by what follows "master" in ROLE whether there is a copy that acknowledges."""
+    """Return whether there is a replica that acknowledges: `role` is what follows "master" in the
+    answer to ROLE.
+    """
     match role:
         case [int(), [[_, _, str(offset)], *_]]:
             return int(offset) > 0

@@ -1,4 +1,4 @@
-"""A fleet on one machine: an etcd, ambassadors with a consumer each, and one move under them."""
+"""A fleet on one machine: an etcd, ambassadors with a consumer each, and moves of their service."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ __all__ = ["Seen", "find_etcd", "tell_fleet"]
 
 _AMBASSADORS = 10
 _EVERY = 0.02  # seconds between two connections of a consumer
-_PATIENCE = 30.0  # seconds for all to start; ten processes on a busy machine
+_PATIENCE = 30.0  # seconds for the ten processes to start, on a busy machine
 _ANSWER = 5.0  # seconds
 
 
 @dataclass(slots=True)
 class Seen:
-    """What the consumer of one ambassador has seen: how often who answered, and what failed."""
+    """What the consumer of one ambassador has seen: answers by service, and errors."""
 
     port: int
     answers: dict[str, int] = field(default_factory=dict)
@@ -45,7 +45,7 @@ def find_etcd() -> str:
 
 
 async def tell_fleet(screen: Screen, seconds: float) -> bool:
-    """Tell the story; return whether no consumer saw an error and all saw both moves."""
+    """Run the demonstration; return whether no consumer saw an error and all saw both moves."""
     program = find_etcd()
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ambassador-fleet-")))
@@ -83,7 +83,7 @@ async def tell_fleet(screen: Screen, seconds: float) -> bool:
 
 @asynccontextmanager
 async def _service(name: str) -> AsyncIterator[str]:
-    """Serve the name to each client; give the URL."""
+    """Run a service that sends its name to each client; yield its URL."""
 
     async def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):
@@ -124,7 +124,7 @@ async def _running(words: Sequence[str], log: Path, environ: object) -> AsyncIte
             stdout=file,
             stderr=file,
             env=dict(environ),  # type: ignore[call-overload]
-            start_new_session=True,  # a Ctrl-C is for the demonstration, which then stops it
+            start_new_session=True,  # Ctrl-C reaches only the demonstration, which stops it
         )
     try:
         yield
@@ -140,7 +140,9 @@ async def _running(words: Sequence[str], log: Path, environ: object) -> AsyncIte
 
 
 def _environ(url: str) -> dict[str, str]:
-    """Return what an ambassador of ours is told: nothing of other routes or settings there are."""
+    """Return the environment of an ambassador of the demonstration, without other routes and
+    settings of this shell.
+    """
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
     return kept | {
         "AMBASSADOR_ETCD": url,
@@ -152,7 +154,7 @@ def _environ(url: str) -> dict[str, str]:
 
 
 async def _say(url: str, endpoint: str) -> None:
-    """Have the word there before anybody follows it."""
+    """Write the word of the service to etcd before any ambassador follows it."""
     from ambassador.app.operate import say_first  # noqa: PLC0415 (ssl, h11)
 
     async with asyncio.timeout(_PATIENCE):
@@ -174,7 +176,7 @@ async def _listens(one: Seen) -> None:
 
 
 async def _ask(port: int) -> str:
-    """Return who answers, or what went wrong."""
+    """Return the name of the service that answers, or what went wrong."""
     try:
         async with asyncio.timeout(_ANSWER):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -187,7 +189,7 @@ async def _ask(port: int) -> str:
 
 
 async def _consume(one: Seen, over: asyncio.Event) -> None:
-    """Connect again again and again; each answer is counted."""
+    """Connect again and again; count each answer."""
     while not over.is_set():
         answer = await _ask(one.port)
         if answer in ("A", "B"):
@@ -201,7 +203,7 @@ async def _consume(one: Seen, over: asyncio.Event) -> None:
 
 
 async def _verb(screen: Screen, url: str, *words: str) -> None:
-    """Type a verb, and show what it says."""
+    """Run a verb of the command line, and show its output."""
     screen.say("ambassador", f"ambassador fleet {' '.join(words)}")
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "ambassador", "fleet", *words),
@@ -215,7 +217,7 @@ async def _verb(screen: Screen, url: str, *words: str) -> None:
 
 
 async def _all_at(seen: Sequence[Seen], name: str) -> bool:
-    """Return whether each consumer is answered by `name` within a while."""
+    """Return whether each consumer is answered by `name` within 5 s."""
     try:
         async with asyncio.timeout(_ANSWER):
             while any(one.last != name for one in seen):  # noqa: ASYNC110 - of ten consumers

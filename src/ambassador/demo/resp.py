@@ -1,4 +1,4 @@
-"""As much of the Redis protocol as the demonstration speaks.
+"""The part of the Redis protocol that the demonstration uses.
 
 Source: https://redis.io/docs/latest/develop/reference/protocol-spec/ (RESP2).
 """
@@ -31,9 +31,10 @@ async def ask(port: int, *commands: str, within: float = 5.0) -> list[Reply]:
 
 @asynccontextmanager
 async def connected(port: int, within: float = 5.0) -> AsyncIterator[Say]:
-    """Connect to `port` of 127.0.0.1, and give what sends commands and returns their replies.
+    """Connect to `port` of 127.0.0.1, and yield a function that sends commands and returns their
+    replies.
 
-    All of it takes `within` seconds at most, and raises what `ask` does.
+    The whole block takes `within` seconds at most, and raises what `ask` does.
     """
     async with asyncio.timeout(within):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)

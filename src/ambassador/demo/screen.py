@@ -1,4 +1,4 @@
-"""What the demonstration shows: one aligned line an event, in colour only where that is wanted."""
+"""What the demonstration shows: one aligned line for each event, in colour if wanted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COLOURS = {
 
 
 class Screen:
-    """Lines of time since the start, who, and what."""
+    """Writes lines: seconds since the start, who, and what."""
 
     def __init__(self, stream: TextIO, *, colour: bool) -> None:
         self._stream = stream

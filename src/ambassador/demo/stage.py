@@ -1,4 +1,4 @@
-"""The ambassador of the demonstration: the whole product, in this process, from link variables."""
+"""The ambassador of the demonstration: the whole program, in this process, from link variables."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Read = Callable[[Mapping[str, str]], Snapshot]
 
 
 class _Variables:
-    """A source whose variables can be changed, which those of a process cannot."""
+    """A source whose variables can be changed; those of a running process cannot."""
 
     name = "environment"
     guess = False
@@ -35,7 +35,7 @@ class _Variables:
 
 
 class _ToScreen(logging.Handler):
-    """Show what the ambassador logs as its lines of the demonstration."""
+    """Shows the log lines of the ambassador as lines of the demonstration."""
 
     def __init__(self, screen: Screen) -> None:
         super().__init__(logging.INFO)
@@ -47,7 +47,7 @@ class _ToScreen(logging.Handler):
 
 
 class Staged:
-    """A running ambassador whose variables can be changed, and that an operator may ask."""
+    """A running ambassador whose variables can be changed, and that takes an operator's verbs."""
 
     def __init__(self, app: App, variables: _Variables, screen: Screen, admin: str) -> None:
         self._app = app
@@ -56,13 +56,15 @@ class Staged:
         self._admin = admin
 
     async def change(self, variables: Mapping[str, str]) -> None:
-        """Let `variables` take the place of those before; sessions go on."""
+        """Replace the variables by `variables`; sessions go on."""
         self._variables.now = variables
         if not await self._app.reconciler.reload():
             raise RunError("the ambassador did not take the new variables")
 
     async def operator(self, *words: str) -> None:
-        """Type `ambassador WORDS` in a shell of its own, and show that; RunError when it fails."""
+        """Run `ambassador WORDS` in a process of its own, and show command and output. Raises
+        RunError when it fails.
+        """
         self._screen.say("operator", f"$ ambassador {' '.join(words)}")
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "ambassador", *words),
@@ -70,7 +72,7 @@ class Staged:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             env=os.environ | {"AMBASSADOR_ADMIN": self._admin},
-            start_new_session=True,  # a Ctrl-C is for the demonstration
+            start_new_session=True,  # Ctrl-C reaches only the demonstration
         )
         try:
             said, _ = await process.communicate()
@@ -92,8 +94,8 @@ async def staged(
     variables: Mapping[str, str],
     admin: str = "off",
 ) -> AsyncIterator[Staged]:
-    """Run the ambassador that `make` makes, which is asked at `admin`; `read` turns variables into
-    routes.
+    """Run the ambassador that `make` returns; `admin` is its admin socket, and `read` turns
+    variables into routes.
     """
     source = _Variables(read, variables)
     logger, to_screen = logging.getLogger("ambassador"), _ToScreen(screen)

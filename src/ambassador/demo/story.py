@@ -1,4 +1,4 @@
-"""The demonstration itself: what happens, in the order it happens."""
+"""The story of the demonstration: its steps, in their order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ambassador.tasks import spawn
 __all__ = ["Start", "tell"]
 
 CONSUMERS = 10
-EVERY = 0.05  # seconds between two requests of one of them
+EVERY = 0.05  # seconds between two requests of one consumer
 
 
 Start = Callable[[Mapping[str, str]], AbstractAsyncContextManager[Staged]]
@@ -26,8 +26,8 @@ Start = Callable[[Mapping[str, str]], AbstractAsyncContextManager[Staged]]
 async def tell(screen: Screen, start: Start, seconds: float = 10.0) -> Tally:
     """Run the whole demonstration for about `seconds` and return what the consumers saw.
 
-    `start` runs an ambassador with the variables it is given. Raises RunError when a part of the
-    scene cannot be set; leaves nothing running, however it ends.
+    `start` runs an ambassador with the given variables. Raises RunError when a part of the
+    demonstration cannot be started; leaves nothing running, however it ends.
     """
     program, pause, tally = find_program(), seconds / 5, Tally()
     async with running(program) as old, running(program) as new, running(program) as copy:
@@ -81,8 +81,8 @@ async def tell(screen: Screen, start: Start, seconds: float = 10.0) -> Tally:
 async def _move(screen: Screen, ambassador: Staged, tally: Tally, old: Valkey, new: Valkey) -> None:
     """Move the service from `old` to `new` without losing a count.
 
-    The route is pointed at the copy before the copy is promoted: whatever the old one still
-    acknowledges reaches the copy by replication, and nothing is written after that.
+    The route leads to the replica before the replica is promoted: a write that the old instance
+    still acknowledges reaches the replica by replication, and nothing is written there later.
     """
     await ask(new.port, f"REPLICAOF 127.0.0.1 {old.port}")
     await _until(lambda: new.copies(old), "the copy is in sync")
@@ -109,7 +109,7 @@ async def _move(screen: Screen, ambassador: Staged, tally: Tally, old: Valkey, n
 async def _follow(
     screen: Screen, ambassador: Staged, watcher: Valkey, listen: Mapping[str, str]
 ) -> None:
-    """Let the route follow whichever instance the sentinel names."""
+    """Let the route follow the instance that the sentinel names."""
 
     async def knows() -> bool:
         (copies,) = await ask(watcher.port, f"SENTINEL REPLICAS {SET}")
@@ -120,11 +120,11 @@ async def _follow(
     follow = f"sentinel://127.0.0.1:{watcher.port}/{SET}"
     screen.say("ambassador", f"REDIS_PORT_6379_TCP_FOLLOW={follow}")
     await ambassador.change({"REDIS_PORT_6379_TCP_FOLLOW": follow, **listen})
-    await ambassador.operator("reset", "redis")  # what it was moved to, and the hold
+    await ambassador.operator("reset", "redis")  # drops the move and the hold
 
 
 async def _kill(screen: Screen, tally: Tally, primary: Valkey, copy: Valkey) -> None:
-    """Kill the primary under the consumers, and wait until they are served again."""
+    """Kill the primary while consumers use it, and wait until they are served again."""
     tally.slowest, answered = 0.0, tally.answered
     broken = tally.broken
     began = asyncio.get_running_loop().time()
@@ -145,15 +145,15 @@ async def _kill(screen: Screen, tally: Tally, primary: Valkey, copy: Valkey) -> 
 async def _until(condition: Callable[[], Awaitable[bool]], what: str, within: float = 15) -> None:
     try:
         async with asyncio.timeout(within):
-            # the condition is in another process: it can only be asked again
+            # the condition depends on another process: it can only be asked for again
             while not await condition():  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
     except TimeoutError:
-        raise RunError(f"waited {within:g} s, and it is not so that {what}") from None
+        raise RunError(f"waited {within:g} s in vain until {what}") from None
 
 
 async def _watch(screen: Screen, tally: Tally) -> None:
-    """Say once a second how the consumers are doing."""
+    """Show once a second how the consumers are served."""
     answered, clock = tally.answered, asyncio.get_running_loop().time
     while True:
         began = clock()
@@ -166,7 +166,9 @@ async def _watch(screen: Screen, tally: Tally) -> None:
 
 
 async def _audit(tally: Tally, valkey: Valkey) -> None:
-    """Compare what the consumers were told with what the service has: it has no less."""
+    """Compare the counts that consumers were told with those of the service; it must not have
+    less.
+    """
     for key, told in tally.told.items():
         (stored,) = await ask(valkey.port, f"GET {key}")
         if int(str(stored or 0)) < told:

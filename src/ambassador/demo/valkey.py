@@ -1,4 +1,4 @@
-"""A Valkey of our own: found, started on a free port, asked, and gone afterwards."""
+"""A Valkey for the demonstration: found, started on a free port, and stopped afterwards."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from ambassador.errors import RunError
 
 __all__ = ["SET", "Valkey", "find_program", "free_port", "running", "sentinel"]
 
-SET = "visits"  # what the sentinel calls the primary and its copies
-SILENCE = 500  # milliseconds
+SET = "visits"  # the sentinel's name for the primary and its replicas
+SILENCE = 500  # milliseconds without an answer after which the sentinel replaces the primary
 
 
 def find_program() -> str:
@@ -36,7 +36,7 @@ def find_program() -> str:
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody listens on now."""
+    """Return a TCP port of 127.0.0.1 on which no process listens now."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
@@ -50,13 +50,13 @@ class Valkey:
         self._process = process
 
     async def facts(self, section: str) -> dict[str, str]:
-        """Return one section of INFO as a table."""
+        """Return one section of INFO as a dictionary."""
         (text,) = await ask(self.port, f"INFO {section}")
         pairs = (line.partition(":") for line in str(text).splitlines())
         return {name: value for name, colon, value in pairs if colon}
 
     async def copies(self, other: Valkey) -> bool:
-        """Tell whether this instance has all that `other`, which it replicates, has written."""
+        """Return whether this instance has all writes of `other`, which it replicates."""
         mine, its = await self.facts("replication"), await other.facts("replication")
         return (
             mine.get("master_link_status") == "up"
@@ -65,12 +65,12 @@ class Valkey:
         )
 
     async def clients(self) -> int:
-        """Return how many ordinary clients are connected, the one that asks not counted."""
+        """Return how many ordinary clients are connected, without the one that asks."""
         (text,) = await ask(self.port, "CLIENT LIST TYPE normal")
         return len(str(text).splitlines()) - 1
 
     async def kill(self) -> None:
-        """End the instance as a machine ends that loses its power: it says nothing to anybody."""
+        """End the instance by SIGKILL, so that it can tell no other process."""
         self._process.kill()
         await self._process.wait()
 
@@ -88,10 +88,10 @@ class Valkey:
 
 @asynccontextmanager
 async def running(program: str) -> AsyncIterator[Valkey]:
-    """Start an instance that keeps nothing on disk; it is gone when the block is left.
+    """Start an instance that keeps nothing on disk; it is stopped when the block ends.
 
-    As a replica it accepts writes (`replica-read-only no`), so that a route may be pointed at it
-    before it is promoted: what the old instance still acknowledges arrives by replication.
+    As a replica it accepts writes (`replica-read-only no`), so that a route may lead to it before
+    it is promoted: what the old instance still acknowledges arrives by replication.
     """
     options = ("--save", "", "--repl-diskless-sync-delay", "0", "--replica-read-only", "no")
     async with _started(program, options) as valkey:
@@ -100,8 +100,8 @@ async def running(program: str) -> AsyncIterator[Valkey]:
 
 @asynccontextmanager
 async def sentinel(program: str, primary: Valkey) -> AsyncIterator[Valkey]:
-    """Start a sentinel that watches `primary` and its copies, and makes one of these the primary
-    when it has not answered for SILENCE. In earnest there are three.
+    """Start a sentinel that watches `primary` and its replicas, and promotes a replica when
+    `primary` has not answered for SILENCE. In production there are at least three sentinels.
     """
     with tempfile.TemporaryDirectory(prefix="ambassador-demo-") as folder:
         config = Path(folder) / "sentinel.conf"
@@ -126,7 +126,7 @@ async def _started(program: str, options: Sequence[str], *first: str) -> AsyncIt
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
-            # a Ctrl-C at the terminal is for the demonstration, which then stops it
+            # Ctrl-C at the terminal reaches only the demonstration, which then stops this process
             start_new_session=True,
         )
         valkey = Valkey(port, process)

@@ -1,10 +1,10 @@
-"""One line an event: for people, or as JSON for machines.
+"""The log: one line for each event, as text for people or as JSON for machines.
 
-An event has a stable name, a sentence and fields. People read the sentence; JSON carries all
-three, with the sentence under "message". Clients' bytes and secrets never get here.
+An event has a stable name, a sentence and fields. People read the sentence; a JSON line has all
+three, with the sentence under "message". The log has no bytes of clients and no secrets.
 
-Lines are written by a thread (`lines.py`): a reader that is slow, or has stopped, keeps neither
-sessions nor the end of the program waiting.
+A thread writes the lines (`lines.py`): a slow or stopped reader keeps neither sessions nor the end
+of the program waiting.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ _logger = logging.getLogger("ambassador")
 _COLOURS = {DEBUG: "\x1b[2m", WARNING: "\x1b[33m", ERROR: "\x1b[31m"}
 _RESET = "\x1b[0m"
 _STDERR = 2
-_PEOPLE, _MACHINES = "people", "machines"  # who reads a line; others do not get it
-_JSON = json.JSONEncoder(ensure_ascii=False, default=str)  # json.dumps makes one for each line
-_LAST = 2.0  # seconds that the end of the program waits for what is not written yet
+_PEOPLE, _MACHINES = "people", "machines"  # the readers of a line: text or JSON
+_JSON = json.JSONEncoder(ensure_ascii=False, default=str)  # json.dumps would make one a line
+_LAST = 2.0  # seconds that the end of the program waits for lines to be written
 _FULL_AGAIN = 60.0  # seconds until followers are told again that lines are dropped
 
 _Heard = Callable[[int, str, str, Mapping[str, Any]], None]
@@ -59,14 +59,16 @@ def event(level: int, name: str, message: str, /, **fields: Any) -> None:
 
 
 def one_of_many(level: int, name: str, message: str, /, **fields: Any) -> None:
-    """Log one event for machines and followers; people read of it with others, in `summary`."""
+    """Log one event for machines and followers only; for people, `summary` describes several of
+    these events in one line.
+    """
     if level >= INFO:
         _tell(level, name, message, fields)
     _write(level, name, message, fields, only=_MACHINES)
 
 
 def summary(level: int, message: str) -> None:
-    """Log a sentence for people about what `one_of_many` has told machines of."""
+    """Log a sentence for people about events that `one_of_many` has logged for machines."""
     _write(level, "summary", message, {}, only=_PEOPLE)
 
 
@@ -76,15 +78,15 @@ def _write(level: int, name: str, message: str, fields: Mapping[str, Any], only:
 
 
 def _read_by() -> Collection[str]:
-    """Return which readers there are; a handler that is not ours (a test's) has none."""
+    """Return the kinds of readers; if a handler is not ours (but a test's), return both kinds."""
     handlers = logging.getLogger().handlers
     kinds = {one.readers for one in handlers if isinstance(one, _ByThread)}
     return kinds if len(kinds) == len(handlers) else (_PEOPLE, _MACHINES)
 
 
 def follow(heard: _Heard) -> Callable[[], None]:
-    """Call `heard` with level, name, sentence and fields of each event from `info` up, whatever
-    is written, until the returned function is called.
+    """Call `heard` with level, name, sentence and fields of each event from `info` up, even if it
+    is not written, until the returned function is called.
     """
     _followers.append(heard)
 
@@ -96,17 +98,17 @@ def follow(heard: _Heard) -> Callable[[], None]:
 
 
 def enabled(level: int) -> bool:
-    """Tell whether events of `level` are written at all (to spare the work of making them)."""
+    """Return whether events of `level` are written, so that callers need not make others."""
     return _logger.isEnabledFor(level)
 
 
 def summarised() -> bool:
-    """Tell whether a `summary` is read by anybody (to spare the work of making it)."""
+    """Return whether a `summary` is written, so that callers need not make it otherwise."""
     return _PEOPLE in _read_by()
 
 
 def configure(*, level: str, as_json: bool, colour: bool, stream: TextIO | None = None) -> None:
-    """Send all log lines of the program to `stream` (stderr) from `level` ("info") up."""
+    """Write all log lines from `level` ("info") up to `stream` (None: stderr)."""
     flush()
     handler = _ByThread(stream, _JsonLines() if as_json else _Lines(colour))
     root = logging.getLogger()
@@ -116,7 +118,7 @@ def configure(*, level: str, as_json: bool, colour: bool, stream: TextIO | None 
 
 
 def flush() -> bool:
-    """Wait until every line so far is written, 2 s at most; tell whether it is."""
+    """Wait until every line so far is written, 2 s at most; return whether it is."""
     return all(handler.flushed() for handler in _handlers())
 
 
@@ -135,7 +137,7 @@ def _tell(level: int, name: str, message: str, fields: Mapping[str, Any]) -> Non
 
 
 class _ByThread(logging.Handler):
-    """Leaves lines to a thread; a stream without a descriptor (a test's) is written at once."""
+    """Gives lines to a thread; writes at once to a stream without a descriptor (of a test)."""
 
     def __init__(self, stream: TextIO | None, formatter: logging.Formatter) -> None:
         super().__init__()
@@ -144,7 +146,7 @@ class _ByThread(logging.Handler):
         self._stream = stream = stream or sys.stderr
         self._told = -_FULL_AGAIN
         try:
-            descriptor = stream.fileno() if stream else _STDERR  # closed when we were started
+            descriptor = stream.fileno() if stream else _STDERR  # stderr was closed at the start
         except (OSError, ValueError):  # io.UnsupportedOperation is both
             self._writer = None
         else:
@@ -156,7 +158,7 @@ class _ByThread(logging.Handler):
         return self._writer.dropped if self._writer else 0
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Leave a line to the thread."""
+        """Give a line to the thread."""
         if getattr(record, "only", "") not in ("", self.readers):
             return
         try:
@@ -166,7 +168,7 @@ class _ByThread(logging.Handler):
         if self._writer is not None:
             self._writer.write(text)
         elif self._stream is not None:
-            with contextlib.suppress(ValueError):  # closed since: the test is over
+            with contextlib.suppress(ValueError):  # the stream is closed: the test is over
                 self._stream.write(text)
 
     def flush(self) -> None:
@@ -174,7 +176,7 @@ class _ByThread(logging.Handler):
         self.flushed()
 
     def flushed(self) -> bool:
-        """Wait for the thread, 2 s at most; tell whether all is written."""
+        """Wait for the thread, 2 s at most; return whether all is written."""
         return self._writer is None or self._writer.flush(_LAST)
 
     def _gap(self, count: int) -> str:
@@ -185,7 +187,7 @@ class _ByThread(logging.Handler):
         return f"{self.format(record)}\n"
 
     def _full(self) -> None:
-        """Tell followers, who may be read where the log is not."""
+        """Tell followers, since their output may be read when the log is not."""
         now = time.monotonic()
         if now - self._told >= _FULL_AGAIN:
             self._told = now

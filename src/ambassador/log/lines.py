@@ -1,8 +1,8 @@
-"""Lines written to a descriptor by a thread: a reader who stands still keeps nobody waiting.
+"""Lines written to a descriptor by a thread, so that a stopped reader does not block the program.
 
-A write to a pipe that is full blocks until somebody reads (pipe(7)); O_NONBLOCK would be set for
-every process that shares it (fcntl(2)). So lines wait in a queue of bounded size; what finds no
-room is dropped, counted, and told of in the place where it would have stood.
+A write to a full pipe blocks until its reader reads (pipe(7)), and O_NONBLOCK would be set for
+every process that shares the pipe (fcntl(2)). So lines wait in a queue of bounded size. A line that
+finds no room is dropped and counted, and one line in its place says how many are missing.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from collections.abc import Callable
 
 __all__ = ["ROOM", "LineWriter"]
 
-ROOM = 4 << 20  # bytes that may wait: some 30,000 lines, or the log of a bad minute
-_PIECE = 64 << 10  # bytes written at once; the room of a pipe (pipe(7))
+ROOM = 4 << 20  # bytes that may wait: some 30,000 lines
+_PIECE = 64 << 10  # bytes written at once; the capacity of a pipe (pipe(7))
 
 
 class _Gap:
@@ -28,8 +28,8 @@ class _Gap:
 
 
 class LineWriter:
-    """Writes to `descriptor`, which stays open. `gap` returns the line that stands for so many
-    that were dropped; `full` is called, by the thread that wrote, when lines begin to be dropped.
+    """Writes to `descriptor`, which stays open. `gap` returns a line that says how many lines were
+    dropped. `full` is called when lines begin to be dropped, in the thread that called `write`.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class LineWriter:
         return self._dropped
 
     def write(self, line: str) -> None:
-        """Write `line` (with its end) after all those before it. Never waits."""
+        """Write `line` (with its newline) after all lines before it. Never waits."""
         data = line.encode(errors="backslashreplace")
         with self._lock:
             fits = self._size + len(data) <= self._room and self._started()
@@ -66,14 +66,14 @@ class LineWriter:
                 self._size += len(data)
             else:
                 self._drop(1, begins)
-            if self._idle:  # else the thread looks for more by itself
+            if self._idle:  # otherwise the thread looks for more by itself
                 self._idle = False
                 self._lock.notify_all()
         if begins:
             self._full()
 
     def flush(self, seconds: float) -> bool:
-        """Wait until all is written, `seconds` at most; tell whether it is."""
+        """Wait until all is written, `seconds` at most; return whether it is."""
         with self._lock:
             if self._thread is None:
                 return not self._queue
@@ -89,7 +89,9 @@ class LineWriter:
             gap.count += count
 
     def _started(self) -> bool:
-        """Have a thread; tell whether there is one. Where none can be had now, one may later."""
+        """Start the thread if it does not run; return whether it runs. If it cannot start now, it
+        may later.
+        """
         if self._thread is None:
             thread = threading.Thread(target=self._work, name="log", daemon=True)
             try:
@@ -108,15 +110,15 @@ class LineWriter:
             try:
                 self._put(data)
                 lost = 0
-            except OSError:  # a full disk, nobody at the other end of the pipe
+            except OSError:  # a full disk, or a pipe without a reader
                 with self._lock:
                     self._dropped += count
                 lost += count
                 self._full()
-                time.sleep(0.1)  # each of many lines would try for nothing
+                time.sleep(0.1)  # do not try in vain for each of many lines
 
     def _next(self) -> tuple[bytes, int]:
-        """Wait for lines; return a piece of them, and how many they are."""
+        """Wait for lines; return some of them as one piece, and how many these are."""
         with self._lock:
             if not self._queue:
                 self._idle = True
@@ -139,7 +141,7 @@ class LineWriter:
         while data:
             try:
                 data = data[os.write(self._descriptor, data) :]
-            except BlockingIOError:  # somebody else has made it non-blocking
+            except BlockingIOError:  # another process has made it non-blocking
                 poll = select.poll()
                 poll.register(self._descriptor, select.POLLOUT)
                 poll.poll()

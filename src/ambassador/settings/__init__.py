@@ -21,7 +21,7 @@ __all__ = ["SETTINGS", "Setting", "Settings", "as_markdown"]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of one run: times in seconds, sizes in bytes, remarks for the user in `notes`."""
+    """The settings of one run: times in seconds, sizes in bytes; `notes` are for the user."""
 
     routes: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()

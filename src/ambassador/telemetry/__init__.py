@@ -1,1 +1,1 @@
-"""What Prometheus is told: a table of names, and the text made from it."""
+"""Metrics for Prometheus, and a line for each session that has ended."""

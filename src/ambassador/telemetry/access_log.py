@@ -1,7 +1,7 @@
-"""The access log: one JSON line a session, written when it has ended.
+"""The access log: one JSON line for each session, written when it has ended.
 
 A thread writes, so that a full disk or a slow reader of a pipe keeps no session waiting. Lines
-that cannot be written are counted and dropped.
+that cannot be written are dropped and counted.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ __all__ = ["AccessLog", "line"]
 
 MOST = 100_000  # lines that may wait; some 100 MB
 _STDOUT = 1
-_LOOK = 1.0  # seconds between two attempts to open a FIFO that nobody reads
-_UNREAD = "nobody reads this FIFO; lines wait for a reader"
-_LAST = 2.0  # seconds that the end of the program waits for what is not written yet
+_LOOK = 1.0  # seconds between two attempts to open a FIFO without a reader
+_UNREAD = "no program reads this FIFO; lines wait for a reader"
+_LAST = 2.0  # seconds that the end of the program waits for lines to be written
 
 _BY = {
     Reason.CLIENT: "client",
@@ -98,12 +98,12 @@ class AccessLog:
         self._more.set()
 
     def reopen(self) -> None:
-        """Open the file anew: somebody has renamed it, to begin another."""
+        """Open the file again: it has been renamed, and a new one is to be begun."""
         self._reopen = True
         self._more.set()
 
     def close(self) -> None:
-        """Write what waits, for 2 s at most, and say how many lines were lost."""
+        """Write the lines that wait, for 2 s at most, and log how many were lost."""
         if not self._thread.is_alive():
             return
         self._closing = True
@@ -117,7 +117,8 @@ class AccessLog:
         if self._where == "-":
             return os.dup(_STDOUT)
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        # A FIFO that nobody reads must not keep us waiting: it fails (ENXIO; open(2)).
+        # Without O_NONBLOCK the open of a FIFO waits for a reader; with it, it fails (ENXIO;
+        # open(2)).
         descriptor = os.open(self._where, flags | os.O_NONBLOCK, 0o640)
         os.set_blocking(descriptor, True)
         return descriptor
@@ -125,7 +126,7 @@ class AccessLog:
     def _work(self) -> None:
         complained = False
         while not self._closing or self._lines:
-            # Whoever reads a FIFO does not tell when it begins to.
+            # No event tells when a program begins to read a FIFO.
             self._more.wait(_LOOK if self._lines and self._file < 0 else None)
             self._more.clear()
             try:
@@ -155,7 +156,7 @@ class AccessLog:
                     data = data[os.write(self._file, data) :]
             except OSError as error:
                 self._dropped += count
-                if error.errno == errno.EPIPE:  # the reader of a FIFO has gone; another may come
+                if error.errno == errno.EPIPE:  # the FIFO's reader has gone; another may come
                     self._release()
                 raise
 

@@ -9,7 +9,7 @@ __all__ = ["tell"]
 
 
 def tell(record: SessionRecord) -> None:
-    """Log the end of a session; implements ports.Closed."""
+    """Log the end of a session; implements ports.SessionEnded."""
     if not log.enabled(log.DEBUG):
         return
     why = f"{record.reason}: {record.detail}" if record.detail else str(record.reason)

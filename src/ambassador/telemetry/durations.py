@@ -1,4 +1,4 @@
-"""Counts what is known of a session only when it has ended: half a microsecond each."""
+"""Counts sessions that have ended, by duration and reason: half a microsecond for each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Durations", "Histogram", "Times"]
 
 @dataclass(slots=True)
 class Histogram:
-    """How many values lie at or below each of `bounds`, and above the last."""
+    """How many values are in each bucket: up to each of `bounds`, and above the last."""
 
     bounds: tuple[float, ...]
     counts: list[int] = field(default_factory=list)
@@ -36,7 +36,7 @@ class Histogram:
         self.total += value
 
     def copy(self) -> Histogram:
-        """Return one that does not change with this one."""
+        """Return a copy that does not change with this one."""
         return Histogram(self.bounds, list(self.counts), self.total)
 
 
@@ -46,14 +46,14 @@ def _histogram(name: str) -> Histogram:
 
 @dataclass(slots=True)
 class Times:
-    """What is counted of one route."""
+    """The counts of one route."""
 
     connecting: Histogram = field(default_factory=lambda: _histogram("ambassador_connect_seconds"))
     session: Histogram = field(default_factory=lambda: _histogram("ambassador_session_seconds"))
     in_kernel: Counter[Reason] = field(default_factory=Counter)
 
     def counters(self) -> dict[str, float]:
-        """Return it as flat numbers under names, so that another process can go on with them."""
+        """Return the counts by name, so that another process can go on with them."""
         found: dict[str, float] = {}
         for word, histogram in (("connect", self.connecting), ("session", self.session)):
             for bound, number in zip((*histogram.bounds, inf), histogram.counts, strict=True):
@@ -62,7 +62,7 @@ class Times:
         return found | {f"in_kernel {reason}": number for reason, number in self.in_kernel.items()}
 
     def add(self, counters: Mapping[str, float]) -> None:
-        """Add what `counters` has made of another; names it does not know are passed over."""
+        """Add the counts that another `Times` returned by `counters`; unknown names are ignored."""
         for word, histogram in (("connect", self.connecting), ("session", self.session)):
             for place, bound in enumerate((*histogram.bounds, inf)):
                 histogram.counts[place] += int(counters.get(f"{word} {bound:g}", 0))
@@ -73,7 +73,7 @@ class Times:
 
 
 class Durations:
-    """Hears of each session that has ended; implements ports.SessionEnded."""
+    """Counts each session that has ended; implements ports.SessionEnded."""
 
     def __init__(self) -> None:
         self._routes: dict[str, Times] = {}
@@ -83,7 +83,7 @@ class Durations:
         times = self._routes.get(record.route)
         if times is None:
             times = self._routes[record.route] = Times()
-        session = times.session  # not by its `add`: this is for each session
+        session = times.session  # not by its `add`, to save a call for each session
         session.counts[bisect_left(session.bounds, record.total)] += 1
         session.total += record.total
         if record.plane == "kernel":
@@ -102,22 +102,22 @@ class Durations:
             times.session.add(value)
 
     def forget(self, route: str) -> None:
-        """Count `route` from the beginning: it has gone, or is another that has the name."""
+        """Count `route` from zero: it was removed, or another route has this name now."""
         self._routes.pop(route, None)
 
     def counters(self, route: str) -> dict[str, float]:
-        """Return what is known of `route` as flat numbers, which `Times.add` understands."""
+        """Return the counts of `route` by name, as `Times.add` takes them."""
         times = self._routes.get(route)
         return {} if times is None else times.counters()
 
     def keep_only(self, routes: Collection[str]) -> None:
-        """Forget what is known of all but `routes`."""
+        """Forget the counts of all other routes."""
         for gone in self._routes.keys() - routes:
             del self._routes[gone]
 
     def numbers(self, status: RouteStatus) -> NumbersView:
-        """Return what is counted of the route of `status`, together with what that tells."""
-        from ambassador.core.results import Bucket, NumbersView  # noqa: PLC0415 (when it is asked)
+        """Return the counts of the route of `status`, together with those in `status`."""
+        from ambassador.core.results import Bucket, NumbersView  # noqa: PLC0415 (when asked for)
 
         times = self.of(status.route.name)
         bounds = (*times.connecting.bounds, None)
@@ -135,7 +135,7 @@ class Durations:
         )
 
     def of(self, route: str) -> Times:
-        """Return what is known of `route` now."""
+        """Return a copy of the counts of `route`."""
         known = self._routes.get(route)
         if known is None:
             return Times()
@@ -143,6 +143,6 @@ class Durations:
 
 
 def _counted(numbers: Mapping[Reason, int]) -> tuple[Counted, ...]:
-    from ambassador.core.results import Counted  # noqa: PLC0415 (the same)
+    from ambassador.core.results import Counted  # noqa: PLC0415 (when asked for)
 
     return tuple(Counted(reason.value, count) for reason, count in sorted(numbers.items()))

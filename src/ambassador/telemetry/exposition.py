@@ -1,4 +1,4 @@
-"""The text Prometheus reads, version 0.0.4. Pure.
+"""The text format that Prometheus reads, version 0.0.4. Pure.
 
 https://prometheus.io/docs/instrumenting/exposition_formats/
 """
@@ -17,8 +17,8 @@ _HELP = str.maketrans({"\\": "\\\\", "\n": "\\n"})
 
 
 def labelled(**labels: str) -> str:
-    """Return labels as they stand between braces; in the order of their names, as callers pass
-    them, so that a line looks the same in every version.
+    """Return labels as they are written between braces. Callers pass them in the order of their
+    names, so that a line looks the same in every version.
     """
     return ",".join(f'{name}="{value.translate(_VALUE)}"' for name, value in labels.items())
 
@@ -30,8 +30,8 @@ def head(metric: Metric) -> str:
 
 
 class Page:
-    """Values of one moment, put in the order of the table: those of a metric have to stand
-    together, while what is known is known by route.
+    """Values of one moment, in the order of the table: all values of one metric have to stand
+    together, although callers add them route by route.
     """
 
     def __init__(self) -> None:
@@ -40,10 +40,10 @@ class Page:
     def add(self, name: str, value: float, labels: str = "") -> None:
         """Add one value of the metric `name`; `labels` as `labelled` returns them."""
         where = f"{name}{{{labels}}}" if labels else name
-        self._lines[name].append(f"{where} {+value}\n")  # `+`: a truth is 0 or 1
+        self._lines[name].append(f"{where} {+value}\n")  # `+`: a bool becomes 0 or 1
 
     def add_histogram(self, name: str, counts: Iterable[int], total: float, labels: str) -> None:
-        """Add a histogram: how many values lie in each bucket of the table and above the last,
+        """Add a histogram: how many values are in each bucket of the table and above the last,
         and their sum.
         """
         below, lines = 0, []

@@ -1,4 +1,4 @@
-"""What /metrics says of this process (proc(5))."""
+"""The metrics of this process, from proc(5)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ __all__ = ["read"]
 
 
 def read() -> Mapping[str, float]:
-    """Return the value of each metric of the process, by its name; without those that the system
-    does not tell.
-    """
+    """Return the metrics of this process by name, without those that the system does not tell."""
     found: dict[str, float] = {"process_max_fds": resource.getrlimit(resource.RLIMIT_NOFILE)[0]}
     try:
         fields = Path("/proc/self/stat").read_bytes().rpartition(b")")[2].split()
@@ -30,6 +28,6 @@ def read() -> Mapping[str, float]:
 
 
 def _descriptors() -> int:
-    """Return how many are open: Linux 6.2 says it, before that they have to be counted."""
+    """Return how many descriptors are open: Linux tells this from 6.2 on; before, count them."""
     folder = Path("/proc/self/fd")
     return folder.stat().st_size or sum(1 for _ in folder.iterdir())

@@ -1,6 +1,4 @@
-"""From what is known to the text Prometheus reads: in slices on the loop, since of 3,000 routes it
-is 8 MB.
-"""
+"""Make the text for Prometheus: in slices on the event loop, since for 3,000 routes it has 8 MB."""
 
 from __future__ import annotations
 
@@ -34,20 +32,20 @@ _NOTHING_MET = EndpointMet()
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known at one moment."""
+    """What the metrics are made from, at one moment."""
 
     ready: bool
     routes: Sequence[RouteStatus]
     sources: Sequence[SourceView]
-    # What processes before this one knew, by the name of the route; see Times.add.
+    # Counts of earlier processes, by the name of the route; see Times.add.
     before: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    workers: int = 0  # processes that carry sessions beside this one
-    buffered: tuple[int, int] = (0, 0)  # bytes sessions hold unsent, and how many they may
+    workers: int = 0  # worker processes that carry sessions beside this process
+    buffered: tuple[int, int] = (0, 0)  # bytes that sessions hold, and how many they may hold
     dropped: int = 0  # lines of the log
     conntrack: tuple[int, int] | None = None  # entries, and how many there can be
-    missed: int = 0  # source ports
+    missed: int = 0  # how often no source port was free
     followed: Mapping[str, FollowView] = field(default_factory=dict)  # by the name of the route
-    identity: IdentityView | None = None  # who we are over TLS
+    identity: IdentityView | None = None  # our identity over TLS
 
 
 class MetricsText:
@@ -59,10 +57,8 @@ class MetricsText:
         self._unwatched: Counter[str] = Counter()
 
     async def __call__(self) -> Sequence[bytes]:
-        """Return the text of this moment in pieces; the caller has brought the numbers up to
-        date.
-        """
-        # Not on the loop: with many descriptors the system takes its time.
+        """Return the text of this moment in pieces; the caller updates the numbers before."""
+        # In a thread: with many descriptors this takes long.
         ours = await asyncio.to_thread(process.read)
         with none_collected():
             return await self._made(ours)
@@ -86,7 +82,7 @@ class MetricsText:
             name = status.route.name
             left = status.opened - status.open - sum(status.closed.values())
             left -= sum(times[name].in_kernel.values())
-            # The numbers of the kernel are not all of one moment, and a counter never sinks.
+            # The kernel's numbers are not all of one moment, and a counter must not go down.
             self._unwatched[name] = max(left, self._unwatched[name])
             _add_route(page, status, times[name], self._unwatched[name])
             await piece.end()
