@@ -1,1 +1,1 @@
-"""Where routes come from, one module a source."""
+"""Where routes come from: one module for each source."""

@@ -1,7 +1,7 @@
 """Routes from environment variables and arguments.
 
-Both are assignments of the same form; docs/routes.md has the rules for people. Nothing is read
-but what the source is handed, so `read` always says the same.
+Both are assignments of the same form; docs/routes.md has the rules for people. The source reads
+only what it was given when it was made, so `read` always returns the same.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ __all__ = ["EnvironmentSource"]
 
 _FORM = "ALIAS_PORT_<port>_<TCP|UDP>=<endpoint>, or HOST PORT"
 _EXAMPLE = "REDIS_PORT_6379_TCP=tcp://192.168.1.52:6379"
-_BLANKS = " \t\r\n"  # at the end of a value: the shell of the first ambassador dropped them
+_BLANKS = " \t\r\n"  # dropped at the end of a value, as the first ambassador's shell did
 
 
 class EnvironmentSource:
     """The variables of `environ` and the `arguments` of the command line; an argument wins over
     the variable of the same name.
 
-    `routes` lists the names that are taken from the environment; in a pod (`in_pod`, or a
-    KUBERNETES_SERVICE_HOST) there must be such a list, because kubelet sets link variables for
-    every service of the namespace. With `others`, routes are named elsewhere too: without a list
-    none is then taken. `hosts` is /etc/hosts at the start: an address that a link variable names is
-    followed by the alias that stands there for it.
+    `routes` lists the names of routes that are taken from the environment. In a pod (`in_pod`, or
+    a KUBERNETES_SERVICE_HOST) there must be such a list, because the kubelet sets link variables
+    for every service of the namespace. With `others` there is another source of routes: in a pod
+    without a list, no variable is then taken. `hosts` is /etc/hosts at the start: if a link
+    variable has an address whose alias is there, the alias is followed instead of the address.
     """
 
     name = "environment"
@@ -68,13 +68,13 @@ class EnvironmentSource:
         self._in_pod = in_pod or "KUBERNETES_SERVICE_HOST" in environ
 
     def read(self) -> Snapshot:
-        """Return the routes; none at all is no error here. Raises ConfigError."""
+        """Return the routes; to have no route is no error here. Raises ConfigError."""
         notes: list[str] = []
         problems: list[Problem] = []
         found = self._from_environment(notes)
         arguments = self._arguments
         if len(arguments) == 2 and not any("=" in argument for argument in arguments):
-            # The maintained fork looks at the environment only when it has no arguments.
+            # The maintained fork (dokku's) uses the environment only when it has no arguments.
             unused = [one.name for one in found if not one.variable.companion]
             notes += [f"{name} is not used: the arguments are HOST PORT" for name in unused]
             return Snapshot(self.name, (_host_and_port(*arguments),), tuple(notes))
@@ -131,7 +131,7 @@ class EnvironmentSource:
     def _selected(
         self, links: Sequence[Link], problems: list[Problem], notes: list[str]
     ) -> list[Link]:
-        """Return the links that make routes: those of arguments, and of the rest the wanted."""
+        """Return the links that make routes: those of arguments, and others that are wanted."""
         if not self._in_pod and not self._wanted:
             return list(links)
         explicit = [link for link in links if _has_argument(link)]
@@ -140,7 +140,7 @@ class EnvironmentSource:
             problems += [
                 _unknown_route(wanted, links)
                 for wanted in self._wanted
-                # /etc/hosts may still know the name when the environment has no links at all.
+                # Without any link in the environment, /etc/hosts may have the name.
                 if links and not any(_is_link_called(wanted, link) for link in links)
             ]
             taken = [link for link in others if any(_is_link_called(w, link) for w in self._wanted)]
@@ -153,7 +153,7 @@ class EnvironmentSource:
         return explicit
 
 
-# To count these as not set could let in everybody.
+# If these counted as not set when they are empty, all clients might come in.
 _NEVER_EMPTY = ("ALLOW", "DENY")
 
 
@@ -170,7 +170,7 @@ def _not_empty(assignments: Iterable[Assignment], notes: list[str]) -> list[Assi
 def _belongs(
     link: Link, links: Sequence[Link], empty: set[str], problems: list[Problem], notes: list[str]
 ) -> bool:
-    """Return whether `link` makes a route; say what is wrong with options that belong to none."""
+    """Return whether `link` makes a route; if it has only options, note what is wrong with them."""
     if link.mains:
         return True
     for key, option in link.options.items():
@@ -179,7 +179,7 @@ def _belongs(
             notes.append(f"{option.name} is not used: {main} is empty")
             continue
         if key.lower() not in OPTIONS and not option.argument:
-            continue  # somebody else's variable that only looks like ours
+            continue  # another program's variable that only looks like ours
         names = [other.mains[0].name for other in links if other.mains]
         what = f"there is no {main} this option could belong to{meant(main, names)}"
         example = f"{main}=tcp://192.168.1.52:{link.port}"
@@ -278,8 +278,8 @@ def _host_and_port(host: str, port: str) -> Route:
 def _without_echoes(routes: Sequence[tuple[Route, Link]], notes: list[str]) -> list[Route]:
     """Return the routes, each once.
 
-    For one link Compose 1 had the engine set variables under three aliases (redis, redis_1,
-    project_redis_1); they all mean the same. What a user wrote twice is left for `merge` to find.
+    With Compose 1 the engine sets the variables of one link under three aliases (redis, redis_1,
+    project_redis_1), which mean the same. Routes that a user wrote twice are found by `merge`.
     """
     best: dict[Route, Route] = {}
     for route, link in routes:

@@ -6,7 +6,7 @@
     connect = "2s"
 
 The keys are `listen`, `endpoints` and the options of a route, in the same grammar as the
-companion variables. A finding names the file, the line and the key.
+companion variables. A problem names the file, the line and the key.
 """
 
 from __future__ import annotations
@@ -43,13 +43,14 @@ from ambassador.spec.service import is_service, parse_service
 
 __all__ = ["FileSource"]
 
-LARGEST = 4 << 20  # bytes; 5,000 routes are half of it. More is not a file that was meant.
+LARGEST = 4 << 20  # bytes; 5,000 routes need half of it. A larger file is surely a mistake.
 _POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 _DIGITS = re.compile(r"[0-9_]+|$")
 _NUMBERS = "numbers of at most 4,300 digits"
-# A file that is bound into a mount namespace stays bound when another takes its name (mount(8)).
+# If a file is mounted by itself and another file takes its name on the host, the mount still shows
+# the old file (mount(8)).
 _REPLACED = (
-    "was replaced on the host, and this mount still shows the file before: restart the container, "
+    "was replaced on the host, and this mount still shows the old file: restart the container, "
     "and mount the folder of the file instead of the file"
 )
 _HEADER = "[route.redis]"
@@ -64,12 +65,12 @@ class FileSource:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._linked = False  # whether a name has led to the file that was read last
+        self._linked = False  # whether the file that was read last had a name on the host
 
     def read(self) -> Snapshot:
-        """Return the routes, in the order of the file; none at all is no error here.
+        """Return the routes, in the order of the file; to have no route is no error here.
 
-        Raises ConfigError, and SourceError where the file cannot be read.
+        Raises ConfigError, and SourceError if the file cannot be read.
         """
         text = self._text()
         try:
@@ -82,7 +83,7 @@ class FileSource:
             raise ConfigError(Problem(f"{self._path}, line {line}", what)) from None
         except RecursionError:
             raise ConfigError(Problem(str(self._path), "is nested too deeply")) from None
-        except ValueError:  # of int(): Python reads no longer ones
+        except ValueError:  # of int(), which refuses longer numbers
             digits = max(map(len, _DIGITS.findall(text)))
             what = f"is not TOML that can be read: a number has {digits} digits"
             raise ConfigError(Problem(str(self._path), what, expected=_NUMBERS)) from None
@@ -92,7 +93,7 @@ class FileSource:
 
     def _text(self) -> str:
         try:
-            # A FIFO or a device would keep everybody waiting.
+            # To read a FIFO or a device might block the whole program.
             status = self._path.stat()
             if not stat.S_ISREG(status.st_mode):
                 raise SourceError(f"{self._path}: is not a regular file")
@@ -179,7 +180,7 @@ class _Document:
         return route
 
     def _service(self, path: tuple[str, ...], table: Mapping[str, Any]) -> str:
-        """Return the service in etcd that has the endpoints, nothing where they are written."""
+        """Return the service in etcd that has the endpoints; empty if they are written here."""
         texts = table.get("endpoints", "")
         text = ",".join(map(str, texts)) if isinstance(texts, list) else str(texts)
         if not is_service(text):
@@ -258,7 +259,7 @@ class _Document:
     def _lengths(
         self, path: tuple[str, ...], listen: Address, endpoints: tuple[Endpoint, ...]
     ) -> list[Problem]:
-        """Check that every port of the listen range has its port at each endpoint."""
+        """Return the problems of endpoints that have more or fewer ports than `listen`."""
         return [
             self._problem(
                 (*path, "endpoints"),

@@ -1,4 +1,4 @@
-"""A source whose routes listen where sockets of their names already do."""
+"""A source whose routes listen on sockets that were given to this process by the routes' names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["GivenSource"]
 
 class GivenSource:
     """Implements ports.Source over `source`: a route of one port whose name is in `places` listens
-    there, whatever is said of it otherwise.
+    at that place, whatever its own listen address is.
     """
 
     def __init__(self, source: Source, places: Mapping[tuple[Proto, str], Address]) -> None:
@@ -23,16 +23,16 @@ class GivenSource:
 
     @property
     def name(self) -> str:
-        """As `source` has it; see ports.Source."""
+        """The name of `source`; see ports.Source."""
         return self._source.name
 
     @property
     def guess(self) -> bool:
-        """As `source` has it; see ports.Source."""
+        """Whether `source` guesses; see ports.Source."""
         return self._source.guess
 
     def read(self) -> Snapshot:
-        """Return what `source` says; see ports.Source."""
+        """Return the snapshot of `source`, with these places; see ports.Source."""
         snapshot = self._source.read()
         names = [route.name for route in named(snapshot.routes)]
         routes = map(self._placed, snapshot.routes, names)

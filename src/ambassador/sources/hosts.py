@@ -1,9 +1,9 @@
-"""Routes from the aliases in /etc/hosts: all that is left of a link when no variable is set.
+"""Routes from the aliases in /etc/hosts, which are all a link has if no variables are set.
 
 Docker 29 no longer sets link variables (deprecated in 28.4, off in 29.0), but `--link redis:redis`
 still writes "172.17.0.2 redis 3f2a9c0d1e2f" and `--add-host` "172.17.0.2 redis". The line has no
-port, so the alias must be a usual name or the ports be given. The endpoint keeps the name: an
-address that changes is followed.
+port, so the alias must be the usual name of a service, or the ports must be given. The endpoint has
+the name, so that a change of the address is followed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ambassador.spec.variable import NO_ROUTES
 
 __all__ = ["HostsSource"]
 
-# Names of the container itself and of its host, which no link made.
+# Names of the container itself and of its host: no link has made them.
 _OURS = re.compile(
     r"localhost(\..*)?|.*\.localhost|localhost\d*|ip6-.*|.*\.(docker|containers)\.internal|broadcasthost",
     re.IGNORECASE,
@@ -33,10 +33,10 @@ _CONTAINER_ID = re.compile(r"[0-9a-f]{12}")
 
 
 class HostsSource:
-    """The links in the file at `path`, but for the lines of the container itself (`hostname`).
+    """The links in the file at `path`, without the lines of the container itself (`hostname`).
 
-    `ports` replaces the usual ports where one alias could be meant; `routes` names the aliases
-    that are taken, all when empty. `in_container` says in which form examples are.
+    `ports` replaces the usual ports, if it is clear which alias is meant; `routes` names the
+    aliases that are taken (empty: all). `in_container`: examples have the form of `docker run`.
     """
 
     name = "hosts"
@@ -58,7 +58,7 @@ class HostsSource:
         self._in_container = in_container
 
     def read(self) -> Snapshot:
-        """Return what `_read` returns, its examples in the form that can be typed here."""
+        """Return the routes; examples in errors have the form that can be typed here."""
         if self._in_container:
             return self._read()
         try:
@@ -70,8 +70,8 @@ class HostsSource:
     def _read(self) -> Snapshot:
         """Return the routes, at least one.
 
-        Raises ConfigError that says which variable to set when there is none, and SourceError
-        when the file cannot be read.
+        Raises ConfigError, which says which variable to set, if there is none, and SourceError if
+        the file cannot be read.
         """
         try:
             text = self._path.read_text(errors="surrogateescape")
@@ -107,9 +107,10 @@ class HostsSource:
         return Snapshot(self.name, named(routes), tuple(notes))
 
     def _aliases(self, text: str) -> dict[str, str]:
-        """Return each alias with where it stands, in the order of the file.
+        """Return each alias with its place, in the order of the file.
 
-        One container linked under several aliases is there once, under the most telling.
+        A container with several aliases has one route, under an alias with a usual port if there
+        is one.
         """
         found: dict[str, list[str]] = {}
         for line in parse_hosts(text):
@@ -141,7 +142,7 @@ class HostsSource:
 
 
 def _outside(problem: Problem) -> Problem:
-    """Return `problem` with examples for a shell: `-e` is a flag of docker run."""
+    """Return `problem` with examples for a shell: without `-e`, which is a flag of docker run."""
     expected, example = (text.replace("-e ", "") for text in (problem.expected, problem.example))
     return replace(problem, expected=expected, example=example)
 
@@ -153,7 +154,7 @@ def _route(alias: str, port: int, proto: Proto, where: str) -> Route:
 
 
 def _is_elsewhere(address: str) -> bool:
-    ip = ip_address(address.partition("%")[0])  # the zone may be anything
+    ip = ip_address(address.partition("%")[0])  # without the zone, which may be any text
     return not (ip.is_loopback or ip.is_multicast or ip.is_unspecified)
 
 
@@ -166,7 +167,7 @@ def _is_host(name: str) -> bool:
 
 
 def _assignment(alias: str, port: int) -> str:
-    # Docker's own form of an alias in a variable
+    # The form in which Docker writes an alias in the name of a variable
     name = re.sub("[-.]", "_", alias).upper()
     if f"{name}_".startswith(NO_ROUTES):
         name = "LINK"

@@ -1,4 +1,4 @@
-"""In which line of a TOML document a key stands; `tomllib` tells that of syntax errors only."""
+"""The lines of keys in a TOML document; `tomllib` tells the line of syntax errors only."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _TOKEN = re.compile(
 
 
 def key_lines(document: str) -> dict[Path, int]:
-    """Return the line, from 1, of each table and key of a document by its path; keys of inline
-    tables are left out, as are the tables a dotted path only passes through.
+    """Return the line, from 1, of each table and key of a document, by its path. Keys of inline
+    tables are left out, and so are tables that exist only as a part of a dotted path.
 
-    `document` is one that `tomllib` can read.
+    `tomllib` can read `document`.
     """
     lines: dict[Path, int] = {}
     table: Path = ()
@@ -41,7 +41,7 @@ def key_lines(document: str) -> dict[Path, int]:
 
 
 def line_of(lines: Mapping[Path, int], path: Path) -> int:
-    """Return the line of `path`, or of the nearest thing around it; 1 where there is none."""
+    """Return the line of `path`, or else of the nearest table around it; 1 if there is none."""
     while path and path not in lines:
         path = path[:-1]
     return lines.get(path, 1)
@@ -66,7 +66,7 @@ def _path(tokens: Iterator[tuple[int, str, str]], end: str) -> Path:
 
 
 def _pass_over_value(tokens: Iterator[tuple[int, str, str]]) -> None:
-    """Go to the end of the line that a value ends in."""
+    """Skip a value, up to the end of its last line."""
     depth = 0
     for _, kind, text in tokens:
         if kind != "mark":

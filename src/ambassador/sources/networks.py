@@ -1,4 +1,4 @@
-"""Who may come in at each route: what is written there, and in files that it names."""
+"""Which clients may come in at each route, by its own lists and by files that these name."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _Lists = dict[str, list[Network]]
 
 
 class NetworkLists:
-    """Implements ports.Admission; identities are those of `PeerLists`. `allow` is for routes that
-    say nothing of it, `demand` raises ConfigError where a route wants something else that is not
-    there.
+    """Implements ports.Admission; `PeerLists` does it for identities. `allow` is for routes without
+    an allow of their own; `demand` raises ConfigError if a route needs something else that is
+    missing (an identity).
     """
 
     def __init__(
@@ -44,11 +44,11 @@ class NetworkLists:
         self._demand = demand
         self._peers = PeerLists()
         self._allow = allow
-        self._files: _Lists = {}  # by path, as they were last good
+        self._files: _Lists = {}  # by path, as they were when last read without an error
         self._known: dict[tuple[tuple[str, ...], tuple[str, ...]], Admitted] = {}
 
     def __call__(self, route: Route) -> Route:
-        """Return `route` with who may come in; see ports.Admission."""
+        """Return `route` with the networks and identities that may come in; see ports.Admission."""
         route = self._peers(route)
         self._demand(route)
         if _is_without_addresses(route):
@@ -63,7 +63,7 @@ class NetworkLists:
         return route if route.admitted is found else replace(route, admitted=found)
 
     def files(self, route: Route) -> frozenset[str]:
-        """Return the paths of all files that count for `route`."""
+        """Return the paths of all files that `route` uses."""
         if _is_without_addresses(route):
             return _paths(route.peers)
         return _paths(route.peers, route.allow or self._allow, route.deny)
@@ -89,7 +89,7 @@ class NetworkLists:
             raise
 
     def keep_only(self, paths: Collection[str]) -> None:
-        """Forget what other files than those at `paths` said."""
+        """Forget all files but those at `paths`."""
         if not self._files.keys() <= set(paths):
             self._files = {path: self._files[path] for path in paths if path in self._files}
             self._known = {}
@@ -103,7 +103,7 @@ class NetworkLists:
                 Problem(
                     route.origin or f"route {route.name}",
                     f"nobody may come in: {said}",
-                    expected="an allow that deny leaves something of",
+                    expected="an allow with networks that deny does not name",
                     example=format_option(route, "deny", "off"),
                 )
             )
@@ -123,13 +123,13 @@ class NetworkLists:
 
 
 class PeerLists:
-    """The identities of clients, and of files of them, which may come in at each route."""
+    """Which identities of clients may come in at each route, by its own list and by files."""
 
     def __init__(self) -> None:
-        self.files: dict[str, tuple[str, ...]] = {}  # by path, as they were last good
+        self.files: dict[str, tuple[str, ...]] = {}  # by path, as in NetworkLists
 
     def __call__(self, route: Route) -> Route:
-        """Return `route` with who may come in. Raises ConfigError."""
+        """Return `route` with the identities that may come in. Raises ConfigError."""
         if not files_of(route.peers):
             return route if not route.identities else replace(route, identities=())
         found = list[str]()
@@ -145,13 +145,13 @@ class PeerLists:
         return route if route.identities == identities else replace(route, identities=identities)
 
     def keep_only(self, paths: Collection[str]) -> None:
-        """Forget what other files than those at `paths` said."""
+        """Forget all files but those at `paths`."""
         self.files = {path: found for path, found in self.files.items() if path in paths}
 
 
 @lru_cache(maxsize=1000)
 def _paths(*said: tuple[str, ...]) -> frozenset[str]:
-    """Return those of `files_of`. Thousands of routes say the same, mostly nothing."""
+    """Return `files_of` of all arguments; cached, since most routes have the same, or no, lists."""
     return frozenset(path for texts in said for path in files_of(texts))
 
 
@@ -171,9 +171,9 @@ def read_peers(path: str) -> tuple[str, ...]:
 
 
 def text_of(path: str, what: str = "networks") -> str:
-    """Return what the file at `path` says, which is to hold `what`. Raises ConfigError."""
+    """Return the text of the file at `path`, a file of `what`. Raises ConfigError."""
     try:
-        # A FIFO or a device would keep everybody waiting.
+        # To read a FIFO or a device might block the whole program.
         if not stat.S_ISREG(Path(path).stat().st_mode):
             raise ConfigError(Problem(path, "is not a regular file", "", f"a file of {what}"))
         with Path(path).open("rb") as file:
@@ -189,7 +189,7 @@ def text_of(path: str, what: str = "networks") -> str:
 
 
 def _is_without_addresses(route: Route) -> bool:
-    """Tell whether nothing says where its clients come from: at a path, unless a PROXY header."""
+    """Return whether clients of `route` have no address: at a path, if it reads no PROXY header."""
     return isinstance(route.listen, Unix) and not route.proxy
 
 

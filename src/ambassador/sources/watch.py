@@ -1,8 +1,8 @@
-"""Learn that a file has changed, by looking at it.
+"""Notice that a file has changed, by looking at it once a second.
 
-Once a second, and not by inotify(7): that tells nothing of a file that is bound into a container
-from a host's network file system, and it follows an inode, while an editor and a ConfigMap of
-Kubernetes (two links deep) put another in its place.
+inotify(7) is not used: it reports nothing about a file that is mounted into a container from a
+network file system of the host. And it follows an inode, while editors and ConfigMaps of Kubernetes
+(two links deep) put another inode in its place.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from ambassador.files import Stamp, stamp
 
 __all__ = ["FileWatch", "is_open_for_writing"]
 
-_REST = 1.0  # seconds without a change after which a file counts as whole
-_LOOKS = 10  # in that time
-_LONGEST_WRITTEN = 30.0  # seconds; a file in which somebody writes for longer is read all the same
-_LONGEST_REPLACED = 2.0  # the same for a file that is replaced again and again: each is whole
-_RETRY, _RETRY_LONGEST = 1.0, 30.0  # seconds after a failure of ours
+_REST = 1.0  # seconds without a change after which a file counts as complete
+_LOOKS = 10  # looks in that time
+_LONGEST_WRITTEN = 30.0  # seconds after which a file is read although it is still being written
+_LONGEST_REPLACED = 2.0  # the same if it is replaced again and again: each new file is complete
+_RETRY, _RETRY_LONGEST = 1.0, 30.0  # seconds until `changed` is called again after an error
 
 
 class FileWatch:
     """Looks at `path`, through links, every `interval` seconds while `run` runs.
 
-    A change counts from the moment this object is made, and is told once the file has rested:
-    for `rest` seconds nothing about it has changed and nobody has it open for writing.
+    Changes count from the moment this object is made. A change is reported once the file has
+    rested: for `rest` seconds it has not changed, and no process has it open for writing.
     """
 
     def __init__(
@@ -47,7 +47,8 @@ class FileWatch:
         self._interval = interval
         self._rest = rest
         self._stamp = stamp(self._path)
-        # Where this is said of a file at rest (NFS), or an editor keeps it open, it tells nothing.
+        # If it is true of a file at rest (on NFS, or with an editor that keeps the file open), it
+        # says nothing about changes.
         self._tells_writers = not is_open_for_writing(path)
 
     async def run(self) -> None:
@@ -71,7 +72,7 @@ class FileWatch:
                 self._stamp, pause = rested, _RETRY
 
     async def _rested(self) -> Stamp:
-        """Return the stamp of the file once it has rested, or has been waited for long enough."""
+        """Return the stamp of the file once it has rested, or after the longest wait."""
         loop = asyncio.get_running_loop()
         began = last = loop.time()
         longest = _LONGEST_REPLACED
@@ -92,7 +93,7 @@ class FileWatch:
 
 
 class _Opened:
-    """The file at `path`, kept open: while it is, no other file can get the number of its inode."""
+    """The file at `path`, kept open so that no other file can get the number of its inode."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -106,7 +107,7 @@ class _Opened:
             os.close(self._descriptor)
 
     def again(self) -> bool:
-        """Open what is at the path now; return whether that is another file."""
+        """Open the file that is at the path now; return whether it is another file."""
         earlier, self._descriptor = self._descriptor, _open(self._path)
         if earlier is None or self._descriptor is None:
             another = earlier is not self._descriptor
@@ -117,19 +118,19 @@ class _Opened:
         return another
 
     def is_written(self) -> bool:
-        """Return whether some process has it open for writing, as far as the kernel tells: it
-        refuses a read lease then (EAGAIN; fcntl(2), "Leases"). The lease is given back at once; a
-        process that opens the file in between waits that long.
+        """Return whether a process has it open for writing, as far as the kernel tells: then the
+        kernel refuses a read lease (EAGAIN; fcntl(2), "Leases"). The lease is given back at once; a
+        process that opens the file in that moment has to wait until then.
         """
         if self._descriptor is None:
             return False
         try:
-            # Instead of SIGIO, which would end the program, a signal that does nothing by default.
+            # SIGURG does nothing by default; the usual signal, SIGIO, would end the program.
             fcntl.fcntl(self._descriptor, fcntl.F_SETSIG, signal.SIGURG)
             fcntl.fcntl(self._descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         except BlockingIOError:
             return True
-        except OSError:  # not our file, or a file system without leases: nobody can tell
+        except OSError:  # not our file, or a file system without leases: it cannot be told
             return False
         with contextlib.suppress(OSError):
             fcntl.fcntl(self._descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
@@ -144,8 +145,6 @@ def _open(path: Path) -> int | None:
 
 
 def is_open_for_writing(path: Path) -> bool:
-    """Return whether some process has the file at `path` open for writing, as far as that can be
-    told.
-    """
+    """Return whether a process has the file at `path` open for writing, if the kernel tells."""
     with _Opened(path) as opened:
         return opened.is_written()
