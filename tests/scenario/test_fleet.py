@@ -173,7 +173,7 @@ def test_status_shows_where_each_is(fleet):
     ("words", "code", "text"),
     [
         (("move", "nothing", "tcp://127.0.0.1:1"), 3, "no ambassador follows nothing"),
-        (("move", "s", "tcp://127.0.0.1:1", "--canary", "0%"), 2, "would move nobody first"),
+        (("move", "s", "tcp://127.0.0.1:1", "--canary", "0%"), 2, "would move no ambassador first"),
         (("move", "s", "tcp://127.0.0.1:1", "--canary", "5"), 2, "--canary: is no share"),
         (("move", "s", "tcp://127.0.0.1:1", "--abort", "200%"), 2, "--abort: is no share"),
         (("move", "s", "tcp://127.0.0.1"), 2, "the port is missing"),

@@ -1,9 +1,9 @@
-"""The command line: one file a verb, imported only when it is used.
+"""The command line: one file for each verb, imported only when the verb is used.
 
-ambassador run [ASSIGNMENT...]     also what is meant when no verb is given
+ambassador run [ASSIGNMENT...]     also the verb if none is given
 ambassador HOST PORT               the same, for one route on PORT
 ambassador check | demo | completion
-ambassador status | move | ...      ask the one that runs
+ambassador status | move | ...      ask the running ambassador
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the verb and exit: 0 done or stopped as asked, else as `errors` has it."""
+    """Run the verb and exit: 0 if it is done or was stopped, else with the code in `errors`."""
     _refuse_an_old_python()
-    # As process 1 the kernel delivers only signals we have a handler for (pid_namespaces(7));
-    # `docker stop` must not wait for its kill while we are still importing.
+    # To process 1 the kernel delivers only signals that have a handler (pid_namespaces(7)); without
+    # one, `docker stop` during our imports would have to wait for its kill.
     signal.signal(signal.SIGTERM, _stop_at_once)
-    # SIGHUP ends a program that has no handler yet; it waits until `run` has one, or until it is
-    # known that another verb is meant.
+    # SIGHUP would end a program without a handler. So it is blocked until `run` has a handler, or
+    # until it is known that another verb is meant.
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGHUP,))
     _open_standard_streams()
-    # What is imported stays: looking for cycles in it is 6 of 170 ms. The verb enables it again.
+    # Imported modules stay in memory; to search them for cycles takes 6 of 170 ms. The verb enables
+    # the collector again.
     gc.disable()
     try:
         from ambassador.cli.verbs import invoke  # noqa: PLC0415
@@ -45,10 +46,10 @@ def main() -> None:
 
 
 def _refuse_an_old_python() -> None:
-    """Say so in a word, where the single file or the package is run by a Python that is too old:
-    what is imported next could not even be read. What stands here can be, down to 3.7.
+    """End with a clear error if the single file or the package is run by a Python that is too old:
+    it could not even parse the modules that are imported next. This module can be parsed by 3.7.
     """
-    if sys.version_info < (3, 11):  # noqa: UP036 (that is the question)
+    if sys.version_info < (3, 11):  # noqa: UP036 (this is the check itself)
         version = ".".join(map(str, sys.version_info[:3]))
         sys.stderr.write(
             f"ambassador: {sys.executable} is Python {version}, and 3.11 or newer is needed: "
@@ -58,8 +59,8 @@ def _refuse_an_old_python() -> None:
 
 
 def _let_go_of_stderr() -> None:
-    """Drop what nobody reads any longer: Python 3.13 tries once more at its end, and then exits
-    120 whatever the code was.
+    """Drop unwritten output if stderr has no reader any longer: otherwise Python 3.13 tries to
+    write it again at its end, and then exits with 120, whatever the exit code was.
     """
     try:
         if sys.stderr is not None:
@@ -69,14 +70,14 @@ def _let_go_of_stderr() -> None:
 
 
 def _open_standard_streams() -> None:
-    """Fill what was closed for us (`2>&-`): a socket would get the number, and a stray message of
-    some library would go to a client.
+    """Open the standard streams that were closed before the start (`2>&-`): otherwise a socket
+    would get the number, and a message that a library writes to stderr would go to a client.
     """
     for fd in range(3):
         try:
             os.fstat(fd)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest free number (open(2)) is this one
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number (open(2)), which is `fd`
 
 
 def _stop_at_once(_number: int, _frame: FrameType | None) -> None:

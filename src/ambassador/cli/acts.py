@@ -1,4 +1,4 @@
-"""What a key of `top` would do, as a question that says how many sessions it touches."""
+"""What a key of `top` would do, as a question that says how many sessions it affects."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ __all__ = ["Act", "act_of", "checked"]
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Ask `question`; where the answer is yes, have `command` done."""
+    """A question to the user, and the command that is sent if the answer is yes."""
 
     question: str
     command: Command
 
     def do(self, path: Path) -> str:
-        """Do it, and return what was answered. Raises AmbassadorError."""
+        """Send the command, and return the answer as text. Raises AmbassadorError."""
         done = client.ask(path, self.command)
         return "; ".join([done.message, *getattr(done, "notes", ())])
 
 
 def act_of(key: str, board: Board) -> Act | None:
-    """Return what `key` would do with what is selected; None where it is not a key for that."""
+    """Return what `key` would do with the selected row; None if the key does nothing with it."""
     if board.opened:
         name, endpoint = board.opened, ""
         if key == "c" and board.session < len(board.sessions):
@@ -61,8 +61,8 @@ def _act(key: str, route: RouteView, endpoint: str) -> Act | None:
 
 
 def checked(path: Path, name: str, endpoints: tuple[str, ...], seen: tuple[str, ...]) -> Act:
-    """Return the move of a route that led to `seen`, with what it would do. Raises AmbassadorError
-    where it would not be done.
+    """Return the move of the route `name` to `endpoints`, with a question that says what it would
+    do. Raises AmbassadorError if it would fail, or if the route no longer leads to `seen`.
     """
     told: Moved = client.ask(path, Move(name, endpoints, check=True, from_=seen))
     where = ", ".join(told.endpoints)

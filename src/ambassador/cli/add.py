@@ -1,4 +1,4 @@
-"""`ambassador add ASSIGNMENT...`: begin routes at run time."""
+"""`ambassador add ASSIGNMENT...`: add routes at run time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["command"]
 @click.argument("assignments", nargs=-1, required=True, metavar="ASSIGNMENT...")
 @asking
 def command(assignments: tuple[str, ...], admin: str | None, as_json: bool) -> None:
-    """Begin routes, written as for `run`; all of them or none.
+    """Add routes, written as for `run`; either all of them are added or none.
 
     \b
     ambassador add DB_PORT_5432_TCP=tcp://db1:5432 DB_PORT_5432_TCP_EXISTING=drain=30s

@@ -27,17 +27,17 @@ _EXAMPLE = "ambassador announce redis tcp://10.0.0.5:6379"
 @click.command("announce")
 @click.argument("service")
 @click.argument("endpoint")
-@click.option("--health", default="", metavar="PROBE", help="Ask it so: redis, redis-primary, ...")
+@click.option("--health", default="", metavar="PROBE", help="The probe: redis, redis-primary, ...")
 @click.option(
     "--ttl",
     default="10s",
     show_default=True,
     metavar="DURATION",
     callback=duration("--ttl"),
-    help="How long it counts as there when nothing more is heard from it.",
+    help="How long the endpoint stays in etcd after this command has crashed.",
 )
 @click.option("--user", default="", metavar="NAME", help="The user of a -primary probe.")
-@click.option("--password-file", default="", metavar="PATH", help="The file with its password.")
+@click.option("--password-file", default="", metavar="PATH", help="The file with the password.")
 @setting_flags(*_ETCD, "log")
 def command(
     service: str,

@@ -1,4 +1,4 @@
-"""What `top` shows and has selected, from one look at the ambassador to the next. Pure."""
+"""The state of `top`: what it shows and what is selected, look after look. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SORTS = ("name", "open", "new", "bytes", "trouble")
 
 @dataclass(slots=True)
 class Series:
-    """The last rates of one route, a second: sessions, bytes up, bytes down, refused."""
+    """The last rates of one route: sessions, bytes up, bytes down and refused, each a second."""
 
     opened: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
     up: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
@@ -25,42 +25,42 @@ class Series:
     refused: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
 
     def last(self, name: str) -> float:
-        """Return the newest of one of them; 0 where there is none yet."""
+        """Return the newest value of the series `name`; 0 if there is none yet."""
         values: deque[float] = getattr(self, name)
         return values[-1] if values else 0.0
 
     def both(self) -> list[float]:
-        """Return the bytes of both directions."""
+        """Return the bytes of both directions together."""
         return [up + down for up, down in zip(self.up, self.down, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line one can select: a route, or one of its endpoints."""
+    """A line that can be selected: a route, or one of its endpoints."""
 
     route: str
     endpoint: str = ""
 
 
 class Board:
-    """Keeps looks, and what the operator has selected, sorted by, filtered and opened."""
+    """Keeps the last look, and what the operator has selected, opened, sorted and filtered."""
 
     def __init__(self) -> None:
         self.view: StatusView | None = None
         self.series: dict[str, Series] = {}
         self.sort = "name"
         self.filter = ""
-        self.endpoints = True  # whether each route has its endpoints below it
+        self.endpoints = True  # whether the endpoints of each route are shown below it
         self.selected: Row | None = None
         self.opened = ""  # the route that is shown alone
-        self.sessions: tuple[SessionView, ...] = ()
-        self.total = 0  # sessions of it
-        self.session = 0  # the one selected
-        self.lost = ""  # why nobody answers, and since when
+        self.sessions: tuple[SessionView, ...] = ()  # of this route
+        self.total = 0  # how many sessions this route has
+        self.session = 0  # the index of the selected session
+        self.lost = ""  # why the ambassador does not answer, and since when
         self._when = 0.0
 
     def add(self, view: StatusView, now: float) -> None:
-        """Take what was seen at `now` (seconds)."""
+        """Take the look `view`, of the time `now` (seconds)."""
         same = self.view is not None and self.view.pid == view.pid
         before = {one.name: one for one in self.view.routes} if self.view and same else {}
         passed, self._when = now - self._when, now
@@ -86,7 +86,7 @@ class Board:
         return found
 
     def rows(self) -> list[Row]:
-        """Return all that can be selected, from above to below."""
+        """Return all rows that can be selected, from top to bottom."""
         rows = []
         for one in self.routes():
             rows.append(Row(one.name))
@@ -95,7 +95,7 @@ class Board:
         return rows
 
     def move(self, steps: int) -> None:
-        """Select another row, so many further down, or another session of the route shown."""
+        """Select the row `steps` further down, or the session, if one route is shown alone."""
         if self.opened:
             self.session = max(0, min(len(self.sessions) - 1, self.session + steps))
             return
@@ -132,7 +132,7 @@ class Board:
         }
 
     def scale(self) -> tuple[float, float]:
-        """Return what the full height of every plot stands for: sessions and bytes a second."""
+        """Return the scale of all plots: sessions and bytes a second at full height."""
         return (
             max((max(one.opened, default=0.0) for one in self.series.values()), default=0.0),
             max((max(one.both(), default=0.0) for one in self.series.values()), default=0.0),
@@ -160,7 +160,7 @@ def _text(one: RouteView) -> str:
 
 
 def endpoint_state(part: EndpointView) -> tuple[str, str, str]:
-    """Return how an endpoint is: a sign, a word and a tone. Colour alone says nothing."""
+    """Return the state of an endpoint as a sign, a word and a tone: colour alone is not enough."""
     if part.admin == "maint":
         return "#", "maint", "off"
     if part.admin == "drain":
@@ -175,7 +175,7 @@ def endpoint_state(part: EndpointView) -> tuple[str, str, str]:
 
 
 def trouble(one: RouteView) -> int:
-    """Return how bad it is: 3 without an endpoint, 2 with one that fails, 1 held, 0 well."""
+    """Return the trouble of a route: 3 no usable endpoint, 2 an endpoint fails, 1 held, 0 none."""
     if not any(part.usable for part in one.endpoints) and one.hold is None:
         return 3
     if any(endpoint_state(part)[2] == "bad" for part in one.endpoints):

@@ -28,10 +28,10 @@ __all__ = ["command"]
 @setting_flags(*SETTINGS)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, errors included.")
 def command(assignments: tuple[str, ...], as_json: bool, **flags: str | None) -> int:
-    """Read everything that `run` would read, show the routes, start nothing. Engines are asked
-    for the containers that endpoints mean.
+    """Read everything that `run` would read, show the routes, start nothing. Container engines are
+    asked for the containers that endpoints name.
 
-    Exit 0 when `run` would start and clients would reach containers, 2 when something is wrong.
+    Exit 0 when `run` would start and containers could be reached, 2 when something is wrong.
     """
     try:
         settings = Settings.from_environ(os.environ, flags)
@@ -68,7 +68,7 @@ def _as_json(route: Route) -> dict[str, Any]:
 
 
 def _options(route: Route) -> dict[str, str]:
-    """Return the options that are not the default; where it listens is shown already."""
+    """Return the options that differ from their default, without `listen`."""
     return {key: value for key, value in format_options(route).items() if key != "listen"}
 
 

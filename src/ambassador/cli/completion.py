@@ -1,4 +1,4 @@
-"""`ambassador completion SHELL`: the script that makes a shell complete verbs and flags."""
+"""`ambassador completion SHELL`: a script that lets a shell complete verbs and flags."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def command(ctx: click.Context, shell: str) -> None:
     bash: add to ~/.bashrc   eval "$(ambassador completion bash)"
     """
     kind = get_completion_class(shell)
-    if kind is None:  # Choice has seen to it
+    if kind is None:  # click.Choice does not let other shells through
         raise click.UsageError(f"no completion for {shell}")
     root = ctx.find_root()
     print(kind(root.command, {}, "ambassador", "_AMBASSADOR_COMPLETE").source())

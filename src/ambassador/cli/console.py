@@ -1,6 +1,6 @@
-"""`top` on a terminal: keys, questions and a screen, by curses; imported by `top` alone.
+"""`top` on a terminal: keys, questions and a screen, by curses; imported only by `top`.
 
-The ambassador is asked in a thread: a slow one, or one that is gone, keeps no key waiting.
+The ambassador is asked in a thread, so that keys work even if it is slow or gone.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ambassador.errors import AmbassadorError
 
 __all__ = ["run"]
 
-_KEY = 100  # milliseconds to wait for a key before it is looked for news
+_KEY = 100  # milliseconds to wait for a key before looking for answers of the threads
 _EVENTS = 50
 _SESSIONS = 2000
 _SAID = 8.0  # seconds that an answer is shown
@@ -55,17 +55,17 @@ _COLOURS = {
 
 
 def run(find: Callable[[], Path], interval: float) -> None:
-    """Show it until the user has seen enough; `find` returns the admin socket, and is asked again
-    where nobody answers there. The terminal is then as it was. Raises curses.error where it is
-    none that curses can use.
+    """Run `top` until the user ends it, and then restore the terminal. `find` returns the admin
+    socket, and is called again if the ambassador does not answer. Raises curses.error if curses
+    cannot use the terminal.
     """
     locale.setlocale(locale.LC_ALL, "")  # curses writes in the encoding of the locale
-    os.environ.setdefault("ESCDELAY", "50")  # milliseconds; a second is what ncurses waits
-    for name in ("LINES", "COLUMNS"):  # which curses would believe, whatever becomes of the window
+    os.environ.setdefault("ESCDELAY", "50")  # milliseconds; by default ncurses waits for a second
+    for name in ("LINES", "COLUMNS"):  # curses would use them even if the window changes its size
         os.environ.pop(name, None)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
-    screen = curses.initscr()  # not curses.wrapper, which gives colours to those who want none
+    screen = curses.initscr()  # not curses.wrapper, which starts colours even with NO_COLOR
     try:
         curses.noecho()
         curses.cbreak()
@@ -73,7 +73,7 @@ def run(find: Callable[[], Path], interval: float) -> None:
         _Console(screen, find, interval).run()
     finally:
         screen.keypad(False)
-        with suppress(curses.error):  # where the terminal has no second screen, this one stays
+        with suppress(curses.error):  # a terminal without a second screen still shows this one
             screen.move(screen.getmaxyx()[0] - 1, 0)
             screen.clrtoeol()
             screen.refresh()
@@ -97,11 +97,11 @@ class _Console:
         self._help = False
         self._said, self._until = "", 0.0
         self._tone = ""
-        self._typed: str | None = None  # what is being typed, and what becomes of it
+        self._typed: str | None = None  # the text that is being typed; None: no text is asked for
         self._prompt = ""
-        self._fresh = False  # nothing has been typed yet: what stands there is a proposal
-        self._then: Callable[[str], None] = lambda _text: None
-        self._asked: Act | None = None  # what a `y` would do
+        self._fresh = False  # whether the text is still the proposal: nothing has been typed yet
+        self._then: Callable[[str], None] = lambda _text: None  # gets the text that was typed
+        self._asked: Act | None = None  # what the key `y` would do
         self._news: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._wake = threading.Event()
         self._over = False
@@ -127,7 +127,7 @@ class _Console:
             if changed:
                 self._draw()
 
-    # --- what is asked ---
+    # --- requests to the ambassador ---
 
     def _look(self) -> None:
         while not self._over:
@@ -146,7 +146,7 @@ class _Console:
             self._wake.clear()
 
     def _take(self, view: Any, found: list[bytes], listed: Any) -> None:
-        import json  # noqa: PLC0415 (known by then)
+        import json  # noqa: PLC0415 (already imported by now)
 
         board = self.board
         if board.view is not None and board.view.pid != view.pid:
@@ -248,7 +248,7 @@ class _Console:
             self._ask(f"move {name} to: ", here, lambda text: self._check(name, text))
 
     def _check(self, name: str, text: str) -> None:
-        """Find out what a move would do, and ask whether to do it."""
+        """Check what a move would do, and ask whether to do it."""
         route = self.board.route(name)
         if route is None:
             return
@@ -264,7 +264,7 @@ class _Console:
         self._later(lambda: act.do(self._path), lambda text: self._say(text, "good"))
 
     def _later(self, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
-        """Do `work` in a thread, so that keys go on; `then` has what it returns."""
+        """Do `work` in a thread, so that keys go on working; `then` gets its result."""
 
         def working() -> None:
             try:
@@ -316,7 +316,7 @@ class _Console:
         self._screen.refresh()
 
     def _last_line(self) -> tuple[str, str]:
-        """Return what is said below everything else, and its tone."""
+        """Return the text of the last line, and its tone."""
         if self._typed is not None:
             hint = "   (typing starts over, Backspace edits)" if self._fresh and self._typed else ""
             return f"{self._prompt}{self._typed}_{hint}", "bold"
@@ -327,10 +327,10 @@ class _Console:
     def _put_line(self, row: int, line: Line) -> None:
         column = 0
         for text, tone in line:
-            with suppress(curses.error):  # the last column of the last line
+            with suppress(curses.error):  # raised for the last column of the last line
                 try:
                     self._screen.addstr(row, column, text, self._tones.get(tone, 0))
-                except UnicodeEncodeError:  # no terminal for what is no ASCII
+                except UnicodeEncodeError:  # the terminal takes only ASCII
                     plain = text.encode("ascii", "replace").decode()
                     self._screen.addstr(row, column, plain, self._tones.get(tone, 0))
             column += len(text)

@@ -13,8 +13,8 @@ from ambassador.errors import NotFoundError
 
 __all__ = ["command"]
 
-# Ids as `sessions` shows them: the letter of the plane, and numbers; the process, where that is
-# another one.
+# Ids as `sessions` shows them: the letter of the plane, numbers, and for another process @ and its
+# pid.
 _SESSION = re.compile(r"[a-z]\d+(\.\d+)?(@\d+)?", re.ASCII)
 
 
@@ -25,14 +25,15 @@ _SESSION = re.compile(r"[a-z]\d+(\.\d+)?(@\d+)?", re.ASCII)
     "--rate",
     metavar="N",
     type=click.IntRange(min=1),
-    help="At most N a second. Default: all at once.",
+    help="Cut at most N sessions a second. Default: all at once.",
 )
-@click.option("--wait", is_flag=True, help="Return when they have ended.")
+@click.option("--wait", is_flag=True, help="Return when these sessions have ended.")
 @asking
 def command(
     place: str, endpoint: str, *, rate: int | None, wait: bool, admin: str | None, as_json: bool
 ) -> None:
-    """End open sessions with a reset on both sides: of a route, of an endpoint, or one alone.
+    """End open sessions with a reset on both sides: those of a route, of an endpoint, or a single
+    one.
 
     \b
     ambassador cut redis --rate 50
@@ -44,7 +45,7 @@ def command(
     except NotFoundError:
         if endpoint or not _SESSION.fullmatch(place):
             raise
-        done = do(Cut(session=place), admin, as_json)  # no route has a name that looks like one
+        done = do(Cut(session=place), admin, as_json)  # no route has this name: it is an id
     if wait:
         wait_until_none(done.routes, _leaving, admin)
 

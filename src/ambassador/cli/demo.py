@@ -1,4 +1,4 @@
-"""`ambassador demo`: watch a service move while its consumer goes on."""
+"""`ambassador demo`: watch how a service moves while its consumers go on."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["command"]
 
 _T = TypeVar("_T")
 _NEXT = (
-    ("check REDIS_PORT_6379_TCP=tcp://192.168.1.52:6379", "what that would do"),
+    ("check REDIS_PORT_6379_TCP=tcp://192.168.1.52:6379", "show what it would do"),
     ("run REDIS_PORT_6379_TCP=tcp://192.168.1.52:6379", "do it"),
     ("--help", "everything else"),
 )
@@ -42,11 +42,11 @@ def command(story: str, seconds: float) -> int:
 
     With `fleet`: an etcd, ten ambassadors with a consumer each, and one move for all.
 
-    It uses free ports of 127.0.0.1, asks nothing, and leaves nothing behind.
+    It uses free ports of 127.0.0.1, asks no questions, and leaves nothing behind.
     """
     screen = Screen(sys.stdout, colour=wants_colour(sys.stdout))
     with tempfile.TemporaryDirectory(prefix="ambassador-demo-") as folder:
-        # Nothing of it outside this process, but the socket that its own operator asks at.
+        # It changes nothing outside this process, except for an admin socket in this folder.
         settings = Settings(admin=f"{folder}/admin.sock", plane="relay")
         start = partial(
             staged,
@@ -60,7 +60,7 @@ def command(story: str, seconds: float) -> int:
                 if story == "fleet":
                     return 0 if runner.run(_until_told(tell_fleet(screen, seconds))) else 1
                 tally = runner.run(_tell(screen, start, seconds))
-        except asyncio.CancelledError:  # by SIGTERM or SIGHUP; what Ctrl-C does, Runner does itself
+        except asyncio.CancelledError:  # by SIGTERM or SIGHUP; asyncio.Runner handles Ctrl-C itself
             raise KeyboardInterrupt from None
     if tally.flawless:
         rows = [(f"{_program()} {arguments}", f"# {why}") for arguments, why in _NEXT]
@@ -78,7 +78,7 @@ def _program() -> str:
 
 
 async def _until_told(story: Coroutine[Any, Any, _T]) -> _T:
-    """Return what `story` does, unless a signal ends it."""
+    """Return the result of `story`, unless a signal ends it."""
     task = asyncio.current_task()
     for number in (signal.SIGTERM, signal.SIGHUP):
         if task is not None:

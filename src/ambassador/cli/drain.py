@@ -18,9 +18,11 @@ __all__ = ["command"]
     "--deadline",
     metavar="DURATION",
     callback=duration("--deadline"),
-    help="Cut what is left by then. Default: never.",
+    help="Cut the sessions that are left after this time. Default: never.",
 )
-@click.option("--wait", is_flag=True, help="Return when no session is left at what is drained.")
+@click.option(
+    "--wait", is_flag=True, help="Return when the drained endpoints have no session left."
+)
 @asking
 def command(
     place: str,
@@ -34,8 +36,8 @@ def command(
     """Give endpoints no new sessions; open ones finish. `ready` takes it back.
 
     \b
-    ambassador drain db1:5432                 of every route that has it
-    ambassador drain db tcp://db1:5432        of one route
+    ambassador drain db1:5432                 this endpoint, in every route that has it
+    ambassador drain db tcp://db1:5432        this endpoint, in one route
     ambassador drain db --deadline 30s        all endpoints of a route
     """
     where = place_of(place, endpoint)
@@ -46,7 +48,7 @@ def command(
 
 
 def _is_busy(route: RouteView, wanted: str) -> bool:
-    """Return whether what is drained of `route` has sessions; of one endpoint if it is `wanted`."""
+    """Return whether drained endpoints of `route` (or the `wanted` one) have sessions."""
     drained = [part for part in route.endpoints if part.admin == "drain"]
     return any(part.open for part in drained if wanted in ("", _bare(part.endpoint)))
 

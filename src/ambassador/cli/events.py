@@ -1,4 +1,4 @@
-"""`ambassador events`: what has happened, and what happens."""
+"""`ambassador events`: show what has happened, and follow what happens."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _COLOURS = {"warning": "\x1b[33m", "error": "\x1b[31m"}
 
 
 @click.command("events")
-@click.option("-f", "--follow", is_flag=True, help="Go on, until the ambassador ends or Ctrl-C.")
+@click.option("-f", "--follow", is_flag=True, help="Go on until the ambassador ends, or Ctrl-C.")
 @click.option(
     "--after",
     default=0,
     metavar="NUMBER",
     type=click.IntRange(min=0),
-    help="Only those after the event of this number.",
+    help="Show only events after the one with this number.",
 )
 @asking
 def command(follow: bool, after: int, admin: str | None, as_json: bool) -> None:
@@ -42,6 +42,6 @@ def command(follow: bool, after: int, admin: str | None, as_json: bool) -> None:
 
 def _text(event: dict[str, Any], colour: bool) -> str:
     begin = _COLOURS.get(event["level"], "") if colour else ""
-    message = printable(event["message"])  # a name from outside must not speak to the terminal
+    message = printable(event["message"])  # a name from outside must not control the terminal
     text = f"{event['number']:>6}  {format_moment(event['time'])}  {event['level']:<7}  {message}"
     return f"{begin}{text}\x1b[0m" if begin else text

@@ -1,4 +1,4 @@
-"""The flags of the settings, made from their table."""
+"""Flags for settings, made from the table of settings."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ __all__ = ["setting_flags"]
 
 
 def setting_flags(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Decorate a command with the flags of the settings `names`; their texts arrive under those
-    names, None where the flag is not given.
+    """Decorate a command with the flags of the settings `names`. The command gets their texts as
+    arguments of these names; None if the flag is not given.
     """
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,4 +1,4 @@
-"""`ambassador fleet VERB`: one word for all ambassadors that go by an etcd."""
+"""`ambassador fleet VERB`: move services for all ambassadors of an etcd."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _LATE, _ABORTED = 1, 5
 
 @click.group("fleet")
 def command() -> None:
-    """Move, show and take back what many ambassadors go by in etcd (docs/fleet.md).
+    """Move services for many ambassadors at once, by etcd; show and undo moves (docs/fleet.md).
 
     \b
     ambassador fleet move redis tcp://10.0.0.6:6379
@@ -57,30 +57,34 @@ def _fleet(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _pacing(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorate a command with what a move and an undo share."""
+    """Decorate a command with the options that a move and an undo share."""
     options = (
-        click.option("--hold", is_flag=True, help="Let new sessions wait until all are ready."),
+        click.option(
+            "--hold", is_flag=True, help="Let new sessions wait until all ambassadors are ready."
+        ),
         click.option(
             "--existing",
             default="",
             metavar="keep|drain=TIME|cut|cut=N/s",
             help="What becomes of open sessions. Default: the option `existing` of each route.",
         ),
-        click.option("--canary", metavar="SHARE", help="Move this share first: 5%."),
+        click.option(
+            "--canary", metavar="SHARE", help="Move this share of the ambassadors first: 5%."
+        ),
         click.option(
             "--wait",
             default="30s",
             show_default=True,
             metavar="DURATION",
             callback=duration("--wait"),
-            help="How long the first ones are watched.",
+            help="How long the canaries are watched.",
         ),
         click.option(
             "--abort",
             default="10%",
             show_default=True,
             metavar="SHARE",
-            help="Take it back for all where more than this share cannot verify.",
+            help="Take the move back for all if more than this share cannot verify it.",
         ),
         click.option(
             "--timeout",
@@ -88,7 +92,7 @@ def _pacing(function: Callable[..., Any]) -> Callable[..., Any]:
             show_default=True,
             metavar="DURATION",
             callback=duration("--timeout"),
-            help="How long to wait for all.",
+            help="How long to wait for all ambassadors.",
         ),
     )
     for option in reversed(options):
@@ -102,10 +106,11 @@ def _pacing(function: Callable[..., Any]) -> Callable[..., Any]:
 @_pacing
 @_fleet
 def move(service: str, endpoints: tuple[str, ...], as_json: bool, **flags: Any) -> int:
-    """Point SERVICE at other endpoints, at every ambassador that follows it. Each asks them first.
+    """Point SERVICE at other endpoints, at every ambassador that follows it. Each probes them
+    first.
 
-    Exit 0 when all have applied it; 1 when some have not in time, and they are named; 4 when
-    another was first; 5 when it was taken back.
+    Exit 0 when all have applied it; 1 when some have not in time (they are listed); 4 when another
+    operator was first; 5 when the move was taken back.
     """
     from ambassador.app import operate  # noqa: PLC0415 (ssl, h11)
 
@@ -121,7 +126,7 @@ def move(service: str, endpoints: tuple[str, ...], as_json: bool, **flags: Any) 
 @_pacing
 @_fleet
 def undo(service: str, as_json: bool, **flags: Any) -> int:
-    """Take back the last move of SERVICE that stands; typed twice, the one before it, too."""
+    """Take back the last move of SERVICE that is in force; typed twice, also the one before."""
     from ambassador.app import operate  # noqa: PLC0415 (ssl, h11)
 
     settings, plan = _wanted(operate.Plan, service, (), flags)
@@ -134,8 +139,8 @@ def undo(service: str, as_json: bool, **flags: Any) -> int:
 @click.argument("service", default="", metavar="[SERVICE]")
 @_fleet
 def status(service: str, as_json: bool, **flags: Any) -> int:
-    """Show where services lead, who follows them, and who does not go along. With SERVICE each
-    ambassador on a line.
+    """Show where services lead, how many ambassadors follow each, and how many refuse a move. With
+    SERVICE, show each ambassador on a line.
     """
     from ambassador.app import operate  # noqa: PLC0415 (ssl, h11)
 
@@ -151,7 +156,7 @@ def status(service: str, as_json: bool, **flags: Any) -> int:
 @click.argument("service")
 @_fleet
 def history(service: str, as_json: bool, **flags: Any) -> int:
-    """Show who did what to SERVICE and when, the latest first; the last 100 are kept."""
+    """Show who changed SERVICE, how and when, the latest first; the last 100 changes are kept."""
     from ambassador.app import operate  # noqa: PLC0415 (ssl, h11)
 
     entries = operate.stands(_settings(flags), _name(service))[service].history
@@ -177,7 +182,7 @@ def history(service: str, as_json: bool, **flags: Any) -> int:
 
 
 class _Told:
-    """Draws how far it is: in place on a terminal, else a line where a stage has ended."""
+    """Shows the progress: in place on a terminal, else one line at the end of each stage."""
 
     def __init__(self, quiet: bool) -> None:
         self._quiet = quiet
@@ -197,7 +202,7 @@ class _Told:
             sys.stderr.flush()
 
     def end(self) -> None:
-        """The stage is over."""
+        """End the line of a stage."""
         if self._line and not self._quiet:
             print("" if self._drawn else self._line, file=sys.stderr)
         self._line = ""
@@ -265,7 +270,7 @@ def _share(flag: str, text: str, least: float) -> float:
         found = -1.0
     if not text.endswith("%") or not least < found <= 100:
         expected = "more than 0% and at most 100%" if least == 0 else "0% to 100%"
-        what = "would move nobody first" if found == 0 else "is no share"
+        what = "would move no ambassador first" if found == 0 else "is no share"
         example = f"ambassador fleet move redis tcp://192.168.1.53:6379 {flag} 5%"
         raise ConfigError(Problem(flag, what, shown(text), expected, example))
     return found

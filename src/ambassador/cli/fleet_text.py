@@ -1,4 +1,4 @@
-"""What is shown of a fleet, for people and as JSON."""
+"""Texts and JSON of `ambassador fleet status`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def all_services(found: Mapping[str, Standing]) -> str:
 
 
 def one_service(name: str, one: Standing) -> str:
-    """Return all that is known of one service, each ambassador on a line."""
+    """Return everything about one service, with each ambassador on a line."""
     facts = [("service", name), ("leads to", _leads(one))]
     if one.word.who:
         facts.append(("by", f"{one.word.who} at {format_moment(one.word.when)}"))
@@ -64,7 +64,7 @@ def one_service(name: str, one: Standing) -> str:
 
 
 def as_json(one: Standing) -> dict[str, Any]:
-    """Return what JSON has of a service."""
+    """Return one service as plain values for JSON."""
     return {
         "endpoints": _urls(one.word.endpoints),
         "who": one.word.who,

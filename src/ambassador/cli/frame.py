@@ -1,4 +1,4 @@
-"""What `top` shows: pure, from one look at the ambassador to the next, as lines of text."""
+"""The plain view of `top`, as lines of text, look after look. Pure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class _Series:
     down: deque[float] = field(default_factory=lambda: deque(maxlen=_KEPT))
 
     def both(self) -> list[float]:
-        """Return the bytes of both directions, a second."""
+        """Return the bytes of both directions together, a second."""
         return [up + down for up, down in zip(self.up, self.down, strict=True)]
 
 
@@ -40,7 +40,7 @@ class Film:
         self._series: dict[str, _Series] = {}
 
     def add(self, view: StatusView, now: float) -> None:
-        """Take what was seen at `now` (seconds)."""
+        """Take the look `view`, of the time `now` (seconds)."""
         before = {one.name: one for one in self._view.routes} if self._view else {}
         passed = now - self._when
         series: dict[str, _Series] = {}
@@ -51,8 +51,8 @@ class Film:
         self._view, self._when, self._series = view, now, series
 
     def lines(self, width: int, height: int) -> list[str]:
-        """Return at most `height` lines of at most `width` characters; the first says of whom,
-        the second is empty, the third is the head of the table.
+        """Return at most `height` lines of at most `width` characters; the first names the
+        ambassador, the second is empty, the third is the head of the table.
         """
         view = self._view
         if view is None:

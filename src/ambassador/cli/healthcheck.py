@@ -25,8 +25,8 @@ __all__ = ["command"]
     callback=duration("--timeout"),
     help="How long to wait for the answer.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, also where nobody answers.")
-@click.option("--endpoints", is_flag=True, help="Each route has an endpoint that works, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, even if nothing answers.")
+@click.option("--endpoints", is_flag=True, help="Also require an endpoint that works per route.")
 def command(admin: str | None, timeout: float, *, as_json: bool, endpoints: bool) -> int:
     """Exit 0 when the running ambassador listens on all its routes, else 1."""
     try:
@@ -36,6 +36,6 @@ def command(admin: str | None, timeout: float, *, as_json: bool, endpoints: bool
             print(json.dumps({"ready": False, "error": str(error)}, indent=2))
         else:
             complain(str(error))
-        return 1  # what a HEALTHCHECK may exit with (Dockerfile reference)
+        return 1  # not 7: a HEALTHCHECK may only exit with 0 or 1 (Dockerfile reference)
     print(json.dumps({"ready": good, "phase": phase}, indent=2) if as_json else safe(phase))
     return 0 if good else 1

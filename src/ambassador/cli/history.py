@@ -1,4 +1,4 @@
-"""`ambassador history [ROUTE]`: who has changed what, and what became of it."""
+"""`ambassador history [ROUTE]`: the changes that operators made."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _HEAD = ("CHANGE", "WHEN", "ROUTE", "WHAT", "BY", "OUTCOME")
 @at_most(100)
 @asking
 def command(route: str, limit: int, admin: str | None, as_json: bool) -> None:
-    """List the last changes that were made by hand, the newest first: who, what, and what became
-    of it. `ambassador undo ROUTE` takes back the one marked with `last`.
+    """List the last changes that operators made, the newest first: what, by whom, and the outcome.
+    `ambassador undo ROUTE` takes back the change that is marked with `last`.
     """
     found: ChangeList = ask(History(route, limit), admin)
     rows = [

@@ -1,4 +1,4 @@
-"""`ambassador hold ROUTE`: accept, but do not forward."""
+"""`ambassador hold ROUTE`: accept new sessions, but do not forward them yet."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["command"]
     show_default=True,
     metavar="DURATION",
     callback=duration("--timeout"),
-    help="Close a session that has waited so long.",
+    help="Close a session that has waited this long.",
 )
 @click.option(
     "--max",
@@ -27,7 +27,7 @@ __all__ = ["command"]
     show_default=True,
     metavar="N",
     type=click.IntRange(min=1),
-    help="Refuse more sessions while so many wait.",
+    help="Refuse further sessions while N wait.",
 )
 @asking
 def command(route: str, timeout: float, limit: int, admin: str | None, as_json: bool) -> None:

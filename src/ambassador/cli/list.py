@@ -18,14 +18,14 @@ from ambassador.errors import AmbassadorError
 __all__ = ["command"]
 
 _HEAD = ("NAME", "STATE", "PID", "UP", "ROUTES", "OPEN", "VERSION", "ADMIN SOCKET")
-_PATIENCE = 2.0  # seconds; one that stands still keeps the others from being told of
+_PATIENCE = 2.0  # seconds; an ambassador that does not answer delays the whole list
 _SILENT = "silent"
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One ambassador, or a socket that one has left behind: `state` is its phase, or `silent`,
-    `dead`, `denied`, `other container`, `not asked`; then `why` says more.
+    """One ambassador, or a socket that an ambassador has left behind. `state` is its phase, or
+    `silent`, `dead`, `denied`, `other container` or `not asked`; for these, `why` says more.
     """
 
     name: str
@@ -42,9 +42,9 @@ class Listed:
 @click.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(*, as_json: bool) -> None:
-    """List the ambassadors of this host that can be seen from here, each with its name, and the
-    sockets that dead ones have left behind. Of containers: those of the same one, and those that
-    share a folder for their sockets.
+    """List the ambassadors of this host that can be seen from here, with their names, and sockets
+    that were left behind. In a container: those in this container, and those in containers that
+    share the folder of their sockets.
     """
     found = [_asked(one) for one in every(os.environ)]
     show(found, _text(found), as_json)

@@ -1,4 +1,4 @@
-"""`ambassador maint ROUTE|ENDPOINT`: as if the endpoint had left."""
+"""`ambassador maint ROUTE|ENDPOINT`: treat endpoints as if they had left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`ambassador move ROUTE ENDPOINT...`: point a route elsewhere, with nobody noticing."""
+"""`ambassador move ROUTE ENDPOINT...`: point a route at other endpoints."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ __all__ = ["command"]
 @click.option(
     "--check",
     is_flag=True,
-    help="Check all that can be checked, say what would happen, and change nothing.",
+    help="Check everything, show what would happen, and change nothing.",
 )
 @click.option(
     "--from",
     "before",
     multiple=True,
     metavar="ENDPOINT",
-    help="Only if it leads to exactly this endpoint; once for each endpoint.",
+    help="Move only if ROUTE leads to exactly this endpoint; give it once for each endpoint.",
 )
 @within("10s")
 @asking
@@ -44,7 +44,7 @@ def command(
     admin: str | None,
     as_json: bool,
 ) -> None:
-    """Point ROUTE at other endpoints. Each must answer first; else nothing changes (exit 5).
+    """Point ROUTE at other endpoints. Each must answer first; otherwise nothing changes (exit 5).
 
     \b
     ambassador move redis tcp://192.168.1.53:6379

@@ -21,7 +21,8 @@ from ambassador.errors import RunError
 
 __all__ = ["command"]
 
-# It leads to the link, which so stands in no arguments of a process: every user sees those.
+# A file that redirects to the link. The link itself is not given to the browser as an argument,
+# because all users of the host can see the arguments of a process.
 _LEADS = """<!doctype html><meta charset="utf-8"><meta name="referrer" content="no-referrer">
 <meta http-equiv="refresh" content="0; url={link}"><title>ambassador</title>
 <p><a href="{link}">The page of the ambassador</a>"""
@@ -33,18 +34,18 @@ _LEADS = """<!doctype html><meta charset="utf-8"><meta name="referrer" content="
     default=0,
     metavar="N",
     type=click.IntRange(0, 65535),
-    help="Serve it on this port of 127.0.0.1. Default: one that is free.",
+    help="Serve the page on this port of 127.0.0.1. Default: any free port.",
 )
 @click.option("--no-browser", is_flag=True, help="Only print the link.")
 @addressed
 def command(*, port: int, no_browser: bool, admin: str | None) -> None:
     """Show the running ambassador in a browser: its routes in a picture, their numbers and
-    sessions, and all that the verbs do.
+    sessions, and everything that verbs do.
 
-    It is served on 127.0.0.1 by this process, until Ctrl-C. The link that is printed works once;
-    Enter prints another, for another tab. No other user of this host gets in.
+    This process serves the page on 127.0.0.1, until Ctrl-C. The printed link works once; Enter
+    prints another, for another tab. No other user of this host has access.
     """
-    # 30 ms that other verbs are spared
+    # imported here: it takes 30 ms, which other verbs save
     from ambassador.admin.loopback import LoopbackPage  # noqa: PLC0415
 
     path = admin_socket(admin)
@@ -60,7 +61,8 @@ def command(*, port: int, no_browser: bool, admin: str | None) -> None:
         print(page.link(), flush=True)
         print(safe(f"the page of the ambassador at {path}"), file=sys.stderr)
         print("the link works once; Enter: another; Ctrl-C ends the page", file=sys.stderr)
-        # The file of a link is taken away at this end, too; see cli.main.
+        # Without this handler SIGTERM would end the process at once (see cli.main), and the file
+        # of a link would be left behind.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         if not no_browser:
             stack.enter_context(_opened(page.link()))
@@ -68,7 +70,7 @@ def command(*, port: int, no_browser: bool, admin: str | None) -> None:
 
 
 def _wait(link: Callable[[], str]) -> None:
-    """Print another link for each line that is typed, until the program is interrupted."""
+    """Print another link for each Enter, until the program is interrupted."""
     typed = sys.stdin
     while typed is not None and typed.isatty():
         select.select([typed], [], [])
@@ -80,13 +82,13 @@ def _wait(link: Callable[[], str]) -> None:
 
 @contextlib.contextmanager
 def _opened(link: str) -> Iterator[None]:
-    """Have the browser open `link`, where there is one."""
+    """Open `link` in the browser, if there is one."""
     if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         yield
         return
     import webbrowser  # noqa: PLC0415 (only here)
 
-    folder = Path(tempfile.mkdtemp(prefix="ambassador-page-"))  # for its owner alone
+    folder = Path(tempfile.mkdtemp(prefix="ambassador-page-"))  # only its owner may read it
     try:
         file = folder / "link.html"
         file.write_text(_LEADS.format(link=link))

@@ -28,11 +28,11 @@ _ELSEWHERE = "192.168.1.52"
 @click.command("pair")
 @click.argument("sides", nargs=-1, metavar="[SERVER CLIENT | BUNDLE...]")
 @click.option("--renew", is_flag=True, help="Make the bundles again, with the same names.")
-@click.option("--out", default=".", metavar="DIR", help="Where the files are, and are written to.")
-@click.option("--days", default=_DAYS, metavar="DAYS", help=f"How long they are good. [{_DAYS}]")
+@click.option("--out", default=".", metavar="DIR", help="The folder of the files.")
+@click.option("--days", default=_DAYS, metavar="DAYS", help=f"How long they are valid. [{_DAYS}]")
 def command(sides: tuple[str, ...], renew: bool, out: str, days: int) -> None:
-    """Make an authority of your own and a bundle for each side of a secret hop, and say what to
-    type on either host.
+    """Make an authority of your own and a bundle for each side of a secret hop, and print the
+    commands to type on both hosts.
 
     \b
     ambassador pair big-server client-server
@@ -40,8 +40,8 @@ def command(sides: tuple[str, ...], renew: bool, out: str, days: int) -> None:
     ambassador pair --renew
     ambassador pair --renew big-server.pem --days 30
 
-    A bundle is one file with a certificate, its key and the authority; it goes to its host and to
-    nobody else. The key of the authority stays here, in ambassador-authority.pem.
+    A bundle is one file with a certificate, its key and the authority; copy it to its host and to
+    no other. The key of the authority stays here, in ambassador-authority.pem.
     """
     folder = Path(out)
     if not 1 <= days <= _MOST_DAYS:
@@ -110,7 +110,7 @@ def _renew(folder: Path, sides: Sequence[str], days: int) -> None:
         try:
             member, before = read_member(path)
         except (OSError, ValueError) as error:
-            if not sides:  # another's file that lies here, too
+            if not sides:  # another file in this folder, not a bundle
                 continue
             raise ConfigError(
                 Problem("pair --renew", f"{path} is not a bundle: {error}", "", "", _EXAMPLE)
@@ -125,13 +125,13 @@ def _renew(folder: Path, sides: Sequence[str], days: int) -> None:
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise RunError(f"cannot write {path}: {reason}") from error
-        done.append(f"{path}  {', '.join(member.names)}: good for {days} days")
+        done.append(f"{path}  {', '.join(member.names)}: valid for {days} days")
     if not done:
         raise ConfigError(
             Problem("pair --renew", f"there is no bundle of {home} in {folder}", "", "", _EXAMPLE)
         )
     print("\n".join(done))
-    print("Put each in the place of the old one on its host; it is used without a restart.")
+    print("Put each in the place of the old bundle on its host; it is used without a restart.")
 
 
 def _read(home: Path) -> Authority:
@@ -156,7 +156,7 @@ def _tools() -> type[Authority]:
 
 
 def _names(side: str) -> tuple[str, ...]:
-    """Return the names and addresses of `side`, its own first. Raises ConfigError."""
+    """Return the names and addresses of `side`, its main name first. Raises ConfigError."""
     first, _, rest = side.partition("=")
     found = [first, *(rest.split(",") if rest else [])]
     where = f"pair {shown(side)}"
@@ -173,7 +173,7 @@ def _file(name: str) -> str:
 
 
 def _path(folder: Path, side: str) -> Path:
-    """Return the bundle that `side` means: its path, or the name of its holder."""
+    """Return the path of a bundle: `side` is this path, or the name of the side."""
     path = Path(side)
     return path if path.exists() or side.endswith(".pem") else folder / _file(side)
 
@@ -186,11 +186,11 @@ def _told(members: Sequence[Member], paths: Sequence[Path], home: Path, days: in
     address = address or _ELSEWHERE
     where = f"[{address}]" if ":" in address else address
     return f"""\
-{paths[0]}  for {server.name}, good for {days} days
-{paths[1]}  for {client.name}, good for {days} days
+{paths[0]}  for {server.name}, valid for {days} days
+{paths[1]}  for {client.name}, valid for {days} days
 {home}  signs them: keep it here; `ambassador pair --renew` needs it
 
-On {server.name}, where Redis is a container of that name (any service, any port):
+On {server.name}, where the service is a container called redis (or any other service and port):
 
 {
         _line(
@@ -214,7 +214,7 @@ On {client.name}, with the address of {server.name}:
 
 
 def _line(path: Path, how: str, *variables: str) -> str:
-    """Return a command; the file is for its owner alone, so the program runs as that."""
+    """Return a command; only its owner may read the file, so the program runs as this user."""
     file = f'"$PWD"/{shlex.quote(path.name)}'
     said = " ".join(f"-e {one}" for one in (f"AMBASSADOR_IDENTITY={_INSIDE}", *variables))
     return f'docker run -d {how} --user "$(id -u)" -v {file}:{_INSIDE}:ro {said} ambassador'

@@ -10,11 +10,11 @@ _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 def spark(values: Sequence[float], width: int, top: float = 0.0) -> str:
-    """Return the last `width` of `values` as blocks: as high as can be is `top`, or where that is
-    not given the largest of them.
+    """Return the last `width` of `values` as blocks; the highest block stands for `top`, or, if
+    that is 0, for the largest of these values.
 
-    Nothing is the lowest block, and what is more than nothing never is. Values that are not there
-    yet are blanks on the left.
+    Zero is the lowest block; a larger value never is. If there are fewer values than `width`, there
+    are blanks on the left.
     """
     visible = values[-width:] if width > 0 else ()
     largest = top or max(visible, default=0)
@@ -29,5 +29,5 @@ def _block(share: float) -> str:
 
 
 def rate(now: int, before: int, seconds: float) -> float:
-    """Return how many a second a counter has risen; 0 after it began again."""
+    """Return by how much a counter has risen in a second; 0 if it began again from zero."""
     return max(0, now - before) / seconds if seconds > 0 else 0.0

@@ -32,8 +32,9 @@ _HEAD = ("PORT", "CONTAINER", "AT", "OPEN", "PID", "KEPT BY")
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A container that has a port of this host: `port` is where it listens, `at` where it leads.
-    `pid` is the ambassador that carries it, `kept` its name where it is a wish of that.
+    """A container with a port of this host: `port` is the listen address, `at` the addresses of the
+    container. `pid` is the ambassador that forwards; `kept` is its name if it keeps the route as a
+    wish.
     """
 
     port: str
@@ -47,22 +48,23 @@ class Published:
 @click.command("publish")
 @click.argument("container", default="", metavar="[NAME]")
 @click.argument("ports", default="", metavar="[PORT[:PORT]][/udp]")
-@click.option("--keep", is_flag=True, help="Have the running ambassador do it, as its wish.")
-@click.option("--list", "listed", is_flag=True, help="List what is published.")
+@click.option("--keep", is_flag=True, help="Let the running ambassador do it, and keep it.")
+@click.option("--list", "listed", is_flag=True, help="List the published ports.")
 @asking
 def command(
     container: str, ports: str, *, keep: bool, listed: bool, admin: str | None, as_json: bool
 ) -> None:
-    """Give a running container a port of this host, until it is stopped: Ctrl-C, or SIGTERM.
+    """Give a running container a port of this host, until this command is stopped (Ctrl-C, or
+    SIGTERM).
 
     \b
-    ambassador publish redis 6379          port 6379 of this host, the same of the container
+    ambassador publish redis 6379          port 6379 of this host, the same port of the container
     ambassador publish web 8080:80         port 8080 of this host, 80 of the container
     ambassador publish dns 5353:53/udp
     ambassador publish --list
 
-    It is followed through restarts and recreation. With --keep the ambassador that runs here does
-    it, and as long as AMBASSADOR_STATE keeps its wishes; ambassador remove ends it.
+    The container is followed through restarts and recreation. With --keep the ambassador that runs
+    here does it, and with AMBASSADOR_STATE also after a restart; `ambassador remove` ends it.
     """
     if listed:
         found = _published()

@@ -1,4 +1,4 @@
-"""`ambassador release ROUTE`: forward what is held."""
+"""`ambassador release ROUTE`: forward held sessions."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ __all__ = ["command"]
 @click.argument("route")
 @asking
 def command(route: str, admin: str | None, as_json: bool) -> None:
-    """Forward what `hold` keeps waiting, to wherever ROUTE leads now."""
+    """Forward the sessions that `hold` keeps waiting, to the endpoints that ROUTE has now."""
     do(Release(route), admin, as_json)

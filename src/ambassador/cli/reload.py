@@ -13,5 +13,7 @@ __all__ = ["command"]
 @click.command("reload")
 @asking
 def command(admin: str | None, as_json: bool) -> None:
-    """Read the sources again, as SIGHUP does; what is wrong is told and changes nothing."""
+    """Read the sources again, as SIGHUP does. If something is wrong, it is shown, and nothing
+    changes.
+    """
     do(Reload(), admin, as_json)

@@ -1,4 +1,4 @@
-"""`ambassador remove ROUTE`: end a route at run time."""
+"""`ambassador remove ROUTE`: remove a route at run time."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ __all__ = ["command"]
 @click.argument("route")
 @asking
 def command(route: str, admin: str | None, as_json: bool) -> None:
-    """Listen for ROUTE no longer; its open sessions follow its option `existing`."""
+    """Stop listening for ROUTE; its open sessions follow its option `existing`."""
     do(Remove(route), admin, as_json)

@@ -1,4 +1,4 @@
-"""`ambassador reset ROUTE`: back to what the sources say."""
+"""`ambassador reset ROUTE`: go back to what the sources say."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["command"]
 @click.option("--all", "everything", is_flag=True, help="Every route.")
 @asking
 def command(route: str, everything: bool, admin: str | None, as_json: bool) -> None:
-    """Forget what was changed by hand: ROUTE is again what the environment or the file says."""
+    """Drop what operators changed: ROUTE is again as the environment or the file says."""
     if bool(route) == everything:
         raise click.UsageError("name a ROUTE, or give --all")
     do(Reset(route), admin, as_json)

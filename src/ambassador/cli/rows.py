@@ -32,16 +32,16 @@ HELP = (
     "",
     "  up, down, PgUp, PgDn, Home, End   select a route or an endpoint",
     "  Enter          everything about the route, and its sessions; Esc: back",
-    "  m   move it: endpoints are asked first, and you see what would happen",
+    "  m   move it: endpoints are probed first, and you see what would happen",
     "  h   hold: new sessions wait            r   release them",
-    "  d   drain: no new sessions             a   ready again (drain and maint)",
-    "  c   cut: of the route, the endpoint, or the session that is selected",
+    "  d   drain: no new sessions             a   ready: take back drain and maint",
+    "  c   cut: sessions of the route or endpoint, or the selected session",
     "  u   undo: take back the last change of the route",
     "  s   sort by name, open, new, bytes, trouble        e   endpoints on and off",
     "  /   show only what has these words; Esc: all       q   quit",
     "",
-    "Each change asks once, and says how many sessions it touches.",
-    "Plots are of the last two minutes, and all of one scale, which is said above them.",
+    "Each change asks once, and says how many sessions it affects.",
+    "Plots show the last two minutes. All have one scale, which is shown above them.",
     "",
     "any key: back",
 )
@@ -50,8 +50,8 @@ HELP = (
 def lines(
     board: Board, events: Sequence[tuple[str, str]], width: int, height: int, first: int
 ) -> tuple[list[Line], int]:
-    """Return the lines of a terminal but for the last one, and the row that is the first shown,
-    which was `first` before. `events` are levels and sentences, the newest last.
+    """Return the lines of a terminal without the last one, and the index of the first row shown;
+    `first` is this index as it was before. `events` are levels and sentences, the newest last.
     """
     head = _head(board)
     if board.opened and (route := board.route(board.opened)) is not None:
@@ -66,7 +66,7 @@ def lines(
 
 
 def too_small(width: int, height: int) -> str:
-    """Return what to say where the terminal shows nothing of use; empty where it does."""
+    """Return an error if the terminal is too small to be of use; empty if it is large enough."""
     if width >= WIDTH and height >= HEIGHT:
         return ""
     long = f"{width}x{height} is too small: {WIDTH}x{HEIGHT} at least (q: quit)"
@@ -74,8 +74,8 @@ def too_small(width: int, height: int) -> str:
 
 
 def wrap(text: str, width: int, most: int) -> list[str]:
-    """Return `text` in lines of `width` characters, the last `most` of them: a question ends with
-    what to type.
+    """Return `text` in lines of `width` characters, the last `most` of them, since the end of a
+    question says what to type.
     """
     return textwrap.wrap(text, max(width, 1), break_on_hyphens=False)[-max(most, 1) :]
 
@@ -98,7 +98,7 @@ def _head(board: Board) -> list[Line]:
 
 
 def _table(board: Board, width: int, room: int, first: int) -> tuple[list[Line], int]:
-    """Return head and rows: as many as there is `room` for, with the one selected among them."""
+    """Return the head and as many rows as there is `room` for, the selected row among them."""
     routes, rows = board.routes(), board.rows()
     names = max([18, *(len(one.name) + len(one.listen) + 2 for one in routes)])
     name = min(names, max(16, width - sum(_WIDTHS) - _PLANE - _STATE - 1), 40)
@@ -225,12 +225,12 @@ def _events(events: Sequence[tuple[str, str]], width: int) -> list[Line]:
 
 
 def _fit(text: str, width: int) -> str:
-    """Return `text` in just so many columns."""
+    """Return `text` padded or cut to `width` columns."""
     return text.ljust(width) if len(text) < width else f"{text[: width - 2]}… "
 
 
 def _cut(line: Line, width: int) -> Line:
-    """Return as much of a line as fits, with nothing that speaks to the terminal."""
+    """Return as much of a line as fits, without control characters for the terminal."""
     found: Line = []
     for text, tone in line:
         piece = printable(text)[:width]

@@ -1,4 +1,4 @@
-"""`ambassador run`: listen and forward until told to stop."""
+"""`ambassador run`: listen and forward until a signal stops it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def command(assignments: tuple[str, ...], **flags: str | None) -> int:
     starts the version on disk, which takes over.
     """
     wanted = flags["log"] or os.environ.get(SETTINGS["log"].variable, "")
-    as_json = wanted.strip() == "json"  # before the rest is known to be right: errors are lines too
+    as_json = wanted.strip() == "json"  # known first: errors in the settings are JSON lines, too
     colour = wants_colour(sys.stderr)
     log.configure(level="info", as_json=as_json, colour=colour)
     try:
@@ -43,7 +43,9 @@ def command(assignments: tuple[str, ...], **flags: str | None) -> int:
         for note in settings.notes:
             log.event(log.WARNING, "note", note, source="settings")
         if any("=" not in one for one in assignments):
-            assigned(assignments)  # a mistyped verb is told as such, whoever answers at our socket
+            # first: a mistyped verb must be the error that is shown, even if another ambassador
+            # has the admin socket
+            assigned(assignments)
         with asyncio.Runner(loop_factory=lambda: new_loop(settings)) as runner:
             runner.run(serve(settings, sources(settings, os.environ, assignments)))
     except AmbassadorError as error:

@@ -1,5 +1,5 @@
-"""What every verb that asks a running ambassador shares: which one it asks, its flags, and how the
-answer is shown.
+"""The common parts of all verbs that ask a running ambassador: which ambassador is asked, the
+flags, and how the answer is shown.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ __all__ = [
     "wait_until_none",
 ]
 
-_NAME = "ambassador.name"  # in the notes of a command that is run
-_LOOK = 0.2  # seconds between two looks for sessions that are waited for
+_NAME = "ambassador.name"  # the key of the name in click's `meta` of the running command
+_LOOK = 0.2  # seconds between two looks whether sessions are left
 _ALL = 1_000_000_000
 
 
 def admin_socket(flag: str | None) -> Path:
-    """Return the admin socket to ask at: as `--admin` says, or `--name` of the command that runs,
-    or AMBASSADOR_ADMIN, or AMBASSADOR_NAME, or where it is found.
+    """Return the admin socket: by `--admin`, or by `--name` of the running command, or by
+    AMBASSADOR_ADMIN, or by AMBASSADOR_NAME, or the one that is found.
 
-    Raises ConfigError when they make no sense and RunError when nobody can be asked.
+    Raises ConfigError when these are wrong, and RunError when no ambassador can be asked.
     """
     context = click.get_current_context(silent=True)
     name: str = context.meta.get(_NAME, "") if context else ""
@@ -65,10 +65,10 @@ def admin_socket(flag: str | None) -> Path:
 
 
 def _usual_name() -> str:
-    """Return what AMBASSADOR_NAME says. Raises ConfigError."""
+    """Return the name in AMBASSADOR_NAME. Raises ConfigError."""
     setting = SETTINGS["name"]
     text = os.environ.get(setting.variable, "").strip()
-    if not text or text.startswith("/"):  # Docker, of a link called ambassador: /web/ambassador
+    if not text or text.startswith("/"):  # set by Docker for a link called ambassador
         return ""
     return str(setting.parse(text, setting.variable))
 
@@ -79,8 +79,8 @@ def _named(context: click.Context, _parameter: click.Parameter, text: str | None
 
 
 def addressed(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorate a command with `--admin`, which arrives as `admin`, and `--name`, which
-    `admin_socket` knows of: which ambassador is meant.
+    """Decorate a command with `--admin` and `--name`, which say which ambassador is meant. The
+    command gets `admin` as an argument; `admin_socket` reads the name from click's context.
     """
     name = click.option(
         "--name",
@@ -93,13 +93,13 @@ def addressed(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def asking(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorate a command as `addressed` does, and with `--json`, which arrives as `as_json`."""
+    """Decorate a command as `addressed` does, and with `--json`: the argument `as_json`."""
     as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
     return addressed(as_json(command))
 
 
 def ask(command: Command, admin: str | None) -> Any:
-    """Have the ambassador do `command`; return its result. Raises what the ambassador raised."""
+    """Send `command` to the ambassador; return its result. Raises what the ambassador raised."""
     return client.ask(admin_socket(admin), command)
 
 
@@ -109,7 +109,7 @@ def show(result: Any, text: str, as_json: bool) -> None:
 
 
 def do(command: Command, admin: str | None, as_json: bool) -> Done:
-    """Have `command` done, say that it is, and return what was answered."""
+    """Send `command`, print its message, and return the answer."""
     done: Done = ask(command, admin)
     show(done, done.message, as_json)
     return done
@@ -118,8 +118,8 @@ def do(command: Command, admin: str | None, as_json: bool) -> Done:
 def wait_until_none(
     routes: Sequence[str], left: Callable[[RouteView, SessionList], bool], admin: str | None
 ) -> None:
-    """Look again and again until none of `routes` has something `left`. One that has been removed
-    has nothing left.
+    """Ask again and again until `left` is False for each of `routes`. A route that was removed has
+    nothing left.
     """
     for route in routes:
         with contextlib.suppress(NotFoundError):
@@ -130,7 +130,7 @@ def wait_until_none(
 
 
 def duration(flag: str) -> Callable[[click.Context, click.Parameter, str | None], float | None]:
-    """Return what makes seconds of the text of `flag`, which may be missing."""
+    """Return a callback of click that turns the text of `flag` into seconds; None stays None."""
 
     def read(
         _context: click.Context, _parameter: click.Parameter, text: str | None
@@ -145,9 +145,9 @@ def duration(flag: str) -> Callable[[click.Context, click.Parameter, str | None]
 
 
 def place_of(first: str, second: str = "") -> dict[str, str]:
-    """Return which fields are meant by ROUTE, ENDPOINT, or ROUTE ENDPOINT.
+    """Return the fields of a command that ROUTE, ENDPOINT, or ROUTE ENDPOINT mean.
 
-    An endpoint has a port or a path; a name of a route has no colon and no slash.
+    An endpoint has a port or a path; the name of a route has no colon and no slash.
     """
     if second:
         return {"route": first, "endpoint": second}

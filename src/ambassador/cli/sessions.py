@@ -1,4 +1,4 @@
-"""`ambassador sessions [ROUTE]`: who is connected."""
+"""`ambassador sessions [ROUTE]`: which clients are connected."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _HEAD = ("SESSION", "ROUTE", "CLIENT", "ENDPOINT", "AGE", "UP", "DOWN", "PLANE",
 @at_most(1000)
 @asking
 def command(route: str, limit: int, admin: str | None, as_json: bool) -> None:
-    """List open sessions, the oldest first: who, where to, since when, and bytes to the upstream
-    and to the client.
+    """List open sessions, the oldest first: client, endpoint, age, and bytes to the upstream and to
+    the client.
     """
     found: SessionList = ask(Sessions(route, limit), admin)
     rows = [

@@ -1,4 +1,4 @@
-"""Options that several verbs have."""
+"""Options that several verbs share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _Decorate = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 def leading_elsewhere(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorate a command that leads a route elsewhere: `hold`, `existing` and `no_verify`."""
+    """Decorate a command that leads a route to other endpoints: `hold`, `existing`, `no_verify`."""
     hold = click.option("--hold", is_flag=True, help="Let new sessions wait until it is done.")
     existing = click.option(
         "--existing",
@@ -24,25 +24,25 @@ def leading_elsewhere(command: Callable[..., Any]) -> Callable[..., Any]:
         help="What becomes of open sessions. Default: the option `existing` of the route.",
     )
     no_verify = click.option(
-        "--no-verify", is_flag=True, help="Do not ask first whether the endpoints answer."
+        "--no-verify", is_flag=True, help="Do not check first whether the endpoints answer."
     )
     return hold(existing(no_verify(command)))
 
 
 def within(default: str) -> _Decorate:
-    """Return what decorates a command with `timeout`, in seconds."""
+    """Return a decorator that gives a command the argument `timeout`, in seconds."""
     return click.option(
         "--timeout",
         default=default,
         show_default=True,
         metavar="DURATION",
         callback=duration("--timeout"),
-        help="If it is not done by then, everything stays as it was.",
+        help="If it is not done in this time, everything stays as it was.",
     )
 
 
 def at_most(default: int) -> _Decorate:
-    """Return what decorates a command with `route`, which may be left out, and `limit`."""
+    """Return a decorator that gives a command `route`, which may be left out, and `limit`."""
     route = click.argument("route", default="", metavar="[ROUTE]")
     limit = click.option(
         "--limit",

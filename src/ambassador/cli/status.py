@@ -42,15 +42,14 @@ _PARTS = (
 
 @click.command("status")
 @click.argument("route", default="", metavar="[ROUTE]")
-@click.option("--rate", is_flag=True, help="Look twice, a second apart; show what was new.")
+@click.option("--rate", is_flag=True, help="Look twice, a second apart; show the difference.")
 @asking
 def command(route: str, rate: bool, admin: str | None, as_json: bool) -> None:
-    """Show every route of the running ambassador: where it listens and leads, open sessions,
-    sessions opened and refused since it began (with --rate, in the last second), bytes to the
-    upstream and to the client, and why it has its plane, or what that leaves to another, where
-    there is something to say.
+    """Show every route of the running ambassador: its listen address and endpoints, open sessions,
+    sessions opened and refused since its start (with --rate, in the last second), bytes to the
+    upstream and to the client, and, if there is a reason, why it has its plane.
 
-    With ROUTE everything about that one, each endpoint on a line.
+    With ROUTE, show everything about that route, with each endpoint on a line.
     """
     view: StatusView = ask(Status(route), admin)
     if rate:
@@ -65,7 +64,7 @@ def command(route: str, rate: bool, admin: str | None, as_json: bool) -> None:
 
 
 def _since(before: StatusView, now: StatusView) -> StatusView:
-    """Return `now` with counters from `before` on; a route that is new counts from its start."""
+    """Return `now` with the counts since `before`; a new route counts from its start."""
     then = {one.name: one for one in before.routes}
     return replace(now, routes=tuple(_new(then.get(one.name), one) for one in now.routes))
 
@@ -80,9 +79,7 @@ def _new(before: RouteView | None, now: RouteView) -> RouteView:
 
 
 def _all(view: StatusView, head: Sequence[str] = _HEAD, width: int | None = None) -> str:
-    """Return a table; where it would be wider than `width`, what is in its last column stands
-    below it.
-    """
+    """Return a table; if it would be wider than `width`, its last column is moved below it."""
     rows = [
         (
             one.name,
@@ -121,7 +118,7 @@ def _all(view: StatusView, head: Sequence[str] = _HEAD, width: int | None = None
 
 
 def _reasons(view: StatusView) -> list[str]:
-    """Return the reasons for planes, each once, with the routes that have it."""
+    """Return the reasons why routes have their plane, each once, with its routes."""
     routes: dict[tuple[str, str], list[str]] = {}
     for one in view.routes:
         if one.why:
@@ -187,12 +184,12 @@ def _container(one: ContainerView) -> tuple[str, ...]:
 def _engine(one: EngineView) -> str:
     age = "nothing is known of its containers"
     if one.age is not None:
-        age = f"what it said of {one.containers} containers {one.age:.0f} s ago is still used"
+        age = f"its list of {one.containers} containers, {one.age:.0f} s old, is still used"
     return f"engine {one.error}; {age}"
 
 
 def _followed(follow: FollowView) -> list[tuple[str, str]]:
-    """Return which authority leads the route, where to, and why."""
+    """Return the authority of the route, its primary, and who decided that and why."""
     since = f" since {format_moment(follow.since)}" if follow.since else ""
     facts = [
         ("follows", f"{follow.authority}: {follow.answering} of {follow.members} answer"),

@@ -1,4 +1,4 @@
-"""What is written to a terminal: errors, and colour only where it is welcome."""
+"""Errors on a terminal, and whether it wants colour."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ __all__ = ["complain", "wants_colour"]
 
 
 def wants_colour(stream: TextIO | None) -> bool:
-    """Tell whether `stream` is a terminal whose owner does not mind (https://no-color.org)."""
-    if stream is None:  # it was closed before we were started
+    """Return whether `stream` is a terminal and colour is not refused (https://no-color.org)."""
+    if stream is None:  # it was closed before the start
         return False
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def complain(text: str) -> None:
-    """Write an error to stderr, after all that was logged. Where nobody reads the log any longer,
-    nothing is written: the end of a program waits for no reader.
+    """Write an error to stderr, after all log lines. If these cannot be written in 2 s, the error
+    is not written either: the end of the program must not wait for a reader.
     """
-    from ambassador import log  # noqa: PLC0415 (10 ms that a verb without an error is spared)
+    from ambassador import log  # noqa: PLC0415 (10 ms, which a verb without an error saves)
     from ambassador.cli.text import safe  # noqa: PLC0415
 
     if not log.flush():

@@ -1,4 +1,4 @@
-"""What people read: tables, sizes, times, and words that say nothing to a terminal. Pure."""
+"""Texts for people: tables, sizes, times, and lines without control characters. Pure."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ __all__ = ["age", "headline", "safe", "size", "table"]
 
 
 def safe(text: str) -> str:
-    """Return lines that say nothing to the terminal, whatever is written in them: by an endpoint,
-    a name server, a client.
+    """Return `text` without control characters for the terminal, except for newlines: parts of it
+    may come from an endpoint, a name server or a client.
     """
     return "\n".join(map(printable, text.split("\n")))
 
@@ -49,7 +49,7 @@ def age(seconds: float) -> str:
 
 
 def headline(view: StatusView) -> str:
-    """Return what phase a program is in, for how long it is up, and its name."""
+    """Return the phase of an ambassador, how long it has been up, its name, version and pid."""
     up = f"for {age(view.uptime)}" if view.phase == "ready" else f"and up for {age(view.uptime)}"
     called = f" {view.place.name}" if view.place.name else ""
     return f"{view.phase} {up}, ambassador{called} {view.version}, pid {view.pid}"

@@ -24,7 +24,7 @@ from ambassador.errors import ConfigError, Problem
 
 __all__ = ["command"]
 
-# The alternate screen, so that what was there comes back; the cursor off (xterm, ctlseqs).
+# The alternate screen, so that the old content comes back; the cursor off (xterm, ctlseqs).
 _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
 _HOME, _END_OF_LINE, _REST = "\x1b[H", "\x1b[K", "\x1b[J"
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
@@ -38,15 +38,15 @@ _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
     show_default=True,
     metavar="DURATION",
     callback=duration("--interval"),
-    help="How long from one look to the next.",
+    help="The time between two looks.",
 )
-@click.option("--plain", is_flag=True, help="Only look: a table, with no key but q.")
+@click.option("--plain", is_flag=True, help="Only show a table; the only key is q.")
 @click.option("--once", is_flag=True, help="Look twice, print the difference, and end.")
 @click.option("--json", "as_json", is_flag=True, help="Print one look as JSON, as `status` does.")
 def command(admin: str | None, interval: float, *, plain: bool, once: bool, as_json: bool) -> None:
-    """Show every route and endpoint with state, rates and the last two minutes as small plots, the
-    totals and the last events; sort, filter, look into a route, and act on it. `?` lists the keys,
-    q ends it. It waits for an ambassador that comes back.
+    """Show every route and endpoint with state, rates and small plots of the last two minutes, the
+    totals and the last events; sort, filter, open a route, and operate it. `?` lists the keys, q
+    ends it. If the ambassador ends, `top` waits until one runs again.
     """
     if not (as_json or once or (sys.stdin.isatty() and sys.stdout.isatty())):
         expected, example = "a terminal, or --once", "ambassador top --once"
@@ -64,7 +64,7 @@ def command(admin: str | None, interval: float, *, plain: bool, once: bool, as_j
         context = click.get_current_context()
 
         def find() -> Path:
-            with context.scope(cleanup=False):  # in a thread, which has none
+            with context.scope(cleanup=False):  # the thread that calls this has no context
                 return admin_socket(admin)
 
         run(find, interval)
@@ -77,12 +77,12 @@ def command(admin: str | None, interval: float, *, plain: bool, once: bool, as_j
 
 
 def _has_screen() -> bool:
-    """Return whether curses can use this terminal; where not, the plain view is told of."""
+    """Return whether curses can use this terminal; if not, say that the plain view is used."""
     try:
         import curses  # noqa: PLC0415 (only here)
 
         curses.setupterm()
-        usable = bool(curses.tigetstr("cup"))  # the cursor can be put somewhere
+        usable = bool(curses.tigetstr("cup"))  # whether the cursor can be moved
     except (ImportError, ValueError, OSError):
         usable = False
     except Exception as error:
@@ -105,7 +105,7 @@ def _print_once(path: Path, interval: float) -> None:
 
 
 def _draw(film: Film, interval: float) -> bool:
-    """Show the film and wait; return whether the user has seen enough."""
+    """Show the film and wait; return whether the user has typed q."""
     columns, rows = shutil.get_terminal_size()
     lines = film.lines(columns, rows)
     if len(lines) > 2 and "NO_COLOR" not in os.environ:
@@ -121,12 +121,12 @@ def _draw(film: Film, interval: float) -> bool:
 
 @contextlib.contextmanager
 def _screen() -> Iterator[None]:
-    """Have a screen of our own, and keys at once; give back what was there, however it ends."""
+    """Use a screen of our own, and read keys without Enter; restore the terminal at the end."""
     import termios  # noqa: PLC0415 (only here)
     import tty  # noqa: PLC0415
 
     before = termios.tcgetattr(sys.stdin)
-    # set before the screen is: the handler of the command line would leave it as it is
+    # before the screen: the handler of cli.main would end the process without restoring it
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGHUP, _interrupt)
     try:

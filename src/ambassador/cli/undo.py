@@ -21,7 +21,7 @@ __all__ = ["command"]
     default=0,
     metavar="NUMBER",
     type=click.IntRange(min=0),
-    help="Only while this is the last change, as `history` numbers it.",
+    help="Undo only if the last change has this number in `history`.",
 )
 @within("10s")
 @asking
@@ -36,7 +36,7 @@ def command(
     admin: str | None,
     as_json: bool,
 ) -> None:
-    """Take back the last change of ROUTE, as `ambassador history` lists it; typed again, the one
+    """Take back the last change of ROUTE, as `ambassador history` lists it; typed again, the change
     before. A move is taken back by a move: the endpoints must answer first.
     """
     wanted = Undo(route, hold, existing, not no_verify, timeout, change)

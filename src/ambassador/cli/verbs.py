@@ -1,4 +1,4 @@
-"""The table of verbs, and the rule for what is meant when none is named."""
+"""The table of verbs, and which verb is meant if none is given."""
 
 from __future__ import annotations
 
@@ -16,39 +16,39 @@ from ambassador.spec import meant
 
 __all__ = ["VERBS", "invoke", "program"]
 
-# The verb, where it is (attribute `command`), and its line in --help, so that --help imports none.
+# Each verb, the module of its `command`, and its line in --help (so that --help imports no verb).
 VERBS = {
     "run": ("ambassador.cli.run", "Listen and forward: the routes of the environment."),
     "check": ("ambassador.cli.check", "Read everything, show the routes, start nothing."),
     "status": ("ambassador.cli.status", "Show what the running ambassador does."),
     "list": ("ambassador.cli.list", "List the ambassadors of this host."),
     "top": ("ambassador.cli.top", "The same, live, with small plots."),
-    "page": ("ambassador.cli.page", "The same in a browser, with all that the verbs do."),
+    "page": ("ambassador.cli.page", "The same in a browser, with everything that verbs do."),
     "move": ("ambassador.cli.move", "Point a route at other endpoints."),
     "undo": ("ambassador.cli.undo", "Take back the last change of a route."),
     "history": ("ambassador.cli.history", "List who has changed what."),
     "hold": ("ambassador.cli.hold", "Accept new sessions of a route and let them wait."),
-    "release": ("ambassador.cli.release", "Forward what is held."),
+    "release": ("ambassador.cli.release", "Forward held sessions."),
     "drain": ("ambassador.cli.drain", "Give endpoints no new sessions; open ones finish."),
     "maint": ("ambassador.cli.maint", "Treat endpoints as if they had left."),
     "ready": ("ambassador.cli.ready", "Take back drain and maint."),
     "cut": ("ambassador.cli.cut", "End open sessions now."),
     "sessions": ("ambassador.cli.sessions", "List open sessions."),
     "events": ("ambassador.cli.events", "Show what has happened, and follow it."),
-    "add": ("ambassador.cli.add", "Begin routes at run time."),
+    "add": ("ambassador.cli.add", "Add routes at run time."),
     "publish": ("ambassador.cli.publish", "Give a running container a port of this host."),
-    "remove": ("ambassador.cli.remove", "End a route at run time."),
+    "remove": ("ambassador.cli.remove", "Remove a route at run time."),
     "reset": ("ambassador.cli.reset", "Go back to what the sources say of a route."),
     "reload": ("ambassador.cli.reload", "Read the sources again."),
-    "healthcheck": ("ambassador.cli.healthcheck", "Exit 0 when the running one takes clients."),
-    "fleet": ("ambassador.cli.fleet", "Move a service for all ambassadors that go by an etcd."),
+    "healthcheck": ("ambassador.cli.healthcheck", "Exit 0 when the ambassador takes clients."),
+    "fleet": ("ambassador.cli.fleet", "Move a service for all ambassadors of an etcd."),
     "announce": ("ambassador.cli.announce", "Put an endpoint into etcd as long as it works."),
-    "pair": ("ambassador.cli.pair", "Make the bundles of a secret hop between two hosts."),
-    "demo": ("ambassador.cli.demo", "Watch a service move while its consumer goes on."),
+    "pair": ("ambassador.cli.pair", "Make certificates for a secret hop between two hosts."),
+    "demo": ("ambassador.cli.demo", "Watch how a service moves while its consumers go on."),
     "completion": ("ambassador.cli.completion", "Print the completion script of a shell."),
 }
 
-# What people type: `help`, `help move`, `version`.
+# Words that people type instead of flags: `help`, `help move`, `version`.
 _OTHER_WORDS = {"help": "--help", "version": "--version"}
 _OWN_FLAGS = ("--help", "-h", "--version")
 
@@ -61,7 +61,7 @@ class _Verbs(click.Group):
         if cmd_name not in VERBS:
             return None
         command: click.Command = import_module(VERBS[cmd_name][0]).command
-        if cmd_name != "run":  # which collects no garbage until its routes are there
+        if cmd_name != "run":  # `run` enables the collector itself, once its routes are there
             gc.enable()
         return command
 
@@ -83,11 +83,11 @@ class _Verbs(click.Group):
         try:
             return super().invoke(ctx)
         except BrokenPipeError as error:
-            raise _ReaderGoneError from error  # click itself would exit with 1
+            raise _ReaderGoneError from error  # click would exit with 1
 
 
 def _as_flags(args: Sequence[str]) -> list[str]:
-    """Return what `help`, `help VERB` and `version` are as flags; `version --json` is done here."""
+    """Return `help`, `help VERB` or `version` as flags; `version --json` is done here."""
     if args[0] == "help":
         return [*args[1:2], "--help"]
     if args[1:] == ["--json"]:
@@ -97,7 +97,7 @@ def _as_flags(args: Sequence[str]) -> list[str]:
 
 
 class _ReaderGoneError(Exception):
-    """Nobody reads our output any longer."""
+    """Our output has no reader any longer."""
 
 
 def _refuse_mistyped_verb(args: Sequence[str]) -> None:
@@ -122,9 +122,10 @@ def _refuse_mistyped_verb(args: Sequence[str]) -> None:
     subcommand_metavar="[VERB] [ARGUMENT...]",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Without a verb, `run` is meant: ambassador REDIS_PORT_6379_TCP=tcp://HOST:6379, "
-    "or ambassador HOST PORT. Exit codes: 0 done; 1 it could not be done; 2 asked wrongly; 3 no "
-    "such route, endpoint or session; 4 it contradicts what is; 5 a new endpoint does not answer; "
-    "6 not begun in time; 7 no ambassador answers. With any but 0 nothing has changed.",
+    "or ambassador HOST PORT. Exit codes: 0 done; 1 it could not be done; 2 the command is wrong; "
+    "3 no such route, endpoint or session; 4 it contradicts the present state; 5 a new endpoint "
+    "does not answer; 6 not begun in time; 7 no ambassador answers. With 2 to 6 nothing has "
+    "changed.",
 )
 @click.version_option(__version__, prog_name="ambassador", message="%(prog)s %(version)s")
 def program() -> None:
@@ -132,9 +133,9 @@ def program() -> None:
 
 
 def invoke(arguments: Sequence[str]) -> int:
-    """Run what `arguments` say and return the exit code; errors are told on stderr.
+    """Run the verb that `arguments` name, and return the exit code; errors are written to stderr.
 
-    Raises BrokenPipeError when nobody reads stdout any longer.
+    Raises BrokenPipeError when stdout has no reader any longer.
     """
     try:
         result = program.main(list(arguments), prog_name="ambassador", standalone_mode=False)
