@@ -65,7 +65,7 @@ def test_renewed_bundles_have_another_key_and_the_same_names(here, capsys):
     capsys.readouterr()
     assert invoke(["pair", "--renew"]) == 0
     said = capsys.readouterr().out
-    assert "big-server.pem  big-server, 10.0.0.1: good for 90 days" in said
+    assert "big-server.pem  big-server, 10.0.0.1: valid for 90 days" in said
     assert "client-server.pem" in said
 
 
