@@ -7,18 +7,20 @@
                 tls://HOST:PORTS[?option[&option]]
                 udp://HOST:PORTS[?option[&option]]
                 unix:///PATH[?option[&option]]       %XX in PATH stands for a byte
+                docker://..., podman://..., srv://...   see container.py
+                etcd://NAME                          alone; see service.py
                 option: backup, weight=1..1000, proxy=v1, proxy=v2; with tls://
                 verify=server, verify=none, tls=1.2, starttls=postgres (mysql, smtp)
     listen      PORTS, :PORTS, ADDRESS:PORTS, [IPV6]:PORTS, localhost:PORTS, unix:///PATH
     listening   [tls://]listen[?option[&option]]     option: proxy=required, proxy=from:networks
     PORTS       PORT or PORT-PORT, 1..65535, both ends included
     duration    500ms, 5s, 2m, 1h, a plain number of seconds, off where 0 makes sense
-    health      off, tcp, redis, memcached, postgres, http, http:/PATH
-    existing    keep, drain=duration, cut, cut=1..1000000/s
+    health      off, a word of health.py (tcp, redis, ...), http:/PATH, http:PORT/PATH
+    existing    keep, drain=duration, cut, cut=1..1000000/s; then cause=policy after commas
     size        4096, 64KiB, 1MiB
 
-`options.OPTIONS` is the table of route options. Whatever is malformed raises ConfigError, and
-nothing else does; see docs/routes.md for the same grammar with explanations.
+`options.OPTIONS` is the table of route options. Parsers raise only ConfigError, for any malformed
+text; see docs/routes.md for the same grammar with explanations.
 """
 
 from ambassador.spec.address import (

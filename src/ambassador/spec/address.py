@@ -1,4 +1,4 @@
-"""Where to listen and where to go: HOST:PORT, [IPV6]:PORT, PORT-PORT, unix:///PATH."""
+"""Addresses of listeners and endpoints: HOST:PORT, [IPV6]:PORT, PORT-PORT, unix:///PATH."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ LISTEN = ":PORT, ADDRESS:PORT, [IPV6]:PORT, any of them with PORT-PORT, or unix:
 # sun_path holds 108 bytes with the closing NUL (unix(7)).
 LONGEST_PATH = 107
 _LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?", re.ASCII)
-_ESCAPED_ZONE = re.compile("%(?=25.)")  # a zone that begins with 25 is written behind %25
+_ESCAPED_ZONE = re.compile("%(?=25.)")  # a zone that begins with 25 is written after %25
 _ZONE = re.compile(r"[\w.-]{1,15}", re.ASCII)  # a name of an interface; IFNAMSIZ is 16 with NUL
 _NUMBER = re.compile(r"\d{1,5}", re.ASCII)
-_PATH_SAFE = "/!$'()*+:;=@~-._"  # what a path may hold besides letters and digits unescaped
+_PATH_SAFE = "/!$'()*+:;=@~-._"  # in a path these, letters and digits are not escaped
 
 
 def parse_listen(text: str, where: str = "listen") -> Address:
-    """Return where to listen. The host is an IP literal or missing: all addresses, IPv4 and IPv6.
+    """Return a listen address. Its host is an IP literal; without one, it is all addresses.
 
     A plain number is a port; `localhost` is 127.0.0.1. Raises ConfigError.
     """
@@ -72,12 +72,12 @@ def _listen_example(text: str) -> str:
 
 
 def parse_ports(text: str, where: str = "port") -> Inet:
-    """Return the port or range `text` on no host. Raises ConfigError."""
+    """Return the port or range `text`, without a host. Raises ConfigError."""
     return told(where, text, lambda text: Inet("", *read_ports(text)))
 
 
 def parse_host(text: str, where: str = "host") -> str:
-    """Return a host that stands alone: a name, or an IP literal with or without brackets.
+    """Return a host without a port: a name, or an IP literal with or without brackets.
 
     Raises ConfigError.
     """
@@ -96,7 +96,7 @@ def length(address: Address) -> int:
 
 
 def of_length(address: Address, count: int) -> Inet:
-    """Return `address`, or where it is a path another, with `count` ports."""
+    """Return `address` with `count` ports; for a path, return an example address."""
     host = address.host if isinstance(address, Inet) else "192.168.1.52"
     first = min(address.port if isinstance(address, Inet) else 6379, 65536 - count)
     return Inet(host, first, first + count - 1 if count > 1 else 0)
@@ -106,7 +106,7 @@ def format_address(address: Address) -> str:
     """Return `address` as a listen address is written: `:6379`, `[::1]:6379`, `unix:///x`."""
     if isinstance(address, Unix):
         return "unix://" + quote(address.path, _PATH_SAFE, errors="surrogateescape")
-    if "://" in address.host:  # somebody else is asked for it, and that is all of it
+    if "://" in address.host:  # docker://, srv:// and so on: the host is the whole text
         return address.host
     host = f"[{_ESCAPED_ZONE.sub('%25', address.host)}]" if ":" in address.host else address.host
     ports = f"{address.port}-{address.last}" if address.last else f"{address.port}"
@@ -114,14 +114,14 @@ def format_address(address: Address) -> str:
 
 
 def read_authority(text: str) -> tuple[str, str]:
-    """Split HOST:PORTS; the host may be empty, the ports are there but not checked yet."""
+    """Split HOST:PORTS. The host may be empty, the ports may not; they are not checked yet."""
     if "@" in text:
         raise Malformed("holds a user name or password, which an ambassador does not use")
     if "[" in text or "]" in text:
         match = re.fullmatch(r"\[([^\[\]]*)\](?::(.*))?", text, re.DOTALL)
         if match is None:
             raise Malformed("the brackets do not enclose an IPv6 address")
-        # RFC 6874 writes %25 before a zone; where nothing follows, 25 is the zone itself.
+        # RFC 6874 writes %25 before a zone; if nothing follows, 25 is the zone itself.
         host, ports = re.sub("%25(?=.)", "%", match[1], count=1), match[2] or ""
         if ":" not in host or not is_ip(host):
             raise Malformed(f'"{shown(host)}" is not an IPv6 address')
@@ -135,7 +135,7 @@ def read_authority(text: str) -> tuple[str, str]:
     return host, ports
 
 
-@lru_cache(4096)  # the same few addresses, asked about again at every step
+@lru_cache(4096)  # called for the same few addresses again and again
 def is_ip(host: str) -> bool:
     """Return whether `host` is an IP literal, without brackets."""
     try:
@@ -153,7 +153,7 @@ def read_host(host: str) -> str:
     if is_ip(host):
         return host
     labels = host.removesuffix(".").split(".")
-    # Docker allows a name like nginx.1, but only digits are a mistyped address.
+    # Docker allows a name like nginx.1, but digits and dots only are a mistyped address.
     if all(label.isascii() and label.isdigit() for label in labels):
         raise Malformed(f'"{shown(host)}" is not an IPv4 address')
     if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
@@ -162,7 +162,7 @@ def read_host(host: str) -> str:
 
 
 def read_ports(text: str) -> tuple[int, int]:
-    """Return the first port of `text` and the last one, 0 where there is only one."""
+    """Return the first and the last port of `text`; the last is 0 if there is only one port."""
     first, dash, last = text.partition("-")
     low = read_port(first)
     if not dash:
@@ -214,9 +214,9 @@ def read_unix(text: str) -> Unix:
 
 
 def salvaged(text: str, port: int, host: str = "192.168.1.52") -> str:
-    """Return HOST:PORTS of what can be made sense of in malformed text, for an example.
+    """Return HOST:PORTS for an example, from the parts of malformed text that can be read.
 
-    `port` is taken where none can be read, `host` where no host can.
+    `port` is used if no port can be read, `host` if no host can.
     """
     before, scheme, after = text.strip().partition("://")
     rest = (after if scheme else before).rpartition("@")[2]

@@ -1,4 +1,4 @@
-"""Assignments that belong together, and the route they make."""
+"""Assignments of one port of one alias, and the route that they make."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["Assignment", "Link", "gather", "route_of"]
 
 
 class Assignment(NamedTuple):
-    """One NAME=VALUE; `where` says whose it is: "environment variable REDIS_PORT_6379_TCP"."""
+    """One NAME=VALUE; `where` is its place: "environment variable REDIS_PORT_6379_TCP"."""
 
     where: str
     variable: Variable
@@ -38,10 +38,11 @@ class Assignment(NamedTuple):
 
 @dataclass(slots=True)
 class Link:
-    """All assignments that speak of one port of one alias, as they were found.
+    """All assignments of one port of one alias, as they were found.
 
-    `companions` has what the engine sets beside a link variable, `options` what a user does.
-    `mains` has more than one where names differ in case only. `problems` were found on the way.
+    `mains` has the link variable, or several, if their names differ in case only. `companions` has
+    the variables that the engine sets beside it, `options` those of a user. `problems` were found
+    while the assignments were gathered.
     """
 
     alias: str  # lower case
@@ -54,12 +55,12 @@ class Link:
 
     @property
     def is_wished(self) -> bool:
-        """Whether somebody wants a route here: a link variable or the start of a range is set."""
+        """Whether a route is wanted: a link variable or the start of a range is set."""
         return bool(self.mains) or "START" in self.companions
 
     @property
     def is_injected(self) -> bool:
-        """Whether the engine wrote it: nobody sets _ADDR by hand."""
+        """Whether the engine wrote it: _ADDR is set, which users do not set by hand."""
         address = self.companions.get("ADDR")
         return address is not None and not address.argument
 
@@ -70,7 +71,7 @@ class Link:
 
 
 def gather(assignments: Iterable[Assignment]) -> list[Link]:
-    """Return the links that `assignments` speak of, in the order of their first mention."""
+    """Return the links of `assignments`, in the order of their first assignments."""
     links: dict[tuple[str, str, str], Link] = {}
     for assignment in assignments:
         variable = assignment.variable
@@ -90,7 +91,7 @@ def gather(assignments: Iterable[Assignment]) -> list[Link]:
 
 
 def route_of(link: Link) -> Route:
-    """Return the route of `link`, named by its alias alone. Raises ConfigError with all findings.
+    """Return the route of `link`, with its alias as its name. Raises ConfigError with all problems.
 
     `link` has at least one main assignment.
     """
@@ -118,7 +119,7 @@ def route_of(link: Link) -> Route:
     if problems or at is None:
         raise ConfigError(*problems)
     options |= at.options()
-    # An empty alias was as good as any other to the first ambassador.
+    # The first ambassador accepted an empty alias.
     alias = link.alias or f"port-{port}"
     origin = main.where
     route = Route(
@@ -194,7 +195,7 @@ def _another(link: Link, key: str, proto: Proto) -> str:
 def _range_problems(
     main: Assignment, listen: Address, endpoints: Sequence[Endpoint]
 ) -> list[Problem]:
-    """Check that every port of the listen range has its port at each endpoint."""
+    """Return the problems of ranges that do not fit: beyond port 65535, or of different lengths."""
     count = length(listen)
     if isinstance(listen, Inet) and listen.ports.stop > 65536:
         what = f"the range would listen beyond port 65535: {format_address(listen)}"

@@ -1,11 +1,11 @@
-"""Endpoints that others are asked for: a container by its name or labels, an SRV record.
+"""Endpoints whose addresses are looked up elsewhere: a container by name or labels, an SRV record.
 
     docker://NAME[:PORT][/udp][?label=KEY[=VALUE]][&network=NAME][&wake][&sleep=DURATION]
     podman://...                                        the same, another default socket
     srv://_SERVICE._tcp.DOMAIN
 
 The host of their address is the whole text in one canonical form (without `backup` and `weight`),
-so that it is one name, however it was written. `Inet.port` is 0 where the port is not known yet.
+so that it is the same name, however it was written. `Inet.port` is 0 if the port is not known yet.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ENGINES = ("docker", "podman")
 KEYS = ("label", "network", "sleep", "wake")
 _FORM = "docker://NAME[:PORT], docker://SERVICE.PROJECT[:PORT] or docker://?label=KEY=VALUE"
 _SRV = "srv://_SERVICE._tcp.DOMAIN or srv://_SERVICE._udp.DOMAIN"
-# What engines take for a name (moby, daemon/names/names.go: RestrictedNameChars); an id fits, too.
+# A name as engines allow it (moby, daemon/names/names.go: RestrictedNameChars); an id fits, too.
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 _SRV_NAME = r"(_[A-Za-z0-9-]{1,62})\.(_tcp|_udp)((\.[A-Za-z0-9_-]{1,63})+)\.?"
 _SAFE = "/._-~=:@"  # of a label or network, unescaped in a URL
@@ -45,9 +45,9 @@ _SHORTEST_SLEEP = 1.0
 
 
 class Container(NamedTuple):
-    """What an endpoint says of the containers it means. `port` is 0 where it says none; each of
-    `labels` is `KEY` or `KEY=VALUE`. `sleep`: seconds without a session until one that was woken is
-    stopped again; 0: it is not.
+    """The parts of an endpoint that names containers. `port` is 0 if none is written; each of
+    `labels` is `KEY` or `KEY=VALUE`. `sleep`: after so many seconds without a session, a container
+    that was woken is stopped again; 0: it is not stopped.
     """
 
     scheme: str = "docker"
@@ -62,12 +62,12 @@ class Container(NamedTuple):
 
 
 def is_asked(host: str) -> bool:
-    """Return whether `host` is not a name for DNS, but one of this module."""
+    """Return whether `host` is a text of this module, and no name for DNS."""
     return "://" in host
 
 
 def is_container(host: str) -> bool:
-    """Return whether `host` means containers."""
+    """Return whether `host` names containers."""
     return host.startswith(("docker://", "podman://"))
 
 
@@ -85,7 +85,7 @@ def format_container(one: Container) -> str:
 
 
 def container_of(host: str) -> Container:
-    """Return what the canonical text `host` says. Raises Malformed."""
+    """Return the parts of the canonical text `host`. Raises Malformed."""
     scheme, _, rest = host.partition("://")
     location, _, query = rest.partition("?")
     return _read(scheme, location, [one for one in query.split("&") if one], None)
@@ -94,7 +94,7 @@ def container_of(host: str) -> Container:
 def read_container(
     scheme: str, location: str, options: list[str], proto: Proto | None
 ) -> tuple[Inet, Proto]:
-    """Return the address of an endpoint and what it carries; `options` are those of `KEYS`. Raises
+    """Return the address and the protocol of an endpoint; `options` are those of `KEYS`. Raises
     Malformed.
     """
     one = _read(scheme, location, options, proto)
@@ -102,7 +102,7 @@ def read_container(
 
 
 def read_srv(location: str, proto: Proto | None) -> tuple[Inet, Proto]:
-    """Return the address of an SRV record (RFC 2782) and what it carries. Raises Malformed."""
+    """Return the address and the protocol of an SRV record (RFC 2782). Raises Malformed."""
     example = f"srv://_redis._{proto or 'tcp'}.example.com"
     if ":" in location:
         raise Malformed("the port is in the SRV record", _SRV, example)
@@ -123,8 +123,8 @@ def read_srv(location: str, proto: Proto | None) -> tuple[Inet, Proto]:
 
 
 def owned(endpoint: Endpoint, own: Inet) -> Endpoint:
-    """Return `endpoint` of a route whose port (or range) is that of `own`: a container that is
-    written without a port has the route's.
+    """Return `endpoint` with the route's port (or range), which is that of `own`, if it is a
+    container that is written without a port; otherwise return it unchanged.
     """
     address = endpoint.address
     if not isinstance(address, Inet) or address.port or not is_container(address.host):
@@ -151,7 +151,7 @@ def _read(scheme: str, location: str, options: list[str], proto: Proto | None) -
     for option in options:
         one = _with(one, *option.partition("="))
     if one.sleep and not one.wake:
-        what = "sleep without wake: only what was woken is stopped again"
+        what = "sleep without wake: only a container that was woken is stopped again"
         raise Malformed(what, "?wake&sleep=15m")
     if not name and not one.labels:
         raise Malformed("the name of the container is missing", _FORM)

@@ -1,4 +1,4 @@
-"""Endpoints as URLs, one or a list with commas between them."""
+"""Endpoints as URLs: a single one, or a list with commas between them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _FORMS = {
 }
 _QUERY = f"?backup, ?weight=1 to {HEAVIEST}, ?proxy=v1 or v2, or several: ?backup&weight=2"
 _WEIGHT = re.compile(r"[1-9]\d{0,3}", re.ASCII)
-_MOST = 20  # findings in one list
+_MOST = 20  # problems of one list
 _LONGEST_EXAMPLE = 2000  # characters
 
 
@@ -57,8 +57,8 @@ def parse_endpoint(
 def parse_endpoints(
     text: str, where: str = "endpoints", proto: Proto | None = None, port: int = 6379
 ) -> tuple[Endpoint, ...]:
-    """Return the endpoints of a list with commas. Raises ConfigError with all that is wrong;
-    the example of each problem is the whole list as it could be.
+    """Return the endpoints of a list with commas. Raises ConfigError with all problems; the example
+    of each problem is a whole list that is correct.
     """
     found: list[Endpoint] = []
     seen: set[Address] = set()
@@ -81,7 +81,7 @@ def parse_endpoints(
         corrected.append(format_endpoint(endpoint))
     if problems:
         example = ",".join(corrected) or _example("", proto, port)
-        if len(example) > _LONGEST_EXAMPLE:  # it stands beside each finding
+        if len(example) > _LONGEST_EXAMPLE:  # it is repeated with each problem
             example = corrected[0]
         expected = f"{_FORMS[proto]}, with commas between several"
         raise ConfigError(
@@ -94,8 +94,8 @@ def parse_endpoints(
 
 
 def repeated(endpoint: Endpoint, seen: set[Address], where: str, text: str) -> Problem | None:
-    """Return what is wrong where `endpoint`, written as `text`, is among those `seen` already; from
-    now on it is.
+    """Return a problem if the address of `endpoint`, written as `text`, is in `seen`; otherwise add
+    it to `seen`.
     """
     if endpoint.address not in seen:
         seen.add(endpoint.address)
@@ -108,7 +108,7 @@ def _endpoint(text: str, proto: Proto | None) -> Endpoint:
     refuse_blanks(text)
     address: Address
     before, found, rest = text.partition("://")
-    scheme = before.lower()  # RFC 3986 section 3.1: schemes know no case
+    scheme = before.lower()  # schemes are case-insensitive (RFC 3986 section 3.1)
     if not found and scheme.partition(":")[0] != "unix":
         raise Malformed("the scheme is missing")
     if found and scheme not in SCHEMES:
@@ -145,8 +145,8 @@ def _inet(location: str) -> Inet:
 
 
 def _options(query: str, known: Sequence[str] = ()) -> tuple[dict[str, Any], list[str]]:
-    """Return what `query` says, by the names of the fields of Endpoint, and the options of `known`,
-    which are the scheme's, as they are written.
+    """Return the options of `query`, by the names of the fields of Endpoint, and those of `known`,
+    which belong to the scheme, as they are written.
     """
     values: dict[str, Any] = {}
     others: dict[str, str] = {}
@@ -172,7 +172,7 @@ def _options(query: str, known: Sequence[str] = ()) -> tuple[dict[str, Any], lis
 
 
 def _tls(values: dict[str, Any], scheme: str, rest: str) -> Tls | None:
-    """Take what is said of TLS out of `values`."""
+    """Remove the options of TLS from `values`, and return them as Tls."""
     try:
         return tls_of(values, scheme == "tls")
     except Malformed as found:

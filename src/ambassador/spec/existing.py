@@ -1,4 +1,4 @@
-"""The policy for open connections whose endpoint has left the route, as it is written."""
+"""The text of the policy for open sessions whose endpoint has left the route."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ambassador.spec.values import format_duration, parse_duration
 __all__ = ["CAUSES", "format_existing", "parse_existing"]
 
 _EXPECTED = "keep, drain=DURATION, cut or cut=NUMBER/s"
-# What may be said for one cause alone, after what is said for all: keep,demoted=cut
+# Causes that may have a policy of their own, after the general one: keep,demoted=cut
 CAUSES = (
     *(Reason.MOVED, Reason.DEMOTED, Reason.UNHEALTHY, Reason.MAINT, Reason.REMOVED),
     Reason.DENIED,
 )
 _RATE = re.compile(r"(\d{1,7})/s", re.ASCII)
-# More than any machine can cut; a larger number is taken for a slip.
+# More than any machine can cut; a larger number is surely a mistake.
 _HIGHEST_RATE = 1_000_000
 
 
@@ -47,7 +47,7 @@ def _existing(text: str) -> Existing:
     first, *others = text.split(",")
     causes: dict[Reason, Existing] = {}
     whole = Existing()
-    if _cause(first) is not None:  # nothing is said for all: keep
+    if _cause(first) is not None:  # there is no general policy: it is keep
         others.insert(0, first)
     else:
         whole = _policy(first)
@@ -59,7 +59,7 @@ def _existing(text: str) -> Existing:
             expected = f"one of {', '.join(words)}, = and a policy"
             raise Malformed(what, expected, f"{_plain(whole)},demoted=cut")
         if cause in causes:
-            raise Malformed(f"{cause} is said twice", _EXPECTED, "keep,demoted=cut")
+            raise Malformed(f"{cause} is given twice", _EXPECTED, "keep,demoted=cut")
         causes[cause] = _policy(part.partition("=")[2])
     ordered = tuple((cause, causes[cause]) for cause in CAUSES if cause in causes)
     return replace(whole, by=ordered)

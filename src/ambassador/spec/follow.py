@@ -1,4 +1,4 @@
-"""Who says which member of a store is the primary, as it is written: sentinel://s1:26379,s2/name."""
+"""The text of the authority that names the primary of a store: sentinel://s1:26379,s2/name."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ __all__ = [
 ]
 
 _PING = 10  # seconds between two signs of life of a Redis primary
-_MOST = 32  # members; more are no set
+_MOST = 32  # members; more are surely a mistake
 
 
 class _Kind(NamedTuple):
-    port: int  # of a member, where none is written
-    name: str  # where none is written; empty: there is none to write
+    port: int  # of a member, if none is written
+    name: str  # of the set, if none is written; empty: this kind has no name
     form: str
 
 
@@ -54,12 +54,12 @@ _EXPECTED = " or ".join(kind.form for kind in KINDS.values())
 _EXAMPLE = "sentinel://s1:26379,s2,s3/mymaster"
 _EXAMPLES = {"sentinel": _EXAMPLE, "patroni": "patroni://n0:8008,n1,n2"}
 _PLAIN = Route("", Inet("", 1), ())
-# Sentinel takes [A-Za-z0-9._-] for a name (sentinel.c, sentinelIsValidName... of SENTINEL MONITOR).
+# Sentinel allows [A-Za-z0-9._-] in a name (sentinel.c, sentinelIsValidName... of SENTINEL MONITOR).
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}", re.ASCII)
 
 
 def parse_follow(text: str, where: str = "follow") -> Follow | None:
-    """Return the authority that `text` means, nothing for `off`. Raises ConfigError."""
+    """Return the authority that `text` means, None for `off`. Raises ConfigError."""
     return None if text == "off" else told(where, text, _follow)
 
 
@@ -110,8 +110,8 @@ def _member(text: str, port: int) -> Inet:
 
 
 def parse_none(text: str, where: str = "none") -> float | None:
-    """Return how long clients wait while there is no primary: None: as long as `connect`; 0: not at
-    all. Raises ConfigError.
+    """Return how many seconds clients wait while there is no primary; None: as long as `connect`
+    says; 0: they are refused. Raises ConfigError.
     """
 
     def read(text: str) -> float | None:
@@ -151,8 +151,8 @@ def parse_failback(text: str, where: str = "failback") -> Failback:
 
 
 def parse_user(text: str, where: str = "user") -> str:
-    """Return the name of a user, nothing for `off`: what Redis and PostgreSQL take, without blanks.
-    Raises ConfigError.
+    """Return the name of a user, empty for `off`. Redis and PostgreSQL accept such names; blanks
+    are not allowed. Raises ConfigError.
     """
 
     def read(text: str) -> str:
@@ -164,8 +164,8 @@ def parse_user(text: str, where: str = "user") -> str:
 
 
 def parse_path(text: str, where: str = "password_file") -> str:
-    """Return the absolute path of a file, nothing for `off`; what is in it is read when it is
-    needed. Raises ConfigError: what stands here is not shown, since it may be the password itself.
+    """Return the absolute path of a file, empty for `off`; the file is read when it is needed.
+    Raises ConfigError, which does not show `text`, since that may be the password itself.
     """
     if text == "off":
         return ""
@@ -182,7 +182,7 @@ def format_word(word: str) -> str:
 
 
 def parse_tls(text: str, where: str = "health_tls") -> str:
-    """Return `yes`, the path of a file with authorities, or nothing. Raises ConfigError."""
+    """Return `yes`, the path of a file with authorities, or empty for no. Raises ConfigError."""
 
     def read(text: str) -> str:
         if text in {"no", "off"}:
@@ -195,8 +195,8 @@ def parse_tls(text: str, where: str = "health_tls") -> str:
 
 
 def followed_problems(route: Route, where: str) -> list[Problem]:
-    """Return what is wrong with the options of `route` together, where it has to do with following
-    a primary. `where` is where the route is written.
+    """Return the problems of options of `route` that do not fit together, as far as they are about
+    following a primary. `where` is the place of the route.
     """
     if not route.follows:
         return _useless(route, where)
@@ -250,7 +250,7 @@ def _alone(route: Route) -> str:
 
 
 def _useless(route: Route, where: str) -> list[Problem]:
-    """Return a problem for each option that says nothing of a route that follows no primary."""
+    """Return a problem for each option that has no meaning if the route follows no primary."""
     if route.proto is Proto.UDP:
         return []
     problems = _replica_problems(route, where)
@@ -258,7 +258,7 @@ def _useless(route: Route, where: str) -> list[Problem]:
     if route.health not in REPLICAS:
         keys += ["user", "password_file", "health_tls"]
         if route.lag != _PLAIN.lag:
-            what = "lag is how far a replica may be behind, and nobody is asked for that"
+            what = "lag is how far a replica may be behind, and no probe here asks for that"
             expected = " or ".join(f"health={word}" for word in REPLICAS)
             problems.append(Problem(where, what, "", f"{expected} beside it", "lag=10s"))
     return problems + [
@@ -274,7 +274,7 @@ def _useless(route: Route, where: str) -> list[Problem]:
 
 
 def _replica_problems(route: Route, where: str) -> list[Problem]:
-    """Return what is wrong with how endpoints are asked that have no roles, or are replicas."""
+    """Return the problems of probes of http at another port, and of probes of replicas."""
     if http_of(route.health)[0]:
         what = f"{route.health} asks another port of the host, and a path has none"
         return [
@@ -298,26 +298,28 @@ def _replica_problems(route: Route, where: str) -> list[Problem]:
 
 
 def remarks(route: Route) -> list[str]:
-    """Return what is worth saying of a route that is not wrong."""
+    """Return notes on a route that is correct but may not be what was meant."""
     follow = route.follow
     if route.health == "redis-replica" and route.lag < _PING:
         text = (
-            f"takes a replica out after {route.lag:g} s of silence, and a primary that has nothing"
+            f"takes a replica out after {route.lag:g} s of silence, but a primary that is idle "
+            f"sends something only every {_PING} s (repl-ping-replica-period)"
         )
-        return [f"{route.name} {text} to say is heard every {_PING} s (repl-ping-replica-period)"]
+        return [f"{route.name} {text}"]
     if follow is None:
         return []
     if follow.kind == "patroni":
         found = []
         if len(follow.members) == 1:
-            text = "asks one Patroni only: while it is away no switch is made"
+            text = "asks one Patroni only: while that does not answer, no switch is made"
             found.append(f"{route.name} {text}; write every member")
         if not route.user:
-            text = "has no user, so what Patroni says is taken for what PostgreSQL says"
-            found.append(f"{route.name} {text}: a user that may log in makes it sure")
+            text = "has no user, so PostgreSQL is not asked, and Patroni's answer counts for it"
+            found.append(f"{route.name} {text}: with a user that may log in, both are asked")
         return found
     if len(follow.members) == 1:
-        return [f"{route.name} asks one sentinel only: while it is away no failover is followed"]
+        text = "asks one sentinel only: while that does not answer, no failover is followed"
+        return [f"{route.name} {text}"]
     if len(follow.members) == 2 and all(is_ip(member.host) for member in follow.members):
         return [f"{route.name} asks two sentinels: both have to answer for a failover"]
     return []

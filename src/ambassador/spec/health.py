@@ -1,4 +1,4 @@
-"""How an endpoint is asked whether it works, as it is written: off, tcp, redis, http:/healthz."""
+"""The text of the probe of an endpoint: off, tcp, redis, http:/healthz."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ __all__ = [
 ]
 
 PROBES = ("tcp", "redis", "memcached", "postgres", "mysql", "nats", "dns", "http")
-# Which of the endpoints is the primary of a replicated store: the route follows it.
+# These ask which endpoint is the primary of a replicated store; the route follows it.
 PRIMARIES = ("redis-primary", "postgres-primary", "mysql-primary")
-# Whether an endpoint is a replica that keeps up with its primary, which a log-in tells.
+# These ask whether an endpoint is a replica that keeps up with its primary.
 REPLICAS = ("redis-replica", "postgres-replica")
 OF_UDP = ("dns",)
 _WORDS = (*PROBES, *PRIMARIES, *REPLICAS)
 _EXPECTED = f"one of {', '.join(_WORDS)}, http:/PATH, http:PORT/PATH, or off"
-# RFC 3986 section 3.3, and a query: what stands in a request line as it is.
+# A path (RFC 3986 section 3.3) with a query: the characters that a request line may have.
 _PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/%?-]{0,1000}", re.ASCII)
 _PORT = re.compile(r"\d{1,5}(?=/)", re.ASCII)
 _COUNT = re.compile(r"[1-9]\d{0,2}", re.ASCII)
 
 
 def parse_health(text: str, where: str = "health") -> str:
-    """Return the probe that `text` means: its word, `http:/path`, or nothing for `off`.
+    """Return the probe that `text` means: its word, `http:/path`, or empty for `off`.
 
     Raises ConfigError.
     """
@@ -45,9 +45,7 @@ def format_health(health: str) -> str:
 
 
 def http_of(health: str) -> tuple[int, str]:
-    """Return the port and the path that are asked for by a `health` of http; 0: the endpoint's own
-    port.
-    """
+    """Return the port and the path that a `health` of http asks; port 0: that of the endpoint."""
     place = health.partition(":")[2] or "/"
     port = _PORT.match(place)
     return (int(port[0]), place[port.end() :]) if port else (0, place)

@@ -1,4 +1,4 @@
-"""How many sessions a route and a client may have, as it is written: `1000`, `50,wait=2s`,
+"""The texts of limits of sessions, of a route or of one client: `1000`, `50,wait=2s`,
 `100/s,wait=2s`, `10/1m`.
 """
 
@@ -40,9 +40,7 @@ def parse_rate(text: str, where: str = "rate") -> Rate | None:
 
 
 def parse_ban(text: str, where: str = "ban") -> Rate | None:
-    """Return the rate that `text` means, at which nobody waits, None for `off`. Raises
-    ConfigError.
-    """
+    """Return the rate that `text` means, None for `off`; it takes no `wait`. Raises ConfigError."""
     return told(where, text, _plain_rate)
 
 
@@ -56,7 +54,7 @@ def format_rate(rate: Rate | None) -> str:
 
 
 def refuse_wait(value: Limit | Rate | None, text: str, where: str) -> None:
-    """Raise ConfigError where the limit of a UDP route says `wait`."""
+    """Raise ConfigError if the limit of a UDP route has `wait`."""
     if value is not None and value.wait:
         what = "wait is for TCP: a client that misses an answer to a datagram sends it again"
         example = text.partition(",")[0]
@@ -77,7 +75,7 @@ def _rate(text: str) -> Rate | None:
         return found
     if found is None:
         raise Malformed(
-            f'"{shown(text)}" is off, so that nobody waits',
+            f'"{shown(text)}" has a wait, but is off',
             "off, or NUMBER/TIME,wait=TIME",
             "100/s,wait=2s",
         )
@@ -85,7 +83,7 @@ def _rate(text: str) -> Rate | None:
 
 
 def _wait(before: str, text: str) -> float:
-    """Return how long a client that is too many waits, by what stands behind the comma."""
+    """Return how long a client beyond the limit waits: `text` is the part after the comma."""
     if text == "refuse":
         return 0.0
     word, equals, seconds = text.partition("=")

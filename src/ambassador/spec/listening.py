@@ -1,9 +1,9 @@
-"""Where a route listens and what is said of it behind a `?`: `:6379?proxy=required`.
+"""The text of a listen address with options after a `?`: `:6379?proxy=required`.
 
     listening   listen[?option[&option]]
     option      proxy=required, proxy=from:NETWORK[,NETWORK...]
 
-Every option is a field of Route; to add one, write it there, in `Listening`, `_READ` and `_WRITE`.
+Every option is a field of Route; a new option goes there, and into `Listening`, `_READ`, `_WRITE`.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ _FORM = f"{LISTEN}, with tls:// before it or without, and ?{_PROXY}"
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """A listen address with its options; the fields have the names of those of Route."""
+    """A listen address with its options; its fields have the same names as those of Route."""
 
     listen: Address
     proxy: tuple[str, ...] = ()
     tls: Tls | None = None
 
     def options(self) -> dict[str, Any]:
-        """Return all but the address, by the names of the fields of Route."""
+        """Return everything but the address, by the names of the fields of Route."""
         return {"proxy": self.proxy, "tls": self.tls}
 
 
 def parse_listening(text: str, where: str = "listen") -> Listening:
-    """Return where a route listens, and the options of that. Raises ConfigError."""
+    """Return the listen address of a route with its options. Raises ConfigError."""
     return told(where, text, _listening)
 
 
@@ -52,7 +52,7 @@ def format_listening(of: Listening | Route) -> str:
 
 
 def refuse_for_udp(listening: Listening, text: str, where: str) -> None:
-    """Raise ConfigError where a UDP route cannot listen as `text` says."""
+    """Raise ConfigError if a UDP route cannot listen as `text` says."""
     listen, what = listening.listen, ""
     if isinstance(listen, Unix):
         what = "a UDP route cannot listen on a unix socket"

@@ -1,4 +1,4 @@
-"""Moments for people: one form, with its zone, the same on every screen."""
+"""Moments for people: always in the same form, with the time zone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The options of a route: one table for every way to write them."""
+"""The options of a route: one table for variables, files and labels."""
 
 from __future__ import annotations
 

@@ -5,11 +5,11 @@ For a link to a container that exposes 7000-7003/tcp Docker sets
     X_PORT_7000_TCP_START=tcp://172.17.0.2:7000     X_PORT_7000_TCP_END=tcp://172.17.0.2:7003
     X_PORT_7000_TCP_PORT_START=7000                 X_PORT_7000_TCP_PORT_END=7003
 
-and X_PORT_7000_TCP to X_PORT_7003_TCP as well: both ends have the first port in their names (moby,
-daemon/links/links.go, EnvVars; its tests say so too). By hand the end may also be named by the last
+and X_PORT_7000_TCP to X_PORT_7003_TCP as well. Both ends have the first port in their names (moby,
+daemon/links/links.go, EnvVars; its tests show it, too). Users may also name the end by the last
 port, X_PORT_7003_TCP_END. Docker's search for neighbours counts 53/tcp and 53/udp as two steps
-(nextContiguous), so a range it wrote may have gaps or end in another protocol; the single variables
-are always right.
+(nextContiguous), so a range that it wrote may have gaps or end in another protocol; the single
+variables are always correct.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _LARGEST = 65535
 def join_ranges(links: Sequence[Link]) -> list[Link]:
     """Return `links` with each range as one link on its first port, whose endpoint is a range.
 
-    The single variables inside a range are dropped when they say the same; what contradicts is
-    a problem of the link of the range.
+    Single variables inside a range are dropped if they say the same; if they contradict it, that is
+    a problem of the range's link.
     """
     taken_in: set[int] = set()
     for link in links:
@@ -42,7 +42,7 @@ def join_ranges(links: Sequence[Link]) -> list[Link]:
     left = [link for link in links if id(link) not in taken_in]
     for link in left:
         end = link.companions.get("END")
-        by_docker = "PORT_END" in link.companions  # the end of a range of another protocol
+        by_docker = "PORT_END" in link.companions  # Docker: a range that began with another proto
         if end is not None and not link.mains and link.proto != "SCTP" and not by_docker:
             link.mains = [end]
             link.problems.append(_beginless(link, end))
@@ -50,10 +50,10 @@ def join_ranges(links: Sequence[Link]) -> list[Link]:
 
 
 def _join(link: Link, links: Sequence[Link]) -> set[int]:
-    """Make `link` the link of its range and return the identities of those it takes in."""
+    """Make `link` the link of its range; return the `id` of the links that become part of it."""
     start = link.companions["START"]
     if link.proto == "SCTP" or len(link.port) > 5:
-        link.mains = link.mains or [start]  # refused by its name, whatever its range
+        link.mains = link.mains or [start]  # its name is refused later
         return set()
     siblings = {
         int(other.port): other
@@ -99,14 +99,14 @@ def _join(link: Link, links: Sequence[Link]) -> set[int]:
 
 
 def _last_port(link: Link, first: int, siblings: dict[int, Link]) -> int:
-    """Return the port the range ends with, 0 when nothing says so."""
+    """Return the last port of the range, 0 if it is not given."""
     start, end = link.companions["START"], link.companions.get("END")
     if end is not None:
         low, high = _single(start, link).address, _single(end, link).address
         if not isinstance(low, Inet) or low.last:
             raise ConfigError(_no_start(start, link, high))
         if not isinstance(high, Inet) or high.last or high.port <= low.port:
-            what = f"is not behind {start.name}, where the range starts"
+            what = f"is not after {start.name}, where the range starts"
             last = Inet(low.host, min(low.port + 3, _LARGEST))
             example = f"{end.name}={link.proto.lower()}://{format_address(last)}"
             raise ConfigError(Problem(end.where, what, shown(end.value), "a later port", example))
@@ -157,7 +157,7 @@ def _misplaced(option: Assignment, inner: Link, link: Link) -> Problem:
 
 
 def _no_start(start: Assignment, link: Link, high: Address) -> Problem:
-    """Give as an example a start some ports before `high`, where the range ends."""
+    """Return a problem whose example is a start some ports before `high`, the end of the range."""
     end = of_length(high, 1)
     url = f"{link.proto.lower()}://{format_address(Inet(end.host, max(end.port - 3, 1)))}"
     expected = "one port of a host, before that of the end"
@@ -166,7 +166,7 @@ def _no_start(start: Assignment, link: Link, high: Address) -> Problem:
 
 
 def _beginless(link: Link, end: Assignment) -> Problem:
-    """Give as an example a range of up to four ports."""
+    """Return a problem whose example is a range of up to four ports."""
     high = Inet("192.168.1.52", int(link.port) if len(link.port) <= 5 else 6379)
     with suppress(ConfigError):
         high = of_length(_single(end, link).address, 1)
@@ -176,7 +176,7 @@ def _beginless(link: Link, end: Assignment) -> Problem:
 
 
 def _endless(link: Link, start: Assignment) -> Problem:
-    """Give as an example a range of four ports."""
+    """Return a problem whose example is a range of four ports."""
     last, example = int(link.port) + 3, ""
     with suppress(ConfigError):
         address = _single(start, link).address

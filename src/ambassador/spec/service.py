@@ -1,4 +1,4 @@
-"""Endpoints that stand in etcd, by the name of their service: etcd://redis."""
+"""The text of endpoints that are kept in etcd, by the name of their service: etcd://redis."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _EXAMPLE = "etcd://redis"
 
 
 def is_service(text: str) -> bool:
-    """Return whether `text`, the endpoints of a route, speaks of a service in etcd."""
+    """Return whether `text`, the endpoints of a route, names a service in etcd."""
     return any(part.strip().startswith(SCHEME) for part in text.split(","))
 
 

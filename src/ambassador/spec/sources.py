@@ -1,4 +1,4 @@
-"""The addresses of this host that connections to endpoints come from."""
+"""The text of the addresses of this host from which endpoints are connected to."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What every part of the grammar shares: showing what was read, refusing it, guessing what was
-meant.
+"""Common parts of the grammar: showing text in errors, refusing text, and guessing the word that
+was meant.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ __all__ = ["Malformed", "meant", "nearest", "printable", "refuse_blanks", "shown
 
 _T = TypeVar("_T")
 
-LONGEST_SHOWN = 200  # characters of a value repeated in an error
-# Among so many words one is looked for that was meant: each costs 50 us.
+LONGEST_SHOWN = 200  # characters of a value in an error
+# At most so many words are compared with a wrong one: each takes 50 us.
 _CANDIDATES = 100
-_LIKE = 0.6  # 1: the same; twice the letters in common, by the letters of both
-# The value of an option we do not know may be a password (postgres://...?password=), unless it is
-# a short number. No part of the pattern runs over the beginning of the next match: texts come from
-# outside, and a search must not take the square of their length.
+_LIKE = 0.6  # similarity: twice the letters in common, divided by the letters of both; 1: equal
 _HIDING = ("@", "?", "&")  # without one of these there is no secret to be hidden
+# The value of an unknown option may be a password (postgres://...?password=), unless it is a short
+# number. No part of the pattern matches across the beginning of the next match: texts come from
+# outside, and the time of a search must not grow with the square of their length.
 _UNKNOWN_OPTION = re.compile(
     r"(?P<key>[?&](?!(?:weight|proxy|label|network|sleep|verify|tls|starttls)=)[^=&,?]*=)"
     r"(?!\d{1,4}(?:[&,]|$))[^&]+"
 )
 
 
-class Malformed(Exception):  # noqa: N818 - it is the finding; the error is the ConfigError around it
-    """A finding without the place where it was read; never leaves the grammar."""
+class Malformed(Exception):  # noqa: N818 - only a part of the ConfigError that is raised
+    """A problem without its place; it never leaves the grammar: `told` makes a ConfigError."""
 
     def __init__(self, what: str, expected: str = "", example: str = "") -> None:
         super().__init__(what)
@@ -40,7 +40,7 @@ class Malformed(Exception):  # noqa: N818 - it is the finding; the error is the 
 
 
 def told(where: str, text: str, read: Callable[[str], _T]) -> _T:
-    """Return `read(text)`; what it finds malformed becomes a ConfigError that names `where`."""
+    """Return `read(text)`; if it raises Malformed, raise a ConfigError that names `where`."""
     try:
         return read(text)
     except Malformed as found:
@@ -49,9 +49,10 @@ def told(where: str, text: str, read: Callable[[str], _T]) -> _T:
 
 
 def shown(text: str) -> str:
-    """Return `text` fit for a terminal and a log: no secrets, no control characters, not endless.
+    """Return `text` for a terminal and a log: without secrets and control characters, and cut to a
+    limited length.
 
-    Userinfo becomes `***` (RFC 3986 section 3.2.1 asks not to render what follows a colon in it).
+    Userinfo becomes `***` (RFC 3986 section 3.2.1: do not show the part after its colon).
     """
     if len(text) <= LONGEST_SHOWN and not any(map(text.count, _HIDING)):
         return printable(text)
@@ -64,8 +65,9 @@ def shown(text: str) -> str:
 
 
 def printable(text: str, longest: int = 0) -> str:
-    """Return `text` as one line that says nothing to a terminal: control characters, and those that
-    change the direction of what is read, are written as in Python. With `longest`, no more of it.
+    """Return `text` as one line that is safe for a terminal: control characters, and characters
+    that change the direction of writing, are escaped as in Python. With `longest`, at most so many
+    characters of `text`.
     """
     if longest and len(text) > longest:
         text = f"{text[:longest]}..."
@@ -89,12 +91,12 @@ def refuse_blanks(text: str) -> None:
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    """Return the one of `words` that looks most like `word`, or nothing when none does. Where
-    they are very many, only those that begin and end like it are looked at.
+    """Return the one of `words` that is most similar to `word`; empty if none is similar. If there
+    are very many words, only those that begin and end like it are compared.
     """
-    from difflib import get_close_matches  # noqa: PLC0415 (1 ms; only where something is wrong)
+    from difflib import get_close_matches  # noqa: PLC0415 (1 ms; only if something is wrong)
 
-    # Two of very different length are never alike: what is compared below is short.
+    # Words of very different lengths are never similar, so only short words are compared below.
     found = [one for one in words if _LIKE * (len(one) + len(word)) <= 2 * min(len(one), len(word))]
     if len(found) > _CANDIDATES:
         back = word[::-1]
@@ -107,7 +109,9 @@ def _likeness(one: str, word: str, back: str) -> int:
 
 
 def _alike(one: str, other: str) -> int:
-    """Return how many letters both begin with; a tenth of the time of os.path.commonprefix."""
+    """Return the number of equal letters at the beginning; ten times as fast as
+    os.path.commonprefix.
+    """
     for place, (mine, its) in enumerate(zip(one, other, strict=False)):
         if mine != its:
             return place
@@ -115,6 +119,6 @@ def _alike(one: str, other: str) -> int:
 
 
 def meant(word: str, words: Iterable[str]) -> str:
-    """Return `, did you mean "..."?`, or nothing when no word looks like `word`."""
+    """Return `, did you mean "..."?`, or nothing if no word is similar to `word`."""
     near = nearest(word, words)
     return f', did you mean "{near}"?' if near else ""

@@ -1,4 +1,4 @@
-"""What is said of TLS: `?verify=`, `?tls=` and `?starttls=` behind tls://, and who may come in."""
+"""The options of TLS after tls:// (`?verify=`, `?tls=`, `?starttls=`), and the text of peers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = [
 SCHEME = "tls://"
 _VERSIONS = ("1.2", "1.3")
 _SERVICES = ("postgres", "mysql", "smtp")
-_VERIFY = "verify=server: only the server proves who it is; verify=none: nobody does"
+_VERIFY = "verify=server: only the server proves its identity; verify=none: neither side does"
 _MOST = 1000  # identities of one route
 _MOST_OF_FILE = 10_000
 _WILD_HOST = re.compile(r"[\w*]([\w.*-]{0,251}[\w*])?", re.ASCII)
@@ -36,7 +36,7 @@ def _verify(value: str | None) -> Verify:
 
 def _tls(value: str | None) -> str:
     if value not in _VERSIONS:
-        what = f'tls is "{shown(value or "")}", which is not a version that is spoken'
+        what = f'tls is "{shown(value or "")}", which is not a supported version'
         raise Malformed(what, "tls=1.2 (and newer), or tls=1.3, which is the default", "tls=1.2")
     return value
 
@@ -53,20 +53,20 @@ READ_ENDPOINT: Mapping[str, Any] = {**READ_LISTENING, "starttls": _starttls}
 
 
 def tls_of(values: dict[str, Any], secret: bool) -> Tls | None:
-    """Take what is said of TLS out of `values`, and return it; `secret`: the scheme is tls. Raises
-    Malformed where it is not.
+    """Remove the options of TLS from `values`, and return them as Tls. `secret`: the scheme is
+    tls; if it is not, return None, and raise Malformed if there is such an option.
     """
     said = {key: values.pop(key) for key in READ_ENDPOINT if key in values}
     if not secret:
         if said:
-            what = f"?{next(iter(said))} is for tls://, which is not said"
+            what = f"?{next(iter(said))} is for tls://"
             raise Malformed(what, "tls://HOST:PORT in place of tcp://HOST:PORT")
         return None
     return Tls(said.get("verify", Verify.BOTH), said.get("tls", "1.3"), said.get("starttls", ""))
 
 
 def format_tls(tls: Tls | None) -> Sequence[str]:
-    """Return the options that mean `tls`, where they are no defaults."""
+    """Return the options of `tls` that differ from their defaults."""
     if tls is None:
         return ()
     found = [f"verify={tls.verify}"] if tls.verify is not Verify.BOTH else []
@@ -99,7 +99,7 @@ def parse_peers(text: str, where: str = "peers") -> tuple[str, ...]:
 
 def parse_identities(text: str, where: str) -> tuple[str, ...]:
     """Return the identities of a file: any number in a line, `#` begins a comment. Raises
-    ConfigError with all lines that are wrong, or where there is nobody at all.
+    ConfigError with all wrong words, or if there is no identity at all.
     """
     found, problems = list[str](), list[Problem]()
     for number, line in enumerate(text.splitlines(), 1):
@@ -109,7 +109,8 @@ def parse_identities(text: str, where: str) -> tuple[str, ...]:
                 place = f"{where}, line {number}"
                 problems.append(Problem(place, what, shown(word), _NAMES, "client-server"))
     if not found:
-        problems.append(Problem(where, "names nobody", "", "an identity a line", "client-server"))
+        what = "names no identity"
+        problems.append(Problem(where, what, "", "an identity a line", "client-server"))
     if len(found) > _MOST_OF_FILE:
         what = f"has {len(found)} identities, {_MOST_OF_FILE} are possible"
         problems.append(Problem(where, what, "", "fewer, with * for many"))
@@ -119,7 +120,7 @@ def parse_identities(text: str, where: str) -> tuple[str, ...]:
 
 
 _PEERS = "client-server,spiffe://example.org/*"
-_NAMES = "names in certificates, * for any characters; @/PATH of a file of such"
+_NAMES = "names in certificates, * for any characters; @/PATH of a file with such names"
 
 
 def _no_identity(text: str) -> str:
@@ -130,7 +131,7 @@ def _no_identity(text: str) -> str:
     if "://" in text:
         scheme = text.partition("://")[0].lower()
         if scheme in ("tcp", "tls", "udp", "unix"):
-            return f"{scheme}:// is where an endpoint is, and no identity: it matches nothing"
+            return f"{scheme}:// is the address of an endpoint, no identity: it matches nothing"
         return "" if _URI.fullmatch(text) else "is not a URI, and matches nothing"
     if is_ip(text) or _WILD_HOST.fullmatch(text):
         return ""

@@ -23,8 +23,8 @@ __all__ = [
 
 _UNITS = {"ms": 0, "s": 1, "m": 60, "h": 3600}  # whole seconds
 _DURATION = re.compile(r"(\d{1,18}(?:\.\d{1,30})?)(ms|s|m|h|)", re.ASCII)
-SHORTEST_INTERVAL = 0.1  # seconds; more often than that, questions are a load of their own
-LONGEST = 365 * 24 * 3600.0  # seconds; a longer time is taken for a slip of the unit
+SHORTEST_INTERVAL = 0.1  # seconds; with less, probes would be a load for the endpoint
+LONGEST = 365 * 24 * 3600.0  # seconds; a longer time surely has the wrong unit
 # setsockopt(TCP_KEEPIDLE) takes 1..32767 (MAX_TCP_KEEPIDLE in Linux' include/net/tcp.h)
 LONGEST_KEEPALIVE = 32767
 
@@ -41,7 +41,7 @@ def parse_duration(text: str, where: str = "duration", *, zero: bool = False) ->
 
 
 def parse_interval(text: str, where: str = "interval") -> float:
-    """Return seconds between two questions for health, at least 0.1. Raises ConfigError."""
+    """Return seconds between two probes, at least 0.1. Raises ConfigError."""
 
     def read(text: str) -> float:
         seconds = _duration(text, zero=False)
@@ -72,7 +72,7 @@ def parse_pause(text: str, where: str = "duration") -> float:
 
 
 def read_duration(text: str) -> float:
-    """Return seconds, more than none. Raises Malformed."""
+    """Return seconds, more than 0. Raises Malformed."""
     return _duration(text, zero=False)
 
 
@@ -87,7 +87,7 @@ def _duration(text: str, zero: bool) -> float:
     if amount.isdecimal():
         seconds = int(amount) / 1000 if unit == "ms" else float(int(amount) * _UNITS[unit])
     else:
-        from decimal import Decimal  # noqa: PLC0415 (1 ms that whole numbers are spared)
+        from decimal import Decimal  # noqa: PLC0415 (1 ms, which whole numbers save)
 
         seconds = float(Decimal(amount) * (_UNITS[unit] or Decimal("0.001")))
     if seconds == 0 and not zero:
@@ -132,7 +132,7 @@ def format_size(size: int) -> str:
 
 
 def parse_word(text: str, words: Iterable[str], where: str = "word") -> str:
-    """Return `text` when it is one of `words`. Raises ConfigError that names the nearest one."""
+    """Return `text` if it is one of `words`. Raises ConfigError, which names the nearest word."""
     words = list(words)
 
     def read(text: str) -> str:

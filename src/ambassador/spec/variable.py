@@ -1,7 +1,7 @@
 """Names of link variables: <ALIAS>_PORT_<port>_<TCP|UDP>[_<COMPANION>].
 
-An alias may hold anything that is no blank; the last `_PORT_<port>_` counts, as in the first
-ambassador's `.*_PORT_([0-9]*)_TCP`.
+An alias may have any characters but blanks; the last `_PORT_<port>_` of a name counts, as in the
+first ambassador's `.*_PORT_([0-9]*)_TCP`.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ __all__ = [
     "parse_variable",
 ]
 
-# What Docker sets beside a link variable (moby, daemon/links/links.go); START and END matter for
-# ranges, the rest repeats what the link variable says.
+# Companions that Docker sets beside a link variable (moby, daemon/links/links.go): START and END
+# matter for ranges, the others repeat the link variable.
 DOCKER = ("ADDR", "PORT", "PROTO", "START", "END", "PORT_START", "PORT_END")
-NO_ROUTES = ("AMBASSADOR_", "KUBERNETES_")  # a name that begins so is for another purpose
+NO_ROUTES = ("AMBASSADOR_", "KUBERNETES_")  # names that begin so are for other purposes
 _NAME = re.compile(
     r"(?P<alias>.*)_PORT_(?P<port>[0-9]+)_(?P<proto>TCP|UDP|SCTP)(?:_(?P<companion>.+))?", re.DOTALL
 )
@@ -42,7 +42,7 @@ _INJECTED_SETTING = re.compile(
 
 
 class Variable(NamedTuple):
-    """The parts of a name. `alias` and `port` as they were written; `companion` may be empty."""
+    """The parts of a name. `alias` and `port` are as written; `companion` may be empty."""
 
     alias: str
     port: str
@@ -51,7 +51,7 @@ class Variable(NamedTuple):
 
     @property
     def main(self) -> str:
-        """The name of the link variable this one belongs to."""
+        """The name of the link variable to which this variable belongs."""
         return f"{self.alias}_PORT_{self.port}_{self.proto}"
 
     @property
@@ -61,9 +61,9 @@ class Variable(NamedTuple):
 
 
 def parse_variable(name: str) -> Variable | None:
-    """Return the parts of `name`, None when it is no link variable nor a companion of one.
+    """Return the parts of `name`; None if it is neither a link variable nor a companion of one.
 
-    A name with control characters is none: nobody means it, and it would end up in logs.
+    A name with control characters is none: it is surely not meant, and it would get into logs.
     """
     match = _NAME.fullmatch(name)
     if match is None or not name.isprintable():
@@ -80,10 +80,11 @@ def is_link(alias: str, environ: Mapping[str, str]) -> bool:
 
 
 def is_foreign(name: str, environ: Mapping[str, str]) -> bool:
-    """Return whether `name` looks like a link variable but only speaks of somebody else's.
+    """Return whether `name` only looks like a link variable of ours.
 
-    That is Kubernetes' own, the environment of a linked container (<LINK>_ENV_...), and a named
-    port of a Kubernetes service: "6379-tcp" gives REDIS_SERVICE_PORT_6379_TCP=6379.
+    Such names are Kubernetes' own, those from the environment of a linked container
+    (<LINK>_ENV_...), and those of a named port of a Kubernetes service: the port "6379-tcp" gives
+    REDIS_SERVICE_PORT_6379_TCP=6379.
     """
     if name.startswith("KUBERNETES_"):
         return True
@@ -111,8 +112,8 @@ def is_injected_setting(name: str, environ: Mapping[str, str]) -> bool:
 
 
 def default_listen(port: int, endpoints: Sequence[Endpoint]) -> Inet:
-    """Return where a variable listens by its name alone: on its port, or where the endpoint is a
-    range on as many ports from there on.
+    """Return the listen address that follows from a variable's name: its port, or, if the endpoint
+    is a range, as many ports from there on.
     """
     count = length(endpoints[0].address) if endpoints else 1
     return Inet("", port, port + count - 1 if count > 1 else 0)
@@ -124,7 +125,9 @@ def format_name(route: Route) -> str:
 
 
 def format_option(route: Route, key: str, text: str) -> str:
-    """Return how the option `key` of `route` is written where `route` is; empty: in no way."""
+    """Return the option `key` as it is written in the source of `route`; empty if it cannot be
+    written there.
+    """
     if route.port:
         return f"{format_name(route)}_{key.upper()}={text}"
     return f'{key} = "{text}"' if ", line " in route.origin else ""

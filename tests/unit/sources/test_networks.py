@@ -109,9 +109,9 @@ def test_identities_of_a_file_count_beside_those_of_the_route_as_they_were_last_
     assert not lists.files(ROUTE)
     for text, what in (
         ("client server!\n", "line 1: is not a name"),
-        ("# nobody\n", "names nobody"),
+        ("# nobody\n", "names no identity"),
         (f"@{path}\n", "line 1: names no other file"),
-        ("tls://a\n", "line 1: tls:// is where an endpoint is"),
+        ("tls://a\n", "line 1: tls:// is the address of an endpoint"),
     ):
         path.write_text(text)
         with pytest.raises(ConfigError, match=what):

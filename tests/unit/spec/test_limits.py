@@ -63,7 +63,7 @@ def test_for_a_rate_too_but_not_for_datagrams():
         (parse_limit, "5,wait", '"wait" is neither wait=TIME nor refuse'),
         (parse_limit, "5,wait=soon", "wait is no duration"),
         (parse_rate, "5/s,wait=0", "wait must be more than 0"),
-        (parse_rate, "off,wait=2s", "is off, so that nobody waits"),
+        (parse_rate, "off,wait=2s", "has a wait, but is off"),
         (parse_ban, "5/s,wait=2s", "the time after the / is no duration"),
         (parse_limit, "", '"" is not a number'),
         (parse_rate, "100", '"100" has no time after a /'),

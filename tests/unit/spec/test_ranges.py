@@ -98,9 +98,9 @@ def test_an_end_in_a_protocol_that_has_no_such_port_makes_no_route():
 @pytest.mark.parametrize(
     ("end", "what"),
     [
-        ("tcp://h:8000", "is not behind X_PORT_7000_TCP_START"),
-        ("tcp://h:7999", "is not behind"),
-        ("unix:///x", "is not behind"),
+        ("tcp://h:8000", "is not after X_PORT_7000_TCP_START"),
+        ("tcp://h:7999", "is not after"),
+        ("unix:///x", "is not after"),
         ("tcp://g:8003", "does not fit"),
         ("h:8003", "the scheme is missing"),
     ],
