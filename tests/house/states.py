@@ -66,10 +66,10 @@ def _session() -> Machine:
     return Machine(
         "A session of the relay",
         "src/ambassador/core/session.py",
-        "A worker has its sessions in the same table, from `accepted` on; the relay has those of "
-        "workers as `handed`. One that is passed arrives in the state it has left. "
+        "Sessions of a worker use the same table, from `accepted` on; in the first process they "
+        "are `handed`. A session that is passed arrives in the state in which it was sent. "
         "`ambassador sessions` shows `held` as held, `accepted`, `dialling` "
-        "and `searching` as waiting, and everything after that as open, or leaving when its "
+        "and `searching` as waiting, and every later state as open, or as leaving if the "
         "endpoint has left.",
         meanings(session.State),
         meanings(session.Event),
@@ -84,10 +84,10 @@ def _standing() -> Machine:
         for (standing, look), following in departure.STANDING.items()
     ]
     return Machine(
-        "Whether its route still has a place for a session",
+        "Whether the endpoint of a session still belongs to its route",
         "src/ambassador/core/departure.py",
-        "Beside what the session is doing. One that begins to leave follows the policy of that "
-        "moment; one that is here again is spared.",
+        "This is independent of the state of the session. A session that begins to leave follows "
+        "the policy of that moment; if its endpoint comes back, the session stays.",
         meanings(departure.Standing),
         meanings(departure.Look),
         edges,
@@ -133,10 +133,10 @@ def _evidence() -> Machine:
     return Machine(
         "A way through the kernel, or an address, under suspicion",
         "src/ambassador/planes/kernel/evidence.py",
-        f"Out for {evidence.FIRST:g} s at first, and {evidence.LONGEST:g} s at most. What is seen "
-        "by looking at this host is looked at again without growing pauses.",
+        f"It is out for {evidence.FIRST:g} s at first, and for {evidence.LONGEST:g} s at most. A "
+        "fault that can be seen on this host is checked again without growing pauses.",
         {
-            "well": "nothing is held against it",
+            "well": "there is no doubt about it",
             "out": "it gets no new flows",
             "on trial": "it gets new flows again; the next failure puts it out for longer",
         },
@@ -168,7 +168,7 @@ def _health() -> Machine:
         "src/ambassador/core/health.py",
         "An endpoint that is unhealthy gets no new sessions, and its open ones follow `existing`.",
         meanings(Health),
-        {"answers": "the probe has heard what it wants", "fails": "it has not"},
+        {"answers": "the probe has got a good answer", "fails": "the probe has not"},
         edges,
     )
 
@@ -213,9 +213,9 @@ def _claims() -> Machine:
     return Machine(
         "The primary of a route whose members say themselves what they are",
         "src/ambassador/core/follow/claims.py",
-        "What is found differs by kind: `core/follow/lineage.py` for Redis and Valkey, "
+        "The findings differ by kind: `core/follow/lineage.py` for Redis and Valkey, "
         "`core/follow/timeline.py` for PostgreSQL, `core/follow/readonly.py` for MariaDB, "
-        "`core/follow/patroni.py` for PostgreSQL under Patroni, where the lock is what is claimed.",
+        "`core/follow/patroni.py` for PostgreSQL with Patroni, where a member claims the lock.",
         states,
         meanings(claims.Event),
         edges,
@@ -277,9 +277,9 @@ def page() -> str:
     lines = [
         "# States",
         "",
-        "Every state machine of the program, drawn from its table by `./dev states`. What is not",
-        "in the last table of a section cannot happen, and would be a bug. An empty `then`: the",
-        "state stays.",
+        "Every state machine of the program, drawn from its table by `./dev states`. A pair of",
+        "state and event that is not in the last table of a section cannot happen, and would be a",
+        "bug. If `then` is empty, the state stays.",
     ]
     for machine in MACHINES:
         lines += _section(machine)

@@ -1,5 +1,5 @@
-"""The words of this project: one a concept. `python -m tests.house.vocabulary` writes
-docs/glossary.md from them, and test_vocabulary.py keeps the words that have a better one out.
+"""The words of this project: one for each concept. `python -m tests.house.vocabulary` writes
+docs/glossary.md from them, and test_vocabulary.py refuses words for which there is a better one.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ TERMS: Mapping[str, Mapping[str, str]] = {
         "listener": "the socket bound to it; only the relay has one",
         "endpoint": "one address where traffic of a route may go, as it is written",
         "source": "where routes come from: the environment, a file, `/etc/hosts`",
-        "snapshot": "all that a source says at one moment; never a difference",
-        "setting": "`AMBASSADOR_*` or `--setting`: it is of the whole program, not of one route",
+        "snapshot": "all routes that a source has at one moment; never only the changes",
+        "setting": "`AMBASSADOR_*` or `--setting`: for the whole program, not for one route",
     },
     "What happens to it": {
         "reconciler": "the loop that makes one change at a time",
-        "desired": "what sources and operator together want",
-        "observed": "what is installed",
-        "plan": "the difference between the two, as **steps**",
+        "desired": "the routes that sources and operator together want",
+        "observed": "the routes that are installed",
+        "plan": "the difference between desired and observed, as **steps**",
         "apply": "to perform steps: all or none",
         "wish": "what the operator wants of a route, laid over what the sources say",
         "control process": "the process that owns routes, names, probes and the API",
@@ -35,45 +35,45 @@ TERMS: Mapping[str, Mapping[str, str]] = {
         "plane": "what carries the traffic of routes: `relay` or `kernel`",
         "relay": "the plane of sockets, in user space; it listens for every route",
         "kernel": "the plane of nftables; it stands in front of the relay",
-        "entrance": "what stands in front of a way where not everybody may come in",
+        "entrance": "a check in front of a way: only clients of the allowed networks pass",
         "way": "what the kernel plane installs for one port in one address family",
-        "flow": "what the kernel knows of one connection (conntrack), or a UDP client of the relay",
-        "session": "one client connection through its life; a flow, where it is UDP",
-        "client": "the side that connected to us",
-        "upstream": "the side that we connected to; bytes flow `to_upstream` and `to_client`",
+        "flow": "the kernel's entry for one connection (conntrack), or a UDP client of the relay",
+        "session": "one connection of a client, from its beginning to its end; for UDP, a flow",
+        "client": "the side that connects to the ambassador",
+        "upstream": "the side the ambassador connects to; bytes go `to_upstream` and `to_client`",
         "worker": "a process that accepts, connects and carries beside the control process",
-        "door": "a listener of a route, as workers have it",
-        "pass": "to have another process carry a session from now on, in the state it is in",
-        "offload": "to let workers do what can be done without the control process",
+        "door": "a listener of a route in a worker; also a listener of the admin API",
+        "pass": "to let another process carry a session from now on, in its present state",
+        "offload": "to let workers do the work that does not need the control process",
         "dial": "to connect to the one address that is known to be good",
         "search": "to try the endpoints of a route one after the other until one answers",
         "pick": "to choose an endpoint for a new session",
     },
     "What is known of an endpoint": {
-        "admin": "what the operator wants of it: ready, drain, maint",
-        "health": "what probes conclude of it: unknown, healthy, unhealthy",
+        "admin": "the state the operator has set for it: ready, drain, maint",
+        "health": "what probes have found: unknown, healthy, unhealthy",
         "presence": "whether the sources name it",
-        "usable": "whether new sessions may go there; it follows from the three",
-        "probe": "one question to an endpoint, and the judgement of the answer",
+        "usable": "whether new sessions may go there; it follows from admin, health and presence",
+        "probe": "one request to an endpoint, and the judgement of the answer",
         "evidence": "what sessions have shown of it: reached, refused, silent",
     },
     "What follows a primary": {
         "primary": "the member of a replicated store that takes writes; the others are replicas",
-        "authority": "who says which member that is: the sentinels",
-        "veto": "what a member may say against that: ROLE is not master",
-        "follow": "to be led by the authority",
+        "authority": "what says which member that is: the sentinels, or Patroni",
+        "veto": "the answer of a member that forbids to use it: its ROLE is not master",
+        "follow": "to lead clients to the member that the authority names",
         "switch": "a change of the primary",
-        "freeze": "to cut and hold before the authority has spoken, because a member was selected",
+        "freeze": "to cut and hold as soon as a sentinel has selected another member",
         "failback": "to go back to a member that was left",
-        "lead": "what a follower says of a route: where clients go, and whether they wait",
+        "lead": "the decision of a follower: where clients of a route go, and whether they wait",
     },
     "What many ambassadors share": {
-        "fleet": "ambassadors that go by the same keys in etcd (docs/fleet.md)",
-        "service": "a name in etcd that endpoints have: `etcd://redis`",
-        "word": "where an operator wants a service to lead, for all",
-        "trial": "a move that is tried, or held, before it is the word",
+        "fleet": "ambassadors that use the same keys in etcd (docs/fleet.md)",
+        "service": "a name in etcd for endpoints: `etcd://redis`",
+        "word": "the key that says where a service leads, for all ambassadors",
+        "trial": "a move for canaries or with a hold, before it becomes the word",
         "announce": "to put an endpoint into etcd as long as it works",
-        "canary": "an ambassador that goes first",
+        "canary": "an ambassador that moves before the others",
     },
     "What an operator does": {
         "hold": "to accept clients and not forward them yet",
@@ -82,7 +82,7 @@ TERMS: Mapping[str, Mapping[str, str]] = {
         "drain": "to give an endpoint no new sessions while the old ones finish",
         "cut": "to end sessions now: both sides see a reset",
         "maint": "to take an endpoint out; its sessions follow `existing`",
-        "reset": "to drop what the operator wanted of a route",
+        "reset": "to drop the operator's changes of a route",
         "existing": "the policy for open sessions whose endpoint has left: keep, drain or cut",
         "allow": "to let clients of certain networks come in; **deny** is the opposite",
         "departure": "the end of a session because its endpoint has left, with its reason",
@@ -91,14 +91,14 @@ TERMS: Mapping[str, Mapping[str, str]] = {
         "handover": "how one ambassador takes over from another (`run --upgrade`)",
         "predecessor": "the process that has the routes and gives them away",
         "successor": "the process that takes them",
-        "transfer": "all that goes from one to the other",
-        "earlier process": "a predecessor that has sessions still, which could not go along",
-        "supervisor": "process 1 of the image: starts the program, and again where it was killed",
-        "piece": "copies of some sessions, on their way while they are carried on",
+        "transfer": "everything that goes from the predecessor to the successor",
+        "earlier process": "a predecessor that still has sessions, which could not be passed",
+        "supervisor": "process 1 of the image: it starts the program, and again after a kill",
+        "piece": "copies of some sessions, sent while the sessions are still carried",
     },
 }
 
-# Words that are no names of modules, classes, functions or arguments: word -> the better one.
+# Words that no module, class, function or argument has as a name: word -> the better one.
 WORDS: Mapping[str, str] = {
     **dict.fromkeys(("backend", "backends", "target", "targets"), "endpoint"),
     **dict.fromkeys(("server", "servers"), "endpoint, or what it serves"),
@@ -126,8 +126,8 @@ def glossary() -> str:
     lines = [
         "# Glossary",
         "",
-        "One word a concept, in the code, the API, the log and these pages. Written by",
-        "`./dev pages` from `tests/house/vocabulary.py`.",
+        "One word for each concept, in the code, the API, the log and these pages. `./dev pages`",
+        "writes this page from `tests/house/vocabulary.py`.",
     ]
     for group, terms in TERMS.items():
         lines += ["", f"## {group}", "", "| word | meaning |", "|---|---|"]
