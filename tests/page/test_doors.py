@@ -130,7 +130,9 @@ def test_an_ambassador_that_is_newer_than_the_page_is_shown_as_far_as_it_goes(
     of_another_version, browser
 ):
     browser.open(of_another_version(as_a_newer_one))
-    browser.see("the ambassador of 9.9.0: what one of them does not know is left out", "#banner")
+    browser.see(
+        "the ambassador of 9.9.0: fields that one of them does not know are left out", "#banner"
+    )
     browser.click("[data-route=db]")
     browser.see("tunnel", "[data-route=db]")
     browser.see("127.0.0.1", ".card, #panel")
@@ -141,7 +143,9 @@ def test_an_ambassador_that_is_older_than_the_page_is_shown_as_far_as_it_goes(
     of_another_version, browser
 ):
     browser.open(of_another_version(as_an_older_one))
-    browser.see("the ambassador of 0.0.9: what one of them does not know is left out", "#banner")
+    browser.see(
+        "the ambassador of 0.0.9: fields that one of them does not know are left out", "#banner"
+    )
     browser.click("[data-route=db]")
     browser.see("this ambassador keeps no history", ".changes")
 

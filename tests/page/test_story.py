@@ -159,6 +159,6 @@ def test_what_changes_elsewhere_is_seen_and_found(told, browser):
     browser.click("#chips button", "Changed")
     browser.see("1 routes", "#count")
     browser.click("#chips button", "Trouble")
-    browser.see("No route is like that.", ".stage")
+    browser.see("No route matches.", ".stage")
     browser.click("#events")
     browser.see(f"db moved to {told.second}", "#log")

@@ -1,7 +1,7 @@
-"""What pages that are open show, made once for all of them, and told as what has changed.
+"""The state that open pages show: made once for all pages, and sent as what has changed.
 
-Nothing is done, and nothing kept, while nobody looks. Numbers of looks begin with the time, so that
-those of another process are never taken for ours.
+Without an open page nothing is done and nothing is kept. The numbers of looks begin with the time,
+so that numbers of another process are never taken for ours.
 """
 
 from __future__ import annotations
@@ -20,20 +20,21 @@ from ambassador.tasks import spawn
 
 __all__ = ["Look", "Looks"]
 
-_EVERY = 3.0  # seconds from one look of a page to the next
-_FRESH = 2.9  # seconds for which a look is good for every page, unless something has happened
-_SOON = 0.2  # seconds for which it is good although something has
-_SHARE = 20.0  # a look that took long is asked for so many times as seldom,
-_SELDOM = 10.0  # but that often at least, in seconds
-_FORGET = 30.0  # seconds after the last look until all is forgotten
-_GONE = 1000  # routes that have gone, and are remembered
+_EVERY = 3.0  # seconds between two looks of a page
+_FRESH = 2.9  # seconds for which a look is used for every page, unless there is a new event
+_SOON = 0.2  # seconds for which it is used although there is a new event
+_SHARE = 20.0  # the next look comes after so many times what the last one took,
+_SELDOM = 10.0  # but after so many seconds at the latest
+_FORGET = 30.0  # seconds after the last look until everything is forgotten
+_GONE = 1000  # removed routes that are remembered
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What has changed since the look of the number `since`: routes as `status` has them, and the
-    names of those that are gone; all where that look is not known (`whole`). `every` is how many
-    seconds a page waits until the next; `event` is the number of the last event.
+    """What has changed since the look with the number `since`: routes as in `status`, and the names
+    of routes that are gone. If that look is not known, `whole` is true, and there are all routes.
+    `every` is how many seconds a page waits until the next look; `event` is the number of the last
+    event.
     """
 
     since: int = 0
@@ -42,12 +43,12 @@ class Look:
 @dataclass(frozen=True, slots=True)
 class _Known:
     view: RouteView
-    number: int  # of the look in which it became so
+    number: int  # of the look in which the route changed last
     text: str
 
 
 class Looks:
-    """Answers pages for `reconciler`."""
+    """Answers the looks of pages, for `reconciler`."""
 
     def __init__(self, reconciler: Reconciler) -> None:
         self._reconciler = reconciler
@@ -63,7 +64,7 @@ class Looks:
         self._made, self._every = float("-inf"), _EVERY
 
     async def __call__(self, wanted: Look) -> Sequence[bytes]:
-        """Return what there is to tell, as JSON in pieces."""
+        """Return the answer, as JSON in pieces."""
         loop = asyncio.get_running_loop()
         if self._forgetting is not None:
             self._forgetting.cancel()
@@ -85,7 +86,7 @@ class Looks:
         self._every = min(_SELDOM, max(_EVERY, round((self._made - began) * _SHARE, 1)))
 
     def _take(self, view: StatusView) -> None:
-        """Find what is otherwise than before."""
+        """Find what has changed since the last look."""
         self._number += 1
         known: dict[str, _Known] = {}
         for route in view.routes:

@@ -1,9 +1,9 @@
-"""The page served from an operator's own process: on 127.0.0.1, to whoever has a link from it.
+"""The page, served by the process of `ambassador page` on 127.0.0.1, to browsers with its link.
 
-Every user of the host can connect there, and every page in the browser can try to. So a link works
-once, and gives its tab a key that stands in no cookie (those of 127.0.0.1 go to every port, whoever
-listens there) and that no other origin can read; the name it was asked under and the origin are
-looked at before anything else (DNS rebinding, cross-site requests).
+Every user of the host can connect there, and every web page in the browser can try to. So a link
+works once, and gives its tab a key that no other origin can read. The key is in no cookie: the
+browser sends cookies of 127.0.0.1 to every port, whatever program listens there. The Host and the
+Origin of a request are checked before anything else (DNS rebinding, cross-site requests).
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from ambassador.errors import RunError
 
 __all__ = ["Keys", "LoopbackPage"]
 
-_GOOD = 600.0  # seconds for which a link that nobody has used is good
-_MOST_BODY = 256 << 10  # bytes, as the API has it
-_QUIET = 60.0  # seconds until a connection that asks nothing is closed
+_GOOD = 600.0  # seconds for which an unused link is valid
+_MOST_BODY = 256 << 10  # bytes, the limit of the API
+_QUIET = 60.0  # seconds until a connection without a request is closed
 _PREFIX = "/page/"
 _FORWARDED = ("/v1/", "/openapi.json", "/healthz", "/readyz", "/metrics")
 
@@ -36,15 +36,15 @@ USED = (
     "page` runs, or type it again, for another"
 )
 NO_KEY = "this tab has no key: open the link that `ambassador page` prints, which works once"
-ELSEWHERE = "this page is asked for under another name than its own: open the link as it is printed"
-FOREIGN = "a page of another origin has asked, and gets no answer"
+ELSEWHERE = "this page has another host name than that of its link: open the link as it is printed"
+FOREIGN = "the request comes from a page of another origin, and is refused"
 
 
 class Keys:
-    """Links that were given and not used yet, and the keys of tabs."""
+    """Links that were printed and not used yet, and the keys of tabs."""
 
     def __init__(self) -> None:
-        self._links: dict[str, float] = {}  # until when each is good
+        self._links: dict[str, float] = {}  # until when each is valid
         self._keys: set[str] = set()
 
     def link(self, now: float) -> str:
@@ -54,7 +54,7 @@ class Keys:
         return token
 
     def redeem(self, token: str, now: float) -> str:
-        """Return the key that `token` gives, once; nothing for one that is no longer good."""
+        """Return the key for `token`, once; empty if the token is not valid any longer."""
         found = next((one for one in self._links if _same(one, token)), "")
         if not found or self._links.pop(found) < now:
             return ""
@@ -63,7 +63,7 @@ class Keys:
         return key
 
     def good(self, key: str) -> bool:
-        """Return whether `key` is that of a tab."""
+        """Return whether `key` is the key of a tab."""
         return any(_same(one, key) for one in self._keys)
 
 
@@ -72,8 +72,8 @@ def _same(one: str, other: str) -> bool:
 
 
 class LoopbackPage(ThreadingHTTPServer):
-    """Serves the page for the ambassador whose admin socket is at `admin`; port 0: any that is
-    free. Raises OSError.
+    """Serves the page for the ambassador whose admin socket is at `admin`; port 0: any free port.
+    Raises OSError.
     """
 
     daemon_threads = True
@@ -85,7 +85,7 @@ class LoopbackPage(ThreadingHTTPServer):
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The port on which it listens."""
         return int(self.server_address[1])
 
     def link(self) -> str:
@@ -94,7 +94,7 @@ class LoopbackPage(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.port}/?token={token}"
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of a browser that has gone in the middle of an answer."""
+        """Print nothing when a browser disconnects before the end of an answer."""
 
 
 class _Connection(BaseHTTPRequestHandler):
@@ -131,13 +131,13 @@ class _Connection(BaseHTTPRequestHandler):
             self._forward(body)
 
     def _refusal(self, *, is_file: bool) -> str:
-        """Return why it is not answered, whoever asks; nothing where it may be."""
+        """Return why the request is refused, even with a key; empty if it is not."""
         own = {f"{name}:{self.server.port}" for name in ("127.0.0.1", "localhost")}
         host, origin = self.headers.get("Host", ""), self.headers.get("Origin")
         if host not in own:
             return ELSEWHERE
         site = self.headers.get("Sec-Fetch-Site", "same-origin")
-        # a link may stand anywhere: what it leads to holds nothing without a token
+        # other pages may link to the files: these have no data in them without a token
         if (origin is not None and origin != f"http://{host}") or (
             not is_file and site not in ("same-origin", "none")
         ):
@@ -193,4 +193,4 @@ class _Connection(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Log nothing: a link stands in a request line."""
+        """Log nothing: a request line may have the token of a link."""

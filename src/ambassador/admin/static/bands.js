@@ -1,4 +1,4 @@
-// The geometry of what flows: pure, in pixels of height, and a width of 100 that is stretched.
+// The geometry of bands: pure, in pixels of height, and with a width of 100 that is stretched.
 
 // How wide a band is for so many bytes a second: each ten times as much is 4 pixels more.
 export const width = (flow) => (flow > 0 ? Math.min(24, 3 + 4 * Math.log10(1 + flow / 300)) : 1.5);
@@ -14,7 +14,7 @@ export function shape(from, to, wide) {
 
 export const line = (from, to) => `M0 ${from}C50 ${from} 50 ${to} 100 ${to}`;
 
-// Where bands of these widths leave a height, one below the other, in the middle of it.
+// Where bands of these widths begin: one below the other, in the middle of a height.
 export function stacked(widths, middle) {
   const all = widths.reduce((sum, one) => sum + one, 0);
   let top = middle - all / 2;

@@ -1,10 +1,10 @@
-// What is counted of the one route that is looked at: ends by reason, and how long connecting takes.
+// The counts of the open route: ends by reason, and how long connecting takes.
 
 import { ask, query } from "./door.js";
 import { live } from "./live.js";
 import { Ring, quantile } from "./series.js";
 
-const KEPT = 20; // routes whose plots are kept when another is looked at
+const KEPT = 20; // routes whose plots are kept when another route is opened
 const ORDERLY = new Set(["client", "upstream", "unknown", "shutdown"]); // ends that are no error
 const known = new Map(); // by name: { ring, last, missing }
 
@@ -45,7 +45,7 @@ export async function count(name) {
   return found;
 }
 
-// What went wrong, by its reason: clients without a session, and sessions that ended badly.
+// Errors by reason: clients without a session, and sessions that ended with an error.
 export function errorsOf(told) {
   const found = new Map();
   for (const { reason, count: number } of [...told.ended, ...told.turned_away]) {

@@ -1,10 +1,10 @@
-// One question at a time, in a dialog of the browser's own: it keeps the focus, Escape ends it.
+// One question at a time, in a dialog of the browser: it keeps the focus, Escape closes it.
 
 import { el } from "./dom.js";
 import { faultOf } from "./notices.js";
 
-// `fields` are elements; `steps` are buttons: each `run` returns true when all is done, or an element
-// that says more. A fault it throws is shown.
+// `fields` are elements; `steps` are buttons: each `run` returns true when everything is done, or an
+// element with more text. A fault that it throws is shown.
 export function question(title, fields, steps) {
   const said = el("div", { "aria-live": "polite" });
   const cancel = el("button", { type: "button" }, "Cancel");

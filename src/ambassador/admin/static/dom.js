@@ -1,4 +1,4 @@
-// Elements, made of text and attributes only: whatever a name or an error holds stays text.
+// Elements, made of text and attributes only, so that a name or an error is never read as HTML.
 
 const SVG = "http://www.w3.org/2000/svg";
 

@@ -1,4 +1,4 @@
-// Asks the API, with the key of this tab. The key stands in no cookie and in no address.
+// Sends requests to the API, with the key of this tab. The key is in no cookie and in no URL.
 
 import { meta } from "./dom.js";
 
@@ -15,7 +15,7 @@ export function useKey(key) {
 }
 
 export class Fault extends Error {
-  // `status` 0: nobody answers. `problems` have where, what, read, expected and example.
+  // `status` 0: no answer. `problems` have where, what, read, expected and example.
   constructor(status, told) {
     super(told.message);
     this.status = status;

@@ -1,4 +1,4 @@
-// The last events, asked for when there are new ones and somebody reads them.
+// The last events, asked for when there are new ones and they are shown.
 
 import { ask, query } from "./door.js";
 import { byId, el } from "./dom.js";

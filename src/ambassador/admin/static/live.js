@@ -1,4 +1,4 @@
-// What is, kept up to date: one look after the other while the page is seen, and what moved between.
+// The present state: look after look while the page is visible, and what moved between two looks.
 
 import { ask, query } from "./door.js";
 import { Ring, rate } from "./series.js";
@@ -56,7 +56,7 @@ async function asked() {
       return await ask(`v1/look?${query({ since: number })}`);
     } catch (fault) {
       if (fault.status !== 404 || fault.kind !== "path") throw fault;
-      older = true; // it knows no looks: all is asked for, less often
+      older = true; // an older ambassador without looks: the whole status is asked for, less often
     }
   }
   const { routes, ...program } = await ask("v1/status");

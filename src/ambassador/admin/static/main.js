@@ -1,4 +1,4 @@
-// The page as a whole: what is asked first, what is said above, and which keys there are.
+// The page as a whole: its first request, its head and banner, and its keys.
 
 import { byId, el, meta, told } from "./dom.js";
 import { door, useKey } from "./door.js";
@@ -39,7 +39,7 @@ live.addEventListener("lost", ({ detail }) => {
   document.body.classList.add("stale");
   const since = new Date(live.lost).toLocaleTimeString();
   state("bad", "lost");
-  warn(`No answer since ${since}; what is shown is as it was then. Asked again every 2 seconds. (${detail.message})`);
+  warn(`No answer since ${since}; the page shows the last state and asks again every 2 seconds. (${detail.message})`);
 });
 live.addEventListener("back", () => notice("the ambassador answers again"));
 live.addEventListener("another", ({ detail }) => notice(`another process answers now: pid ${detail.pid}, ${detail.version}`));
@@ -75,10 +75,10 @@ function warn(text, ...more) {
 function banner(program) {
   const mine = meta("version"), lines = [];
   if (program.phase !== "ready") lines.push(`The ambassador is ${program.phase}.`);
-  if (program.version !== mine) lines.push(`This page is of version ${mine}, the ambassador of ${program.version}: what one of them does not know is left out.`);
+  if (program.version !== mine) lines.push(`This page is of version ${mine}, the ambassador of ${program.version}: fields that one of them does not know are left out.`);
   for (const source of program.sources ?? []) if (source.error) lines.push(`${source.name}: ${source.error}`);
   if (program.unkept) lines.push(`Changes are not kept: ${program.unkept}`);
-  const again = program.version !== mine && door !== "link" ? [el("button", { type: "button", on: { click: () => location.reload() } }, "Load the page anew")] : [];
+  const again = program.version !== mine && door !== "link" ? [el("button", { type: "button", on: { click: () => location.reload() } }, "Load the page again")] : [];
   warn(lines.join(" "), ...again);
 }
 

@@ -1,4 +1,4 @@
-// What has just been done, said for a while where everybody sees and hears it.
+// Notices of what has just been done, shown for a while, and read aloud by screen readers.
 
 import { byId, el } from "./dom.js";
 
@@ -10,7 +10,7 @@ export function notice(text, tone = "") {
   setTimeout(() => said.remove(), tone === "bad" ? 2 * SEEN : SEEN);
 }
 
-// An error with all its findings and hints, as the API tells them.
+// An error with all its problems and examples, as the API returns them.
 export function faultOf(fault) {
   if (!fault.problems.length) return el("div", { class: "told fault", role: "alert" }, el("strong", {}, fault.message));
   return el("div", { class: "told fault", role: "alert" }, fault.problems.map((one) => el("p", {},

@@ -78,7 +78,7 @@ async function update() {
   if (parts === here) draw();
 }
 
-// What has not changed stays, with the focus in it.
+// Parts that have not changed stay in the document, so that they keep the focus.
 function say(part, facts, make) {
   const now = JSON.stringify(facts);
   if (parts.seen[part] === now) return;
@@ -137,7 +137,7 @@ function point(one) {
 
 function draw() {
   const ring = live.rates.get(name), now = live.now;
-  // as long as there are points, a minute at least: an empty plot says nothing
+  // from the first point on, but for a minute at least
   const from = Math.max(now - SPAN, Math.min(live.since, now - SHORTEST));
   const of = (field) => ring?.of(FIELDS[field], from) ?? [];
   const known = countsOf(name), { ring: counts, told } = known;

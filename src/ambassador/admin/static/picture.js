@@ -1,4 +1,4 @@
-// The picture: clients on the left, routes, endpoints. Only rows that are seen are there.
+// The picture: clients on the left, routes, endpoints. Only visible rows are in the document.
 
 import { el, svg, told, byId } from "./dom.js";
 import { size, number } from "./format.js";
@@ -7,7 +7,7 @@ import { line, pace, shape, stacked, width } from "./bands.js";
 import { bare, stateOf, troubleOf, waiting } from "./state.js";
 
 const SHOWN = 6; // endpoints of a route; the panel has all of them
-const BEYOND = 400; // pixels above and below what is seen that are drawn, too
+const BEYOND = 400; // pixels above and below the visible part that are drawn, too
 const narrow = matchMedia("(max-width: 760px)");
 
 const SORTS = {
@@ -25,7 +25,7 @@ const SHOWS = {
 };
 
 const want = { text: "", show: "all", sort: "name" };
-const rows = new Map(); // by name: the parts of a row that is there
+const rows = new Map(); // by name: the parts of a row that is in the document
 let order = [], tops = [], total = 0, select = () => {}, selected = "";
 
 const heightOf = (route) => {
@@ -101,7 +101,7 @@ function draw() {
   for (const [name, row] of rows) if (!seen.has(name)) { row.item.remove(); rows.delete(name); }
   const nothing = byId("nothing");
   if (!order.length && live.program) {
-    if (!nothing) list.after(el("p", { id: "nothing", class: "nothing" }, live.routes.size ? "No route is like that." : "There are no routes."));
+    if (!nothing) list.after(el("p", { id: "nothing", class: "nothing" }, live.routes.size ? "No route matches." : "There are no routes."));
   } else nothing?.remove();
 }
 
@@ -152,7 +152,8 @@ function endpoint(one) {
     el("span", { class: "open" }, number(one.open), el("span", { class: "sr" }, " open")));
 }
 
-// Bytes a second of each endpoint. In the kernel nobody counts them: there they go as sessions do.
+// Bytes a second of each endpoint. The kernel plane does not count them by endpoint: there they are
+// shared out like the open sessions.
 function flowsOf(route, [opened, up, down]) {
   const all = up + down + 500 * opened;
   const known = route.endpoints.map((one) => live.flows.get(`${route.name} ${one.endpoint}`) ?? 0);

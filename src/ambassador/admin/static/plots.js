@@ -1,11 +1,11 @@
-// Small plots of the last ten minutes, each with its scale said.
+// Small plots of the last ten minutes, each with its scale.
 
 import { el, svg } from "./dom.js";
 
 const HEIGHT = 66;
 
-// `curves` are lists of [when, value]; `say` words a value. The newest is at the right; it begins at
-// `from`.
+// `curves` are lists of [when, value]; `say` makes a text of a value. The newest value is on the
+// right; the plot begins at `from`.
 export function plot(title, curves, names, from, now, say) {
   const span = now - from;
   const top = Math.max(...curves.flatMap((points) => points.map(([, value]) => value)), 0);

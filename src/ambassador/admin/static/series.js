@@ -1,4 +1,4 @@
-// The last ten minutes of numbers, as rings of floats: a route that has never moved has none.
+// The last ten minutes of numbers, as ring buffers of floats; a route without any change has none.
 
 export const SPAN = 600; // seconds
 const POINTS = 300;
@@ -34,10 +34,10 @@ export class Ring {
   }
 }
 
-// A counter that has begun anew has not gone back.
+// A counter that began again from zero counts as 0, not as a negative number.
 export const rate = (now, before, seconds) => (seconds > 0 ? Math.max(0, now - before) / seconds : 0);
 
-// The value below which `share` of what the buckets have counted lies; null: nothing was counted.
+// The value below which `share` of the values in the buckets are; null: there are none.
 export function quantile(buckets, share) {
   const total = buckets.reduce((sum, one) => sum + one.count, 0);
   if (!total) return null;

@@ -1,4 +1,4 @@
-// The sessions of a route: sorted, filtered, only those that are seen drawn, each to be cut.
+// The sessions of a route, sorted and filtered. Only visible ones are drawn; each can be cut.
 
 import { ask, query } from "./door.js";
 import { el, told } from "./dom.js";

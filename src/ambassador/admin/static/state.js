@@ -1,4 +1,4 @@
-// How an endpoint and a route are, each in a tone, a sign and a word: colour alone says nothing.
+// The state of an endpoint or a route as a tone, a sign and a word: colour alone is not enough.
 
 export function stateOf(endpoint) {
   if (endpoint.admin === "maint") return { tone: "off", sign: "■", word: "maint" };

@@ -1,4 +1,4 @@
-// All that the verbs do. What touches sessions is asked once, and says how many, as the API tells it.
+// What the verbs do. An action that affects sessions asks once, and says how many there are.
 
 import { ask, query } from "./door.js";
 import { el } from "./dom.js";
@@ -19,7 +19,7 @@ const fresh = async (name) => (await ask(`v1/status?${query({ route: name })}`))
 
 const seconds = (value) => el("input", { type: "number", min: "0", step: "any", value });
 
-// What is open is asked for when the question is: a number of three seconds ago is a guess.
+// The number of open sessions is asked for with the question: the one shown may be 3 seconds old.
 async function open(name, endpoint = "") {
   const route = await fresh(name);
   return endpoint ? route.endpoints.find((one) => one.endpoint === endpoint)?.open ?? 0 : route.open;
@@ -39,7 +39,7 @@ export const verbs = {
     const route = await fresh(name);
     const from = route.endpoints.map((one) => one.endpoint);
     const where = el("textarea", { rows: String(Math.min(6, from.length + 1)), required: true, spellcheck: "false", value: from.join("\n") });
-    const hold = tick("Let new sessions wait until it is done"), verify = tick("Ask first whether the endpoints answer", true);
+    const hold = tick("Let new sessions wait until it is done"), verify = tick("Check first whether the endpoints answer", true);
     const policy = el("input", { placeholder: route.existing, list: "policies", spellcheck: "false" });
     const time = seconds("10");
     const body = (check) => ({ route: name, endpoints: where.value.split(/[\s,]+/).filter(Boolean), hold: hold.box.checked,
@@ -48,7 +48,7 @@ export const verbs = {
       field("Endpoints, one a line", where), hold.line, verify.line,
       field("Open sessions (existing)", policy, "keep, drain=30s, cut or cut=50/s; empty: as the route has it"),
       el("datalist", { id: "policies" }, ["keep", "drain=30s", "cut", "cut=50/s"].map((one) => el("option", { value: one }))),
-      field("Not done within (seconds), everything is as it was", time),
+      field("Time limit (seconds); after it, everything stays as it was", time),
     ], [
       { word: "See what would happen", first: true, run: async () => {
         const told = await ask("v1/move", body(true));
@@ -63,7 +63,7 @@ export const verbs = {
     const time = seconds("30"), most = el("input", { type: "number", min: "1", step: "1", value: "1000" });
     question(`Hold ${name}`, [
       el("p", {}, "New sessions are accepted and wait until you release them; open ones go on."),
-      field("Each waits at most (seconds)", time), field("So many may wait", most),
+      field("Each waits at most (seconds)", time), field("How many may wait", most),
     ], [{ word: "Hold", tone: "main", first: true, run: () => did("hold", { route: name, timeout: Number(time.value), limit: Number(most.value) }) }]);
   }),
 
@@ -73,14 +73,14 @@ export const verbs = {
     const time = seconds("0"), count = await open(name, endpoint);
     question(`Drain ${endpoint || name}`, [
       touches(`${counted(count, "session")} open there; no new ones come, open ones finish.`),
-      field("Cut what is left after (seconds; 0: never)", time),
+      field("Cut sessions that are left after (seconds; 0: never)", time),
     ], [{ word: "Drain", tone: "main", first: true, run: () => did("drain", { route: name, endpoint, deadline: Number(time.value) }) }]);
   }),
 
   maint: (name, endpoint = "") => asked(async () => {
     const route = await fresh(name), count = await open(name, endpoint);
     question(`Maintenance of ${endpoint || name}`, [
-      touches(`${counted(count, "session")} open there: as if it had left, they follow existing=${route.existing}.`),
+      touches(`${counted(count, "session")} open there: they follow existing=${route.existing}, as if the endpoint had left.`),
     ], [{ word: "Take it out", tone: "main danger", first: true, run: () => did("maint", { route: name, endpoint }) }]);
   }),
 
@@ -90,7 +90,7 @@ export const verbs = {
     const rate = el("input", { type: "number", min: "0", step: "1", value: "0" }), count = await open(name, endpoint);
     question(`Cut sessions of ${endpoint || name}`, [
       touches(`${counted(count, "session")} will be ended with a reset on both sides. Their clients may come back at once.`),
-      field("At most so many a second (0: all at once)", rate),
+      field("How many a second, at most (0: all at once)", rate),
     ], [{ word: "Cut", tone: "main danger", first: true, run: () => did("cut", { route: name, endpoint, rate: Number(rate.value) }) }]);
   }),
 
@@ -108,15 +108,15 @@ export const verbs = {
     const hold = tick("Let new sessions wait until it is done");
     question(`Take back the last change of ${name}`, [
       el("p", {}, `Change ${last.number}: ${last.what}, by ${last.who}.`),
-      touches(`${counted(count, "session")} open; where they are led elsewhere by it, they follow the route's policy.`), hold.line,
+      touches(`${counted(count, "session")} open; if it leads to other endpoints, they follow the route's policy.`), hold.line,
     ], [{ word: "Take it back", tone: "main", first: true, run: () => did("undo", { route: name, change: last.number, hold: hold.box.checked }) }]);
   }),
 
   reset: (name) => asked(async () => {
     const route = await fresh(name);
     question(`Reset ${name}`, [
-      el("p", {}, route.differs ? `Now: ${route.differs}.` : "It is as the sources say already."),
-      touches(`${counted(route.open, "session")} open, ${counted(waiting(route), "client")} waiting; what was changed by hand is forgotten.`),
+      el("p", {}, route.differs ? `Now: ${route.differs}.` : "The route is already as the sources say."),
+      touches(`${counted(route.open, "session")} open, ${counted(waiting(route), "client")} waiting; the operator's changes are dropped.`),
     ], [{ word: "Reset", tone: "main danger", first: true, run: () => did("reset", { route: name }) }]);
   }),
 
@@ -129,7 +129,7 @@ export const verbs = {
 
   reload: (total) => asked(async () => {
     question("Read the sources again", [
-      el("p", {}, "Environment, files and token are read again; what was changed by hand stays. On an error everything stays as it was."),
+      el("p", {}, "Environment, files and token are read again; the operator's changes stay. If something is wrong, everything stays as it was."),
       touches(`${counted(total, "session")} open; those of routes that change follow their policy.`),
     ], [{ word: "Reload", tone: "main", first: true, run: () => did("reload", {}) }]);
   }),
