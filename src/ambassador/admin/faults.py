@@ -51,7 +51,7 @@ FAULTS: tuple[Fault, ...] = (
 MANNERS: Mapping[int, tuple[str, str]] = {
     400: ("malformed", "the body is not a JSON object"),
     401: ("unauthorized", "the bearer token is missing or wrong"),
-    405: ("method", "the path is asked with another method"),
+    405: ("method", "the path takes another method"),
     408: ("slow", "the body did not arrive in time"),
     413: ("too_large", "the body is larger than 256 KiB"),
     415: ("media_type", "the body is not application/json"),

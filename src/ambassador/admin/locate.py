@@ -111,7 +111,7 @@ def _nobody(
         if others
         else ""
     )
-    asked = f"nobody answers at {', '.join(map(str, places))}{other}"
+    asked = f"nothing answers at {', '.join(map(str, places))}{other}"
     if not name:
         return (
             f"no ambassador is running here: {asked}; "
@@ -172,7 +172,7 @@ def _seen(path: Path) -> Seen | None:
 
 def _silence(path: Path, error: OSError) -> tuple[str, int, str]:
     if isinstance(error, ConnectionRefusedError):
-        return DEAD, 0, f"nobody listens any longer; rm {path}"
+        return DEAD, 0, f"no process listens there any longer; rm {path}"
     return DENIED, 0, (error.strerror or str(error)).lower()
 
 

@@ -155,7 +155,7 @@ async def _execute(
             command = from_query(_query(request), row.command)
     else:
         if request.url.query:
-            raise HTTPException(400, "a command stands in the body, not in a query")
+            raise HTTPException(400, "the fields of a command are in the body, not in a query")
         body = await _body(request)
         try:
             # in a thread: a wrong body of 256 KiB takes longer than sessions may wait

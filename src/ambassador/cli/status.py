@@ -252,7 +252,7 @@ def _short(one: ShortageView) -> str:
 def _identity(identity: IdentityView | None) -> list[str]:
     if identity is None:
         return []
-    names = ", ".join(identity.names) or "nobody: authorities alone"
+    names = ", ".join(identity.names) or "none (only authorities)"
     until = f", good until {format_moment(identity.expires)}" if identity.expires else ""
     notes = [f"identity: {names}{until}"]
     return (

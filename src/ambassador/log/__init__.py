@@ -181,7 +181,7 @@ class _ByThread(logging.Handler):
 
     def _gap(self, count: int) -> str:
         lines = "1 line" if count == 1 else f"{count} lines"
-        text = f"{lines} of the log dropped here: nobody read them in time"
+        text = f"{lines} of the log dropped here: the reader was too slow"
         record = _logger.makeRecord(_logger.name, WARNING, "", 0, text, (), None)
         record.event, record.fields = "log_dropped", {"lines": count}
         return f"{self.format(record)}\n"

@@ -128,7 +128,7 @@ def read_authority(text: str) -> tuple[str, str]:
         host = str(IPv6Address(host))
     else:
         if text.count(":") > 1:
-            raise Malformed("an IPv6 address stands in brackets")
+            raise Malformed("an IPv6 address must be in brackets")
         host, _, ports = text.partition(":")
     if not ports:
         raise Malformed("the port is missing")

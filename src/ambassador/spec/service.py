@@ -23,7 +23,7 @@ def is_service(text: str) -> bool:
 def parse_service(text: str, where: str = "endpoints") -> str:
     """Return the name of the service that `text` means. Raises ConfigError."""
     if "," in text:
-        what = "a service of etcd stands alone: etcd has all its endpoints"
+        what = "a service of etcd is the only endpoint: etcd has all its endpoints"
         raise ConfigError(Problem(where, what, shown(text), _EXPECTED, _EXAMPLE))
     return told(where, text, _name)
 

@@ -58,7 +58,7 @@ def test_one_that_belongs_to_another_user_is_told_apart_from_none(serve, runtime
 def test_the_one_that_is_named_is_the_only_one_asked(serve, runtime, tmp_path):
     serve(runtime[0])
     missing = tmp_path / "missing.sock"
-    with pytest.raises(RunError, match=rf"nobody answers at {missing};"):
+    with pytest.raises(RunError, match=rf"nothing answers at {missing};"):
         find({}, str(missing))
     assert find({}, str(runtime[0])) == runtime[0]
 
@@ -138,7 +138,7 @@ def test_all_are_seen_and_dead_ones_told_apart(serve, runtime):
     assert (first.path, first.name, first.state) == (runtime[0], "", ANSWERS)
     assert first.pid == os.getpid()
     assert (second.path, second.name, second.state) == (dead, "dead", DEAD)
-    assert second.why == f"nobody listens any longer; rm {dead}"
+    assert second.why == f"no process listens there any longer; rm {dead}"
     assert dead.exists()
 
 

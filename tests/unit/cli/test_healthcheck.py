@@ -13,7 +13,7 @@ def test_0_while_it_takes_clients(ambassador, running, scheme):
 def test_1_when_nobody_answers(ambassador, tmp_path):
     done = ambassador("healthcheck", "--admin", str(tmp_path / "none.sock"))
     assert (done.returncode, done.stdout) == (1, "")
-    assert "nobody answers at" in done.stderr
+    assert "nothing answers at" in done.stderr
 
 
 def test_1_when_the_answer_takes_too_long(ambassador, tmp_path):
@@ -43,4 +43,4 @@ def test_as_json_it_says_the_same(ambassador, running, tmp_path):
     done = ambassador("healthcheck", "--json", "--admin", str(tmp_path / "none.sock"))
     told = json.loads(done.stdout)
     assert (done.returncode, told["ready"], done.stderr) == (1, False, "")
-    assert "nobody answers at" in told["error"]
+    assert "nothing answers at" in told["error"]

@@ -31,7 +31,7 @@ def test_each_ambassador_is_a_line_and_a_dead_socket_is_told_apart(listed, runni
     assert first.split()[:3] == ["-", "ready", str(running.process.pid)]
     assert first.endswith(str(running.admin))
     assert second.split() == ["dead", "dead", "-", "-", "-", "-", "-", str(dead)]
-    assert note == f"{dead}: nobody listens any longer; rm {dead}"
+    assert note == f"{dead}: no process listens there any longer; rm {dead}"
     assert dead.exists()
     dead.unlink()
 

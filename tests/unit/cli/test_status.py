@@ -108,7 +108,7 @@ def test_the_same_as_json(ambassador, running):
 def test_nobody_to_ask(ambassador, tmp_path):
     done = ambassador("status", "--json", AMBASSADOR_ADMIN=str(tmp_path / "none.sock"))
     assert (done.returncode, done.stdout) == (7, "")
-    assert done.stderr.startswith("error: no ambassador is running here: nobody answers at ")
+    assert done.stderr.startswith("error: no ambassador is running here: nothing answers at ")
     assert "ambassador run REDIS_PORT_6379_TCP=tcp://HOST:6379" in done.stderr
 
 

@@ -33,8 +33,8 @@ def test_a_file_may_name_one_too(tmp_path, text):
         ("etcd://", "the name is missing"),
         ("etcd://a/b", "not a name of a service"),
         ("etcd://a:6379", "not a name of a service"),
-        ("etcd://a,tcp://b:1", "stands alone"),
-        ("tcp://b:1,etcd://a", "stands alone"),
+        ("etcd://a,tcp://b:1", "is the only endpoint"),
+        ("tcp://b:1,etcd://a", "is the only endpoint"),
     ],
 )
 def test_what_is_no_service_is_told_in_the_variable_and_in_the_file(tmp_path, text, words):

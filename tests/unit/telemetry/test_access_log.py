@@ -171,7 +171,7 @@ def test_a_fifo_that_nobody_reads_keeps_neither_start_nor_stop_waiting(opened, t
     log(RECORD)
     log.close()
     assert time.monotonic() - began < 2
-    assert "nobody reads this FIFO" in caplog.text
+    assert "no program reads this FIFO" in caplog.text
 
 
 def test_a_fifo_that_is_read_later_has_the_lines_that_wait(opened, tmp_path, monkeypatch):
