@@ -6,7 +6,7 @@ import contextlib
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from tests.netns import Namespace
 from tests.wait import until
 from tests.writing import Writing
 
-__all__ = ["Set", "Writers", "ask"]
+__all__ = ["Set", "Writers", "ask", "members"]
 
 NAME = "mymaster"
 SERVERS = (6401, 6402, 6403)
@@ -37,6 +37,21 @@ def ask(net: Namespace, port: int, *words: str) -> Reply:
             with contextlib.suppress(Incomplete):
                 return parse(data)[0]
     return None
+
+
+def members(asking: Callable[..., object]) -> set[str]:
+    """Return the members of the set that was written, of which there may be millions, by commands
+    that `asking` gives a server.
+    """
+    found, cursor = set[str](), "0"
+    while True:
+        answer = asking("SSCAN", "written", cursor, "COUNT", "100000")
+        assert isinstance(answer, list), answer
+        cursor, some = str(answer[0]), answer[1]
+        assert isinstance(some, list), some
+        found.update(map(str, some))
+        if cursor == "0":
+            return found
 
 
 class Set:
@@ -102,8 +117,7 @@ class Set:
 
     def members(self, port: int) -> set[str]:
         """Return the members of the set that was written."""
-        found = ask(self.net, port, "SMEMBERS", "written")
-        return {str(one) for one in found} if isinstance(found, list) else set()
+        return members(lambda *words: ask(self.net, port, *words))
 
     def named(self) -> set[int]:
         """Return the ports of the primaries that sentinels name."""

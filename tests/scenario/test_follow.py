@@ -43,8 +43,9 @@ def redis(net, tmp_path_factory):
 
 
 @pytest.fixture
-def write(net):
-    """Start writers, which end with the test."""
+def write(net, redis):
+    """Start writers, which end with the test, with nothing of earlier ones."""
+    ask(net, primary_of(redis), "UNLINK", "written")
     started = []
 
     def start(host="127.0.0.1"):

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import time
+from functools import partial
 
 import pytest
 
@@ -26,7 +27,7 @@ from tests.scenario.test_follow import (
     status,
     write,
 )
-from tests.sentinels import NAME, SENTINELS, SERVERS, Writers, ask
+from tests.sentinels import NAME, SENTINELS, SERVERS, Writers, ask, members
 from tests.wait import until
 
 __all__ = ["front", "net", "redis", "write"]  # fixtures
@@ -241,8 +242,8 @@ def test_the_primary_is_parted_from_the_majority_that_the_clients_are_with(
     parted, tmp_path, record_property
 ):
     places = ((parted.THERE, SENTINELS[0]), *((parted.HERE, port) for port in SENTINELS[1:]))
-    members = ",".join(f"{host}:{port}" for host, port in places)
-    with following(parted.here, tmp_path, FOLLOW=f"sentinel://{members}/{NAME}") as program:
+    watched = ",".join(f"{host}:{port}" for host, port in places)
+    with following(parted.here, tmp_path, FOLLOW=f"sentinel://{watched}/{NAME}") as program:
         program.wait_for("primary")
         writers = Writers(parted.here, ("127.0.0.1", LISTEN))
         try:
@@ -271,7 +272,7 @@ def test_the_primary_is_parted_from_the_majority_that_the_clients_are_with(
         view = status(tmp_path)["follow"]
         assert view["primary"] == f"{parted.HERE}:{heir}"
         assert [one["count"] for one in view["changes"]] == [1]
-    there = set(parted.ask(heir, "SMEMBERS", "written"))
+    there = members(partial(parted.ask, heir))
     after = [one for one, when in writers.sent.items() if when > since]
     assert [one for one in after if one in writers.acknowledged and one not in there] == []
     assert (writers.readonly, writers.refused) == (0, 0)

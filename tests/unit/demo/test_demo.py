@@ -114,4 +114,4 @@ def test_what_to_type_next_works_here(monkeypatch, tmp_path, capsys, on_path, st
 
 def test_help_says_what_it_does(capsys):
     assert invoke(["demo", "--help"]) == 0
-    assert "asks nothing" in capsys.readouterr().out
+    assert "asks no questions" in capsys.readouterr().out
