@@ -61,7 +61,8 @@ class Pair:
     def start(self, port: int) -> None:
         options = (
             f"-p {port} -k {self.folder} -F -c listen_addresses=127.0.0.1 -c ssl=on "
-            "-c shared_buffers=16MB -c wal_log_hints=on"
+            "-c shared_buffers=16MB -c wal_log_hints=on "
+            "-c dynamic_shared_memory_type=mmap"  # in its folder: nothing stays in /dev/shm
         )
         log = self.folder / f"{port}.log"
         self._run("pg_ctl", "-w", "-D", self.place(port), "-o", options, "-l", log, "start")

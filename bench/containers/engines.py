@@ -54,7 +54,8 @@ else
   mount -t tmpfs tmpfs /run; mkdir -p /etc/docker; mount -t tmpfs tmpfs /etc/docker
 fi
 [ ! -d /var/lib/cni ] || mount -t tmpfs tmpfs /var/lib/cni
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin PODMAN_IGNORE_CGROUPSV1_WARNING=1
+# Podman leaves a copy of each image that it loads in TMPDIR.
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin PODMAN_IGNORE_CGROUPSV1_WARNING=1 TMPDIR=$E/exec
 trap "" HUP
 while :; do
   if [ $kind = docker ]; then

@@ -69,6 +69,7 @@ def postgres(folder):
     subprocess.run(initdb, capture_output=True, check=True, timeout=60)
     (data / "pg_hba.conf").write_text("hostssl all all all scram-sha-256\n")
     settings = {"ssl": "on", "ssl_cert_file": "../db.pem", "ssl_key_file": "../db.key"}
+    settings["dynamic_shared_memory_type"] = "mmap"  # nothing stays in /dev/shm
     said = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
     command = (str(programs[-1]), "-D", str(data), "-p", str(port), "-k", str(folder.path), *said)
     with running(*AS_NOBODY, *command):

@@ -34,6 +34,7 @@ def test_a_postgres_works(verdict, nobody):
         timeout=60,
     )
     command = (str(programs[-1]), "-D", f"{folder}/data", "-p", str(port), "-k", str(folder))
+    command += ("-c", "dynamic_shared_memory_type=mmap")  # nothing stays in /dev/shm
     with running(*as_nobody, *command) as process:
         until(lambda: verdict("postgres", port) == "", 20)
         process.terminate()
