@@ -58,7 +58,7 @@ postgresql:
   authentication:
     replication: {{username: repl, password: r}}
     superuser: {{username: admin, password: s}}
-  parameters: {{unix_socket_directories: '{folder}'}}
+  parameters: {{unix_socket_directories: '{folder}', dynamic_shared_memory_type: mmap}}
   pg_hba: ['local all all trust', 'host all all 127.0.0.1/32 trust',
            'host replication repl 127.0.0.1/32 trust']
 """
