@@ -204,9 +204,15 @@ class Waker:
             async with asyncio.timeout(_START):
                 _, said = await process.communicate()
         except TimeoutError:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            raise EngineError(f"AMBASSADOR_WAKE_COMMAND does not end within {_START:g} s") from None
+            what = "has not ended"
+            if process.returncode is not None:
+                what = "has ended, but what it started keeps its stderr open"
+            raise EngineError(f"AMBASSADOR_WAKE_COMMAND: {what} after {_START:g} s") from None
+        finally:  # nobody waits for it any more
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
         if process.returncode:
             words = printable(said[:160].decode(errors="replace").strip())
             raise EngineError(f"AMBASSADOR_WAKE_COMMAND ends with {process.returncode}: {words}")

@@ -37,15 +37,19 @@ def test_requests_of_one_byte_chunks_and_of_many_headers_leave_others_their_turn
     )
     headers = b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + b"a:\r\n" * 3000 + b"\r\n"
     assert exchange(path, headers).status == 400
-    with connect(path) as slow:
-        slow.sendall(chunks)
-        longest = 0.0
-        for _ in range(50):
-            began = time.monotonic()
-            assert answers(path)
-            longest = max(longest, time.monotonic() - began)
-        assert slow.recv(12) == b"HTTP/1.1 400"
-    assert longest < 0.25  # 0.03 s here; 0.8 s where all chunks are taken in one go
+    waits = []
+    for _ in range(3):  # the machine may stand still in one of them
+        with connect(path) as slow:
+            slow.sendall(chunks)
+            waits.append(max(_waits(path) for _ in range(50)))
+            assert slow.recv(12) == b"HTTP/1.1 400"
+    assert min(waits) < 0.25  # 0.03 s here; 0.8 s where all chunks are taken in one go
+
+
+def _waits(path):
+    began = time.monotonic()
+    assert answers(path)
+    return time.monotonic() - began
 
 
 def test_rubbish_makes_no_lines_of_the_log(path, caplog):

@@ -1,5 +1,9 @@
 import asyncio
+from pathlib import Path
 
+import pytest
+
+from ambassador.engine import wake
 from tests.fake_engine import entry
 
 from .conftest import until
@@ -154,6 +158,32 @@ def test_a_command_wakes_instead_of_the_engine(play, tmp_path):
         await until(lambda: log.read_text() == "db\n")
         assert not posts(engine)
         one.close()
+
+    play(story)
+
+
+@pytest.mark.parametrize("ends", ["closed", "too long"])
+def test_a_command_nobody_waits_for_any_more_is_killed(play, tmp_path, monkeypatch, ends):
+    async def story(engine):
+        engine.containers = [entry("db", state="exited")]
+        number = tmp_path / "pid"
+        script = tmp_path / "wake"
+        script.write_text(
+            f"#!/bin/sh\necho $$ >{number}.new\nmv {number}.new {number}\nexec sleep 100"
+        )
+        script.chmod(0o755)
+        if ends == "too long":
+            monkeypatch.setattr(wake, "_START", 0.5)
+        one = feed(engine, command=(str(script),))
+        await begun(one)
+        one.wanted(HOST)
+        await until(number.exists)
+        if ends == "closed":
+            one.close()
+        else:
+            await until(lambda: "has not ended after 0.5 s" in one.view(HOST)[1])
+            one.close()
+        await until(lambda: not Path(f"/proc/{number.read_text().strip()}").exists())
 
     play(story)
 
