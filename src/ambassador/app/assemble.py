@@ -19,7 +19,7 @@ from ambassador.core.shares import shares
 from ambassador.model import Address, Inet, Proto, Route, Snapshot
 from ambassador.planes.kernel.leftover import flows_unseen
 from ambassador.planes.kernel.privilege import acquire, look
-from ambassador.planes.kernel.standing import anything_stands
+from ambassador.planes.kernel.standing import ambassador_stands, anything_stands
 from ambassador.planes.relay.allowance import allowance
 from ambassador.planes.relay.cores import cores
 from ambassador.planes.relay.plane import RelayPlane
@@ -256,7 +256,7 @@ async def retire_rules() -> None:
     """Remove the rules that an ambassador with a kernel plane has left, where we are allowed to."""
     acquire()
     abilities = look()
-    if not abilities.missing and anything_stands():
+    if not abilities.missing and ambassador_stands():
         from ambassador.planes.kernel.nft import Nft  # noqa: PLC0415 (see kernel_plane)
         from ambassador.planes.kernel.table import retire  # noqa: PLC0415
 

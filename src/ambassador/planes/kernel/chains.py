@@ -11,11 +11,10 @@ import re
 from collections.abc import Container, Iterator
 
 from ambassador.planes.kernel.firewall import Chain, Rule
+from ambassador.planes.kernel.questions import OURS
 
-__all__ = ["OURS", "parse_nft", "parse_saved"]
+__all__ = ["parse_nft", "parse_saved"]
 
-# The names of our own tables (layout.py, owner.py), of the family inet.
-OURS = re.compile(r"ambassador(?:-[0-9a-f]{6})?")
 _TABLE = re.compile(r"table (\S+) (\S+) \{")
 _CHAIN = re.compile(r"\tchain (\S+) \{")
 _BASE = re.compile(r"type (\S+) hook (\S+)(?: device \S+)? priority [^;]+;(?: policy (\S+);)?")

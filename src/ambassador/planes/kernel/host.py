@@ -18,13 +18,15 @@ from pathlib import Path
 
 from ambassador import log
 from ambassador.errors import PlaneError
-from ambassador.planes.kernel.chains import OURS, parse_nft, parse_saved
+from ambassador.planes.kernel.chains import parse_nft, parse_saved
 from ambassador.planes.kernel.firewall import Chain, Rules
 from ambassador.planes.kernel.hindrances import Sight
 from ambassador.planes.kernel.messages import attributes, messages
 from ambassador.planes.kernel.netconf import followed, why_not
 from ambassador.planes.kernel.netlink import NetlinkSocket
 from ambassador.planes.kernel.nft import Nft
+from ambassador.planes.kernel.questions import OURS
+from ambassador.planes.kernel.standing import others_stand
 from ambassador.tasks import spawn
 
 __all__ = ["PLACES", "Host", "legacy"]
@@ -100,7 +102,8 @@ class Host:
             found = await asyncio.to_thread(_forwarding)
             chains, unread = list[Chain](), ""
             try:
-                chains += parse_nft(await self._nft.ruleset())
+                if await asyncio.to_thread(others_stand):
+                    chains += parse_nft(await self._nft.ruleset())
                 chains += await asyncio.to_thread(legacy)
             except PlaneError as error:  # go on with the rules that could be read
                 unread = str(error)

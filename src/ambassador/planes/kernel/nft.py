@@ -56,10 +56,14 @@ class Found:
 
 
 class Nft:
-    """The program at `path`. Every method raises PlaneError, with the error text of nft."""
+    """The program at `path`. Every method raises PlaneError, with the error text of nft.
 
-    def __init__(self, path: str) -> None:
+    `stands` tells without nft whether there may be a table with our name.
+    """
+
+    def __init__(self, path: str, stands: Callable[[], bool] = lambda: True) -> None:
         self._path = path
+        self._stands = stands
         self._patience = _PATIENCE
         self._hurried = self._hung = False
         self._old = False  # this nft needs a `plain` text
@@ -108,6 +112,8 @@ class Nft:
         return None if text is None else parse_table(text)
 
     def _listed(self) -> str | None:
+        if not self._stands():
+            return None
         done = self._perform("", ("-t", "list", "table", *TABLE.split()))
         if done.returncode and not crashed(done.returncode) and ABSENT in done.stderr:
             return None  # so it is at most starts; to ask for the version takes another process

@@ -36,6 +36,7 @@ from ambassador.planes.kernel.questions import LOCK
 from ambassador.planes.kernel.registry import Registry
 from ambassador.planes.kernel.removed import RemovedRoutes
 from ambassador.planes.kernel.route import KernelRoute
+from ambassador.planes.kernel.standing import ambassador_stands
 from ambassador.planes.kernel.steps import take
 from ambassador.planes.kernel.table import Table
 from ambassador.planes.kernel.watch import RulesetWatch
@@ -78,7 +79,7 @@ class KernelPlane:
         lock = self._inherited.take_abstract(LOCK)
         self._healing = Healing(self._restore)
         self._watch = RulesetWatch(self._healing.suspect)
-        nft = Nft(abilities.nft)
+        nft = Nft(abilities.nft, ambassador_stands)
         self._table = Table(nft, lock, keep_rules=keep_rules, watch=self._watch)
         can_cut, felt = not abilities.no_cut, self._table.felt
         self._flows = Flows(can_cut=can_cut, closed=closed, followed=followed, felt=felt)

@@ -1,14 +1,21 @@
-"""Questions that any process may ask of rules that an ambassador has left (leftover.py). Pure."""
+"""How any process knows an ambassador of this network namespace: its lock, the names of its tables,
+and questions to rules that it has left (leftover.py). Pure.
+"""
 
 from __future__ import annotations
 
+import re
+
 from ambassador.model import Proto
 
-__all__ = ["LOCK", "QUESTIONS", "STANDS"]
+__all__ = ["LOCK", "OURS", "QUESTIONS", "STANDS"]
 
 # The process that binds this name has the table: a name in the abstract namespace of unix(7). Each
 # network namespace has its own, and the kernel frees the name when the process is gone.
 LOCK = "\0ambassador/kernel"
+
+# The names of its tables (layout.py, owner.py), of the family inet.
+OURS = re.compile(r"ambassador(?:-[0-9a-f]{6})?")
 
 # A datagram to one of these addresses and the port of a route is refused (EPERM) while the rules
 # forward clients of that port; to send it takes no privilege. Link-local multicast to groups that

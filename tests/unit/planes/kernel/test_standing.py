@@ -2,7 +2,11 @@
 
 import pytest
 
-from ambassador.planes.kernel.standing import anything_stands
+from ambassador.planes.kernel.standing import (
+    ambassador_stands,
+    anything_stands,
+    others_stand,
+)
 from tests.netns import Namespace
 
 
@@ -21,6 +25,31 @@ def test_a_table_of_any_family_stands_until_it_is_gone(net, table):
     assert net.call(anything_stands) is True
     net.run("nft", "delete", "table", *table.split())
     assert net.call(anything_stands) is False
+
+
+@pytest.mark.root
+def test_our_tables_and_those_of_others_are_told_apart(net):
+    def found():
+        return net.call(ambassador_stands), net.call(others_stand)
+
+    assert found() == (False, False)
+    net.run("nft", "add", "table", "ip", "ambassador")  # of another family: not ours
+    assert found() == (False, True)
+    net.run("nft", "delete", "table", "ip", "ambassador")
+    net.run("nft", "add", "table", "inet", "ambassador-0a1b2c")
+    assert found() == (False, False)
+    net.run("nft", "add", "table", "inet", "ambassador")
+    assert found() == (True, False)
+    net.run("nft", "add", "table", "inet", "ambassadors")
+    assert found() == (True, True)
+
+
+@pytest.mark.root
+def test_hundreds_of_tables_are_all_seen(net):
+    net.run("nft", "-f", "-", stdin="".join(f"add table ip t{n}\n" for n in range(800)))
+    assert net.call(ambassador_stands) is False
+    net.run("nft", "add", "table", "inet", "ambassador")
+    assert net.call(ambassador_stands) is True
 
 
 @pytest.mark.root
