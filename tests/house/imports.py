@@ -62,7 +62,7 @@ PURE_MODULES = (
                 "stops",
                 "transaction",
             ),
-            *("revival", "ruleset", "sieve", "skim", "timeouts", "traced", "ways"),
+            *("revival", "ruleset", "sieve", "skim", "timeouts", "traced", "verdicts", "ways"),
         )
     ),
     "planes.relay.client",

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import shutil
 import socket
 import subprocess
 from collections.abc import Awaitable, Callable
@@ -25,6 +24,7 @@ from ambassador.planes.kernel.messages import attributes, messages
 from ambassador.planes.kernel.netconf import followed, why_not
 from ambassador.planes.kernel.netlink import NetlinkSocket
 from ambassador.planes.kernel.nft import Nft
+from ambassador.planes.kernel.privilege import find
 from ambassador.planes.kernel.questions import OURS
 from ambassador.planes.kernel.standing import others_stand
 from ambassador.tasks import spawn
@@ -182,8 +182,8 @@ def legacy() -> list[Chain]:
                 continue
         except OSError:
             continue  # no such file, or we may not read it; other ways to ask would make the table
-        path = shutil.which(program, path=PLACES)
-        if path is None:
+        path = find(program, PLACES)
+        if not path:
             raise PlaneError(f"{names.name} has a table filter, and there is no {program}")
         try:
             done = subprocess.run(  # noqa: S603 (no shell reads it)

@@ -40,6 +40,9 @@ of `lease` without a timeout keeps them in force for ever.
 Sets are declared by `typeof`: what nft 1.1 writes into the kernel for `type` makes nft 1.0.6 crash
 whatever it lists (seen with 1.1.3; rc 139). This is not so where only types are joined, and there
 nft 1.0.6 cannot use what `typeof` has made ("conflicting protocols"): so to4 and to6 have types.
+They have no `size`, for which the kernel would make room at once (nft_rhash_init in nft_set_hash.c;
+28 MB, and 2 to 10 ms of a start): without it, those that rules write to grow as they are filled, to
+at most 65,535 elements (nft_dynset_init in nft_dynset.c).
 
 The peers of a flow that is cut (poke.py) are noted in `poked4` and `poked6`, for an hour. Answers
 of such a peer are reset by `answers`, before a firewall of this host sees them; the reset belongs
@@ -136,27 +139,18 @@ def dnat_by_map(ipv6: bool) -> str:
 
 def _of_family(ipv6: bool) -> str:
     end, ip, address = ("6", "ip6", "ipv6_addr") if ipv6 else ("4", "ip", "ipv4_addr")
+    client = f"typeof {ip} saddr . tcp sport . tcp dport; flags dynamic,timeout"
     return f"""\
 {timeout(f"tcp{end}", "tcp", ipv6, POLICY)}
   map any{end} {{ typeof meta l4proto . th dport : verdict; }}
   map at{end} {{ typeof {ip} daddr . meta l4proto . th dport : verdict; }}
   map to{end} {{ type inet_proto . inet_service : {address} . inet_service; }}
-  set tried{end} {{
-    typeof {ip} saddr . tcp sport . tcp dport; flags dynamic,timeout; timeout 10s; size 65535;
-  }}
-  set poked{end} {{
-    typeof {ip} saddr . tcp sport . tcp dport; flags dynamic,timeout; timeout 1h; size 262144;
-  }}
-  set felt{end} {{
-    typeof {ip} saddr . tcp sport . tcp dport; flags dynamic,timeout; timeout 1m; size 262144;
-  }}
-  set lately{end} {{
-    typeof {ip} saddr . tcp sport . tcp dport; flags dynamic,timeout; timeout 150ms; size 65535;
-  }}
-  set strays{end} {{
-    typeof {ip} saddr . tcp sport . tcp dport; flags dynamic,timeout; timeout 1m; size 65535;
-  }}
-  set led{end} {{ typeof {ip} saddr . tcp sport; flags dynamic; size 65535; }}
+  set tried{end} {{ {client}; timeout 10s; }}
+  set poked{end} {{ {client}; timeout 1h; }}
+  set felt{end} {{ {client}; timeout 1m; }}
+  set lately{end} {{ {client}; timeout 150ms; }}
+  set strays{end} {{ {client}; timeout 1m; }}
+  set led{end} {{ typeof {ip} saddr . tcp sport; flags dynamic; }}
   chain mark{end} {{
     ct label set {LABEL}
     meta l4proto tcp ct timeout set "tcp{end}"
@@ -186,10 +180,10 @@ _PORTS = "ct original proto-src . ct original proto-dst"
 _STATIC = f"""\
   comment "{LAYOUT}"
   set lease {{ typeof ct direction; flags dynamic,timeout; size 2; }}
-  set down_tcp {{ typeof tcp dport; flags dynamic,timeout; timeout 5s; size 65535; }}
-  set down_udp {{ typeof udp dport; flags dynamic,timeout; timeout 5s; size 65535; }}
-  set unsent_udp {{ typeof udp dport; flags dynamic,timeout; timeout 5s; size 65535; }}
-  set lost_udp {{ typeof udp dport; flags dynamic,timeout; timeout 5s; size 65535; }}
+  set down_tcp {{ typeof tcp dport; flags dynamic,timeout; timeout 5s; }}
+  set down_udp {{ typeof udp dport; flags dynamic,timeout; timeout 5s; }}
+  set unsent_udp {{ typeof udp dport; flags dynamic,timeout; timeout 5s; }}
+  set lost_udp {{ typeof udp dport; flags dynamic,timeout; timeout 5s; }}
   set opened_tcp {{ typeof tcp dport; counter; }}
   set opened_udp {{ typeof udp dport; counter; }}
   set up_tcp {{ typeof tcp dport; counter; }}

@@ -56,7 +56,7 @@ def lifted() -> str:
 
 def _set(end: str, ip: str) -> str:
     kind = f"typeof {ip} saddr . tcp sport . tcp dport; flags timeout; timeout {STOPPED:g}s;"
-    return f"add set {TABLE} stopped{end} {{ {kind} size 65535; }}"
+    return f"add set {TABLE} stopped{end} {{ {kind} }}"
 
 
 def _anew(stops: Collection[Stop]) -> list[str]:

@@ -53,6 +53,11 @@ def test_sets_are_declared_so_that_every_nft_can_read_them():
             assert "verdict" not in what
 
 
+def test_no_set_takes_room_for_what_may_never_come():
+    """The kernel makes room for `size` elements at once, with eight bytes and more for each."""
+    assert re.findall(r"\bsize (\d+)", TEXT) == ["2"]
+
+
 def test_what_belongs_to_a_cut_entry_is_tracked():
     """It is of use only where it counts as part of a connection."""
     rules = [line.strip() for line in CHAINS["poke"].strip().splitlines()]
