@@ -192,6 +192,11 @@ class Parted:
         found = self.ask(port, "ROLE")
         return found[0] if isinstance(found, list) else ""
 
+    def named(self, heir, sentinels=SENTINELS[1:]):
+        """Tell whether one of `sentinels` names the server at `heir`."""
+        words = ("SENTINEL", "get-master-addr-by-name", NAME)
+        return any(self.ask(port, *words) == [self.HERE, str(heir)] for port in sentinels)
+
     def part(self):
         """Let nothing pass between the two."""
         self.here.run(
@@ -238,12 +243,14 @@ def parted(tmp_path):
     found.close()
 
 
+@pytest.mark.parametrize("promote", ["confirmed", "fast"])
 def test_the_primary_is_parted_from_the_majority_that_the_clients_are_with(
-    parted, tmp_path, record_property
+    parted, tmp_path, record_property, promote
 ):
     places = ((parted.THERE, SENTINELS[0]), *((parted.HERE, port) for port in SENTINELS[1:]))
     watched = ",".join(f"{host}:{port}" for host, port in places)
-    with following(parted.here, tmp_path, FOLLOW=f"sentinel://{watched}/{NAME}") as program:
+    options = {"FOLLOW": f"sentinel://{watched}/{NAME}", "PROMOTE": promote}
+    with following(parted.here, tmp_path, **options) as program:
         program.wait_for("primary")
         writers = Writers(parted.here, ("127.0.0.1", LISTEN))
         try:
@@ -254,6 +261,9 @@ def test_the_primary_is_parted_from_the_majority_that_the_clients_are_with(
                 lambda: next((p for p in SERVERS[1:] if parted.role(p) == "master"), 0), 20
             )
             since = time.monotonic()
+            if promote == "confirmed":
+                until(lambda: parted.named(heir), 20, "a sentinel names it")
+            possible = time.monotonic() - began
             gap = writers.wait_for_one(since) - began
             until(lambda: len(program.said("primary")) >= 2, 10)
             kept = parted.here.call(socket.create_connection, ("127.0.0.1", LISTEN), 10)
@@ -261,8 +271,7 @@ def test_the_primary_is_parted_from_the_majority_that_the_clients_are_with(
             assert kept.recv(100) == b"+PONG\r\n"
             parted.heal()
             until(lambda: parted.role(SERVERS[0]) == "slave", 60, "the old one follows")
-            until(lambda: parted.ask(SENTINELS[0], "SENTINEL", "get-master-addr-by-name", NAME)
-                  == [parted.HERE, str(heir)], 30)  # fmt: skip
+            until(lambda: parted.named(heir, SENTINELS[:1]), 30)
             writers.wait_for_one(time.monotonic())
         finally:
             writers.stop()
@@ -277,4 +286,7 @@ def test_the_primary_is_parted_from_the_majority_that_the_clients_are_with(
     assert [one for one in after if one in writers.acknowledged and one not in there] == []
     assert (writers.readonly, writers.refused) == (0, 0)
     record_property("seconds without a write", gap)
-    assert gap < 10  # 2.0 to 2.6 with a machine of its own
+    # The rest is the sentinels' own: 1.1 to 2.1 s until they miss the primary, 0.4 s until they
+    # promote another, 0.8 s until its INFO tells them. So `fast` has 1.4 to 2.4 s without a write,
+    # `confirmed` 2.2 to 3.2, both with 20 ms of ours.
+    assert gap - possible < 0.25
