@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -70,16 +69,6 @@ class Killed:
 
 def _lasting(environ):
     return {"AMBASSADOR_OUTLIVE": "20s", **environ}
-
-
-def _left_behind(pid):
-    """Return what a process has written for the one after it."""
-    found = b""
-    for one in Path(f"/proc/{pid}/fd").iterdir():
-        with contextlib.suppress(OSError):
-            if "memfd:ambassador" in str(one.readlink()):
-                found += one.read_bytes()
-    return found
 
 
 @pytest.fixture
@@ -168,8 +157,6 @@ def test_what_the_first_process_carried_itself_is_lost_and_counted(killed, peers
     killed.carried(kept)
     waiting = peers.connect(limited)  # its endpoint does not answer
     until(lambda: run.status().routes[1].open == 1)
-    pid = run.programs[-1].process.pid
-    until(lambda: b'"2":{"number": 1' in _left_behind(pid))
     killed.kill()
     assert is_reset(waiting)
     program = killed.next(run.route, f"X_PORT_{limited}_TCP=tcp://127.0.0.1:{run.echo.port}")

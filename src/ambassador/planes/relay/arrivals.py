@@ -198,4 +198,5 @@ class Arrivals(Ready):
         counters = self.live.counters
         counters.opened += count
         counters.closed[Reason.CUT] += count
+        self._around.doors.own.ended(self._search.book, Reason.CUT, count=count)
         self._around.doors.touched(self.live)

@@ -20,6 +20,7 @@ from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.facts import REASONS
 from ambassador.planes.relay.opening import Opening
 from ambassador.planes.relay.plain import Plain, plain
+from ambassador.planes.relay.relay_book import RelayBook
 from ambassador.planes.relay.resets import lasted, was_reset
 from ambassador.planes.relay.shared import (
     ABSENT,
@@ -62,7 +63,7 @@ class Doors:
         summed: SessionsSummed | None = None,
     ) -> None:
         self._summed = summed
-        self.shared: Shared | None = None  # as long as there are workers
+        self.own = RelayBook()
         self.workers: Collection[Worker] = ()
         self.are_kept = False  # all doors stay shut, while workers are let go
         self._resolver = resolver
@@ -76,6 +77,15 @@ class Doors:
         self.touched: Callable[[LiveRoute], None] = lambda _: None
 
     @property
+    def shared(self) -> Shared | None:
+        """The memory that workers have, too; None while there are none."""
+        return self.own.shared
+
+    @shared.setter
+    def shared(self, shared: Shared | None) -> None:
+        self.own.shared = shared
+
+    @property
     def each(self) -> bool:
         """Whether workers tell of each session."""
         return self._summed is None
@@ -84,7 +94,7 @@ class Doors:
         """A client has come to `listener`: let workers have it, if there are some."""
         if self.are_kept or not any(one.is_ready for one in self.workers):
             return
-        if self._number(listener):
+        if self.number(listener):
             self.look(listener)
 
     def open_first(self, listeners: Iterable[StreamListener]) -> None:
@@ -95,9 +105,20 @@ class Doors:
             if listener.is_open and place < _AT_FIRST:
                 self.warm(listener)
             elif listener.sessions:
-                self._number(listener)  # its sessions may be handed to workers, and need a book
+                self.number(listener)  # its sessions may be handed to workers, and need a book
 
-    def _number(self, listener: StreamListener) -> bool:
+    def number_first(self, listeners: Iterable[StreamListener]) -> None:
+        """Give numbers to the first of `listeners`, and to those with sessions, before the ledger
+        says which number is whose.
+        """
+        for place, listener in enumerate(listeners):
+            if (listener.is_open and place < _AT_FIRST) or listener.sessions:
+                self.number(listener)
+
+    def number(self, listener: StreamListener) -> bool:
+        """Give `listener` a number, where it has none yet: its sessions are counted in books with
+        that number. Return whether there was one left.
+        """
         if listener not in self._numbers:
             if (number := self._free()) is None:
                 return False
@@ -108,6 +129,7 @@ class Doors:
         self._numbers[opening.listener] = opening.number
         self._open[opening.number] = opening
         opening.listener.book = opening.number
+        self.touched(opening.listener.live)
 
     def claimed(
         self, shared: Shared, found: Mapping[int, tuple[StreamListener, Mapping[int, Candidate]]]

@@ -2,9 +2,8 @@
 it shares with its workers: its routes, what they have counted, and the wishes of the operator.
 `reclaim` reads it.
 
-Workers write their books into the same memory (`shared.Shared`). So the ledger may be a moment old:
-it says how much of each book it has counted, and the reader adds the rest. What the relay itself
-has accepted and ended within that moment is counted nowhere else, and is lost with a kill.
+Workers and the relay write their books into the same memory (`shared.Shared`). So the ledger may be
+a moment old: it says how much of each book it has counted, and the reader adds the rest.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from typing import TYPE_CHECKING, Any
 
 from ambassador import log
@@ -21,8 +20,8 @@ from ambassador.core.plan import ChangeRoute, Step
 from ambassador.planes.relay.listener import StreamListener
 from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.remains import Text
-from ambassador.planes.relay.shared import Shared
-from ambassador.planes.relay.tally import Tally
+from ambassador.planes.relay.shared import NO_DOOR, Shared
+from ambassador.planes.relay.tally import Tally, values
 from ambassador.ports import RouteStatus
 from ambassador.spec import format_address, format_existing
 
@@ -127,7 +126,7 @@ class Ledger:
         entry: dict[str, Any] = {
             "number": route.live.number,
             "counted": dict(self.count(route.lasting())),
-            "told": [[row, number, counts] for row, number, counts in self._tally.rows(books)],
+            "told": [list(one) for one in self._told(books)],
         }
         if route.departures.any_left:
             left = [one.number for one in route.sessions if one.standing is Standing.LEAVING]
@@ -140,6 +139,13 @@ class Ledger:
                 for why, began, sessions in route.departures.under_way
             ]
         return entry
+
+    def _told(self, books: Set[int]) -> Iterator[tuple[int, int, list[int]]]:
+        """Yield row, number and counts of each book, as far as `count` has them."""
+        yield from self._tally.rows(books)
+        if self._shared is not None:  # its own book is written as it counts
+            for number in books - {NO_DOOR}:
+                yield 0, number, values(self._shared, 0, number)
 
     def _write(self, text: Text, data: bytes) -> None:
         try:

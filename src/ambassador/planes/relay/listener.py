@@ -14,6 +14,7 @@ from ambassador.planes.relay.descriptors import EXHAUSTED, PASSING
 from ambassador.planes.relay.live import LiveRoute
 from ambassador.planes.relay.options import backlog, guard, tune
 from ambassador.planes.relay.poller import LEVEL
+from ambassador.planes.relay.shared import NO_DOOR
 from ambassador.planes.relay.surroundings import Surroundings
 from ambassador.sockets.bind import close_listener
 from ambassador.sockets.inherited import LentSocket, end_listening
@@ -195,7 +196,9 @@ class StreamListener(Arrivals):
 
     def _accept_batch(self, count: int = _BATCH) -> bool:
         """Accept up to `count` clients; tell whether there may be more."""
-        descriptors = self._around.descriptors
+        descriptors, doors = self._around.descriptors, self._around.doors
+        if self.book == NO_DOOR and doors.shared is not None:
+            doors.number(self)  # before its first session is counted
         # socket.accept wraps this and makes a socket.socket of what it returns: 3 of 90 us.
         accept = self.sock._accept  # type: ignore[attr-defined]
         family, kind, proto = self._kind

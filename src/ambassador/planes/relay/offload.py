@@ -117,6 +117,7 @@ class Offload(Dismissal):
                 if self._shared is None:
                     self._shared = self._doors.shared = Shared(2 * self._limit)
                     if self._ledger is not None and self.outlive is not None:
+                        self._doors.number_first(self._listeners())
                         self._ledger.begin(self._shared)
                 taken = {one.row for one in (*self._workers, *self._ended)} | self._frozen_rows
                 row = next((one for one in range(1, self._shared.rows + 1) if one not in taken), 0)
@@ -164,6 +165,7 @@ class Offload(Dismissal):
         self._workers += workers
         self._doors.workers = tuple(self._workers)
         if self._ledger is not None:
+            self._doors.number_first(self._listeners())
             self._ledger.begin(shared)
         if workers and self._timer is None:
             self._timer = self._loop.call_later(self.idle, self._look)

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from ambassador import log
 from ambassador.errors import in_words
 from ambassador.planes.relay.channel import Channel
-from ambassador.planes.relay.shared import ABSENT, COLUMNS, EACH, FIXED, LOAD, Shared
+from ambassador.planes.relay.shared import ABSENT, COLUMNS, DOORS, EACH, FIXED, LOAD, Shared
 from ambassador.planes.relay.tally import values
 from ambassador.planes.relay.worker_messages import (
     Books,
@@ -66,6 +66,7 @@ class Claims:
     routes: list[list[Any]]
     counted: dict[str, dict[str, Any]]  # by serial
     wishes: bytes
+    relay_books: dict[int, tuple[int, ...]]  # the book of that relay, by number
 
     @property
     def sockets(self) -> list[LentSocket]:
@@ -78,8 +79,8 @@ class Claims:
         return list(found.values())
 
     def untold(self) -> dict[int, list[int]]:
-        """Return what workers had counted in their books when they were claimed, less what the
-        relay that was killed had counted of it; by number of the book.
+        """Return what workers had counted in their books when they were claimed, and the relay that
+        was killed in its own, less what is in `counted` of it; by number of the book.
         """
         told = {
             (int(row), int(number)): counts
@@ -88,6 +89,7 @@ class Claims:
         }
         said = {(one.row, number): it for one in self.workers for number, it in one.books.items()}
         rows = {one.row for one in self.workers}
+        said |= {(0, number): it for number, it in self.relay_books.items()}
         for row in range(1, self.shared.rows + 1):
             if row not in rows:  # the book of a worker that is gone
                 for number in {number for one, number in told if one == row}:
@@ -140,7 +142,9 @@ def claim(admin: Path) -> tuple[Claims | None, list[int]]:
         if row not in rows:
             shared.cells[row * COLUMNS + LOAD] = ABSENT
     routes, counted = _read(shared)
-    return Claims(shared, workers, frozen, routes, counted, shared.wishes.read()), pids
+    own = ((number, tuple(values(shared, 0, number))) for number in range(DOORS))
+    books = {number: counts for number, counts in own if any(counts)}
+    return Claims(shared, workers, frozen, routes, counted, shared.wishes.read(), books), pids
 
 
 def _claim(path: Path, shared: Shared | None) -> tuple[Claimed, Shared] | Silent | None:

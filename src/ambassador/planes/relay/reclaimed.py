@@ -25,7 +25,7 @@ from ambassador.planes.relay.reclaim import Claims
 from ambassador.planes.relay.route import RelayRoute
 from ambassador.planes.relay.serials import serials
 from ambassador.planes.relay.session import Session
-from ambassador.planes.relay.shared import BEGUN, DOWN, ENDS, OTHER, UP
+from ambassador.planes.relay.shared import BEGUN, DOWN, ENDS, NO_DOOR, OTHER, UP
 from ambassador.planes.relay.surroundings import Surroundings
 from ambassador.planes.relay.worker import Worker, leave_out
 from ambassador.planes.relay.worker_messages import Carries
@@ -87,6 +87,11 @@ class Reclaimed:
         for claimed in claims.workers:
             for item in claimed.sessions:
                 self._unknown_book(item, found)
+        for serial, entry in claims.counted.items():
+            for _, number, _ in entry.get("told", ()):
+                self._books.setdefault(int(number), int(serial))
+        for number, whose in self._books.items():
+            self._numbered(number, whose, found)
         doors.claimed(claims.shared, found)
         workers = []
         for claimed in claims.workers:
@@ -115,6 +120,7 @@ class Reclaimed:
         for serial, known in self._known.items():
             entry = self._entry(serial)
             mine = more.setdefault(serial, {})
+            known.route.live.number += int(mine.get("opened", 0))  # ids that may have been given
             gone = _missing(entry.get("counted", {}), mine) - self._open.get(serial, 0)
             if gone > 0 and known.route.live.route.proto is Proto.TCP:
                 mine[f"closed {Reason.CUT}"] = mine.get(f"closed {Reason.CUT}", 0) + gone
@@ -179,6 +185,23 @@ class Reclaimed:
                 for way in note.ways
             },
         )
+
+    def _numbered(
+        self,
+        number: int,
+        serial: int,
+        found: dict[int, tuple[StreamListener, Mapping[int, Candidate]]],
+    ) -> None:
+        """Let a listener of a route keep the `number` it had: until our ledger is written, that of
+        the relay before says which number is whose.
+        """
+        if number in found or number == NO_DOOR or (known := self._known.get(serial)) is None:
+            return
+        taken = {id(listener) for listener, _ in found.values()}
+        for one in known.route.listeners:
+            if isinstance(one, StreamListener) and id(one) not in taken:
+                found[number] = one, {}
+                return
 
     def _unknown_book(
         self, item: Carries, found: dict[int, tuple[StreamListener, Mapping[int, Candidate]]]

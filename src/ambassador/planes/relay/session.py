@@ -73,6 +73,7 @@ class Session(WaitingSession, Dialler):
         counters = self.live.counters
         counters.opened += 1
         counters.open += 1
+        self.around.doors.own.begun(self._search.book)
         self.poller.add(self.client.sock.fileno(), self.client)
         self._seek() if self.waits is None else self._wait(self.waits)
 

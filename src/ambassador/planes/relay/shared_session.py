@@ -33,7 +33,7 @@ __all__ = ["SharedSession"]
 class SharedSession(SessionFacts):
     """A session that may be handed to a worker, or that a worker has begun."""
 
-    __slots__ = ("_cut_asked", "_key", "_worker", "around", "done")
+    __slots__ = ("_cut_asked", "_in_their_book", "_key", "_worker", "around", "done")
 
     def __init__(
         self,
@@ -49,6 +49,7 @@ class SharedSession(SessionFacts):
         self._worker: Worker | None = None
         self._key = 0  # of the session, in messages to that worker
         self._cut_asked = False
+        self._in_their_book = False  # a worker has counted its end
 
     def hand(self, worker: Worker) -> None:
         """Have `worker` carry it from now on, if it is connected and that can be done now."""
@@ -187,6 +188,7 @@ class SharedSession(SessionFacts):
         if event is None:
             self.because(Reason.CUT, "the process that carried it has ended")
         else:
+            self._in_their_book = True
             self.counted(to_upstream, to_client)
             self.noted(event)
         self.happened(Event.RETURNED)
@@ -263,6 +265,8 @@ class SharedSession(SessionFacts):
         self.around.doors.touched(self.live)
         reason = self.reason or Reason.CUT
         counters.closed[reason] += 1
+        if not self._in_their_book:
+            self.around.doors.own.ended(self.entrance[1], reason, to_upstream, to_client)
         self.around.closed(self.record(reason))
         self.part()
 
