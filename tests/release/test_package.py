@@ -176,6 +176,7 @@ def services(host):
     process = net.start(sys.executable, "-c", SERVICES, stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "begun\n"
     yield
+    net.run(*inside, "link", "delete", "far")  # the kernel ends a namespace some time later
     net.close()
     process.stdout.close()
 

@@ -34,6 +34,7 @@ SEND_TIME = 30.0  # seconds in which a client must have read some of its answer
 _BATCH = 8  # connections accepted before other work has its turn
 _PAUSE = 0.1  # seconds until the next accept when the system is out of descriptors or memory
 _CLOSING = 0.1  # seconds for answers that are still being written when the door stops
+_LINGER = 0.2  # seconds for the request of a client that was answered before it came
 _LOOK = 0.02  # seconds between two looks whether all requests are answered
 _QUIET = 5  # so many looks in a row must find no request to answer
 _FRESH = 2.0  # seconds in which a new connection may send its first request
@@ -69,6 +70,7 @@ class Door:
         self._paused: asyncio.TimerHandle | None = None
         self._accepting = False
         self._draining = False
+        self._turned_away: set[socket.socket] = set()
         self._emptied = asyncio.Event()
         self._reads: set[asyncio.Task[Any]] = set()  # requests that change nothing, not answered
 
@@ -141,6 +143,8 @@ class Door:
         while self._open:  # the loop calls `_ended` for each of them
             self._emptied.clear()
             await self._emptied.wait()
+        for client in tuple(self._turned_away):
+            self._part(client)
         await asyncio.sleep(0)
         self._socket.close()
 
@@ -182,10 +186,18 @@ class Door:
                 client, _ = self._socket.accept()
             except OSError:
                 return
-            with client, suppress(OSError):
-                client.setblocking(False)
+            client.setblocking(False)
+            with suppress(OSError):
                 client.send(f"{head}Connection: close\r\n\r\n".encode() + body)
                 client.shutdown(socket.SHUT_WR)
+            # Its request may come only now: it would meet a closed connection, and not the answer.
+            self._turned_away.add(client)
+            asyncio.get_running_loop().call_later(_LINGER, self._part, client)
+
+    def _part(self, client: socket.socket) -> None:
+        if client in self._turned_away:
+            self._turned_away.discard(client)
+            with client, suppress(OSError):
                 client.recv(HEAD_LIMIT)  # with unread bytes the close would be a reset
 
     def _accept(self) -> None:

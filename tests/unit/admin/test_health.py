@@ -1,13 +1,14 @@
 """What a healthcheck asks needs no API; what cannot be imported is said."""
 
 import json
+import socket
 import sys
 
 import pytest
 
 from ambassador.admin import door, health
 from ambassador.admin.health import UntilAsked
-from tests.unit.admin.web import request
+from tests.unit.admin.web import connect, ended, request
 from tests.wait import until
 
 
@@ -70,6 +71,18 @@ def test_what_cannot_be_imported_is_answered_with_503_and_said(
     # It is tried again; a client that comes while others are turned away is one of them.
     until(lambda: request(path, "/healthz").status == 200)
     assert request(path, "/v1/status").status == 200
+
+
+def test_a_client_that_is_turned_away_before_it_has_asked_may_still_ask(
+    serve, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "ambassador.admin.connection", None)
+    path = tmp_path / "admin.sock"
+    serve(path)
+    with connect(path) as sock:
+        assert sock.recv(12, socket.MSG_PEEK | socket.MSG_WAITALL) == b"HTTP/1.1 503"
+        sock.sendall(b"GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"Connection: close" in ended(sock)
 
 
 def test_an_ambassador_that_is_not_asked_imports_nothing_that_answers(serve, tmp_path, monkeypatch):
