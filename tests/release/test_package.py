@@ -181,18 +181,22 @@ def services(host):
     process.stdout.close()
 
 
-@pytest.mark.usefixtures("services")
-def test_each_line_of_the_recipe_with_the_unit_does_what_the_page_says(host, made):
-    install, *begin, status, move, restart = lines("systemd")
-    assert install.startswith("python3 -m venv /opt/ambassador && ")
+def install_for_unit(host, made):
+    """Do what the first line of the recipe does, and lay the files of the checkout beside."""
     host.run("python3", "-m", "venv", "--without-pip", "/opt/ambassador")
     (site,) = (host.root / "opt/ambassador/lib").glob("python3*/site-packages")
     shutil.copytree(made.site, site, dirs_exist_ok=True)
     program = host.root / "opt/ambassador/bin/ambassador"
     program.write_text("#!/opt/ambassador/bin/python3\nfrom ambassador.cli import main\nmain()\n")
     program.chmod(0o755)
-    shutil.copytree(source.ROOT / "deploy", host.root / "root/deploy")
+    shutil.copytree(source.ROOT / "deploy", host.root / "root/deploy", dirs_exist_ok=True)
 
+
+@pytest.mark.usefixtures("services")
+def test_each_line_of_the_recipe_with_the_unit_does_what_the_page_says(host, made):
+    install, *begin, status, move, restart = lines("systemd")
+    assert install.startswith("python3 -m venv /opt/ambassador && ")
+    install_for_unit(host, made)
     for line in begin:
         done = host.run("sh", "-ec", f"cd /root; {line}", ok=None)
         said = host.run("journalctl", "--no-pager", "--lines=20", ok=None).stdout
@@ -216,8 +220,11 @@ def test_each_line_of_the_recipe_with_the_unit_does_what_the_page_says(host, mad
 
 
 @pytest.mark.usefixtures("services")
-def test_with_the_unit_alone_a_kill_refuses_nobody(host):
-    """After the one above: the program is there, and no socket unit listens."""
+def test_with_the_unit_alone_a_kill_refuses_nobody(host, made):
+    _, *begin = lines("systemd")
+    install_for_unit(host, made)
+    for line in begin[: begin.index("systemctl daemon-reload") + 1]:  # no socket unit listens
+        host.run("sh", "-ec", f"cd /root; {line}")
     host.run("rm", "-f", "/tmp/enough")
     host.run("systemctl", "start", "ambassador.service")
     load = host.start("python3", "-c", FRESH)
