@@ -16,16 +16,17 @@ import ssl
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from ambassador.tls.words import spoken
 
-__all__ = ["Records"]
+__all__ = ["LARGEST", "NOTHING", "Records"]
 
-_LARGEST = 256 << 10  # bytes of one read from the kernel
+LARGEST = 256 << 10  # bytes of one read from the kernel
 # Encrypted bytes that OpenSSL gets in one go: a little more than a record. A larger buffer, once
 # allocated, stays allocated as long as the session.
 _INSIDE = 17 << 10
-_NOTHING = memoryview(b"")
+NOTHING = memoryview(b"")
 _SHUT_WR = socket.SHUT_WR
 _receive, _transmit = socket.SocketType.recv_into, socket.SocketType.send
 _shut = socket.SocketType.shutdown
@@ -37,7 +38,7 @@ class _Room(threading.local):
     """
 
     def __init__(self) -> None:
-        self.raw = bytearray(_LARGEST)
+        self.raw = bytearray(LARGEST)
         self.view = memoryview(self.raw)
 
 
@@ -48,7 +49,7 @@ class Records(socket.SocketType):
     """Takes over `sock`, which is non-blocking from then on. Used through `TlsSocket`."""
 
     __slots__ = (
-        "_ended", "_heard", "_in", "_kept", "_out", "_raw", "_room", "_ssl", "_told", "behind",
+        "_ended", "_heard", "_in", "_kept", "_out", "_raw", "_room", "_told", "behind",
         "failure", "shaking", "usual", "wake",
     )  # fmt: skip
 
@@ -62,11 +63,13 @@ class Records(socket.SocketType):
         session: ssl.SSLSession | None,
     ) -> None:
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._ssl = context.wrap_bio(
-            self._in, self._out, server_side=accepts, server_hostname=host, session=session
+        # The object that SSLObject wraps, as its wrap_bio makes it: this saves a call for each read
+        # and write, and 0.4 KiB for each session.
+        self._raw: Any = context._wrap_bio(  # type: ignore[attr-defined]
+            *(self._in, self._out, accepts),
+            server_hostname=context._encode_hostname(host),  # type: ignore[attr-defined]
+            session=session,
         )
-        # The object that SSLObject wraps: this saves a call for each read and write.
-        self._raw = self._ssl._sslobj  # type: ignore[attr-defined]
         self._room = _room.raw, _room.view
         family, kind, proto = sock.family, sock.type, sock.proto
         super().__init__(family, kind, proto, sock.detach())
@@ -83,7 +86,7 @@ class Records(socket.SocketType):
 
     def _read_usual(self, buffer: bytearray | memoryview, most: int) -> int:
         """Read where OpenSSL has no bytes left: nearly always the kernel has exactly one record."""
-        room = most if most < _LARGEST else _LARGEST
+        room = most if most < LARGEST else LARGEST
         space, view = self._room
         got = _receive(self, space, room)
         if got > _INSIDE:
@@ -114,14 +117,14 @@ class Records(socket.SocketType):
         most: int,
         filled: int = 0,
         drained: bool = False,
-        rest: memoryview = _NOTHING,
+        rest: memoryview = NOTHING,
     ) -> int:
         """Read all that OpenSSL has, then the `rest` of the bytes that the kernel has given, then
         from the kernel unless that is `drained`, until there are no more or `buffer` is full.
         `filled` bytes of it are full already.
         """
         raw, inside = self._raw, self._in
-        room = most if most < _LARGEST else _LARGEST
+        room = most if most < LARGEST else LARGEST
         space, view = self._room
         while filled < most and not (self._ended or self.failure):
             if not inside.pending and not raw.pending():
@@ -187,16 +190,6 @@ class Records(socket.SocketType):
             return 0
         raise BlockingIOError(errno.EAGAIN, "")
 
-    def _receive(self, most: int = _LARGEST) -> int | None:
-        """Read from the kernel; return how many bytes, 0 at the end, None where there are none
-        now.
-        """
-        space, view = self._room
-        count = self._asked(space, most)
-        if count:
-            self._in.write(view[:count])
-        return count
-
     def _encrypt(self, data: bytes | bytearray | memoryview, total: int) -> None:
         write = self._raw.write
         try:
@@ -253,13 +246,13 @@ class Records(socket.SocketType):
         if not self.shaking and not self.failure:
             self._drain()
             with suppress(OSError):  # ours is queued; the other side's may arrive later
-                self._ssl.unwrap()
+                self._raw.shutdown()
         if self.flush():
             self._end()
 
     def _drain(self) -> None:
-        """Decrypt what there is: `unwrap` expects the end, and fails on anything else."""
-        if not self._in.pending and not self._ssl.pending():
+        """Decrypt what there is: `shutdown` expects the end, and fails on anything else."""
+        if not self._in.pending and not self._raw.pending():
             return
         pieces = [self._kept]
         piece = bytearray(16 << 10)

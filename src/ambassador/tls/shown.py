@@ -28,16 +28,16 @@ NOBODY = Shown(Names(), float("inf"))
 _known: dict[bytes, Shown] = {}  # by the certificate itself (DER)
 
 
-def shown_by(sock: ssl.SSLObject) -> Shown:
-    """Return the certificate that the other side of `sock` has shown; NOBODY where it is not
-    verified.
+def shown_by(raw: Any) -> Shown:
+    """Return the certificate that the other side has shown to `raw`, the object of OpenSSL that an
+    SSLObject wraps; NOBODY where it is not verified.
     """
-    certificate = sock.getpeercert(binary_form=True)
-    if certificate is None or sock.context.verify_mode is ssl.CERT_NONE:
+    certificate: bytes | None = raw.getpeercert(True)
+    if certificate is None or raw.context.verify_mode is ssl.CERT_NONE:
         return NOBODY
     found = _known.get(certificate)
     if found is None:
-        found = _read(sock.getpeercert() or {})
+        found = _read(raw.getpeercert() or {})
         if len(_known) >= _MOST:
             del _known[next(iter(_known))]
         _known[certificate] = found

@@ -15,13 +15,16 @@ from collections.abc import Callable
 from ambassador.core.identity import Names
 from ambassador.tls.dialect import Dialect
 from ambassador.tls.hello import is_whole, server_name
-from ambassador.tls.records import Records
+from ambassador.tls.records import LARGEST, NOTHING, Records
 from ambassador.tls.shown import NOBODY, shown_by
 from ambassador.tls.words import spoken
 
 __all__ = ["TlsSocket"]
 
 _PIECE = 64 << 10  # bytes that are encrypted before the kernel has taken them
+# Bytes of a handshake that OpenSSL gets in one go: its buffer keeps a third more than the largest
+# of them for as long as the session, and the largest flight has 1.3 KB.
+_FLIGHT = 640
 _RECORD = 16 << 10  # of one record (RFC 8446, section 5.1)
 _transmit = socket.SocketType.send
 
@@ -61,20 +64,24 @@ class TlsSocket(Records):
 
     def handshake(self) -> bool:
         """Go on with the handshake; tell whether it is complete. Raises OSError where it fails."""
+        rest = NOTHING
         while True:
             if self._listens:
-                count = self._receive()
-                if count is None:
-                    self.flush()
-                    return False
-                if not count:
-                    text = self.failure = "it closed the connection in the handshake"
-                    raise ConnectionResetError(errno.ECONNRESET, text)
-                if self.hello is not None:
-                    self._note(count)
+                if not rest:
+                    if (count := self._asked(self._room[0], LARGEST)) is None:
+                        self.flush()
+                        return False
+                    if not count:
+                        text = self.failure = "it closed the connection in the handshake"
+                        raise ConnectionResetError(errno.ECONNRESET, text)
+                    if self.hello is not None:
+                        self._note(count)
+                    rest = self._room[1][:count]
+                self._in.write(rest[:_FLIGHT])
+                rest = rest[_FLIGHT:]
             self._listens = True
             try:
-                self._ssl.do_handshake()
+                self._raw.do_handshake()
             except ssl.SSLWantReadError:
                 self.flush()
                 continue
@@ -83,6 +90,8 @@ class TlsSocket(Records):
                 self.flush()  # an alert tells the other side why
                 raise ConnectionAbortedError(errno.ECONNABORTED, self.failure) from error
             break
+        if rest:  # more has come with the end of the handshake
+            self._in.write(rest)
         self._met()
         return True
 
@@ -93,8 +102,8 @@ class TlsSocket(Records):
             self.asked_for, self.hello = server_name(hello), None
 
     def _met(self) -> None:
-        self.resumed = bool(self._ssl.session_reused)
-        self.shown = shown_by(self._ssl)
+        self.resumed = bool(self._raw.session_reused)
+        self.shown = shown_by(self._raw)
         if self.judge is not None and (why := self.judge(self)):
             # Nothing is sent: the bytes that OpenSSL has queued would report success.
             self.failure, self.unwanted = why, True
@@ -117,12 +126,12 @@ class TlsSocket(Records):
     @property
     def version(self) -> str:
         """The version of TLS, such as `TLSv1.3`."""
-        return self._ssl.version() or ""
+        return self._raw.version() or ""
 
     @property
     def alpn(self) -> str:
         """The protocol name that both sides have agreed on; empty: none."""
-        return self._ssl.selected_alpn_protocol() or ""
+        return self._raw.selected_alpn_protocol() or ""
 
     @property
     def has_more(self) -> bool:
@@ -163,7 +172,7 @@ class TlsSocket(Records):
         if self.remember is None:
             return True
         # Python copies the session that is asked for, which takes as long as half a handshake.
-        if not self._heard or (found := self._ssl.session) is None or not found.has_ticket:
+        if not self._heard or (found := self._raw.session) is None or not found.has_ticket:
             return False
         self.remember(found)
         self.remember = None

@@ -32,17 +32,17 @@ def shake(server: ssl.SSLContext, client: ssl.SSLContext) -> tuple[ssl.SSLObject
 def test_names_and_the_end_of_a_certificate_are_read_once(bundles, monkeypatch):
     contexts = for_clients(Tls(), bundles[0]), for_endpoint(Tls(), bundles[1], named=False)
     far, near = shake(*contexts)
-    assert shown.shown_by(far).names.all == ("client-server",)
-    assert shown.shown_by(near).names.all == ("big-server",)
-    assert shown.shown_by(far).until == bundles[1].expires
+    assert shown.shown_by(far._sslobj).names.all == ("client-server",)
+    assert shown.shown_by(near._sslobj).names.all == ("big-server",)
+    assert shown.shown_by(far._sslobj).until == bundles[1].expires
     monkeypatch.setattr(shown, "_read", lambda _: pytest.fail("read again"))
-    assert shown.shown_by(shake(*contexts)[0]).names.all == ("client-server",)
+    assert shown.shown_by(shake(*contexts)[0]._sslobj).names.all == ("client-server",)
 
 
 def test_what_is_not_verified_has_no_names(bundles):
     no = Tls(Verify.NONE)
     far, near = shake(for_clients(no, bundles[0]), for_endpoint(no, bundles[1], named=False))
-    assert shown.shown_by(near) == shown.shown_by(far) == shown.NOBODY
+    assert shown.shown_by(near._sslobj) == shown.shown_by(far._sslobj) == shown.NOBODY
 
 
 def test_so_many_are_known_and_no_more(bundles, monkeypatch):
