@@ -20,7 +20,6 @@ from ambassador.planes.relay.evidence import Candidate
 from ambassador.planes.relay.facts import REASONS
 from ambassador.planes.relay.opening import Opening
 from ambassador.planes.relay.plain import Plain, plain
-from ambassador.planes.relay.relay_book import RelayBook
 from ambassador.planes.relay.resets import lasted, was_reset
 from ambassador.planes.relay.shared import (
     ABSENT,
@@ -33,7 +32,7 @@ from ambassador.planes.relay.shared import (
     Shared,
     book,
 )
-from ambassador.planes.relay.tally import Tally
+from ambassador.planes.relay.tally import RelayBook, Tally
 from ambassador.ports import Resolver, SessionsSummed
 
 if TYPE_CHECKING:

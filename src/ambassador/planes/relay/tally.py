@@ -1,8 +1,10 @@
-"""What the relay has counted already of the books that workers write (see `shared`).
+"""What the relay has counted already of the books that workers write (see `shared`), and its own
+book, of sessions that it carries itself.
 
 A worker counts each session in its book at once, and tells the relay of it a little later. The
 difference is what the relay has not been told of: the sessions that are lost when a worker dies,
-and what the next relay has to count when this one is killed.
+and what the next relay has to count when this one is killed. The relay's own book, in row 0, is for
+that alone.
 """
 
 from __future__ import annotations
@@ -10,9 +12,24 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from ambassador.core.session import Event
-from ambassador.planes.relay.shared import BEGUN, DOWN, EACH, ENDS, OTHER, UP, Shared, book
+from ambassador.model import Reason
+from ambassador.planes.relay.facts import REASONS
+from ambassador.planes.relay.shared import (
+    BEGUN,
+    DOWN,
+    EACH,
+    ENDS,
+    NO_DOOR,
+    OTHER,
+    UP,
+    Shared,
+    book,
+)
 
-__all__ = ["Tally"]
+__all__ = ["RelayBook", "Tally", "values"]
+
+_ROW = 0
+_PLACES = {REASONS[event]: place for event, place in ENDS.items()}
 
 
 class Tally:
@@ -57,6 +74,33 @@ class Tally:
         if found is None:
             found = self.told[row, number] = [0] * EACH
         return found
+
+
+class RelayBook:
+    """Counts sessions that the relay carries itself, where there is a `shared` memory, and for
+    listeners with a number.
+    """
+
+    def __init__(self) -> None:
+        self.shared: Shared | None = None  # as long as there are workers
+
+    def begun(self, number: int) -> None:
+        """Count a session that has begun at the listener with this `number`."""
+        if self.shared is not None and number != NO_DOOR:
+            self.shared.cells[book(_ROW, number) + BEGUN] += 1
+
+    def ended(
+        self, number: int, reason: Reason, to_upstream: int = 0, to_client: int = 0, count: int = 1
+    ) -> None:
+        """Count sessions that have ended for `reason`, and the bytes they had carried together. Of
+        reasons that no worker has, the next relay knows only that the session was cut.
+        """
+        if self.shared is None or number == NO_DOOR:
+            return
+        cells, place = self.shared.cells, book(_ROW, number)
+        cells[place + _PLACES.get(reason, OTHER)] += count
+        cells[place + UP] += to_upstream
+        cells[place + DOWN] += to_client
 
 
 def values(shared: Shared, row: int, number: int) -> list[int]:
