@@ -1,7 +1,6 @@
 """An upgrade takes open sessions along: neither side of any of them can tell."""
 
 import array
-import contextlib
 import json
 import os
 import platform
@@ -19,7 +18,7 @@ from ambassador.handover.protocol import beside
 from tests.conformance.scene import ends_with_reset
 from tests.ports import free_port
 from tests.relay.peers import port_of, read_all, read_exactly
-from tests.scenario.upgrading import asks, works
+from tests.scenario.upgrading import asks, children, connections, works
 from tests.wait import until
 
 IN_A_ROW = int(os.environ.get("UPGRADES", "5"))
@@ -318,18 +317,6 @@ def test_what_workers_have_goes_along(run, peers):
     for sock in kept:
         asks(sock)
     assert len(sessions(run)) == 4
-
-
-def children(pid):
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{pid}/children") as file:  # noqa: PTH123
-        return file.read().split()
-    return []
-
-
-def connections(pid):
-    folder = f"/proc/{pid}/fd"
-    names = [os.readlink(f"{folder}/{one}") for one in os.listdir(folder)]  # noqa: PTH208, PTH115
-    return sum(name.startswith("socket:") for name in names)
 
 
 class Successor:
