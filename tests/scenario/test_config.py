@@ -165,8 +165,8 @@ def test_a_file_bound_alone_and_replaced_on_the_host_is_said(write, peers, tmp_p
 
 
 def test_two_hundred_sighups_are_two_reloads_and_the_stop_does_not_wait(start, write, peers):
-    echo = peers.echo()
-    write("".join(table(f"r{n}", 20_000 + n, echo.port) for n in range(300)))
+    echo, first = peers.echo(), free_port(300)
+    write("".join(table(f"r{n}", first + n, echo.port) for n in range(300)))
     program = start()
     for _ in range(200):
         program.send(signal.SIGHUP)
