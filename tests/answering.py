@@ -76,7 +76,7 @@ class Named:
                 connection, _ = self.sock.accept()
             except OSError:
                 return
-            with connection:
+            with connection, contextlib.suppress(OSError):  # who only looks resets it
                 connection.sendall(self._name)
 
     def close(self) -> None:

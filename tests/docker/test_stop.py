@@ -89,7 +89,8 @@ def test_a_signal_in_the_first_moment_ends_it_at_once(near: Engine, signal: str)
         code = near.exit_code("ambassador")
     # Python bears no SIGINT while it reads its own first modules, before a line of ours.
     too_early = signal == "INT" and "init_import_site" in near.client("logs", "ambassador").stderr
-    assert code == (1 if too_early else 0)
+    # Interrupted before `run` has begun: 130 (docs/verbs.md).
+    assert code in ((1,) if too_early else (0, 130) if signal == "INT" else (0,))
     assert time.monotonic() - began < AT_ONCE
     start.join()
 
