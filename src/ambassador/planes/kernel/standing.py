@@ -8,7 +8,7 @@ be imported either: 1 MB, and 30 ms with the programs that they run.
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ambassador.errors import PlaneError
@@ -29,28 +29,26 @@ def anything_stands(older: Iterable[Path] = _OLDER) -> bool:
     """Return whether there is a table of nftables, or of the older iptables; True also where this
     cannot be found out. Blocks for a moment.
     """
-    try:
-        return bool(_tables()) or any(map(_names, older))
-    except PlaneError:
-        return True
+    return _stands(lambda _family, _name: True) or any(map(_names, older))
 
 
 def ambassador_stands() -> bool:
     """Return whether there is a table of an ambassador's name; True also where this cannot be found
     out. Blocks for a moment.
     """
-    try:
-        return _MAIN in _tables()
-    except PlaneError:
-        return True
+    return _stands(lambda family, name: (family, name) == _MAIN)
 
 
 def others_stand() -> bool:
     """Return whether nftables has a table of another program; True also where this cannot be found
     out. Blocks for a moment.
     """
+    return _stands(lambda family, name: family != _MAIN[0] or not OURS.fullmatch(name))
+
+
+def _stands(wanted: Callable[[int, str], bool]) -> bool:
     try:
-        return any(family != _MAIN[0] or not OURS.fullmatch(name) for family, name in _tables())
+        return any(wanted(*table) for table in _tables())
     except PlaneError:
         return True
 
