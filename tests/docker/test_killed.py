@@ -51,8 +51,8 @@ def opened(host: Engine) -> tuple[int, int]:
 
 
 def workers_have_all(host: Engine) -> bool:
-    """Tell whether the first process carries nothing for as long as it takes to write what it has
-    counted; what workers count is written at once.
+    """Tell whether the first process carries nothing, and goes on carrying nothing: workers accept,
+    and what they carry is not reset when it is killed.
     """
     until_then = time.monotonic() + 0.3
     while time.monotonic() < until_then:

@@ -83,7 +83,8 @@ def test_a_signal_in_the_first_moment_ends_it_at_once(near: Engine, signal: str)
     try:
         code = near.exit_code("ambassador", within=AT_ONCE)
     except CommandError:
-        # The kernel drops what comes before Python asks for it: kill(2), "a process with ID 1".
+        # It may be lost: before `env` blocks it (see the Dockerfile), and in the child as Python
+        # begins. Whoever has sent it sends it again.
         assert near.post(kill)
         began = time.monotonic()
         code = near.exit_code("ambassador")

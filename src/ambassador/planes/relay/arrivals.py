@@ -18,6 +18,7 @@ from ambassador.planes.relay.poller import Ready
 from ambassador.planes.relay.search import Search
 from ambassador.planes.relay.session import Session
 from ambassador.planes.relay.surroundings import Surroundings
+from ambassador.planes.relay.tally import ended_here
 from ambassador.ports import SessionStatus
 
 if TYPE_CHECKING:  # only where a PROXY header is read, or workers are there
@@ -198,5 +199,5 @@ class Arrivals(Ready):
         counters = self.live.counters
         counters.opened += count
         counters.closed[Reason.CUT] += count
-        self._around.doors.own.ended(self._search.book, Reason.CUT, count=count)
+        ended_here(self._around.doors.shared, self._search.book, Reason.CUT, count=count)
         self._around.doors.touched(self.live)

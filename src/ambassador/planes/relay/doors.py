@@ -32,7 +32,7 @@ from ambassador.planes.relay.shared import (
     Shared,
     book,
 )
-from ambassador.planes.relay.tally import RelayBook, Tally
+from ambassador.planes.relay.tally import Tally
 from ambassador.ports import Resolver, SessionsSummed
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Doors:
         summed: SessionsSummed | None = None,
     ) -> None:
         self._summed = summed
-        self.own = RelayBook()
+        self.shared: Shared | None = None  # as long as there are workers
         self.workers: Collection[Worker] = ()
         self.are_kept = False  # all doors stay shut, while workers are let go
         self._resolver = resolver
@@ -74,15 +74,6 @@ class Doors:
         self.tally = Tally()
         # Called when counters of a route have changed.
         self.touched: Callable[[LiveRoute], None] = lambda _: None
-
-    @property
-    def shared(self) -> Shared | None:
-        """The memory that workers have, too; None while there are none."""
-        return self.own.shared
-
-    @shared.setter
-    def shared(self, shared: Shared | None) -> None:
-        self.own.shared = shared
 
     @property
     def each(self) -> bool:
@@ -100,19 +91,23 @@ class Doors:
         """Open the doors of the first of `listeners` before a client comes there: so workers accept
         clients should the relay be killed.
         """
-        for place, listener in enumerate(listeners):
-            if listener.is_open and place < _AT_FIRST:
-                self.warm(listener)
-            elif listener.sessions:
-                self.number(listener)  # its sessions may be handed to workers, and need a book
+        for listener in self.number_first(listeners):
+            self.warm(listener)
 
-    def number_first(self, listeners: Iterable[StreamListener]) -> None:
-        """Give numbers to the first of `listeners`, and to those with sessions, before the ledger
-        says which number is whose.
+    def number_first(self, listeners: Iterable[StreamListener]) -> list[StreamListener]:
+        """Give numbers to the first of `listeners`, which are returned, and to those with sessions:
+        before the ledger says which number is whose.
         """
-        for place, listener in enumerate(listeners):
-            if (listener.is_open and place < _AT_FIRST) or listener.sessions:
-                self.number(listener)
+        found = list(listeners)
+        first = [one for one in found[:_AT_FIRST] if one.is_open]
+        for listener in (*first, *(one for one in found if one.sessions)):
+            self.number(listener)
+        return first
+
+    @property
+    def has_numbers(self) -> bool:
+        """Whether there are workers, and numbers that no listener has ever had."""
+        return self.shared is not None and len(self._open) < DOORS
 
     def number(self, listener: StreamListener) -> bool:
         """Give `listener` a number, where it has none yet: its sessions are counted in books with

@@ -197,7 +197,7 @@ class StreamListener(Arrivals):
     def _accept_batch(self, count: int = _BATCH) -> bool:
         """Accept up to `count` clients; tell whether there may be more."""
         descriptors, doors = self._around.descriptors, self._around.doors
-        if self.book == NO_DOOR and doors.shared is not None:
+        if self.book == NO_DOOR and doors.has_numbers:
             doors.number(self)  # before its first session is counted
         # socket.accept wraps this and makes a socket.socket of what it returns: 3 of 90 us.
         accept = self.sock._accept  # type: ignore[attr-defined]

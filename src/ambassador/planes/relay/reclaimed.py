@@ -5,7 +5,7 @@ The workers go on carrying and accepting meanwhile. `reclaim` has read what they
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ambassador import log
@@ -90,8 +90,7 @@ class Reclaimed:
         for serial, entry in claims.counted.items():
             for _, number, _ in entry.get("told", ()):
                 self._books.setdefault(int(number), int(serial))
-        for number, whose in self._books.items():
-            self._numbered(number, whose, found)
+        self._number_as_before(found)
         doors.claimed(claims.shared, found)
         workers = []
         for claimed in claims.workers:
@@ -186,22 +185,22 @@ class Reclaimed:
             },
         )
 
-    def _numbered(
-        self,
-        number: int,
-        serial: int,
-        found: dict[int, tuple[StreamListener, Mapping[int, Candidate]]],
+    def _number_as_before(
+        self, found: dict[int, tuple[StreamListener, Mapping[int, Candidate]]]
     ) -> None:
-        """Let a listener of a route keep the `number` it had: until our ledger is written, that of
-        the relay before says which number is whose.
+        """Let the listeners of a route keep the numbers of its books: until our ledger is written,
+        that of the relay before says which number is whose.
         """
-        if number in found or number == NO_DOOR or (known := self._known.get(serial)) is None:
-            return
-        taken = {id(listener) for listener, _ in found.values()}
-        for one in known.route.listeners:
-            if isinstance(one, StreamListener) and id(one) not in taken:
-                found[number] = one, {}
-                return
+        taken = {listener for listener, _ in found.values()}
+        spare: dict[int, Iterator[StreamListener]] = {}
+        for serial, known in self._known.items():
+            streams = (one for one in known.route.listeners if isinstance(one, StreamListener))
+            spare[serial] = iter([one for one in streams if one not in taken])
+        for number, serial in self._books.items():
+            if number in found or number == NO_DOOR or serial not in spare:
+                continue
+            if (listener := next(spare[serial], None)) is not None:
+                found[number] = listener, {}
 
     def _unknown_book(
         self, item: Carries, found: dict[int, tuple[StreamListener, Mapping[int, Candidate]]]

@@ -28,6 +28,7 @@ from ambassador.planes.relay.search import Search
 from ambassador.planes.relay.side import Side, side_of
 from ambassador.planes.relay.source_ports import NO_PORT
 from ambassador.planes.relay.surroundings import Surroundings
+from ambassador.planes.relay.tally import begun_here
 from ambassador.planes.relay.trial import Trial
 from ambassador.planes.relay.waiting import WaitingSession
 
@@ -73,7 +74,7 @@ class Session(WaitingSession, Dialler):
         counters = self.live.counters
         counters.opened += 1
         counters.open += 1
-        self.around.doors.own.begun(self._search.book)
+        begun_here(self.around.doors.shared, self._search.book)
         self.poller.add(self.client.sock.fileno(), self.client)
         self._seek() if self.waits is None else self._wait(self.waits)
 

@@ -19,6 +19,7 @@ from ambassador.planes.relay.passing import arrive, file_of, pack, take_out
 from ambassador.planes.relay.resets import lasted, was_reset
 from ambassador.planes.relay.side import Side
 from ambassador.planes.relay.surroundings import Surroundings
+from ambassador.planes.relay.tally import ended_here
 from ambassador.spec import format_endpoint
 
 if TYPE_CHECKING:  # only where workers are there
@@ -266,7 +267,8 @@ class SharedSession(SessionFacts):
         reason = self.reason or Reason.CUT
         counters.closed[reason] += 1
         if not self._in_their_book:
-            self.around.doors.own.ended(self.entrance[1], reason, to_upstream, to_client)
+            carried = to_upstream, to_client
+            ended_here(self.around.doors.shared, self.entrance[1], reason, carried)
         self.around.closed(self.record(reason))
         self.part()
 

@@ -26,7 +26,7 @@ from ambassador.planes.relay.shared import (
     book,
 )
 
-__all__ = ["RelayBook", "Tally", "values"]
+__all__ = ["Tally", "begun_here", "ended_here", "values"]
 
 _ROW = 0
 _PLACES = {REASONS[event]: place for event, place in ENDS.items()}
@@ -76,31 +76,31 @@ class Tally:
         return found
 
 
-class RelayBook:
-    """Counts sessions that the relay carries itself, where there is a `shared` memory, and for
-    listeners with a number.
+def begun_here(shared: Shared | None, number: int) -> None:
+    """Count a session that the relay carries itself as begun at the listener with this `number`;
+    not where there is no `shared` memory, or no number.
     """
+    if shared is not None and number != NO_DOOR:
+        shared.cells[book(_ROW, number) + BEGUN] += 1
 
-    def __init__(self) -> None:
-        self.shared: Shared | None = None  # as long as there are workers
 
-    def begun(self, number: int) -> None:
-        """Count a session that has begun at the listener with this `number`."""
-        if self.shared is not None and number != NO_DOOR:
-            self.shared.cells[book(_ROW, number) + BEGUN] += 1
-
-    def ended(
-        self, number: int, reason: Reason, to_upstream: int = 0, to_client: int = 0, count: int = 1
-    ) -> None:
-        """Count sessions that have ended for `reason`, and the bytes they had carried together. Of
-        reasons that no worker has, the next relay knows only that the session was cut.
-        """
-        if self.shared is None or number == NO_DOOR:
-            return
-        cells, place = self.shared.cells, book(_ROW, number)
-        cells[place + _PLACES.get(reason, OTHER)] += count
-        cells[place + UP] += to_upstream
-        cells[place + DOWN] += to_client
+def ended_here(
+    shared: Shared | None,
+    number: int,
+    reason: Reason,
+    carried: tuple[int, int] = (0, 0),
+    count: int = 1,
+) -> None:
+    """Count sessions as ended for `reason`, and what they had `carried` together (to upstream, to
+    client); see begun_here. Of reasons that no worker has, the next relay knows only that the
+    session was cut.
+    """
+    if shared is None or number == NO_DOOR:
+        return
+    cells, place = shared.cells, book(_ROW, number)
+    cells[place + _PLACES.get(reason, OTHER)] += count
+    cells[place + UP] += carried[0]
+    cells[place + DOWN] += carried[1]
 
 
 def values(shared: Shared, row: int, number: int) -> list[int]:

@@ -6,7 +6,7 @@ from ambassador.core.session import Event
 from ambassador.model import Reason
 from ambassador.planes.relay.facts import REASONS
 from ambassador.planes.relay.shared import BEGUN, DOWN, ENDS, NO_DOOR, OTHER, UP, Shared, book
-from ambassador.planes.relay.tally import RelayBook, Tally, values
+from ambassador.planes.relay.tally import Tally, begun_here, ended_here, values
 
 
 def test_what_a_worker_has_not_told_of_is_missing_until_it_is_closed():
@@ -42,12 +42,10 @@ def shared():
 
 
 def test_what_it_counts_stands_in_row_0_and_in_no_other(shared):
-    written = RelayBook()
-    written.shared = shared
-    written.begun(7)
-    written.begun(7)
-    written.ended(7, Reason.CLIENT, 10, 20)
-    written.ended(7, Reason.MOVED, 1, 2)
+    begun_here(shared, 7)
+    begun_here(shared, 7)
+    ended_here(shared, 7, Reason.CLIENT, (10, 20))
+    ended_here(shared, 7, Reason.MOVED, (1, 2))
     counts = values(shared, 0, 7)
     assert (counts[BEGUN], counts[UP], counts[DOWN]) == (2, 11, 22)
     assert (counts[ENDS[Event.CLIENT_END]], counts[OTHER]) == (1, 1)
@@ -56,17 +54,13 @@ def test_what_it_counts_stands_in_row_0_and_in_no_other(shared):
 
 @pytest.mark.parametrize("event", ENDS)
 def test_each_end_has_the_place_that_workers_give_it(shared, event):
-    written = RelayBook()
-    written.shared = shared
-    written.ended(3, REASONS[event], count=5)
+    ended_here(shared, 3, REASONS[event], count=5)
     assert values(shared, 0, 3)[ENDS[event]] == 5
 
 
 def test_without_workers_or_without_a_number_nothing_is_written(shared):
-    written = RelayBook()
-    written.begun(1)
-    written.ended(1, Reason.CLIENT)
-    written.shared = shared
-    written.begun(NO_DOOR)
-    written.ended(NO_DOOR, Reason.CLIENT)
+    begun_here(None, 1)
+    ended_here(None, 1, Reason.CLIENT)
+    begun_here(shared, NO_DOOR)
+    ended_here(shared, NO_DOOR, Reason.CLIENT)
     assert not any(values(shared, 0, 1)) and not any(values(shared, 0, NO_DOOR))
