@@ -16,7 +16,7 @@ from ambassador.app.reclaim import Left, left_by_one_killed, tell_restart
 from ambassador.app.replacement import Replacement
 from ambassador.errors import ConfigError, NobodyError, Problem, RunError
 from ambassador.garbage import none_collected, seldom
-from ambassador.planes.relay.descriptors import raise_limit
+from ambassador.planes.relay.descriptors import make_room, raise_limit
 from ambassador.planes.relay.passing import VERSION
 from ambassador.ports import Source
 from ambassador.settings import Settings
@@ -72,7 +72,7 @@ async def serve(
     if os.getpid() == 1:
         # Not by the loop's own function: uvloop keeps SIGCHLD for itself and refuses it.
         signal.signal(signal.SIGCHLD, lambda *_: _reap())
-    raise_limit()
+    make_room(raise_limit())
     successor = await _successor(settings) if settings.upgrade else None
     left = Left() if successor else left_by_one_killed(settings, os.environ)
     app = App(settings, sources, successor, os.environ, left=left)

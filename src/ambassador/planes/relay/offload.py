@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import resource
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,14 @@ _AGAIN = 10.0  # seconds after a worker died before another is started
 _PATIENCE = 1.0  # seconds for workers to tell their numbers, or the ends of sessions that were cut
 _TICK = 0.02  # seconds between two looks whether something has ended
 _LATE = 10.0  # seconds for a worker process to be ready
+_APART = 0.005  # seconds between two that are started, and between two imports before
 _RESERVE = 32  # descriptors of a worker that are not for sessions
+# What starting a worker needs. It is imported once there is a client: an idle process does without.
+# And it is imported here: worker processes share the memory of it (see `forking`).
+_MODULES = (
+    *("worker_messages", "notes", "worker_protocol", "doorway", "reports", "worker_loop"),
+    *("orphan", "worker_main", "worker_process", "worker"),
+)
 
 
 class Offload(Dismissal):
@@ -87,6 +95,7 @@ class Offload(Dismissal):
         self._workers: list[Worker] = []
         self._ended: list[Worker] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._others: asyncio.TimerHandle | None = None  # prepares, or starts the next worker
         self._not_before = 0.0
         self._is_suspended = False
         self._quiet: list[Session] = []  # lasting sessions that wait for a worker to be ready
@@ -94,7 +103,7 @@ class Offload(Dismissal):
         self._began = time.monotonic()
         self._room = (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _RESERVE) // 2
         if limit:
-            poller.lap_in(self._pause, self._begin_sample)
+            poller.lap_in(1, self._begin)
 
     @property
     def workers(self) -> Collection[Worker]:
@@ -107,34 +116,35 @@ class Offload(Dismissal):
         return self._poller.memory.held + sum(worker.held for worker in self._workers)
 
     def start(self, count: int) -> None:
-        """Start `count` workers."""
-        if self._is_suspended:
+        """Start `count` workers, one after the other: all sessions wait for 3 ms with each."""
+        if count < 1 or self._is_suspended or len(self._workers) >= self._limit:
             return
-        from ambassador.planes.relay.worker import Worker  # noqa: PLC0415 (7 ms, with the first one)
+        from ambassador.planes.relay.worker import Worker  # noqa: PLC0415 (see _MODULES)
 
-        for _ in range(count):
-            try:
-                if self._shared is None:
-                    self._shared = self._doors.shared = Shared(2 * self._limit)
-                    if self._ledger is not None and self.outlive is not None:
-                        self._doors.number_first(self._listeners())
-                        self._ledger.begin(self._shared)
-                taken = {one.row for one in (*self._workers, *self._ended)} | self._frozen_rows
-                row = next((one for one in range(1, self._shared.rows + 1) if one not in taken), 0)
-                if not row:  # all rows are those of processes that have not ended
-                    return
-                worker = Worker(self._poller, self, self._doors, row, outlive=self.outlive)
-                self._workers.append(worker)
-                self._doors.workers = tuple(self._workers)
-            except OSError as error:
-                self._not_before = time.monotonic() + _AGAIN
-                log.event(
-                    log.WARNING,
-                    "worker_not_started",
-                    f"cannot start a process to carry sessions ({error}); they stay in this one",
-                    reason=str(error),
-                )
+        try:
+            if self._shared is None:
+                self._shared = self._doors.shared = Shared(2 * self._limit)
+                if self._ledger is not None and self.outlive is not None:
+                    self._doors.number_first(self._listeners())
+                    self._ledger.begin(self._shared)
+            taken = {one.row for one in (*self._workers, *self._ended)} | self._frozen_rows
+            row = next((one for one in range(1, self._shared.rows + 1) if one not in taken), 0)
+            if not row:  # all rows are those of processes that have not ended
                 return
+            worker = Worker(self._poller, self, self._doors, row, outlive=self.outlive)
+            self._workers.append(worker)
+            self._doors.workers = tuple(self._workers)
+        except OSError as error:
+            self._not_before = time.monotonic() + _AGAIN
+            log.event(
+                log.WARNING,
+                "worker_not_started",
+                f"cannot start a process to carry sessions ({error}); they stay in this one",
+                reason=str(error),
+            )
+        else:
+            if count > 1:
+                self._others = self._loop.call_later(_APART, self.start, count - 1)
 
     def ready(self, worker: Worker) -> None:
         """Tell `worker`, which is ready now, of the doors, and hand it sessions that wait."""
@@ -218,8 +228,9 @@ class Offload(Dismissal):
         """Let all workers end."""
         if self._dismissing is not None:
             self._dismissing.cancel()
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._others):
+            if timer is not None:
+                timer.cancel()
         self._poller.lap_in(0, lambda: None)
         deadline = time.monotonic() + _PATIENCE
         for worker in self.workers:
@@ -235,6 +246,18 @@ class Offload(Dismissal):
             self._ledger.end()
         if self._shared is not None:
             self._shared.close()
+
+    def _begin(self) -> None:
+        """There is a first client: get ready to start workers, and look whether to."""
+        self._prepare(iter(_MODULES))
+        self._poller.lap_in(self._pause, self._begin_sample)
+
+    def _prepare(self, modules: Iterator[str]) -> None:
+        """Import `modules`, one every few milliseconds: 2 ms at most, and 7 all together."""
+        for name in modules:
+            importlib.import_module(f"ambassador.planes.relay.{name}")
+            self._others = self._loop.call_later(_APART, self._prepare, modules)
+            return
 
     def _begin_sample(self) -> None:
         now = time.monotonic()

@@ -8,7 +8,6 @@ import itertools
 import os
 import select
 import socket
-import subprocess
 import time
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, cast
@@ -226,7 +225,7 @@ class Worker(Outliving):
         """Return the exit code of the process, which is gone or was let go by `close`."""
         try:
             return self.process.wait(_PATIENCE)
-        except subprocess.TimeoutExpired:
+        except TimeoutError:
             self.process.kill()
             return self.process.wait()
 

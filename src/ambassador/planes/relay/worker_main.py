@@ -11,16 +11,14 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import signal
 import socket
-import sys
 import traceback
 
 from ambassador.planes.relay.poller import Poller
 from ambassador.planes.relay.shared import CALLERS, FIXED, Shared
 from ambassador.planes.relay.silence import SilenceWatch
 from ambassador.planes.relay.timers import Timers
-from ambassador.planes.relay.worker_loop import MEANT_FOR_ALL, WorkerLoop
+from ambassador.planes.relay.worker_loop import WorkerLoop
 
 __all__ = ["main"]
 
@@ -54,8 +52,6 @@ def main(  # noqa: PLR0917 (the arguments of a process)
     `limit`, `memory`: see Poller; `row`, `each`, `waiting` (-1: none), `outlive` (milliseconds):
     see WorkerLoop; `shared`: descriptors, see Shared.
     """
-    for number in MEANT_FOR_ALL:  # from a terminal or systemd, to all; the relay ends its workers
-        signal.signal(number, signal.SIG_IGN)
     timers = Timers(_say)
     poller = Poller(limit, _say, later=timers.call_later, memory=memory)
     SilenceWatch(poller)
@@ -82,7 +78,3 @@ def main(  # noqa: PLR0917 (the arguments of a process)
         if several and not poller.has_more:
             os.sched_yield()
     poller.close()
-
-
-if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))

@@ -7,19 +7,18 @@ import os
 import select
 import signal
 import socket
-import subprocess
-import sys
-import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from ambassador.planes.relay import worker_main
+from ambassador.planes.relay.forking import fork
 from ambassador.planes.relay.outlive import Outlive, waiting_place
 from ambassador.planes.relay.shared import CALLERS, COLUMNS, LET_GO, Shared
+from ambassador.planes.relay.worker_loop import MEANT_FOR_ALL
 from ambassador.sockets.unix import identity, listen
 
-__all__ = ["FoundProcess", "WorkerProcess", "start"]
-
-_MODULE = "ambassador.planes.relay.worker_main"
+__all__ = ["FoundProcess", "OwnProcess", "WorkerProcess", "start"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,7 @@ class WorkerProcess:
     the next relay, with device and inode of that file.
     """
 
-    process: subprocess.Popen[bytes] | FoundProcess
+    process: FoundProcess
     sock: socket.socket
     place: tuple[Path, tuple[int, int] | None] | None = None
 
@@ -60,24 +59,21 @@ def start(
             place = path, identity(path)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     given = [theirs.fileno(), *shared.descriptors]
+    if waiting is not None:
+        given.append(waiting.fileno())
+    numbers = (theirs.fileno(), limit, memory, row, each)
+    wait = (
+        waiting.fileno() if waiting else -1,
+        round(1000 * lasting.seconds) if lasting else 0,
+    )
     try:
-        if waiting is not None:
-            given.append(waiting.fileno())
-        numbers = (theirs.fileno(), limit, memory, row, each)
-        wait = (
-            waiting.fileno() if waiting else -1,
-            round(1000 * lasting.seconds) if lasting else 0,
+        pid = fork(
+            given,
+            partial(worker_main.main, *numbers, *wait, *shared.descriptors),
+            title=f"ambassador worker {row} (relay.worker_main)",
+            ignored=MEANT_FOR_ALL,
         )
-        # -P: no module of the current folder. PYTHONPATH: one executable file finds itself by it.
-        process = subprocess.Popen(  # noqa: S603 (our own program)
-            [
-                *(sys.executable, "-P", "-m", _MODULE),
-                *map(str, (*numbers, *wait, *shared.descriptors)),
-            ],
-            stdin=subprocess.DEVNULL,
-            pass_fds=given,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        )
+        process = WorkerProcess(OwnProcess(pid), ours, place)
     except BaseException:
         ours.close()
         raise
@@ -85,27 +81,28 @@ def start(
         theirs.close()
         if waiting is not None:
             waiting.close()
-    return WorkerProcess(process, ours, place)
+    return process
 
 
 class FoundProcess:
-    """A process that is not our child, used like a Popen. Raises OSError where it is gone."""
+    """A process that is not our child. Raises OSError where it is gone."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
         self._descriptor = os.pidfd_open(pid)
+        self._code = 0
 
     def poll(self) -> int | None:
-        """Return 0 once it has ended: only its parent can read the exit code."""
-        if self._descriptor < 0:
-            return 0
-        poll = select.poll()
-        poll.register(self._descriptor, select.POLLIN)
-        if not poll.poll(0):
-            return None
-        os.close(self._descriptor)
-        self._descriptor = -1
-        return 0
+        """Return its exit code once it has ended; None before."""
+        if self._descriptor >= 0:
+            poll = select.poll()
+            poll.register(self._descriptor, select.POLLIN)
+            if not poll.poll(0):
+                return None
+            os.close(self._descriptor)
+            self._descriptor = -1
+            self._code = self._read_code()
+        return self._code
 
     def kill(self) -> None:
         """Kill it."""
@@ -114,13 +111,22 @@ class FoundProcess:
                 signal.pidfd_send_signal(self._descriptor, signal.SIGKILL)
 
     def wait(self, timeout: float | None = None) -> int:
-        """Return 0 once it has ended. Raises subprocess.TimeoutExpired."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while self.poll() is None:
-            left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left <= 0:
-                raise subprocess.TimeoutExpired([str(self.pid)], timeout or 0.0)
+        """Return its exit code once it has ended. Raises TimeoutError."""
+        if self._descriptor >= 0:
             poll = select.poll()
             poll.register(self._descriptor, select.POLLIN)
-            poll.poll(None if left is None else left * 1000)
-        return 0
+            poll.poll(None if timeout is None else max(0, round(timeout * 1000)))
+        code = self.poll()
+        if code is None:
+            raise TimeoutError(f"process {self.pid} has not ended after {timeout} s")
+        return code
+
+    def _read_code(self) -> int:
+        return 0  # only its parent can read it
+
+
+class OwnProcess(FoundProcess):
+    """A process that this one has started. Its exit code is -N where signal N has ended it."""
+
+    def _read_code(self) -> int:
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])

@@ -1,7 +1,10 @@
 import asyncio
 import errno
+import re
 import resource
 import socket
+import subprocess
+import sys
 from contextlib import ExitStack
 
 import pytest
@@ -43,6 +46,23 @@ def test_the_soft_limit_is_raised_to_the_hard_one(soft_limit):
     assert raise_limit() == hard
     assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == hard
     assert raise_limit() == hard
+
+
+def test_room_for_many_descriptors_is_made_at_once():
+    script = (
+        "from pathlib import Path; from ambassador.planes.relay.descriptors import make_room\n"
+        "make_room(LIMIT)\n"
+        "print(Path('/proc/self/status').read_text())"
+    )
+
+    def size(limit):
+        """Return how many entries the kernel's table has in a process that made room."""
+        program = [sys.executable, "-c", script.replace("LIMIT", str(limit))]
+        said = subprocess.run(program, capture_output=True, text=True, check=True, timeout=30)
+        return int(re.search(r"FDSize:\s*(\d+)", said.stdout)[1])
+
+    assert 1000 <= size(1000) < 4096
+    assert size(1 << 20) == 16384
 
 
 def test_however_low_the_limit_one_session_fits():

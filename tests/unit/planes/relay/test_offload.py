@@ -1,6 +1,7 @@
 """Which sessions are handed to workers, with a relay that decides as it does in earnest."""
 
 import asyncio
+import errno
 import os
 import signal
 import threading
@@ -11,6 +12,7 @@ import uvloop
 
 from ambassador.model import Reason
 from ambassador.planes.relay import offload as module
+from ambassador.planes.relay import worker_main
 from tests.ports import free_port
 from tests.relay.peers import is_reset, read_exactly
 from tests.relay.running import RunningRelay, route
@@ -125,21 +127,22 @@ def test_a_worker_that_dies_ends_its_sessions_only_and_another_takes_over_later(
     assert {reason.value for reason in relay.status().closed} == {"cut"}
 
 
+def no_more():
+    raise BlockingIOError(errno.EAGAIN, "no more processes are allowed")
+
+
 def test_where_no_process_can_be_started_all_stay(relay, peers, caplog, monkeypatch):
-    monkeypatch.setattr("sys.executable", "/nonexistent/python")
+    monkeypatch.setattr("os.fork", no_more)
     client = peers.connect(relay.port)
     relay.busy(client, until_true=lambda: "cannot start a process" in caplog.text)
     relay.busy(client, until_true=lambda: True)
     assert relay.loads() == []
 
 
-def test_one_that_does_not_begin_is_ended(relay, peers, caplog, monkeypatch, tmp_path):
+def test_one_that_does_not_begin_is_ended(relay, peers, caplog, monkeypatch):
     monkeypatch.setattr(module, "_LATE", 0.2)
-    silent = tmp_path / "silent"
-    silent.write_text("#!/bin/sh\nexec sleep 60\n")
-    silent.chmod(0o700)
     with monkeypatch.context() as patch:
-        patch.setattr("sys.executable", str(silent))
+        patch.setattr(worker_main, "main", lambda *_: signal.pause())
         client = peers.connect(relay.port)
         relay.busy(client, until_true=lambda: "has ended (-9)" in caplog.text)
     assert relay.loads() == []
@@ -163,7 +166,7 @@ def test_a_worker_that_hears_nothing_does_not_keep_the_relay_from_stopping(relay
     os.kill(worker.process.pid, signal.SIGSTOP)
     assert relay.do(relay.plane.drain(0.1), 10) == 1
     relay.end()
-    assert worker.process.returncode == -signal.SIGKILL
+    assert worker.process.poll() == -signal.SIGKILL
     assert is_reset(client)
 
 

@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -145,10 +146,13 @@ def test_a_process_that_does_not_end_is_killed(monkeypatch):
 
 
 def test_without_a_process_nothing_is_left(monkeypatch):
+    def no_more():
+        raise BlockingIOError(errno.EAGAIN, "no more processes are allowed")
+
     async def failing():
         poller, owner = Poller(65536, lambda error: None), Owner()
-        monkeypatch.setattr("sys.executable", "/nonexistent/python")
-        with pytest.raises(FileNotFoundError):
+        monkeypatch.setattr("os.fork", no_more)
+        with pytest.raises(BlockingIOError):
             Worker(poller, owner, owner.doors, 1)
         assert len(poller) == 0
         poller.close()

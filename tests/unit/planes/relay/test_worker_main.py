@@ -27,6 +27,7 @@ from ambassador.planes.relay.worker_messages import (
     Return,
     Told,
 )
+from ambassador.planes.relay.worker_process import start
 from tests.program import unmeasured
 from tests.wait import until
 
@@ -41,16 +42,10 @@ class Process:
     """A carrier and the relay's end of its channel."""
 
     def __init__(self):
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.channel = Channel(ours)
         self.shared = Shared(2)
-        module = "ambassador.planes.relay.worker_main"
-        numbers = (theirs.fileno(), 65536, 1 << 20, 1, 1, -1, 0, *self.shared.descriptors)
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", module, *map(str, numbers)],
-            pass_fds=[theirs.fileno(), *self.shared.descriptors],
-        )
-        theirs.close()
+        found = start((65536, 1 << 20, 1), 1, self.shared, None)
+        self.process = found.process
+        self.channel = Channel(found.sock)
         self.heard, self.descriptors = [], []
         assert self.hear() == Hello()
 
@@ -227,11 +222,11 @@ def test_without_the_relay_sigterm_ends_it():
     process.channel.sock.close()
 
     def ends():
-        process.process.send_signal(signal.SIGTERM)
+        os.kill(process.process.pid, signal.SIGTERM)
         return process.process.poll() is not None
 
     until(ends, 10)
-    assert process.process.returncode == -signal.SIGTERM
+    assert process.process.poll() == -signal.SIGTERM
     client.close()
     upstream.close()
     process.shared.close()
