@@ -8,6 +8,7 @@ __all__ = ["LEAST", "Memory", "bound"]
 # never refused; otherwise that session would stop because others fill the memory.
 LEAST = 4096
 _SHARE = 8  # the share of the memory that is allowed: one part in eight
+_READ = 8  # the share of what is free for one read
 _MOST = 64 << 20  # enough for 250 directions with a full buffer; a higher bound has to be set
 
 
@@ -20,7 +21,7 @@ class Memory:
     """The bytes that the sessions of one process hold unsent, and how many each direction may hold:
     `buffer`, or as many as are free, so that when memory is short all get the same (the dynamic
     threshold of Choudhury and Hahne, IEEE/ACM Transactions on Networking 6(2), 1998). One read is
-    of `largest` bytes at most.
+    of `largest` bytes at most, and of an eighth of what is free: nobody may take all of it at once.
     """
 
     __slots__ = ("_buffer", "_largest", "allowed", "bound", "held", "reading")
@@ -38,7 +39,7 @@ class Memory:
         self.held += count
         free = max(LEAST, self.bound - self.held)
         self.allowed = min(self._buffer, free)
-        self.reading = min(self._largest, free)
+        self.reading = min(self._largest, max(LEAST, free // _READ))
 
     def has(self, count: int) -> bool:
         """Tell whether `count` more bytes have room; asked for datagrams, which may be dropped."""

@@ -20,11 +20,20 @@ def test_where_there_is_plenty_each_may_hold_its_buffer():
 def test_each_may_hold_less_the_less_is_free_but_never_nothing():
     memory = Memory(MIB, 256 << 10, 512 << 10)
     memory.add(MIB - 100_000)
-    assert memory.allowed == memory.reading == 100_000
+    assert (memory.allowed, memory.reading) == (100_000, 12_500)
     memory.add(200_000)
     assert memory.allowed == memory.reading == LEAST
     memory.add(-300_000)
     assert memory.allowed == 200_000
+
+
+def test_one_read_takes_an_eighth_of_what_is_free():
+    memory = Memory(64 * MIB, 256 << 10, 2 * MIB)
+    assert memory.reading == 2 * MIB
+    memory.add(56 * MIB)
+    assert memory.reading == MIB
+    memory.add(8 * MIB)
+    assert memory.reading == LEAST
 
 
 def test_many_that_stand_still_share_what_there_is():

@@ -5,7 +5,7 @@ workers for an upgrade.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ambassador.planes.relay.descriptors import Descriptors
@@ -39,6 +39,7 @@ class Dismissal:
     _ended: list[Worker]
     _timer: asyncio.TimerHandle | None
     _dismissing: asyncio.Task[None] | None
+    _going: Sequence[Worker]  # those that are being let go: they get no sessions
     _is_suspended: bool
     _begun_before: int
     _turns_before: int
@@ -96,21 +97,20 @@ class Dismissal:
         """
         # A door that a client opened meanwhile would begin sessions in a worker that is let go.
         self._doors.are_kept = True
+        self._going = [one for one in self._workers if one is not stays]
         try:
-            await self._dismiss(stays)
+            await self._dismiss()
         finally:
+            self._going = []
             self._doors.are_kept = self._is_suspended
         if stays in self._workers:
             self._doors.open_first(self._listeners())
 
-    async def _dismiss(self, stays: Worker | None) -> None:
+    async def _dismiss(self) -> None:
         self._doors.shut_all()
         await self._doors.settle()
-        going = [one for one in self._workers if one is not stays]
-        sessions = [one for worker in going for one in worker.sessions]
+        going = self._going
         await asyncio.gather(*map(self._recall, going))
-        if stays is not None:
-            self._hand(one for one in sessions if isinstance(one, Session) and one.is_passable)
         told = await self.measure()
         # A worker that has not told all its numbers may have sessions that are not known here.
         done = [one for one in going if one in told and one in self._workers and one.is_ready]
@@ -123,13 +123,18 @@ class Dismissal:
         self.keep()
 
     async def _recall(self, worker: Worker) -> None:
-        """Have `worker` return its connected sessions, some at a time: on the way they wait."""
+        """Have `worker` return its connected sessions, and hand them to a worker that stays, if
+        any; some at a time: on the way they wait.
+        """
         in_vain = 0  # calls without a session; one may be: the answer to an earlier ping came first
         while len(worker) and in_vain < 2 and worker in self._workers:
-            before = len(worker)
+            before = worker.sessions
             try:
                 async with asyncio.timeout(_PATIENCE):
                     await worker.recall(_RECALLED)
             except TimeoutError:  # the worker stands still
                 return
-            in_vain = in_vain + 1 if len(worker) >= before else 0
+            there = set(worker.sessions)
+            back = [one for one in before if one not in there]
+            in_vain = 0 if back else in_vain + 1
+            self._hand(one for one in back if isinstance(one, Session) and one.is_passable)

@@ -94,6 +94,7 @@ class Offload(Dismissal):
         self._loop = asyncio.get_running_loop()
         self._workers: list[Worker] = []
         self._ended: list[Worker] = []
+        self._going = ()
         self._timer: asyncio.TimerHandle | None = None
         self._others: asyncio.TimerHandle | None = None  # prepares, or starts the next worker
         self._not_before = 0.0
@@ -291,7 +292,8 @@ class Offload(Dismissal):
 
     def _hand(self, busy: Iterable[Session]) -> None:
         now = time.monotonic()
-        able = [one for one in self._workers if one.is_ready and not one.stands_still(now)]
+        staying = [one for one in self._workers if one not in self._going]
+        able = [one for one in staying if one.is_ready and not one.stands_still(now)]
         loads = [len(worker) for worker in able]
         shares: list[list[Session]] = [[] for _ in able]
         for session in busy:

@@ -13,6 +13,7 @@ import uvloop
 from ambassador.model import Reason
 from ambassador.planes.relay import offload as module
 from ambassador.planes.relay import worker_main
+from ambassador.planes.relay.outlive import Outlive
 from tests.ports import free_port
 from tests.relay.peers import is_reset, read_exactly
 from tests.relay.running import RunningRelay, route
@@ -70,6 +71,25 @@ def test_busy_sessions_are_shared_by_workers_and_counted_all_the_same(relay, pee
     until(lambda: relay.status().open == 0)
     assert relay.status().to_client == before + 48
     until(lambda: relay.loads() == [])  # nothing to do: they end
+
+
+def test_one_worker_gets_the_sessions_of_the_others_where_it_is_to_outlive_the_relay(
+    relay, peers, tmp_path
+):
+    outlive = Outlive(tmp_path / "admin.sock", 60)
+    relay.call(lambda: setattr(relay.plane.offload, "outlive", outlive))
+    clients = [peers.connect(relay.port) for _ in range(80)]
+    relay.busy(*clients, until_true=lambda: relay.loads() == [40, 40])
+    until(lambda: relay.loads() == [80])
+    for client in clients:
+        client.sendall(b"question")
+        assert read_exactly(client, 8) == b"question"
+    assert relay.loads() == [80]
+    for client in clients:
+        client.close()
+    until(lambda: relay.status().open == 0)
+    assert relay.status().opened == 80
+    until(lambda: relay.loads() == [])  # nothing to do: it ends
 
 
 def test_one_busy_session_needs_one_worker(relay, peers):
