@@ -64,7 +64,6 @@ def main(  # noqa: PLR0917 (the arguments of a process)
         )
     except (BrokenPipeError, ConnectionResetError):  # the relay ended while this process started
         return
-    gc.collect()
     gc.freeze()  # all objects of now stay: the collector need not look at them again
     while not loop.is_over:
         # When several sockets were ready, more will be soon. Yielding lets other processes make
