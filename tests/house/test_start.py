@@ -101,7 +101,8 @@ def imports(tmp_path, plane: str) -> list[set[str]]:
     done = subprocess.run(
         [
             *(sys.executable, "-c", _PROGRAM, str(admin), str(port), str(upstream)),
-            *("run", "--plane", plane, "--admin", str(admin)),
+            # With workers, a first client brings what it takes to start one.
+            *("run", "--plane", plane, "--admin", str(admin), "--workers", "0"),
             f"REDIS_PORT_{port}_TCP=tcp://127.0.0.1:{upstream}",
         ],
         env=unmeasured(os.environ),
