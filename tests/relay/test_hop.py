@@ -184,12 +184,13 @@ def test_an_identity_that_is_replaced_while_clients_come_is_no_error(hop, identi
         before = next(done)
         until(lambda before=before: next(done) > before + 4 or failed)
         assert not failed, number
+    # Asked while clients come: the last one may leave in the middle of a handshake, which counts.
+    assert not hop.far.status().turned_away
     over.set()
     for one in threads[1:]:
         one.join(10)
     hop.listening.close()
     assert failed == []
-    assert not hop.far.status().turned_away
 
 
 def s_client(hop, bundle, *words, said=b"x"):
