@@ -112,7 +112,6 @@ ELSEWHERE: dict[str, str] = {
     "planes.relay.reclaim": "scenario/test_reclaim.py",
     "planes.relay.reclaimed": "scenario/test_reclaim.py",
     "planes.relay.worker_passing": "unit/planes/relay/test_worker_main.py",
-    "planes.relay.worker_process": "scenario/test_reclaim.py",
     "planes.relay.row": "relay/test_doors.py",
     "planes.relay.incoming": "scenario/test_upgrade_sessions.py",
     "planes.relay.onward": "scenario/test_upgrade_sessions.py",

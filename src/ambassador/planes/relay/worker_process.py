@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import socket
+import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,8 @@ from ambassador.sockets.unix import identity, listen
 
 __all__ = ["FoundProcess", "OwnProcess", "WorkerProcess", "start"]
 
+_PAUSE, _LONGEST_PAUSE = 0.0005, 0.02  # seconds between two looks whether a process has ended
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerProcess:
@@ -27,7 +30,7 @@ class WorkerProcess:
     the next relay, with device and inode of that file.
     """
 
-    process: FoundProcess
+    process: OwnProcess | FoundProcess
     sock: socket.socket
     place: tuple[Path, tuple[int, int] | None] | None = None
 
@@ -84,25 +87,68 @@ def start(
     return process
 
 
+class OwnProcess:
+    """A process that this one has started. Its exit code is -N where signal N has ended it. It is
+    used without pidfd_open(2), which kernels before 5.3 and old engines do not allow.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._code: int | None = None
+
+    def poll(self) -> int | None:
+        """Return its exit code once it has ended; None before."""
+        return self._read(os.WNOHANG)
+
+    def kill(self) -> None:
+        """Kill it."""
+        if self.poll() is None:
+            os.kill(self.pid, signal.SIGKILL)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return its exit code once it has ended, after `timeout` seconds at most. Raises
+        TimeoutError.
+        """
+        if timeout is None:
+            code = self._read(0)
+            assert code is not None
+            return code
+        deadline, pause = time.monotonic() + timeout, _PAUSE
+        while (code := self.poll()) is None:
+            if time.monotonic() >= deadline:
+                raise TimeoutError(f"process {self.pid} has not ended after {timeout} s")
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+        return code
+
+    def _read(self, options: int) -> int | None:
+        if self._code is None:
+            try:
+                pid, status = os.waitpid(self.pid, options)
+            except ChildProcessError:  # process 1 of a container has read it, as that of any orphan
+                self._code = 0
+            else:
+                if pid:
+                    self._code = os.waitstatus_to_exitcode(status)
+        return self._code
+
+
 class FoundProcess:
-    """A process that is not our child. Raises OSError where it is gone."""
+    """A process that is not our child, used like an OwnProcess. Raises OSError where it is gone."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
         self._descriptor = os.pidfd_open(pid)
-        self._code = 0
 
     def poll(self) -> int | None:
-        """Return its exit code once it has ended; None before."""
-        if self._descriptor >= 0:
-            poll = select.poll()
-            poll.register(self._descriptor, select.POLLIN)
-            if not poll.poll(0):
-                return None
-            os.close(self._descriptor)
-            self._descriptor = -1
-            self._code = self._read_code()
-        return self._code
+        """Return 0 once it has ended: only its parent can read the exit code."""
+        if self._descriptor < 0:
+            return 0
+        if not self._has_ended(0):
+            return None
+        os.close(self._descriptor)
+        self._descriptor = -1
+        return 0
 
     def kill(self) -> None:
         """Kill it."""
@@ -111,22 +157,14 @@ class FoundProcess:
                 signal.pidfd_send_signal(self._descriptor, signal.SIGKILL)
 
     def wait(self, timeout: float | None = None) -> int:
-        """Return its exit code once it has ended. Raises TimeoutError."""
+        """Return 0 once it has ended, after `timeout` seconds at most. Raises TimeoutError."""
         if self._descriptor >= 0:
-            poll = select.poll()
-            poll.register(self._descriptor, select.POLLIN)
-            poll.poll(None if timeout is None else max(0, round(timeout * 1000)))
-        code = self.poll()
-        if code is None:
+            self._has_ended(None if timeout is None else timeout * 1000)
+        if self.poll() is None:
             raise TimeoutError(f"process {self.pid} has not ended after {timeout} s")
-        return code
+        return 0
 
-    def _read_code(self) -> int:
-        return 0  # only its parent can read it
-
-
-class OwnProcess(FoundProcess):
-    """A process that this one has started. Its exit code is -N where signal N has ended it."""
-
-    def _read_code(self) -> int:
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+    def _has_ended(self, milliseconds: float | None) -> bool:
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLIN)
+        return bool(poll.poll(milliseconds))
