@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+from bisect import bisect_right
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -105,23 +106,14 @@ class Reports:
 
     def flush(self) -> None:
         """Tell everything now."""
+        self._tell_begun(len(self._fresh))
+        self._tell_sums()
+        self.tell_known()
+
+    def tell_known(self) -> None:
+        """Tell now what waits of sessions that the relay has been told of."""
         self.soon = False
         items, self._items = self._items, []
-        fresh, self._fresh = self._fresh, []
-        for pair in fresh:
-            if not pair.told:
-                pair.told = True
-                items.append(_opened(pair))
-                if pair.upstream is not None:
-                    _keep(pair, pair.upstream.sock)
-        short, self._short = self._short, {}
-        for (door, way, event), one in short.items():
-            up, down = one.to_upstream, one.to_client
-            for start in range(0, len(one.totals), _TIMES):
-                connects = tuple(one.connects[start : start + _TIMES])
-                totals = tuple(one.totals[start : start + _TIMES])
-                items.append(Sum(door, way, event, up, down, connects, totals))
-                up = down = 0
         size, piece = 0, list[Item]()
         for item in items:
             piece.append(item)
@@ -132,13 +124,47 @@ class Reports:
         if piece:
             self._tell(News(tuple(piece)))
 
+    def _tell_begun(self, count: int) -> None:
+        """Tell of the first `count` sessions that the relay does not know, but for those that have
+        ended: they are in the sums.
+        """
+        begun, self._fresh = self._fresh[:count], self._fresh[count:]
+        for pair in begun:
+            if not pair.told:
+                pair.told = True
+                self._items.append(_opened(pair))
+                if pair.upstream is not None:
+                    _keep(pair, pair.upstream.sock)
+
+    def _tell_sums(self) -> None:
+        short, self._short = self._short, {}
+        for (door, way, event), one in short.items():
+            up, down = one.to_upstream, one.to_client
+            for start in range(0, len(one.totals), _TIMES):
+                connects = tuple(one.connects[start : start + _TIMES])
+                totals = tuple(one.totals[start : start + _TIMES])
+                self._items.append(Sum(door, way, event, up, down, connects, totals))
+                up = down = 0
+
     def _ask(self) -> None:
         self._asked = True
         self._later(_SOON, self._due)
 
     def _due(self) -> None:
+        """Tell of sessions that are no longer young, and of all that have ended. To tell of a young
+        one costs as much as to carry it, and most of them end before they are asked for.
+        """
         self._asked = False
-        self.flush()
+        lasting = time.monotonic() - _SOON
+        self._tell_begun(bisect_right(self._fresh, lasting, key=_started))
+        self._tell_sums()
+        self.tell_known()
+        if self._fresh:
+            self._ask()
+
+
+def _started(pair: Carried) -> float:
+    return pair.started
 
 
 def _opened(pair: Carried) -> Opened:

@@ -73,7 +73,7 @@ def main(  # noqa: PLR0917 (the arguments of a process)
         timers.run()
         loop.row.turned()
         if loop.reports.soon:
-            loop.reports.flush()
+            loop.reports.tell_known()
         if several and not poller.has_more:
             os.sched_yield()
     poller.close()
