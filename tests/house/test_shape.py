@@ -128,7 +128,6 @@ ELSEWHERE: dict[str, str] = {
     "planes.relay.listener": "relay/test_crowd.py",
     "planes.relay.own": "relay/test_plane.py",
     "planes.relay.plane": "relay/test_plane.py",
-    "planes.relay.reports": "relay/test_doors.py",
     "planes.relay.search": "relay/test_connecting.py",
     "planes.relay.side": "unit/planes/relay/test_pair.py",
     "planes.relay.arrivals": "relay/test_crowd.py",

@@ -159,6 +159,7 @@ class Reports:
         self._tell_begun(bisect_right(self._fresh, lasting, key=_started))
         self._tell_sums()
         self.tell_known()
+        self._fresh = [pair for pair in self._fresh if not pair.told]
         if self._fresh:
             self._ask()
 
