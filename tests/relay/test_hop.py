@@ -172,6 +172,8 @@ def test_an_identity_that_is_replaced_while_clients_come_is_no_error(hop, identi
         except (OSError, AssertionError) as error:
             failed.append(error)
 
+    for relay, keyring in zip((hop.far, hop.near), keyrings, strict=True):
+        relay.call(lambda keyring=keyring: keyring.bundle)  # read, as a program does at its start
     threads = [threading.Thread(target=serve, daemon=True)]
     threads += [threading.Thread(target=come, args=(keep,)) for keep in (False, False, True)]
     for one in threads:

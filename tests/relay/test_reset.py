@@ -107,11 +107,15 @@ def test_an_answer_before_the_end_of_the_question_arrives(relay, ends):
         one.sendall(bytes(1000))
         other.sendall(b"too much")
         reset(other)
-        one.sendall(bytes(1000))
+        try:
+            one.sendall(bytes(1000))
+        except ConnectionResetError:  # a worker, which has a loop of its own, has passed it on
+            met.append(True)
 
+    met = []
     relay.call(all_at_once)
     assert read_exactly(one, 8) == b"too much"
-    assert is_reset(one)
+    assert met or is_reset(one)
     until(lambda: relay.status().open == 0)
 
 
