@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 __all__ = ["MOST", "least_loaded", "wanted", "workers"]
 
-# More than 8 have not been measured; a busy process is 13 MB, 7 of them its own.
+# More than 8 have not been measured; a busy process has 5 MB of its own.
 MOST = 8
 
 
