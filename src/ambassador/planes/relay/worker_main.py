@@ -1,9 +1,9 @@
 """The program of a worker process: it accepts, connects and carries beside the relay, no more.
 
-It is a copy of the relay (`forking.py`), runs no event loop but its poller, and knows no routes: only its
-sessions, and where clients of some listeners are led to (`doorway.py`). When the relay is killed,
-no connection here breaks: the worker goes on, and waits some time for the next relay (`orphan.py`).
-If none comes, it ends with its last session.
+It is a copy of the relay (`forking.py`), runs no event loop but its poller, and knows no routes:
+only its sessions, and where clients of some listeners are led to (`doorway.py`). When the relay is
+killed, no connection here breaks: the worker goes on, and waits some time for the next relay
+(`orphan.py`). If none comes, it ends with its last session.
 """
 
 from __future__ import annotations
