@@ -53,7 +53,8 @@ def test_sixty_clients_at_forty_descriptors_are_all_served_in_turn(start, peers)
         ask(client, b"%02d" % number)
         most = max(most, echo.open)
         client.close()
-    assert 0 < most <= 12
+    # 12 in the first process, and 4 in each of two workers: they have the same limit.
+    assert 0 < most <= 20
     program.wait_for("descriptors_available")
     with peers.connect(port) as client:
         ask(client)

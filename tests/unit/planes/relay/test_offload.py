@@ -77,9 +77,12 @@ def test_one_worker_gets_the_sessions_of_the_others_where_it_is_to_outlive_the_r
     relay, peers, tmp_path
 ):
     outlive = Outlive(tmp_path / "admin.sock", 60)
-    relay.call(lambda: setattr(relay.plane.offload, "outlive", outlive))
+    offload = relay.plane.offload
+    relay.call(lambda: vars(offload).update(outlive=outlive, idle=60.0))
     clients = [peers.connect(relay.port) for _ in range(80)]
     relay.busy(*clients, until_true=lambda: relay.loads() == [40, 40])
+    relay.call(lambda: vars(offload).update(idle=0.2))
+    relay.call(offload._look)
     until(lambda: relay.loads() == [80])
     for client in clients:
         client.sendall(b"question")
