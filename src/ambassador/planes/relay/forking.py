@@ -103,15 +103,24 @@ def _run(
 
 
 def _close_others(keep: Collection[int]) -> None:
-    try:
-        last = max(map(int, os.listdir("/proc/self/fd")))  # noqa: PTH208 (see fork: memory)
-    except OSError:
-        last = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     begin = 0
-    for number in (*sorted(keep), last + 1):
+    for number in (*sorted(keep), _slots()):
         if number > begin:  # CPython asks close_range(2) to close all where there is nothing to do
             os.closerange(begin, number)
         begin = number + 1
+
+
+def _slots() -> int:
+    """Return the size of the table of descriptors (FDSize, proc(5)), which in a child is that of
+    the largest one, about. To list /proc/self/fd instead takes 12 ms for 6,000 of them.
+    """
+    try:
+        status = os.open("/proc/self/status", os.O_RDONLY)
+        said = os.read(status, 8192)
+        os.close(status)
+        return int(said.partition(b"FDSize:")[2].split(None, 1)[0])
+    except (OSError, ValueError, IndexError):
+        return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def _entitle(title: str) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from ambassador.planes.relay import forking
-from tests.wait import until
 
 
 @pytest.fixture
@@ -156,14 +155,28 @@ def children():
 
 def test_without_proc_all_others_are_closed_as_well(said, monkeypatch):
     out, read = said
+    opened = os.open
 
-    def no_such(self):
-        raise FileNotFoundError(str(self))
+    def no_proc(path, flags):
+        if str(path).startswith("/proc"):
+            raise FileNotFoundError(path)
+        return opened(path, flags)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "iterdir", no_such)
+        patch.setattr(forking.os, "open", no_proc)
         patch.setattr(forking.resource, "getrlimit", lambda _: (4096, 4096))
-        pid = forking.fork([out], lambda: os.write(out, b"here"), title="a child")
-    assert read() == "here"
-    until(lambda: os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None, 10)
+        pid = forking.fork([out], lambda: listed(out), title="a child")
+    assert set(read().split()) == {"0", "1", "2", str(out)}
+    assert code(pid) == 0
+
+
+def test_thousands_are_closed_and_those_it_is_given_stay(said):
+    out, read = said
+    many = [os.dup(out) for _ in range(600)]
+    try:
+        pid = forking.fork([many[300], many[599]], lambda: listed(many[300]), title="a child")
+    finally:
+        for one in many:
+            os.close(one)
+    assert set(read().split()) == {"0", "1", "2", str(many[300]), str(many[599])}
     assert code(pid) == 0
