@@ -126,15 +126,17 @@ class Dismissal:
         """Have `worker` return its connected sessions, and hand them to a worker that stays, if
         any; some at a time: on the way they wait.
         """
+        stays = len(self._going) < len(self._workers)
         in_vain = 0  # calls without a session; one may be: the answer to an earlier ping came first
         while len(worker) and in_vain < 2 and worker in self._workers:
-            before = worker.sessions
+            count, before = len(worker), worker.sessions if stays else ()
             try:
                 async with asyncio.timeout(_PATIENCE):
                     await worker.recall(_RECALLED)
             except TimeoutError:  # the worker stands still
                 return
-            there = set(worker.sessions)
-            back = [one for one in before if one not in there]
-            in_vain = 0 if back else in_vain + 1
-            self._hand(one for one in back if isinstance(one, Session) and one.is_passable)
+            in_vain = in_vain + 1 if len(worker) >= count else 0
+            if stays:
+                there = set(worker.sessions)
+                back = [one for one in before if one not in there]
+                self._hand(one for one in back if isinstance(one, Session) and one.is_passable)
