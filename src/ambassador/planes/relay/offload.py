@@ -96,7 +96,7 @@ class Offload(Dismissal):
         self._ended: list[Worker] = []
         self._going = ()
         self._timer: asyncio.TimerHandle | None = None
-        self._others: asyncio.TimerHandle | None = None  # prepares, or starts the next worker
+        self._others: asyncio.TimerHandle | None = None  # starts the next worker
         self._not_before = 0.0
         self._is_suspended = False
         self._quiet: list[Session] = []  # lasting sessions that wait for a worker to be ready
@@ -257,7 +257,7 @@ class Offload(Dismissal):
         """Import `modules`, one every few milliseconds: 2 ms at most, and 7 all together."""
         for name in modules:
             importlib.import_module(f"ambassador.planes.relay.{name}")
-            self._others = self._loop.call_later(_APART, self._prepare, modules)
+            self._loop.call_later(_APART, self._prepare, modules)
             return
 
     def _begin_sample(self) -> None:
