@@ -15,7 +15,7 @@ import socket
 import traceback
 
 from ambassador.planes.relay.poller import Poller
-from ambassador.planes.relay.shared import CALLERS, FIXED, Shared
+from ambassador.planes.relay.shared import CALLERS, Shared
 from ambassador.planes.relay.silence import SilenceWatch
 from ambassador.planes.relay.timers import Timers
 from ambassador.planes.relay.worker_loop import WorkerLoop
@@ -28,40 +28,27 @@ def _say(error: Exception) -> None:
         traceback.print_exception(error)
 
 
-def _own(waiting: int) -> socket.socket:
-    """Return the socket at which this process will wait for the next relay. A process that connects
-    to it sees the pid of this process and not that of the relay, which made the socket:
-    SO_PEERCRED is of the process that called listen(2) last.
-    """
-    sock = socket.socket(fileno=waiting)
-    sock.listen(CALLERS)
-    return sock
-
-
-def main(  # noqa: PLR0917 (the arguments of a process)
-    descriptor: int,
-    limit: int,
-    memory: int,
+def main(  # noqa: PLR0917 (all that a worker is given)
+    sock: socket.socket,
+    arguments: tuple[int, int, int],
     row: int,
-    each: int,
-    waiting: int,
-    outlive: int,
-    *shared: int,
+    shared: Shared,
+    waiting: socket.socket | None,
+    outlive: float,
 ) -> None:
-    """Work until the relay is gone and the last session has ended. `descriptor`: of the channel;
-    `limit`, `memory`: see Poller; `row`, `each`, `waiting` (-1: none), `outlive` (milliseconds):
-    see WorkerLoop; `shared`: descriptors, see Shared.
+    """Work until the relay is gone and the last session has ended. `sock`: the channel;
+    `arguments`: limit and memory, see Poller, and each; for the rest see WorkerLoop.
     """
+    limit, memory, each = arguments
     timers = Timers(_say)
     poller = Poller(limit, _say, later=timers.call_later, memory=memory)
     SilenceWatch(poller)
-    common = Shared((len(shared) - FIXED) // 2, shared)
+    if waiting is not None:
+        # A process that connects to it sees the pid of this process then and not that of the relay,
+        # which made the socket: SO_PEERCRED is of the process that called listen(2) last.
+        waiting.listen(CALLERS)
     try:
-        loop = WorkerLoop(
-            *(socket.socket(fileno=descriptor), poller, common, row, bool(each)),
-            waiting=_own(waiting) if waiting >= 0 else None,
-            outlive=outlive / 1000,
-        )
+        loop = WorkerLoop(sock, poller, shared, row, bool(each), waiting=waiting, outlive=outlive)
     except (BrokenPipeError, ConnectionResetError):  # the relay ended while this process started
         return
     gc.freeze()  # all objects of now stay: the collector need not look at them again

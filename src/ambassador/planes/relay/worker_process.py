@@ -49,7 +49,6 @@ def start(
     """Start a worker. `arguments` are limit, memory and each of `worker_main.main`; `lasting`: it
     outlives the relay. Raises OSError.
     """
-    limit, memory, each = arguments
     shared.cells[row * COLUMNS + LET_GO] = 0
     place = None
     waiting = None
@@ -64,15 +63,11 @@ def start(
     given = [theirs.fileno(), *shared.descriptors]
     if waiting is not None:
         given.append(waiting.fileno())
-    numbers = (theirs.fileno(), limit, memory, row, each)
-    wait = (
-        waiting.fileno() if waiting else -1,
-        round(1000 * lasting.seconds) if lasting else 0,
-    )
+    seconds = lasting.seconds if lasting is not None else 0.0
     try:
         pid = fork(
             given,
-            partial(worker_main.main, *numbers, *wait, *shared.descriptors),
+            partial(worker_main.main, theirs, arguments, row, shared, waiting, seconds),
             title=f"ambassador worker {row} (relay.worker_main)",
             ignored=MEANT_FOR_ALL,
         )
