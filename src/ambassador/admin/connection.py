@@ -54,7 +54,8 @@ def configured(build: Callable[[], Any], head_limit: int) -> uvicorn.Config:
 class Connection(H11Protocol):
     """`head_time`: seconds in which the head of a request must have come. `send_time`: seconds for
     which a client may read nothing of its answer. `lost` is called when the connection has ended.
-    `reads` has the tasks of requests that change nothing, while they are being answered.
+    `reads` has the tasks of requests that change nothing, while they are being answered; `unbegun`
+    those of requests whose application is still being built.
     """
 
     def __init__(
@@ -66,8 +67,9 @@ class Connection(H11Protocol):
         send_time: float,
         lost: Callable[[Connection], None],
         reads: set[asyncio.Task[Any]],
+        unbegun: set[asyncio.Task[Any]],
     ) -> None:
-        told = {"gone": self.gone, "reads": reads}
+        told = {"gone": self.gone, "reads": reads, "unbegun": unbegun}
         super().__init__(config, state, told, asyncio.get_running_loop())
         self._head_time = head_time
         self._send_time = send_time

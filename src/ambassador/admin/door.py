@@ -73,6 +73,7 @@ class Door:
         self._turned_away: set[socket.socket] = set()
         self._emptied = asyncio.Event()
         self._reads: set[asyncio.Task[Any]] = set()  # requests that change nothing, not answered
+        self._unbegun: set[asyncio.Task[Any]] = set()  # requests whose application is being built
 
     @property
     def _is_shared(self) -> bool:
@@ -121,7 +122,8 @@ class Door:
 
     async def stop(self) -> None:
         """Stop answering: remove the file of the socket, then close the socket and every
-        connection. Requests that change nothing and are not answered in time get 503.
+        connection. Requests that change nothing and are not answered in time, and those that have
+        not begun, get 503.
         """
         if isinstance(self._socket, PathSocket):
             remove(self._socket)
@@ -134,10 +136,10 @@ class Door:
                 connection.leave()
         if any(not connection.waits for connection in self._open):
             await asyncio.sleep(_CLOSING)
-        if reads := set(self._reads):
-            for task in reads:
-                task.cancel()  # answered with 503 (web.py)
-            await asyncio.wait(reads, timeout=_CLOSING)
+        if left := self._reads | self._unbegun:
+            for task in left:
+                task.cancel()  # answered with 503 (web.py, health.py)
+            await asyncio.wait(left, timeout=_CLOSING)
         for connection in list(self._open):
             connection.abort()
         while self._open:  # the loop calls `_ended` for each of them
@@ -165,6 +167,7 @@ class Door:
             send_time=SEND_TIME,
             lost=self._ended,
             reads=self._reads,
+            unbegun=self._unbegun,
         )
 
     async def _import(self) -> None:

@@ -17,11 +17,13 @@ from ambassador.core.phase import Phase
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-__all__ = ["UntilAsked", "alive", "ready", "unanswerable"]
+__all__ = ["STOPPING", "UntilAsked", "alive", "ready", "unanswerable"]
 
 _SERVED = (Phase.READY, Phase.LEAVING)
 # Headers of a browser: the whole API judges whether its page may ask.
 _OF_A_PAGE = frozenset({b"origin", b"sec-fetch-site"})
+
+STOPPING = "this ambassador is stopping and answers no longer; ask again"
 
 _Answer = tuple[str, bool]
 
@@ -60,18 +62,28 @@ class UntilAsked:
             text, good = answer(self._reconciler)
             await _send(send, 200 if good else 503, "text/plain; charset=utf-8", f"{text}\n")
             return
-        try:
-            app = await self._application()
-        except Exception as error:
-            await _send(send, 503, "application/json", unanswerable(error))
-            return
+        app = self._built
+        if app is None:
+            try:
+                app = await self._application(scope)
+            except asyncio.CancelledError:  # the door stops
+                await _send(send, 503, "application/json", _told(STOPPING))
+                return
+            except Exception as error:
+                await _send(send, 503, "application/json", unanswerable(error))
+                return
         await app(scope, receive, send)
 
-    async def _application(self) -> ASGIApp:
-        async with self._building:
-            if self._built is None:
-                self._built = await asyncio.to_thread(self._imported)
-            return self._built
+    async def _application(self, scope: Scope) -> ASGIApp:
+        unbegun = scope.get("state", {}).get("unbegun", set())
+        unbegun.add(task := asyncio.current_task())
+        try:
+            async with self._building:
+                if self._built is None:
+                    self._built = await asyncio.to_thread(self._imported)
+                return self._built
+        finally:
+            unbegun.discard(task)
 
     def _imported(self) -> ASGIApp:
         import_starlette()
@@ -89,13 +101,17 @@ def _is_plain(scope: Scope) -> bool:
 
 def unanswerable(error: Exception) -> str:
     """Log that the modules that answer cannot be imported; return the answer to the client."""
-    import json  # noqa: PLC0415 (only where something is wrong)
-
     what = (
         f"what answers here cannot be imported: {type(error).__name__}: {error}; if another "
         "version has been installed, start it: ambassador run --upgrade, which ends no session"
     )
     log.event(log.ERROR, "unanswerable", what, error=str(error))
+    return _told(what)
+
+
+def _told(what: str) -> str:
+    import json  # noqa: PLC0415 (only where something is wrong)
+
     return json.dumps({"kind": "failed", "message": what, "problems": [], "notes": []})
 
 

@@ -20,7 +20,7 @@ from ambassador.admin.bounds import Bounds, Followers, Shared
 from ambassador.admin.examples import curl_of, explained, with_example
 from ambassador.admin.faults import MANNERS, fault_of, view_of
 from ambassador.admin.guards import Guarded, OfThisHost, Paced, Token, told
-from ambassador.admin.health import alive, ready
+from ambassador.admin.health import STOPPING, alive, ready
 from ambassador.admin.lines import lines_of
 from ambassador.admin.operations import ASKED, OPERATIONS, Events, Operation
 from ambassador.admin.page import page_routes
@@ -240,7 +240,7 @@ def _safely(answer: _Answer) -> _Answer:
         try:
             return await answer(request)
         except asyncio.CancelledError:  # the door stops, or the loop ends
-            ending = RunError("this ambassador is stopping and answers no longer; ask again")
+            ending = RunError(STOPPING)
             return Response(_told_of(ending), 503, media_type="application/json")
         except AmbassadorError as error:
             # in a thread: it may have thousands of problems

@@ -209,10 +209,7 @@ class Waker:
                 what = "has ended, but what it started keeps its stderr open"
             raise EngineError(f"AMBASSADOR_WAKE_COMMAND: {what} after {_START:g} s") from None
         finally:  # nobody waits for it any more
-            if process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
+            await _ended(process)
         if process.returncode:
             words = printable(said[:160].decode(errors="replace").strip())
             raise EngineError(f"AMBASSADOR_WAKE_COMMAND ends with {process.returncode}: {words}")
@@ -260,3 +257,20 @@ class Waker:
         state = entry.get("State") if isinstance(entry, dict) else None
         state = state if isinstance(state, dict) else {}
         return str(state.get("StartedAt", "")) if state.get("Running") else ""
+
+
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    """Kill `process` where it still runs, let go of its stderr, and reap it: even when the loop
+    ends meanwhile and cancels this once more.
+    """
+    # Process has no public name for this. close() kills (asyncio, base_subprocess.py), and lets go
+    # of a stderr that what it started keeps open.
+    process._transport.close()  # type: ignore[attr-defined]
+    cancelled = False
+    while process.returncode is None:
+        try:
+            await process.wait()
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled:
+        raise asyncio.CancelledError

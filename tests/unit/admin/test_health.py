@@ -3,6 +3,7 @@
 import json
 import socket
 import sys
+import threading
 
 import pytest
 
@@ -88,3 +89,27 @@ def test_a_client_that_is_turned_away_before_it_has_asked_may_still_ask(
 def test_an_ambassador_that_is_not_asked_imports_nothing_that_answers(serve, tmp_path, monkeypatch):
     monkeypatch.setattr(door, "import_uvicorn", lambda: pytest.fail("nobody has asked"))
     serve(tmp_path / "admin.sock")
+
+
+def test_a_request_that_has_not_begun_ends_with_the_door(looping, serve, tmp_path, monkeypatch):
+    """Also one whose client has gone: it was refused for the rest that it sent."""
+    go_on = threading.Event()
+    asked = threading.Event()
+
+    def slow():
+        asked.set()
+        go_on.wait(10)
+
+    monkeypatch.setattr(health, "import_starlette", slow)
+    path = tmp_path / "admin.sock"
+    server = serve(path)
+    with connect(path) as gone, connect(path) as waits:
+        gone.sendall(
+            b"POST /v1/hold HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
+        )
+        assert ended(gone).startswith(b"HTTP/1.1 400")
+        waits.sendall(b"POST /v1/hold HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+        assert asked.wait(10)
+        looping.do(server.stop())
+        assert b"is stopping" in ended(waits)
+    go_on.set()

@@ -1,4 +1,7 @@
 import asyncio
+import gc
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -210,3 +213,54 @@ def test_what_was_woken_is_stopped_when_nothing_is_open_for_long_enough(play):
         one.close()
 
     play(story)
+
+
+@pytest.mark.parametrize("turns", range(5))
+def test_a_command_is_reaped_though_the_loop_ends_with_it(play, tmp_path, turns):
+    number = tmp_path / "pid"
+
+    async def story(engine):
+        engine.containers = [entry("db", state="exited")]
+        script = tmp_path / "wake"
+        script.write_text(
+            f"#!/bin/sh\necho $$ >{number}.new\nmv {number}.new {number}\nexec sleep 100"
+        )
+        script.chmod(0o755)
+        one = feed(engine, command=(str(script),))
+        await begun(one)
+        one.wanted(HOST)
+        await until(number.exists)
+        one.close()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+
+    play(story)
+    assert not Path(f"/proc/{number.read_text().strip()}").exists()
+    gc.collect()  # a transport that is not closed says so now
+
+
+def test_what_a_command_started_may_keep_its_stderr(play, tmp_path, monkeypatch):
+    monkeypatch.setattr(wake, "_START", 0.5)
+    number = tmp_path / "pid"
+
+    async def story(engine):
+        engine.containers = [entry("db", state="exited")]
+        script = tmp_path / "wake"
+        script.write_text(f"#!/bin/sh\nsleep 100 &\necho $! >{number}\n")
+        script.chmod(0o755)
+        one = feed(engine, command=(str(script),))
+        await begun(one)
+        before = descriptors()
+        one.wanted(HOST)
+        await until(lambda: "keeps its stderr open after 0.5 s" in one.view(HOST)[1])
+        await until(lambda: descriptors() <= before)
+        one.close()
+
+    try:
+        play(story)
+    finally:
+        os.kill(int(number.read_text()), signal.SIGKILL)
+
+
+def descriptors():
+    return len(list(Path("/proc/self/fd").iterdir()))
