@@ -33,7 +33,7 @@ _Sessions: TypeAlias = "dict[_Key, ssl.SSLSession]"
 
 _MOST_SESSIONS = 1024  # that can be resumed, one for each address
 _WITH_NAMES = 2  # the version of a PROXY header that has room for the host name asked for
-_ANEW = 600.0  # seconds after which a new ticket is taken, long before the first has expired
+_ANEW = 600.0  # seconds after which a session is no longer resumed, long before it expires
 _MAKE = "ambassador pair big-server client-server"
 
 
@@ -140,9 +140,10 @@ class Keyring:
         # A resumed session is not verified again, so the key has the name and the context.
         key = host, address, where.port, tls, named
         session = self._sessions.get(key)
+        if session is not None and self._clock() - session.time >= _ANEW:
+            session = None
         found = TlsSocket(sock, context, accepts=False, host=host, session=session)
         found.remember = partial(_remember, self._sessions, key)
-        found.remembers = session is not None and self._clock() - session.time < _ANEW
         if not named and tls.verify is not Verify.NONE:
             found.judge = partial(_misplaced, where, bundle.peer)
         return found

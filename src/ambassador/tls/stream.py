@@ -13,8 +13,9 @@ import ssl
 from collections.abc import Callable
 
 from ambassador.core.identity import Names
+from ambassador.tls.contexts import ALPN
 from ambassador.tls.dialect import Dialect
-from ambassador.tls.hello import is_whole, server_name
+from ambassador.tls.hello import is_whole, resumes, server_name
 from ambassador.tls.records import LARGEST, NOTHING, Records
 from ambassador.tls.shown import NOBODY, shown_by
 from ambassador.tls.words import spoken
@@ -26,6 +27,7 @@ _PIECE = 64 << 10  # bytes that are encrypted before the kernel has taken them
 # of them for as long as the session, and the largest flight has 1.3 KB.
 _FLIGHT = 640
 _RECORD = 16 << 10  # of one record (RFC 8446, section 5.1)
+_OURS = ALPN.encode()
 _transmit = socket.SocketType.send
 
 
@@ -33,8 +35,8 @@ class TlsSocket(Records):
     """Takes over `sock`. `names` are those of the other side, once `handshake` is complete."""
 
     __slots__ = (
-        "_early", "_fresh", "_listens", "asked_for", "dialect", "hello", "judge", "remember",
-        "remembers", "resumed", "shown", "side", "unwanted", "waits",
+        "_early", "_first", "_fresh", "_listens", "asked_for", "dialect", "hello", "judge",
+        "remember", "resumed", "shown", "side", "unwanted", "waits",
     )  # fmt: skip
 
     def __init__(
@@ -50,6 +52,7 @@ class TlsSocket(Records):
         self.hello: bytes | None = None  # the client's first bytes, while its host name is needed
         self.asked_for = ""  # that name
         self._listens = accepts  # the other side has to send something first
+        self._first: bytes | None = b"" if accepts else None  # see _without_ticket
         self.waits = False  # the handshake does not begin before the client has sent something
         self._fresh = False  # bytes that came with the end of the handshake are not read yet
         self._early = b""  # bytes to send after the handshake
@@ -58,7 +61,6 @@ class TlsSocket(Records):
         self.resumed = False
         self.judge: Callable[[TlsSocket], str] | None = None  # why the other side is refused
         self.remember: Callable[[ssl.SSLSession], None] | None = None  # gets what to resume by
-        self.remembers = False  # the ticket of this session can be used again
         self.dialect: Dialect | None = None
         self.side: Callable[..., object] | None = None  # carries this socket; see planes.relay.side
 
@@ -77,12 +79,17 @@ class TlsSocket(Records):
                     if self.hello is not None:
                         self._note(count)
                     rest = self._room[1][:count]
+                    if self._first is not None:
+                        self._without_ticket(bytes(rest))
                 self._in.write(rest[:_FLIGHT])
                 rest = rest[_FLIGHT:]
             self._listens = True
             try:
                 self._raw.do_handshake()
             except ssl.SSLWantReadError:
+                if self._first and not rest:
+                    rest = self._with_ticket()
+                    continue
                 self.flush()
                 continue
             except (ssl.SSLError, ssl.CertificateError) as error:
@@ -94,6 +101,37 @@ class TlsSocket(Records):
             self._in.write(rest)
         self._met()
         return True
+
+    def _without_ticket(self, first: bytes) -> None:
+        """Give no ticket to a client that resumes and will use its own again, as another ambassador
+        does: OpenSSL 3.0 decodes the client's certificate once more to make one.
+        """
+        self._first = None
+        if resumes(first, _OURS):
+            self._first = first
+            self._begin(tickets=0)
+
+    def _with_ticket(self) -> memoryview:
+        """The first message was answered. If the client's session cannot be resumed, begin anew:
+        return its first bytes, and the answer is dropped.
+        """
+        first, self._first = self._first, None
+        if first is None or self._raw.session_reused:
+            self.flush()
+            return NOTHING
+        self._begin()
+        return memoryview(first)
+
+    def _begin(self, tickets: int | None = None) -> None:
+        """Have OpenSSL begin as the server, with so many `tickets` to give."""
+        context = self._raw.context
+        usual: int = context.num_tickets
+        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        context.num_tickets = usual if tickets is None else tickets
+        try:  # the object of OpenSSL takes the number over (SSL_CTX_set_num_tickets(3))
+            self._raw = context._wrap_bio(self._in, self._out, True)
+        finally:
+            context.num_tickets = usual
 
     def _note(self, count: int) -> None:
         """Look for the host name in `count` more bytes."""
@@ -109,7 +147,7 @@ class TlsSocket(Records):
             self.failure, self.unwanted = why, True
             raise ConnectionAbortedError(errno.ECONNABORTED, why)
         self.shaking, self.judge = False, None
-        if self.resumed and self.remembers:
+        if self.resumed:  # what it was resumed by can be used again
             self.remember = None
         self._fresh = True
         self._heard = self._in.pending > 0
