@@ -179,8 +179,8 @@ class Supervisor:
             self._environ.update(listen, LISTEN_FDNAMES=":".join(kept))
         for number in _CHANGED:
             _signal.signal(number, _signal.SIG_DFL)
-        # SIGHUP ends a program that does not handle it yet: it stays blocked until then.
-        _signal.pthread_sigmask(_signal.SIG_SETMASK, (_signal.SIGHUP,))
+        # These would end a program that does not handle them yet: they stay blocked until then.
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, (_signal.SIGHUP, _signal.SIGINT))
         try:
             os.execvpe(self._command[0], self._command, self._environ)  # noqa: S606 (that is it)
         except OSError as error:

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -133,3 +134,12 @@ def test_a_start_that_fails_ends_with_2(arguments):
     command = (*BEFORE, sys.executable, "-m", "ambassador", "run", *arguments)
     done = subprocess.run(command, check=False, timeout=20, capture_output=True)
     assert done.returncode == 2
+
+
+@pytest.mark.parametrize("later", [0, 0.005, 0.02, 0.05, 0.1, 0.2])
+def test_an_interrupt_at_whatever_moment_of_the_start_stops_it(run, later):
+    program = run(before=BEFORE)
+    until(lambda: children(program.process.pid), what="the program")
+    time.sleep(later)  # the moment is what is tested
+    program.send(signal.SIGINT)
+    assert program.exit_code() == 0

@@ -22,7 +22,7 @@ names = {int(one): one.name for one in signal.Signals}
 for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2):
     signal.signal(number, lambda number, _: heard.append(names[number]))
 heard = []
-signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGHUP,))
+signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGHUP, signal.SIGINT))
 def say(*words):
     with open(here, "a") as file:
         print(*words, file=file)

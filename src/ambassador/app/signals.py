@@ -69,6 +69,7 @@ async def serve(
     loop.add_signal_handler(signal.SIGUSR2, replacement.ask)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ask_to_stop, number.name)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))  # see supervisor.py
     if os.getpid() == 1:
         # Not by the loop's own function: uvloop keeps SIGCHLD for itself and refuses it.
         signal.signal(signal.SIGCHLD, lambda *_: _reap())

@@ -76,7 +76,8 @@ class _Verbs(click.Group):
             _refuse_mistyped_verb(args)
             args = ["run", *args]
         if args[:1] != ["run"]:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGHUP,))
+            # The image's process 1 blocks SIGINT, too (supervisor.py).
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGHUP, signal.SIGINT))
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
