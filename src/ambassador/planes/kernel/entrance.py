@@ -11,16 +11,17 @@ the ways through it, and removes the old one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from socket import AF_INET, AF_INET6, inet_ntop
 from typing import NamedTuple
 
 from ambassador.model import Ranges
 from ambassador.planes.kernel.layout import TABLE
 
-__all__ = ["LET", "Entrance", "closed", "mended", "replaced"]
+__all__ = ["LET", "Entrance", "closed", "large", "mended", "replaced"]
 
 LET = "let"  # the names of entrances begin with it
+_MANY = 500  # ranges: less than these take nft 5 ms
 _NAME = re.compile(rf"({LET}[46]_[0-9a-f]+)_")
 
 
@@ -81,16 +82,27 @@ class Entrance(NamedTuple):
         )
 
 
-def replaced(installed: Iterable[Entrance], wanted: Iterable[Entrance]) -> tuple[str, str]:
-    """Return two texts: commands that make new sets, before the ways change; and commands that
-    remove entrances which no way uses any longer, after it. `installed` and `wanted`: the entrances
-    of all ways of the table, before and after.
+def large(installed: Iterable[Entrance], wanted: Iterable[Entrance]) -> list[Entrance]:
+    """Return an entrance for each set that `wanted` entrances have and `installed` ones have not,
+    if it is so large that it is worth a transaction of its own.
+    """
+    here = {entrance.set for entrance in installed}
+    sets = {one.set: one for one in wanted if len(one.ranges.firsts) >= _MANY}
+    return [one for name, one in sets.items() if name not in here]
+
+
+def replaced(
+    installed: Iterable[Entrance], wanted: Iterable[Entrance], made: Container[str] = ()
+) -> tuple[str, str]:
+    """Return two texts: commands that make new sets, except those that are `made` already, before
+    the ways change; and commands that remove entrances which no way uses any longer, after it.
+    `installed` and `wanted`: the entrances of all ways of the table, before and after.
     """
     before = {entrance.chain: entrance.set for entrance in installed}
     after = {entrance.chain: entrance for entrance in wanted}
     sets = {entrance.set: entrance for entrance in after.values()}
     here = set(before.values())
-    come = [entrance.elements() for name, entrance in sets.items() if name not in here]
+    come = [one.elements() for name, one in sets.items() if name not in here and name not in made]
     gone = closed([name for name in before if name not in after], here - sets.keys())
     return "".join(come), "".join(f"{line}\n" for line in gone)
 

@@ -13,11 +13,21 @@ from typing import NamedTuple
 
 from ambassador.planes.kernel.messages import ACK, CREATE, EXCLUSIVE, NEST, attribute, message
 
-__all__ = ["REGISTER", "U32", "Chain", "batch", "compare", "expression"]
+__all__ = [
+    "REGISTER",
+    "U32",
+    "Chain",
+    "batch",
+    "compare",
+    "expression",
+    "request",
+    "text",
+    "whole",
+]
 
 _SUBSYSTEM = 10  # NFNL_SUBSYS_NFTABLES
 _BEGIN, _END = 16, 17  # NFNL_MSG_BATCH_*
-_TABLE, _CHAIN, _RULE = (_SUBSYSTEM << 8 | kind for kind in (0, 3, 6))  # NFT_MSG_NEW*
+_TABLE, _CHAIN, _RULE = 0, 3, 6  # NFT_MSG_NEW*
 _APPEND = 0x800  # NLM_F_APPEND
 _INET = 1  # NFPROTO_INET
 _FLAG_OWNER = 2  # NFT_TABLE_F_OWNER
@@ -38,32 +48,40 @@ class Chain(NamedTuple):
 
 def batch(table: str, chains: Iterable[Chain], number: Callable[[], int]) -> list[bytes]:
     """Return the transaction that makes `table`; `number` returns the next sequence number."""
-    named = attribute(1, _text(table))  # NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, NFTA_RULE_TABLE
-
-    def request(kind: int, body: bytes, flags: int = 0) -> bytes:
-        return message(kind, CREATE | ACK | flags, number(), _INET, body)
-
-    requests = [
-        message(_BEGIN, 0, number(), 0, b"", resource=_SUBSYSTEM),
-        request(_TABLE, named + attribute(2, U32.pack(_FLAG_OWNER)), EXCLUSIVE),
-    ]
+    named = attribute(1, text(table))  # NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, NFTA_RULE_TABLE
+    owner = named + attribute(2, U32.pack(_FLAG_OWNER))
+    requests = [request(_TABLE, owner, number(), CREATE | EXCLUSIVE)]
     for chain in chains:
         # NFTA_HOOK_HOOKNUM and _PRIORITY; NFTA_CHAIN_NAME, _HOOK and _TYPE
         at = attribute(1, U32.pack(chain.hook)) + attribute(2, _I32.pack(chain.priority))
-        body = attribute(3, _text(chain.name)) + attribute(NEST | 4, at)
-        requests.append(request(_CHAIN, named + body + attribute(7, _text(chain.kind))))
+        body = attribute(3, text(chain.name)) + attribute(NEST | 4, at)
+        body += attribute(7, text(chain.kind))
+        requests.append(request(_CHAIN, named + body, number(), CREATE))
         for rule in chain.rules:
             # NFTA_RULE_CHAIN and _EXPRESSIONS
-            body = attribute(2, _text(chain.name)) + attribute(NEST | 4, rule)
-            requests.append(request(_RULE, named + body, _APPEND))
-    # The end has number 0: `transact` waits for the answer to the last numbered request.
-    requests.append(message(_END, 0, 0, 0, b"", resource=_SUBSYSTEM))
-    return requests
+            body = attribute(2, text(chain.name)) + attribute(NEST | 4, rule)
+            requests.append(request(_RULE, named + body, number(), CREATE | _APPEND))
+    return whole(requests)
+
+
+def request(kind: int, body: bytes, number: int, flags: int = 0) -> bytes:
+    """Return one request of a transaction, of the type `kind` (NFT_MSG_*), for family inet."""
+    return message(_SUBSYSTEM << 8 | kind, ACK | flags, number, _INET, body)
+
+
+def whole(requests: Iterable[bytes]) -> list[bytes]:
+    """Return the transaction of `requests`."""
+    # Both ends have number 0: `transact` waits for the answer to the last numbered request.
+    return [
+        message(_BEGIN, 0, 0, 0, b"", resource=_SUBSYSTEM),
+        *requests,
+        message(_END, 0, 0, 0, b"", resource=_SUBSYSTEM),
+    ]
 
 
 def expression(name: str, data: bytes) -> bytes:
     """Return one expression of a rule."""
-    return attribute(NEST | 1, attribute(1, _text(name)) + attribute(NEST | 2, data))
+    return attribute(NEST | 1, attribute(1, text(name)) + attribute(NEST | 2, data))
 
 
 def compare(value: bytes, *, equal: bool = True) -> bytes:
@@ -76,5 +94,6 @@ def compare(value: bytes, *, equal: bool = True) -> bytes:
     )
 
 
-def _text(word: str) -> bytes:
+def text(word: str) -> bytes:
+    """Return `word` as the kernel reads it."""
     return word.encode() + b"\0"

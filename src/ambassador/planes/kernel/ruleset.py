@@ -8,11 +8,11 @@ have chains of their own. The static part is layout.py.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from ambassador.model import Proto, Ranges
-from ambassador.planes.kernel.entrance import LET, Entrance, closed, mended, replaced
+from ambassador.planes.kernel.entrance import LET, Entrance, closed, large, mended, replaced
 from ambassador.planes.kernel.layout import COUNTERS, TABLE, dnat_by_map
 from ambassador.planes.kernel.timeouts import timeout
 
@@ -22,10 +22,12 @@ __all__ = [
     "Share",
     "Way",
     "count",
+    "counted",
     "emptied",
     "entrances",
     "entrances_mended",
     "forgive",
+    "large_sets",
     "lease",
     "plain",
     "transaction",
@@ -132,20 +134,29 @@ class Way(NamedTuple):
             yield f"to{self.family}", name, f"{share.address} . {share.port}"
 
 
-def entrances(before: Iterable[Way], after: Iterable[Way]) -> tuple[str, str]:
+def entrances(
+    before: Iterable[Way], after: Iterable[Way], made: Container[str] = ()
+) -> tuple[str, str]:
     """Return the commands for entrances before a `transaction`, and at its end; `before` and
-    `after` are all ways of the table. Empty where none has an entrance.
+    `after` are all ways of the table. Empty where none has an entrance. Sets that are `made` exist.
     """
-    return replaced(filter(None, map(_entrance, before)), filter(None, map(_entrance, after)))
+    return replaced(_entrances(before), _entrances(after), made)
+
+
+def large_sets(before: Iterable[Way], after: Iterable[Way]) -> list[Entrance]:
+    """Return an entrance for each large set of ranges that is new `after`."""
+    return large(_entrances(before), _entrances(after))
 
 
 def entrances_mended(ways: Iterable[Way]) -> str:
     """Return the commands that restore the sets of entrances for all `ways` of the table."""
-    return mended(filter(None, map(_entrance, ways)))
+    return mended(_entrances(ways))
 
 
-def _entrance(way: Way) -> Entrance | None:
-    return way.entrance
+def _entrances(ways: Iterable[Way]) -> Iterator[Entrance]:
+    for way in ways:
+        if (entrance := way.entrance) is not None:
+            yield entrance
 
 
 def transaction(before: Mapping[Key, Way], after: Mapping[Key, Way], gone: str = "") -> str:
@@ -180,6 +191,16 @@ def transaction(before: Mapping[Key, Way], after: Mapping[Key, Way], gone: str =
 def count(ports: Iterable[Port]) -> str:
     """Return the commands that begin counting the flows of `ports`."""
     return _text(_elements("add", _counters(ports)))
+
+
+def counted(counters: Mapping[str, Mapping[int, object]]) -> set[Port]:
+    """Return the ports that are counted, where `counters` has a counter for each set and port."""
+    return {
+        (proto, port)
+        for proto in Proto
+        for name in COUNTERS
+        for port in counters.get(f"{name}_{proto}", ())
+    }
 
 
 def uncount(ports: Iterable[Port]) -> str:

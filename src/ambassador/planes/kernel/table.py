@@ -11,11 +11,9 @@ from collections.abc import Collection, Iterable, Mapping
 
 from ambassador import log
 from ambassador.errors import PlaneError, UnsureError
-from ambassador.model import Proto
 from ambassador.planes.kernel import ruleset, stops
 from ambassador.planes.kernel.layout import (
     CHAINS,
-    COUNTERS,
     LAYOUT,
     TABLE,
     mended,
@@ -30,7 +28,7 @@ from ambassador.planes.kernel.tracking import takes_up
 from ambassador.planes.kernel.transaction import Change
 from ambassador.planes.kernel.watch import RulesetWatch
 
-__all__ = ["Table", "counted", "foreign", "inherit", "retire"]
+__all__ = ["Table", "foreign", "inherit", "retire"]
 
 _LEAST, _MOST = 0.5, 2.0  # seconds that one run of nft may take while we stop
 
@@ -151,7 +149,7 @@ class Table:
         self._ways.clear()
         self._counted.clear()
         if keep and found is not None and found.comment == LAYOUT:
-            self._kept = counted(await self._nft.counters())
+            self._kept = ruleset.counted(await self._nft.counters())
 
     async def commit(self, change: Change) -> None:
         """Perform `change`, all of it or nothing."""
@@ -163,15 +161,24 @@ class Table:
         for key in change.before:
             ways.pop(key, None)
         ways |= change.after
-        text = await asyncio.to_thread(change.text, self._ways.values(), ways.values())
+        here, then = self._ways.values(), ways.values()
+        sets = ruleset.large_sets(here, then) if change.admits and not self._first else []
         first = self._first + ruleset.lease(lasting=not self._tied) if self._first else ""
-        try:
-            await self._run(first + ruleset.uncount(again) + text)
-        except PlaneError as error:
-            # Something that the change needs is missing: another program has changed the table.
-            if self._first or ABSENT not in str(error):
-                raise
-            await self._run(await self._whole(mended()) + text)
+        async with contextlib.AsyncExitStack() as stack:
+            made = frozenset[str]()
+            if sets:
+                from ambassador.planes.kernel.interval_set import made_before  # noqa: PLC0415 (rare)
+
+                made = await stack.enter_async_context(made_before(sets, self._watch))
+            text = await asyncio.to_thread(change.text, here, then, made)
+            try:
+                await self._run(first + ruleset.uncount(again) + text)
+            except PlaneError as error:
+                # Something that the change needs is missing: another program has changed the table.
+                if self._first or ABSENT not in str(error):
+                    raise
+                text = await asyncio.to_thread(change.text, here, then)
+                await self._run(await self._whole(mended()) + text)
         self._kept.difference_update(change.counted, change.uncounted)
         self._first, self._stale = "", False
         self._ways = ways
@@ -277,16 +284,6 @@ async def retire(nft: Nft) -> None:
             await nft.run(text)
     except PlaneError:
         return
-
-
-def counted(counters: Mapping[str, Mapping[int, Counter]]) -> set[Port]:
-    """Return the ports that `counters` has."""
-    return {
-        (proto, port)
-        for proto in Proto
-        for name in COUNTERS
-        for port in counters.get(f"{name}_{proto}", ())
-    }
 
 
 def inherit(found: Found | None, *, keep: bool = False) -> str:

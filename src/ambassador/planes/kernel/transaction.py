@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 
 from ambassador.planes.kernel import ruleset, stops
@@ -30,11 +30,20 @@ class Change:
         changes = self.before, self.after, self.counted, self.uncounted, self.forgiven
         return any((*changes, self.stopped, self.resumed))
 
-    def text(self, here: Iterable[Way], then: Iterable[Way]) -> str:
-        """Return the text for nft; `here`: all ways of the table before it, `then`: after it."""
+    @property
+    def admits(self) -> bool:
+        """Whether it is about ways that not all clients may take."""
+        return any(way.admitted for ways in (self.before, self.after) for way in ways.values())
+
+    def text(
+        self, here: Iterable[Way], then: Iterable[Way], made: Container[str] = frozenset()
+    ) -> str:
+        """Return the text for nft; `here`: all ways of the table before it, `then`: after it. The
+        sets of ranges in `made` exist.
+        """
         first = last = ""
-        if any(way.admitted for ways in (self.before, self.after) for way in ways.values()):
-            first, last = ruleset.entrances(here, then)
+        if self.admits:
+            first, last = ruleset.entrances(here, then, made)
         return (
             ruleset.count(self.counted)
             + first
