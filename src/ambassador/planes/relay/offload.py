@@ -45,7 +45,7 @@ __all__ = ["Offload"]
 _PAUSE = 64  # turns between two samples
 _SAMPLE = 32  # turns of a sample
 _BUSY = 0.125  # seconds: when the turns of a pause took longer, there is not much to do
-_GROWN = 0.1  # seconds: younger sessions may be over in a moment
+_GROWN = 0.05  # seconds: younger sessions may be over in a moment
 _AGAIN = 10.0  # seconds after a worker died before another is started
 _PATIENCE = 1.0  # seconds for workers to tell their numbers, or the ends of sessions that were cut
 _TICK = 0.02  # seconds between two looks whether something has ended
@@ -155,6 +155,8 @@ class Offload(Dismissal):
             self._doors.open_first(self._listeners())
         quiet, self._quiet = self._quiet, []
         self._hand(one for one in quiet if one.is_passable)
+        if self._poller.seen is None and all(one.is_ready for one in self._workers):
+            self._poller.lap_in(1, self._begin_sample)  # busy sessions need not wait for the pause
         if self._timer is None:
             self._timer = self._loop.call_later(self.idle, self._look)
 
@@ -251,7 +253,7 @@ class Offload(Dismissal):
     def _begin(self) -> None:
         """There is a first client: get ready to start workers, and look whether to."""
         self._prepare(iter(_MODULES))
-        self._poller.lap_in(self._pause, self._begin_sample)
+        self._pause_from(time.monotonic())
 
     def _prepare(self, modules: Iterator[str]) -> None:
         """Import `modules`, one every few milliseconds: 2 ms at most, and 7 all together."""
@@ -263,16 +265,18 @@ class Offload(Dismissal):
     def _begin_sample(self) -> None:
         now = time.monotonic()
         if now - self._began > self._busy:
-            self._began = now
-            self._poller.lap_in(self._pause, self._begin_sample)
+            self._pause_from(now)
         else:
             self._poller.seen = set()
             self._poller.lap_in(self._sample, self._end_sample)
 
+    def _pause_from(self, now: float) -> None:
+        self._began = now
+        self._poller.lap_in(self._pause, self._begin_sample)
+
     def _end_sample(self) -> None:
         seen, self._poller.seen = self._poller.seen or set(), None
-        self._began = now = time.monotonic()
-        self._poller.lap_in(self._pause, self._begin_sample)
+        self._pause_from(now := time.monotonic())
         sides = [side for side in map(self._poller.who, seen) if isinstance(side, Side)]
         found = dict.fromkeys(side.pair for side in sides if isinstance(side.pair, Session))
         sessions = [one for one in found if not speaks_tls(one.live.route)]
