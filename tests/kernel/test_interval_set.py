@@ -121,3 +121,17 @@ def test_a_change_of_many_networks_leads_clients_through_the_new_set(network, lo
     sets = re.findall(r"set (let4_\w+)", network.ambassador.run("nft", "list", "sets"))
     assert sets == [ways[0].entrance.set]
     assert "elements" in network.ambassador.run("nft", "list", "set", *TABLE.split(), sets[0])
+
+
+def test_a_set_that_is_there_already_is_left_to_nft_at_once(network, loop, nft):
+    one = Entrance(False, ranges(3000, TOP4), "one4")
+
+    async def make():
+        await nft.run(skeleton())
+        for expected in ({one.set}, frozenset()):
+            async with asyncio.timeout(3), made_before([one], None) as made:
+                assert made == expected
+        await nft.run(one.elements())  # as a transaction does then
+
+    loop.do(make())
+    assert listed(network, one.set)

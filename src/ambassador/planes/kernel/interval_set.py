@@ -32,6 +32,9 @@ _BIG_ENDIAN = Struct("=BBL").pack(0, 4, 2)  # as nft notes the byte order of key
 _END = attribute(3, U32.pack(1))  # NFTA_SET_ELEM_FLAGS: NFT_SET_ELEM_INTERVAL_END
 _LARGEST = 65_000  # bytes of one list of elements: the length of an attribute has 16 bits
 _SEND_FORCE = 32  # SO_SNDBUFFORCE
+# SOL_NETLINK, NETLINK_CAP_ACK: an error does not bring back the request, which is as large as what
+# one read takes.
+_WITHOUT_REQUEST = 270, 10, 1
 _NAMED = attribute(1, text(TABLE.split()[1]))  # NFTA_SET_TABLE, NFTA_SET_ELEM_LIST_TABLE
 
 
@@ -125,6 +128,7 @@ def _done(transaction: Callable[[Callable[[], int]], list[bytes]]) -> bool:
     try:
         sock = NetlinkSocket()
         try:
+            sock.sock.setsockopt(*_WITHOUT_REQUEST)
             requests = transaction(sock.sequence)
             room = sum(map(len, requests)) + 4096
             with suppress(OSError):  # in a user namespace; then SO_SNDBUF has to do
@@ -133,5 +137,5 @@ def _done(transaction: Callable[[Callable[[], int]], list[bytes]]) -> bool:
             return not sock.transact(requests)
         finally:
             sock.close()
-    except PlaneError:  # nft says what is wrong
+    except (OSError, PlaneError):  # nft says what is wrong
         return False
