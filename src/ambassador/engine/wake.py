@@ -27,7 +27,8 @@ from ambassador.tasks import spawn
 __all__ = ["Waker"]
 
 _PATIENCE = 60.0  # seconds a client waits at most for a container that is being woken
-_PROBE = 0.005  # seconds between two checks whether it answers
+_PROBE = 0.005  # seconds between two checks whether it answers, or has ended
+_REAPED = 1.0  # seconds for a process that was killed to end
 _START = 60.0  # seconds the engine, or a command, may take
 _PAUSE = 1.0  # seconds after a failed start; then twice as long, and so on
 _LONGEST_PAUSE = 30.0
@@ -261,15 +262,16 @@ class Waker:
 
 async def _ended(process: asyncio.subprocess.Process) -> None:
     """Kill `process` where it still runs, let go of its stderr, and reap it: even when the loop
-    ends meanwhile and cancels this once more.
+    ends meanwhile and cancels this once more. A process that does not end though it was killed, as
+    one that waits for a disk, is given up after a second.
     """
     # Process has no public name for this. close() kills (asyncio, base_subprocess.py), and lets go
     # of a stderr that what it started keeps open.
     process._transport.close()  # type: ignore[attr-defined]
-    cancelled = False
-    while process.returncode is None:
+    cancelled, until = False, time.monotonic() + _REAPED
+    while process.returncode is None and time.monotonic() < until:
         try:
-            await process.wait()
+            await asyncio.sleep(_PROBE)
         except asyncio.CancelledError:
             cancelled = True
     if cancelled:
