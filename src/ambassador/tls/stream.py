@@ -88,7 +88,7 @@ class TlsSocket(Records):
                 self._raw.do_handshake()
             except ssl.SSLWantReadError:
                 if self._first and not rest:
-                    rest = self._with_ticket()
+                    rest = self._with_ticket(self._first)
                     continue
                 self.flush()
                 continue
@@ -111,12 +111,12 @@ class TlsSocket(Records):
             self._first = first
             self._begin(tickets=0)
 
-    def _with_ticket(self) -> memoryview:
-        """The first message was answered. If the client's session cannot be resumed, begin anew:
-        return its first bytes, and the answer is dropped.
+    def _with_ticket(self, first: bytes) -> memoryview:
+        """The message `first` was answered. If the client's session cannot be resumed, begin anew:
+        return `first`, and the answer is dropped.
         """
-        first, self._first = self._first, None
-        if first is None or self._raw.session_reused:
+        self._first = None
+        if self._raw.session_reused:
             self.flush()
             return NOTHING
         self._begin()
