@@ -58,11 +58,10 @@ async def made_before(
         raise
 
 
-def _make(wanted: Iterable[Entrance]) -> frozenset[str]:
+def _make(wanted: Collection[Entrance]) -> frozenset[str]:
     """Make the sets of `wanted`, all or none; return the names of those that were made. None is
     where the table is not there, or where this kernel takes no such transaction.
     """
-    wanted = tuple(wanted)
     names = frozenset(one.set for one in wanted)
     return names if _done(lambda number: interval_sets(wanted, number)) else frozenset()
 

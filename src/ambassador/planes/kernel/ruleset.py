@@ -143,9 +143,11 @@ def entrances(
     return replaced(_entrances(before), _entrances(after), made)
 
 
-def large_sets(before: Iterable[Way], after: Iterable[Way]) -> list[Entrance]:
-    """Return an entrance for each large set of ranges that is new `after`."""
-    return large(_entrances(before), _entrances(after))
+def large_sets(here: Iterable[Way], ways: Iterable[Way]) -> list[Entrance]:
+    """Return an entrance for each large set of ranges that `ways` need and none of the ways `here`
+    has.
+    """
+    return large(_entrances(here), _entrances(ways))
 
 
 def entrances_mended(ways: Iterable[Way]) -> str:

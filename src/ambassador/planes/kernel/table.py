@@ -162,13 +162,13 @@ class Table:
             ways.pop(key, None)
         ways |= change.after
         here, then = self._ways.values(), ways.values()
-        sets = ruleset.large_sets(here, then) if change.admits and not self._first else []
         first = self._first + ruleset.lease(lasting=not self._tied) if self._first else ""
         async with contextlib.AsyncExitStack() as stack:
             made = frozenset[str]()
-            if sets:
+            if change.is_large and not self._first:
                 from ambassador.planes.kernel.interval_set import made_before  # noqa: PLC0415 (rare)
 
+                sets = await asyncio.to_thread(change.large_sets, here)
                 made = await stack.enter_async_context(made_before(sets, self._watch))
             text = await asyncio.to_thread(change.text, here, then, made)
             try:

@@ -6,6 +6,7 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 
 from ambassador.planes.kernel import ruleset, stops
+from ambassador.planes.kernel.entrance import Entrance, is_large
 from ambassador.planes.kernel.ruleset import Key, Port, Way
 from ambassador.planes.kernel.stops import Stop
 
@@ -31,9 +32,13 @@ class Change:
         return any((*changes, self.stopped, self.resumed))
 
     @property
-    def admits(self) -> bool:
-        """Whether it is about ways that not all clients may take."""
-        return any(way.admitted for ways in (self.before, self.after) for way in ways.values())
+    def is_large(self) -> bool:
+        """Whether it may need large sets of ranges."""
+        return any(way.admitted and is_large(way.admitted) for way in self.after.values())
+
+    def large_sets(self, here: Iterable[Way]) -> list[Entrance]:
+        """Return an entrance for each large set that is new with it; `here`: all ways before it."""
+        return ruleset.large_sets(here, self.after.values())
 
     def text(
         self, here: Iterable[Way], then: Iterable[Way], made: Container[str] = frozenset()
@@ -42,7 +47,7 @@ class Change:
         sets of ranges in `made` exist.
         """
         first = last = ""
-        if self.admits:
+        if any(way.admitted for ways in (self.before, self.after) for way in ways.values()):
             first, last = ruleset.entrances(here, then, made)
         return (
             ruleset.count(self.counted)
